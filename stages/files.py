@@ -1,0 +1,72 @@
+"""Result files: written beside, then put in place: a finished name is a finished file."""
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it when the block ends well.
+
+    The temporary name keeps the suffix, since some writers choose the format by it. After an
+    exception neither the temporary file nor any change to `path` remains.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o644)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON with a final newline; numbers keep full precision."""
+    with replacing(path) as beside:
+        beside.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(path: Path) -> Any:
+    """Return what the JSON file at `path` holds."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file with a header; floats are written so that reading gives the same bits."""
+    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file as dictionaries; cells that are numbers become int or float.
+
+    A column is converted only when each of its cells is a number, so class names such as "7" in
+    a column with "seven" stay text.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for column in rows[0] if rows else ():
+        for convert in (int, float):
+            try:
+                values = [convert(row[column]) for row in rows]
+            except ValueError:
+                continue
+            for row, value in zip(rows, values, strict=True):
+                row[column] = value
+            break
+    return rows
