@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -90,12 +91,12 @@ def describe(error: ValidationError, where: str, known: Collection[str]) -> str:
         known: names allowed at the level of the first unknown key.
     """
     first = error.errors()[0]
-    path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+    parts = [str(part) for part in (where, *first["loc"]) if part != ""]
+    path = ".".join(part if part.isprintable() else repr(part) for part in parts)
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         return f"{path} is unknown; known are {', '.join(known) or 'none'}.{nearest(name, known)}"
     if first["type"] == "missing":
         return f"{path} is missing; add it."
-    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    said = said[0].lower() + said[1:]
+    said = re.sub(r"^(Value error, |\w+ (?=should))", "", first["msg"])
     return f"{path} is {first['input']!r}: it {said.rstrip('.')}."

@@ -1,0 +1,1 @@
+"""Foldlab: honest experiments on image classifiers, run by DVC and tracked in MLflow."""

@@ -1,0 +1,98 @@
+"""Affine ops: rotation, zoom and shift, fused into one resampling.
+
+An op is a function `(draw, size, *, arguments) -> matrices`: `draw(low, high)` gives one uniform
+random number an image, float32 (n,), and the result is float32 (n, 3, 3). A matrix takes output
+coordinates (x, y, 1), in pixels from the image's centre, to the input coordinates whose colour
+the output pixel gets. TensorFlow is imported inside the functions, so that a stage can check an
+op's name and arguments without it.
+"""
+
+from collections.abc import Callable, Sequence
+from math import pi
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.params import Named
+from stages.registry import register
+
+AFFINE: dict[str, Callable] = {}
+affine = register(AFFINE)
+
+Size = tuple[int, int]  # height and width in pixels
+
+
+@affine
+def rotate(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, le=180)]):
+    """Turn by a random angle of at most `degrees` either way."""
+    import tensorflow as tf
+
+    angle = draw(-degrees, degrees) * (pi / 180)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return _matrices([[cos, -sin, 0.0], [sin, cos, 0.0]])
+
+
+@affine
+def zoom(draw: Callable, size: Size, *, factor: Annotated[float, Field(ge=0, lt=1)]):
+    """Enlarge or shrink by a random factor between 1 - `factor` and 1 + `factor`."""
+    scale = 1.0 / draw(1.0 - factor, 1.0 + factor)
+    return _matrices([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
+
+
+@affine
+def shift(draw: Callable, size: Size, *, fraction: Annotated[float, Field(ge=0, lt=1)]):
+    """Move by a random part of the height and of the width, at most `fraction` of each."""
+    height, width = size
+    across = draw(-fraction, fraction) * width
+    down = draw(-fraction, fraction) * height
+    return _matrices([[1.0, 0.0, across], [0.0, 1.0, down]])
+
+
+def resample(images, ops: Sequence[Named], seed):
+    """Apply affine ops in order, by one bilinear resampling; what comes from outside is black.
+
+    Args:
+        images: float32 (n, height, width, channels).
+        ops: names of `AFFINE` with their arguments.
+        seed: int32 (2,); each draw derives its own from it.
+
+    Returns:
+        Images of the same shape, dtype and range.
+    """
+    import tensorflow as tf
+
+    count = tf.shape(images)[0]
+    height, width = images.shape[1:3]
+    draws = 0
+
+    def draw(low: float, high: float):
+        nonlocal draws
+        draws += 1
+        return tf.random.stateless_uniform([count], seed + tf.constant([0, draws]), low, high)
+
+    # The op that is applied last is the first step back from output to input.
+    matrices = tf.eye(3, batch_shape=[count])
+    for op in ops:
+        matrices = matrices @ AFFINE[op.name](draw, (height, width), **op.arguments)
+    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+    to_centre = tf.constant([[1.0, 0.0, -middle_x], [0.0, 1.0, -middle_y], [0.0, 0.0, 1.0]])
+    from_centre = tf.constant([[1.0, 0.0, middle_x], [0.0, 1.0, middle_y], [0.0, 0.0, 1.0]])
+    matrices = from_centre @ matrices @ to_centre
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.reshape(matrices, [count, 9])[:, :8],
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def _matrices(rows: list[list]):
+    """Stack two rows of numbers or (n,) tensors, and the row 0 0 1, to float32 (n, 3, 3)."""
+    import tensorflow as tf
+
+    like = next(cell for row in rows for cell in row if not isinstance(cell, float))
+    rows = [*rows, [0.0, 0.0, 1.0]]
+    cells = [[tf.fill(tf.shape(like), c) if isinstance(c, float) else c for c in r] for r in rows]
+    return tf.stack([tf.stack(row, axis=-1) for row in cells], axis=-2)

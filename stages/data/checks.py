@@ -1,0 +1,99 @@
+"""What all sources share: images and labels are checked before anything is computed from them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from stages.data.source import Source
+
+
+def check(source: Source) -> Source:
+    """Check a source and return it with images as uint8 and labels as int64.
+
+    Args:
+        source: what a source's function returned; images may be of any numeric type when each
+            pixel is a whole number from 0 to 255, labels of any integer type.
+
+    Raises:
+        ValueError: for classes without a name or without a training image; images of another
+            shape, NaN, fractional or out-of-range pixels; labels that are not integers, not as
+            many as the images, or outside the classes; test images unlike the training images.
+    """
+    classes = source.classes
+    if len(classes) < 2 or len(set(classes)) < len(classes) or not all(classes):
+        raise ValueError(
+            f"{source.name} has the classes {classes}; give two or more with different names."
+        )
+    train_images = _images(source.train_images, f"{source.name}'s training images")
+    train_labels = _labels(source.train_labels, train_images, classes, f"{source.name}'s training")
+    empty = np.flatnonzero(np.bincount(train_labels, minlength=len(classes)) == 0)
+    if empty.size:
+        raise ValueError(
+            f"{source.name}'s class {classes[empty[0]]!r} has no training image; "
+            "add images of it or leave the class out."
+        )
+    checked = replace(source, train_images=train_images, train_labels=train_labels)
+    if source.test_images is None and source.test_labels is None:
+        return checked
+    if source.test_images is None or source.test_labels is None:
+        raise ValueError(f"{source.name} brings test images or test labels; give both or neither.")
+    test_images = _images(source.test_images, f"{source.name}'s test images")
+    if test_images.shape[1:] != train_images.shape[1:]:
+        raise ValueError(
+            f"{source.name}'s test images are {test_images.shape[1:]}, its training images "
+            f"{train_images.shape[1:]} (height, width, channels); give both the same shape."
+        )
+    test_labels = _labels(source.test_labels, test_images, classes, f"{source.name}'s test")
+    return replace(checked, test_images=test_images, test_labels=test_labels)
+
+
+def _images(images: np.ndarray, what: str) -> np.ndarray:
+    """Return images as uint8 (n, height, width, 1 or 3) or refuse them by the name `what`."""
+    if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
+        raise ValueError(
+            f"{what} have the shape {images.shape}; give (images, height, width, channels), none "
+            "of them 0, with 1 channel (grey) or 3 (colour)."
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind not in "iuf":
+        raise ValueError(f"{what} are of type {images.dtype}; give numbers from 0 to 255.")
+    finite = np.isfinite(images)
+    if not finite.all():
+        first = np.argwhere(~finite)[0][0]
+        raise ValueError(
+            f"{what} have pixels that are NaN or infinite, first in image {first}; mend or leave "
+            "out such images."
+        )
+    if images.min() < 0 or images.max() > 255:
+        raise ValueError(
+            f"{what} have pixels from {images.min()} to {images.max()}; scale them to 0 to 255."
+        )
+    whole = images.astype(np.uint8)
+    if (whole != images).any():
+        raise ValueError(
+            f"{what} have pixels that are no whole numbers; multiply pixels from 0 to 1 by 255, "
+            "then round."
+        )
+    return whole
+
+
+def _labels(
+    labels: np.ndarray, images: np.ndarray, classes: tuple[str, ...], what: str
+) -> np.ndarray:
+    """Return labels as int64 (n,) or refuse them; `what` names the split ("mnist's test")."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{what} labels are {labels.dtype} of shape {labels.shape}; give one integer an image."
+        )
+    if len(labels) != len(images):
+        raise ValueError(
+            f"{what} split has {len(labels)} labels for {len(images)} images; give one an image."
+        )
+    outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if outside.size:
+        raise ValueError(
+            f"{what} label of image {outside[0]} is {labels[outside[0]]}; labels go from 0 to "
+            f"{len(classes) - 1} for the {len(classes)} classes, so mend it or name more classes."
+        )
+    return labels.astype(np.int64, copy=False)

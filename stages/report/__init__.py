@@ -1,0 +1,1 @@
+"""Reports: text made from results; one file a format."""

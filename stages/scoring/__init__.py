@@ -1,0 +1,1 @@
+"""Scoring: pure functions over arrays; scores, calibration, and statistics between variants."""

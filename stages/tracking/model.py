@@ -1,0 +1,109 @@
+"""The model in the form that mlflow.keras writes, made without importing Keras or TensorFlow.
+
+`mlflow.keras.log_model` would import TensorFlow (8 s) only to load and save a file that is there.
+Form: mlflow/keras/save.py of MLflow 3.17. Keras' safe mode is on when MLflow loads it.
+"""
+
+import json
+import platform
+import shutil
+import zipfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import yaml
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
+
+
+def signature(image_shape: list[int], classes: int) -> ModelSignature:
+    """Return what goes in and out: raw pixels 0-255, and one probability per class.
+
+    float32 and not uint8, because MLflow casts the numbers of a JSON request to the stated type
+    and takes arrays of exactly that type.
+
+    Args:
+        image_shape: [height, width, channels].
+        classes: how many.
+    """
+    pixels = TensorSpec(np.dtype("float32"), (-1, *image_shape))
+    probabilities = TensorSpec(np.dtype("float32"), (-1, classes))
+    return ModelSignature(inputs=Schema([pixels]), outputs=Schema([probabilities]))
+
+
+def write(
+    folder: Path,
+    keras_file: Path,
+    image_shape: list[int],
+    classes: int,
+    **identity: str,
+) -> None:
+    """Write an MLflow model around a .keras file.
+
+    Args:
+        folder: a new folder, which will hold MLmodel, data/model.keras and the requirements.
+        keras_file: what Keras saved.
+        image_shape: [height, width, channels] of the images that it takes.
+        classes: how many probabilities it gives.
+        identity: `model_id`, `run_id` and `artifact_path` in the store.
+    """
+    data = folder / "data"
+    data.mkdir(parents=True)
+    (data / "keras_module.txt").write_text("keras", encoding="utf-8")
+    shutil.copyfile(keras_file, data / "model.keras")
+
+    model = Model(signature=signature(image_shape, classes), **identity)
+    model.add_flavor(
+        "keras",
+        data="data",
+        keras_version=_keras_version(keras_file),
+        keras_backend="tensorflow",
+        save_exported_model=False,
+    )
+    model.add_flavor(
+        "python_function",
+        loader_module="mlflow.keras",
+        python_version=platform.python_version(),
+        env={"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+    )
+    model.model_size_bytes = keras_file.stat().st_size
+    model.save(folder / "MLmodel")
+
+    python = platform.python_version()
+    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS if _installed(name)]
+    (folder / "requirements.txt").write_text("\n".join(pinned) + "\n", encoding="utf-8")
+    _write_yaml(
+        folder / "python_env.yaml",
+        {
+            "python": python,
+            "build_dependencies": ["pip", "setuptools", "wheel"],
+            "dependencies": ["-r requirements.txt"],
+        },
+    )
+    _write_yaml(
+        folder / "conda.yaml",
+        {
+            "name": "mlflow-env",
+            "channels": ["conda-forge"],
+            "dependencies": [f"python={python}", "pip", {"pip": pinned}],
+        },
+    )
+
+
+def _keras_version(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("metadata.json"))["keras_version"]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def _write_yaml(path: Path, content: dict) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

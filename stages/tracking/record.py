@@ -1,0 +1,256 @@
+"""What the files of one variant say, in the shape that a tracker shows; needs no MLflow."""
+
+import contextlib
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.files import read_json, read_table
+from stages.params import Params
+
+# The files that compare reads; their hashes are the marker that publish leaves for DVC.
+COMPARED = ("folds.csv", "predictions.npz", "metrics.json", "training.json")
+STAGE_OF = {
+    "folds.csv": "train",
+    "history.csv": "train",
+    "training.json": "train",
+    "model.keras": "train",
+    "predictions.npz": "evaluate",
+    "metrics.json": "evaluate",
+}
+TABLES = (
+    "folds.csv",
+    "history.csv",
+    "per_class.csv",
+    "confusion.csv",
+    "mistakes.csv",
+    "metrics.json",
+)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: a run below its variant's.
+
+    `steps` holds (metric, value, epoch); `times` maps an epoch to its end in ms since 1970 and
+    is empty, like `start` and `end`, where timing.csv does not know this fold.
+    """
+
+    number: int
+    params: dict[str, str]
+    steps: list[tuple[str, float, int]]
+    metrics: dict[str, float]
+    times: dict[int, int]
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One variant: a parent run, its folds, its files and its model."""
+
+    variant: str
+    description: str
+    fingerprint: str
+    results_sha256: str  # of what training wrote: the same fingerprint may train to other bits
+    data_sha256: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    folds: list[Fold]
+    files: dict[str, Path]  # path among the run's artifacts -> file
+    files_sha256: str
+    model: Path
+    dataset: dict[str, Any]  # data/prepared/dataset.json
+    start: int | None
+    end: int | None
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def has_results(variant: str, results: Path = Path("results")) -> bool:
+    """Say whether every file is there that publishing needs."""
+    return all((results / variant / name).is_file() for name in STAGE_OF)
+
+
+def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
+    """Return what results/published/<variant>.json holds: the same for the same files."""
+    folder = results / record.variant
+    return {
+        "variant": record.variant,
+        "fingerprint": record.fingerprint,
+        "sha256": {name: sha256(folder / name) for name in COMPARED},
+    }
+
+
+def read(
+    variant: str,
+    settings: Params,
+    results: Path = Path("results"),
+    prepared: Path = Path("data/prepared"),
+) -> Record:
+    """Read one variant's files.
+
+    Args:
+        variant: a row of params.yaml.
+        settings: params.yaml, in which the variant must have a row.
+        results: the folder with one folder per variant.
+        prepared: the folder with dataset.json.
+
+    Raises:
+        ValueError: when a file is missing, malformed, or of other data than the prepared ones.
+    """
+    described = settings.variant(variant).description
+    folder = results / variant
+    for name, stage in STAGE_OF.items():
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder / name} is missing; run `dvc repro {stage}@{variant}`.")
+    if not (prepared / "dataset.json").is_file():
+        raise ValueError(f"{prepared / 'dataset.json'} is missing; run `dvc repro prepare`.")
+
+    training = read_json(folder / "training.json")
+    dataset = read_json(prepared / "dataset.json")
+    fingerprint = str(training["fingerprint"])
+    if not re.fullmatch(r"[0-9a-f]{8,128}", fingerprint):
+        raise ValueError(
+            f"{folder / 'training.json'} has the fingerprint {fingerprint!r}, which must be a hash "
+            f"in hexadecimal digits; run `dvc repro -f train@{variant}`."
+        )
+    if training["data_sha256"] != dataset["sha256"]:
+        raise ValueError(
+            f"{folder} was trained on other data than {prepared} holds now; "
+            f"run `dvc repro train@{variant}`."
+        )
+
+    timing = _timing(folder / "timing.csv", fingerprint)
+    history = read_table(folder / "history.csv")
+    folds = _folds(read_table(folder / "folds.csv"), history, timing, dataset["folds"]["count"])
+    metrics = dict(numbers(read_json(folder / "metrics.json")))
+    if timing and all((row["fold"], row["epoch"]) in timing for row in history):
+        metrics["fit_seconds"] = sum(seconds for _, seconds in timing.values())
+
+    plots = sorted((folder / "plots").glob("*.png"))
+    files = {name: folder / name for name in TABLES if (folder / name).is_file()}
+    files |= {f"plots/{path.name}": path for path in plots}
+    starts = [fold.start for fold in folds if fold.start is not None]
+    ends = [fold.end for fold in folds if fold.end is not None]
+    return Record(
+        variant=variant,
+        description=training.get("description") or described,
+        fingerprint=fingerprint,
+        results_sha256=_combined(folder / n for n in ("folds.csv", "history.csv", "model.keras")),
+        data_sha256=dataset["sha256"],
+        params=dict(flat(training["settings"])) | _dataset_params(dataset),
+        metrics=metrics,
+        folds=folds,
+        files=files,
+        files_sha256=_combined(files.values()),
+        model=folder / "model.keras",
+        dataset=dataset,
+        start=min(starts, default=None),
+        end=max(ends, default=None),
+    )
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested settings as (dotted key, text); lists and plain values as params.yaml has them.
+
+    An empty mapping has no key of its own, so it is left out.
+    """
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{prefix}{key}", text
+
+
+def numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers of nested metrics as (key joined by "_", value)."""
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from numbers(value, f"{prefix}{key}_")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}{key}", float(value)
+
+
+def _folds(rows: list[dict], history: list[dict], timing: dict, count: int) -> list[Fold]:
+    by_fold: dict[int, list[dict]] = {row["fold"]: [] for row in rows}
+    for row in history:
+        by_fold.setdefault(row["fold"], []).append(row)
+    return [_fold(row, by_fold[row["fold"]], timing, count) for row in rows]
+
+
+def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
+    number = row["fold"]
+    known = {epoch["epoch"]: timing.get((number, epoch["epoch"])) for epoch in history}
+    times = {epoch: found[0] for epoch, found in known.items() if found}
+    starts = [int(found[0] - found[1] * 1000) for found in known.values() if found]
+    return Fold(
+        number=number,
+        params={
+            "fold": str(number),
+            "repeat": str(number // count),
+            "train_images": str(row["train_images"]),
+            "val_images": str(row["val_images"]),
+        },
+        steps=[
+            (name, float(value), epoch["epoch"])
+            for epoch in history
+            for name, value in epoch.items()
+            if name not in ("fold", "epoch") and isinstance(value, int | float)
+        ],
+        # `accuracy` and `loss` are the training ones, epoch by epoch
+        metrics={
+            "cv_accuracy": float(row["accuracy"]),
+            "cv_loss": float(row["loss"]),
+            "best_epoch": float(row["best_epoch"]),
+            "epochs": float(row["epochs"]),
+        },
+        times=times,
+        start=min(starts, default=None),
+        end=max(times.values(), default=None),
+    )
+
+
+def _timing(path: Path, fingerprint: str) -> dict[tuple[int, int], tuple[int, float]]:
+    """Return (fold, epoch) -> (end in ms since 1970, seconds) for the rows of this training.
+
+    The file only adds to what is known, so a row that a killed training left torn is passed over.
+    """
+    if not path.is_file():
+        return {}
+    known = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["fingerprint"] == fingerprint:
+                with contextlib.suppress(TypeError, ValueError):
+                    key = int(row["fold"]), int(row["epoch"])
+                    known[key] = int(float(row["time"])), float(row["seconds"])
+    return known
+
+
+def _dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "data.source": str(dataset["source"]),
+        "data.classes": str(len(dataset["classes"])),
+        "data.image_shape": "x".join(str(size) for size in dataset["image_shape"]),
+        "data.train_images": str(dataset["train"]["images"]),
+        "data.test_images": str(dataset["test"]["images"]),
+        "folds.count": str(dataset["folds"]["count"]),
+        "folds.repeats": str(dataset["folds"]["repeats"]),
+    }
+
+
+def _combined(paths: Iterable[Path]) -> str:
+    """Return one hash for the names and contents of several files."""
+    lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""The registered model: one version per training, and the rule that makes one of them champion."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from stages.tracking.record import Record
+from stages.tracking.store import Client
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"  # the runner-up
+REASON = "foldlab.reason"  # the tag of a version: why the champion's alias moved to it or did not
+LEVEL = 0.05
+
+# (champion's, candidate's accuracy per fold) -> (mean difference, p of the corrected t test)
+Test = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
+
+
+def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> ModelVersion:
+    """Return the version of this training; it is registered when there is none yet."""
+    version = find(client, model_name, record.fingerprint, record.results_sha256)
+    if version is None:
+        try:
+            client.create_registered_model(model_name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = client.create_model_version(
+            model_name,
+            source=logged.artifact_location,
+            run_id=logged.source_run_id,
+            model_id=logged.model_id,
+            description=record.description,
+            tags={
+                "variant": record.variant,
+                "fingerprint": record.fingerprint,
+                "results_sha256": record.results_sha256,
+                "data_sha256": record.data_sha256,
+            },
+        )
+    # A server links the logged model to its version by itself, a bare database does not.
+    if version.run_id == logged.source_run_id and "mlflow.modelVersions" not in logged.tags:
+        link = json.dumps([{"name": model_name, "version": version.version}])
+        client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
+    return version
+
+
+def find(
+    client: Client, model_name: str, fingerprint: str, results_sha256: str | None = None
+) -> ModelVersion | None:
+    """Return the newest version of a fingerprint (and of just these results), None without one."""
+    quote = '"' if "'" in model_name else "'"
+    found = client.search_model_versions(
+        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{fingerprint}'"
+    )
+    fitting = [v for v in found if results_sha256 in (None, v.tags.get("results_sha256"))]
+    return max(fitting, key=lambda version: int(version.version), default=None)
+
+
+def decide(
+    candidate: str,
+    champion: str | None,
+    same_data: bool = True,
+    difference: float = 0.0,
+    p: float = 1.0,
+    level: float = LEVEL,
+) -> tuple[bool, str]:
+    """Say whether the candidate becomes champion, and why.
+
+    Args:
+        candidate: the best variant of a comparison.
+        champion: the present champion, None when there is none yet.
+        same_data: whether both were scored on the same folds of the same data.
+        difference: mean over the folds of the candidate's accuracy less the champion's.
+        p: two-sided p value of the corrected resampled t test on those folds.
+        level: the largest p that counts.
+
+    Returns:
+        (whether the alias moves, the reason in one sentence).
+    """
+    if champion is None:
+        return True, f"{candidate} is champion because there was none."
+    if not same_data:
+        return False, (
+            f"{candidate} does not replace {champion}: they were scored on other data or folds, "
+            "so no test can tell; `make promote` moves the alias by hand."
+        )
+    measured = f"{difference:+.4f} in accuracy, p = {p:.4f} of the corrected test"
+    if difference > 0 and p < level:
+        return True, f"{candidate} replaces {champion}: {measured}, below {level}."
+    return False, f"{candidate} does not replace {champion}: {measured}; {level} is the limit."
+
+
+def crown(
+    client: Client, model_name: str, ranking: Sequence[str], test: Test, level: float = LEVEL
+) -> str:
+    """Apply the champion's rule to a comparison and set the aliases; twice changes nothing.
+
+    Args:
+        client: an opened store.
+        model_name: the registered model.
+        ranking: fingerprints of the compared variants, best cross-validated accuracy first.
+        test: gets two lists of accuracies, fold by fold: the champion's and the candidate's.
+        level: the largest p that counts.
+
+    Returns:
+        The reason in one sentence, as it is written on the candidate's version.
+
+    Raises:
+        ValueError: when the best variant has no version.
+    """
+    versions = [version for f in ranking if (version := find(client, model_name, f))]
+    if not versions or versions[0].tags["fingerprint"] != ranking[0]:
+        raise ValueError("the best variant has no model version yet; run `make publish`")
+    candidate = versions[0]
+    aliases = client.get_registered_model(model_name).aliases
+    champion = None
+    if CHAMPION in aliases:
+        champion = client.get_model_version(model_name, aliases[CHAMPION])
+
+    if champion and champion.version == candidate.version:
+        reason = candidate.tags.get(REASON, f"{_name(candidate)} stays champion.")
+    else:
+        moves, reason = _judge(client, candidate, champion, test, level)
+        _set_tag(client, candidate, REASON, reason)
+        if moves:
+            client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
+            champion = candidate
+    second = next((v for v in versions if v.version != champion.version), None)
+    if second and str(aliases.get(CHALLENGER)) != str(second.version):
+        client.set_registered_model_alias(model_name, CHALLENGER, second.version)
+    elif second is None and CHALLENGER in aliases:
+        client.delete_registered_model_alias(model_name, CHALLENGER)
+    return reason
+
+
+def promote(client: Client, model_name: str, version: ModelVersion, reason: str) -> None:
+    """Make a version champion by hand; `reason` is written on it."""
+    client.set_registered_model_alias(model_name, CHAMPION, version.version)
+    _set_tag(client, version, REASON, reason)
+
+
+def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
+    """Return fold -> validation accuracy of the training that a version comes from."""
+    run = client.get_run(version.run_id)
+    children = client.search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    )
+    return {
+        int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
+        for child in children
+        if "cv_accuracy" in child.data.metrics
+    }
+
+
+def _judge(
+    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, level: float
+) -> tuple[bool, str]:
+    if champion is None:
+        return decide(_name(candidate), None)
+    names = _name(candidate), _name(champion)
+    if candidate.tags.get("data_sha256") != champion.tags.get("data_sha256"):
+        return decide(*names, same_data=False)
+    theirs, ours = fold_accuracies(client, champion), fold_accuracies(client, candidate)
+    if set(theirs) != set(ours) or len(ours) < 2:
+        return decide(*names, same_data=False)
+    folds = sorted(ours)
+    difference, p = test([theirs[fold] for fold in folds], [ours[fold] for fold in folds])
+    return decide(*names, True, difference, p, level)
+
+
+def _name(version: ModelVersion) -> str:
+    return f"{version.tags.get('variant', 'a model')} (version {version.version})"
+
+
+def _set_tag(client: Client, version: ModelVersion, key: str, value: str) -> None:
+    if version.tags.get(key) != value:
+        client.set_model_version_tag(version.name, version.version, key, value)

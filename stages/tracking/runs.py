@@ -1,0 +1,312 @@
+"""Complete the runs of one variant: whatever the store lacks of a record is added, nothing twice.
+
+Order matters for a publishing that is cut off: a run is FINISHED only when all of it is there, and
+a run is created together with the tags by which it is found again.
+"""
+
+import contextlib
+import getpass
+import json
+import math
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
+
+from stages.tracking import model as mlflow_model
+from stages.tracking import registry
+from stages.tracking.record import Fold, Record
+from stages.tracking.store import Client
+
+PARAMS_OR_TAGS = 100  # MLflow's limits for one batch
+METRICS = 800
+INHERITED = (  # the tags that a fold's run has from its parent
+    "variant",
+    "fingerprint",
+    "data_sha256",
+    "git_commit",
+    "DVC_STAGE",
+    "DVC_EXP_NAME",
+    "mlflow.source.git.commit",
+    "mlflow.source.name",
+    "mlflow.user",
+)
+
+
+def publish(client: Client, experiment_id: str, record: Record, model_name: str) -> str:
+    """Make the store show `record` in full and return the id of its parent run."""
+    run = parent(client, experiment_id, record)
+    children = _children(client, run)
+    for fold in record.folds:
+        complete_fold(client, run, record, fold, children.get(fold.number))
+
+    logged = _complete_model(client, run, record)
+    moment = record.end or run.info.start_time
+    _log(client, run, record.params, _differing(record, run, logged, moment), _tags(record))
+    _complete_dataset(client, run, record)
+    _complete_files(client, run, record)
+    registry.register(client, model_name, logged, record)
+    if run.info.status != "FINISHED":
+        client.set_terminated(run.info.run_id, "FINISHED", moment)
+    return run.info.run_id
+
+
+def parent(client: Client, experiment_id: str, record: Record) -> Run:
+    """Find the variant's parent run by its fingerprint, or create it.
+
+    A run of the same fingerprint whose training gave other bits (another kind of processor, say)
+    is put into MLflow's bin, from which `mlflow runs restore` brings it back.
+    """
+    wanted = (
+        f"tags.fingerprint = '{record.fingerprint}' and tags.variant = '{record.variant}' "
+        "and tags.`foldlab.kind` = 'parent'"
+    )
+    found = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
+    same = [
+        run
+        for run in found
+        if run.data.tags.get("results_sha256", record.results_sha256) == record.results_sha256
+    ]
+    for run in found:
+        if run not in same[:1]:
+            for child in _search_children(client, run):
+                client.delete_run(child.info.run_id)
+            client.delete_run(run.info.run_id)
+    if same:
+        return same[0]
+    return client.create_run(experiment_id, record.start, _tags(record), record.variant)
+
+
+def complete_fold(
+    client: Client, parent: Run, record: Record, fold: Fold, run: Run | None = None
+) -> None:
+    """Make the store show one fold below `parent`; `run` is its run, where there is one."""
+    if run and run.info.status == "FINISHED":
+        return
+    if run is None:
+        tags = {key: parent.data.tags[key] for key in INHERITED if key in parent.data.tags}
+        tags |= {
+            "mlflow.parentRunId": parent.info.run_id,
+            "foldlab.kind": "fold",
+            "foldlab.fold": str(fold.number),
+        }
+        start = fold.start or parent.info.start_time
+        name = f"{record.variant} fold {fold.number}"
+        run = client.create_run(parent.info.experiment_id, start, tags, name)
+
+    # The same tuple is stored once, but only with the same time: a half-logged run may have been
+    # begun with a timing.csv that is gone now. So the steps that it has are asked for.
+    have = {
+        (key, point.step)
+        for key in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, key)
+    }
+    start = run.info.start_time
+    end = fold.end or start
+    points = [
+        Metric(key, value, fold.times.get(epoch, start + epoch), epoch)
+        for key, value, epoch in fold.steps
+    ]
+    points += [Metric(key, value, end, 0) for key, value in fold.metrics.items()]
+    lacking = [point for point in points if (point.key, point.step) not in have]
+    _log(client, run, fold.params, lacking, {})
+    client.set_terminated(run.info.run_id, "FINISHED", end)
+
+
+def _children(client: Client, run: Run) -> dict[int, Run]:
+    """Return fold -> run; a second run of a fold is put into the bin."""
+    children: dict[int, Run] = {}
+    for child in _search_children(client, run):
+        number = int(child.data.tags["foldlab.fold"])
+        if number in children:
+            client.delete_run(child.info.run_id)
+        else:
+            children[number] = child
+    return children
+
+
+def _search_children(client: Client, run: Run) -> list[Run]:
+    wanted = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and tags.`foldlab.kind` = 'fold'"
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            [run.info.experiment_id],
+            wanted,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _tags(record: Record) -> dict[str, str]:
+    tags = {
+        "foldlab.kind": "parent",
+        "variant": record.variant,
+        "fingerprint": record.fingerprint,
+        "results_sha256": record.results_sha256,
+        "data_sha256": record.data_sha256,
+        **_origin(record.variant),
+    }
+    if record.description:
+        tags["mlflow.note.content"] = record.description
+    return tags
+
+
+def _origin(variant: str) -> dict[str, str]:
+    """Return the tags that say where a run comes from: stage, experiment, commit, person."""
+    stage = f"publish@{variant}"
+    tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}"}
+    if name := os.environ.get("DVC_EXP_NAME"):
+        tags["DVC_EXP_NAME"] = name
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no git, no repository
+        told = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        tags["git_commit"] = tags["mlflow.source.git.commit"] = told.stdout.strip()
+    with contextlib.suppress(KeyError, OSError):  # a container's user without a name
+        tags["mlflow.user"] = getpass.getuser()
+    return tags
+
+
+def _log(
+    client: Client,
+    run: Run,
+    params: dict[str, str],
+    metrics: list[Metric],
+    tags: dict[str, str],
+) -> None:
+    """Log `metrics` and those of `params` and `tags` that the run lacks, in few requests."""
+    new_params = [Param(k, v) for k, v in params.items() if k not in run.data.params]
+    new_tags = [RunTag(k, v) for k, v in tags.items() if k not in run.data.tags]
+    while new_params or new_tags or metrics:
+        client.log_batch(
+            run.info.run_id,
+            metrics=metrics[:METRICS],
+            params=new_params[:PARAMS_OR_TAGS],
+            tags=new_tags[:PARAMS_OR_TAGS],
+        )
+        metrics = metrics[METRICS:]
+        new_params = new_params[PARAMS_OR_TAGS:]
+        new_tags = new_tags[PARAMS_OR_TAGS:]
+
+
+def _differing(record: Record, run: Run, logged: LoggedModel, moment: int) -> list[Metric]:
+    """Return the variant's metrics that the run or the logged model lacks or has otherwise.
+
+    A number that the evaluation has changed since is logged at the present time, so that it
+    becomes the run's latest.
+    """
+    of_model = {metric.key: metric.value for metric in logged.metrics or []}
+    points = []
+    for key, value in record.metrics.items():
+        in_run = run.data.metrics.get(key)
+        if not (_same(in_run, value) and _same(of_model.get(key), value)):
+            when = moment if in_run is None or _same(in_run, value) else int(time.time() * 1000)
+            points.append(Metric(key, value, when, 0, model_id=logged.model_id))
+    return points
+
+
+def _same(stored: float | None, value: float) -> bool:
+    if stored is None:
+        return False
+    if math.isinf(value):  # stores keep the largest number in its place
+        return math.copysign(1, stored) == math.copysign(1, value) and abs(stored) > 1e308
+    return stored == value or (math.isnan(stored) and math.isnan(value))
+
+
+def _complete_dataset(client: Client, run: Run, record: Record) -> None:
+    digest = record.data_sha256[:16]
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    if any(entry.dataset.digest == digest for entry in inputs):
+        return
+    content = record.dataset
+    schema = {
+        "features": _tensor("uint8", [-1, *content["image_shape"]]),
+        "targets": _tensor("int64", [-1]),
+    }
+    dataset = Dataset(
+        name=str(content["source"]),
+        digest=digest,
+        source_type="local",
+        source=json.dumps({"uri": "data/prepared"}),
+        schema=json.dumps({"mlflow_tensorspec": schema}),
+        profile=json.dumps(content),
+    )
+    tag = InputTag("mlflow.data.context", "training")
+    client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
+
+
+def _tensor(dtype: str, shape: list[int]) -> str:
+    return json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}])
+
+
+def _complete_files(client: Client, run: Run, record: Record) -> None:
+    """Upload the tables and figures that are missing, and all of them when one has changed."""
+    run_id = run.info.run_id
+    unchanged = run.data.tags.get("files_sha256") == record.files_sha256
+    folders = {str(Path(name).parent) for name in record.files} - {"."}
+    there = {
+        entry.path: entry.file_size
+        for folder in (None, *sorted(folders))
+        for entry in client.list_artifacts(run_id, folder)
+    }
+    for name, path in record.files.items():
+        if not (unchanged and there.get(name) == path.stat().st_size):
+            folder = str(Path(name).parent)
+            client.log_artifact(run_id, str(path), None if folder == "." else folder)
+    if not unchanged:
+        client.set_tag(run_id, "files_sha256", record.files_sha256)
+
+
+def _complete_model(client: Client, run: Run, record: Record) -> LoggedModel:
+    run_id = run.info.run_id
+    experiment_id = run.info.experiment_id
+    found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
+    logged = (
+        found[0]
+        if found
+        else client.create_logged_model(
+            experiment_id,
+            name=record.variant,
+            source_run_id=run_id,
+            tags={"variant": record.variant, "fingerprint": record.fingerprint},
+            params=record.params,
+            model_type="classifier",
+        )
+    )
+    there = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
+    if logged.status != LoggedModelStatus.READY or "MLmodel" not in there:
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow_model.write(
+                Path(folder) / "model",
+                record.model,
+                record.dataset["image_shape"],
+                len(record.dataset["classes"]),
+                model_id=logged.model_id,
+                run_id=run_id,
+                artifact_path=logged.artifact_location,
+            )
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in {output.model_id for output in outputs}:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged

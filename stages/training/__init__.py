@@ -1,0 +1,1 @@
+"""Training: from a recipe and arrays to finished folds and one model file."""

@@ -1,0 +1,74 @@
+"""A recipe: everything that determines how one variant is trained, with every name checked.
+
+It needs neither Keras nor TensorFlow, so a misspelt name costs milliseconds.
+"""
+
+from collections.abc import Callable, Mapping
+
+from stages.augment import OPS
+from stages.models import ARCHITECTURES
+from stages.params import Named, Params, Settings, Train
+from stages.registry import check_arguments, lookup
+from stages.training.optimizers import OPTIMIZERS
+from stages.training.schedules import SCHEDULES
+
+
+class Recipe(Settings):
+    """One variant's resolved settings; `model_dump()` of it is what the fingerprint covers."""
+
+    variant: str
+    architecture: Named
+    augmentation: list[Named]
+    train: Train
+
+
+def recipe(params: Params, variant: str) -> Recipe:
+    """Resolve one row of `variants`: base and overrides merged, names known, arguments complete.
+
+    Raises:
+        ValueError: for an unknown variant or name, or an argument that is not allowed.
+    """
+    row = params.variant(variant)
+    train = params.train_settings(variant)
+    where = f"variants.{variant}"
+    if train.reduce_on_plateau and train.schedule.name != "constant":
+        raise ValueError(
+            f"{where} has reduce_on_plateau and the schedule {train.schedule.name!r}, which would "
+            "both set the learning rate; set one of them to null or constant."
+        )
+    return Recipe(
+        variant=variant,
+        architecture=_resolve(
+            "architecture", ARCHITECTURES, row.architecture, f"{where}.architecture"
+        ),
+        augmentation=[
+            _resolve("augmentation op", OPS, op, f"{where}.augmentation[{position}]")
+            for position, op in enumerate(row.augmentation)
+        ],
+        train=train.model_copy(
+            update={
+                "optimizer": _resolve(
+                    "optimizer", OPTIMIZERS, train.optimizer, f"{where}.train.optimizer"
+                ),
+                "schedule": _resolve(
+                    "schedule", SCHEDULES, train.schedule, f"{where}.train.schedule"
+                ),
+            }
+        ),
+    )
+
+
+def check(params: Params) -> None:
+    """Refuse params.yaml when any of its variants names what does not exist.
+
+    Raises:
+        ValueError: for the first such name or argument.
+    """
+    for variant in params.variants:
+        recipe(params, variant)
+
+
+def _resolve(kind: str, table: Mapping[str, Callable], named: Named, where: str) -> Named:
+    function = lookup(kind, table, named.name, where)
+    arguments = check_arguments(function, named.arguments, f"{where}.{named.name}")
+    return Named(name=named.name, arguments=arguments)

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stages.augment import AFFINE, OPS, augmenter
+from stages.augment.affine import resample
+from stages.params import Named
+from stages.registry import check_arguments
+
+STRONG = {"rotate": {"degrees": 30}, "zoom": {"factor": 0.3}, "shift": {"fraction": 0.2}}
+NONE = {"rotate": {"degrees": 0}, "zoom": {"factor": 0}, "shift": {"fraction": 0}}
+
+
+def batch(count=8, side=9, channels=1):
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, channels)).astype("f4")
+
+
+def apply(ops, images, seed=(1, 2)):
+    named = [Named(name=name, arguments=arguments) for name, arguments in ops]
+    labels = np.eye(len(images), dtype="f4")
+    moved, same = augmenter(named)(tf.constant(images), tf.constant(labels), tf.constant(seed))
+    np.testing.assert_array_equal(same, labels)
+    return moved.numpy()
+
+
+def test_every_op_is_tested_here():
+    assert set(STRONG) == set(NONE) == set(OPS)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shape_dtype_and_range_stay(name, channels):
+    images = batch(channels=channels)
+    moved = apply([(name, STRONG[name])], images)
+    assert moved.shape == images.shape
+    assert moved.dtype == np.float32
+    assert moved.min() >= 0
+    assert moved.max() <= 255
+    assert not np.array_equal(moved, images)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_zero_strength_changes_nothing(name):
+    images = batch()
+    np.testing.assert_allclose(apply([(name, NONE[name])], images), images, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_the_same_seed_gives_the_same_batch_and_another_seed_another(name):
+    images = batch()
+    first = apply([(name, STRONG[name])], images)
+    np.testing.assert_array_equal(apply([(name, STRONG[name])], images), first)
+    assert not np.array_equal(apply([(name, STRONG[name])], images, (1, 3)), first)
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_each_image_of_a_batch_is_moved_its_own_way(name):
+    images = np.repeat(batch(1), 4, axis=0)
+    moved = apply([(name, STRONG[name])], images)
+    assert len({image.tobytes() for image in moved}) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("rotate", {"degrees": 181}),
+        ("rotate", {"degrees": -1}),
+        ("rotate", {"angle": 3, "degrees": 3}),
+        ("rotate", {}),
+        ("zoom", {"factor": 1.0}),
+        ("shift", {"fraction": 1.5}),
+        ("shift", {"fraction": "half"}),
+    ],
+)
+def test_wrong_arguments_are_refused(name, arguments):
+    with pytest.raises(ValueError, match=rf"^here\.{next(iter(arguments), 'degrees')} is "):
+        check_arguments(OPS[name], arguments, "here")
+
+
+def fixed(monkeypatch, **matrices):
+    """Replace ops by ones that give the same matrix for every image."""
+    for name, matrix in matrices.items():
+        stack = np.array(matrix, "f4")
+        monkeypatch.setitem(
+            AFFINE,
+            name,
+            lambda draw, size, stack=stack: tf.repeat(stack[None], tf.shape(draw(0.0, 1.0))[0], 0),
+        )
+
+
+def test_a_shift_moves_whole_pixels_exactly(monkeypatch):
+    fixed(monkeypatch, shift=[[1, 0, 2], [0, 1, -1], [0, 0, 1]])
+    images = batch()
+    moved = resample(tf.constant(images), [Named(name="shift")], tf.constant([0, 0])).numpy()
+    # Output (x, y) takes its colour from (x + 2, y - 1).
+    np.testing.assert_allclose(moved[:, 1:, :-2], images[:, :-1, 2:], atol=1e-3)
+    np.testing.assert_array_equal(moved[:, 0], 0)
+    np.testing.assert_array_equal(moved[:, :, -2:], 0)
+
+
+def test_a_quarter_turn_about_the_centre_is_exact(monkeypatch):
+    fixed(monkeypatch, rotate=[[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    images = batch()
+    moved = resample(tf.constant(images), [Named(name="rotate")], tf.constant([0, 0])).numpy()
+    np.testing.assert_allclose(moved, np.rot90(images, 1, axes=(1, 2)), atol=1e-2)
+
+
+def test_ops_apply_in_the_order_of_the_list(monkeypatch):
+    """Shift right then turn is not turn then shift right."""
+    fixed(
+        monkeypatch,
+        rotate=[[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+        shift=[[1, 0, -2], [0, 1, 0], [0, 0, 1]],
+    )
+    images = tf.constant(batch())
+
+    def one(name, given):
+        return resample(given, [Named(name=name)], tf.constant([0, 0]))
+
+    fused = resample(images, [Named(name="shift"), Named(name="rotate")], tf.constant([0, 0]))
+    np.testing.assert_allclose(fused, one("rotate", one("shift", images)), atol=0.1)
+    assert not np.allclose(fused, one("shift", one("rotate", images)), atol=1)
+
+
+def test_a_list_is_resampled_once():
+    """Fusing keeps a picture sharper than op after op, and costs one resampling."""
+    ops = [(name, STRONG[name]) for name in ("rotate", "zoom", "shift")]
+    named = [Named(name=name, arguments=arguments) for name, arguments in ops]
+    graph = tf.function(augmenter(named)).get_concrete_function(
+        tf.TensorSpec((None, 9, 9, 1)), tf.TensorSpec((None, 2)), tf.TensorSpec((2,), tf.int32)
+    )
+    kinds = [operation.type for operation in graph.graph.get_operations()]
+    assert kinds.count("ImageProjectiveTransformV3") == 1
+
+
+def test_no_ops_give_the_batch_itself():
+    images = tf.constant(batch())
+    assert augmenter([])(images, images, tf.constant([0, 0]))[0] is images
+
+
+def test_shift_reaches_its_fraction_and_no_further():
+    images = np.zeros((400, 11, 11, 1), "f4")
+    images[:, 5, 5] = 255
+    moved = apply([("shift", {"fraction": 0.2})], images)[..., 0]
+    rows = (moved.sum(2) * np.arange(11)).sum(1) / moved.sum((1, 2))
+    assert np.abs(rows - 5).max() <= 0.2 * 11 + 1e-3
+    assert np.abs(rows - 5).max() > 0.18 * 11
+
+
+def test_zoom_enlarges_and_shrinks():
+    images = np.zeros((200, 21, 21, 1), "f4")
+    images[:, 5:16, 5:16] = 255
+    area = apply([("zoom", {"factor": 0.3})], images).sum((1, 2, 3)) / (255 * 121)
+    assert area.min() == pytest.approx(0.7**2, abs=0.06)
+    assert area.max() == pytest.approx(1.3**2, abs=0.06)

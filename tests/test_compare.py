@@ -1,0 +1,304 @@
+"""The stage `compare`, on small results made by hand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages import files
+from stages.compare import COLUMNS, compare
+from stages.figures.comparison import comparison as draw
+
+ROOT = Path(__file__).parents[1]
+SHA256 = "ab" * 32
+LABEL = np.tile([0, 1], 20)  # of 40 training images, 8 in each of 5 folds
+TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
+GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # corrected t = 3.33, p = .029
+BETTER, WORSE = TIED + GAIN, TIED - GAIN
+LEANING = TIED + np.array([0.08, -0.05, 0.03, 0.0, 0.01])
+
+
+def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha256=SHA256, test=0.9):
+    """Write what train and evaluate leave of one variant; `wrong` are its out-of-fold mistakes."""
+    folder = Path("results") / name
+    right = ~np.isin(np.arange(len(label)), wrong)
+    probability = np.eye(2, dtype=np.float32)[np.where(right, label, 1 - label)]
+    files.write_table(
+        folder / "folds.csv",
+        ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
+        [(fold, float(score), 0.1, 3, 5, 32, images) for fold, score in enumerate(accuracy)],
+    )
+    files.write_json(folder / "training.json", {"data_sha256": sha256, "parameters": 1234})
+    files.write_json(folder / "metrics.json", {"test": {"accuracy": test}, "parameters": 1234})
+    np.savez(folder / "predictions.npz", oof_probability=probability, oof_label=label)
+
+
+def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
+    """Write params.yaml and dataset.json."""
+    content = {
+        "variants": {name: {"architecture": "basic"} for name in names},
+        "compare": {"variants": list(names), "baseline": baseline, "rope": rope},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    dataset = {"folds": {"count": count, "repeats": repeats}, "sha256": SHA256}
+    files.write_json(Path("data/prepared/dataset.json"), dataset | {"test": {"images": 200}})
+
+
+def rows():
+    return {row["variant"]: row for row in files.read_table(Path("results/comparison.csv"))}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def no_picture(monkeypatch):
+    """Save the time of drawing where a test does not look at it."""
+    monkeypatch.setattr("stages.compare.draw", lambda *arguments, **keywords: None)
+    monkeypatch.setattr("stages.compare.style.save", lambda figure, path: None)
+
+
+@pytest.fixture
+def four():
+    """Four chosen variants with finished results."""
+    choose("worse_one", "basic", "better_one", "leaning")
+    write_variant("basic", wrong=range(10))
+    write_variant("better_one", BETTER, wrong=[0], test=0.955)
+    write_variant("worse_one", WORSE, wrong=range(20))
+    write_variant("leaning", LEANING, wrong=range(10))
+
+
+def test_table_holds_what_hand_calculation_gives(four, no_picture):
+    compare()
+    header, first = Path("results/comparison.csv").read_text().splitlines()[:2]
+    assert header == (
+        "variant,baseline,cv_mean,cv_std,n,difference,ci_low,ci_high,"
+        "p,p_holm,p_worse,p_equal,p_better,mcnemar_p,verdict"
+    )
+    assert first.startswith("worse_one,basic,")
+    found = rows()
+    assert list(found) == ["worse_one", "basic", "better_one", "leaning"]
+    better = {key: found["better_one"][key] for key in COLUMNS if key != "verdict"}
+    for key in set(better) - {"variant", "baseline", "cv_mean", "cv_std", "n"}:
+        better[key] = float(better[key])
+    scale = np.sqrt((1 / 5 + 1 / 4) * 0.00122)
+    assert better["cv_mean"] == pytest.approx(0.878)
+    assert better["cv_std"] == pytest.approx(np.std(BETTER, ddof=1))
+    assert better["n"] == 5
+    assert better["difference"] == pytest.approx(0.078)
+    assert better["ci_low"] == pytest.approx(0.078 - 2.776445 * scale)
+    assert better["ci_high"] == pytest.approx(0.078 + 2.776445 * scale)
+    assert better["p"] == pytest.approx(0.029134, abs=1e-6)
+    assert better["p_holm"] == pytest.approx(3 * 0.029134, abs=1e-5)
+    assert better["p_better"] + better["p_equal"] + better["p_worse"] == pytest.approx(1)
+    assert better["mcnemar_p"] == pytest.approx(2 / 2**9)  # right on nine that the baseline misses
+    assert float(found["worse_one"]["mcnemar_p"]) == pytest.approx(2 / 2**10)
+    assert found["better_one"]["verdict"] == "undecided: +7.80 points (95 % 1.29 to 14.31)"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "rope", "verdict"),
+    [
+        (BETTER, 0.0005, "better by 7.80 points (95 % 1.29 to 14.31)"),
+        (WORSE, 0.0005, "worse by 7.80 points (95 % 1.29 to 14.31)"),
+        (LEANING, 0.0005, "undecided: +1.40 points (95 % -7.40 to 10.20)"),
+        (LEANING, 0.2, "no difference beyond 20 points"),
+        (TIED, 0.0005, "no difference beyond 0.05 points"),
+        (TIED, 0.0, "no difference beyond 0 points"),
+        (TIED - 0.01, 0.0005, "worse by 1.00 points (95 % 1.00 to 1.00)"),
+    ],
+)
+def test_verdicts(accuracy, rope, verdict, no_picture):
+    choose("basic", "other", rope=rope)
+    write_variant("basic")
+    write_variant("other", accuracy)
+    compare()
+    assert rows()["other"]["verdict"] == verdict
+    assert f"`other` against the baseline `basic`: {verdict}." in Path(
+        "results/comparison.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_baseline_has_empty_cells(four, no_picture):
+    compare()
+    line = Path("results/comparison.csv").read_text().splitlines()[2]
+    assert line.startswith("basic,basic,0.8,0.07")
+    assert line.endswith(",5,,,,,,,,,,baseline")
+
+
+def test_ties_are_no_difference_and_nowhere_nan():
+    choose("basic", "twin", "twin_too")
+    for name in ("basic", "twin", "twin_too"):
+        write_variant(name)
+    compare()
+    for name in ("twin", "twin_too"):
+        row = rows()[name]
+        numbers = [float(row[key]) for key in COLUMNS[5:-1]]
+        assert numbers == [0, 0, 0, 1, 1, 0, 1, 0, 1]
+    assert "nan" not in Path("results/comparison.md").read_text(encoding="utf-8").lower()
+
+
+def test_one_variant_is_reported_without_tests(capsys):
+    choose("basic")
+    write_variant("basic")
+    compare()
+    assert rows()["basic"]["verdict"] == "baseline"
+    assert "so nothing is tested" in capsys.readouterr().out
+    assert Path("results/plots/comparison.png").stat().st_size > 1000
+
+
+def test_report_ranks_by_accuracy(four, no_picture):
+    compare()
+    lines = Path("results/comparison.md").read_text(encoding="utf-8").splitlines()
+    order = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert order == ["better_one", "leaning", "basic", "worse_one"]
+    assert lines[6].startswith("| `better_one` | 87.80 ± 7.22 | +7.80 (1.29 to 14.31) | 0.985 |")
+    assert " | 95.50 | 1,234 | undecided |" in lines[6]
+
+
+def test_repeats_count_as_folds_but_the_correction_is_of_one_cross_validation(no_picture):
+    choose("basic", "other", repeats=2)
+    write_variant("basic", np.tile(TIED, 2))
+    write_variant("other", np.tile(BETTER, 2))
+    compare()
+    row = rows()["other"]
+    scale = np.sqrt((1 / 10 + 1 / 4) * 0.00122 * 8 / 9)
+    assert row["n"] == 10
+    assert float(row["ci_high"]) == pytest.approx(0.078 + 2.262157 * scale)
+    assert "5 folds x 2 repeats" in Path("results/comparison.md").read_text(encoding="utf-8")
+
+
+def test_same_bytes_twice(four):
+    paths = [Path("results", name) for name in ("comparison.csv", "comparison.md")]
+    paths.append(Path("results/plots/comparison.png"))
+    compare()
+    before = [path.read_bytes() for path in paths]
+    compare()
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_markers_of_variants_no_longer_chosen_go(four, no_picture):
+    for name in ("basic", "gone"):
+        files.write_json(Path("results/published") / f"{name}.json", {})
+    compare()
+    assert [path.name for path in Path("results/published").iterdir()] == ["basic.json"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [
+        ("folds.csv", "train@leaning"),
+        ("training.json", "train@leaning"),
+        ("metrics.json", "evaluate@leaning"),
+        ("predictions.npz", "evaluate@leaning"),
+    ],
+)
+def test_refuses_a_variant_without_finished_results(four, missing, stage):
+    path = Path("results/leaning") / missing
+    path.unlink()
+    with pytest.raises(
+        ValueError, match=rf"'leaning' has no finished.*`dvc repro {stage}`"
+    ) as said:
+        compare()
+    assert str(path) in str(said.value)
+    assert not Path("results/comparison.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["folds.csv", "training.json", "metrics.json", "predictions.npz"])
+@pytest.mark.parametrize("content", ["", "{}", "PK\x03\x04 cut short"])
+def test_refuses_a_file_that_is_not_what_the_stages_write(four, name, content):
+    (Path("results/leaning") / name).write_text(content)
+    with pytest.raises(ValueError, match="leaning") as said:
+        compare()
+    assert "`dvc repro" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"sha256": "cd" * 32}, "other images or folds than data/prepared.*cdcdcdcd.*abababab"),
+        ({"accuracy": TIED[:4]}, "4 folds where data/prepared has 5 x 1"),
+        ({"accuracy": [*TIED[:4], np.nan]}, "accuracy is no number"),
+        ({"images": 9}, "'basic' were not scored on the same folds"),
+        ({"label": 1 - LABEL}, "'basic' were not scored on the same labels"),
+        ({"label": LABEL[:-1]}, "'basic' were not scored on the same labels"),
+    ],
+)
+def test_refuses_results_of_other_folds_or_data(four, changed, said):
+    write_variant("leaning", **changed)
+    with pytest.raises(ValueError, match=rf"'leaning'.*{said}.*`dvc repro"):
+        compare()
+
+
+def test_refuses_without_prepared_data(four):
+    Path("data/prepared/dataset.json").unlink()
+    with pytest.raises(ValueError, match=r"dataset\.json is missing; run `dvc repro prepare`"):
+        compare()
+
+
+def test_command_ends_with_one_sentence_and_pays_no_heavy_import(four):
+    Path("results/leaning/metrics.json").unlink()
+    command = (
+        "import sys; from stages import compare, entry;"
+        "print({'tensorflow', 'keras', 'mlflow', 'sklearn', 'scipy.stats'} & set(sys.modules));"
+        "sys.stdout.flush(); sys.argv = ['compare']; entry.run(compare.compare)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", command],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout == "set()\n"
+    assert found.returncode == 1
+    assert found.stderr.startswith("foldlab: results/leaning/metrics.json is missing")
+    assert found.stderr.count("\n") == 1
+
+
+def figure(accuracy, names=None, outcome="undecided"):
+    """Draw variants with these fold accuracies; the first is the baseline."""
+    accuracy = np.asarray(accuracy)
+    centre = (accuracy - accuracy[0]).mean(axis=1)
+    interval = np.column_stack([centre, centre - 0.01, centre + 0.01])
+    names = names or [f"v{number}" for number in range(len(accuracy))]
+    outcomes = [outcome] * len(accuracy)
+    return draw(names, accuracy, interval, outcomes, baseline=names[0], rope=0.0005)
+
+
+def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
+    left, right = figure([TIED, BETTER, WORSE]).axes
+    dots = [line for line in left.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(
+        [dot.get_xdata() for dot in dots], 100 * np.array([TIED, BETTER, WORSE])
+    )
+    squares = [line for line in right.lines if line.get_marker() == "s"]
+    assert [float(line.get_xdata()[0]) for line in squares] == pytest.approx([7.8, -7.8])
+    assert [text.get_text() for text in left.texts[::2]] == ["v0", "v1", "v2"]
+    assert right.texts[1].get_text() == "+7.80 (6.80 to 8.80)"
+
+
+def test_figure_of_one_variant_has_no_panel_of_differences():
+    assert len(figure([TIED]).axes) == 1
+
+
+def test_figure_is_not_squeezed_by_a_variant_that_failed():
+    good = [0.9 + TIED / 10 + shift for shift in (0, 0.01, 0.02)]
+    left, right = figure([*good, [0.1] * 5]).axes
+    assert left.get_xlim()[0] > 50
+    assert right.get_xlim()[0] > -20
+    arrows = [line for axes in (left, right) for line in axes.lines if line.get_marker() == "<"]
+    assert len(arrows) == 2
+
+
+def test_figure_breaks_long_names_and_ties_have_room():
+    long = "a_name_of_sixty_four_characters_which_is_what_is_allowed_at_most"
+    left = figure([[0.9] * 5, [0.9] * 5], names=[long, "b" * 64]).axes[0]
+    lines = [text.get_text().split("\n") for text in left.texts[::2]]
+    assert ["".join(parts) for parts in lines] == [long, "b" * 64]
+    assert max(len(part) for parts in lines for part in parts) <= 24
+    assert np.ptp(left.get_xlim()) > 0

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages import entry
+
+HERE = Path(__file__).parents[1]
+PROGRAM = """
+import sys, time
+from stages import entry
+def stage(variant: str) -> None:
+    '''Do something.'''
+    if variant == "value": raise ValueError("x is 1; give 2.")
+    if variant == "system": raise PermissionError(13, "Permission denied", "results")
+    if variant == "ours": raise KeyError("bug")
+    if variant == "wait":
+        try:
+            print("started", flush=True); time.sleep(60)
+        finally:
+            print("tidied", flush=True)
+    print("did", variant)
+entry.run(stage, variant="a row")
+"""
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], cwd=HERE, capture_output=True, text=True
+    )
+
+
+def test_a_stage_that_ends_well_exits_with_zero():
+    done = call("basic")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "did basic\n", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("value", "foldlab: x is 1; give 2.\n"),
+        ("system", "foldlab: [Errno 13] Permission denied: 'results'\n"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_a_status(kind, said):
+    done = call(kind)
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    assert "Traceback" in call("ours").stderr
+
+
+def test_a_missing_argument_shows_how_to_call():
+    done = call()
+    assert done.returncode == 2
+    assert "variant" in done.stderr
+
+
+def test_sigterm_ends_in_order():
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "wait"], cwd=HERE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "started\n"
+        time.sleep(0.1)
+        process.terminate()
+        assert process.stdout.read() == "tidied\n"
+    assert process.returncode == 143
+
+
+def test_the_root_is_the_working_folder_or_what_dvc_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert entry.root() == tmp_path
+    monkeypatch.setenv("DVC_ROOT", "/elsewhere")
+    assert entry.root() == Path("/elsewhere")

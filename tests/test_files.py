@@ -1,0 +1,66 @@
+import math
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.files import read_json, read_table, replacing, write_json, write_table
+
+
+def test_replacing_puts_the_file_in_place_with_its_folder(tmp_path):
+    with replacing(tmp_path / "new" / "a.txt") as beside:
+        beside.write_text("whole")
+        assert not (tmp_path / "new" / "a.txt").exists()
+        assert beside.suffix == ".txt"
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+    assert os.listdir(tmp_path / "new") == ["a.txt"]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write_half():
+        with replacing(path) as beside:
+            beside.write_text("ha")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_others_may_read_a_written_file(tmp_path):
+    write_json(tmp_path / "a.json", {})
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_json_keeps_letters_and_full_precision(tmp_path):
+    content = {"class": "größer", "accuracy": 0.1 + 0.2}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
+    assert "größer" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1))
+def test_a_table_of_floats_reads_as_the_same_bits(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("table") / "a.csv"
+    write_table(path, ("value",), [(value,) for value in values])
+    assert [row["value"] for row in read_table(path)] == values
+
+
+def test_a_column_becomes_numbers_only_as_a_whole(tmp_path):
+    write_table(tmp_path / "a.csv", ("n", "x", "class"), [(1, 0.5, "7"), (2, math.nan, "seven")])
+    first, second = read_table(tmp_path / "a.csv")
+    assert first == {"n": 1, "x": 0.5, "class": "7"}
+    assert second["class"] == "seven"
+    assert math.isnan(second["x"])
+
+
+def test_a_table_without_rows_is_a_header(tmp_path):
+    write_table(tmp_path / "a.csv", ("a", "b"), [])
+    assert (tmp_path / "a.csv").read_text() == "a,b\n"
+    assert read_table(tmp_path / "a.csv") == []

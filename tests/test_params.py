@@ -1,0 +1,208 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages import params
+
+HERE = Path(__file__).parents[1]
+CONTENT = yaml.safe_load((HERE / "params.yaml").read_text())
+
+
+def changed(path, value):
+    """Return the repository's settings with one value put in; dots separate the path."""
+    content = copy.deepcopy(CONTENT)
+    *parents, last = path.split(".")
+    section = content
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    section[last] = value
+    return content
+
+
+def refusal(content):
+    with pytest.raises(ValueError) as caught:
+        params.parse(content)
+    return str(caught.value)
+
+
+def test_the_repository_s_own_settings_are_valid():
+    settings = params.load(HERE / "params.yaml")
+    assert settings.compare.baseline in settings.compare.variants
+    assert set(settings.compare.variants) <= set(settings.variants)
+
+
+def test_defaults_in_code_and_in_the_file_agree():
+    """A reader of params.yaml sees the truth; a key left out there means the same."""
+    for section, model in (("folds", params.Folds), ("tracking", params.Tracking)):
+        assert model(**CONTENT[section]) == model()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("trian", {}, "trian is unknown; known are data, folds, train"),
+        ("train.epoch", 3, "train.epoch is unknown"),
+        ("train.epochs", "ten", "train.epochs is 'ten': it should be a valid integer."),
+        ("train.epochs", 0, "train.epochs is 0: it should be greater than or equal to 1."),
+        ("train.epochs", 2.5, "train.epochs is 2.5: it should be a valid integer"),
+        ("train.epochs", True, "train.epochs is True: it should be a valid integer."),
+        ("train.batch_size", 0, "train.batch_size is 0: it should be greater than or equal to 1."),
+        ("train.learning_rate", 0, "train.learning_rate is 0: it should be greater than 0."),
+        ("train.learning_rate", "0.1", "train.learning_rate is '0.1': it should be a valid number"),
+        ("train.learning_rate", float("nan"), "train.learning_rate is nan"),
+        ("train.learning_rate", float("inf"), "train.learning_rate is inf"),
+        ("train.label_smoothing", 1.0, "train.label_smoothing is 1.0: it should be less than 1."),
+        (
+            "train.optimizer",
+            ["adam"],
+            "train.optimizer is ['adam']: it must be a name, or one name",
+        ),
+        ("train.optimizer", {"a": 1, "b": 2}, "train.optimizer is {'a': 1, 'b': 2}: it must be"),
+        ("train.final", "vote", "train.final is 'vote': it should be 'soft_vote', 'refit' or"),
+        ("train.early_stopping", {"patience": 0}, "train.early_stopping.patience is 0"),
+        ("train.early_stopping", {"patence": 1}, "train.early_stopping.patence is unknown"),
+        ("train.early_stopping", {"monitor": "loss"}, "train.early_stopping.monitor is 'loss'"),
+        ("folds.count", 1, "folds.count is 1: it should be greater than or equal to 2."),
+        ("folds.count", 0, "folds.count is 0: it should be greater than or equal to 2."),
+        ("data.test_fraction", 1.0, "data.test_fraction is 1.0: it should be less than 1."),
+        ("data.limit", 0, "data.limit is 0: it should be greater than or equal to 1."),
+        ("variants", None, "variants is None: it should be a valid dictionary."),
+        ("variants.basic.architecure", "x", "variants.basic.architecure is unknown"),
+        ("variants.basic.architecture", 3, "variants.basic.architecture is 3: it must be a name"),
+        (
+            "variants.basic.train",
+            {"epoch": 1},
+            "params.yaml is refused: variants.basic.train.epoch",
+        ),
+        ("variants.basic.train", {"epochs": -1}, "params.yaml is refused: variants.basic.train.ep"),
+        ("variants.a/b", {"architecture": "basic"}, "params.yaml has the variant name 'a/b'"),
+        ("variants.plots", {"architecture": "basic"}, "params.yaml has the variant name 'plots'"),
+        ("variants.Basic", {"architecture": "basic"}, "params.yaml has the variant name 'Basic'"),
+        ("compare.variants", ["bsic"], "params.yaml has compare.variants with 'bsic'"),
+        ("compare.variants", [], "compare.variants is []: it should have at least 1 item"),
+        ("compare.variants", ["basic", "basic"], "params.yaml has a name twice"),
+        ("compare.baseline", "dropot", "params.yaml has compare.baseline 'dropot'"),
+        ("parallel.backend", "dask", "parallel.backend is 'dask': it should be 'local'"),
+        ("tracking.model_name", "a/b", "tracking.model_name is 'a/b'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(path, value, said):
+    assert refusal(changed(path, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "meant"),
+    [
+        ("train.epoch", 3, "epochs"),
+        ("train.lerning_rate", 3, "learning_rate"),
+        ("flods", {}, "folds"),
+        ("compare.variants", ["batchnrom"], "batchnorm"),
+        ("variants.basic.augmentations", [], "augmentation"),
+        ("variants.basic.train", {"early_stoping": None}, "early_stopping"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(path, value, meant):
+    assert refusal(changed(path, value)).rstrip(".").endswith(f"Did you mean {meant!r}?")
+
+
+def test_a_missing_section_is_named():
+    content = copy.deepcopy(CONTENT)
+    del content["compare"]
+    assert refusal(content) == "compare is missing; add it."
+
+
+def test_a_variant_overrides_the_base_and_only_that():
+    settings = params.parse(changed("variants.basic.train", {"epochs": 77}))
+    assert settings.train_settings("basic").epochs == 77
+    assert settings.train_settings("basic").batch_size == settings.train.batch_size
+    assert settings.train_settings("stacked").epochs == settings.train.epochs
+
+
+def test_an_unknown_variant_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"'basik' is no row .* Did you mean 'basic'\?"):
+        params.parse(CONTENT).variant("basik")
+
+
+def test_settings_cannot_be_changed_after_reading():
+    with pytest.raises(ValueError, match="frozen"):
+        params.parse(CONTENT).train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "arguments"),
+    [
+        ("adam", "adam", {}),
+        ({"adam": {"beta_1": 0.7}}, "adam", {"beta_1": 0.7}),
+        ({"adam": None}, "adam", {}),
+    ],
+)
+def test_a_name_is_written_alone_or_with_its_arguments(written, name, arguments):
+    optimizer = params.parse(changed("train.optimizer", written)).train.optimizer
+    assert (optimizer.name, optimizer.arguments) == (name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no settings"),
+        ("- 1\n- 2\n", "holds no settings"),
+        ("a: [1\n", "is not valid YAML in line 2"),
+        ("a: 1\nb: 2\na: 3\n", "has 'a' twice, again in line 3"),
+        ("x: {a: 1, a: 2}\n", "has 'a' twice"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_refused(tmp_path, text, said):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        params.load(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(ValueError, match="not UTF-8"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_an_object_tag_is_not_built(tmp_path):
+    (tmp_path / "params.yaml").write_text("data: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(ValueError, match="not valid YAML"):
+        params.load(tmp_path / "params.yaml")
+
+
+@given(st.floats(min_value=1e-12, max_value=100).map(lambda rate: f"{rate:e}"))
+def test_every_spelling_of_a_number_that_dvc_writes_is_read_as_a_number(text):
+    """DVC writes YAML 1.2, where 1e-05 is a number; PyYAML alone would read it as text."""
+    assert yaml.load(f"rate: {text}", params._Loader)["rate"] == float(text)
+
+
+@pytest.mark.parametrize("text", ["1e-05", "1E5", "-2e+3", "1.5e-3", "0.5", "3"])
+def test_numbers_are_numbers(text):
+    assert yaml.load(f"x: {text}", params._Loader)["x"] == float(text)
+
+
+@pytest.mark.parametrize("text", ["1e", "e5", "e-5", "1e5x", "mnist-5k"])
+def test_text_stays_text(text):
+    assert yaml.load(f"x: {text}", params._Loader)["x"] == text
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        ),
+        max_leaves=8,
+    ),
+    st.sampled_from(sorted(params.Params.model_fields)),
+)
+def test_nothing_at_all_in_a_section_gives_anything_but_one_sentence(value, section):
+    try:
+        params.parse({**CONTENT, section: value})
+    except ValueError as error:
+        assert "\n" not in str(error)
+        assert type(error) is ValueError  # not pydantic's own, which fills a screen

@@ -1,0 +1,101 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import files
+from stages.plot import plot
+
+FIGURES = [
+    "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves", "mistakes",
+    "samples",
+]  # fmt: skip
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def evaluated(tmp_path, monkeypatch) -> Path:
+    """Make a repository with one variant, trained and evaluated, the working directory."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    prepared, results = Path("data/prepared"), Path("results/basic")
+    prepared.mkdir(parents=True)
+    classes = ["01", "02", "a longer name"]
+    files.write_json(prepared / "dataset.json", {"classes": classes})
+    np.save(prepared / "test_images.npy", random.integers(0, 256, (60, 9, 9, 1), dtype=np.uint8))
+    history = [
+        (fold, epoch, 1 / epoch, 1 - 1 / epoch, 1.1 / epoch, 1 - 0.9 / epoch, 0.001)
+        for fold in range(2)
+        for epoch in range(1, 4 + fold)
+    ]
+    columns = ["fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
+    files.write_table(results / "history.csv", columns, history)
+    columns = ["fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"]
+    files.write_table(
+        results / "folds.csv", columns, [(0, 0.7, 0.3, 3, 3, 40, 20), (1, 0.8, 0.2, 4, 4, 40, 20)]
+    )
+    label = np.arange(60) % 3
+    probability = random.dirichlet([0.2] * 3, 60).astype(np.float32)
+    np.savez(
+        results / "predictions.npz",
+        oof_probability=probability,
+        oof_label=label,
+        test_probability=probability,
+        test_label=label,
+    )
+    return tmp_path
+
+
+def test_writes_six_figures_and_nothing_else_the_same_bytes_each_time(evaluated):
+    before = contents(evaluated)
+    plot("basic")
+    after = contents(evaluated)
+    written = {path: after[path] for path in after.keys() - before.keys()}
+    plots = evaluated / "results/basic/plots"
+    assert sorted(written) == [plots / f"{name}.png" for name in FIGURES]
+    assert {path: after[path] for path in before} == before
+    for path in written:
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert min(image.size) > 300
+            assert not image.text  # no version, no date
+    shutil.rmtree(plots)
+    plot("basic")
+    assert contents(evaluated) == after
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("results/basic/history.csv", "train@basic"),
+        ("results/basic/folds.csv", "train@basic"),
+        ("results/basic/predictions.npz", "evaluate@basic"),
+        ("data/prepared/dataset.json", "prepare"),
+        ("data/prepared/test_images.npy", "prepare"),
+    ],
+)
+def test_names_the_missing_file_and_the_stage_that_writes_it(evaluated, file, stage):
+    (evaluated / file).unlink()
+    with pytest.raises(ValueError, match=f"{file} is missing; run `dvc repro {stage}` first"):
+        plot("basic")
+    assert not (evaluated / "results/basic/plots").exists()
+
+
+def test_imports_nothing_slow():
+    code = (
+        "import importlib, pkgutil, sys, stages.figures, stages.plot\n"
+        "for module in pkgutil.iter_modules(stages.figures.__path__, 'stages.figures.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "slow = {'tensorflow', 'keras', 'mlflow', 'sklearn', 'scipy', 'pandas', 'pydantic',\n"
+        "        'matplotlib.pyplot'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+
+from stages.params import EarlyStopping, Named, ReduceOnPlateau, Train
+from stages.training import fold as fold_module
+from stages.training.fold import HISTORY, derive_seed, train_fold
+from stages.training.recipe import Recipe
+
+CLASSES = 3
+
+
+def sliver(count=90, seed=0):
+    """Return images whose class is the row of their bright stripe, noisy enough to take epochs."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    images = random.integers(0, 120, (count, 12, 12, 1))
+    for row in range(CLASSES):
+        images[labels == row, row * 4 : row * 4 + 3] += 60
+    return images.astype("uint8"), labels.astype("int64"), (np.arange(count) // 3 % 3).astype("i2")
+
+
+def recipe(**train):
+    settings = {
+        "epochs": 3,
+        "batch_size": 16,
+        "optimizer": Named(name="adam"),
+        "learning_rate": 0.003,
+    } | train
+    return Recipe(
+        variant="small",
+        architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
+        augmentation=[Named(name="shift", arguments={"fraction": 0.1})],
+        train=Train(**settings),
+    )
+
+
+def fold(number=0, given=None, folds="default", **train):
+    images, labels, assigned = given or sliver()
+    assigned = assigned if isinstance(folds, str) else folds
+    return train_fold(images, labels, assigned, CLASSES, recipe(**train), number)
+
+
+@pytest.fixture(scope="module")
+def record():
+    return fold()
+
+
+def test_the_record_has_every_epoch_and_image(record):
+    images, labels, assigned = sliver()
+    assert record.history.shape == (3, len(HISTORY))
+    assert record.times.shape == (3, 2)
+    np.testing.assert_array_equal(record.validation, np.flatnonzero(assigned == 0))
+    assert record.probability.shape == (30, CLASSES)
+    np.testing.assert_allclose(record.probability.sum(1), 1, atol=1e-5)
+    assert record.train_images == 60
+
+
+def test_two_trainings_agree_bit_by_bit(record):
+    again = fold()
+    np.testing.assert_array_equal(again.history, record.history)
+    np.testing.assert_array_equal(again.probability, record.probability)
+    for one, other in zip(again.weights, record.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_was_trained_before_in_the_process_changes_nothing(record):
+    fold(number=2, epochs=1, batch_size=7)
+    np.testing.assert_array_equal(fold().history, record.history)
+
+
+def test_seed_variant_and_fold_each_change_the_result(record):
+    assert not np.array_equal(fold(seed=2).history, record.history)
+    images, labels, assigned = sliver()
+    other = recipe().model_copy(update={"variant": "other"})
+    renamed = train_fold(images, labels, assigned, CLASSES, other, 0)
+    assert not np.array_equal(renamed.history, record.history)
+
+
+def test_scores_are_those_of_the_validation_images(record):
+    _, labels, _ = sliver()
+    hits = record.probability.argmax(1) == labels[record.validation]
+    assert record.kept("val_accuracy") == hits.mean()
+    of_label = record.probability[np.arange(30), labels[record.validation]]
+    assert record.kept("val_loss") == pytest.approx(-np.log(of_label.astype("f8")).mean())
+
+
+def test_validation_images_are_never_trained_on():
+    """Their pixels can be anything: the weights stay the same."""
+    images, labels, assigned = sliver()
+    altered = images.copy()
+    altered[assigned == 1] = 255
+    first, second = (fold(1, (pixels, labels, assigned)) for pixels in (images, altered))
+    for one, other in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_every_training_image_counts_also_in_a_part_batch():
+    """60 images in batches of 16 leave 12: leaving those out would not change with their pixels."""
+    images, labels, assigned = sliver()
+    before = fold(given=(images, labels, assigned), epochs=1).history[0]
+    seed = derive_seed(1, "small", 0)
+    order = np.random.default_rng([seed, 1]).permutation(np.flatnonzero(assigned != 0))
+    images[order[-1]] = 255 - images[order[-1]]
+    after = fold(given=(images, labels, assigned), epochs=1).history[0]
+    assert before[0] != after[0]
+
+
+def test_a_fold_of_a_second_repeat_has_its_own_seed_but_the_same_kind_of_split():
+    first, second = fold(0, epochs=1), fold(3, epochs=1)
+    np.testing.assert_array_equal(first.validation, second.validation)
+    assert not np.array_equal(first.history, second.history)
+
+
+def test_it_learns():
+    assert fold(epochs=25, learning_rate=0.01).kept("val_accuracy") > 0.9
+
+
+def test_without_early_stopping_the_last_epoch_is_kept(record):
+    assert record.best_epoch == 3
+
+
+def test_early_stopping_keeps_the_best_epoch_and_its_weights():
+    record = fold(
+        epochs=40, learning_rate=0.02, early_stopping=EarlyStopping(monitor="val_loss", patience=2)
+    )
+    losses = record.history[:, HISTORY.index("val_loss")]
+    assert record.best_epoch == losses.argmin() + 1
+    assert len(losses) == record.best_epoch + 2 < 40
+    _, labels, _ = sliver()
+    of_label = record.probability[np.arange(30), labels[record.validation]].astype("f8")
+    assert -np.log(of_label).mean() == pytest.approx(losses.min())
+
+
+def test_a_plateau_lowers_the_learning_rate():
+    record = fold(
+        epochs=6,
+        learning_rate=1e-6,
+        reduce_on_plateau=ReduceOnPlateau(monitor="val_accuracy", factor=0.5, patience=2),
+    )
+    rates = record.history[:, HISTORY.index("learning_rate")]
+    np.testing.assert_allclose(rates[[0, 1, 2]], 1e-6, rtol=1e-5)
+    assert rates[-1] < 0.6e-6
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val_accuracy", "max"), ("val_loss", "min")])
+def test_callbacks_know_which_way_is_better(monitor, mode):
+    import keras
+
+    settings = Train(
+        early_stopping=EarlyStopping(monitor=monitor),
+        reduce_on_plateau=ReduceOnPlateau(monitor=monitor),
+    )
+    made = fold_module._callbacks(keras, settings)
+    assert [callback.mode for callback in made] == [mode, mode]
+    assert all(
+        a is not b for a, b in zip(made, fold_module._callbacks(keras, settings), strict=True)
+    )
+
+
+def test_the_schedule_reaches_the_optimizer():
+    record = fold(schedule=Named(name="exponential", arguments={"rate": 0.5}))
+    rates = record.history[:, HISTORY.index("learning_rate")]
+    np.testing.assert_allclose(rates, [0.003, 0.0015, 0.00075], rtol=1e-5)
+
+
+def test_training_on_everything_validates_on_nothing():
+    record = fold("refit", folds=None)
+    assert record.train_images == 90
+    assert record.probability.shape == (0, CLASSES)
+    assert np.isnan(record.kept("val_accuracy"))
+
+
+def test_l2_and_label_smoothing_enter_the_training_loss_only():
+    plain, penal = fold(epochs=1), fold(epochs=1, l2=0.1, learning_rate=1e-9)
+    assert penal.history[0, 0] > plain.history[0, 0] + 0.5
+    assert penal.kept("val_loss") < 2
+    smooth = fold(epochs=1, label_smoothing=0.3)
+    assert smooth.history[0, 0] != plain.history[0, 0]
+
+
+def test_every_epoch_is_reported():
+    heard = []
+    images, labels, assigned = sliver()
+    record = train_fold(
+        images, labels, assigned, CLASSES, recipe(), 0, lambda *event: heard.append(event)
+    )
+    accuracies = record.history[:, HISTORY.index("val_accuracy")]
+    assert heard == list(zip((1, 2, 3), accuracies, strict=True))
+
+
+def test_seeds_depend_on_all_parts_and_fit_31_bits():
+    seeds = {derive_seed(*parts) for parts in [(1, "a", 0), (1, "a", 1), (1, "b", 0), (2, "a", 0)]}
+    assert len(seeds) == 4
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert derive_seed(1, "a", 0) == derive_seed(1, "a", 0)

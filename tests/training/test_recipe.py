@@ -1,0 +1,83 @@
+import subprocess
+import sys
+
+import pytest
+
+from stages import params
+from stages.training.recipe import check, recipe
+from tests.test_params import HERE, changed
+
+
+def refusal(path, value):
+    with pytest.raises(ValueError) as caught:
+        check(params.parse(changed(path, value)))
+    return str(caught.value)
+
+
+def test_the_repository_s_own_variants_are_known():
+    check(params.load(HERE / "params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "variants.basic.architecture",
+            "basik",
+            "variants.basic.architecture is 'basik', which is no known architecture; known are",
+        ),
+        (
+            "variants.basic.architecture",
+            {"basic": {"droput": 0.1}},
+            "variants.basic.architecture.basic.droput is unknown; known are dense, dropout. Did",
+        ),
+        (
+            "variants.basic.architecture",
+            {"basic": {"dropout": 1.0}},
+            "variants.basic.architecture.basic.dropout is 1.0: it should be less than 1.",
+        ),
+        (
+            "variants.basic.augmentation",
+            [{"zoom": {"factor": 0.1}}, {"rotat": {"degrees": 3}}],
+            "variants.basic.augmentation[1] is 'rotat', which is no known augmentation op; known",
+        ),
+        (
+            "variants.basic.augmentation",
+            [{"rotate": {"degrees": 300}}],
+            "variants.basic.augmentation[0].rotate.degrees is 300: it should be less than",
+        ),
+        (
+            "variants.basic.train",
+            {"optimizer": "adma"},
+            "variants.basic.train.optimizer is 'adma', which is no known optimizer; known are",
+        ),
+        (
+            "variants.basic.train",
+            {"schedule": {"cosine": {"warmup": 1.0}}},
+            "variants.basic.train.schedule.cosine.warmup is 1.0: it should be less than 1.",
+        ),
+        (
+            "variants.basic.train",
+            {"schedule": "cosine", "reduce_on_plateau": {"patience": 1}},
+            "variants.basic has reduce_on_plateau and the schedule 'cosine', which would both",
+        ),
+    ],
+)
+def test_what_does_not_exist_is_refused_by_name(path, value, said):
+    assert refusal(path, value).startswith(said)
+
+
+def test_a_recipe_is_complete():
+    """Defaults of architecture and optimizer are part of it, so changing one changes the run."""
+    resolved = recipe(params.parse(changed("variants.basic.architecture", "basic")), "basic")
+    assert resolved.architecture.arguments == {"dense": 128, "dropout": 0.5}
+    assert "beta_1" in resolved.train.optimizer.arguments
+
+
+def test_checking_every_name_needs_no_tensorflow():
+    code = (
+        "import sys; from stages import params; from stages.training.recipe import check;"
+        "check(params.load()); print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr

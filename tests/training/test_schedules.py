@@ -1,0 +1,56 @@
+import keras
+import pytest
+
+from stages.params import Named
+from stages.registry import check_arguments
+from stages.training.optimizers import OPTIMIZERS
+from stages.training.schedules import SCHEDULES
+
+
+def rates(name, steps=10, epochs=4, **arguments):
+    arguments = check_arguments(SCHEDULES[name], arguments, name)
+    schedule = SCHEDULES[name](keras.optimizers.schedules, 0.1, steps, epochs, **arguments)
+    if isinstance(schedule, float):
+        return [schedule] * (steps * epochs)
+    return [float(schedule(step)) for step in range(steps * epochs)]
+
+
+def test_constant_stays():
+    assert set(rates("constant")) == {0.1}
+
+
+def test_exponential_falls_at_each_epoch():
+    assert rates("exponential", rate=0.5)[::10] == pytest.approx([0.1, 0.05, 0.025, 0.0125])
+    assert rates("exponential", rate=0.5)[9] == pytest.approx(0.1)
+
+
+def test_cosine_falls_from_the_rate_to_almost_nothing():
+    values = rates("cosine")
+    assert values[0] == pytest.approx(0.1)
+    assert values[20] == pytest.approx(0.05)
+    assert values[-1] < 0.001
+    assert values == sorted(values, reverse=True)
+
+
+def test_cosine_rises_over_its_warmup():
+    values = rates("cosine", warmup=0.25)
+    assert values[0] == pytest.approx(0.0)
+    assert values[5] == pytest.approx(0.05)
+    assert values.index(max(values)) == 10
+    assert max(values) == pytest.approx(0.1)
+    assert values[-1] < 0.001
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_optimizer_is_keras_own_with_the_rate_given(name):
+    arguments = check_arguments(OPTIMIZERS[name], {}, name)
+    optimizer = OPTIMIZERS[name](keras.optimizers, 0.25, **arguments)
+    assert float(optimizer.learning_rate) == 0.25
+    assert type(optimizer).__name__.lower() == name
+    assert all(getattr(optimizer, key) == value for key, value in arguments.items())
+
+
+def test_arguments_reach_the_optimizer():
+    named = Named(name="adam", arguments={"beta_1": 0.7})
+    arguments = check_arguments(OPTIMIZERS["adam"], named.arguments, "adam")
+    assert OPTIMIZERS["adam"](keras.optimizers, 0.1, **arguments).beta_1 == 0.7
