@@ -8,11 +8,9 @@ from stages import entry, params
 from stages.files import read_json, read_table, replacing, write_json, write_table
 from stages.scoring import calibration, classification
 from stages.scoring.statistics import mean_std
-from stages.training import workers
-from stages.training.artifact import probabilities
+from stages.training.predict import predict
 
 PREPARED = Path("data/prepared")
-CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
 
 
 def evaluate(variant: str) -> None:
@@ -26,17 +24,7 @@ def evaluate(variant: str) -> None:
     with np.load(results / "out_of_fold.npz") as stored:
         oof_probability, oof_label = stored["oof_probability"], stored["oof_label"]
 
-    chunks = [
-        (results / "model.keras", images[start : start + CHUNK])
-        for start in range(0, len(images), CHUNK)
-    ]
-    scored = [
-        result
-        for _, result in sorted(workers.run(probabilities, chunks, jobs), key=lambda pair: pair[0])
-    ]
-    test_probability = np.concatenate([vote for vote, _ in scored])
-    by_member = np.concatenate([members for _, members in scored], axis=1)  # (members, n, classes)
-
+    test_probability, by_member = predict(results / "model.keras", images, jobs)
     with replacing(results / "predictions.npz") as beside:
         np.savez(
             beside,

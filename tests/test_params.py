@@ -201,8 +201,10 @@ def test_text_stays_text(text):
     st.sampled_from(sorted(params.Params.model_fields)),
 )
 def test_nothing_at_all_in_a_section_gives_anything_but_one_sentence(value, section):
+    said = None
     try:
         params.parse({**CONTENT, section: value})
     except ValueError as error:
-        assert "\n" not in str(error)
-        assert type(error) is ValueError  # not pydantic's own, which fills a screen
+        said = error
+    assert "\n" not in str(said)
+    assert type(said) in (ValueError, type(None))  # not pydantic's own, which fills a screen

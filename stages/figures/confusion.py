@@ -128,8 +128,8 @@ def _draw(
         title: the bold line.
         note: the line below it.
         pairs: the commonest mistakes in words.
-        least: the darkest colour stands for the largest mistake, or for this if that is less, so
-            that one single mistake does not look like a disaster.
+        least: the darkest colour stands for the largest mistake, but never for less than this:
+            one single mistake is not to look like a disaster.
     """
     n = len(classes)
     off_diagonal = np.where(np.eye(n, dtype=bool), 0, matrix)

@@ -4,7 +4,7 @@ Where a README is silent, the value is ours and stands as an argument's default.
 are for images of 28x28x1 and ten classes.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -56,16 +56,16 @@ def dropout(layers, images, classes, *, dense: Units = 128, pooled: Rate = 0.25,
 
 
 @architecture
-def stacked(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
-    """Stack 32, 64 and 64 filters of 3x3, two poolings, one dropout: 188,234 parameters."""
+def stacked(layers, images, classes, *, dense: Units = 64, dropout: Rate = 0.5):
+    """Stack 32, 64 and 64 filters of 3x3, two poolings between, one dropout: 93,322 parameters."""
     x = layers.Conv2D(32, 3, activation="relu")(images)
     x = layers.MaxPooling2D()(x)
     x = layers.Conv2D(64, 3, activation="relu")(x)
-    x = layers.Conv2D(64, 3, activation="relu")(x)
     x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(64, 3, activation="relu")(x)
     x = layers.Flatten()(x)
-    x = layers.Dropout(dropout)(x)
     x = layers.Dense(dense, activation="relu")(x)
+    x = layers.Dropout(dropout)(x)
     return layers.Dense(classes)(x)
 
 
@@ -76,18 +76,20 @@ def double_conv(
     classes,
     *,
     kernel: Kernel = 5,
+    padding: Literal["same", "valid"] = "same",
     dense: Units = 256,
     pooled: Rate = 0.25,
     flat: Rate = 0.5,
 ):
     """Convolve twice with 32 and twice with 64 filters, pool and drop out: 887,530 parameters.
 
-    `kernel` is the side of the first pair's filters; the second pair's are 3x3, all same-padded.
+    `kernel` is the side of the first pair's filters; the second pair's are 3x3. Filters of 3x3
+    without padding take a third of the time.
     """
     x = images
     for filters, side in ((32, kernel), (64, 3)):
-        x = layers.Conv2D(filters, side, padding="same", activation="relu")(x)
-        x = layers.Conv2D(filters, side, padding="same", activation="relu")(x)
+        x = layers.Conv2D(filters, side, padding=padding, activation="relu")(x)
+        x = layers.Conv2D(filters, side, padding=padding, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
         x = layers.Dropout(pooled)(x)
     x = layers.Flatten()(x)

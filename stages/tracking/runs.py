@@ -163,6 +163,7 @@ def _tags(record: Record) -> dict[str, str]:
         "fingerprint": record.fingerprint,
         "results_sha256": record.results_sha256,
         "data_sha256": record.data_sha256,
+        "files_sha256": record.files_sha256,
         **_origin(record.variant),
     }
     if record.description:
@@ -261,7 +262,7 @@ def _tensor(dtype: str, shape: list[int]) -> str:
 def _complete_files(client: Client, run: Run, record: Record) -> None:
     """Upload the tables and figures that are missing, and all of them when one has changed."""
     run_id = run.info.run_id
-    unchanged = run.data.tags.get("files_sha256") == record.files_sha256
+    unchanged = run.data.tags.get("files_sha256", record.files_sha256) == record.files_sha256
     folders = {str(Path(name).parent) for name in record.files} - {"."}
     there = {
         entry.path: entry.file_size
@@ -269,7 +270,8 @@ def _complete_files(client: Client, run: Run, record: Record) -> None:
         for entry in client.list_artifacts(run_id, folder)
     }
     for name, path in record.files.items():
-        if not (unchanged and there.get(name) == path.stat().st_size):
+        # MLflow puts a finished file in place at once, so the size tells (some stores know none)
+        if not (unchanged and there.get(name, -1) in (None, path.stat().st_size)):
             folder = str(Path(name).parent)
             client.log_artifact(run_id, str(path), None if folder == "." else folder)
     if not unchanged:

@@ -27,14 +27,14 @@ def location() -> str:
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     path = database(uri)
-    return f"sqlite:///{path}" if path else uri
+    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F") if path else uri
 
 
 def database(uri: str) -> Path | None:
     """Return the absolute path of a sqlite store's file, None for any other store."""
     if not uri.startswith("sqlite:///"):
         return None
-    return root().absolute() / uri.removeprefix("sqlite:///").split("?")[0]
+    return root().absolute() / unquote(uri.removeprefix("sqlite:///").split("?")[0])
 
 
 def safe(text: str) -> str:

@@ -101,6 +101,6 @@ def _stable(path: Path) -> bytes:
                     address: number
                     for number, address in enumerate(dict.fromkeys(shared.findall(data)))
                 }
-                data = shared.sub(lambda found: b"%d" % numbers[found[0]], data)
+                data = shared.sub(lambda found, by=numbers: b"%d" % by[found[0]], data)
             stable.writestr(zipfile.ZipInfo(name), data)  # a ZipInfo's own date is 1980
     return content.getvalue()

@@ -8,7 +8,8 @@ between epochs.
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -55,10 +56,27 @@ def import_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[threads] = "1"  # read when TensorFlow computes for the first time
-    import tensorflow as tf
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # on some processors it is off by itself
+    with _stderr_silent():
+        import keras  # noqa: F401 - prints the same
+        import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     return tf
+
+
+@contextmanager
+def _stderr_silent() -> Iterator[None]:
+    """Keep TensorFlow's library from telling every worker's user that there is no GPU."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def train_fold(

@@ -40,9 +40,14 @@ def fingerprint(recipe: Recipe, data_sha256: str) -> str:
             (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
             for path in files
         ],
-        "libraries": [(name, version(name)) for name in LIBRARIES],
+        "libraries": libraries(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def libraries() -> list[tuple[str, str]]:
+    """Return the names and versions of the libraries that compute."""
+    return [(name, version(name)) for name in LIBRARIES]
 
 
 def folder(mark: str) -> Path:
@@ -70,9 +75,23 @@ def kept(mark: str, fold: int | str) -> Record | None:
     return Record(**rest, weights=weights)
 
 
+def keep_model(mark: str, content: bytes) -> None:
+    """Store the content of a variant's model file, whole or not at all."""
+    with replacing(folder(mark) / "model.keras") as beside:
+        beside.write_bytes(content)
+
+
+def kept_model(mark: str) -> bytes | None:
+    """Return the stored content of a model file, or None when it is not made yet."""
+    path = folder(mark) / "model.keras"
+    return path.read_bytes() if path.exists() else None
+
+
 def forget_old() -> None:
-    """Delete the folds of trainings that nobody has touched for some days."""
-    for path in (entry.root() / ".foldlab" / "folds").glob("*"):
-        newest = max((file.stat().st_mtime for file in path.glob("*")), default=0.0)
+    """Delete the folds and scores of trainings that nobody has touched for some days."""
+    kept = entry.root() / ".foldlab"
+    for path in [*kept.glob("folds/*"), *kept.glob("scores/*")]:
+        files = path.glob("*") if path.is_dir() else [path]
+        newest = max((file.stat().st_mtime for file in files), default=0.0)
         if time.time() - newest > KEPT_DAYS * 86400:
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -47,12 +47,18 @@ def layers(name):
 
 
 def test_the_references_hold_the_layers_that_their_readmes_name():
-    assert (
-        layers("basic")
-        == (
-            "InputLayer Rescaling Conv2D MaxPooling2D Conv2D MaxPooling2D Flatten Dense Dropout Dense"
-        ).split()
-    )
+    assert layers("basic") == [
+        "InputLayer",
+        "Rescaling",
+        "Conv2D",
+        "MaxPooling2D",
+        "Conv2D",
+        "MaxPooling2D",
+        "Flatten",
+        "Dense",
+        "Dropout",
+        "Dense",
+    ]
     assert layers("batchnorm").count("BatchNormalization") == 2
     assert layers("dropout").count("Dropout") == 3
     assert layers("stacked").count("Dropout") == 1

@@ -46,7 +46,7 @@ def record():
 
 
 def test_the_record_has_every_epoch_and_image(record):
-    images, labels, assigned = sliver()
+    _, _, assigned = sliver()
     assert record.history.shape == (3, len(HISTORY))
     assert record.times.shape == (3, 2)
     np.testing.assert_array_equal(record.validation, np.flatnonzero(assigned == 0))

@@ -1,0 +1,49 @@
+"""Scoring images with a model file in worker processes, at most once for the same two."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from stages import entry
+from stages.files import replacing
+from stages.training import workers
+from stages.training.artifact import probabilities
+from stages.training.recovery import libraries
+
+CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
+
+
+def predict(model: Path, images: np.ndarray, jobs: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a model's probabilities and those of the members that vote in it.
+
+    The answer is kept under the digest of the model's and the images' bytes: a sweep, whose
+    workers have TensorFlow at hand, scores each model once, and `evaluate` finds it done.
+
+    Args:
+        model: a `.keras` file that `artifact.assemble` made.
+        images: uint8 (n, height, width, channels).
+        jobs: worker processes at most; None: one per core.
+
+    Returns:
+        float32 (n, classes) and float32 (members, n, classes).
+    """
+    digest = hashlib.sha256(model.read_bytes())
+    digest.update(repr((images.shape, libraries())).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    path = entry.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return kept["vote"], kept["members"]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        pass  # not scored yet
+
+    starts = range(0, len(images), CHUNK)
+    tasks = [(model, images[start : start + CHUNK]) for start in starts]
+    parts = dict(workers.run(probabilities, tasks, jobs))
+    vote = np.concatenate([parts[position][0] for position in range(len(tasks))])
+    members = np.concatenate([parts[position][1] for position in range(len(tasks))], axis=1)
+    with replacing(path) as beside:
+        np.savez(beside, vote=vote, members=members)
+    return vote, members

@@ -1,0 +1,184 @@
+"""Result folders as the pipeline would write them, and everything that a sqlite store holds."""
+
+import hashlib
+import json
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+PARAMS = """
+variants:
+  basic: {architecture: basic, description: The baseline.}
+  other: {architecture: basic}
+  third: {architecture: basic}
+compare: {variants: [basic, other, third], baseline: basic}
+"""
+DATA_SHA256 = hashlib.sha256(b"data").hexdigest()
+BEGAN = 1_700_000_000_000  # ms since 1970, when the made training began
+PLOTS = (
+    "calibration",
+    "confusion_matrix",
+    "confusion_matrix_normalized",
+    "curves",
+    "mistakes",
+    "samples",
+)
+
+
+def fingerprint(variant: str) -> str:
+    return hashlib.sha256(variant.encode()).hexdigest()
+
+
+def make_repository(root: Path, *variants: str, folds: int = 2, epochs: int = 2) -> Path:
+    """Write params.yaml, dataset.json and the results of some variants below `root`."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(PARAMS)
+    prepared = root / "data" / "prepared"
+    prepared.mkdir(parents=True, exist_ok=True)
+    dataset = {
+        "source": "mnist-5k",
+        "licence": "CC BY-SA 3.0",
+        "classes": ["zero", "one"],
+        "image_shape": [28, 28, 1],
+        "train": {"images": 80, "per_class": [40, 40]},
+        "test": {"images": 20, "per_class": [10, 10]},
+        "folds": {"count": folds, "repeats": 1},
+        "sha256": DATA_SHA256,
+    }
+    (prepared / "dataset.json").write_text(json.dumps(dataset))
+    for number, variant in enumerate(variants or ("basic",)):
+        make_results(root / "results" / variant, variant, folds, epochs, number / 100)
+    return root
+
+
+def make_results(folder: Path, variant: str, folds: int, epochs: int, better: float) -> None:
+    """Write what train, evaluate and plot write for a variant."""
+    (folder / "plots").mkdir(parents=True, exist_ok=True)
+    accuracy = [0.9 + fold / 1000 + better for fold in range(folds)]
+    rows = [(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)]
+    _table(
+        folder / "folds.csv",
+        "fold,accuracy,loss,best_epoch,epochs,train_images,val_images",
+        [(fold, accuracy[fold], 0.25, epochs, epochs, 40, 40) for fold in range(folds)],
+    )
+    _table(
+        folder / "history.csv",
+        "fold,epoch,loss,accuracy,val_loss,val_accuracy,learning_rate",
+        [(f, e, 1 / e, 0.5 + e / 100, 2 / e, accuracy[f], 0.001) for f, e in rows],
+    )
+    _table(
+        folder / "timing.csv",
+        "fold,epoch,time,seconds,fingerprint",
+        [(f, e, BEGAN + 10_000 * f + 1000 * e, 1.0, fingerprint(variant)) for f, e in rows],
+    )
+    training = {
+        "fingerprint": fingerprint(variant),
+        "data_sha256": DATA_SHA256,
+        "parameters": 225034,
+        "final": "soft_vote",
+        "settings": {
+            "architecture": {"name": "basic", "arguments": {"filters": 32}},
+            "augmentation": [{"name": "rotate", "arguments": {"degrees": 10}}],
+            "train": {"epochs": epochs, "learning_rate": 0.001, "early_stopping": None},
+        },
+    }
+    (folder / "training.json").write_text(json.dumps(training))
+    metrics = {
+        "cv": {
+            "accuracy": {"mean": float(np.mean(accuracy)), "std": 0.01, "n": folds},
+            "loss": {"mean": 0.25, "std": 0.02, "n": folds},
+        },
+        "test": {"accuracy": 0.95, "loss": 0.2, "macro_f1": 0.94},
+        "parameters": 225034,
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    np.savez(folder / "predictions.npz", test_label=np.arange(3))
+    for name in ("per_class.csv", "confusion.csv", "mistakes.csv"):
+        (folder / name).write_text(f"{variant}\n{name}\n")
+    for name in PLOTS:
+        (folder / "plots" / f"{name}.png").write_bytes(f"{variant} {name}".encode())
+    with zipfile.ZipFile(folder / "model.keras", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("metadata.json"), '{"keras_version": "3.15.1"}')
+        archive.writestr(zipfile.ZipInfo("weights"), variant)
+
+
+def _table(path: Path, header: str, rows: list[tuple]) -> None:
+    lines = [header, *(",".join(str(cell) for cell in row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def empty_store(folder: Path) -> Path:
+    """Return a sqlite file with MLflow's tables: making them takes seconds, copying none."""
+    path = folder / "empty.db"
+    if not path.exists():
+        from mlflow import MlflowClient
+
+        import stages.tracking  # noqa: F401 - sets MLflow's environment before its import
+
+        beside = path.with_name("growing.db")
+        uri = f"sqlite:///{beside}"
+        MlflowClient(uri, registry_uri=uri).search_experiments()
+        beside.rename(path)
+    return path
+
+
+def everything(root: Path) -> dict:
+    """Return each row of each table of a store and each artifact's bytes, just as they are."""
+    tables = {}
+    with closing(sqlite3.connect(root / "mlflow.db")) as connection:
+        for (table,) in connection.execute("select name from sqlite_master where type = 'table'"):
+            cursor = connection.execute(f'select * from "{table}"')
+            columns = [column[0] for column in cursor.description]
+            tables[table] = [dict(zip(columns, row, strict=True)) for row in cursor]
+    files = sorted(path for path in (root / "mlartifacts").rglob("*") if path.is_file())
+    artifacts = {str(path.relative_to(root)): path.read_bytes() for path in files}
+    return {**tables, "artifacts": artifacts}
+
+
+VOLATILE = {  # when a row was written, and ids that nothing refers to
+    "creation_time",
+    "last_update_time",
+    "last_updated_time",
+    "creation_timestamp_ms",
+    "last_updated_timestamp_ms",
+    "input_uuid",
+}
+
+
+def without_ids(root: Path) -> dict:
+    """Return `everything` in order, with names in the place of random ids and writing times."""
+    store = everything(root)
+    names = {run["run_uuid"]: f"<{run['name']}>" for run in store["runs"]}
+    for model in store["logged_models"]:
+        names[model["model_id"]] = f"<model of {names[model['source_run_id']]}>"
+    for dataset in store["datasets"]:
+        names[dataset["dataset_uuid"]] = f"<dataset {dataset['digest']}>"
+    names[str(root)] = "<root>"
+
+    def named(text: str) -> str:
+        for random, name in names.items():
+            text = text.replace(random, name)
+        return text
+
+    rows = {
+        table: sorted(
+            json.dumps({key: v for key, v in row.items() if key not in VOLATILE}, default=str)
+            for row in content
+        )
+        for table, content in store.items()
+        if table != "artifacts"
+    }
+    rows = {table: sorted(named(row) for row in content) for table, content in rows.items()}
+    artifacts = {}
+    for path, content in store["artifacts"].items():
+        if ".artifact.uploading." in path:  # MLflow's temporary file, left by a killed process
+            continue
+        if path.endswith("MLmodel"):
+            lines = named(content.decode()).splitlines()
+            unstable = ("utc_time_created", "model_uuid")
+            content = "\n".join(line for line in lines if not line.startswith(unstable)).encode()
+        artifacts[named(path)] = content
+    return {**rows, "artifacts": artifacts}

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import yaml
+
+from stages.tracking import store
+from tests.tracking.made_results import make_repository
+
+
+@pytest.fixture
+def keras():
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture
+def made(keras, tmp_path):
+    """Return a tiny model and its file: raw pixels in, the mean of two members out."""
+    pixels = keras.Input((28, 28, 1), name="pixels")
+    votes = []
+    for number in range(2):
+        member = keras.Sequential(
+            [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2)],
+            name=f"member_{number}",
+        )
+        votes.append(keras.layers.Softmax()(member(pixels)))
+    model = keras.Model(pixels, keras.layers.Average()(votes))
+    model.save(tmp_path / "made.keras")
+    return model, tmp_path / "made.keras"
+
+
+def test_the_form_is_that_of_mlflow_keras(made, tmp_path):
+    import mlflow.keras
+
+    from stages.tracking import model as ours
+
+    model, path = made
+    signature = ours.signature([28, 28, 1], 2)
+    pinned = ["keras==0"]
+    mlflow.keras.save_model(
+        model, str(tmp_path / "theirs"), signature=signature, pip_requirements=pinned
+    )
+    ours.write(tmp_path / "ours", path, [28, 28, 1], 2)
+
+    def names(folder):
+        return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+    def described(folder):
+        content = yaml.safe_load((folder / "MLmodel").read_text())
+        return {
+            key: content[key]
+            for key in content
+            if key not in ("model_uuid", "utc_time_created", "model_size_bytes")
+        }
+
+    assert names(tmp_path / "ours") == names(tmp_path / "theirs")
+    assert described(tmp_path / "ours") == described(tmp_path / "theirs")
+    requirements = (tmp_path / "ours" / "requirements.txt").read_text().splitlines()
+    assert [line.split("==")[0] for line in requirements] == list(ours.REQUIREMENTS)
+    for name in ("python_env.yaml", "conda.yaml"):
+        mine, other = (
+            yaml.safe_load((tmp_path / f / name).read_text()) for f in ("ours", "theirs")
+        )
+        assert set(mine) == set(other)
+
+
+def test_a_published_model_is_loaded_from_the_registry(repository, made, monkeypatch):
+    import mlflow
+    import mlflow.keras
+
+    from stages import params
+    from stages.tracking import record, runs
+
+    model, path = made
+    make_repository(repository)
+    (repository / "results" / "basic" / "model.keras").write_bytes(path.read_bytes())
+    with store.opened("foldlab") as (client, experiment_id):
+        runs.publish(client, experiment_id, record.read("basic", params.load()), "foldlab")
+
+    before = mlflow.get_tracking_uri()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.location())
+    try:
+        mlflow.set_tracking_uri(store.location())
+        pixels = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
+        expected = model.predict(pixels.astype(np.float32), verbose=0)
+        loaded = mlflow.keras.load_model("models:/foldlab/1")
+        served = mlflow.pyfunc.load_model("models:/foldlab/1")
+    finally:
+        mlflow.set_tracking_uri(before)
+    np.testing.assert_allclose(loaded.predict(pixels, verbose=0), expected, rtol=1e-5)
+    answer = served.predict(pixels.astype(np.float32))
+    np.testing.assert_allclose(answer, expected, rtol=1e-5)
+    assert answer.dtype == np.float32
+    assert served.metadata.get_output_schema().inputs[0].shape == (-1, 2)
+    with pytest.raises(mlflow.MlflowException, match="float32"):
+        served.predict(pixels)  # MLflow takes exactly the stated type, or JSON
+
+    # the body of a request to `mlflow models serve`, as its server reads it
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+    body = infer_and_parse_data({"inputs": pixels.tolist()}, served.metadata.get_input_schema())
+    np.testing.assert_allclose(served.predict(body), expected, rtol=1e-5)

@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import pytest
+
+from stages import params
+from stages.tracking import record, store
+from tests.tracking.made_results import fingerprint, make_repository, make_results
+
+
+@pytest.fixture
+def registry():
+    from stages.tracking import registry
+
+    return registry
+
+
+def publish(*variants):
+    from stages.tracking import runs
+
+    with store.opened("foldlab") as (client, experiment_id):
+        for variant in variants:
+            found = record.read(variant, params.load())
+            runs.publish(client, experiment_id, found, "foldlab")
+
+
+@pytest.mark.parametrize(
+    ("champion", "same_data", "difference", "p", "moves"),
+    [
+        (None, True, 0.0, 1.0, True),
+        (None, False, -0.1, 0.0, True),
+        ("basic", True, 0.002, 0.01, True),
+        ("basic", True, 0.002, 0.05, False),
+        ("basic", True, 0.002, 0.06, False),
+        ("basic", True, -0.002, 0.01, False),
+        ("basic", True, 0.0, 0.0, False),
+        ("basic", True, float("nan"), float("nan"), False),
+        ("basic", False, 0.2, 0.0, False),
+    ],
+)
+def test_the_champions_rule(registry, champion, same_data, difference, p, moves):
+    moved, reason = registry.decide("other", champion, same_data, difference, p)
+    assert moved is moves
+    assert reason.startswith("other ")
+    assert reason.endswith(".")
+    assert champion is None or champion in reason
+
+
+def test_the_reason_holds_the_numbers(registry):
+    _, reason = registry.decide("other", "basic", True, 0.0123, 0.0456)
+    assert "+0.0123" in reason
+    assert "p = 0.0456" in reason
+
+
+def aliases(registry, client):
+    """Return {alias: variant} and {variant: reason}."""
+    model = client.get_registered_model("foldlab")
+    versions = client.search_model_versions("name = 'foldlab'")
+    variant = {str(version.version): version.tags["variant"] for version in versions}
+    reasons = {v.tags["variant"]: v.tags.get(registry.REASON) for v in versions}
+    return {alias: variant[str(v)] for alias, v in model.aliases.items()}, reasons
+
+
+def test_the_crown_goes_by_the_rule(repository, registry):
+    make_repository(repository, "basic", "other", "third")
+    publish("basic", "other", "third")
+    basic, other, third = (fingerprint(name) for name in ("basic", "other", "third"))
+    seen = []
+
+    def test(champion, candidate):
+        seen.append((list(champion), list(candidate)))
+        return sum(candidate) / 2 - sum(champion) / 2, 0.04 if len(seen) == 2 else 0.06
+
+    with store.opened("foldlab") as (client, _):
+        registry.crown(client, "foldlab", [basic, other], test)
+        assert seen == []
+        names, reasons = aliases(registry, client)
+        assert names == {"champion": "basic", "challenger": "other"}
+        assert "there was none" in reasons["basic"]
+
+        reason = registry.crown(client, "foldlab", [third, other, basic], test)
+        assert seen == [([0.9, 0.901], [0.92, 0.921])]
+        names, reasons = aliases(registry, client)
+        assert names == {"champion": "basic", "challenger": "third"}
+        assert reasons["third"] == reason
+        assert "does not replace" in reason
+        assert "there was none" in reasons["basic"]
+
+        registry.crown(client, "foldlab", [third, other, basic], test)
+        names, reasons = aliases(registry, client)
+        assert names == {"champion": "third", "challenger": "other"}
+        assert "third (version 3) replaces basic (version 1)" in reasons["third"]
+
+        registry.crown(client, "foldlab", [third, other, basic], test)
+        assert len(seen) == 2
+        assert aliases(registry, client) == (names, reasons)
+
+        registry.crown(client, "foldlab", [third], test)
+        assert aliases(registry, client)[0] == {"champion": "third"}
+
+
+def test_a_champion_of_other_data_stays(repository, registry):
+    publish("basic")
+    with store.opened("foldlab") as (client, _):
+        registry.crown(client, "foldlab", [fingerprint("basic")], None)
+    for name in ("data/prepared/dataset.json", "results/basic/training.json"):
+        text = Path(name).read_text().replace("3a6eb079", "00000000")
+        Path(name).write_text(text.replace(fingerprint("basic"), fingerprint("new data")))
+    publish("basic")
+    with store.opened("foldlab") as (client, _):
+        reason = registry.crown(client, "foldlab", [fingerprint("new data")], None)
+        assert "other data" in reason
+        assert str(client.get_registered_model("foldlab").aliases["champion"]) == "1"
+
+
+def test_a_hand_may_promote(repository, registry):
+    make_repository(repository, "basic", "other")
+    publish("basic", "other")
+    with store.opened("foldlab") as (client, _):
+        version = registry.find(client, "foldlab", fingerprint("other"))
+        registry.promote(client, "foldlab", version, "We like it.")
+        assert aliases(registry, client) == (
+            {"champion": "other"},
+            {"basic": None, "other": "We like it."},
+        )
+
+
+def test_a_winner_that_is_not_published_is_refused(repository, registry):
+    publish("basic")
+    ranking = [fingerprint("other"), fingerprint("basic")]
+    with (
+        store.opened("foldlab") as (client, _),
+        pytest.raises(ValueError, match="make publish"),
+    ):
+        registry.crown(client, "foldlab", ranking, None)
+
+
+def test_a_model_name_with_a_quote(repository, registry):
+    from stages.tracking import runs
+
+    found = record.read("basic", params.load())
+    for _ in range(2):
+        with store.opened("foldlab") as (client, experiment_id):
+            runs.publish(client, experiment_id, found, "anna's model")
+            assert len(client.search_model_versions("")) == 1
+
+
+def test_a_new_fingerprint_is_a_new_version(repository, registry):
+    publish("basic")
+    make_results(repository / "results" / "basic", "basic", 2, 2, better=0.01)
+    path = Path("results/basic/training.json")
+    path.write_text(path.read_text().replace(fingerprint("basic"), fingerprint("longer")))
+    publish("basic")
+    with store.opened("foldlab") as (client, _):
+        assert str(registry.find(client, "foldlab", fingerprint("basic")).version) == "1"
+        assert str(registry.find(client, "foldlab", fingerprint("longer")).version) == "2"
+        assert registry.find(client, "foldlab", fingerprint("never")) is None

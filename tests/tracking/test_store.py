@@ -1,0 +1,150 @@
+import os
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from stages.tracking import store
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path, monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (None, "sqlite:///{root}/mlflow.db"),
+        ("", "sqlite:///{root}/mlflow.db"),
+        ("sqlite:///runs/my.db", "sqlite:///{root}/runs/my.db"),
+        ("sqlite:////abs/my.db", "sqlite:////abs/my.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("postgresql://me@host/runs", "postgresql://me@host/runs"),
+    ],
+)
+def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
+    if uri is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert store.location() == expected.format(root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://me:secret@host:5000/x", "http://host:5000/x"),
+        ("to 'https://me:p%40ss@host' in vain", "to 'https://host' in vain"),
+        ("postgresql://me:a/b@c@host/runs", "postgresql://host/runs"),
+        ("http://host/mlflow", "http://host/mlflow"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+        ("the word hunter2 and hunter/2", "the word *** and ***"),
+        ("token abc123", "token ***"),
+    ],
+)
+def test_no_password_is_shown(monkeypatch, text, expected):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter%2F2@host")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc123")
+    assert store.safe(text) == expected
+
+
+def test_why_is_the_first_cause():
+    error = ValueError("at http://me:x@host: many words")
+    error.__cause__ = OSError("[Errno 111] Connection refused.\nand more")
+    assert store.why(error) == "[Errno 111] Connection refused"
+    assert store.why(ValueError("at http://me:secret@host")) == "at http://host"
+    assert store.why(KeyError()) == "KeyError"
+
+
+class Answers:
+    def ask(self, value):
+        return value
+
+
+def test_a_client_gives_up_when_its_time_is_up():
+    assert store.Client(Answers(), None).ask(1) == 1
+    client = store.Client(Answers(), 0.05)
+    assert client.ask(value=2) == 2
+    time.sleep(0.06)
+    with pytest.raises(TimeoutError, match="not done after"):
+        client.ask(3)
+
+
+def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    monkeypatch.chdir(tmp_path)
+    with store.opened("foldlab") as (client, experiment_id):
+        experiment = client.get_experiment(experiment_id)
+    assert experiment.artifact_location == (repository / "mlartifacts").as_uri()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["repository"]
+
+
+def test_an_experiment_is_made_once(repository):
+    with store.opened("mine") as (_, first):
+        pass
+    with store.opened("mine") as (_, second):
+        pass
+    assert first == second
+
+
+def test_a_deleted_experiment_says_how_to_restore_it(repository):
+    with store.opened("foldlab") as (client, experiment_id):
+        client.delete_experiment(experiment_id)
+    with (
+        pytest.raises(ValueError, match=rf"experiments restore --experiment-id {experiment_id}"),
+        store.opened("foldlab"),
+    ):
+        pass
+
+
+def test_the_run_of_mlflow_run_is_left_alone(repository, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")
+    with store.opened("foldlab"):
+        assert "MLFLOW_RUN_ID" not in os.environ
+
+
+def lock_for(path, seconds):
+    """Hold a database's write lock for a time, from another thread."""
+    locked = threading.Event()
+
+    def hold():
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        locked.set()
+        time.sleep(seconds)
+        connection.execute("ROLLBACK")
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait()
+    return thread
+
+
+def test_a_database_locked_for_a_while_is_waited_for(repository):
+    thread = lock_for(repository / "mlflow.db", 0.5)
+    with store.opened("foldlab") as (_, experiment_id):
+        assert experiment_id
+    thread.join()
+
+
+def test_a_database_locked_for_too_long_is_given_up(repository, monkeypatch):
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    thread = lock_for(repository / "mlflow.db", 0.6)
+    with pytest.raises(sqlite3.OperationalError, match="locked"), store.opened("foldlab"):
+        pass
+    thread.join()
+
+
+def test_a_folder_with_unusual_characters(repository, tmp_path, monkeypatch):
+    odd = tmp_path / "ä b#c%41"
+    repository.rename(odd)
+    monkeypatch.setenv("DVC_ROOT", str(odd))
+    monkeypatch.chdir(odd)
+    with store.opened("foldlab") as (client, experiment_id):
+        run = client.create_run(experiment_id)
+        client.log_text(run.info.run_id, "text", "note.txt")
+    assert (odd / "mlartifacts" / run.info.run_id / "artifacts" / "note.txt").is_file()
