@@ -17,6 +17,7 @@ from stages.entry import root
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long a locked database is waited for
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # not MLflow's GenAI pages
 
 
 def location() -> str:
@@ -153,7 +154,8 @@ def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
         # A server knows where its artifacts go. Without one they lie beside the sqlite file;
         # MLflow's own default is the working folder.
         folder = (path.parent if path else root().absolute()) / "mlartifacts"
-        return client.create_experiment(name, None if _over_network(uri) else folder.as_uri())
+        location = None if _over_network(uri) else folder.as_uri()
+        return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
         raise ValueError(
             f"the experiment {name!r} is deleted there, restore it with "

@@ -1,0 +1,60 @@
+import pytest
+
+from stages.commands import sweep as module
+from stages.commands.sweep import sweep
+from stages.evaluate import evaluate
+from stages.train import train
+from stages.training import plan, predict
+from tests import prepared
+from tests.test_train import contents
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    prepared.write(tmp_path)
+    return tmp_path
+
+
+def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder, monkeypatch):
+    for variant in ("plain", "normed"):
+        train(variant)
+        evaluate(variant)
+    undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
+    monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
+    monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
+    sweep()
+    for part in (plan, "train_fold"), (plan, "assemble"), (predict, "probabilities"):
+        monkeypatch.setattr(*part, None)  # calling it would fail
+    for variant in ("plain", "normed"):
+        train(variant)
+        evaluate(variant)
+        assert contents(folder / "results" / variant) == undisturbed[variant]
+
+
+def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
+    for variant in ("plain", "normed"):
+        train(variant)
+        evaluate(variant)
+    planned = []
+    monkeypatch.setattr(plan, "finish", lambda units, *rest: planned.extend(units))
+    sweep()
+    assert planned == []
+
+
+def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
+    for variant in ("plain", "normed"):
+        train(variant)
+        evaluate(variant)
+    path = folder / "params.yaml"
+    path.write_text(
+        path.read_text().replace("basic:\n        dense: 8", "basic:\n        dense: 9")
+    )
+    planned = []
+    monkeypatch.setattr(plan, "finish", lambda units, *rest: planned.extend(units))
+    monkeypatch.setattr(plan, "records", lambda units: None)
+    monkeypatch.setattr(plan, "model", lambda *given: None)
+    monkeypatch.setattr(module, "predict", lambda *given: None)
+    sweep()
+    assert {(unit.recipe.variant, unit.fold) for unit in planned} == {("plain", 0), ("plain", 1)}

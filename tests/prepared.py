@@ -1,0 +1,50 @@
+"""A small prepared data set and settings for it, as the stages after `prepare` find them."""
+
+import hashlib
+
+import numpy as np
+import yaml
+
+from stages.files import write_json
+
+CLASSES = ("circle", "square", "star")
+
+
+def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
+    """Write data/prepared and params.yaml into `folder`; the class is a bright stripe's row."""
+    random = np.random.default_rng(0)
+    prepared = folder / "data" / "prepared"
+    prepared.mkdir(parents=True)
+    for split, images in (("train", count), ("test", tests)):
+        labels = np.arange(images) % len(CLASSES)
+        pixels = random.integers(0, 120, (images, 12, 12, 1))
+        for row in range(len(CLASSES)):
+            pixels[labels == row, row * 4 : row * 4 + 3] += 80
+        np.save(prepared / f"{split}_images.npy", pixels.astype("uint8"))
+        np.save(prepared / f"{split}_labels.npy", labels.astype("int64"))
+    assigned = [np.arange(count) // len(CLASSES) % folds] * repeats
+    np.save(prepared / "folds.npy", np.array(assigned, "int16"))
+    write_json(
+        prepared / "dataset.json",
+        {
+            "source": "stripes",
+            "licence": "none",
+            "classes": CLASSES,
+            "image_shape": [12, 12, 1],
+            "train": {"images": count, "per_class": [count // 3] * 3},
+            "test": {"images": tests, "per_class": [tests // 3] * 3},
+            "folds": {"count": folds, "repeats": repeats},
+            "sha256": hashlib.sha256(repr((folds, repeats, count, tests)).encode()).hexdigest(),
+        },
+    )
+    settings = {
+        "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.003} | train,
+        "variants": {
+            "plain": {"architecture": {"basic": {"dense": 8}}, "description": "The small one."},
+            "normed": {"architecture": {"batchnorm": {"dense": 8}}},
+        },
+        "compare": {"variants": ["plain", "normed"], "baseline": "plain"},
+        "folds": {"count": folds, "repeats": repeats},
+        "parallel": {"jobs": 1},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings))

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from stages.files import read_json, read_table
+from stages.train import train
+from stages.training import plan, recovery
+from tests import prepared
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def contents(folder):
+    """Return the bytes of all result files that DVC tracks."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timing.csv"}
+
+
+def test_the_files_hold_what_the_contract_says(folder):
+    prepared.write(folder)
+    train("plain")
+    results = folder / "results" / "plain"
+    folds = read_table(results / "folds.csv")
+    assert list(folds[0]) == (
+        ["fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"]
+    )
+    assert [(row["fold"], row["best_epoch"], row["train_images"]) for row in folds] == [
+        (0, 2, 30),
+        (1, 2, 30),
+    ]
+    history = read_table(results / "history.csv")
+    assert list(history[0]) == (
+        ["fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
+    )
+    assert [(row["fold"], row["epoch"]) for row in history] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert [row["accuracy"] for row in folds] == [
+        history[1]["val_accuracy"],
+        history[3]["val_accuracy"],
+    ]
+    timing = read_table(results / "timing.csv")
+    assert all(row["time"] > 1.7e12 and row["seconds"] >= 0 for row in timing)
+    training = read_json(results / "training.json")
+    assert {row["fingerprint"] for row in timing} == {training["fingerprint"]}
+    assert training["description"] == "The small one."
+    assert training["settings"]["train"]["epochs"] == 2
+    assert training["parameters"] == 19363  # 320 + 18,496 + 520 + 27
+
+
+def test_out_of_fold_scores_are_those_of_the_folds(folder):
+    prepared.write(folder)
+    train("plain")
+    with np.load(folder / "results/plain/out_of_fold.npz") as stored:
+        hits = stored["oof_probability"].argmax(1) == stored["oof_label"]
+        np.testing.assert_allclose(stored["oof_probability"].sum(1), 1, atol=1e-5)
+    assigned = np.load(folder / "data/prepared/folds.npy")[0]
+    folds = read_table(folder / "results/plain/folds.csv")
+    assert [hits[assigned == number].mean() for number in (0, 1)] == [
+        pytest.approx(row["accuracy"]) for row in folds
+    ]
+
+
+def test_training_again_from_nothing_gives_the_same_bytes(folder, monkeypatch):
+    prepared.write(folder)
+    train("plain")
+    first = contents(folder / "results/plain")
+    monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are kept there
+    train("plain")
+    assert contents(folder / "results/plain") == first
+
+
+def test_finished_folds_are_not_trained_again(folder, monkeypatch):
+    prepared.write(folder)
+    train("plain")
+    first = contents(folder / "results/plain")
+    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    train("plain")
+    assert contents(folder / "results/plain") == first
+
+
+def test_only_the_unfinished_fold_is_trained(folder, monkeypatch):
+    prepared.write(folder)
+    train("plain")
+    first = contents(folder / "results/plain")
+    mark = read_json(folder / "results/plain/training.json")["fingerprint"]
+    (recovery.folder(mark) / "fold-1.npz").unlink()
+    trained = []
+    original = plan.train_fold
+    monkeypatch.setattr(
+        plan, "train_fold", lambda *task: trained.append(task[5]) or original(*task)
+    )
+    train("plain")
+    assert trained == [1]
+    assert contents(folder / "results/plain") == first
+
+
+def test_repeats_train_every_fold_anew_and_average_out_of_fold(folder):
+    prepared.write(folder, repeats=2)
+    train("plain")
+    folds = read_table(folder / "results/plain/folds.csv")
+    assert [row["fold"] for row in folds] == [0, 1, 2, 3]
+    assert folds[0]["loss"] != folds[2]["loss"]
+    with np.load(folder / "results/plain/out_of_fold.npz") as stored:
+        np.testing.assert_allclose(stored["oof_probability"].sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("final", "members"), [("soft_vote", 2), ("best_fold", 1), ("refit", 1)])
+def test_the_final_model_is_made_as_the_setting_says(folder, final, members):
+    from stages.training.artifact import probabilities
+
+    prepared.write(folder, final=final)
+    train("plain")
+    images = np.load(folder / "data/prepared/test_images.npy")
+    vote, each = probabilities(folder / "results/plain/model.keras", images)
+    assert each.shape == (members, 15, 3)
+    assert vote.shape == (15, 3)
+
+
+def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
+    prepared.write(folder)
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace("batchnorm", "batchnrom"))
+    with pytest.raises(ValueError, match="'batchnrom', which is no known architecture"):
+        train("plain")
+    assert not (folder / "results").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_an_error(folder):
+    prepared.write(folder)
+    (folder / "results").write_text("a file where a folder belongs")
+    with pytest.raises(OSError, match="results"):
+        train("plain")

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from stages.params import Named, Train
+from stages.training import plan, recovery
+from stages.training.fold import HISTORY, Record
+from stages.training.plan import Arrays, Unit
+from stages.training.recipe import Recipe
+
+ARRAYS = Arrays(
+    images=np.zeros((6, 4, 4, 1), "uint8"),
+    labels=np.array([0, 1] * 3),
+    folds=np.array([[0, 0, 1, 1, 2, 2], [2, 2, 1, 1, 0, 0]], "int16"),
+    classes=2,
+)
+
+
+def recipe(**train):
+    return Recipe(
+        variant="small",
+        architecture=Named(name="basic"),
+        augmentation=[],
+        train=Train(epochs=4, **train),
+    )
+
+
+def record(accuracies, best):
+    history = np.zeros((len(accuracies), len(HISTORY)))
+    history[:, HISTORY.index("val_accuracy")] = accuracies
+    return Record(
+        history=history,
+        times=np.zeros((len(accuracies), 2)),
+        best_epoch=np.array(best),
+        validation=np.array([0]),
+        probability=np.full((1, 2), 0.5, "f4"),
+        train_images=np.array(4),
+        weights=[np.array([best], "f4")],
+    )
+
+
+@pytest.fixture(autouse=True)
+def trained(tmp_path, monkeypatch):
+    """Keep folds in a folder of the test, and list what would be trained and assembled."""
+    calls = {"folds": [], "epochs": [], "members": []}
+
+    def train_fold(images, labels, assigned, classes, recipe, fold, on_epoch):
+        calls["folds"].append(fold)
+        calls["epochs"].append(recipe.train.epochs)
+        return record([0.1, 0.2], 2)
+
+    def assemble(recipe, shape, classes, members):
+        calls["members"].append([weights[0].item() for weights in members])
+        return b"model"
+
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(plan, "train_fold", train_fold)
+    monkeypatch.setattr(plan, "assemble", assemble)
+    return calls
+
+
+def test_a_plan_has_every_fold_of_every_repeat():
+    units = plan.plan("mark", recipe(), ARRAYS)
+    assert [unit.fold for unit in units] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("fold", "row"), [(0, 0), (2, 0), (3, 1), (5, 1)])
+def test_a_unit_validates_with_its_own_repeat(fold, row):
+    task = Unit("mark", recipe(), fold).task(ARRAYS)
+    np.testing.assert_array_equal(task[2], ARRAYS.folds[row])
+    assert task[3:] == (2, recipe(), fold)
+
+
+def test_refitting_validates_with_nothing():
+    assert Unit("mark", recipe(), "refit").task(ARRAYS)[2] is None
+
+
+def test_only_units_that_are_not_kept_are_trained(trained):
+    recovery.keep("mark", 1, record([0.5], 1))
+    units = plan.plan("mark", recipe(), ARRAYS)[:3]
+    plan.finish(units, ARRAYS, 1)
+    assert trained["folds"] == [0, 2]
+    assert [len(kept.history) for kept in plan.records(units)] == [2, 1, 2]
+
+
+def test_soft_vote_takes_all_folds(trained):
+    folds = [record([0.1], 1), record([0.1, 0.9], 2)]
+    assert plan.model("mark", recipe(), ARRAYS, 1, folds) == b"model"
+    assert trained["members"] == [[1.0, 2.0]]
+
+
+def test_best_fold_takes_the_fold_with_the_best_kept_epoch(trained):
+    folds = [record([0.3, 0.95], 1), record([0.1, 0.9], 2), record([0.2], 1)]
+    plan.model("mark", recipe(final="best_fold"), ARRAYS, 1, folds)
+    assert trained["members"] == [[2.0]]
+
+
+def test_refit_trains_once_more_for_the_mean_best_epoch(trained):
+    folds = [record([0.1] * 4, 2), record([0.1] * 4, 4)]
+    plan.model("mark", recipe(final="refit"), ARRAYS, 1, folds)
+    assert (trained["folds"], trained["epochs"]) == (["refit"], [3])
+    assert trained["members"] == [[2.0]]
+
+
+def test_a_model_is_assembled_once(trained):
+    plan.model("mark", recipe(), ARRAYS, 1, [record([0.1], 1)])
+    assert plan.model("mark", recipe(), ARRAYS, 1, []) == b"model"
+    assert len(trained["members"]) == 1
