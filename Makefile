@@ -12,6 +12,8 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
+	dvc repro prepare
+	python -m stages.commands.sweep
 	dvc repro
 	@cat results/comparison.md
 
