@@ -26,6 +26,7 @@ ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
 
 publish: $(READY) ## complete MLflow from the result files, whatever it lacks
 	python -m stages.publish --all
+	python -m stages.commands.champion
 
 lint: $(READY) ## check style and formatting
 	ruff check .

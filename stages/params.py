@@ -180,9 +180,18 @@ class Params(Settings):
         return self.variants[name]
 
     def train_settings(self, name: str) -> Train:
-        """Return the base `train` with one variant's overrides."""
-        overrides = self.variant(name).train
+        """Return the base `train` with one variant's overrides.
+
+        An override of null leaves the base as it is where a setting cannot be null, so that a row
+        can name a setting for `dvc exp run --set-param` to find, and not yet change it.
+        """
         base = {field: getattr(self.train, field) for field in Train.model_fields}
+        optional = {field for field, about in Train.model_fields.items() if about.default is None}
+        overrides = {
+            field: value
+            for field, value in self.variant(name).train.items()
+            if value is not None or field in optional or field not in base
+        }
         try:
             return Train.model_validate({**base, **overrides})
         except ValidationError as error:

@@ -1,14 +1,13 @@
 """Stage publish: make MLflow show what the files of a variant say, and leave a marker for DVC."""
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from stages import params
-from stages.entry import root
+from stages.entry import end_in_order, root
 from stages.files import write_json
 from stages.tracking import record as records
 from stages.tracking import store
@@ -93,7 +92,7 @@ def _send(wanted: list[Record], settings: params.Params, seconds: float | None) 
     """
     left = list(wanted)
     began = time.monotonic()
-    while left:
+    for last in (False, True):
         try:
             with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
                 from stages.tracking import runs  # it imports MLflow, which takes seconds
@@ -101,24 +100,26 @@ def _send(wanted: list[Record], settings: params.Params, seconds: float | None) 
                 while left:
                     runs.publish(client, experiment_id, left[0], settings.tracking.model_name)
                     (_notes() / left.pop(0).variant).unlink(missing_ok=True)
+            return []
         except Exception as error:  # whatever a tracker fails with, it costs no result
-            if time.monotonic() - began > QUICK:
+            if last or time.monotonic() - began > QUICK:
                 names = [record.variant for record in left]
                 _notes().mkdir(parents=True, exist_ok=True)
                 for name in names:
                     (_notes() / name).touch()
-                _warn(names, error)
+                warn(", ".join(names), error)
                 return names
             time.sleep(1)
-    return []
+    raise AssertionError("the last try returns")
 
 
-def _warn(names: list[str], error: Exception) -> None:
+def warn(what: str, error: Exception) -> None:
+    """Say on stderr that something did not reach MLflow, why, and what to do."""
     uri = store.safe(store.location())
     old = "db upgrade" in str(error)
     upgrade = f"`mlflow db upgrade {uri}` after a backup, then " if old else ""
     print(
-        f"foldlab: {', '.join(names)} not (fully) published to MLflow at {uri}: "
+        f"foldlab: {what} not (fully) published to MLflow at {uri}: "
         f"{store.why(error)}; the results are safe in results/, "
         f"run {upgrade}`make publish` when it is back.",
         file=sys.stderr,
@@ -131,7 +132,7 @@ def _mark(record: Record) -> None:
 
 def main() -> None:
     """Publish what the command line names; end with status 1 when `--all` leaves something."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    end_in_order()
     parser = argparse.ArgumentParser(description=publish.__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("variant", nargs="?", help="the row of params.yaml")

@@ -21,6 +21,13 @@ def stage(variant: str) -> None:
             print("started", flush=True); time.sleep(60)
         finally:
             print("tidied", flush=True)
+    if variant == "collect":
+        class Loop: pass
+        def slow(reference): print("started", flush=True); time.sleep(1)
+        import weakref
+        loop = Loop(); reference = weakref.ref(loop, slow)
+        del loop
+        time.sleep(60)
     print("did", variant)
 entry.run(stage, variant="a row")
 """
@@ -68,6 +75,17 @@ def test_sigterm_ends_in_order():
         process.terminate()
         assert process.stdout.read() == "tidied\n"
     assert process.returncode == 143
+
+
+def test_sigterm_ends_also_while_garbage_is_collected():
+    """The exception is dropped in a weak reference's callback; without a second one it sleeps."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "collect"], cwd=HERE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "started\n"
+        time.sleep(0.1)
+        process.terminate()
+        assert process.wait(timeout=20) == 143
 
 
 def test_the_root_is_the_working_folder_or_what_dvc_says(monkeypatch, tmp_path):

@@ -122,6 +122,15 @@ def test_a_variant_overrides_the_base_and_only_that():
     assert settings.train_settings("stacked").epochs == settings.train.epochs
 
 
+def test_an_override_of_null_is_the_base_or_switches_off_what_can_be_off():
+    content = changed("variants.basic.train", {"epochs": None, "early_stopping": None})
+    content["train"]["early_stopping"] = {"patience": 2}
+    settings = params.parse(content)
+    assert settings.train_settings("basic").epochs == settings.train.epochs
+    assert settings.train_settings("basic").early_stopping is None
+    assert settings.train_settings("stacked").early_stopping.patience == 2
+
+
 def test_an_unknown_variant_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"'basik' is no row .* Did you mean 'basic'\?"):
         params.parse(CONTENT).variant("basik")

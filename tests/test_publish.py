@@ -147,6 +147,21 @@ def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
     assert told.count("\n") == 1
 
 
+def test_a_store_that_fails_for_a_moment_is_asked_again(repository, monkeypatch, capfd):
+    opened, failures = stage.store.opened, [OSError("a moment")]
+
+    def opened_at_last(*arguments):
+        if failures:
+            raise failures.pop()
+        return opened(*arguments)
+
+    monkeypatch.setattr(stage.store, "opened", opened_at_last)
+    monkeypatch.setattr(stage, "QUICK", 60)
+    monkeypatch.setattr(stage.time, "sleep", lambda seconds: None)
+    assert stage.publish("basic")
+    assert capfd.readouterr().err == ""
+
+
 def test_what_was_left_is_taken_along(dead, repository, monkeypatch):
     assert not stage.publish("basic")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

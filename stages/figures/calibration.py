@@ -14,6 +14,7 @@ from stages.figures.style import (
     ORANGE,
     WIDTH,
     heading,
+    key,
     page,
     place,
     styled,
@@ -47,7 +48,7 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     down = heading(figure, f"{variant}: calibration", note)
 
     left, wide = 1.05, WIDTH - 1.05 - MARGIN
-    diagram = place(figure, left, 2.3, wide, 7.6 - 2.3 - down - 0.15)
+    diagram = place(figure, left, 2.3, wide, 7.6 - 2.3 - down - 0.45)
     diagram.bar(middle[filled], accuracy[filled], 0.94 * width, color=PALE)
     diagram.plot([0, 1], [0, 1], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)))
     diagram.vlines(confidence[filled], accuracy[filled], confidence[filled], ORANGE, linewidths=2.2)
@@ -65,7 +66,7 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     diagram.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
     diagram.yaxis.set_major_formatter(_percent)
     diagram.tick_params(labelbottom=False)
-    diagram.legend(handles=_key(), loc="upper left", borderaxespad=0.2)
+    key(figure, _handles(), down + 0.03)
 
     histogram = place(figure, left, 0.7, wide, 1.35, sharex=diagram)
     histogram.bar(middle, count, 0.94 * width, color=BLUE)
@@ -86,14 +87,12 @@ def _percent(value: float, _: int) -> str:
     return f"{100 * value:.0f} %"
 
 
-def _key() -> list[Line2D]:
+def _handles() -> list[Line2D]:
     """Return what the legend explains."""
     dot = {"linestyle": "", "marker": "o", "markersize": 6.6, "markeredgecolor": BLUE}
     return [
-        Line2D(
-            [], [], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)), label="perfect calibration"
-        ),
-        Line2D([], [], label="a bin of images", markerfacecolor=BLUE, **dot),
-        Line2D([], [], label=f"fewer than {FEW} images", markerfacecolor="white", **dot),
+        Line2D([], [], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)), label="perfect"),
+        Line2D([], [], label="bin of images", markerfacecolor=BLUE, **dot),
+        Line2D([], [], label=f"bin of fewer than {FEW}", markerfacecolor="white", **dot),
         Line2D([], [], color=ORANGE, linewidth=2.2, label="gap"),
     ]

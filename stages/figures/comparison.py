@@ -59,7 +59,8 @@ def comparison(
     Returns:
         The figure; its height grows with the number of variants.
     """
-    accuracy, interval = 100 * np.asarray(accuracy), 100 * np.asarray(interval)
+    fraction = np.asarray(accuracy, dtype=np.float64)  # its mean rounds as in the tables
+    accuracy, interval = 100 * fraction, 100 * np.asarray(interval)
     count, n = accuracy.shape
     others = [row for row in range(count) if names[row] != baseline]
     labels = [_broken(name) for name in names]
@@ -78,7 +79,7 @@ def comparison(
     if others:
         room = (room - TEST - OUTCOME) / 2
     near = _near(accuracy)
-    mean, std = accuracy.mean(axis=1), accuracy.std(axis=1, ddof=1)
+    mean, std = 100 * fraction.mean(axis=1), 100 * fraction.std(axis=1, ddof=1)
     shown = np.column_stack([accuracy, mean - std, mean + std])[near]
     left = _panel(figure, start, room, pitch, shown, count)
     _titles(figure, start, "Accuracy by fold, %", room, "mean ± sd")

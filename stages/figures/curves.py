@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from stages.figures.style import BLUE, INK, MARGIN, ORANGE, WIDTH, heading, page, place, styled
+from stages.figures.style import BLUE, INK, MARGIN, ORANGE, WIDTH, heading, key, page, place, styled
 
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 
@@ -93,13 +93,4 @@ def _legend(figure: Figure, down: float) -> None:
     ]
     ring = {"marker": "o", "markersize": 6.5, "markerfacecolor": "white", "markeredgecolor": INK}
     handles.append(Line2D([], [], linestyle="", label="kept epoch of a fold", **ring))
-    width, height = figure.get_size_inches()
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(MARGIN / width, 1 - down / height),
-        ncols=3,
-        borderpad=0,
-        borderaxespad=0,
-        handlelength=1.5,
-    )
+    key(figure, handles, down)

@@ -146,3 +146,17 @@ def save(figure: Figure, path: Path) -> None:
     """Write `figure` as a PNG file whose bytes depend on nothing but the figure."""
     with replacing(path) as beside:
         figure.savefig(beside, dpi=DPI, metadata={"Software": None})
+
+
+def key(figure: Figure, handles: list, down: float) -> None:
+    """Explain what is drawn, in one line `down` inches below the upper edge."""
+    width, height = figure.get_size_inches()
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(MARGIN / width, 1 - down / height),
+        ncols=len(handles),
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.5,
+    )

@@ -7,14 +7,19 @@ Form: mlflow/keras/save.py of MLflow 3.17. Keras' safe mode is on when MLflow lo
 import json
 import platform
 import shutil
+import tempfile
 import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import yaml
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
+
+from stages.tracking.record import Record
+from stages.tracking.store import Client
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
@@ -32,6 +37,43 @@ def signature(image_shape: list[int], classes: int) -> ModelSignature:
     pixels = TensorSpec(np.dtype("float32"), (-1, *image_shape))
     probabilities = TensorSpec(np.dtype("float32"), (-1, classes))
     return ModelSignature(inputs=Schema([pixels]), outputs=Schema([probabilities]))
+
+
+def complete(client: Client, run: Run, record: Record) -> LoggedModel:
+    """Make the record's model an output of the run, uploaded in full; return it."""
+    run_id = run.info.run_id
+    experiment_id = run.info.experiment_id
+    found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
+    logged = (
+        found[0]
+        if found
+        else client.create_logged_model(
+            experiment_id,
+            name=record.variant,
+            source_run_id=run_id,
+            tags={"variant": record.variant, "fingerprint": record.fingerprint},
+            params=record.params,
+            model_type="classifier",
+        )
+    )
+    there = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
+    if logged.status != LoggedModelStatus.READY or "MLmodel" not in there:
+        with tempfile.TemporaryDirectory() as folder:
+            write(
+                Path(folder) / "model",
+                record.model,
+                record.dataset["image_shape"],
+                len(record.dataset["classes"]),
+                model_id=logged.model_id,
+                run_id=run_id,
+                artifact_path=logged.artifact_location,
+            )
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in {output.model_id for output in outputs}:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
 
 
 def write(

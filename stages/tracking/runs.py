@@ -6,29 +6,14 @@ a run is created together with the tags by which it is found again.
 
 import contextlib
 import getpass
-import json
 import math
 import os
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    LoggedModel,
-    LoggedModelOutput,
-    LoggedModelStatus,
-    Metric,
-    Param,
-    Run,
-    RunTag,
-)
+from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
-from stages.tracking import model as mlflow_model
-from stages.tracking import registry
+from stages.tracking import attachments, model, registry
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
 
@@ -54,11 +39,11 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
     for fold in record.folds:
         complete_fold(client, run, record, fold, children.get(fold.number))
 
-    logged = _complete_model(client, run, record)
+    logged = model.complete(client, run, record)
     moment = record.end or run.info.start_time
     _log(client, run, record.params, _differing(record, run, logged, moment), _tags(record))
-    _complete_dataset(client, run, record)
-    _complete_files(client, run, record)
+    attachments.complete_dataset(client, run, record)
+    attachments.complete_files(client, run, record)
     registry.register(client, model_name, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
@@ -68,8 +53,8 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
 def parent(client: Client, experiment_id: str, record: Record) -> Run:
     """Find the variant's parent run by its fingerprint, or create it.
 
-    A run of the same fingerprint whose training gave other bits (another kind of processor, say)
-    is put into MLflow's bin, from which `mlflow runs restore` brings it back.
+    A run of the same fingerprint whose training gave other bits is somebody else's, on another
+    kind of processor, and stays. A second run of the same bits goes to MLflow's bin.
     """
     wanted = (
         f"tags.fingerprint = '{record.fingerprint}' and tags.variant = '{record.variant}' "
@@ -81,11 +66,10 @@ def parent(client: Client, experiment_id: str, record: Record) -> Run:
         for run in found
         if run.data.tags.get("results_sha256", record.results_sha256) == record.results_sha256
     ]
-    for run in found:
-        if run not in same[:1]:
-            for child in _search_children(client, run):
-                client.delete_run(child.info.run_id)
-            client.delete_run(run.info.run_id)
+    for run in same[1:]:
+        for child in _search_children(client, run):
+            client.delete_run(child.info.run_id)
+        client.delete_run(run.info.run_id)
     if same:
         return same[0]
     return client.create_run(experiment_id, record.start, _tags(record), record.variant)
@@ -231,84 +215,3 @@ def _same(stored: float | None, value: float) -> bool:
     if math.isinf(value):  # stores keep the largest number in its place
         return math.copysign(1, stored) == math.copysign(1, value) and abs(stored) > 1e308
     return stored == value or (math.isnan(stored) and math.isnan(value))
-
-
-def _complete_dataset(client: Client, run: Run, record: Record) -> None:
-    digest = record.data_sha256[:16]
-    inputs = run.inputs.dataset_inputs if run.inputs else []
-    if any(entry.dataset.digest == digest for entry in inputs):
-        return
-    content = record.dataset
-    schema = {
-        "features": _tensor("uint8", [-1, *content["image_shape"]]),
-        "targets": _tensor("int64", [-1]),
-    }
-    dataset = Dataset(
-        name=str(content["source"]),
-        digest=digest,
-        source_type="local",
-        source=json.dumps({"uri": "data/prepared"}),
-        schema=json.dumps({"mlflow_tensorspec": schema}),
-        profile=json.dumps(content),
-    )
-    tag = InputTag("mlflow.data.context", "training")
-    client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
-
-
-def _tensor(dtype: str, shape: list[int]) -> str:
-    return json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}])
-
-
-def _complete_files(client: Client, run: Run, record: Record) -> None:
-    """Upload the tables and figures that are missing, and all of them when one has changed."""
-    run_id = run.info.run_id
-    unchanged = run.data.tags.get("files_sha256", record.files_sha256) == record.files_sha256
-    folders = {str(Path(name).parent) for name in record.files} - {"."}
-    there = {
-        entry.path: entry.file_size
-        for folder in (None, *sorted(folders))
-        for entry in client.list_artifacts(run_id, folder)
-    }
-    for name, path in record.files.items():
-        # MLflow puts a finished file in place at once, so the size tells (some stores know none)
-        if not (unchanged and there.get(name, -1) in (None, path.stat().st_size)):
-            folder = str(Path(name).parent)
-            client.log_artifact(run_id, str(path), None if folder == "." else folder)
-    if not unchanged:
-        client.set_tag(run_id, "files_sha256", record.files_sha256)
-
-
-def _complete_model(client: Client, run: Run, record: Record) -> LoggedModel:
-    run_id = run.info.run_id
-    experiment_id = run.info.experiment_id
-    found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
-    logged = (
-        found[0]
-        if found
-        else client.create_logged_model(
-            experiment_id,
-            name=record.variant,
-            source_run_id=run_id,
-            tags={"variant": record.variant, "fingerprint": record.fingerprint},
-            params=record.params,
-            model_type="classifier",
-        )
-    )
-    there = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
-    if logged.status != LoggedModelStatus.READY or "MLmodel" not in there:
-        with tempfile.TemporaryDirectory() as folder:
-            mlflow_model.write(
-                Path(folder) / "model",
-                record.model,
-                record.dataset["image_shape"],
-                len(record.dataset["classes"]),
-                model_id=logged.model_id,
-                run_id=run_id,
-                artifact_path=logged.artifact_location,
-            )
-            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
-        client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    outputs = run.outputs.model_outputs if run.outputs else []
-    if logged.model_id not in {output.model_id for output in outputs}:
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return logged

@@ -1,3 +1,4 @@
+import json
 import os
 import sqlite3
 import threading
@@ -5,7 +6,8 @@ import time
 
 import pytest
 
-from stages.tracking import store
+from stages import params
+from stages.tracking import record, store
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +90,16 @@ def test_an_experiment_is_made_once(repository):
     with store.opened("mine") as (_, second):
         pass
     assert first == second
+
+
+def test_the_saved_view_names_metrics_that_there_are(repository):
+    with store.opened("foldlab") as (client, experiment_id):
+        tags = client.get_experiment(experiment_id).tags
+    view = json.loads(tags["mlflow.sharedViewState.variants"])
+    assert isinstance(view["createdAt"], int)
+    columns = json.loads(view["state"])["selectedColumns"]
+    metrics = record.read("basic", params.load()).metrics
+    assert {c[9:-1] for c in columns if c.startswith("metrics.")} <= set(metrics)
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(repository):

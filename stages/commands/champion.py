@@ -1,0 +1,42 @@
+"""`python -m stages.commands.champion`: move the registry's aliases as the comparison says.
+
+`dvc repro` runs it after `compare`. The rule: the best variant by cross-validated accuracy becomes
+`champion` when there is none, or when the corrected resampled t test on the same folds of the same
+data says that it is better than the present one. The best of the others is `challenger`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages import entry, params, publish
+from stages.files import read_json, read_table
+from stages.scoring.statistics import corrected_resampled_t
+from stages.tracking import store
+
+
+def champion() -> None:
+    """Move the aliases; a store that fails costs a warning and nothing else."""
+    settings = params.load()
+    rows = read_table(Path("results/comparison.csv"))
+    rows.sort(key=lambda row: row["cv_mean"], reverse=True)
+    marks = [
+        read_json(Path("results") / row["variant"] / "training.json")["fingerprint"] for row in rows
+    ]
+    folds = read_json(Path("data/prepared/dataset.json"))["folds"]["count"]
+
+    def test(present: list[float], candidate: list[float]) -> tuple[float, float]:
+        found = corrected_resampled_t(np.subtract(candidate, present), folds)
+        return found["difference"], found["p"]
+
+    try:
+        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, _):
+            from stages.tracking import registry  # it imports MLflow, which takes seconds
+
+            print(registry.crown(client, settings.tracking.model_name, marks, test))
+    except Exception as error:  # whatever a tracker fails with, it costs no result
+        publish.warn("the champion", error)
+
+
+if __name__ == "__main__":
+    entry.run(champion)

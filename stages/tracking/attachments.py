@@ -1,0 +1,55 @@
+"""What hangs on a variant's parent run besides numbers: the data set, the tables, the figures."""
+
+import json
+from pathlib import Path
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Run
+
+from stages.tracking.record import Record
+from stages.tracking.store import Client
+
+
+def complete_dataset(client: Client, run: Run, record: Record) -> None:
+    """Make the prepared data an input of the run, by its source and hash."""
+    digest = record.data_sha256[:16]
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    if any(entry.dataset.digest == digest for entry in inputs):
+        return
+    content = record.dataset
+    schema = {
+        "features": _tensor("uint8", [-1, *content["image_shape"]]),
+        "targets": _tensor("int64", [-1]),
+    }
+    dataset = Dataset(
+        name=str(content["source"]),
+        digest=digest,
+        source_type="local",
+        source=json.dumps({"uri": "data/prepared"}),
+        schema=json.dumps({"mlflow_tensorspec": schema}),
+        profile=json.dumps(content),
+    )
+    tag = InputTag("mlflow.data.context", "training")
+    client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
+
+
+def complete_files(client: Client, run: Run, record: Record) -> None:
+    """Upload the tables and figures that are missing, and all of them when one has changed."""
+    run_id = run.info.run_id
+    unchanged = run.data.tags.get("files_sha256", record.files_sha256) == record.files_sha256
+    folders = {str(Path(name).parent) for name in record.files} - {"."}
+    there = {
+        entry.path: entry.file_size
+        for folder in (None, *sorted(folders))
+        for entry in client.list_artifacts(run_id, folder)
+    }
+    for name, path in record.files.items():
+        # MLflow puts a finished file in place at once, so the size tells (some stores know none)
+        if not (unchanged and there.get(name, -1) in (None, path.stat().st_size)):
+            folder = str(Path(name).parent)
+            client.log_artifact(run_id, str(path), None if folder == "." else folder)
+    if not unchanged:
+        client.set_tag(run_id, "files_sha256", record.files_sha256)
+
+
+def _tensor(dtype: str, shape: list[int]) -> str:
+    return json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}])
