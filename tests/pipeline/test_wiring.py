@@ -217,6 +217,13 @@ def test_readme_s_commands_exist():
         assert "".join(name) in names
 
 
+def test_readme_s_table_is_the_committed_comparison():
+    lines = (HERE / "results/comparison.md").read_text().splitlines()
+    table = "\n".join(line for line in lines if line.startswith("|"))
+    assert table.count("\n") > 2
+    assert table in README
+
+
 def test_readme_s_file_tree_is_the_tree():
     (tree,) = re.findall(r"```text\n(.*?)```", README, re.S)
     named = set(re.findall(r"^ *([\w./-]+)  ", tree, re.M))
