@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.files import read_json, read_table
 from stages.report import markdown
+from stages.report.settings import differing
 from stages.scoring.classification import confusion_matrix, most_confused_pairs
 from stages.scoring.interval import wilson
 
@@ -93,7 +94,7 @@ def comparison(
         shown=shown,
         most=MOST,
         descriptions={name: training[name].get("description", "") for name in names},
-        settings=_differing({name: training[name]["settings"] for name in names}),
+        settings=differing({name: training[name]["settings"] for name in names}),
         dataset=dataset,
         per_class=read_table(_there(results, names[0], "per_class.csv", "evaluate")),
         fingerprints={name: training[name]["fingerprint"] for name in names},
@@ -191,29 +192,3 @@ def _there(results: Path, name: str, file: str, stage: str) -> Path:
     if not path.is_file():
         raise ValueError(f"{path.as_posix()} is missing; run `dvc repro {stage}@{name}`.")
     return path
-
-
-def _differing(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Return (setting, its text for each variant) of the settings that are not all the same."""
-    flat = [
-        {key: told(value) for key, value in ({**own, **own.get("train", {})}).items()}
-        for own in settings.values()
-    ]
-    keys = dict.fromkeys(key for own in flat for key in own if key != "train")
-    table = [(key, [own.get(key, "none") for own in flat]) for key in keys]
-    return [(key, texts) for key, texts in table if len(set(texts)) > 1]
-
-
-def told(value: Any) -> str:
-    """Return a setting as a person would write it, such as `rotate (degrees=10), flip`."""
-    if value is None or value == [] or value == {}:
-        return "none"
-    if isinstance(value, Mapping):
-        inner = value["arguments"] if value.keys() == {"name", "arguments"} else value
-        text = ", ".join(f"{key}={told(one)}" for key, one in inner.items())
-        if inner is value:
-            return text
-        return f"{value['name']} ({text})" if text else value["name"]
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(told(one) for one in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
