@@ -10,7 +10,7 @@ import numpy as np
 from stages import entry, files, params
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
-from stages.report import markdown
+from stages.report import html, markdown
 from stages.scoring import statistics
 
 PREPARED = Path("data/prepared")
@@ -47,7 +47,7 @@ class Result(NamedTuple):
 
 
 def compare() -> None:
-    """Test every chosen variant against the baseline; write table, report and figure."""
+    """Test every chosen variant against the baseline; write table, reports and figure."""
     chosen = params.load().compare
     _drop_markers(chosen.variants)
     try:
@@ -85,6 +85,11 @@ def compare() -> None:
         rope=chosen.rope,
     )
     style.save(figure, RESULTS / "plots" / "comparison.png")
+    page = html.comparison(
+        best_first, baseline=chosen.baseline, dataset=dataset, rope=chosen.rope, results=RESULTS
+    )
+    with files.replacing(RESULTS / "report.html") as beside:
+        beside.write_text(page, encoding="utf-8")
     print(markdown.headline(best_first, chosen.baseline))
 
 

@@ -1,4 +1,4 @@
-"""Draw the figures of one variant: `python -m stages.plot VARIANT`."""
+"""Draw the figures of one variant and write its model card: `python -m stages.plot VARIANT`."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from stages.figures.calibration import calibration
 from stages.figures.confusion import confusion_matrix, confusion_matrix_normalized
 from stages.figures.curves import curves
 from stages.figures.gallery import mistakes, samples
+from stages.report.model_card import model_card
 from stages.scoring import calibration as reliability
 from stages.scoring import classification
 
@@ -18,7 +19,7 @@ RESULTS = Path("results")
 
 
 def plot(variant: str) -> None:
-    """Draw the curves, confusion matrices, calibration, mistakes and samples of a variant.
+    """Draw curves, confusion matrices, calibration, mistakes and samples; write the model card.
 
     Args:
         variant: a row of params.yaml that is trained and evaluated.
@@ -31,7 +32,10 @@ def plot(variant: str) -> None:
     folds = _columns(_there(results / "folds.csv", f"train@{variant}"))
     with np.load(_there(results / "predictions.npz", f"evaluate@{variant}")) as predictions:
         probability, label = predictions["test_probability"], predictions["test_label"]
-    classes = files.read_json(_there(PREPARED / "dataset.json", "prepare"))["classes"]
+    training = files.read_json(_there(results / "training.json", f"train@{variant}"))
+    metrics = files.read_json(_there(results / "metrics.json", f"evaluate@{variant}"))
+    dataset = files.read_json(_there(PREPARED / "dataset.json", "prepare"))
+    classes = dataset["classes"]
     images = np.load(_there(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
 
     best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
@@ -52,6 +56,16 @@ def plot(variant: str) -> None:
     }
     for name, figure in figures.items():
         style.save(figure, results / "plots" / f"{name}.png")
+    card = model_card(
+        variant,
+        dataset=dataset,
+        training=training,
+        metrics=metrics,
+        probability=probability,
+        label=label,
+    )
+    with files.replacing(results / "model_card.md") as beside:
+        beside.write_text(card, encoding="utf-8")
 
 
 def _there(path: Path, stage: str) -> Path:
@@ -68,4 +82,4 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    entry.run(plot, variant="the row of params.yaml whose figures are drawn")
+    entry.run(plot, variant="the row of params.yaml whose figures and model card are made")

@@ -30,9 +30,26 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha25
         ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
         [(fold, float(score), 0.1, 3, 5, 32, images) for fold, score in enumerate(accuracy)],
     )
-    files.write_json(folder / "training.json", {"data_sha256": sha256, "parameters": 1234})
-    files.write_json(folder / "metrics.json", {"test": {"accuracy": test}, "parameters": 1234})
-    np.savez(folder / "predictions.npz", oof_probability=probability, oof_label=label)
+    training = {"fingerprint": "ef" * 32, "data_sha256": sha256, "parameters": 1234}
+    files.write_json(folder / "training.json", training | {"settings": {"train": {"epochs": 5}}})
+    metrics = {
+        "cv": {"loss": {"mean": 0.1, "std": 0.01, "n": len(accuracy)}},
+        "test": {"accuracy": test, "expected_calibration_error": 0.02},
+        "parameters": 1234,
+    }
+    files.write_json(folder / "metrics.json", metrics)
+    np.savez(
+        folder / "predictions.npz",
+        oof_probability=probability,
+        oof_label=label,
+        test_probability=probability,
+        test_label=label,
+    )
+    columns = ("class", "precision", "recall", "f1", "support")
+    files.write_table(folder / "per_class.csv", columns, [("zero", 0.9, 0.8, 0.85, 100)])
+    (folder / "plots").mkdir(exist_ok=True)
+    for picture in ("curves", "confusion_matrix", "calibration", "mistakes"):
+        (folder / "plots" / f"{picture}.png").write_bytes(f"{name} {picture}".encode())
 
 
 def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
@@ -42,8 +59,17 @@ def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
         "compare": {"variants": list(names), "baseline": baseline, "rope": rope},
     }
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    dataset = {"folds": {"count": count, "repeats": repeats}, "sha256": SHA256}
-    files.write_json(Path("data/prepared/dataset.json"), dataset | {"test": {"images": 200}})
+    dataset = {
+        "source": "made by hand",
+        "licence": "none",
+        "classes": ["zero", "one"],
+        "image_shape": [4, 4, 1],
+        "train": {"images": 40, "per_class": [20, 20]},
+        "test": {"images": 200, "per_class": [100, 100]},
+        "folds": {"count": count, "repeats": repeats},
+        "sha256": SHA256,
+    }
+    files.write_json(Path("data/prepared/dataset.json"), dataset)
 
 
 def rows():
@@ -59,7 +85,12 @@ def _elsewhere(tmp_path, monkeypatch):
 def no_picture(monkeypatch):
     """Save the time of drawing where a test does not look at it."""
     monkeypatch.setattr("stages.compare.draw", lambda *arguments, **keywords: None)
-    monkeypatch.setattr("stages.compare.style.save", lambda figure, path: None)
+
+    def save(figure, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a picture")
+
+    monkeypatch.setattr("stages.compare.style.save", save)
 
 
 @pytest.fixture
@@ -173,7 +204,8 @@ def test_repeats_count_as_folds_but_the_correction_is_of_one_cross_validation(no
 
 
 def test_same_bytes_twice(four):
-    paths = [Path("results", name) for name in ("comparison.csv", "comparison.md")]
+    names = ("comparison.csv", "comparison.md", "report.html")
+    paths = [Path("results", name) for name in names]
     paths.append(Path("results/plots/comparison.png"))
     compare()
     before = [path.read_bytes() for path in paths]
@@ -206,6 +238,13 @@ def test_refuses_a_variant_without_finished_results(four, missing, stage):
         compare()
     assert str(path) in str(said.value)
     assert not Path("results/comparison.csv").exists()
+
+
+def test_refuses_a_variant_whose_pictures_are_missing(four, no_picture):
+    Path("results/leaning/plots/calibration.png").unlink()
+    with pytest.raises(ValueError, match=r"leaning/plots/calibration\.png .* `dvc repro plot@lea"):
+        compare()
+    assert not Path("results/report.html").exists()
 
 
 @pytest.mark.parametrize("name", ["folds.csv", "training.json", "metrics.json", "predictions.npz"])

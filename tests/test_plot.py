@@ -9,6 +9,7 @@ from PIL import Image
 
 from stages import files
 from stages.plot import plot
+from stages.scoring import classification
 
 FIGURES = [
     "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves", "mistakes",
@@ -28,7 +29,24 @@ def evaluated(tmp_path, monkeypatch) -> Path:
     prepared, results = Path("data/prepared"), Path("results/basic")
     prepared.mkdir(parents=True)
     classes = ["01", "02", "a longer name"]
-    files.write_json(prepared / "dataset.json", {"classes": classes})
+    dataset = {
+        "source": "noise",
+        "licence": "none",
+        "classes": classes,
+        "image_shape": [9, 9, 1],
+        "train": {"images": 60, "per_class": [20, 20, 20]},
+        "test": {"images": 60, "per_class": [20, 20, 20]},
+        "folds": {"count": 2, "repeats": 1},
+        "sha256": "ab" * 32,
+    }
+    files.write_json(prepared / "dataset.json", dataset)
+    training = {
+        "fingerprint": "cd" * 32,
+        "parameters": 12,
+        "final": "soft_vote",
+        "settings": {"architecture": {"name": "basic", "arguments": {}}, "train": {"epochs": 5}},
+    }
+    files.write_json(results / "training.json", training)
     np.save(prepared / "test_images.npy", random.integers(0, 256, (60, 9, 9, 1), dtype=np.uint8))
     history = [
         (fold, epoch, 1 / epoch, 1 - 1 / epoch, 1.1 / epoch, 1 - 0.9 / epoch, 0.001)
@@ -43,6 +61,9 @@ def evaluated(tmp_path, monkeypatch) -> Path:
     )
     label = np.arange(60) % 3
     probability = random.dirichlet([0.2] * 3, 60).astype(np.float32)
+    test = classification.summary(probability, label) | {"expected_calibration_error": 0.1}
+    cv = {"accuracy": {"mean": 0.75, "std": 0.05, "n": 2}}
+    files.write_json(results / "metrics.json", {"cv": cv, "test": test})
     np.savez(
         results / "predictions.npz",
         oof_probability=probability,
@@ -53,20 +74,22 @@ def evaluated(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_writes_six_figures_and_nothing_else_the_same_bytes_each_time(evaluated):
+def test_writes_six_figures_a_card_and_nothing_else_the_same_bytes_each_time(evaluated):
     before = contents(evaluated)
     plot("basic")
     after = contents(evaluated)
     written = {path: after[path] for path in after.keys() - before.keys()}
     plots = evaluated / "results/basic/plots"
-    assert sorted(written) == [plots / f"{name}.png" for name in FIGURES]
+    card = evaluated / "results/basic/model_card.md"
+    assert sorted(written) == [card, *(plots / f"{name}.png" for name in FIGURES)]
     assert {path: after[path] for path in before} == before
-    for path in written:
+    for path in written.keys() - {card}:
         with Image.open(path) as image:
             assert image.format == "PNG"
             assert min(image.size) > 300
             assert not image.text  # no version, no date
     shutil.rmtree(plots)
+    card.unlink()
     plot("basic")
     assert contents(evaluated) == after
 
@@ -76,6 +99,8 @@ def test_writes_six_figures_and_nothing_else_the_same_bytes_each_time(evaluated)
     [
         ("results/basic/history.csv", "train@basic"),
         ("results/basic/folds.csv", "train@basic"),
+        ("results/basic/training.json", "train@basic"),
+        ("results/basic/metrics.json", "evaluate@basic"),
         ("results/basic/predictions.npz", "evaluate@basic"),
         ("data/prepared/dataset.json", "prepare"),
         ("data/prepared/test_images.npy", "prepare"),

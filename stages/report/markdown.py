@@ -34,7 +34,6 @@ def comparison(
         rope: differences up to this fraction count as none.
     """
     tested = len(rows) > 1
-    scores = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
     columns = ["variant", f"CV accuracy, % (n = {folds * repeats})"]
     columns += ["difference, points (95 %)", "P(better)", "Holm p"] if tested else []
     columns += [f"test accuracy, % (n = {test_images:,})", "parameters"]
@@ -43,7 +42,7 @@ def comparison(
     lines += table(columns, [_cells(row, tested) for row in rows])
     shown = "Accuracy of each fold" + (f", and differences to {baseline}" if tested else "")
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
-    lines += [f"- {note}" for note in _notes(rows, baseline, scores, test_images, rope)]
+    lines += [f"- {note}" for note in notes(rows, baseline, folds, repeats, test_images, rope)]
     return "\n".join(lines) + "\n"
 
 
@@ -52,7 +51,7 @@ def headline(rows: Sequence[Mapping[str, Any]], baseline: str) -> str:
     others = [row for row in rows if row["variant"] != baseline]
     if not others:
         only = rows[0]
-        accuracy = f"{_mean_std(only)} % (mean ± sd, n = {only['n']})"
+        accuracy = f"{mean_std(only)} % (mean ± sd, n = {only['n']})"
         return (
             f"`{baseline}` is the only variant, so nothing is tested; "
             f"its cross-validated accuracy is {accuracy}."
@@ -78,7 +77,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
-    first = [f"`{row['variant']}`", _mean_std(row)]
+    first = [f"`{row['variant']}`", mean_std(row)]
     last = [f"{100 * row['test_accuracy']:.2f}", f"{row['parameters']:,}"]
     if not tested:
         return first + last
@@ -86,36 +85,43 @@ def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
         return [*first, "", "", "", *last, "baseline"]
     centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
     test = f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"
-    chances = [_chance(row["p_better"]), _chance(row["p_holm"])]
+    chances = [chance(row["p_better"]), chance(row["p_holm"])]
     return [*first, test, *chances, *last, row["outcome"]]
 
 
-def _mean_std(row: Mapping[str, Any]) -> str:
+def mean_std(row: Mapping[str, Any]) -> str:
+    """Return a cross-validated accuracy in percent: mean ± sample standard deviation."""
     return f"{100 * row['cv_mean']:.2f} ± {100 * row['cv_std']:.2f}"
 
 
-def _chance(p: float) -> str:
+def chance(p: float) -> str:
     """Return a probability in three digits, never rounded to impossible or certain."""
     if p in (0, 1):
         return f"{p:.0f}"
     return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"{p:.3f}"
 
 
-def _notes(
-    rows: Sequence[Mapping[str, Any]], baseline: str, scores: str, test_images: int, rope: float
+def notes(
+    rows: Sequence[Mapping[str, Any]],
+    baseline: str,
+    folds: int,
+    repeats: int,
+    test_images: int,
+    rope: float,
 ) -> list[str]:
-    """Return how to read the table, one sentence or two a note."""
+    """Return how to read the table, one sentence or two a note; arguments as in `comparison`."""
+    scores = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
     best = rows[0]["test_accuracy"]
     error = 100 * math.sqrt(best * (1 - best) / test_images)
-    notes = [
+    said = [
         f"CV accuracy: mean ± sample standard deviation over {scores} of the training images. "
         "The test images were scored once, by the model that is shipped; near the first row's "
         f"accuracy their number alone gives a standard error of {error:.2f} points."
     ]
     if len(rows) == 1:
-        return notes
+        return said
     return [
-        *notes,
+        *said,
         f"Differences to `{baseline}` are paired fold by fold. Interval and p: corrected resampled "
         "t test (Nadeau and Bengio 2003); P(better): its Bayesian twin (Benavoli et al. 2017); "
         f"both allow for training sets that overlap. Holm p allows for {len(rows) - 1} "

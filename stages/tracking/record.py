@@ -14,7 +14,17 @@ from stages.files import read_json, read_table
 from stages.params import Params
 
 # The files that compare reads; their hashes are the marker that publish leaves for DVC.
-COMPARED = ("folds.csv", "predictions.npz", "metrics.json", "training.json")
+COMPARED = (
+    "folds.csv",
+    "predictions.npz",
+    "metrics.json",
+    "training.json",
+    "per_class.csv",
+    "plots/curves.png",
+    "plots/confusion_matrix.png",
+    "plots/calibration.png",
+    "plots/mistakes.png",
+)
 STAGE_OF = {
     "folds.csv": "train",
     "history.csv": "train",
@@ -22,6 +32,11 @@ STAGE_OF = {
     "model.keras": "train",
     "predictions.npz": "evaluate",
     "metrics.json": "evaluate",
+    "per_class.csv": "evaluate",
+    "plots/curves.png": "plot",
+    "plots/confusion_matrix.png": "plot",
+    "plots/calibration.png": "plot",
+    "plots/mistakes.png": "plot",
 }
 TABLES = (
     "folds.csv",

@@ -1,0 +1,37 @@
+"""A variant's settings, as training.json has them, in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return setting -> text; those of `train` stand beside the others."""
+    both = {**settings, **settings.get("train", {})}
+    return {key: told(value) for key, value in both.items() if key != "train"}
+
+
+def differing(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Return (setting, its text for each variant) of the settings that are not all the same.
+
+    Args:
+        settings: variant -> its settings.
+    """
+    texts = [flat(own) for own in settings.values()]
+    keys = dict.fromkeys(key for own in texts for key in own)
+    table = [(key, [own.get(key, "none") for own in texts]) for key in keys]
+    return [(key, row) for key, row in table if len(set(row)) > 1]
+
+
+def told(value: Any) -> str:
+    """Return a setting as a person would write it, such as `rotate (degrees=10), flip`."""
+    if value is None or value == [] or value == {}:
+        return "none"
+    if isinstance(value, Mapping):
+        inner = value["arguments"] if value.keys() == {"name", "arguments"} else value
+        text = ", ".join(f"{key}={told(one)}" for key, one in inner.items())
+        if inner is value:
+            return text
+        return f"{value['name']} ({text})" if text else value["name"]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(told(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,41 @@
+"""Settings in words."""
+
+import pytest
+
+from stages.report.settings import differing, flat, told
+
+ROTATE = {"name": "rotate", "arguments": {"degrees": 10, "fill": None}}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "none"),
+        ([], "none"),
+        (0.0, "0"),
+        (1e-7, "1e-07"),
+        (True, "True"),
+        ("float32", "float32"),
+        ({"name": "adam", "arguments": {}}, "adam"),
+        ({"monitor": "val_loss", "patience": 2}, "monitor=val_loss, patience=2"),
+        ([ROTATE, {"name": "flip", "arguments": {}}], "rotate (degrees=10, fill=none), flip"),
+    ],
+)
+def test_told(value, expected):
+    assert told(value) == expected
+
+
+def test_flat_has_no_level_below_train():
+    assert flat({"augmentation": [], "train": {"epochs": 5}}) == {
+        "augmentation": "none",
+        "epochs": "5",
+    }
+
+
+def test_differing_keeps_what_is_not_the_same_everywhere():
+    settings = {
+        "a": {"architecture": "x", "train": {"epochs": 5, "seed": 1}},
+        "b": {"architecture": "x", "train": {"epochs": 6, "seed": 1, "l2": 0.1}},
+    }
+    assert differing(settings) == [("epochs", ["5", "6"]), ("l2", ["none", "0.1"])]
+    assert differing({"a": settings["a"]}) == []
