@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable] = {}
 architecture = register(ARCHITECTURES)
 
-from stages.models import reference  # noqa: E402, F401 - fills the registry
+from stages.models import allconv, compact, m5, reference, residual  # noqa: E402, F401 - fill the registry
 
 
 def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "keras.Model":
