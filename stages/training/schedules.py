@@ -51,8 +51,8 @@ def onecycle(
     epochs,
     *,
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3,
-    start_divisor: Annotated[float, Field(ge=1)] = 25.0,
-    end_divisor: Annotated[float, Field(ge=1)] = 10000.0,
+    start_divisor: Annotated[float, Field(ge=1, le=1e9)] = 25.0,
+    end_divisor: Annotated[float, Field(ge=1, le=1e9)] = 10000.0,
 ):
     """Rise in a line to the learning rate, then fall along half a cosine, each batch a step.
 
