@@ -8,6 +8,7 @@ the functions, so that a stage can check an op's name and arguments without it.
 from collections.abc import Callable
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from stages.registry import register
@@ -34,14 +35,16 @@ def elastic(
 
     height, width = images.shape[1:3]
     reach = round(3 * sigma)
-    offsets = tf.range(-reach, reach + 1, dtype=tf.float32)
-    bell = tf.exp(-tf.square(offsets / sigma) / 2)
-    bell /= tf.norm(bell)  # so that smoothed white noise keeps the variance 1
-    count = tf.shape(images)[0]
-    noise = tf.random.stateless_normal([2 * count, height + 2 * reach, width + 2 * reach, 1], seed)
-    for shape in ([-1, 1, 1, 1], [1, -1, 1, 1]):
-        noise = tf.nn.conv2d(noise, tf.reshape(bell, shape), strides=1, padding="VALID")
-    move = pixels * tf.reshape(noise, [2, count, height, width])
+
+    def smoother(side: int):
+        """Return the matrix of a Gaussian filter, side x (side + 2 reach), of unit rows."""
+        place = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
+        bell = np.where(abs(place) <= reach, np.exp(-((place / sigma) ** 2) / 2), 0)
+        return tf.constant(bell / np.linalg.norm(bell, axis=1, keepdims=True), tf.float32)
+
+    shape = [2, tf.shape(images)[0], height + 2 * reach, width + 2 * reach]
+    noise = tf.random.stateless_normal(shape, seed)
+    move = pixels * (smoother(height) @ (noise @ tf.transpose(smoother(width))))
     down = tf.range(height, dtype=tf.float32)[:, None] + move[0]
     across = tf.range(width, dtype=tf.float32) + move[1]
     return _bilinear(images, down, across)

@@ -48,7 +48,7 @@ def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "ker
             size = "x".join(str(side) for side in image_shape[:2])
             raise ValueError(
                 f"architecture {named.name!r} is too deep for images of {size} pixels; "
-                "use larger images or an architecture with fewer poolings."
+                "use larger images or a shallower architecture."
             ) from None
         raise
     return keras.Model(pixels, logits, name=named.name)

@@ -18,8 +18,9 @@ def sprint(layers, images, classes, *, dense: Units = 256):
     """Reach 99 % in one epoch: 24 filters of 5x5, 32 of 3x3, one dense layer: 215,194 parameters.
 
     ReLU follows each pooling, which is the same function on a quarter of the values. Learns best
-    with `onecycle`, Adam at 0.01 with betas of 0.7 and 0.9, and batches of 256; an
-    epoch of 60,000 images is 0.41 TFLOP.
+    with `onecycle`, Adam at 0.01 with betas of 0.7 and 0.9, and batches of 256; an epoch of 60,000
+    images is 0.41 TFLOP. Source: the published race to 99 % on MNIST in one epoch, mean 99.04 over
+    30 seeds.
     """
     x = images
     for filters, side in ((24, 5), (32, 3)):
