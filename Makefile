@@ -21,6 +21,8 @@ test: $(READY) ## run all tests
 	python -m pytest
 
 ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
+	@echo "All variants side by side, once it runs:"
+	@echo "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=variants"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 \
 		--backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 

