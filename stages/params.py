@@ -94,6 +94,8 @@ class Train(Settings):
     reduce_on_plateau: ReduceOnPlateau | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     l2: Annotated[float, Field(ge=0, le=1)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0, le=1e6)] | None = None  # of all gradients together
+    ema: Fraction | None = None  # momentum of the average of the weights over steps
     precision: Literal["float32"] = "float32"
     final: Literal["soft_vote", "refit", "best_fold"] = "soft_vote"
     seed: Seed = 1

@@ -9,7 +9,7 @@ from stages import entry, params
 from stages.files import read_json, replacing, write_json, write_table
 from stages.training import plan, recovery
 from stages.training.fold import HISTORY, Record
-from stages.training.recipe import check, recipe
+from stages.training.recipe import check, check_data, recipe
 
 PREPARED = Path("data/prepared")
 
@@ -20,6 +20,7 @@ def train(variant: str) -> None:
     check(settings)
     chosen = recipe(settings, variant)
     dataset = read_json(PREPARED / "dataset.json")
+    check_data(chosen, dataset)
     arrays = read_arrays(dataset)
     jobs = settings.parallel.jobs
 

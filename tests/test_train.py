@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import yaml
 
-from stages.files import read_json, read_table
+from stages.commands.sweep import sweep
+from stages.files import read_json, read_table, write_json
 from stages.train import train
 from stages.training import plan, recovery
 from tests import prepared
@@ -124,6 +126,23 @@ def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
     path.write_text(path.read_text().replace("batchnorm", "batchnrom"))
     with pytest.raises(ValueError, match="'batchnrom', which is no known architecture"):
         train("plain")
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_flipped_digits_are_refused_before_training(folder, command):
+    prepared.write(folder)
+    dataset = read_json(folder / "data/prepared/dataset.json")
+    write_json(
+        folder / "data/prepared/dataset.json",
+        dataset | {"classes": [str(digit) for digit in range(10)]},
+    )
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["variants"]["plain"]["augmentation"] = ["flip"]
+    path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(ValueError, match=r"variants\.plain\.augmentation\[0\] is flip"):
+        train("plain") if command == "train" else sweep()
     assert not (folder / "results").exists()
 
 

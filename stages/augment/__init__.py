@@ -9,16 +9,19 @@ from collections.abc import Callable, Sequence
 
 from stages.augment import affine
 from stages.augment.affine import AFFINE
+from stages.augment.mixing import MIXING
+from stages.augment.pixels import PIXELS
 from stages.params import Named
 
-OPS: dict[str, Callable] = {**AFFINE}
+OPS: dict[str, Callable] = {**AFFINE, **PIXELS, **MIXING}
 
 
 def augmenter(ops: Sequence[Named]) -> Callable:
     """Return the function that augments one batch.
 
     Args:
-        ops: registered names with all of their arguments, in order.
+        ops: registered names with all of their arguments. They apply in order, but for the affine
+            ones, which all apply where the first of them stands.
 
     Returns:
         A function `(images, labels, seed) -> (images, labels)` that TensorFlow can compile:
@@ -28,8 +31,19 @@ def augmenter(ops: Sequence[Named]) -> Callable:
     moves = [op for op in ops if op.name in AFFINE]
 
     def augment(images, labels, seed):
-        if moves:
-            images = affine.resample(images, moves, seed)
+        if not ops:
+            return images, labels
+        import tensorflow as tf
+
+        moved = False
+        for position, op in enumerate(ops):
+            own = tf.random.experimental.stateless_fold_in(seed, position)
+            if op.name in MIXING:
+                images, labels = MIXING[op.name](images, labels, own, **op.arguments)
+            elif op.name in PIXELS:
+                images = PIXELS[op.name](images, own, **op.arguments)
+            elif not moved:
+                images, moved = affine.resample(images, moves, seed), True
         return images, labels
 
     return augment

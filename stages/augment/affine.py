@@ -1,4 +1,4 @@
-"""Affine ops: rotation, zoom and shift, fused into one resampling.
+"""Affine ops: rotation, zoom, shift and shear, fused into one resampling.
 
 An op is a function `(draw, size, *, arguments) -> matrices`: `draw(low, high)` gives one uniform
 random number an image, float32 (n,), and the result is float32 (n, 3, 3). A matrix takes output
@@ -46,6 +46,15 @@ def shift(draw: Callable, size: Size, *, fraction: Annotated[float, Field(ge=0, 
     across = draw(-fraction, fraction) * width
     down = draw(-fraction, fraction) * height
     return _matrices([[1.0, 0.0, across], [0.0, 1.0, down]])
+
+
+@affine
+def shear(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, le=60)]):
+    """Slant upright lines by a random angle of at most `degrees` either way."""
+    import tensorflow as tf
+
+    slope = tf.tan(draw(-degrees, degrees) * (pi / 180))
+    return _matrices([[1.0, slope, 0.0], [0.0, 1.0, 0.0]])
 
 
 def resample(images, ops: Sequence[Named], seed):

@@ -14,7 +14,7 @@ from stages.files import read_json
 from stages.train import PREPARED, read_arrays
 from stages.training import plan, recovery
 from stages.training.predict import predict
-from stages.training.recipe import check, recipe
+from stages.training.recipe import check, check_data, recipe
 
 
 def sweep() -> None:
@@ -29,6 +29,7 @@ def sweep() -> None:
     unfinished = {}
     for variant in settings.compare.variants:
         chosen = recipe(settings, variant)
+        check_data(chosen, dataset)
         mark = recovery.fingerprint(chosen, dataset["sha256"])
         if not _finished(variant, mark):
             unfinished[mark] = chosen

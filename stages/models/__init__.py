@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable] = {}
 architecture = register(ARCHITECTURES)
 
-from stages.models import reference  # noqa: E402, F401 - fills the registry
+from stages.models import allconv, compact, m5, reference, residual  # noqa: E402, F401 - fill the registry
 
 
 def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "keras.Model":
@@ -48,7 +48,7 @@ def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "ker
             size = "x".join(str(side) for side in image_shape[:2])
             raise ValueError(
                 f"architecture {named.name!r} is too deep for images of {size} pixels; "
-                "use larger images or an architecture with fewer poolings."
+                "use larger images or a shallower architecture."
             ) from None
         raise
     return keras.Model(pixels, logits, name=named.name)

@@ -104,7 +104,9 @@ def train_fold(
         ValueError: when the training loss is no longer a number.
 
     Returns:
-        The record. Without early stopping the last epoch is kept, with it the best one.
+        The record. Without early stopping the last epoch is kept, with it the best one. With
+        `ema`, validation scores and kept weights are those of the average; the statistics of
+        batch normalisation, which are averages already, stay as they are.
     """
     tf = import_tensorflow()
     import keras
@@ -129,7 +131,7 @@ def train_fold(
         **settings.schedule.arguments,
     )
     optimizer = OPTIMIZERS[settings.optimizer.name](
-        keras.optimizers, rate, **settings.optimizer.arguments
+        keras.optimizers, rate, **settings.optimizer.arguments, **_shared(settings)
     )
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
@@ -140,11 +142,18 @@ def train_fold(
     callback_list = keras.callbacks.CallbackList(callbacks, model=model)
     callback_list.on_train_begin()
     history, times = [], []
+    unaveraged = None
     for epoch in range(1, settings.epochs + 1):
         started = time.time()
         order = np.random.default_rng([seed, epoch]).permutation(training).astype(np.int32)
         rate = float(optimizer.learning_rate.numpy())
+        if unaveraged:  # training goes on from these; the average was only scored
+            for variable, value in zip(model.trainable_variables, unaveraged, strict=True):
+                variable.assign(value)
         loss, accuracy = (float(value) for value in train_epoch(order, np.int32([seed, epoch])))
+        if settings.ema:
+            unaveraged = [variable.numpy() for variable in model.trainable_variables]
+            optimizer.finalize_variable_values(model.trainable_variables)
         val_loss, val_accuracy = _loss_and_accuracy(score(validation), labels[validation])
         if not np.isfinite(loss):
             raise ValueError(
@@ -169,6 +178,16 @@ def train_fold(
         train_images=np.array(len(training)),
         weights=model.get_weights(),
     )
+
+
+def _shared(settings) -> dict:
+    """Return the arguments that every Keras optimizer takes, where they are set."""
+    shared = {}
+    if settings.clip_norm:
+        shared["global_clipnorm"] = settings.clip_norm
+    if settings.ema:
+        shared |= {"use_ema": True, "ema_momentum": settings.ema}
+    return shared
 
 
 def _train_epoch(tf, model, optimizer, images, labels, classes, recipe) -> Callable:

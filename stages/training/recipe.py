@@ -68,6 +68,25 @@ def check(params: Params) -> None:
         recipe(params, variant)
 
 
+def check_data(recipe: Recipe, dataset: Mapping) -> None:
+    """Refuse a recipe that makes no sense for the prepared data.
+
+    Args:
+        recipe: the variant's settings.
+        dataset: the content of dataset.json.
+
+    Raises:
+        ValueError: when digits would be flipped; a 2 in the mirror is no digit.
+    """
+    digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
+    for position, op in enumerate(recipe.augmentation):
+        if digits and op.name == "flip" and not op.arguments["force"]:
+            raise ValueError(
+                f"variants.{recipe.variant}.augmentation[{position}] is flip, but the images are "
+                "digits, which mean nothing in a mirror; remove it, or give it force: true."
+            )
+
+
 def _resolve(kind: str, table: Mapping[str, Callable], named: Named, where: str) -> Named:
     function = lookup(kind, table, named.name, where)
     arguments = check_arguments(function, named.arguments, f"{where}.{named.name}")

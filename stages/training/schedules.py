@@ -41,3 +41,31 @@ def cosine(
     return schedules.CosineDecay(
         0.0, steps * epochs - rising, warmup_target=learning_rate, warmup_steps=rising
     )
+
+
+@schedule
+def onecycle(
+    schedules,
+    learning_rate,
+    steps,
+    epochs,
+    *,
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3,
+    start_divisor: Annotated[float, Field(ge=1, le=1e9)] = 25.0,
+    end_divisor: Annotated[float, Field(ge=1, le=1e9)] = 10000.0,
+):
+    """Rise in a line to the learning rate, then fall along half a cosine, each batch a step.
+
+    The rise takes a part `warmup` of all steps and starts at the rate over `start_divisor`; the
+    fall ends at the rate over `end_divisor`. After Smith and Topin, "Super-convergence" (2018),
+    with PyTorch's default shares; momentum stays as it is.
+    """
+    total = steps * epochs
+    rising = min(max(round(total * warmup), 1), max(total - 1, 1))
+    return schedules.CosineDecay(
+        learning_rate / start_divisor,
+        max(total - rising, 1),
+        alpha=1 / end_divisor,
+        warmup_target=learning_rate,
+        warmup_steps=rising,
+    )

@@ -163,6 +163,77 @@ def test_the_schedule_reaches_the_optimizer():
     np.testing.assert_allclose(rates, [0.003, 0.0015, 0.00075], rtol=1e-5)
 
 
+def all_weights(**train):
+    """Return the kept weights of a fold with one step an epoch, plain descent, as one vector."""
+    plain = {"batch_size": 60, "optimizer": Named(name="sgd", arguments={"momentum": 0.0})}
+    record = fold(**plain | {"learning_rate": 0.1} | train)
+    return np.concatenate([weights.ravel() for weights in record.weights])
+
+
+def test_gradients_are_clipped_by_their_common_norm():
+    start = all_weights(epochs=1, clip_norm=1e-12)
+    for norm in (0.01, 0.05):
+        length = np.linalg.norm(all_weights(epochs=1, clip_norm=norm) - start)
+        assert length == pytest.approx(0.1 * norm, rel=1e-3)
+    np.testing.assert_allclose(
+        all_weights(epochs=1, clip_norm=1e6), all_weights(epochs=1), atol=1e-7
+    )
+
+
+def test_the_average_of_the_weights_is_kept():
+    first, second, third = (all_weights(epochs=epochs) for epochs in (1, 2, 3))
+    average = 0.25 * (0.25 * first + 0.75 * second) + 0.75 * third
+    kept = all_weights(epochs=3, ema=0.25)
+    np.testing.assert_allclose(kept, average, atol=1e-6)
+    assert np.abs(kept - third).max() > 1e-4
+
+
+def test_averaging_changes_what_is_scored_and_not_what_is_trained(record):
+    averaged = fold(ema=0.9)
+    np.testing.assert_array_equal(averaged.history[:, :2], record.history[:, :2])
+    assert not np.array_equal(averaged.history[:, 2], record.history[:, 2])
+    _, labels, _ = sliver()
+    of_label = averaged.probability[np.arange(30), labels[averaged.validation]].astype("f8")
+    assert averaged.kept("val_loss") == pytest.approx(-np.log(of_label).mean())
+
+
+def test_early_stopping_keeps_the_average_of_the_best_epoch():
+    record = fold(
+        epochs=40,
+        learning_rate=0.02,
+        ema=0.6,
+        early_stopping=EarlyStopping(monitor="val_loss", patience=2),
+    )
+    losses = record.history[:, HISTORY.index("val_loss")]
+    assert record.best_epoch == losses.argmin() + 1 < len(losses) < 40
+    _, labels, _ = sliver()
+    of_label = record.probability[np.arange(30), labels[record.validation]].astype("f8")
+    assert -np.log(of_label).mean() == pytest.approx(losses.min())
+    shorter = fold(epochs=int(record.best_epoch), learning_rate=0.02, ema=0.6)
+    for one, other in zip(record.weights, shorter.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_recipe_of_everything_new_trains_and_repeats_itself():
+    """Every family of ops, onecycle, clipping and averaging inside the compiled epoch."""
+    images, labels, assigned = sliver()
+    names = {
+        "shear": {"degrees": 5.0},
+        "elastic": {"pixels": 0.5, "sigma": 2.0},
+        "erase": {"fraction": 0.2},
+        "noise": {"deviation": 3.0},
+        "brightness": {"factor": 0.1},
+        "mixup": {"alpha": 0.2},
+        "cutmix": {"alpha": 0.2},
+    }
+    ops = [Named(name=name, arguments=arguments) for name, arguments in names.items()]
+    cycle = Named(name="onecycle", arguments={"warmup": 0.3})
+    given = recipe(schedule=cycle, clip_norm=1.0, ema=0.9).model_copy(update={"augmentation": ops})
+    one, other = (train_fold(images, labels, assigned, CLASSES, given, 0) for _ in range(2))
+    assert np.isfinite(one.history).all()
+    np.testing.assert_array_equal(one.history, other.history)
+
+
 def test_a_diverged_training_is_refused_by_name():
     """Each step of this rate multiplies the weights by about -200."""
     sgd = Named(name="sgd", arguments={"momentum": 0.0})

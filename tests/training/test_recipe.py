@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from stages import params
-from stages.training.recipe import check, recipe
+from stages.training.recipe import check, check_data, recipe
 from tests.test_params import HERE, changed
 
 
@@ -72,6 +72,26 @@ def test_a_recipe_is_complete():
     resolved = recipe(params.parse(changed("variants.basic.architecture", "basic")), "basic")
     assert resolved.architecture.arguments == {"dense": 128, "dropout": 0.5}
     assert "beta_1" in resolved.train.optimizer.arguments
+
+
+DIGITS = [str(digit) for digit in range(10)]
+
+
+def flipping(**arguments):
+    ops = [{"rotate": {"degrees": 5}}, {"flip": arguments}]
+    return recipe(params.parse(changed("variants.basic.augmentation", ops)), "basic")
+
+
+def test_flipping_digits_is_refused():
+    said = r"variants\.basic\.augmentation\[1\] is flip, .* remove it, or give it force: true\."
+    with pytest.raises(ValueError, match=said):
+        check_data(flipping(), {"classes": DIGITS})
+
+
+def test_flipping_digits_by_force_and_flipping_other_things_is_fine():
+    check_data(flipping(force=True), {"classes": DIGITS})
+    check_data(flipping(), {"classes": ["cat", "dog"]})
+    check_data(flipping(), {"classes": DIGITS[:9]})
 
 
 def test_checking_every_name_needs_no_tensorflow():

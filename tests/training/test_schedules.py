@@ -37,3 +37,20 @@ def test_cosine_rises_over_its_warmup():
     assert values.index(max(values)) == 10
     assert max(values) == pytest.approx(0.1)
     assert values[-1] < 0.001
+
+
+def test_onecycle_rises_from_its_start_and_falls_to_its_end():
+    values = rates("onecycle", steps=100, warmup=0.25, start_divisor=10, end_divisor=100)
+    assert values[0] == pytest.approx(0.01)
+    assert values[50] == pytest.approx(0.055)
+    assert values.index(max(values)) == 100
+    assert max(values) == pytest.approx(0.1)
+    assert values[250] == pytest.approx((0.1 + 0.001) / 2)
+    assert values[-1] == pytest.approx(0.001, rel=0.01)
+    assert values[100:] == sorted(values[100:], reverse=True)
+
+
+@pytest.mark.parametrize(("steps", "epochs", "warmup"), [(1, 1, 0.3), (2, 1, 0.99), (3, 1, 0.01)])
+def test_onecycle_is_finite_over_the_fewest_steps(steps, epochs, warmup):
+    values = rates("onecycle", steps=steps, epochs=epochs, warmup=warmup)
+    assert all(0 < value <= 0.1 + 1e-6 for value in values)

@@ -1,0 +1,82 @@
+"""Mixing ops: images that are part one and part another of the batch, and labels likewise.
+
+An op is a function `(images, labels, seed, *, arguments) -> (images, labels)`: images float32
+(n, height, width, channels) in 0-255, labels float32 (n, classes) that sum to 1, with n unknown
+until it runs, seed int32 (2,). The other image is drawn from the batch without replacement and
+may be the image itself. TensorFlow is imported inside the functions.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.registry import register
+
+MIXING: dict[str, Callable] = {}
+mixing = register(MIXING)
+
+Alpha = Annotated[float, Field(ge=0, le=100)]
+
+
+@mixing
+def mixup(images, labels, seed, *, alpha: Alpha):
+    """Blend each image with another; its own share is drawn from Beta(`alpha`, `alpha`).
+
+    An `alpha` of 0 leaves the batch as it is. Zhang et al., "mixup: Beyond empirical risk
+    minimization" (2018), with a share for each image rather than each batch.
+    """
+    import tensorflow as tf
+
+    if not alpha:
+        return images, labels
+    share, other = _draw(images, seed, alpha)
+    theirs = tf.gather(images, other)
+    images = theirs + (images - theirs) * share[:, None, None, None]
+    return images, _blend(labels, other, share)
+
+
+@mixing
+def cutmix(images, labels, seed, *, alpha: Alpha):
+    """Replace a rectangle of each image by another's; the rest's share is Beta distributed.
+
+    Both parameters of the distribution are `alpha`; 0 leaves the batch as it is. Labels mix by
+    the pixels that stayed, where the rectangle was cut off at an edge too. Yun et al., "CutMix:
+    Regularization strategy to train strong classifiers with localizable features" (2019).
+    """
+    import tensorflow as tf
+
+    if not alpha:
+        return images, labels
+    share, other = _draw(images, seed, alpha)
+    centre = tf.random.stateless_uniform(
+        [2, tf.shape(images)[0], 1], tf.random.experimental.stateless_fold_in(seed, 3)
+    )
+    half = tf.sqrt(1 - share)[:, None] / 2
+    inside = []
+    for place, side in zip((centre[0], centre[1]), images.shape[1:3], strict=True):
+        middles = (tf.range(side, dtype=tf.float32) + 0.5) / side
+        inside.append(tf.abs(middles - place) < half)
+    rectangle = inside[0][:, :, None] & inside[1][:, None, :]
+    images = tf.where(rectangle[..., None], tf.gather(images, other), images)
+    stayed = 1 - tf.reduce_mean(tf.cast(rectangle, tf.float32), axis=[1, 2])
+    return images, _blend(labels, other, stayed)
+
+
+def _draw(images, seed, alpha: float):
+    """Return each image's own share, float32 (n,) from Beta(alpha, alpha), and its partner."""
+    import tensorflow as tf
+
+    count = tf.shape(images)[0]
+    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(3)]
+    one, two = (tf.random.stateless_gamma([count], part, alpha) for part in seeds[:2])
+    share = tf.math.divide_no_nan(one, one + two)  # a small alpha can give 0 twice
+    return share, tf.argsort(tf.random.stateless_uniform([count], seeds[2]))
+
+
+def _blend(labels, other, share):
+    """Return labels float32 (n, classes), each of its own by `share` and the rest of `other`'s."""
+    import tensorflow as tf
+
+    theirs = tf.gather(labels, other)
+    return theirs + (labels - theirs) * share[:, None]

@@ -1,0 +1,28 @@
+import inspect
+
+import pytest
+
+from stages.models import ARCHITECTURES, build
+from stages.params import Named
+from stages.registry import check_arguments
+
+
+def model(name, **arguments):
+    full = check_arguments(ARCHITECTURES[name], arguments, name)
+    return build(Named(name=name, arguments=full), (28, 28, 1), 10)
+
+
+def test_the_medium_size_s_parameter_count_is_documented_too():
+    count = model("resnet", size="medium").count_params()
+    assert f"{count:,} parameters" in inspect.getdoc(ARCHITECTURES["resnet"])
+
+
+@pytest.mark.parametrize(("size", "blocks"), [("small", 3), ("medium", 6)])
+def test_each_block_adds_its_input(size, blocks):
+    made = model("resnet", size=size)
+    assert [type(layer).__name__ for layer in made.layers].count("Add") == blocks
+
+
+def test_an_unknown_size_is_refused():
+    with pytest.raises(ValueError, match=r"^resnet\.size is 'huge': it should be 'small' or 'med"):
+        model("resnet", size="huge")
