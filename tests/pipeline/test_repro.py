@@ -65,8 +65,8 @@ def clone(folder, changes=SLIVER):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(HERE / name, folder / name)
     edit(folder, changes)
-    well(folder, "git init -q -b main && git add -A")
-    well(folder, "git -c user.name=a -c user.email=a@b.c commit -qm sliver")
+    well(folder, "git init -q -b main && git config user.name a && git config user.email a@b.c")
+    well(folder, "git add -A && git commit -qm sliver")
     return folder
 
 
@@ -236,7 +236,7 @@ def test_a_misspelt_setting_is_one_sentence_and_nothing_is_lost(repository, firs
 
 def test_a_temporary_experiment_publishes_into_the_repository_s_store(repository, first):
     count = len(rows(repository, "select 1 from runs"))
-    well(repository, "git add -A && git -c user.name=a -c user.email=a@b.c commit -qm results")
+    well(repository, "git add -A && git commit -qm results")
     output = well(repository, "dvc exp run --temp -n trial -S variants.basic.train.epochs=2")
     assert "train@basic" in ran(output)
     assert len(rows(repository, "select 1 from runs")) == count + 3
