@@ -226,10 +226,11 @@ def test_a_misspelt_setting_is_one_sentence_and_nothing_is_lost(repository, firs
     path.write_text(text)
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
-    assert said == [
+    assert len(said) == 1
+    assert said[0].startswith(
         "foldlab: variants.batchnorm.architecture is 'batchnrom', which is no known architecture; "
-        "known are basic, batchnorm, double_conv, dropout, stacked. Did you mean 'batchnorm'?"
-    ]
+    )
+    assert said[0].endswith("Did you mean 'batchnorm'?")
     well(repository, "dvc repro")
     assert results(repository) == made
 
