@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from stages import data, entry, files, params
-from stages.data import folds
+from stages.data import rows, watch
+from stages.data.card import card
+from stages.data.division import Division, divide
 from stages.data.source import Source
 
 PREPARED = Path("data/prepared")
@@ -19,14 +21,18 @@ def prepare() -> None:
 
     settings = params.load()
     recipe.check(settings)
+    watch.check(settings)
     source = data.load(settings.data)
-    arrays = divide(source, settings)
+    division = divide(source, settings)
+    arrays = select(source, division)
     try:
-        write(source, arrays, PREPARED)
+        write(source, division, arrays, PREPARED)
     except OSError as error:
         raise OSError(
             f"{PREPARED} cannot be written ({error.strerror}); make it a folder that can be."
         ) from None
+    for note in source.notes:
+        print(f"{source.name}: {note}")
     image_shape = "x".join(str(size) for size in source.train_images.shape[1:])
     repeats, images = arrays["folds"].shape
     print(
@@ -36,53 +42,41 @@ def prepare() -> None:
     )
 
 
-def divide(source: Source, settings: params.Params) -> dict[str, np.ndarray]:
-    """Hold out a test set where there is none, apply `data.limit`, and assign the folds.
-
-    Args:
-        source: a checked source; its order is kept in each split.
-        settings: the sections `data` and `folds` are used.
+def select(source: Source, division: Division) -> dict[str, np.ndarray | rows.Rows]:
+    """Return the arrays that are written, in the source's order.
 
     Returns:
         `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
-        `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n).
-
-    Raises:
-        ValueError: when a class has too few images for this.
+        `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n). Images are `Rows`
+        of the source's array: never a second copy.
     """
-    chosen, classes = settings.data, source.classes
     train_images, train_labels = source.train_images, source.train_labels
     test_images, test_labels = source.test_images, source.test_labels
     if test_images is None:
-        train, test = folds.hold_out(train_labels, classes, chosen.test_fraction, chosen.seed)
-        test_images, test_labels = train_images[test], train_labels[test]
-        train_images, train_labels = train_images[train], train_labels[train]
-    if chosen.limit:
-        train = folds.at_most(chosen.limit, train_labels, classes, chosen.seed)
-        train_images, train_labels = train_images[train], train_labels[train]
-        test = folds.at_most(chosen.limit, test_labels, classes, chosen.seed)
-        test_images, test_labels = test_images[test], test_labels[test]
-    cut = settings.folds
+        test_images, test_labels = train_images, train_labels
     return {
-        "train_images": train_images,
-        "train_labels": train_labels,
-        "test_images": test_images,
-        "test_labels": test_labels,
-        "folds": folds.stratified_folds(train_labels, classes, cut.count, cut.repeats, cut.seed),
+        "train_images": rows.take(train_images, division.train),
+        "train_labels": train_labels[division.train],
+        "test_images": rows.take(test_images, division.test),
+        "test_labels": test_labels[division.test],
+        "folds": division.folds,
     }
 
 
-def write(source: Source, arrays: dict[str, np.ndarray], folder: Path) -> None:
+def write(
+    source: Source, division: Division, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
+) -> None:
     """Write each array as <name>.npy, and dataset.json, which describes them, last.
 
     Args:
         source: where the images come from.
-        arrays: what `divide` returned.
+        division: which of them were taken.
+        arrays: what `select` returned.
         folder: created when it is missing.
     """
     for name, array in arrays.items():
         with files.replacing(folder / f"{name}.npy") as beside:
-            np.save(beside, array, allow_pickle=False)
+            _save(array, beside)
     repeats = len(arrays["folds"])
     files.write_json(
         folder / "dataset.json",
@@ -95,16 +89,30 @@ def write(source: Source, arrays: dict[str, np.ndarray], folder: Path) -> None:
             "test": _counts(arrays["test_labels"], source.classes),
             "folds": {"count": int(arrays["folds"].max()) + 1, "repeats": repeats},
             "sha256": content_hash(arrays, source.classes),
+            **card(source, division, arrays["train_images"]),
         },
     )
 
 
-def content_hash(arrays: dict[str, np.ndarray], classes: tuple[str, ...]) -> str:
+def _save(array: np.ndarray | rows.Rows, path: Path) -> None:
+    """Write the same bytes as `numpy.save`, a block at a time.
+
+    Plain writes, not a memory-mapped file: a full disk is then an OSError and no fatal signal.
+    """
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in rows.blocks(array):
+            file.write(block)
+
+
+def content_hash(arrays: dict[str, np.ndarray | rows.Rows], classes: tuple[str, ...]) -> str:
     """Return the SHA-256 of the class names and of each array's name, type, shape and bytes."""
     digest = hashlib.sha256(json.dumps(classes).encode())
     for name, array in arrays.items():
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(np.ascontiguousarray(array))
+        for block in rows.blocks(array):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -115,4 +123,4 @@ def _counts(labels: np.ndarray, classes: tuple[str, ...]) -> dict:
 
 
 if __name__ == "__main__":
-    entry.run(prepare)
+    entry.run(entry.alone(prepare))

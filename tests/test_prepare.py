@@ -1,10 +1,12 @@
 """The stage `prepare`, in a folder of its own."""
 
+import errno
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +15,13 @@ import pytest
 import yaml
 
 from stages import data, params
+from stages.data import rows
+from stages.data.card import card
+from stages.data.checks import check
+from stages.data.division import divide
 from stages.data.source import Source
-from stages.prepare import content_hash, divide, prepare
+from stages.prepare import content_hash, prepare, select, write
+from tests import drawn
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "../shared/data/mnist"
@@ -63,7 +70,7 @@ def run(**environment) -> subprocess.CompletedProcess:
 
 
 def test_the_files_hold_what_the_contract_says(capsys):
-    write_params(folds={"count": 4, "repeats": 2})
+    settings = write_params(folds={"count": 4, "repeats": 2})
     prepare()
     source, arrays = drawings(None), prepared()
     assert sorted(digests()) == sorted([*(f"{name}.npy" for name in ARRAYS), "dataset.json"])
@@ -92,7 +99,10 @@ def test_the_files_hold_what_the_contract_says(capsys):
         "test": {"images": 12, "per_class": [4, 8]},
         "folds": {"count": 4, "repeats": 2},
         "sha256": content_hash(arrays, ("cat", "dog")),
+        **card(source, divide(source, settings), arrays["train_images"]),
     }
+    assert described["imbalance"] == {"largest": "dog", "smallest": "cat", "ratio": 2.0}
+    assert described["pixels"]["mean"] == [pytest.approx(arrays["train_images"].mean())]
     assert capsys.readouterr().out == (
         "drawings: 48 training and 12 test images of 4x5x1 in 2 classes, 4 folds, 2 repeats\n"
     )
@@ -116,14 +126,15 @@ def test_twice_gives_the_same_bytes_and_another_seed_others():
 def test_a_test_set_that_the_source_brings_is_kept():
     settings, source = write_params(), drawings(None)
     brought = replace(source, test_images=source.train_images[:7], test_labels=np.arange(7) % 2)
-    arrays = divide(brought, settings)
-    assert arrays["train_images"] is source.train_images
+    brought = replace(brought, test_images=255 - brought.test_images)
+    arrays = select(brought, divide(brought, settings))
+    assert arrays["train_images"].array is source.train_images
     assert arrays["test_images"].shape[0] == 7
 
 
 def test_limit_is_per_split_and_stratified():
     settings = write_params(data={"source": "drawings", "limit": 9}, folds={"count": 3})
-    arrays = divide(drawings(None), settings)
+    arrays = select(drawings(None), divide(drawings(None), settings))
     assert np.bincount(arrays["train_labels"]).tolist() == [3, 6]
     assert np.bincount(arrays["test_labels"]).tolist() == [3, 6]
     assert arrays["folds"].shape == (1, 9)
@@ -131,11 +142,12 @@ def test_limit_is_per_split_and_stratified():
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_the_hash_covers_every_array(name):
-    arrays = divide(drawings(None), write_params())
+    arrays = select(drawings(None), divide(drawings(None), write_params()))
     before = content_hash(arrays, ("cat", "dog"))
-    one_off = arrays[name].copy()
+    one_off, same = np.array(arrays[name]), np.array(arrays[name])
+    assert content_hash({**arrays, name: same}, ("cat", "dog")) == before
     one_off.flat[-1] += 1
-    for other in (one_off, arrays[name].astype(np.uint16), arrays[name][np.newaxis]):
+    for other in (one_off, same.astype(np.uint16), same[np.newaxis]):
         assert content_hash({**arrays, name: other}, ("cat", "dog")) != before
     assert content_hash(arrays, ("cat", "owl")) != before
 
@@ -144,7 +156,7 @@ def test_the_hash_covers_every_array(name):
     ("sections", "said"),
     [
         ({"data": {"source": "drawing"}}, "Did you mean 'drawings'"),
-        ({"folds": {"count": 17}}, "folds.count is 17, but class 'cat' has only 16 training"),
+        ({"folds": {"count": 17}}, "folds.count is 17, but class 'cat' has only 16 different"),
         ({"data": {"source": "drawings", "limit": 1}}, "data.limit is 1"),
         ({"data": {"source": "mnist", "folder": "absent"}}, "absent is no folder"),
         ({"variants": {"basic": {"architecture": "basick"}}}, "variants.basic.architecture"),
@@ -181,6 +193,66 @@ def test_a_refusal_through_the_command_is_one_line_and_status_1():
     assert done.stderr.startswith("foldlab: ")
     assert done.stderr.count("\n") == 1
     assert "holds no train-images-idx3-ubyte" in done.stderr
+
+
+def test_a_folder_of_images_through_the_command(tmp_path):
+    """The path is absolute, and no file that DVC knows may hold it."""
+    files = drawn.classes("a cat", "Ωmega", each=10)
+    tree = drawn.tree(tmp_path / "my pets", files | {"a cat/x.png": b"", "Ωmega/y.jpg": b"text"})
+    write_params(data={"source": str(tree), "image_size": 16})
+    done = run()
+    assert done.returncode == 0
+    assert done.stderr == (
+        "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is no image "
+        "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
+    )
+    assert done.stdout == (
+        "my pets: 20 of 20 images were brought to 16 x 16 pixels (pad).\n"
+        "my pets: 16 training and 4 test images of 16x16x1 in 2 classes, 5 folds, 1 repeat\n"
+    )
+    described = json.loads(Path("data/prepared/dataset.json").read_text())
+    assert (described["source"], described["licence"]) == ("my pets", "not stated")
+    assert described["classes"] == ["a cat", "Ωmega"]
+    for path in Path("data/prepared").iterdir():
+        assert os.fsencode(tmp_path) not in path.read_bytes()
+
+
+def test_the_files_are_those_that_numpy_writes():
+    settings, source = write_params(), drawings(None)
+    division = divide(source, settings)
+    arrays = select(source, division)
+    write(source, division, arrays, Path("data/prepared"))
+    for name in ARRAYS:
+        np.save("expected.npy", np.array(arrays[name]))
+        assert Path(f"data/prepared/{name}.npy").read_bytes() == Path("expected.npy").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [None, 500])
+def test_no_second_copy_of_the_images_is_made(monkeypatch, limit):
+    monkeypatch.setattr(rows, "BLOCK", 1 << 20)
+    images = np.zeros((1000, 128, 128, 1), np.uint8)
+    images[:, 0, :2, 0] = np.array(np.divmod(np.arange(1000), 256)).T  # no two are equal
+    source = Source("drawings", "none", ("cat", "dog"), images, np.arange(1000) % 2)
+    settings = write_params(data={"source": "drawings", "limit": limit})
+    tracemalloc.start()
+    division = divide(check(source), settings)
+    write(source, division, select(source, division), Path("data/prepared"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < images.nbytes / 3
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_part(monkeypatch):
+    def full(*ignored):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_params()
+    monkeypatch.setattr(rows, "blocks", full)
+    with pytest.raises(
+        OSError, match=r"^data/prepared cannot be written \(No space left on device"
+    ):
+        prepare()
+    assert list(Path("data/prepared").iterdir()) == []
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the MNIST files are not here")

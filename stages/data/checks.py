@@ -6,6 +6,8 @@ import numpy as np
 
 from stages.data.source import Source
 
+MOST_CLASSES = 1000
+
 
 def check(source: Source) -> Source:
     """Check a source and return it with images as uint8 and labels as int64.
@@ -15,11 +17,16 @@ def check(source: Source) -> Source:
             pixel is a whole number from 0 to 255, labels of any integer type.
 
     Raises:
-        ValueError: for classes without a name or without a training image; images of another
-            shape, NaN, fractional or out-of-range pixels; labels that are not integers, not as
-            many as the images, or outside the classes; test images unlike the training images.
+        ValueError: for fewer than 2 or more than 1,000 classes, or one without a name or without
+            a training image; images of another shape, NaN, fractional or out-of-range pixels;
+            labels that are not integers, not as many as the images, or outside the classes; test
+            images unlike the training images.
     """
     classes = source.classes
+    if len(classes) > MOST_CLASSES:
+        raise ValueError(
+            f"{source.name} has {len(classes):,} classes; give at most {MOST_CLASSES:,}."
+        )
     if len(classes) < 2 or len(set(classes)) < len(classes) or not all(classes):
         raise ValueError(
             f"{source.name} has the classes {classes}; give two or more with different names."
@@ -58,23 +65,23 @@ def _images(images: np.ndarray, what: str) -> np.ndarray:
         return images
     if images.dtype.kind not in "iuf":
         raise ValueError(f"{what} are of type {images.dtype}; give numbers from 0 to 255.")
-    finite = np.isfinite(images)
-    if not finite.all():
-        first = np.argwhere(~finite)[0][0]
+    low, high = images.min(), images.max()  # NaN if any pixel is
+    if not np.isfinite([low, high]).all():
+        first = next(row for row, image in enumerate(images) if not np.isfinite(image).all())
         raise ValueError(
             f"{what} have pixels that are NaN or infinite, first in image {first}; mend or leave "
             "out such images."
         )
-    if images.min() < 0 or images.max() > 255:
-        raise ValueError(
-            f"{what} have pixels from {images.min()} to {images.max()}; scale them to 0 to 255."
-        )
-    whole = images.astype(np.uint8)
-    if (whole != images).any():
-        raise ValueError(
-            f"{what} have pixels that are no whole numbers; multiply pixels from 0 to 1 by 255, "
-            "then round."
-        )
+    if low < 0 or high > 255:
+        raise ValueError(f"{what} have pixels from {low} to {high}; scale them to 0 to 255.")
+    whole = np.empty(images.shape, np.uint8)
+    for row, image in enumerate(images):  # one at a time: no second copy of them all
+        whole[row] = image
+        if (whole[row] != image).any():
+            raise ValueError(
+                f"{what} have pixels that are no whole numbers; multiply pixels from 0 to 1 by "
+                "255, then round."
+            )
     return whole
 
 

@@ -35,7 +35,7 @@ def stratified_folds(
         remedy = f"use at most {sizes[smallest]} folds or " if sizes[smallest] >= 2 else ""
         raise ValueError(
             f"folds.count is {count}, but class {classes[smallest]!r} has only {sizes[smallest]} "
-            f"training images; {remedy}give the class more images."
+            f"different training images; {remedy}give the class more images."
         )
     folds = np.empty((repeats, len(labels)), np.int16)
     for repeat in range(repeats):
@@ -65,8 +65,8 @@ def hold_out(
     smallest = int(np.argmin(sizes))
     if sizes[smallest] < 2:
         raise ValueError(
-            f"class {classes[smallest]!r} has only {sizes[smallest]} images, too few to train "
-            "and to test; give the class more images or leave it out."
+            f"class {classes[smallest]!r} has only {sizes[smallest]} different images, too few to "
+            "train and to test; give the class more images or leave it out."
         )
     count = round(fraction * len(labels))
     if count < len(classes):

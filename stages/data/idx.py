@@ -13,6 +13,20 @@ import numpy as np
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
+# The names that MNIST's publishers gave its four files, and all since.
+TRAIN_IMAGES = "train-images-idx3-ubyte"
+TRAIN_LABELS = "train-labels-idx1-ubyte"
+TEST_IMAGES = "t10k-images-idx3-ubyte"
+TEST_LABELS = "t10k-labels-idx1-ubyte"
+
+
+def find(folder: Path, file: str) -> Path | None:
+    """Return the path of one of the four files, with or without .gz; None where it is not."""
+    dotted = file.replace("-idx", ".idx")  # as some archives name it
+    for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
 
 
 def read(path: Path) -> np.ndarray:

@@ -17,13 +17,10 @@ import numpy as np
 
 from stages import entry
 from stages.data import download, idx
+from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.data.source import Source
-from stages.params import Data
+from stages.sections import Data
 
-TRAIN_IMAGES = "train-images-idx3-ubyte"
-TRAIN_LABELS = "train-labels-idx1-ubyte"
-TEST_IMAGES = "t10k-images-idx3-ubyte"
-TEST_LABELS = "t10k-labels-idx1-ubyte"
 VARIABLE = "FOLDLAB_DATA"
 
 
@@ -152,10 +149,8 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     """
     top = entry.root() / Path(given).expanduser()
     folder = top / published.name if (top / published.name).is_dir() else top
-    dotted = file.replace("-idx", ".idx")  # as some archives name it
-    for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
-        if (folder / name).is_file():
-            return folder / name
+    if found := idx.find(folder, file):
+        return found
     lacks = f"holds no {file}, with or without .gz" if folder.is_dir() else "is no folder"
     raise ValueError(
         f"{folder} {lacks}; put the four files of {published.name} there, or let them be "

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.data.source import Source
-from stages.params import Data
+from stages.sections import Data
 
 IMAGES = 5000
 

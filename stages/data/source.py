@@ -1,6 +1,6 @@
 """What every source of images returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,11 @@ class Source:
         train_labels: int64 (n,).
         test_images: uint8 (m, height, width, channels), or None where the source has no test set.
         test_labels: int64 (m,), or None.
+        train_files: each training image's file, relative to the source's folder, with "/"; None
+            where images are no files of their own.
+        test_files: likewise for the test images.
+        unreadable: file -> why it was left out, in words.
+        notes: what was done to the images on the way, a sentence each ("pixels of 0 to 1 ...").
     """
 
     name: str
@@ -26,3 +31,7 @@ class Source:
     train_labels: np.ndarray
     test_images: np.ndarray | None = None
     test_labels: np.ndarray | None = None
+    train_files: tuple[str, ...] | None = None
+    test_files: tuple[str, ...] | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Checks that all sources share."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,7 @@ def test_a_source_without_a_test_set_passes():
         ({"classes": ("cat",)}, "two or more"),
         ({"classes": ("cat", "cat")}, "different names"),
         ({"classes": ("cat", "")}, "different names"),
+        ({"classes": tuple(map(str, range(1001)))}, "has 1,001 classes; give at most 1,000"),
         ({"classes": ("cat", "dog", "owl")}, "'owl' has no training image"),
         ({"train_images": IMAGES[..., 0]}, r"training images have the shape \(4, 2, 2\)"),
         ({"train_images": IMAGES[:0]}, r"\(0, 2, 2, 1\)"),
@@ -88,3 +90,20 @@ def test_refused_with_what_came(change, said):
     with pytest.raises(ValueError, match=said) as refusal:
         check(replace(GOOD, **change))
     assert str(refusal.value).startswith("mine")
+
+
+def test_other_types_are_converted_without_a_second_copy():
+    images = np.ones((1000, 64, 64, 1), np.float32)
+    tracemalloc.start()
+    check(
+        replace(
+            GOOD,
+            train_images=images,
+            train_labels=np.arange(1000) % 2,
+            test_images=None,
+            test_labels=None,
+        )
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.1 * images.size  # the bytes that they become

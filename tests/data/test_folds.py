@@ -66,8 +66,8 @@ def test_the_division_is_the_one_of_scikit_learn():
     ("sizes", "said"),
     [
         ([9, 4, 7], "folds.count is 5, but class 'dog' has only 4 .* use at most 4 folds or give"),
-        ([9, 9, 1], "class 'owl' has only 1 training images; give the class more images"),
-        ([9, 9, 0], "class 'owl' has only 0 training images; give the class more images"),
+        ([9, 9, 1], "class 'owl' has only 1 different training images; give the class more images"),
+        ([9, 9, 0], "class 'owl' has only 0 different training images; give the class more images"),
     ],
 )
 def test_more_folds_than_the_smallest_class_has_images(sizes, said):
@@ -124,7 +124,7 @@ def test_a_hold_out_takes_the_same_share_of_each_class():
 @pytest.mark.parametrize(
     ("sizes", "fraction", "said"),
     [
-        ([9, 1, 9], 0.5, "class 'dog' has only 1 images"),
+        ([9, 1, 9], 0.5, "class 'dog' has only 1 different images"),
         ([90, 90, 70], 0.004, r"is 1 of 250 images for 3 classes; use 0\.012 or more"),
     ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stages.data import mnist
-from stages.params import Data
+from stages.sections import Data
 
 REAL = Path(__file__).parents[2] / "../shared/data/mnist"
 needs_mnist = pytest.mark.skipif(not REAL.is_dir(), reason="the MNIST files are not here")

@@ -1,0 +1,223 @@
+"""Images that belong together: of one person, one device, one day; and how groups are dealt.
+
+A model that has seen a person's images knows the person's others too well, so a group is never
+divided. scikit-learn's StratifiedGroupKFold deals folds only; a test set needs other shares, and
+importing it takes longer than preparing the images. What is dealt here is as even.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages import entry
+from stages.data.source import Source
+
+NAMES = ("file", "row")
+
+
+def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Read which group each image belongs to.
+
+    Args:
+        given: the path of a CSV file with the columns `file,group`; `row,group` where the images
+            are no files of their own: rows count from 0, training images first, then test images.
+        source: the images.
+
+    Returns:
+        int64 (n,) and (m,), the number of each training and test image's group; m is 0 where the
+        source has no test set.
+
+    Raises:
+        ValueError: for another header, an image without a group or with two, an image that is
+            not there, or a group with training and test images.
+        OSError: when the file cannot be read.
+    """
+    path = entry.root() / Path(given).expanduser()
+    has_files = source.train_files is not None
+    column = NAMES[0] if has_files else NAMES[1]
+    count = len(source.train_labels)
+    tested = 0 if source.test_labels is None else len(source.test_labels)
+    if has_files:
+        names = [*source.train_files, *(source.test_files or ())]
+    else:
+        names = [str(row) for row in range(count + tested)]
+    group_of = _table(path, given, column)
+    known = {*names, *source.unreadable}
+    for name in group_of:
+        if name not in known:
+            raise ValueError(
+                f"folds.group: {given} names the {column} {name!r}, which {source.name} does not "
+                "have; remove that line or correct it."
+            )
+    for name in names:
+        if name not in group_of:
+            raise ValueError(
+                f"folds.group: {given} has no line for the {column} {name!r}; give every image a "
+                "group, one of its own if need be."
+            )
+    labels = [group_of[name] for name in names]
+    numbers = np.unique(labels, return_inverse=True)[1]
+    shared = np.intersect1d(numbers[:count], numbers[count:])
+    if shared.size:
+        raise ValueError(
+            f"folds.group: the group {labels[int(np.argmax(numbers == shared[0]))]!r} has images "
+            f"in {source.name}'s training and test set; move them to one of them."
+        )
+    return numbers[:count], numbers[count:]
+
+
+def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
+    """Join groups that hold equal images: neither may be divided from the other.
+
+    Args:
+        groups: int64 (n,), the group of each image.
+        equal: int64 (n,), the same number for equal images.
+
+    Returns:
+        int64 (n,), numbers from 0.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    start = int(groups.max()) + 1
+    size = start + int(equal.max()) + 1
+    links = coo_array((np.ones(len(groups)), (groups, start + equal)), shape=(size, size))
+    of_node = connected_components(links, directed=False)[1]
+    return np.unique(of_node[groups], return_inverse=True)[1]
+
+
+def deal(
+    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: Sequence[int]
+) -> np.ndarray:
+    """Deal whole groups to parts, so that each part gets its share of each class and of all.
+
+    Large groups come first (in the order of a shuffle those of about the same size); each goes to
+    the part where it adds least to the sum, over classes and all images, of (images - due)^2 /
+    (images of the class x due).
+
+    Args:
+        labels: int64 (n,).
+        groups: int64 (n,), from 0 without gaps.
+        shares: of each part, above 0; together 1.
+        seed: fixes the shuffle.
+
+    Returns:
+        int64 (n,), the part of each image.
+    """
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = order[np.argsort(-np.floor(np.log2(sizes[order])), kind="stable")]
+    rows = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+    everything = int(labels.max()) + 1  # stands for a class that all images have
+    totals = np.append(np.bincount(labels), len(labels))
+    due = np.outer(shares, totals)
+    with np.errstate(divide="ignore"):
+        weight = 1 / (totals * due)
+    over = -due  # how many images each part has beyond its due: (parts, classes + 1)
+    part_of = np.empty(len(sizes), np.int64)
+    for group in order:
+        kinds, counts = np.unique(labels[rows[group]], return_counts=True)
+        kinds, counts = np.append(kinds, everything), np.append(counts, sizes[group])
+        adds = (counts * (2 * over[:, kinds] + counts) * weight[:, kinds]).sum(axis=1)
+        part = int(np.argmin(adds))
+        over[part, kinds] += counts
+        part_of[group] = part
+    return part_of[groups]
+
+
+def folds(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    classes: Sequence[str],
+    count: int,
+    repeats: int,
+    seed: int,
+) -> np.ndarray:
+    """Assign each image to the fold that validates it, whole groups at a time.
+
+    Args and returns: as `stages.data.folds.stratified_folds`, and `groups` int64 (n,), from 0
+    without gaps.
+
+    Raises:
+        ValueError: when a class has images of fewer groups than there are folds, or all of a
+            class would lie in one fold.
+    """
+    for label, name in enumerate(classes):
+        there = len(np.unique(groups[labels == label]))
+        if there < count:
+            remedy = f"use at most {there} folds or " if there >= 2 else ""
+            raise ValueError(
+                f"folds.count is {count}, but class {name!r} has training images of only {there} "
+                f"groups of folds.group; {remedy}give the class images of more groups."
+            )
+    dealt = np.empty((repeats, len(labels)), np.int16)
+    for repeat in range(repeats):
+        dealt[repeat] = deal(labels, groups, [1 / count] * count, [seed, repeat])
+        for label, name in enumerate(classes):
+            if len(np.unique(dealt[repeat, labels == label])) < 2:
+                raise ValueError(
+                    f"the groups of folds.group leave all of class {name!r} in one fold; use "
+                    "another folds.seed, fewer folds, or smaller groups."
+                )
+        if len(np.unique(dealt[repeat])) < count:
+            raise ValueError(
+                f"the groups of folds.group are too large for folds.count {count}: a fold stays "
+                "empty; use fewer folds or smaller groups."
+            )
+    return dealt
+
+
+def hold_out(
+    labels: np.ndarray, groups: np.ndarray, classes: Sequence[str], fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose whole groups for the test set, as near to `fraction` of each class as they allow.
+
+    Args and returns: as `stages.data.folds.hold_out`, and `groups` int64 (n,), from 0 without
+    gaps.
+
+    Raises:
+        ValueError: when a class would have no image to train or to test with.
+    """
+    tests = deal(labels, groups, [1 - fraction, fraction], [seed]) == 1
+    for label, name in enumerate(classes):
+        for split, there in (("training", ~tests), ("test", tests)):
+            if not (there & (labels == label)).any():
+                number = len(np.unique(groups[labels == label]))
+                raise ValueError(
+                    f"class {name!r} has images of only {number} groups of folds.group, which "
+                    f"leaves no {split} image of it with data.test_fraction {fraction}; use "
+                    "another fraction or give the class images of more groups."
+                )
+    return np.flatnonzero(~tests), np.flatnonzero(tests)
+
+
+def _table(path: Path, given: str, column: str) -> dict[str, str]:
+    """Return image -> group, as the CSV file has it."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except FileNotFoundError:
+        raise ValueError(f"folds.group: {given} is not there; give a CSV file or null.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"folds.group: {given} is no CSV file in UTF-8 ({error}).") from None
+    header = rows[0] if rows else []
+    if sorted(header) != sorted([column, "group"]):
+        raise ValueError(
+            f"folds.group: {given} begins with the columns {','.join(header)!r}; they must be "
+            f"{column + ',group'!r} for this source."
+        )
+    group_of: dict[str, str] = {}
+    for line, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        cells = dict(zip(header, row, strict=False))
+        name, group = cells.get(column, ""), cells.get("group", "")
+        if len(row) != 2 or not name or not group or name in group_of:
+            wrong = "is in it twice" if name in group_of else "needs two cells that are not empty"
+            raise ValueError(
+                f"folds.group: {given}, line {line}: {name!r} {wrong}; give each image one group."
+            )
+        group_of[name] = group
+    return group_of

@@ -1,0 +1,85 @@
+"""A source of your own as one `.npz` file of arrays."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from stages.data import arrays
+from stages.data.source import Source
+from stages.sections import Data
+
+KNOWN = "an .npz file with x_train, y_train and perhaps x_test, y_test, or with images, labels"
+TRAIN = (("x_train", "y_train"), ("images", "labels"))  # the first pair found is read
+TEST = ("x_test", "y_test")
+
+
+def recognises(path: Path) -> bool:
+    """Say whether this is a file with the suffix .npz."""
+    return path.is_file() and path.suffix.lower() == ".npz"
+
+
+def load(path: Path, data: Data) -> Source:
+    """Read the arrays; classes are the labels, numbers or text.
+
+    Python objects in the file are refused, never unpickled.
+
+    Raises:
+        ValueError: when this is no whole .npz file, or an array is missing or cannot be used.
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception:  # whatever a hostile file makes of the zip reader
+            raise ValueError(
+                f"{path} is no .npz file, or it is damaged; save it with numpy.savez."
+            ) from None
+        there = {name.removesuffix(".npy") for name in archive.namelist()}
+        pair = next((pair for pair in TRAIN if set(pair) <= there), None)
+        if pair is None:
+            raise ValueError(
+                f"{path} holds {', '.join(map(repr, sorted(there)[:8])) or 'nothing'}; give it "
+                "x_train and y_train, or images and labels."
+            )
+        train = _read(archive, pair[0], path), _read(archive, pair[1], path)
+        test = None
+        if pair == TRAIN[0] and there & set(TEST):
+            if not set(TEST) <= there:
+                raise ValueError(
+                    f"{path} holds one of x_test and y_test only; give both or neither."
+                )
+            test = _read(archive, TEST[0], path), _read(archive, TEST[1], path)
+    return arrays.source(path.stem, train, test)
+
+
+def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+    """Read one array, after a look at its header: a false one must not ask for memory."""
+    name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
+    try:
+        with archive.open(name) as member:
+            shape, dtype = _header(member)
+            promised = member.tell() + math.prod(shape) * dtype.itemsize
+        whole = promised == archive.getinfo(name).file_size
+        if whole and not dtype.hasobject:
+            with archive.open(name) as member:
+                return np.lib.format.read_array(member, allow_pickle=False)
+    except Exception:  # whatever a hostile file makes of two parsers
+        dtype = np.dtype(np.uint8)
+    if dtype.hasobject:
+        raise ValueError(
+            f"{path} has an array of Python objects as {key}, which is not read since it could run "
+            "code; save plain numbers or text."
+        )
+    raise ValueError(f"{path} has a damaged array as {key}; save or copy the file again.")
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Read the header of an .npy file: its shape and type."""
+    if np.lib.format.read_magic(member) == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+    return shape, dtype

@@ -1,0 +1,146 @@
+"""A source of your own as CSV: a row an image, one column `label`, all others pixels in order."""
+
+import csv
+import itertools
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stages.data import arrays
+from stages.data.source import Source
+from stages.sections import Data
+
+KNOWN = "a CSV file of pixels with a column label, or a folder with train.csv and test.csv"
+LABEL = "label"
+LINES = 1000  # read at once
+LONGEST = 100  # characters of a label
+
+
+def recognises(path: Path) -> bool:
+    """Say whether this is a file with the suffix .csv, or a folder with train.csv."""
+    if path.is_dir():
+        return (path / "train.csv").is_file()
+    return path.is_file() and path.suffix.lower() == ".csv"
+
+
+def load(path: Path, data: Data) -> Source:
+    """Read the file, or train.csv and, where it is, test.csv; classes are the labels.
+
+    The pixels go from left to right, then down; `data.channels: rgb` says that three columns
+    make a pixel. Images are square unless `data.image_size` says otherwise.
+
+    Raises:
+        ValueError: when a file is missing or is no such table, with the line that is not.
+        OSError: when it cannot be read.
+    """
+    if not path.is_dir():
+        return arrays.source(path.stem, _read(path, data), None)
+    train, test = path / "train.csv", path / "test.csv"
+    if not train.is_file():
+        raise ValueError(f"{path} holds no train.csv; put it there, or name the file itself.")
+    pairs = _read(train, data), _read(test, data) if test.is_file() else None
+    return arrays.source(path.name, *pairs)
+
+
+def _read(path: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Read one table.
+
+    Returns:
+        Images, uint8 where all pixels are such, else float32, (n, height, width, channels), and
+        labels, int64 or text (n,).
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns = [name.strip() for name in next(csv.reader(file), [])]
+            rows = sum(1 for line in file if line.strip())
+        shape = _shape(path, columns, rows, data)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            next(csv.reader(file))
+            pixels, labels = _table(path, file, columns, rows)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no UTF-8 text; save it as CSV in UTF-8.") from None
+    except csv.Error as error:
+        raise ValueError(f"{path} is no CSV ({error}); mend it.") from None
+    return pixels.reshape(-1, *shape), labels
+
+
+def _shape(path: Path, columns: list[str], rows: int, data: Data) -> tuple[int, int, int]:
+    """Return height, width and channels, or refuse the header."""
+    if columns.count(LABEL) != 1:
+        shown = ", ".join(map(repr, columns[:5]))
+        raise ValueError(
+            f"{path} begins with the columns {shown or 'none'}, of which {columns.count(LABEL)} "
+            f"are named {LABEL!r}; name the columns in the first line, one of them {LABEL}."
+        )
+    channels = 3 if data.channels == "rgb" else 1
+    count = len(columns) - 1
+    side = math.isqrt(count // channels)
+    height, width = data.image_size or (side, side)
+    if height * width * channels != count or not count:
+        raise ValueError(
+            f"{path} has {count} columns of pixels, where {height} x {width} pixels of {channels} "
+            f"{'channels' if channels > 1 else 'channel'} need {height * width * channels}; set "
+            "data.image_size to [height, width] and data.channels to gray or rgb, or leave out "
+            "other columns."
+        )
+    if not rows:
+        raise ValueError(f"{path} has no row of pixels; give it one an image.")
+    return height, width, channels
+
+
+def _table(
+    path: Path, file: Iterator[str], columns: list[str], rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the rows below the header, some lines at a time, into one array."""
+    at = columns.index(LABEL)
+    pixels = np.empty((rows, len(columns) - 1), np.uint8)
+    labels = []
+    full = (line for line in file if line.strip())
+    while lines := list(itertools.islice(full, LINES)):
+        parts = _parsed(lines, at, len(columns), pixels.dtype)
+        if parts is None and pixels.dtype == np.uint8:
+            pixels = pixels.astype(np.float32)
+            parts = _parsed(lines, at, len(columns), pixels.dtype)
+        if parts is None:
+            raise ValueError(f"{path} {_fault(lines, columns, len(labels))}; mend it there.")
+        start = len(labels)
+        pixels[start : start + len(lines), :at] = parts["before"]
+        pixels[start : start + len(lines), at:] = parts["after"]
+        labels += [label.strip() for label in parts[LABEL].tolist()]
+    longest = max(map(len, labels))
+    if longest >= LONGEST:
+        raise ValueError(f"{path} has a label of {LONGEST} characters or more; shorten it.")
+    try:
+        return pixels, np.array([int(label) for label in labels])
+    except (ValueError, OverflowError):
+        return pixels, np.array(labels)
+
+
+def _parsed(lines: list[str], at: int, columns: int, kind: np.dtype) -> np.ndarray | None:
+    """Return lines as records of `before` the label, `label`, `after`; None when one is not so."""
+    fields = [("before", kind, (at,)), (LABEL, f"U{LONGEST}"), ("after", kind, (columns - 1 - at,))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # numbers such as 1.0 as bytes: read them as floats instead
+        try:
+            return np.loadtxt(
+                lines, np.dtype(fields), comments=None, delimiter=",", quotechar='"', ndmin=1
+            )
+        except (ValueError, OverflowError, Warning):
+            return None
+
+
+def _fault(lines: list[str], columns: list[str], before: int) -> str:
+    """Say which row does not fit; `before` is how many rows came before these lines."""
+    for number, line in enumerate(lines, before + 1):
+        cells = next(csv.reader([line]))
+        if len(cells) != len(columns):
+            return f"has {len(cells)} cells in row {number}, where the header has {len(columns)}"
+        for name, cell in zip(columns, cells, strict=True):
+            try:
+                name == LABEL or float(cell)
+            except ValueError:
+                return f"has {cell[:40]!r} in row {number}, column {name!r}, which is no number"
+    return f"has a row that cannot be read from row {before + 1} on"

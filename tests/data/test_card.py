@@ -1,0 +1,56 @@
+"""The facts that dataset.json adds to the counts."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from stages.data import rows
+from stages.data.card import card, pixels
+from stages.data.division import Division
+from stages.data.source import Source
+
+SHAPES = st.tuples(*[st.integers(1, 5)] * 3, st.sampled_from([1, 3]))
+
+
+@given(arrays(np.uint8, SHAPES))
+def test_mean_and_deviation_are_those_of_numpy(images):
+    found = pixels(images)
+    values = images.reshape(-1, images.shape[-1]).astype(np.float64)
+    assert found["mean"] == pytest.approx(values.mean(0).tolist())
+    assert found["std"] == pytest.approx(values.std(0).tolist(), abs=1e-6)
+
+
+def test_many_and_memory_mapped_images_are_summed_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "BLOCK", 3 * 27)  # bytes
+    images = np.full((101, 3, 3, 3), 255, np.uint8)
+    images[-1] = 0
+    np.save(tmp_path / "images.npy", images)
+    found = pixels(np.load(tmp_path / "images.npy", mmap_mode="r"))
+    share = 100 / 101
+    assert found["mean"] == pytest.approx([255 * share] * 3)
+    assert found["std"] == pytest.approx([255 * (share * (1 - share)) ** 0.5] * 3)
+
+
+def test_the_card_is_of_the_images_that_were_taken_and_goes_into_json():
+    labels = np.array([0, 1, 1, 1, 1, 0])
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    unreadable = {"b/2.png": "is empty", "a/ü\n.png": "is no image"}
+    source = Source(
+        "photos", "none", ("cat", "dog"), images, labels, unreadable=unreadable, notes=("Scaled.",)
+    )
+    train = np.array([0, 1, 2, 3])
+    division = Division(train, np.array([4, 5]), np.zeros((1, 4), np.int16), {"train": 2}, {"a": 1})
+    made = json.loads(json.dumps(card(source, division, images[train])))
+    assert made == {
+        "pixels": {"mean": [1.5], "std": [pytest.approx(1.25**0.5)]},
+        "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},
+        "groups": {"train": 2},
+        "duplicates": {"a": 1},
+        "unreadable": unreadable,
+        "notes": ["Scaled."],
+    }
+    assert list(made["unreadable"]) == sorted(unreadable)

@@ -1,0 +1,137 @@
+"""The division of a source: equal images and groups stay together, all else is as it was."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from stages import params
+from stages.data import folds
+from stages.data.division import divide
+from stages.data.source import Source
+
+CLASSES = ("cat", "dog", "owl")
+ROW = {"variants": {"basic": {"architecture": "basic"}}}
+ROW["compare"] = {"variants": ["basic"], "baseline": "basic"}
+
+
+def chosen(**sections) -> params.Params:
+    return params.parse({**ROW, **sections})
+
+
+def drawn(pictures) -> np.ndarray:
+    """Return uint8 (n, 2, 2, 1), equal for equal numbers only."""
+    pictures = np.asarray(pictures)
+    images = np.zeros((len(pictures), 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = pictures % 256, pictures // 256
+    return images
+
+
+def source(pictures, test_pictures=None, **more) -> Source:
+    labels = np.arange(len(pictures)) % 3
+    tested = {}
+    if test_pictures is not None:
+        tested["test_images"] = drawn(test_pictures)
+        tested["test_labels"] = np.arange(len(test_pictures)) % 3
+    return Source("drawings", "none", CLASSES, drawn(pictures), labels, **tested, **more)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+
+def test_without_duplicates_and_groups_it_is_the_plain_division():
+    """These are the bytes of results that were made before duplicates were looked for."""
+    came = source(np.arange(300))
+    made = divide(came, chosen(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2}))
+    train, test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
+    train = train[folds.at_most(60, came.train_labels[train], CLASSES, 3)]
+    test = test[folds.at_most(60, came.train_labels[test], CLASSES, 3)]
+    np.testing.assert_array_equal(made.train, train)
+    np.testing.assert_array_equal(made.test, test)
+    plain = folds.stratified_folds(came.train_labels[train], CLASSES, 4, 2, 1)
+    np.testing.assert_array_equal(made.folds, plain)
+    assert made.folds.dtype == np.int16
+    assert made.groups == {}
+
+
+@given(st.integers(60, 120), st.integers(0, 999))
+@settings(max_examples=50, deadline=None)
+def test_equal_images_are_never_on_both_sides(count, seed):
+    """Few enough pictures are drawn that many images are equal."""
+    pictures = np.random.default_rng(seed).integers(0, 60, count)
+    came = source(pictures)
+    try:
+        made = divide(came, chosen(data={"seed": seed}, folds={"count": 2, "seed": seed}))
+    except ValueError as error:  # too few different images of a class
+        assume("different" not in str(error))
+        raise
+    assert sorted([*made.train, *made.test]) == list(range(len(pictures)))
+    assert not set(pictures[made.train]) & set(pictures[made.test])
+    for one in set(pictures[made.train].tolist()):
+        assert len(set(made.folds[0, pictures[made.train] == one].tolist())) == 1
+    assert made.duplicates["between"]["groups"] == 0
+
+
+def test_copies_do_not_hide_that_a_class_is_too_small():
+    rows = np.arange(90)
+    few = np.where(rows % 3 == 1, rows // 3 % 5, 100 + rows)
+    with pytest.raises(ValueError, match="class 'dog' has only 4 different training images"):
+        divide(source(few), chosen())
+
+
+def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
+    files = tuple(f"{row}.png" for row in range(30))
+    came = source(np.arange(30), [200, 7, 201], train_files=files, test_files=("a", "b", "c"))
+    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' hold"):
+        divide(came, chosen())
+    made = divide(came, chosen(data={"duplicates": "allow"}))
+    assert made.duplicates["between"]["groups"] == 1
+    assert len(made.test) == 3
+
+
+def group(of) -> str:
+    lines = [f"{row},{group}" for row, group in enumerate(of)]
+    Path("groups.csv").write_text("\n".join(["row,group", *lines]) + "\n")
+    return "groups.csv"
+
+
+def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_groups():
+    of = np.random.default_rng(0).integers(0, 40, 600)
+    pictures = np.arange(600)
+    pictures[np.flatnonzero(of == 3)[0]] = pictures[np.flatnonzero(of == 9)[0]]
+    given = chosen(folds={"count": 4, "repeats": 2, "group": group(of)})
+    made = divide(source(pictures), given)
+    assert sorted([*made.train, *made.test]) == list(range(600))
+    assert len(made.test) == pytest.approx(120, abs=12)
+    assert not set(of[made.train]) & set(of[made.test])
+    assert made.groups == {"train": len(set(of[made.train])), "test": len(set(of[made.test]))}
+    assert sum(made.groups.values()) == 40
+    part = np.full((2, 600), -1)
+    part[:, made.train] = made.folds
+    for repeat in part:
+        for one in range(40):
+            assert len(set(repeat[of == one].tolist())) == 1
+        assert repeat[of == 3][0] == repeat[of == 9][0]
+        assert np.bincount(repeat[made.train]) == pytest.approx(len(made.train) / 4, rel=0.1)
+
+
+def test_a_limit_takes_the_groups_of_what_it_takes():
+    of = np.arange(600) // 6
+    given = chosen(data={"limit": 90}, folds={"count": 3, "group": group(of)})
+    made = divide(source(np.arange(600)), given)
+    assert (len(made.train), len(made.test)) == (90, 90)
+    assert made.groups["train"] == len(set(of[made.train]))
+    for one in set(of[made.train].tolist()):
+        assert len(set(made.folds[0, of[made.train] == one].tolist())) == 1
+
+
+def test_a_group_of_training_and_test_images_is_refused_even_where_duplicates_are_allowed():
+    of = [*(f"writer {row // 3}" for row in range(60)), "new", "writer 5", "new"]
+    given = chosen(data={"duplicates": "allow"}, folds={"count": 2, "group": group(of)})
+    with pytest.raises(ValueError, match="the group 'writer 5' has images in drawings's training"):
+        divide(source(np.arange(60), [200, 201, 202]), given)

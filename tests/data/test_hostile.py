@@ -1,0 +1,121 @@
+"""Files changed at random: every reader gives a source or refuses it in one sentence, and soon.
+
+The changes are drawn by fixed seeds, so the same files are read in every run.
+"""
+
+import io
+import random
+import time
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import data
+from stages.data import decode, idx
+from stages.sections import Data
+from tests import drawn
+
+TRIES = 150  # of each kind of file
+LONGEST = 10  # seconds that one file may take, on a machine that does something else too
+IMAGES = np.stack([drawn.pixels(seed, width=8) for seed in range(4)])
+LABELS = np.arange(4) % 2
+
+
+def npz(save):
+    file = io.BytesIO()
+    save(file, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:1], y_test=np.array([1.0]))
+    return file.getvalue()
+
+
+def table():
+    rows = [f"{label}," + ",".join(map(str, image.ravel())) for label, image in enumerate(IMAGES)]
+    return "\n".join(["label," + ",".join(f"p{pixel}" for pixel in range(64)), *rows]).encode()
+
+
+def photo(kind, mode="RGB", **options):
+    image = Image.fromarray(drawn.pixels(1, 8, 8, 3)).convert(mode)
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = 6
+    return drawn.encoded(image, kind, exif=exif, **options)
+
+
+FOLDER = {f"{name}/{row}.png": IMAGES[row] for row, name in enumerate(("a", "a", "b", "b"))}
+IDX = {idx.TRAIN_IMAGES: drawn.idx(IMAGES[..., 0]), idx.TRAIN_LABELS: drawn.idx(LABELS)}
+# name -> (data.source, all files, the one that is changed)
+CASES = {
+    "idx images": (".", IDX, idx.TRAIN_IMAGES),
+    "idx labels": (".", IDX, idx.TRAIN_LABELS),
+    "npz": ("a.npz", {"a.npz": npz(np.savez)}, "a.npz"),
+    "compressed npz": ("a.npz", {"a.npz": npz(np.savez_compressed)}, "a.npz"),
+    "csv": ("a.csv", {"a.csv": table()}, "a.csv"),
+} | {
+    name: (".", {**FOLDER, "a/x.png": content}, "a/x.png")
+    for name, content in {
+        "png": photo("PNG"),
+        "png with a palette": photo("PNG", "P"),
+        "png of 16 bits": drawn.encoded(Image.new("I;16", (8, 8))),
+        "jpeg": photo("JPEG"),
+        "jpeg in CMYK": photo("JPEG", "CMYK"),
+        "bmp": drawn.encoded(IMAGES[0], "BMP"),
+        "gif": drawn.encoded(IMAGES[0], "GIF"),
+        "tiff": photo("TIFF"),
+        "compressed tiff": photo("TIFF", compression="tiff_lzw"),
+        "webp": photo("WEBP"),
+    }.items()
+}
+
+
+def changed(content, chance):
+    """Return bytes with some of them replaced, removed, repeated or cut off."""
+    content = bytearray(content)
+    for _ in range(chance.choice([1, 1, 2, 4, 16])):
+        if not content:
+            break
+        # the heads of files are where the sizes stand
+        at = chance.randrange(len(content) if chance.random() < 0.5 else min(64, len(content)))
+        kind = chance.randrange(5)
+        if kind == 0:
+            content[at] = chance.randrange(256)
+        elif kind == 1:
+            content[at] ^= 1 << chance.randrange(8)
+        elif kind == 2:
+            del content[at : at + chance.choice([1, 4, 100])]
+        elif kind == 3:
+            content[at:at] = content[at : at + chance.choice([1, 4, 100])]
+        else:
+            content[at : at + 4] = chance.choice([b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff"])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_changed_file_is_read_or_refused_in_one_sentence(tmp_path, monkeypatch, capfd, case):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    source, files, name = CASES[case]
+    drawn.tree(tmp_path, files)
+    is_folder = name not in ("a.npz", "a.csv", *IDX)
+    settings = Data(source=source, image_size=8 if is_folder else None)
+    assert data.load(settings).unreadable == {}  # unchanged it is good
+    outcomes = {"read": 0, "refused": 0, "left out": 0}
+    for seed in range(TRIES):
+        (tmp_path / name).write_bytes(changed(files[name], random.Random(f"{case} {seed}")))
+        begun, said = time.monotonic(), None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # nobody reads a library's warning
+            try:
+                found = data.load(settings)
+            except (ValueError, OSError) as error:
+                said = str(error)
+        assert time.monotonic() - begun < LONGEST
+        if said is None:
+            assert found.train_images.dtype == np.uint8
+            assert len(found.train_images) == len(found.train_labels)
+            outcomes["left out" if found.unreadable else "read"] += 1
+        else:
+            assert said
+            assert "\n" not in said
+            outcomes["refused"] += 1
+    assert outcomes["left out" if is_folder else "refused"] > TRIES // 20
+    assert capfd.readouterr().err.count("foldlab: 1 ") == outcomes["left out"]

@@ -1,0 +1,227 @@
+"""A folder of images per class becomes one array, and nothing is lost without a word."""
+
+import io
+import os
+import sys
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import entry
+from stages.data import decode, image_folder, paths
+from stages.sections import Data
+from tests.drawn import classes, encoded, pixels, tree
+
+
+def load(top, files, **settings):
+    return paths.load(tree(top / "pets", files), Data(source="any/pets", **settings))
+
+
+def test_one_tree(tmp_path):
+    files = classes("cat", "dog")
+    source = load(tmp_path, files)
+    assert (source.train_images == np.stack([*files.values()])).all()
+    assert source.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert source.train_files == tuple(files)
+    assert (source.name, source.licence, source.classes) == ("pets", "not stated", ("cat", "dog"))
+    assert source.test_images is source.test_labels is source.test_files is None
+    assert (source.unreadable, source.notes) == ({}, ())
+
+
+def test_training_and_test(tmp_path):
+    files = classes("train/cat", "train/dog", "test/dog")
+    source = load(tmp_path, files)
+    assert source.train_files + source.test_files == tuple(files)
+    assert (source.test_images == np.stack([*files.values()][6:])).all()
+    assert source.test_labels.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["a b", "new\nline", "Ωμέγα", "猫", "'\"", "-rf", "C:\\", "%s{}"])
+def test_any_name_of_class_and_file(tmp_path, name, capfd):
+    files = classes(name, "zebra") | {f"{name}/{name}.png": b""}
+    source = load(tmp_path, files)
+    assert set(source.classes) == {name, "zebra"}
+    assert source.unreadable == {f"{name}/{name}.png": "is empty"}
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+BAD = {
+    "cat/empty.png": (b"", "is empty"),
+    "cat/text.png": (b"no picture", "is no image of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP"),
+    "dog/cut.png": (encoded(pixels(1))[:-30], "is cut short or damaged"),
+    "dog/first.jpg": (encoded(pixels(1), "JPEG")[:-90], "is cut short or damaged"),
+}
+
+
+def test_what_cannot_be_read_is_left_out_and_said(tmp_path, capfd):
+    files = classes("cat", "dog")
+    source = load(tmp_path, files | {name: content for name, (content, _) in BAD.items()})
+    assert (source.train_images == np.stack([*files.values()])).all()
+    assert source.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert source.train_files == tuple(files)
+    assert source.unreadable == {name: said for name, (_, said) in BAD.items()}
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == (
+        "foldlab: 4 files of pets are left out: cat/empty.png is empty, cat/text.png is no image "
+        "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP, dog/cut.png is cut short or damaged, ...\n"
+    )
+
+
+class Terminal(io.StringIO):
+    """A place for stderr where somebody watches."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
+    files = classes("cat", "dog")
+    load(tmp_path, files)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    load(tmp_path, files)
+    assert "looking at images: 100%" in sys.stderr.getvalue()
+    assert "reading images: 100%" in sys.stderr.getvalue()
+    assert "6/6" in sys.stderr.getvalue()
+
+
+def test_gaps_are_closed_wherever_they_are(tmp_path):
+    files = classes(*"abcd", each=5)
+    names = sorted(files)
+    broken = {names[row] for row in (0, 3, 4, 5, 11, 19)}
+    source = load(
+        tmp_path, {name: encoded(files[name])[: -40 if name in broken else None] for name in names}
+    )
+    kept = [name for name in names if name not in broken]
+    assert set(source.unreadable) == broken
+    assert source.train_files == tuple(kept)
+    assert (source.train_images == np.stack([files[name] for name in kept])).all()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"owl/1.png": b""}, "class folder 'owl' holds no image that can be read (owl/1.png is em"),
+        ({"owl/1.png": encoded(pixels())[:-40]}, "(owl/1.png is cut short or damaged)"),
+        ({"owl/notes.txt": b"x"}, "class folder 'owl' holds no image that can be read; put"),
+        ({"owl/1.png": pixels(width=10)}, "widths: 6 of 8 x 9, 1 of 8 x 10; set data.image_size"),
+    ],
+)
+def test_refused_in_one_sentence(tmp_path, files, said):
+    with pytest.raises(ValueError, match="pets") as refusal:
+        load(tmp_path, classes("cat", "dog") | files)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_empty_class_folder_and_a_file(tmp_path):
+    (tmp_path / "pets/owl").mkdir(parents=True)
+    with pytest.raises(ValueError, match="class folder 'owl' holds no image"):
+        load(tmp_path, classes("cat", "dog"))
+    with pytest.raises(ValueError, match=r"0\.png is no folder; give a folder with"):
+        image_folder.load(tmp_path / "pets/cat/0.png", Data())
+
+
+@pytest.mark.parametrize("side", [7, 257])
+def test_a_shared_size_that_cannot_be_trained_is_refused(tmp_path, side):
+    with pytest.raises(ValueError, match=f"6 of {side} x 20; .* from 8 to 256 pixels a side"):
+        load(tmp_path, classes("cat", "dog", height=side, width=20))
+
+
+def test_mixed_sizes_are_brought_to_one(tmp_path):
+    files = classes("cat", "dog") | {"cat/x.png": pixels(height=20, width=30)}
+    source = load(tmp_path, files, image_size=[8, 9], resize="stretch")
+    assert source.train_images.shape == (7, 8, 9, 1)
+    assert (source.train_images[0] == files["cat/0.png"]).all()
+    assert source.notes == ("1 of 7 images were brought to 8 x 9 pixels (stretch).",)
+
+
+RED = np.full((8, 9, 3), [200, 0, 0], np.uint8)
+GREY = np.full((8, 9, 3), 90, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("extra", "channels", "expected"),
+    [
+        (RED, None, 3), (RED, "rgb", 3), (RED, "gray", 1),
+        (GREY, None, 1), (GREY, "rgb", 3), (GREY, "gray", 1),
+    ],
+)  # fmt: skip
+def test_channels_are_as_asked_or_as_the_pixels_are(tmp_path, extra, channels, expected):
+    files = classes("cat", "dog")
+    source = load(tmp_path, files | {"dog/x.png": extra}, channels=channels)
+    assert source.train_images.shape == (7, 8, 9, expected)
+    assert (source.train_images[:6] == np.stack([*files.values()])).all()
+    lightness = round(0.299 * 200) if expected == 1 else [200, 0, 0]
+    assert (source.train_images[6] == (lightness if extra is RED else 90)).all()
+
+
+def test_a_photo_on_its_side_counts_as_upright(tmp_path):
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = 6
+    stored = Image.fromarray(pixels(7)[..., 0]).transpose(Image.Transpose.ROTATE_90)
+    source = load(tmp_path, classes("cat", "dog") | {"dog/x.png": encoded(stored, exif=exif)})
+    assert (source.train_images[6] == pixels(7)).all()
+
+
+def test_order_and_pixels_come_neither_from_the_file_system_nor_from_the_threads(
+    tmp_path, monkeypatch
+):
+    files = classes("cat", "dog", each=9)
+    first = load(tmp_path / "a", files)
+    monkeypatch.setattr(image_folder, "BLOCK", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    second = load(tmp_path / "b", dict(reversed(files.items())))
+    assert first.train_files == second.train_files
+    assert (first.train_images == second.train_images).all()
+
+
+def test_an_interruption_ends_all_threads(tmp_path, monkeypatch):
+    def interrupted(*ignored):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(image_folder, "BLOCK", 1)
+    monkeypatch.setattr(decode, "attempt", interrupted)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        load(tmp_path, classes("cat", "dog", each=30))
+    assert threading.active_count() == before
+
+
+def test_the_memory_for_pixels_is_taken_once(tmp_path):
+    """Some files break when they are decoded, so that gaps are closed too."""
+    files = {
+        name: encoded(array)
+        for name, array in classes("a", "b", height=128, width=128, each=40).items()
+    }
+    files |= {"a/0.png": files["a/0.png"][:-400], "b/9.png": files["b/9.png"][:-400]}
+    tree(tmp_path / "pets", files)
+    tracemalloc.start()
+    source = paths.load(tmp_path / "pets", Data(source="pets", channels="rgb"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert source.train_images.shape == (78, 128, 128, 3)
+    assert source.train_images.nbytes < peak < 1.4 * source.train_images.nbytes
+
+
+def test_links_inside_are_read_and_a_path_may_be_a_link(tmp_path, capfd):
+    top = tree(tmp_path / "real", classes("cat", "dog"))
+    tree(tmp_path, {"secret.png": pixels(99)})
+    (top / "cat/same.png").symlink_to("../dog/0.png")
+    (top / "cat/out.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "pets").symlink_to("real")
+    source = paths.load(tmp_path / "pets", Data(source="pets"))
+    assert source.train_files[3] == "cat/same.png"
+    assert (source.train_images[3] == source.train_images[4]).all()
+    assert source.unreadable == {"cat/out.png": "is a link that leads out of the folder"}
+
+
+def test_the_repository_s_root_is_where_a_relative_path_starts(tmp_path, monkeypatch):
+    tree(tmp_path / "pets", classes("cat", "dog"))
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert entry.root() == tmp_path
+    assert paths.find("pets") == tmp_path / "pets"
