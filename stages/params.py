@@ -3,133 +3,27 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from stages.registry import describe, nearest
+from stages.registry import nearest
+from stages.sections import (
+    Compare,
+    Data,
+    Folds,
+    Parallel,
+    Search,
+    Settings,
+    Tracking,
+    Train,
+    Variant,
+    explain,
+)
 
 VARIANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED_NAMES = ("plots", "published")  # folders of results/ that are not a variant's
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Monitor = Literal["val_accuracy", "val_loss"]
-
-
-class Settings(BaseModel):
-    """Base of all sections: no unknown key, no silent conversion, no change after reading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Named(Settings):
-    """A registered name with its arguments: written `name`, or `name: {argument: value}`."""
-
-    name: str
-    arguments: dict[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_yaml(cls, given: Any) -> Any:
-        if isinstance(given, Named):
-            return given.model_dump()
-        if isinstance(given, Mapping) and isinstance(given.get("name"), str):
-            return given  # the shape of the fields themselves
-        if isinstance(given, str):
-            return {"name": given}
-        if isinstance(given, Mapping) and len(given) == 1:
-            name, arguments = next(iter(given.items()))
-            if isinstance(name, str) and isinstance(arguments or {}, Mapping):
-                return {"name": name, "arguments": dict(arguments or {})}
-        raise ValueError("must be a name, or one name with a mapping of its arguments")
-
-
-class Data(Settings):
-    """Which images, and how a test set is held out where the source brings none."""
-
-    source: str = "mnist-5k"
-    folder: str | None = None
-    test_fraction: Fraction = 0.2
-    limit: Count | None = None  # at most so many images per split, for quick trials
-    seed: Seed = 1
-
-
-class Folds(Settings):
-    """Stratified k-fold cross-validation, repeated with other shuffles when `repeats` > 1."""
-
-    count: Annotated[int, Field(ge=2, le=1000)] = 5
-    repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    seed: Seed = 1
-
-
-class EarlyStopping(Settings):
-    """Stop when `monitor` has not improved for `patience` epochs; the best epoch is kept."""
-
-    monitor: Monitor = "val_accuracy"
-    patience: Count = 3
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
-
-
-class ReduceOnPlateau(Settings):
-    """Multiply the learning rate by `factor` after `patience` epochs without improvement."""
-
-    monitor: Monitor = "val_accuracy"
-    factor: Fraction = 0.5
-    patience: Count = 2
-    min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Train(Settings):
-    """How one fold is trained. The section `train` is the base; a variant overrides parts of it."""
-
-    epochs: Count = 10
-    batch_size: Count = 128
-    optimizer: Named = Named(name="adam")
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.001
-    schedule: Named = Named(name="constant")
-    early_stopping: EarlyStopping | None = None
-    reduce_on_plateau: ReduceOnPlateau | None = None
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    l2: Annotated[float, Field(ge=0, le=1)] = 0.0
-    clip_norm: Annotated[float, Field(gt=0, le=1e6)] | None = None  # of all gradients together
-    ema: Fraction | None = None  # momentum of the average of the weights over steps
-    precision: Literal["float32"] = "float32"
-    final: Literal["soft_vote", "refit", "best_fold"] = "soft_vote"
-    seed: Seed = 1
-
-
-class Variant(Settings):
-    """One row of `variants`: an architecture, an augmentation, and what differs from the base."""
-
-    architecture: Named
-    augmentation: list[Named] = []
-    train: dict[str, Any] = {}
-    description: str = ""
-
-
-class Compare(Settings):
-    """Which variants are compared, with which baseline, and what difference counts as none."""
-
-    variants: Annotated[list[str], Field(min_length=1)]
-    baseline: str
-    rope: Annotated[float, Field(ge=0, lt=1)] = 0.0005
-
-
-class Parallel(Settings):
-    """Where folds are trained: `jobs` worker processes, by default one per processor core."""
-
-    backend: Literal["local"] = "local"
-    jobs: Count | None = None
-
-
-class Tracking(Settings):
-    """Names under which MLflow shows the runs and registers the models."""
-
-    experiment: Annotated[str, Field(min_length=1)] = "foldlab"
-    model_name: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")] = "foldlab"
 
 
 class Params(Settings):
@@ -140,6 +34,7 @@ class Params(Settings):
     train: Train = Train()
     variants: dict[str, Variant]
     compare: Compare
+    search: Search = Search()
     parallel: Parallel = Parallel()
     tracking: Tracking = Tracking()
 
@@ -165,8 +60,34 @@ class Params(Settings):
                 f"compare.variants: {', '.join(self.compare.variants)}"
             )
         for name in self.variants:
+            self._check_row(name)
             self.train_settings(name)
         return self
+
+    def _check_row(self, name: str) -> None:
+        """Refuse a row that is neither to be trained nor an ensemble of rows that are."""
+        row, where = self.variants[name], f"has variants.{name}"
+        if row.ensemble is None:
+            if row.architecture is None:
+                raise ValueError(f"{where} without architecture; add it, or ensemble.")
+            return
+        for key in ("architecture", "augmentation", "train"):
+            if getattr(row, key):
+                raise ValueError(
+                    f"{where} with ensemble and {key}, but an ensemble averages what other rows "
+                    "have trained and trains nothing itself; remove one of the two."
+                )
+        trained = [other for other, its in self.variants.items() if its.ensemble is None]
+        for member in row.ensemble:
+            if member not in trained:
+                raise ValueError(
+                    f"{where}.ensemble with {member!r}, which is no row that is trained; "
+                    f"known are {', '.join(trained)}.{nearest(member, trained)}"
+                )
+        if len(set(row.ensemble)) < max(2, len(row.ensemble)):
+            raise ValueError(
+                f"{where}.ensemble {row.ensemble}, which must name at least two rows, each once."
+            )
 
     def variant(self, name: str) -> Variant:
         """Return the row of one variant.
@@ -207,9 +128,13 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ValueError(
+                    f"params.yaml has a key in line {line} that is no plain text; write a name."
+                )
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                line = key_node.start_mark.line + 1
                 raise ValueError(f"params.yaml has {key!r} twice, again in line {line}; keep one.")
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -220,16 +145,8 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
-
-
-def explain(error: ValidationError, model: type[BaseModel], where: str = "") -> str:
-    """Put a validation error of a section in one sentence; see `stages.registry.describe`."""
-    first = error.errors()[0]
-    for part in first["loc"][:-1]:  # walk down to the mapping that holds the unknown key
-        field = model.model_fields.get(str(part))
-        inner = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
-        model = next((m for m in inner if isinstance(m, type) and issubclass(m, Settings)), model)
-    return describe(error, where, list(model.model_fields))
+for _resolvers in _Loader.yaml_implicit_resolvers.values():  # no setting is a date: it is text
+    _resolvers[:] = [found for found in _resolvers if found[0] != "tag:yaml.org,2002:timestamp"]
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -248,6 +165,8 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise ValueError(f"{path} is not valid YAML{place} ({said}); mend it there.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text; save it as such.") from None
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply to be settings; mend it.") from None
     return parse(content, path)
 
 

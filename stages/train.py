@@ -1,57 +1,110 @@
 """The stage `train@<variant>`: all folds of one variant, and the model file made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages import entry, params
+from stages import entry, live, params
 from stages.files import read_json, replacing, write_json, write_table
-from stages.training import plan, recovery
+from stages.sections import Parallel
+from stages.training import ensemble, plan, recovery
 from stages.training.fold import HISTORY, Record
-from stages.training.recipe import check, check_data, recipe
+from stages.training.preview import preview
+from stages.training.recipe import Recipe, check, check_data, recipes
 
 PREPARED = Path("data/prepared")
 
 
+class Trained(NamedTuple):
+    """What the stage makes of a variant before it writes files."""
+
+    mark: str  # the fingerprint
+    records: Sequence[Record]  # of the folds
+    model: bytes  # the content of the model file
+    preview: Mapping[str, np.ndarray]  # of augmentation
+    about: Mapping[str, Any]  # what training.json says besides
+    began: int  # when the training began, in ms since 1970
+
+
 def train(variant: str) -> None:
-    """Train the folds of one variant and make its model."""
+    """Train the folds of one variant and make its model, or average those of an ensemble."""
     settings = params.load()
     check(settings)
-    chosen = recipe(settings, variant)
+    chosen = recipes(settings, variant)
     dataset = read_json(PREPARED / "dataset.json")
-    check_data(chosen, dataset)
+    for recipe in chosen:
+        check_data(recipe, dataset)
     arrays = read_arrays(dataset)
-    jobs = settings.parallel.jobs
-
-    mark = recovery.fingerprint(chosen, dataset["sha256"])
-    units = plan.plan(mark, chosen, arrays)
-    plan.finish(units, arrays, jobs)
-    records = plan.records(units)
-    model = plan.model(mark, chosen, arrays, jobs, records)
+    marks = {recovery.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
+    if settings.variants[variant].ensemble:
+        made = _averaged(variant, marks, arrays, settings.parallel)
+    else:
+        made = _trained(*marks.popitem(), arrays, settings, dataset)
 
     results = Path("results") / variant
-    _write_tables(results, mark, records)
-    _write_out_of_fold(results, records, arrays)
+    written = tables(made.mark, made.began, dict(enumerate(made.records)))
+    for name, (columns, rows) in written.items():
+        write_table(results / name, columns, rows)
+    _write_arrays(
+        results / "out_of_fold.npz",
+        {"oof_probability": plan.out_of_fold(made.records, arrays), "oof_label": arrays.labels},
+    )
+    _write_arrays(results / "augmentation.npz", made.preview)
     with replacing(results / "model.keras") as beside:
-        beside.write_bytes(model)
+        beside.write_bytes(made.model)
     write_json(
         results / "training.json",
         {
-            "fingerprint": mark,
+            "fingerprint": made.mark,
             "data_sha256": dataset["sha256"],
-            "parameters": sum(weights.size for weights in records[0].weights),
-            "final": chosen.train.final,
             "description": settings.variants[variant].description,
-            "settings": chosen.model_dump(exclude={"variant"}),
+            **made.about,
         },
     )
     recovery.forget_old()
-    accuracies = [record.kept("val_accuracy") for record in records]
+    accuracies = [record.kept("val_accuracy") for record in made.records]
     print(
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
         f"(sd {np.std(accuracies, ddof=1):.2%}, n = {len(accuracies)} folds)"
     )
+
+
+def _trained(
+    mark: str, chosen: Recipe, arrays: plan.Arrays, settings: params.Params, dataset: dict
+) -> Trained:
+    parallel = settings.parallel
+    description = settings.variants[chosen.variant].description
+    began = live.announce(mark, chosen, description, dataset)
+    with live.shown([mark], settings.tracking):
+        units = plan.plan(mark, chosen, arrays)
+        plan.finish(units, arrays, parallel)
+        records = plan.records(units)
+        model = plan.model(mark, chosen, arrays, parallel, records)
+    about = {
+        "parameters": plan.parameters(records),
+        "final": chosen.train.final,
+        "settings": chosen.model_dump(exclude={"variant"}),
+    }
+    return Trained(mark, records, model, preview(mark, chosen, arrays, parallel), about, began)
+
+
+def _averaged(
+    variant: str, chosen: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel
+) -> Trained:
+    mark = ensemble.fingerprint(variant, chosen)
+    members = ensemble.members(chosen, arrays, parallel)
+    rows = {recipe.variant: recipe.model_dump(exclude={"variant"}) for recipe in chosen.values()}
+    about = {
+        "parameters": sum(member.parameters for member in members),
+        "final": "ensemble",
+        "settings": {"ensemble": rows},
+        "members": {recipe.variant: own for own, recipe in chosen.items()},
+    }
+    model = ensemble.model(mark, variant, members, arrays, parallel)
+    records = ensemble.records(members, arrays)
+    return Trained(mark, records, model, preview(mark, None, arrays, parallel), about, 0)
 
 
 def read_arrays(dataset: dict) -> plan.Arrays:
@@ -64,56 +117,55 @@ def read_arrays(dataset: dict) -> plan.Arrays:
     )
 
 
-def _write_tables(results: Path, mark: str, records: Sequence[Record]) -> None:
-    """Write folds.csv, history.csv and timing.csv."""
-    write_table(
-        results / "folds.csv",
-        ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
-        [
-            (
-                fold,
-                record.kept("val_accuracy"),
-                record.kept("val_loss"),
-                record.best_epoch,
-                len(record.history),
-                record.train_images,
-                len(record.validation),
-            )
-            for fold, record in enumerate(records)
-        ],
-    )
-    write_table(
-        results / "history.csv",
-        ("fold", "epoch", *HISTORY),
-        [
-            (fold, epoch, *row.tolist())
-            for fold, record in enumerate(records)
-            for epoch, row in enumerate(record.history, start=1)
-        ],
-    )
-    write_table(
-        results / "timing.csv",
-        ("fold", "epoch", "time", "seconds", "fingerprint"),
-        [
-            (fold, epoch, round(end * 1000), round(seconds, 3), mark)
-            for fold, record in enumerate(records)
-            for epoch, (end, seconds) in enumerate(record.times, start=1)
-        ],
-    )
+def tables(mark: str, began: int, folds: Mapping[int, Record]) -> dict[str, tuple]:
+    """Return the tables of a training: file name -> (columns, rows).
+
+    An ensemble has no epochs: its row of history stands at epoch 0, empty but for validation.
+
+    Args:
+        mark: the fingerprint.
+        began: when the training began, in ms since 1970.
+        folds: number -> record, of all folds or of those that have ended.
+    """
+    return {
+        "folds.csv": (
+            ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
+            [
+                (
+                    fold,
+                    record.kept("val_accuracy"),
+                    record.kept("val_loss"),
+                    record.best_epoch,
+                    len(record.times),
+                    record.train_images,
+                    len(record.validation),
+                )
+                for fold, record in folds.items()
+            ],
+        ),
+        "history.csv": (
+            ("fold", "epoch", *HISTORY),
+            [
+                (fold, epoch, *("" if np.isnan(cell) else cell for cell in row.tolist()))
+                for fold, record in folds.items()
+                for epoch, row in enumerate(record.history, start=min(1, int(record.best_epoch)))
+            ],
+        ),
+        "timing.csv": (
+            ("fold", "epoch", "time", "seconds", "fingerprint", "began"),
+            [
+                (fold, epoch, round(end * 1000), round(seconds, 3), mark, began)
+                for fold, record in folds.items()
+                for epoch, (end, seconds) in enumerate(record.times.tolist(), start=1)
+            ],
+        ),
+    }
 
 
-def _write_out_of_fold(results: Path, records: Sequence[Record], arrays: plan.Arrays) -> None:
-    """Write each training image's probabilities by the models that did not see it, averaged."""
-    probability = np.zeros((len(arrays.labels), arrays.classes))
-    for record in records:
-        probability[record.validation] += record.probability
-    with replacing(results / "out_of_fold.npz") as beside:
-        np.savez(
-            beside,
-            oof_probability=(probability / len(arrays.folds)).astype(np.float32),
-            oof_label=arrays.labels,
-        )
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with replacing(path) as beside:
+        np.savez(beside, **arrays)
 
 
 if __name__ == "__main__":
-    entry.run(train, variant="a row of `variants` in params.yaml")
+    entry.run(entry.alone(train), variant="a row of `variants` in params.yaml")

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import params
+from stages import params, sections
 
 HERE = Path(__file__).parents[1]
 CONTENT = yaml.safe_load((HERE / "params.yaml").read_text())
@@ -37,7 +37,7 @@ def test_the_repository_s_own_settings_are_valid():
 
 def test_defaults_in_code_and_in_the_file_agree():
     """A reader of params.yaml sees the truth; a key left out there means the same."""
-    for section, model in (("folds", params.Folds), ("tracking", params.Tracking)):
+    for section, model in (("folds", sections.Folds), ("tracking", sections.Tracking)):
         assert model(**CONTENT[section]) == model()
 
 
@@ -86,10 +86,72 @@ def test_defaults_in_code_and_in_the_file_agree():
         ("variants.a/b", {"architecture": "basic"}, "params.yaml has the variant name 'a/b'"),
         ("variants.plots", {"architecture": "basic"}, "params.yaml has the variant name 'plots'"),
         ("variants.Basic", {"architecture": "basic"}, "params.yaml has the variant name 'Basic'"),
+        ("variants.new", {}, "params.yaml has variants.new without architecture; add it, or ens"),
+        (
+            "variants.new",
+            {"architecture": "basic", "ensemble": ["basic", "stacked"]},
+            "params.yaml has variants.new with ensemble and architecture, but an ensemble averages",
+        ),
+        (
+            "variants.new",
+            {"augmentation": ["flip"], "ensemble": ["basic", "stacked"]},
+            "params.yaml has variants.new with ensemble and augmentation, but",
+        ),
+        (
+            "variants.new",
+            {"train": {"epochs": 3}, "ensemble": ["basic", "stacked"]},
+            "params.yaml has variants.new with ensemble and train, but",
+        ),
+        (
+            "variants.new",
+            {"ensemble": ["basic", "stackd"]},
+            "params.yaml has variants.new.ensemble with 'stackd', which is no row that is trained;",
+        ),
+        (
+            "variants.new",
+            {"ensemble": ["basic", "vote"]},
+            "params.yaml has variants.new.ensemble with 'vote', which is no row that is trained;",
+        ),
+        (
+            "variants.new",
+            {"ensemble": ["basic", "new"]},
+            "params.yaml has variants.new.ensemble with 'new', which is no row that is trained;",
+        ),
+        (
+            "variants.new",
+            {"ensemble": ["basic"]},
+            "params.yaml has variants.new.ensemble ['basic'], which must name at least two rows",
+        ),
+        (
+            "variants.new",
+            {"ensemble": ["basic", "basic"]},
+            "params.yaml has variants.new.ensemble ['basic', 'basic'], which must name at least",
+        ),
+        ("variants.new", {"ensemble": []}, "params.yaml has variants.new.ensemble [], which must"),
+        ("variants.new", {"ensemble": "basic"}, "variants.new.ensemble is 'basic': it should be"),
         ("compare.variants", ["bsic"], "params.yaml has compare.variants with 'bsic'"),
         ("compare.variants", [], "compare.variants is []: it should have at least 1 item"),
         ("compare.variants", ["basic", "basic"], "params.yaml has a name twice"),
         ("compare.baseline", "dropot", "params.yaml has compare.baseline 'dropot'"),
+        (
+            "data.format",
+            "zip",
+            "data.format is 'zip': it should be 'idx', 'npz', 'csv' or 'folder'",
+        ),
+        ("data.resize", None, "data.resize is None: it should be 'pad', 'crop' or 'stretch'"),
+        ("data.resize", "fit", "data.resize is 'fit': it should be 'pad', 'crop' or 'stretch'"),
+        ("data.channels", "grey", "data.channels is 'grey': it should be 'gray' or 'rgb'"),
+        ("data.image_size", 7, "data.image_size is 7: it must be a whole number of pixels from 8"),
+        ("data.image_size", 257, "data.image_size is 257: it must be"),
+        ("data.image_size", 32.0, "data.image_size is 32.0: it must be"),
+        ("data.image_size", True, "data.image_size is True: it must be"),
+        ("data.image_size", "32", "data.image_size is '32': it must be"),
+        ("data.image_size", [32], "data.image_size is [32]: it must be"),
+        ("data.image_size", [32, 32, 3], "data.image_size is [32, 32, 3]: it must be"),
+        ("data.image_size", [32, 7], "data.image_size is [32, 7]: it must be"),
+        ("data.image_size", [], "data.image_size is []: it must be"),
+        ("data.source", None, "data.source is None: it should be a valid string"),
+        ("data.source", 5, "data.source is 5: it should be a valid string"),
         ("parallel.backend", "dask", "parallel.backend is 'dask': it should be 'local'"),
         ("tracking.model_name", "a/b", "tracking.model_name is 'a/b'"),
     ],
@@ -106,11 +168,20 @@ def test_a_wrong_setting_is_refused_by_name(path, value, said):
         ("flods", {}, "folds"),
         ("compare.variants", ["batchnrom"], "batchnorm"),
         ("variants.basic.augmentations", [], "augmentation"),
+        ("variants.vote.ensemble", ["basic", "stackd"], "stacked"),
         ("variants.basic.train", {"early_stoping": None}, "early_stopping"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(path, value, meant):
     assert refusal(changed(path, value)).rstrip(".").endswith(f"Did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [(None, None), (8, (8, 8)), (256, (256, 256)), ([8, 256], (8, 256)), ((9, 10), (9, 10))],
+)
+def test_an_image_size_is_height_and_width(given, size):
+    assert params.parse(changed("data.image_size", given)).data.image_size == size
 
 
 def test_a_missing_section_is_named():
@@ -133,6 +204,12 @@ def test_an_override_of_null_is_the_base_or_switches_off_what_can_be_off():
     assert settings.train_settings("basic").epochs == settings.train.epochs
     assert settings.train_settings("basic").early_stopping is None
     assert settings.train_settings("stacked").early_stopping.patience == 2
+
+
+def test_an_ensemble_may_be_the_baseline_and_have_members_that_are_not_compared():
+    content = changed("compare", {"variants": ["vote", "basic"], "baseline": "vote"})
+    settings = params.parse(content)
+    assert settings.variant("vote").ensemble == ["basic", "batchnorm", "double_conv"]
 
 
 def test_an_unknown_variant_is_refused_with_the_nearest():
@@ -162,6 +239,24 @@ def test_a_name_is_written_alone_or_with_its_arguments(written, name, arguments)
     ("text", "said"),
     [
         ("", "holds no settings"),
+        ("\n \n# only a remark\n", "holds no settings"),
+        ("null", "holds no settings"),
+        ("just text", "holds no settings"),
+        ("a: b: c\n", "is not valid YAML in line 1"),
+        ("\tdata: {}\n", "is not valid YAML in line 1"),
+        ("a: *b\n", "is not valid YAML in line 1"),
+        ("{}\n---\n{}\n", "is not valid YAML in line"),
+        ("? [1, 2]\n: 3\n", "a key in line 1 that is no plain text"),
+        ("data:\n  ? {a: 1}\n  : 3\n", "a key in line 2 that is no plain text"),
+        ("&a [*a]\n", "holds no settings"),
+        ("data: &a {limit: *a}\n", "data.limit is"),
+        ("variants: &a {b: *a}\n", "variants.b"),
+        ("<<: 5\n", "is not valid YAML in line 1"),
+        ("data: {source: a, source: b}\n", "has 'source' twice, again in line 1"),
+        ("data: {limit: 1}\ndata: {}\n", "has 'data' twice, again in line 2"),
+        ("data: {source: 2026-99-99, seed: x}\n", "data.seed is 'x'"),
+        ("a: \0\n", "is not valid YAML"),
+        ("[" * 2000, "nested too deeply"),
         ("- 1\n- 2\n", "holds no settings"),
         ("a: [1\n", "is not valid YAML in line 2"),
         ("a: 1\nb: 2\na: 3\n", "has 'a' twice, again in line 3"),

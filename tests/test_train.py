@@ -1,11 +1,17 @@
+import hashlib
+
 import numpy as np
 import pytest
 import yaml
 
+from stages import params
 from stages.commands.sweep import sweep
 from stages.files import read_json, read_table, write_json
 from stages.train import train
 from stages.training import plan, recovery
+from stages.training.artifact import assemble
+from stages.training.fold import network
+from stages.training.recipe import recipe
 from tests import prepared
 
 
@@ -55,8 +61,9 @@ def test_out_of_fold_scores_are_those_of_the_folds(folder):
     prepared.write(folder)
     train("plain")
     with np.load(folder / "results/plain/out_of_fold.npz") as stored:
-        hits = stored["oof_probability"].argmax(1) == stored["oof_label"]
-        np.testing.assert_allclose(stored["oof_probability"].sum(1), 1, atol=1e-5)
+        (probability,) = stored["oof_probability"]
+        hits = probability.argmax(1) == stored["oof_label"]
+        np.testing.assert_allclose(probability.sum(1), 1, atol=1e-5)
     assigned = np.load(folder / "data/prepared/folds.npy")[0]
     folds = read_table(folder / "results/plain/folds.csv")
     assert [hits[assigned == number].mean() for number in (0, 1)] == [
@@ -98,14 +105,17 @@ def test_only_the_unfinished_fold_is_trained(folder, monkeypatch):
     assert contents(folder / "results/plain") == first
 
 
-def test_repeats_train_every_fold_anew_and_average_out_of_fold(folder):
+def test_repeats_train_every_fold_anew_and_keep_each_repeat_s_scores(folder):
     prepared.write(folder, repeats=2)
     train("plain")
     folds = read_table(folder / "results/plain/folds.csv")
     assert [row["fold"] for row in folds] == [0, 1, 2, 3]
     assert folds[0]["loss"] != folds[2]["loss"]
     with np.load(folder / "results/plain/out_of_fold.npz") as stored:
-        np.testing.assert_allclose(stored["oof_probability"].sum(1), 1, atol=1e-5)
+        one, two = stored["oof_probability"]
+        np.testing.assert_allclose(one.sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(two.sum(1), 1, atol=1e-5)
+    assert not np.array_equal(one, two)
 
 
 @pytest.mark.parametrize(("final", "members"), [("soft_vote", 2), ("best_fold", 1), ("refit", 1)])
@@ -144,6 +154,56 @@ def test_flipped_digits_are_refused_before_training(folder, command):
     with pytest.raises(ValueError, match=r"variants\.plain\.augmentation\[0\] is flip"):
         train("plain") if command == "train" else sweep()
     assert not (folder / "results").exists()
+
+
+def test_a_variant_starts_from_another_s_saved_model(folder):
+    """The frozen body's weights are bit by bit those of the member, the head's are trained."""
+    import keras
+
+    prepared.write(folder, epochs=1)
+    plain = recipe(params.load(), "plain")
+    weights = [network(plain, (12, 12, 1), 3).get_weights() for _ in range(2)]
+    saved = folder / "saved.keras"
+    saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights))
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    digest = hashlib.sha256(saved.read_bytes()).hexdigest()
+    start = {"path": "saved.keras", "sha256": digest, "member": 1, "dense": 4}
+    settings["variants"]["normed"]["architecture"] = {"from_model": start}
+    path.write_text(yaml.safe_dump(settings))
+    train("normed")
+
+    made = keras.saving.load_model(folder / "results/normed/model.keras", safe_mode=True)
+    *kept, _, _ = weights[1]
+    for number in (0, 1):
+        *body, dense, _, head, _ = made.get_layer(f"member_{number}").get_weights()
+        assert all(np.array_equal(*pair) for pair in zip(body, kept, strict=True))
+        assert (dense.shape, head.shape) == ((8, 4), (4, 3))
+    assert not np.array_equal(head, made.get_layer("member_0").get_weights()[-2])
+    images = np.load(folder / "data/prepared/test_images.npy")
+    np.testing.assert_allclose(made.predict(images, verbose=0).sum(1), 1, atol=1e-5)
+    described = read_json(folder / "results/normed/training.json")["settings"]["architecture"]
+    assert described["arguments"]["sha256"] == digest
+    assert "content" not in described["arguments"]
+
+    saved.write_bytes((folder / "results/normed/model.keras").read_bytes())
+    with pytest.raises(ValueError, match=r"variants\.normed\.architecture\.from_model\.sha256 is"):
+        train("normed")
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_an_architecture_too_deep_is_refused_before_training(folder, command):
+    """Also where another variant's folds would have been trained first."""
+    prepared.write(folder)
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["variants"]["normed"]["architecture"] = "m5"
+    path.write_text(yaml.safe_dump(settings))
+    said = r"^variants\.normed: architecture 'm5' is too deep for images of 12x12 pixels; use"
+    with pytest.raises(ValueError, match=said):
+        train("normed") if command == "train" else sweep()
+    assert not (folder / "results").exists()
+    assert list((folder / ".foldlab").rglob("fold-*")) == []
 
 
 def test_a_results_folder_that_cannot_be_written_is_an_error(folder):

@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.params import Named
 from stages.registry import register
+from stages.sections import Named
 
 AFFINE: dict[str, Callable] = {}
 affine = register(AFFINE)
@@ -40,11 +40,24 @@ def zoom(draw: Callable, size: Size, *, factor: Annotated[float, Field(ge=0, lt=
 
 
 @affine
-def shift(draw: Callable, size: Size, *, fraction: Annotated[float, Field(ge=0, lt=1)]):
-    """Move by a random part of the height and of the width, at most `fraction` of each."""
+def shift(
+    draw: Callable,
+    size: Size,
+    *,
+    fraction: Annotated[float, Field(ge=0, lt=1)],
+    whole: bool = False,
+):
+    """Move by a random part of the height and of the width, at most `fraction` of each.
+
+    `whole` rounds to whole pixels, which alone moves an image without blurring it.
+    """
+    import tensorflow as tf
+
     height, width = size
     across = draw(-fraction, fraction) * width
     down = draw(-fraction, fraction) * height
+    if whole:
+        across, down = tf.round(across), tf.round(down)
     return _matrices([[1.0, 0.0, across], [0.0, 1.0, down]])
 
 

@@ -7,10 +7,10 @@ annotations. Handing `layers` in lets a stage check names and arguments without 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stages.params import Named
 from stages.registry import register
+from stages.sections import Named
 
 if TYPE_CHECKING:
     import keras
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable] = {}
 architecture = register(ARCHITECTURES)
 
-from stages.models import allconv, compact, m5, reference, residual  # noqa: E402, F401 - fill the registry
+from stages.models import allconv, compact, m5, reference, residual, transfer  # noqa: E402, F401 - fill the registry
 
 
-def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "keras.Model":
+def build(
+    named: Named, image_shape: tuple[int, int, int], classes: int, layers: Any = None
+) -> "keras.Model":
     """Build the Keras model of an architecture.
 
     Args:
         named: a registered name with all of its arguments.
         image_shape: (height, width, channels).
         classes: number of classes, at least 2.
+        layers: what stands for `keras.layers`; None: that itself.
 
     Returns:
         A model from raw pixels, 0-255 float32 (n, height, width, channels), to logits float32
@@ -41,7 +44,10 @@ def build(named: Named, image_shape: tuple[int, int, int], classes: int) -> "ker
     pixels = keras.Input(image_shape, name="pixels")
     try:
         logits = ARCHITECTURES[named.name](
-            keras.layers, keras.layers.Rescaling(1 / 255)(pixels), classes, **named.arguments
+            layers or keras.layers,
+            keras.layers.Rescaling(1 / 255)(pixels),
+            classes,
+            **named.arguments,
         )
     except ValueError as error:
         if "zero or negative" in str(error):  # Keras' words for a feature map that has run out

@@ -5,13 +5,13 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from stages.models import build
-from stages.training.fold import SCORING_BATCH, import_tensorflow
+from stages.training.epoch import SCORING_BATCH
+from stages.training.fold import import_tensorflow, network
 from stages.training.recipe import Recipe
 
 
@@ -32,6 +32,7 @@ def assemble(
     Returns:
         The content of a `.keras` file. The model takes float32 or uint8 (n, height, width,
         channels) in 0-255 and gives the mean of its members' probabilities, float32 (n, classes).
+        It computes in float32, whatever the precision that it was trained in.
     """
     import_tensorflow()
     import keras
@@ -40,23 +41,61 @@ def assemble(
     pixels = keras.Input(image_shape, name="pixels")
     votes = []
     for number, weights in enumerate(members):
-        member = build(recipe.architecture, image_shape, classes)
+        member = network(recipe, image_shape, classes)
         member.name = f"member_{number}"
         member.set_weights(weights)
         votes.append(keras.layers.Softmax(name=f"vote_{number}")(member(pixels)))
     mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
-    model = keras.Model(pixels, mean, name=recipe.variant)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return _stable(path)
+    return _saved(keras.Model(pixels, mean, name=recipe.variant))
+
+
+def average(
+    variant: str, image_shape: tuple[int, int, int], classes: int, members: Mapping[str, bytes]
+) -> bytes:
+    """Make the model file of an ensemble out of those of other variants.
+
+    Args:
+        variant: the ensemble's name.
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        members: variant -> the content of its model file.
+
+    Raises:
+        ValueError: when a member takes images of another shape or knows another number of classes.
+
+    Returns:
+        The content of a `.keras` file like those that `assemble` makes. It gives the mean of its
+        members' probabilities, each member's being those of its own file.
+    """
+    import_tensorflow()
+    import keras
+
+    keras.utils.clear_session()
+    pixels = keras.Input(image_shape, name="pixels")
+    votes = []
+    for number, (name, content) in enumerate(members.items()):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            path.write_bytes(content)
+            member = keras.saving.load_model(path, compile=False, safe_mode=True)
+        shapes = [*member.input_shape[1:]], [*member.output_shape[1:]]
+        if shapes != ([*image_shape], [classes]):
+            raise ValueError(
+                f"variants.{variant}.ensemble has {name!r}, whose model takes images of "
+                f"{shapes[0]} to {shapes[1]} classes, where the data have {[*image_shape]} and "
+                f"{classes}; train {name!r} on these data, or remove it."
+            )
+        member.name = f"member_{number}"
+        votes.append(keras.layers.Identity(name=f"vote_{number}")(member(pixels)))
+    mean = keras.layers.Average(name="soft_vote")(votes)
+    return _saved(keras.Model(pixels, mean, name=variant))
 
 
 def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Score images with a model file.
 
     Args:
-        path: a `.keras` file that `assemble` made.
+        path: a `.keras` file that `assemble` or `average` made.
         images: uint8 (n, height, width, channels).
 
     Returns:
@@ -81,6 +120,14 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
     ]
     mean, *members = (np.concatenate(scores) for scores in zip(*parts, strict=True))
     return mean, np.stack(members)
+
+
+def _saved(model) -> bytes:
+    """Return the content of a model's `.keras` file, the same for the same model."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return _stable(path)
 
 
 def _stable(path: Path) -> bytes:

@@ -1,28 +1,27 @@
 """One fold: a pure function of arrays, recipe and fold number that returns a record.
 
-It runs in a worker process that may serve many folds, writes no file and knows no tracker. An
-epoch is one compiled loop over images that stay in memory as uint8; Keras' own callbacks run
-between epochs.
+It runs in a worker process that may serve many folds, writes no file and knows no tracker. Keras'
+own callbacks run between epochs, which epoch.py computes.
 """
 
 import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.augment import augmenter
 from stages.models import build
+from stages.training import fused
+from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
 
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
-SCORING_BATCH = 500  # images at once where nothing is learned; more gains nothing on a CPU
 
 
 class Record(NamedTuple):
@@ -30,7 +29,7 @@ class Record(NamedTuple):
 
     history: np.ndarray  # float64 (epochs, 5): the columns of HISTORY
     times: np.ndarray  # float64 (epochs, 2): end of the epoch in s since 1970, its length in s
-    best_epoch: np.ndarray  # int64 (): the kept epoch, counted from 1
+    best_epoch: np.ndarray  # int64 (): the kept epoch, counted from 1; 0 where none was trained
     validation: np.ndarray  # int64 (m,): rows of the validation images
     probability: np.ndarray  # float32 (m, classes): the kept epoch's scores of these
     train_images: np.ndarray  # int64 (): how many images were trained on
@@ -61,6 +60,9 @@ def import_tensorflow():
         import keras  # noqa: F401 - prints the same
         import tensorflow as tf
 
+    for device in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # the device is in use already: it has been set before
+            tf.config.experimental.set_memory_growth(device, True)  # folds may share a GPU
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
     return tf
@@ -77,6 +79,45 @@ def _stderr_silent() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def network(
+    recipe: Recipe,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    precision: str = "float32",
+    layers: Any = None,
+):
+    """Build a variant's Keras model, whose layers compute in `precision`; weights are float32.
+
+    Args:
+        recipe: the variant's settings.
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        precision: "float32" or "mixed_bfloat16".
+        layers: what stands for `keras.layers`; None: that itself.
+
+    Raises:
+        ValueError: when the images are too small for it; names the variant.
+    """
+    import keras
+
+    keras.config.set_dtype_policy(precision)
+    try:
+        return build(recipe.architecture, image_shape, classes, layers)
+    except ValueError as error:
+        raise ValueError(f"variants.{recipe.variant}: {error}") from None
+    finally:
+        keras.config.set_dtype_policy("float32")  # the process may serve other folds
+
+
+def try_network(recipe: Recipe, image_shape: tuple[int, int, int], classes: int) -> None:
+    """Build a variant's model and drop it, so that one that cannot be built is refused early."""
+    import_tensorflow()
+    import keras
+
+    network(recipe, image_shape, classes)
+    keras.utils.clear_session()
 
 
 def train_fold(
@@ -101,12 +142,13 @@ def train_fold(
         on_epoch: called after each epoch with its number and validation accuracy.
 
     Raises:
-        ValueError: when the training loss is no longer a number.
+        ValueError: when the training loss is no longer a number, or the images are too small.
 
     Returns:
         The record. Without early stopping the last epoch is kept, with it the best one. With
         `ema`, validation scores and kept weights are those of the average; the statistics of
-        batch normalisation, which are averages already, stay as they are.
+        batch normalisation, which are averages already, stay as they are. Validation scores are
+        those of the float32 model that is shipped, whatever `precision` it was trained in.
     """
     tf = import_tensorflow()
     import keras
@@ -122,7 +164,10 @@ def train_fold(
     validation = everything[:0] if folds is None else everything[folds == number]
 
     steps = -(-len(training) // settings.batch_size)
-    model = build(recipe.architecture, images.shape[1:], classes)
+    model = network(recipe, images.shape[1:], classes, settings.precision, fused.layers())
+    shipped = model
+    if settings.precision != "float32":
+        shipped = network(recipe, images.shape[1:], classes)
     rate = SCHEDULES[settings.schedule.name](
         keras.optimizers.schedules,
         settings.learning_rate,
@@ -131,12 +176,13 @@ def train_fold(
         **settings.schedule.arguments,
     )
     optimizer = OPTIMIZERS[settings.optimizer.name](
-        keras.optimizers, rate, **settings.optimizer.arguments, **_shared(settings)
+        fused.optimizers(), rate, **settings.optimizer.arguments, **_shared(settings)
     )
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
-    train_epoch = _train_epoch(tf, model, optimizer, images, labels, classes, recipe)
-    score = _scorer(tf, model, images)
+    weights = class_weights(labels[training], classes) if settings.class_weight else None
+    train_epoch = compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights)
+    score = scorer(tf, model, images, shipped)
 
     callbacks = _callbacks(keras, settings) if len(validation) else []
     callback_list = keras.callbacks.CallbackList(callbacks, model=model)
@@ -154,7 +200,7 @@ def train_fold(
         if settings.ema:
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
-        val_loss, val_accuracy = _loss_and_accuracy(score(validation), labels[validation])
+        val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
         if not np.isfinite(loss):
             raise ValueError(
                 f"{recipe.variant} fold {fold} diverged: the training loss of epoch {epoch} is "
@@ -180,6 +226,24 @@ def train_fold(
     )
 
 
+def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
+    """Return the weight of each class in the loss, n / (classes x images of the class).
+
+    Each class then weighs the same in all, and an image 1 on average.
+
+    Args:
+        labels: int64 (n,), of the training images of a fold.
+        classes: number of classes.
+
+    Returns:
+        float32 (classes,), or None where all weights are 1.
+    """
+    sizes = np.bincount(labels, minlength=classes)
+    if sizes.min() == sizes.max():
+        return None
+    return (len(labels) / (classes * np.maximum(sizes, 1))).astype(np.float32)
+
+
 def _shared(settings) -> dict:
     """Return the arguments that every Keras optimizer takes, where they are set."""
     shared = {}
@@ -188,67 +252,6 @@ def _shared(settings) -> dict:
     if settings.ema:
         shared |= {"use_ema": True, "ema_momentum": settings.ema}
     return shared
-
-
-def _train_epoch(tf, model, optimizer, images, labels, classes, recipe) -> Callable:
-    """Return the compiled epoch: (order int32 (n,), seed int32 (2,)) -> mean loss, accuracy."""
-    settings = recipe.train
-    augment = augmenter(recipe.augmentation)
-    all_images, all_labels = tf.constant(images), tf.constant(labels, tf.int32)
-    kernels = [v for v in model.trainable_variables if len(v.shape) > 1] if settings.l2 else []
-
-    @tf.function
-    def train_epoch(order, seed):
-        count = tf.shape(order)[0]
-        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        # The last batch may be a part-batch; every image is seen once an epoch.
-        for start in tf.range(0, count, settings.batch_size):
-            rows = order[start : start + settings.batch_size]
-            batch = tf.cast(tf.gather(all_images, rows), tf.float32)
-            target = tf.one_hot(tf.gather(all_labels, rows), classes)
-            batch, target = augment(batch, target, seed + tf.stack([0, start * 1000]))
-            smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
-            with tf.GradientTape() as tape:
-                logits = model(batch, training=True)
-                losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
-                loss = tf.reduce_mean(losses)
-                for kernel in kernels:
-                    loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
-            optimizer.apply(tape.gradient(loss, model.trainable_variables))
-            size = tf.cast(tf.shape(rows)[0], tf.float32)
-            loss_sum += loss * size
-            hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
-            correct += tf.reduce_sum(tf.cast(hits, tf.float32))
-        total = tf.cast(count, tf.float32)
-        return loss_sum / total, correct / total
-
-    return train_epoch
-
-
-def _scorer(tf, model, images) -> Callable:
-    """Return the function from rows (m,) to class probabilities float32 (m, classes)."""
-
-    @tf.function(reduce_retracing=True)
-    def probabilities(batch):
-        return tf.nn.softmax(model(tf.cast(batch, tf.float32), training=False))
-
-    def score(rows: np.ndarray) -> np.ndarray:
-        parts = [
-            probabilities(images[rows[start : start + SCORING_BATCH]]).numpy()
-            for start in range(0, len(rows), SCORING_BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), "float32")
-
-    return score
-
-
-def _loss_and_accuracy(probability: np.ndarray, label: np.ndarray) -> tuple[float, float]:
-    """Return the mean cross-entropy, without smoothing or penalties, and the accuracy."""
-    if not len(label):
-        return float("nan"), float("nan")
-    of_label = probability[np.arange(len(label)), label].astype(np.float64)
-    loss = -np.log(np.maximum(of_label, np.finfo(np.float32).eps)).mean()
-    return float(loss), float((probability.argmax(1) == label).mean())
 
 
 def _callbacks(keras, settings) -> list:

@@ -1,14 +1,15 @@
 """Which folds a variant needs, and training those of them that nobody has finished yet."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.training import recovery, workers
+from stages.sections import Parallel
+from stages.training import precision, recovery, saved_model, workers
 from stages.training.artifact import assemble
-from stages.training.fold import Record, train_fold
+from stages.training.fold import Record, train_fold, try_network
 from stages.training.recipe import Recipe
 
 
@@ -28,12 +29,23 @@ class Unit(NamedTuple):
     recipe: Recipe
     fold: int | str  # the number over all repeats, or "refit"
 
+    @property
+    def name(self) -> str:
+        """Return what to call it before a person."""
+        return f"{self.recipe.variant} fold {self.fold}"
+
     def task(self, arrays: Arrays) -> tuple:
         """Return the arguments of `train_fold`, but for the reporter."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = None if self.fold == "refit" else folds[self.fold // per_repeat]
-        return images, labels, assigned, classes, self.recipe, self.fold
+        return images, labels, assigned, classes, attached(self.recipe), self.fold
+
+
+def attached(recipe: Recipe) -> Recipe:
+    """Return the recipe with the saved model that it may start from: workers read no file."""
+    architecture = saved_model.attached(recipe.variant, recipe.architecture)
+    return recipe.model_copy(update={"architecture": architecture})
 
 
 def plan(mark: str, recipe: Recipe, arrays: Arrays) -> list[Unit]:
@@ -42,15 +54,30 @@ def plan(mark: str, recipe: Recipe, arrays: Arrays) -> list[Unit]:
     return [Unit(mark, recipe, fold) for fold in range(count)]
 
 
-def finish(units: Sequence[Unit], arrays: Arrays, jobs: int | None) -> None:
-    """Train, several at a time, those units that are not kept yet, and keep each as it ends."""
+def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: bool = True) -> None:
+    """Train, several at a time, those units that are not kept yet, and keep each as it ends.
+
+    `leave` says whether the progress bar stays when all is done.
+
+    Raises:
+        ValueError: before any is trained, when the model of one of several variants cannot be
+            built; a single variant finds that out as its first fold begins.
+    """
     pending = [unit for unit in units if recovery.kept(unit.mark, unit.fold) is None]
+    precision.warn({unit.recipe.train.precision for unit in pending})
+    recipes = {unit.recipe.variant: unit.recipe for unit in pending}
+    if len(recipes) > 1:
+        shape, classes = arrays.images.shape[1:], arrays.classes
+        tasks = [(attached(recipe), shape, classes) for recipe in recipes.values()]
+        for _ in workers.run(try_network, tasks, parallel.local_jobs):
+            pass
     finished = len(units) - len(pending)
     names = ", ".join(dict.fromkeys(unit.recipe.variant for unit in units))
     with tqdm(
         total=sum(unit.recipe.train.epochs for unit in pending),
         desc=names if len(names) <= 30 else f"{len(units)} folds",
         unit="epoch",
+        leave=leave,
         disable=None,  # no bar where nobody watches
     ) as bar:
 
@@ -60,16 +87,26 @@ def finish(units: Sequence[Unit], arrays: Arrays, jobs: int | None) -> None:
             )
             bar.update()
 
-        with workers.listening(show) as reporter:
-            tasks = [
-                (*unit.task(arrays), reporter(f"{unit.recipe.variant} fold {unit.fold}"))
-                for unit in pending
-            ]
-            for position, record in workers.run(train_fold, tasks, jobs):
+        with workers.listening(show, parallel) as reporter:
+            tasks = [(unit.name, *unit.task(arrays), reporter(unit.name)) for unit in pending]
+            for position, record in workers.spread(_train, tasks, parallel):
                 unit = pending[position]
                 recovery.keep(unit.mark, unit.fold, record)
                 finished += 1
-                bar.update(unit.recipe.train.epochs - len(record.history))  # saved by stopping
+                if parallel.backend == "local":  # the others are shown already
+                    bar.update(unit.recipe.train.epochs - len(record.history))
+                else:
+                    bar.update(unit.recipe.train.epochs)
+
+
+def _train(name: str, *task: Any) -> Record:
+    """Train a fold; what fails says which fold it was, as a worker's traceback does not."""
+    try:
+        return train_fold(*task)
+    except ValueError:  # a refusal, which names the variant
+        raise
+    except Exception as error:
+        raise RuntimeError(f"{name} failed: {type(error).__name__}: {error}") from error
 
 
 def records(units: Sequence[Unit]) -> list[Record]:
@@ -77,8 +114,26 @@ def records(units: Sequence[Unit]) -> list[Record]:
     return [recovery.kept(unit.mark, unit.fold) for unit in units]
 
 
+def parameters(records: Sequence[Record]) -> int:
+    """Return how many parameters one fold's model has."""
+    return sum(weights.size for weights in records[0].weights)
+
+
+def out_of_fold(records: Sequence[Record], arrays: Arrays) -> np.ndarray:
+    """Return each image's probabilities by the model that did not see it, one for each repeat.
+
+    Returns:
+        float32 (repeats, n, classes).
+    """
+    probability = np.zeros((*arrays.folds.shape, arrays.classes), np.float32)
+    per_repeat = len(records) // len(arrays.folds)
+    for fold, record in enumerate(records):
+        probability[fold // per_repeat, record.validation] = record.probability
+    return probability
+
+
 def model(
-    mark: str, recipe: Recipe, arrays: Arrays, jobs: int | None, folds: Sequence[Record]
+    mark: str, recipe: Recipe, arrays: Arrays, parallel: Parallel, folds: Sequence[Record]
 ) -> bytes:
     """Return the content of a variant's model file, made as `train.final` says.
 
@@ -86,7 +141,7 @@ def model(
         mark: the variant's fingerprint.
         recipe: the variant's settings.
         arrays: what the folds were trained on; `refit` trains on all of it once more.
-        jobs: worker processes at most.
+        parallel: where and how many at a time.
         folds: the finished folds.
     """
     kept = recovery.kept_model(mark)
@@ -96,12 +151,12 @@ def model(
         epochs = round(float(np.mean([record.best_epoch for record in folds])))
         shorter = recipe.train.model_copy(update={"epochs": epochs})
         unit = Unit(mark, recipe.model_copy(update={"train": shorter}), "refit")
-        finish([unit], arrays, jobs)
+        finish([unit], arrays, parallel)
         folds = records([unit])
     elif recipe.train.final == "best_fold":
         folds = [max(folds, key=lambda record: record.kept("val_accuracy"))]
     members = [record.weights for record in folds]
-    task = (recipe, arrays.images.shape[1:], arrays.classes, members)
-    ((_, content),) = workers.run(assemble, [task], jobs)
+    task = (attached(recipe), arrays.images.shape[1:], arrays.classes, members)
+    ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
     recovery.keep_model(mark, content)
     return content

@@ -8,6 +8,7 @@ import numpy as np
 
 from stages import entry
 from stages.files import replacing
+from stages.sections import Parallel
 from stages.training import workers
 from stages.training.artifact import probabilities
 from stages.training.recovery import libraries
@@ -15,7 +16,7 @@ from stages.training.recovery import libraries
 CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
 
 
-def predict(model: Path, images: np.ndarray, jobs: int | None) -> tuple[np.ndarray, np.ndarray]:
+def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.ndarray, np.ndarray]:
     """Return a model's probabilities and those of the members that vote in it.
 
     The answer is kept under the digest of the model's and the images' bytes: a sweep, whose
@@ -24,7 +25,7 @@ def predict(model: Path, images: np.ndarray, jobs: int | None) -> tuple[np.ndarr
     Args:
         model: a `.keras` file that `artifact.assemble` made.
         images: uint8 (n, height, width, channels).
-        jobs: worker processes at most; None: one per core.
+        parallel: where and how many at a time.
 
     Returns:
         float32 (n, classes) and float32 (members, n, classes).
@@ -41,7 +42,7 @@ def predict(model: Path, images: np.ndarray, jobs: int | None) -> tuple[np.ndarr
 
     starts = range(0, len(images), CHUNK)
     tasks = [(model, images[start : start + CHUNK]) for start in starts]
-    parts = dict(workers.run(probabilities, tasks, jobs))
+    parts = dict(workers.run(probabilities, tasks, parallel.local_jobs))
     vote = np.concatenate([parts[position][0] for position in range(len(tasks))])
     members = np.concatenate([parts[position][1] for position in range(len(tasks))], axis=1)
     with replacing(path) as beside:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 
 from stages.augment import OPS
 from stages.models import ARCHITECTURES
-from stages.params import Named, Params, Settings, Train
+from stages.params import Params
 from stages.registry import check_arguments, lookup
+from stages.sections import Named, Settings, Train
+from stages.training import precision, saved_model
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedules import SCHEDULES
 
@@ -36,6 +38,11 @@ def recipe(params: Params, variant: str) -> Recipe:
             f"{where} has reduce_on_plateau and the schedule {train.schedule.name!r}, which would "
             "both set the learning rate; set one of them to null or constant."
         )
+    if train.reduce_on_plateau and train.schedule.arguments.get("warmup"):
+        raise ValueError(
+            f"{where} has reduce_on_plateau and a schedule with a warmup, which would both set the "
+            "learning rate; set reduce_on_plateau to null or remove the warmup."
+        )
     return Recipe(
         variant=variant,
         architecture=_resolve(
@@ -47,6 +54,7 @@ def recipe(params: Params, variant: str) -> Recipe:
         ],
         train=train.model_copy(
             update={
+                "precision": precision.resolve(train.precision),
                 "optimizer": _resolve(
                     "optimizer", OPTIMIZERS, train.optimizer, f"{where}.train.optimizer"
                 ),
@@ -58,6 +66,15 @@ def recipe(params: Params, variant: str) -> Recipe:
     )
 
 
+def recipes(params: Params, variant: str) -> list[Recipe]:
+    """Resolve what a variant's model is trained by: its own row, or those of its ensemble.
+
+    Raises:
+        ValueError: as `recipe`.
+    """
+    return [recipe(params, name) for name in params.variant(variant).ensemble or [variant]]
+
+
 def check(params: Params) -> None:
     """Refuse params.yaml when any of its variants names what does not exist.
 
@@ -65,7 +82,7 @@ def check(params: Params) -> None:
         ValueError: for the first such name or argument.
     """
     for variant in params.variants:
-        recipe(params, variant)
+        recipes(params, variant)
 
 
 def check_data(recipe: Recipe, dataset: Mapping) -> None:
@@ -76,8 +93,10 @@ def check_data(recipe: Recipe, dataset: Mapping) -> None:
         dataset: the content of dataset.json.
 
     Raises:
-        ValueError: when digits would be flipped; a 2 in the mirror is no digit.
+        ValueError: when digits would be flipped; a 2 in the mirror is no digit. When a saved
+            model does not fit; see `saved_model.check`.
     """
+    saved_model.check(recipe.variant, recipe.architecture, dataset)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,20 +60,30 @@ def keep(mark: str, fold: int | str, record: Record) -> None:
     """Store a finished fold, whole or not at all."""
     arrays = {name: value for name, value in record._asdict().items() if name != "weights"}
     arrays |= {f"weights_{place:04d}": array for place, array in enumerate(record.weights)}
-    with replacing(folder(mark) / f"fold-{fold}.npz") as beside:
-        np.savez(beside, **arrays)
+    keep_arrays(mark, f"fold-{fold}", arrays)
 
 
 def kept(mark: str, fold: int | str) -> Record | None:
     """Return a stored fold, or None when it is not finished or cannot be read."""
-    path = folder(mark) / f"fold-{fold}.npz"
+    stored = kept_arrays(mark, f"fold-{fold}") or {}
+    weights = [stored[name] for name in sorted(stored) if name.startswith("weights_")]
+    rest = {name: stored[name] for name in Record._fields if name in stored}
+    return Record(**rest, weights=weights) if stored else None
+
+
+def keep_arrays(mark: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Store named arrays of a training, whole or not at all."""
+    with replacing(folder(mark) / f"{name}.npz") as beside:
+        np.savez(beside, **arrays)
+
+
+def kept_arrays(mark: str, name: str) -> dict[str, np.ndarray] | None:
+    """Return stored arrays, or None when they are not made yet or cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            weights = [stored[name] for name in sorted(stored) if name.startswith("weights_")]
-            rest = {name: stored[name] for name in Record._fields if name != "weights"}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        with np.load(folder(mark) / f"{name}.npz", allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
         return None
-    return Record(**rest, weights=weights)
 
 
 def keep_model(mark: str, content: bytes) -> None:

@@ -15,25 +15,49 @@ from stages.registry import register
 SCHEDULES: dict[str, Callable] = {}
 schedule = register(SCHEDULES)
 
+Warmup = Annotated[float, Field(ge=0, lt=1)]  # the part of all steps that the rise takes
+
 
 @schedule
-def constant(schedules, learning_rate, steps, epochs):
-    """Stay at the learning rate; the only schedule that `reduce_on_plateau` can change."""
-    return learning_rate
+def constant(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
+    """Stay at the learning rate, after a linear rise over a part `warmup` of the steps.
+
+    Without a rise it is the only schedule that `reduce_on_plateau` can change.
+    """
+    rising = round(steps * epochs * warmup)
+    return _rise(schedules, learning_rate, rising) if rising else learning_rate
 
 
 @schedule
 def exponential(
-    schedules, learning_rate, steps, epochs, *, rate: Annotated[float, Field(gt=0, le=1)] = 0.95
+    schedules,
+    learning_rate,
+    steps,
+    epochs,
+    *,
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.95,
+    warmup: Warmup = 0.0,
 ):
-    """Multiply by `rate` from epoch to epoch, in a stair."""
-    return schedules.ExponentialDecay(learning_rate, steps, rate, staircase=True)
+    """Multiply by `rate` from epoch to epoch, in a stair; a linear rise is a factor on it.
+
+    The rise goes over a part `warmup` of the steps, and the stair falls beneath it as ever, so
+    that the rates after it are the same as without.
+    """
+    stair = schedules.ExponentialDecay(learning_rate, steps, rate, staircase=True)
+    rising = round(steps * epochs * warmup)
+    if not rising:
+        return stair
+    part = _rise(schedules, 1.0, rising)
+
+    class Rising(schedules.LearningRateSchedule):  # Keras has no schedule made of two
+        def __call__(self, step):
+            return part(step) * stair(step)
+
+    return Rising()
 
 
 @schedule
-def cosine(
-    schedules, learning_rate, steps, epochs, *, warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
-):
+def cosine(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
     """Fall to zero along half a cosine, after a linear rise over a part `warmup` of the steps."""
     rising = round(steps * epochs * warmup)
     if not rising:
@@ -69,3 +93,8 @@ def onecycle(
         warmup_target=learning_rate,
         warmup_steps=rising,
     )
+
+
+def _rise(schedules, top, steps):
+    """Return the schedule that rises from zero to `top` in a line over `steps` and stays there."""
+    return schedules.PolynomialDecay(0.0, steps, end_learning_rate=top, power=1.0)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from stages.augment import augmenter
 from stages.augment.affine import AFFINE, resample
-from stages.params import Named
+from stages.sections import Named
 
 
 def batch(count=8, side=9, channels=1):
@@ -38,6 +38,19 @@ def test_a_shift_moves_whole_pixels_exactly(monkeypatch):
     np.testing.assert_allclose(moved[:, 1:, :-2], images[:, :-1, 2:], atol=1e-3)
     np.testing.assert_array_equal(moved[:, 0], 0)
     np.testing.assert_array_equal(moved[:, :, -2:], 0)
+
+
+def test_whole_shifts_move_and_never_blur():
+    """A single bright pixel stays one pixel, at another place of the reach."""
+    images = np.zeros((400, 9, 9, 1), "f4")
+    images[:, 4, 4] = 200
+    moved = apply([("shift", {"fraction": 0.3, "whole": True})], images)[..., 0]
+    np.testing.assert_allclose(moved.max((1, 2)), 200, atol=0.01)
+    np.testing.assert_allclose(moved.sum((1, 2)), 200, atol=0.1)
+    places = {divmod(int(image.argmax()), 9) for image in moved}
+    assert {row for row, _ in places} == {column for _, column in places} == set(range(1, 8))
+    blurred = apply([("shift", {"fraction": 0.3})], images)
+    assert blurred.max((1, 2, 3)).min() < 190
 
 
 def test_a_quarter_turn_about_the_centre_is_exact(monkeypatch):

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from stages.augment import OPS, augmenter
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
 
 STRONG = {
     "rotate": {"degrees": 30},
@@ -34,6 +34,19 @@ NONE = {
     "mixup": {"alpha": 0},
     "cutmix": {"alpha": 0},
 }
+GREATEST = {  # what the arguments' ranges allow
+    "rotate": {"degrees": 180},
+    "zoom": {"factor": 0.999},
+    "shift": {"fraction": 0.999},
+    "shear": {"degrees": 60},
+    "elastic": {"pixels": 100, "sigma": 50},
+    "erase": {"fraction": 1},
+    "noise": {"deviation": 255},
+    "brightness": {"factor": 1},
+    "flip": {"horizontal": True, "vertical": True},
+    "mixup": {"alpha": 100},
+    "cutmix": {"alpha": 100},
+}
 LABELS_CHANGE = {"mixup", "cutmix"}
 
 
@@ -59,7 +72,7 @@ def apply(ops, images, seed=(1, 2)):
 
 
 def test_every_op_is_tested_here():
-    assert set(STRONG) == set(NONE) == set(OPS)
+    assert set(STRONG) == set(NONE) == set(GREATEST) == set(OPS)
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
@@ -77,6 +90,15 @@ def test_shape_dtype_and_range_stay(name, channels):
         assert not np.array_equal(labels, np.eye(12))
     else:
         np.testing.assert_array_equal(labels, np.eye(12))
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_the_greatest_strength_stays_in_range_too(name):
+    changed, labels = apply([(name, GREATEST[name])], batch(200))
+    assert changed.shape == (200, 9, 8, 1)
+    assert changed.min() >= 0  # and no NaN, with which this is false
+    assert changed.max() <= 255
+    np.testing.assert_allclose(labels.sum(1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(OPS))

@@ -1,6 +1,6 @@
 from stages.models import ARCHITECTURES, build
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
 
 
 def model(name, **arguments):

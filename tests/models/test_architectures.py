@@ -5,10 +5,15 @@ import inspect
 import numpy as np
 import pytest
 
+from stages import params
 from stages.models import ARCHITECTURES, build
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
+from stages.training.recipe import recipe
+from tests.test_params import CONTENT, HERE
 
+ROWS = CONTENT["variants"]
+BUILT = sorted(set(ARCHITECTURES) - {"from_model"})  # which is what its file is: test_transfer.py
 SMALL = {
     "basic": {"dense": 8},
     "batchnorm": {"dense": 8},
@@ -23,12 +28,12 @@ def model(name, shape=(28, 28, 1), classes=10, **arguments):
     return build(Named(name=name, arguments=full), shape, classes)
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", BUILT)
 def test_the_documented_parameter_count_is_the_model_s(name):
     assert f"{model(name).count_params():,} parameters" in inspect.getdoc(ARCHITECTURES[name])
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", BUILT)
 @pytest.mark.parametrize(("shape", "classes"), [((28, 28, 1), 10), ((32, 28, 3), 2)])
 def test_raw_pixels_become_one_score_a_class(name, shape, classes):
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype("float32")
@@ -38,13 +43,19 @@ def test_raw_pixels_become_one_score_a_class(name, shape, classes):
     assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("variant", [name for name, row in ROWS.items() if row.get("architecture")])
+def test_every_row_of_params_yaml_is_a_recipe_whose_model_fits_the_default_images(variant):
+    made = recipe(params.load(HERE / "params.yaml"), variant)
+    assert build(made.architecture, (28, 28, 1), 10).output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("name", BUILT)
 def test_images_too_small_for_the_depth_are_refused_by_name(name):
     with pytest.raises(ValueError, match=rf"'{name}' is too deep for images of 3x3 pixels; use"):
         model(name, (3, 3, 1))
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", BUILT)
 def test_a_plain_keras_user_can_load_it(name, tmp_path):
     import keras
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from stages.models import ARCHITECTURES, build
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
 
 
 def model(name, **arguments):

@@ -3,8 +3,8 @@ import inspect
 import pytest
 
 from stages.models import ARCHITECTURES, build
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
 
 
 def model(name, **arguments):

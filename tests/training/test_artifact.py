@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.models import build
-from stages.params import Named, Train
+from stages.sections import Named, Train
 from stages.training.artifact import assemble, probabilities
 from stages.training.recipe import Recipe
 

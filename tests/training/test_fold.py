@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from stages.params import EarlyStopping, Named, ReduceOnPlateau, Train
+from stages.augment import augmenter
+from stages.sections import EarlyStopping, Named, ReduceOnPlateau, Train
 from stages.training import fold as fold_module
-from stages.training.fold import HISTORY, derive_seed, train_fold
+from stages.training.fold import HISTORY, class_weights, derive_seed, train_fold
 from stages.training.recipe import Recipe
 
 CLASSES = 3
@@ -163,6 +164,14 @@ def test_the_schedule_reaches_the_optimizer():
     np.testing.assert_allclose(rates, [0.003, 0.0015, 0.00075], rtol=1e-5)
 
 
+def test_a_warmup_reaches_the_optimizer():
+    """60 images in batches of 16 make 4 steps an epoch: the rise goes over 6 of 12."""
+    warm = {"rate": 0.5, "warmup": 0.5}
+    record = fold(schedule=Named(name="exponential", arguments=warm))
+    rates = record.history[:, HISTORY.index("learning_rate")]
+    np.testing.assert_allclose(rates, [0, 0.0015 * 4 / 6, 0.00075], rtol=1e-5, atol=1e-9)
+
+
 def all_weights(**train):
     """Return the kept weights of a fold with one step an epoch, plain descent, as one vector."""
     plain = {"batch_size": 60, "optimizer": Named(name="sgd", arguments={"momentum": 0.0})}
@@ -234,6 +243,52 @@ def test_a_recipe_of_everything_new_trains_and_repeats_itself():
     np.testing.assert_array_equal(one.history, other.history)
 
 
+@pytest.fixture(scope="module")
+def mixed():
+    return fold(precision="mixed_bfloat16", l2=0.001, clip_norm=1.0, ema=0.5)
+
+
+def test_mixed_precision_computes_otherwise_and_keeps_float32(mixed):
+    full = fold(l2=0.001, clip_norm=1.0, ema=0.5)
+    assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}
+    assert not np.array_equal(mixed.history[:, 0], full.history[:, 0])
+    np.testing.assert_allclose(mixed.history[:, 0], full.history[:, 0], rtol=0.05)
+    # with eight bits for a number, an average of them would lie on a coarse grid
+    assert any((weights.view("i4") & 0xFFFF).any() for weights in mixed.weights)
+
+
+def test_mixed_precision_is_scored_by_the_float32_model_that_is_shipped(mixed):
+    images, _, _ = sliver()
+    model = fold_module.network(recipe(), images.shape[1:], CLASSES)
+    model.set_weights(mixed.weights)
+    logits = model(images[mixed.validation].astype("f4"), training=False).numpy()
+    assert logits.dtype == np.float32
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    np.testing.assert_allclose(mixed.probability, odds / odds.sum(1, keepdims=True), atol=1e-6)
+
+
+def test_mixed_precision_repeats_itself_and_leaves_no_trace_in_the_process(record, mixed):
+    again = fold(precision="mixed_bfloat16", l2=0.001, clip_norm=1.0, ema=0.5)
+    np.testing.assert_array_equal(again.history, mixed.history)
+    np.testing.assert_array_equal(fold().history, record.history)
+
+
+def test_a_model_in_mixed_precision_gives_bfloat16_before_the_loss():
+    model = fold_module.network(recipe(), (12, 12, 1), CLASSES, "mixed_bfloat16")
+    assert model.output.dtype == "bfloat16"
+    assert {variable.dtype for variable in model.variables if variable.dtype != "uint32"} <= {
+        "float32",
+        "int64",
+    }
+
+
+def test_a_network_that_cannot_be_built_names_the_variant():
+    deep = recipe().model_copy(update={"architecture": Named(name="m5")})
+    said = "^variants.small: architecture 'm5' is too deep for images of 12x12 pixels; use larger"
+    with pytest.raises(ValueError, match=said):
+        fold_module.try_network(deep, (12, 12, 1), CLASSES)
+
+
 def test_a_diverged_training_is_refused_by_name():
     """Each step of this rate multiplies the weights by about -200."""
     sgd = Named(name="sgd", arguments={"momentum": 0.0})
@@ -271,3 +326,81 @@ def test_seeds_depend_on_all_parts_and_fit_31_bits():
     assert len(seeds) == 4
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert derive_seed(1, "a", 0) == derive_seed(1, "a", 0)
+
+
+def uneven():
+    """Return a sliver whose last class has a tenth of its images; every fold has some of it."""
+    images, labels, assigned = sliver(300)
+    kept = (labels != 2) | (np.arange(300) // 9 % 10 == 0)
+    return images[kept], labels[kept], assigned[kept]
+
+
+def test_class_weights_by_hand():
+    weights = class_weights(np.repeat([0, 1, 2], [6, 3, 1]), 3)
+    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
+    assert class_weights(np.repeat([0, 1, 2], 4), 3) is None
+
+
+def test_balanced_weights_of_equal_classes_change_no_bit(record):
+    balanced = fold(class_weight="balanced")
+    np.testing.assert_array_equal(balanced.history, record.history)
+    for one, other in zip(balanced.weights, record.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_balanced_weights_make_each_class_count_the_same():
+    """So slow a training shows the loss of its first weights; those depend on the fold's name."""
+    images, labels, _ = uneven()
+    still = recipe(epochs=1, batch_size=999, learning_rate=1e-30)
+    still = still.model_copy(
+        update={
+            "architecture": Named(name="basic", arguments={"dense": 8, "dropout": 0.0}),
+            "augmentation": [],
+        }
+    )
+    balanced = still.model_copy(
+        update={"train": still.train.model_copy(update={"class_weight": "balanced"})}
+    )
+
+    def loss(given, rows):
+        return train_fold(images[rows], labels[rows], None, CLASSES, given, "a").history[0, 0]
+
+    of_class = [loss(still, labels == label) for label in range(CLASSES)]
+    assert loss(balanced, labels >= 0) == pytest.approx(np.mean(of_class), rel=1e-5)
+    assert abs(loss(still, labels >= 0) - np.mean(of_class)) > 1e-3
+
+
+def test_a_mixed_image_is_weighted_in_the_shares_of_its_classes():
+    """So smooth labels make the loss of all mixtures alike; what remains is the mean weight."""
+    import tensorflow as tf
+
+    images, labels, _ = uneven()
+    mixup = [Named(name="mixup", arguments={"alpha": 1.0})]
+    still = {"epochs": 1, "batch_size": 999, "learning_rate": 1e-30, "label_smoothing": 0.9999}
+    plain, balanced = (
+        recipe(**still, class_weight=weight).model_copy(update={"augmentation": mixup})
+        for weight in (None, "balanced")
+    )
+    loss, weighted = (
+        train_fold(images, labels, None, CLASSES, given, "a").history[0, 0]
+        for given in (plain, balanced)
+    )
+    seed = derive_seed(1, "small", "a")
+    order = np.random.default_rng([seed, 1]).permutation(len(labels))
+    target = tf.one_hot(labels[order], CLASSES)
+    batch = tf.zeros((len(labels), 12, 12, 1))
+    _, mixed = augmenter(mixup)(batch, target, tf.constant([seed, 1]))
+    expected = (mixed.numpy() @ class_weights(labels, CLASSES)).mean()
+    assert weighted / loss == pytest.approx(expected, rel=1e-3)
+    assert abs(expected - 1) > 5e-3
+
+
+def test_a_rare_class_is_found_more_often_with_balanced_weights():
+    given = uneven()
+    _, labels, assigned = given
+    rare = labels[assigned == 0] == 2
+    chance = {
+        weight: fold(given=given, epochs=4, class_weight=weight).probability[rare, 2].mean()
+        for weight in (None, "balanced")
+    }
+    assert chance["balanced"] > 1.5 * chance[None]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.params import Named
 from stages.registry import check_arguments
+from stages.sections import Named
 from stages.training.optimizers import OPTIMIZERS
 
 

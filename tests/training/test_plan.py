@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.params import Named, Train
+from stages.sections import Named, Parallel, Train
 from stages.training import plan, recovery
 from stages.training.fold import HISTORY, Record
 from stages.training.plan import Arrays, Unit
@@ -13,6 +13,7 @@ ARRAYS = Arrays(
     folds=np.array([[0, 0, 1, 1, 2, 2], [2, 2, 1, 1, 0, 0]], "int16"),
     classes=2,
 )
+ONE = Parallel(jobs=1)
 
 
 def recipe(**train):
@@ -77,31 +78,31 @@ def test_refitting_validates_with_nothing():
 def test_only_units_that_are_not_kept_are_trained(trained):
     recovery.keep("mark", 1, record([0.5], 1))
     units = plan.plan("mark", recipe(), ARRAYS)[:3]
-    plan.finish(units, ARRAYS, 1)
+    plan.finish(units, ARRAYS, ONE)
     assert trained["folds"] == [0, 2]
     assert [len(kept.history) for kept in plan.records(units)] == [2, 1, 2]
 
 
 def test_soft_vote_takes_all_folds(trained):
     folds = [record([0.1], 1), record([0.1, 0.9], 2)]
-    assert plan.model("mark", recipe(), ARRAYS, 1, folds) == b"model"
+    assert plan.model("mark", recipe(), ARRAYS, ONE, folds) == b"model"
     assert trained["members"] == [[1.0, 2.0]]
 
 
 def test_best_fold_takes_the_fold_with_the_best_kept_epoch(trained):
     folds = [record([0.3, 0.95], 1), record([0.1, 0.9], 2), record([0.2], 1)]
-    plan.model("mark", recipe(final="best_fold"), ARRAYS, 1, folds)
+    plan.model("mark", recipe(final="best_fold"), ARRAYS, ONE, folds)
     assert trained["members"] == [[2.0]]
 
 
 def test_refit_trains_once_more_for_the_mean_best_epoch(trained):
     folds = [record([0.1] * 4, 2), record([0.1] * 4, 4)]
-    plan.model("mark", recipe(final="refit"), ARRAYS, 1, folds)
+    plan.model("mark", recipe(final="refit"), ARRAYS, ONE, folds)
     assert (trained["folds"], trained["epochs"]) == (["refit"], [3])
     assert trained["members"] == [[2.0]]
 
 
 def test_a_model_is_assembled_once(trained):
-    plan.model("mark", recipe(), ARRAYS, 1, [record([0.1], 1)])
-    assert plan.model("mark", recipe(), ARRAYS, 1, []) == b"model"
+    plan.model("mark", recipe(), ARRAYS, ONE, [record([0.1], 1)])
+    assert plan.model("mark", recipe(), ARRAYS, ONE, []) == b"model"
     assert len(trained["members"]) == 1

@@ -61,6 +61,11 @@ def test_the_repository_s_own_variants_are_known():
             {"schedule": "cosine", "reduce_on_plateau": {"patience": 1}},
             "variants.basic has reduce_on_plateau and the schedule 'cosine', which would both",
         ),
+        (
+            "variants.basic.train",
+            {"schedule": {"constant": {"warmup": 0.1}}, "reduce_on_plateau": {"patience": 1}},
+            "variants.basic has reduce_on_plateau and a schedule with a warmup, which would both",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_by_name(path, value, said):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages import params
-from stages.params import Named
+from stages.sections import Named
 from stages.training import recovery
 from stages.training.fold import HISTORY, Record
 from stages.training.recipe import recipe

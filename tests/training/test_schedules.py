@@ -22,6 +22,24 @@ def test_exponential_falls_at_each_epoch():
     assert rates("exponential", rate=0.5)[9] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "after"),
+    [
+        ("constant", {}, [0.1] * 40),
+        ("exponential", {"rate": 0.5}, [0.1 * 0.5 ** (step // 10) for step in range(40)]),
+    ],
+)
+def test_a_warmup_rises_in_a_line_and_leaves_the_rest(name, arguments, after):
+    values = rates(name, warmup=0.3, **arguments)  # 12 of 4 x 10 steps
+    assert values[:12] == pytest.approx([step / 12 * after[step] for step in range(12)])
+    assert values[12:] == pytest.approx(after[12:])
+
+
+@pytest.mark.parametrize("name", ["constant", "exponential", "cosine"])
+def test_a_warmup_of_less_than_half_a_step_is_none(name):
+    assert rates(name, warmup=0.01) == rates(name)
+
+
 def test_cosine_falls_from_the_rate_to_almost_nothing():
     values = rates("cosine")
     assert values[0] == pytest.approx(0.1)

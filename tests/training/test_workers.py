@@ -1,8 +1,13 @@
 import os
+import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from stages.sections import Parallel
 from stages.training import workers
 
 
@@ -27,6 +32,14 @@ def die(number):
     return number
 
 
+def die_once(number, mark):
+    if number == 1 and not mark.exists():
+        mark.touch()
+        os._exit(9)
+    time.sleep(0.2)
+    return number
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_task_is_done_once(jobs):
     results = dict(workers.run(double, [(3,), (4,), (5,)], jobs))
@@ -39,7 +52,7 @@ def test_no_task_is_no_work():
 
 def test_epochs_are_heard_while_workers_work():
     heard = []
-    with workers.listening(lambda *event: heard.append(event)) as reporter:
+    with workers.listening(lambda *event: heard.append(event), Parallel()) as reporter:
         tasks = [(number, reporter(number)) for number in (5, 6)]
         processes = {pid for _, pid in workers.run(slow_then_report, tasks, 2)}
     assert os.getpid() not in processes
@@ -51,6 +64,32 @@ def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is():
         list(workers.run(refuse, [(7,)], 2))
 
 
-def test_a_worker_that_dies_is_one_clear_error():
-    with pytest.raises(RuntimeError, match=r"a worker process died.*lower parallel\.jobs"):
-        list(workers.run(die, [(0,), (1,), (2,)], 2))
+def test_a_worker_that_dies_is_one_clear_error_and_all_others_are_kept():
+    kept = {}
+    with pytest.raises(OSError, match=r"^the worker processes of 1 of 3 tasks died.*all others"):
+        kept.update(workers.run(die, [(0,), (1,), (2,)], 2))  # takes pair after pair
+    assert kept == {0: 0, 2: 2}
+
+
+def test_a_worker_that_dies_once_costs_nothing(tmp_path):
+    tasks = [(number, tmp_path / "died") for number in range(3)]
+    assert dict(workers.run(die_once, tasks, 2)) == {0: 0, 1: 1, 2: 2}
+
+
+OFFLINE = """
+from stages.sections import Parallel
+from stages.training import workers
+with workers.listening(print, Parallel()) as reporter:
+    reporter("a fold")(1, 0.5)
+print("went on")
+"""
+
+
+def test_without_any_network_not_even_loopback_epochs_go_unheard_and_nothing_else_happens():
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-n", "true"]).returncode:
+        pytest.skip("a process without network is not allowed here")
+    command = ["unshare", "-n", sys.executable, "-c", OFFLINE]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "went on\n"), done.stderr

@@ -1,0 +1,108 @@
+"""One epoch of a fold, compiled as a whole, and the scores between epochs.
+
+Images stay in memory as uint8, once for all workers of a machine; batches are gathered and
+augmented inside the loop.
+"""
+
+import ctypes
+from collections.abc import Callable
+
+import numpy as np
+
+from stages.augment import augmenter
+
+SCORING_BATCH = 500  # images at once where nothing is learned; more gains nothing on a CPU
+ALIGNMENT = 64  # bytes, as TensorFlow's own buffers
+
+
+def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights=None) -> Callable:
+    """Return the compiled epoch: (order int32 (n,), seed int32 (2,)) -> mean loss, accuracy.
+
+    `weights` float32 (classes,) multiply each image's loss by that of its class; None: all weigh 1.
+    """
+    settings = recipe.train
+    augment = augmenter(recipe.augmentation)
+    all_images, all_labels = resident(tf, images), tf.constant(labels, tf.int32)
+    kernels = [v for v in model.trainable_variables if len(v.shape) > 1] if settings.l2 else []
+
+    @tf.function
+    def train_epoch(order, seed):
+        count = tf.shape(order)[0]
+        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
+        # The last batch may be a part-batch; every image is seen once an epoch.
+        for start in tf.range(0, count, settings.batch_size):
+            rows = order[start : start + settings.batch_size]
+            batch = tf.cast(tf.gather(all_images, rows), tf.float32)
+            target = tf.one_hot(tf.gather(all_labels, rows), classes)
+            batch, target = augment(batch, target, seed + tf.stack([0, start * 1000]))
+            smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
+            with tf.GradientTape() as tape:
+                logits = tf.cast(model(batch, training=True), tf.float32)
+                losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
+                if weights is not None:  # of a mixed image, in the shares of its classes
+                    losses *= tf.linalg.matvec(target, weights)
+                loss = tf.reduce_mean(losses)
+                for kernel in kernels:
+                    loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
+            optimizer.apply(tape.gradient(loss, model.trainable_variables))
+            size = tf.cast(tf.shape(rows)[0], tf.float32)
+            loss_sum += loss * size
+            hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
+            correct += tf.reduce_sum(tf.cast(hits, tf.float32))
+        total = tf.cast(count, tf.float32)
+        return loss_sum / total, correct / total
+
+    return train_epoch
+
+
+def resident(tf, images: np.ndarray):
+    """Return images as a tensor that shares their memory, if it may: workers map one file.
+
+    The array must outlive the tensor. TensorFlow takes no memory that is marked read-only, although
+    it does not write to a tensor; so it is given the same memory without the mark. Where there is a
+    GPU, or the memory is not aligned, the images are copied.
+
+    Args:
+        tf: TensorFlow.
+        images: uint8 (n, height, width, channels).
+    """
+    if (
+        tf.config.list_physical_devices("GPU")
+        or images.ctypes.data % ALIGNMENT
+        or not images.flags.c_contiguous
+    ):
+        return tf.constant(images)
+    memory = (ctypes.c_uint8 * images.nbytes).from_address(images.ctypes.data)
+    shared = np.ctypeslib.as_array(memory).reshape(images.shape)
+    return tf.experimental.dlpack.from_dlpack(shared.__dlpack__())
+
+
+def scorer(tf, model, images, shipped) -> Callable:
+    """Return the function from rows (m,) to class probabilities float32 (m, classes).
+
+    `shipped` computes them: the model itself, or its float32 twin, which takes the weights first.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def probabilities(batch):
+        return tf.nn.softmax(shipped(tf.cast(batch, tf.float32), training=False))
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        if shipped is not model:
+            shipped.set_weights(model.get_weights())
+        parts = [
+            probabilities(images[rows[start : start + SCORING_BATCH]]).numpy()
+            for start in range(0, len(rows), SCORING_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), "float32")
+
+    return score
+
+
+def loss_and_accuracy(probability: np.ndarray, label: np.ndarray) -> tuple[float, float]:
+    """Return the mean cross-entropy, without smoothing or penalties, and the accuracy."""
+    if not len(label):
+        return float("nan"), float("nan")
+    of_label = probability[np.arange(len(label)), label].astype(np.float64)
+    loss = -np.log(np.maximum(of_label, np.finfo(np.float32).eps)).mean()
+    return float(loss), float((probability.argmax(1) == label).mean())

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.files import read_json
+from stages.members import members
+from tests import prepared
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Return settings with an ensemble, and a function that writes the stage's files for them."""
+    monkeypatch.chdir(tmp_path)
+    prepared.write(tmp_path)
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["variants"]["other"] = {"architecture": "basic"}
+    content["variants"]["both"] = {"ensemble": ["plain", "normed"]}
+    content["compare"]["variants"] = ["plain", "other", "both"]
+    return content
+
+
+def written(content):
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    members()
+    return {path.stem: path.read_bytes() for path in Path("data/members").iterdir()}
+
+
+def test_a_trained_variant_has_none_and_an_ensemble_those_it_names(settings):
+    written(settings)
+    assert read_json("data/members/plain.json") == read_json("data/members/other.json") == {}
+    both = read_json("data/members/both.json")
+    assert list(both) == ["plain", "normed"]
+    assert both["normed"]["architecture"] == {"name": "batchnorm", "arguments": {"dense": 8}}
+    assert both["plain"]["train"]["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("variant", "key", "value", "changes"),
+    [
+        ("plain", "architecture", "stacked", {"both"}),
+        ("normed", "train", {"epochs": 7}, {"both"}),  # a member that is not compared itself
+        ("normed", "augmentation", ["flip"], {"both"}),
+        ("plain", "description", "Another word for it.", set()),
+        ("other", "train", {"epochs": 7}, set()),
+    ],
+)
+def test_only_an_ensemble_s_file_follows_its_members(settings, variant, key, value, changes):
+    before = written(settings)
+    settings["variants"][variant][key] = value
+    after = written(settings)
+    assert {name for name in after if after[name] != before[name]} == changes
+
+
+def test_an_ensemble_s_file_follows_the_base_and_others_do_not(settings):
+    before = written(settings)
+    settings["train"]["epochs"] = 9
+    after = written(settings)
+    assert {name for name in after if after[name] != before[name]} == {"both"}
+
+
+def test_the_file_of_a_variant_no_longer_chosen_goes(settings):
+    written(settings)
+    settings["compare"]["variants"].remove("both")
+    assert set(written(settings)) == {"plain", "other"}

@@ -1,0 +1,190 @@
+"""Folds on a real Ray cluster of several nodes, started and stopped by these tests.
+
+Its nodes have another working folder than the repository and no path to it.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.sections import Named, Parallel, Train
+from stages.training import cluster, workers
+from stages.training.fold import train_fold
+from stages.training.recipe import Recipe
+from tests import nodes
+from tests.nodes import on
+
+ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    with nodes.two() as started:
+        yield started
+
+
+def sliver():
+    """Return the first arguments of `train_fold`: 60 images in 2 classes, 3 folds."""
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = random.integers(0, 100, (60, 12, 12, 1))
+    images[labels == 1, 4:8] += 90
+    recipe = Recipe(
+        variant="small",
+        architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
+        augmentation=[],
+        train=Train(epochs=2, batch_size=16),
+    )
+    folds = (np.arange(60) // 2 % 3).astype("int16")
+    return images.astype("uint8"), labels, folds, 2, recipe
+
+
+def where(seconds):
+    time.sleep(seconds)
+    return ray.get_runtime_context().get_node_id()
+
+
+def die(marker, always=False):
+    """End the process the hard way, but the first time only."""
+    if always or not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+def die_after_epoch(marker, epoch, accuracy):
+    die(marker)
+
+
+def refuse(number):
+    raise ValueError(f"{number} is not allowed; give another.")
+
+
+def in_the_folder():
+    """Return what lies in a worker's folder, and the repositories that it could import from."""
+    import stages
+
+    paths = [path for path in sys.path if Path(path, "params.yaml").exists()]
+    return os.listdir(), paths, "runtime_resources" in stages.__file__
+
+
+def shares_memory(array):
+    return not array.flags.writeable and not array.flags.owndata
+
+
+def wait_for(path):
+    while path and not Path(path).exists():
+        time.sleep(0.05)
+    return where(0)
+
+
+def test_tasks_run_on_all_nodes_and_come_as_they_end(two_nodes, tmp_path):
+    go = tmp_path / "go"
+    found = {}
+    for position, node in cluster.run(wait_for, [(str(go),), ("",), ("",), ("",)], on(two_nodes)):
+        found[position] = node
+        if len(found) == 3:
+            go.touch()  # the first task ends when we have the results of all others
+    assert list(found)[-1] == 0
+    assert len({*found.values()}) == 2
+
+
+def test_an_array_travels_once_for_all_tasks(two_nodes):
+    array = np.zeros((1000, 1000))
+    assert all(ok for _, ok in cluster.run(shares_memory, [(array,)] * 4, on(two_nodes)))
+
+
+def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):
+    began = time.monotonic()
+    assert len(list(cluster.run(where, [(0.4,)] * 4, on(two_nodes, jobs=1)))) == 4
+    assert time.monotonic() - began >= 4 * 0.4
+
+
+def test_a_fold_whose_process_is_killed_is_trained_again(two_nodes, tmp_path):
+    images, labels, folds, classes, recipe = sliver()
+    marker = tmp_path / "killed"
+    task = (images, labels, folds, classes, recipe, 0)
+    ((_, record),) = cluster.run(
+        train_fold, [(*task, partial(die_after_epoch, marker))], on(two_nodes)
+    )
+    assert marker.exists()
+    ((_, undisturbed),) = workers.run(train_fold, [(*task, None)], 1)
+    np.testing.assert_array_equal(record.history, undisturbed.history)
+
+
+def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_nodes, tmp_path):
+    tasks = [(str(tmp_path / "a"), True), (str(tmp_path / "b"), False)]
+    results = cluster.run(die, tasks, on(two_nodes))
+    found = [next(results)]
+    with pytest.raises(OSError, match=r"1 of 2 tasks died 4 times.*others are kept"):
+        next(results)
+    assert found == [(1, "alive")]
+
+
+def test_a_refusal_on_a_node_reaches_the_caller_as_it_is(two_nodes):
+    with pytest.raises(ValueError, match=r"^7 is not allowed; give another"):
+        list(cluster.run(refuse, [(7,)], on(two_nodes)))
+
+
+def test_a_node_that_dies_has_its_tasks_done_elsewhere(two_nodes):
+    node = two_nodes.add_node(num_cpus=1, resources={"doomed": 1})
+    killed = False
+    found = []
+    for result in cluster.run(where, [(0.3,)] + [(4.0,)] * 3, on(two_nodes)):
+        if not killed:  # all three cores are busy now
+            two_nodes.remove_node(node, allow_graceful=False)
+            killed = True
+        found.append(result)
+    assert sorted(position for position, _ in found) == [0, 1, 2, 3]
+    assert node.node_id not in {place for _, place in found}
+
+
+def test_a_node_with_another_keras_is_refused(two_nodes, tmp_path):
+    subprocess.run(
+        [
+            sys.executable,
+            *["-m", "pip", "install", "--quiet", "--no-deps", "keras==3.14.0", "--target"],
+            tmp_path,
+        ],
+        check=True,
+    )
+    node = two_nodes.add_node(
+        num_cpus=1, num_gpus=1, env_vars={"PYTHONPATH": str(tmp_path)}
+    )  # the only node with a GPU
+    try:
+        with pytest.raises(ValueError, match=r"has keras 3\.14\.0, the driver .*install the same"):
+            list(cluster.run(where, [(0.1,)], on(two_nodes, gpus_per_fold=1)))
+    finally:
+        two_nodes.remove_node(node, allow_graceful=False)
+
+
+def test_workers_have_the_code_without_the_repository(two_nodes):
+    ((_, (files, paths, travelled)),) = cluster.run(in_the_folder, [()], on(two_nodes))
+    assert (files, paths, travelled) == ([], [], True)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.0.1:{free}", "nothing answers at"), ("somewhere", "give HOST:PORT")],
+)
+def test_no_cluster_at_the_address_is_said_within_seconds(address, said):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        parallel = Parallel(backend="ray", address=address.format(free=unused.getsockname()[1]))
+        code = (
+            "import sys; from stages.training import cluster; from stages.params import Parallel\n"
+            f"cluster.connect(Parallel.model_validate({parallel.model_dump()!r}))"
+        )
+        began = time.monotonic()
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said in ended.stderr
+    assert time.monotonic() - began < 30

@@ -1,0 +1,116 @@
+"""Stages and commands as DVC runs them, on a real Ray cluster of two nodes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.train import train
+from tests import nodes, prepared
+from tests.test_train import contents
+
+pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
+HERE = Path(__file__).parents[2]
+DIVERGING = {"learning_rate": 100.0, "l2": 1.0, "optimizer": {"sgd": {"momentum": 0.0}}}
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    with nodes.two() as started:
+        yield started
+
+
+def repository(folder, address, jobs=None, **train):
+    """Write what the stages find after `prepare`, in a repository that trains on the cluster."""
+    prepared.write(folder, **train)
+    settings = yaml.safe_load((folder / "params.yaml").read_text())
+    if address:
+        settings["parallel"] = {"backend": "ray", "address": address, "jobs": jobs}
+    settings["tracking"] = {"live_after": None}
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+    return folder
+
+
+def driver(folder, module, *arguments, before=""):
+    """Start a stage or a command as DVC does, in a process of its own."""
+    code = f"import runpy, sys; {before}\nrunpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    environment = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, module, *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def one_machine(tmp_path_factory):
+    """The result files of two variants trained in this process."""
+    folder = repository(tmp_path_factory.mktemp("one"), None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        train("plain")
+        train("normed")
+    return {name: contents(folder / "results" / name) for name in ("plain", "normed")}
+
+
+def test_a_killed_driver_is_taken_up_and_leaves_the_files_of_one_machine(
+    two_nodes, one_machine, tmp_path
+):
+    folder = repository(tmp_path, two_nodes.address, jobs=1)
+    process = driver(folder, "stages.train", "plain")
+    while not (kept := list(folder.glob(".foldlab/folds/*/fold-*.npz"))):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(folder.glob(".foldlab/folds/*/fold-*.npz"))) == 1
+    times = {path: path.stat().st_mtime_ns for path in kept}
+
+    again = driver(folder, "stages.train", "plain")
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert {path: path.stat().st_mtime_ns for path in kept} == times
+    assert contents(folder / "results" / "plain") == one_machine["plain"]
+
+
+def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
+    two_nodes, one_machine, tmp_path, monkeypatch
+):
+    folder = repository(tmp_path, two_nodes.address)
+    swept = driver(folder, "stages.commands.sweep")
+    _, said = swept.communicate()
+    assert swept.returncode == 0, said
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace(two_nodes.address, "127.0.0.1:1"))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    for variant in ("plain", "normed"):
+        train(variant)
+        assert contents(folder / "results" / variant) == one_machine[variant]
+
+
+def test_a_fold_that_diverges_is_told_in_one_sentence(two_nodes, tmp_path):
+    folder = repository(tmp_path, two_nodes.address, epochs=20, **DIVERGING)
+    process = driver(folder, "stages.train", "plain")
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert re.fullmatch(r"foldlab: plain fold \d diverged: .*lower train\.learning_rate.*\n", said)
+
+
+def test_without_ray_the_user_learns_what_to_install(tmp_path):
+    folder = repository(tmp_path, "127.0.0.1:1")
+    process = driver(folder, "stages.train", "plain", before="sys.modules['ray'] = None")
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert re.fullmatch(r"foldlab: .*not installed; run pip install .*cluster.*\n", said)

@@ -1,0 +1,204 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages.commands import sweep as sweeping
+from stages.commands.sweep import sweep
+from stages.evaluate import evaluate
+from stages.files import read_json, read_table
+from stages.train import train
+from stages.training import ensemble, plan, predict, recovery
+from stages.training.artifact import average, probabilities
+from tests import prepared
+from tests.test_train import contents
+
+RESULTS = Path("results")
+
+
+def write(folder, **given):
+    """Write a sliver of data, and settings with an ensemble of the two variants."""
+    prepared.write(folder, **given)
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["variants"]["both"] = {"ensemble": ["plain", "normed"], "description": "Both."}
+    settings["variants"]["plain"]["train"] = {"final": "best_fold"}
+    settings["compare"]["variants"] = ["plain", "normed", "both"]
+    path.write_text(yaml.safe_dump(settings))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Make a repository in which the ensemble was trained before its members."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("ensemble")
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        write(folder, epochs=1)
+        for variant in ("both", "plain", "normed"):
+            train(variant)
+            evaluate(variant)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+
+def arrays(variant, name="out_of_fold"):
+    with np.load(RESULTS / variant / f"{name}.npz") as stored:
+        return dict(stored)
+
+
+def test_the_model_gives_the_mean_of_what_its_members_models_give():
+    images = np.load("data/prepared/test_images.npy")
+    vote, each = probabilities(RESULTS / "both/model.keras", images)
+    assert each.shape == (2, 15, 3)
+    members = [
+        probabilities(RESULTS / name / "model.keras", images)[0] for name in ("plain", "normed")
+    ]
+    np.testing.assert_allclose(each, members, atol=1e-6)
+    np.testing.assert_allclose(vote, np.mean(members, axis=0), atol=1e-6)
+
+
+def test_out_of_fold_it_is_the_mean_of_the_members_on_the_same_fold():
+    members = [arrays(name)["oof_probability"] for name in ("plain", "normed")]
+    mine = arrays("both")["oof_probability"]
+    assert mine.shape == (1, 60, 3)
+    np.testing.assert_allclose(mine, np.mean(members, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
+    random = np.random.default_rng(0)
+    shared = plan.Arrays(
+        images=np.zeros((12, 2, 2, 1), "uint8"),
+        labels=random.integers(0, 3, 12),
+        folds=np.array([random.permutation(12) % 4 for _ in range(repeats)], "int16"),
+        classes=3,
+    )
+    scores = random.dirichlet([1] * 3, (2, repeats, 12)).astype("f4")
+    records = ensemble.records([ensemble.Member("", one, b"", 0) for one in scores], shared)
+    assert len(records) == 4 * repeats
+    np.testing.assert_allclose(plan.out_of_fold(records, shared), scores.mean(0), atol=1e-7)
+    for number, record in enumerate(records):
+        repeat, fold = divmod(number, 4)
+        own = shared.folds[repeat] == fold
+        np.testing.assert_array_equal(record.validation, np.flatnonzero(own))
+        scored, truth = scores.mean(0)[repeat][own], shared.labels[own]
+        assert record.kept("val_accuracy") == (scored.argmax(1) == truth).mean()
+        assert record.kept("val_loss") == pytest.approx(-np.log(scored[range(3), truth]).mean())
+        assert (record.train_images, len(record.times)) == (9, 0)
+
+
+def test_the_tables_claim_no_epoch_of_its_own():
+    assert {
+        (row["best_epoch"], row["epochs"]) for row in read_table(RESULTS / "both/folds.csv")
+    } == {(0, 0)}
+    history = read_table(RESULTS / "both/history.csv")
+    folds = read_table(RESULTS / "both/folds.csv")
+    assert [(row["fold"], row["epoch"]) for row in history] == [(0, 0), (1, 0)]
+    assert {row[key] for row in history for key in ("loss", "accuracy", "learning_rate")} == {""}
+    assert [row["val_accuracy"] for row in history] == [row["accuracy"] for row in folds]
+    assert read_table(RESULTS / "both/timing.csv") == []
+
+
+def test_it_says_what_it_is_made_of():
+    training, members = (
+        read_json(RESULTS / "both/training.json"),
+        [read_json(RESULTS / name / "training.json") for name in ("plain", "normed")],
+    )
+    assert training["final"] == "ensemble"
+    assert training["description"] == "Both."
+    assert training["parameters"] == sum(member["parameters"] for member in members)
+    assert training["members"] == {
+        name: member["fingerprint"]
+        for name, member in zip(("plain", "normed"), members, strict=True)
+    }
+    assert training["settings"]["ensemble"]["normed"] == members[1]["settings"]
+    metrics = read_json(RESULTS / "both/metrics.json")
+    assert metrics["test"]["members_accuracy"]["n"] == 2
+    singles = [read_json(RESULTS / name / "metrics.json")["test"] for name in ("plain", "normed")]
+    assert metrics["test"]["members_accuracy"]["mean"] == pytest.approx(
+        np.mean([single["accuracy"] for single in singles])
+    )
+
+
+@pytest.mark.parametrize("there", ["results", "folds"])
+def test_from_results_or_from_kept_folds_it_is_the_same_bytes_without_training(
+    folder, tmp_path, monkeypatch, there
+):
+    first = contents(folder / "results/both")
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    if there == "results":
+        shutil.rmtree(".foldlab")
+    else:
+        shutil.rmtree("results")
+        for model in Path(".foldlab").rglob("model.keras"):
+            model.unlink()
+    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    train("both")
+    evaluate("both")
+    assert contents(Path("results/both")) == first
+
+
+def test_an_edited_member_is_trained_anew_and_the_other_is_not(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["variants"]["normed"]["architecture"]["batchnorm"]["dense"] = 9
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    trained = []
+    original = plan.train_fold
+    monkeypatch.setattr(
+        plan, "train_fold", lambda *task: trained.append(task[4].variant) or original(*task)
+    )
+    before = read_json(RESULTS / "both/training.json")
+    train("both")
+    after = read_json(RESULTS / "both/training.json")
+    assert set(trained) == {"normed"}
+    assert before["fingerprint"] != after["fingerprint"]
+    assert before["members"]["plain"] == after["members"]["plain"]
+
+
+def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path, monkeypatch):
+    undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
+    write(tmp_path, epochs=1)
+    settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    settings["compare"]["variants"].remove("normed")  # a member need not be chosen itself
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / ".foldlab", ".foldlab")
+    shutil.rmtree(".foldlab/scores")
+    for model in Path(".foldlab").rglob("model.keras"):
+        model.unlink()
+    mark = read_json(folder / "results/normed/training.json")["fingerprint"]
+    (recovery.folder(mark) / "fold-1.npz").unlink()
+    sweep()
+    for part in (plan, "train_fold"), (plan, "assemble"), (ensemble, "average"):
+        monkeypatch.setattr(*part, None)  # calling it would fail
+    monkeypatch.setattr(predict, "probabilities", None)
+    for variant, files in undisturbed.items():
+        train(variant)
+        evaluate(variant)
+        assert contents(Path("results") / variant) == files
+    monkeypatch.setattr(sweeping, "predict", None)
+    sweep()
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "said"),
+    [
+        ((12, 12, 1), 4, r"'plain', whose model takes images of \[12, 12, 1\] to \[3\] classes"),
+        ((10, 12, 1), 3, r"where the data have \[10, 12, 1\] and 3; train 'plain' on these data"),
+    ],
+)
+def test_members_of_other_images_or_classes_are_refused(folder, shape, classes, said):
+    models = {"plain": (RESULTS / "plain/model.keras").read_bytes()}
+    with pytest.raises(ValueError, match=rf"^variants\.both\.ensemble has .*{said}"):
+        average("both", shape, classes, models)

@@ -1,0 +1,97 @@
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stages.sections import Named, Train
+from stages.training.epoch import SCORING_BATCH, compiled_epoch, loss_and_accuracy, resident, scorer
+from stages.training.recipe import Recipe
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 1), dtype="uint8")
+LABELS = np.arange(10) % 3
+
+
+def linear():
+    """Return a model of one dense layer, with the same weights each time."""
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((2, 2, 1))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))
+    return keras.Model(pixels, keras.layers.Dense(3)(x))
+
+
+def epoch(model, **settings):
+    train = Train(batch_size=4, optimizer=Named(name="sgd"), **settings)
+    recipe = Recipe(variant="small", architecture=Named(name="basic"), augmentation=[], train=train)
+    optimizer = keras.optimizers.SGD(0.0)  # nothing moves, so the loss is that of the whole
+    optimizer.build(model.trainable_variables)
+    return compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, recipe)
+
+
+def test_loss_and_accuracy_of_an_epoch_count_every_image_once():
+    model = linear()
+    loss, accuracy = epoch(model)(np.arange(10, dtype="i4"), np.int32([1, 1]))
+    probability = scorer(tf, model, IMAGES, model)(np.arange(10))
+    assert (float(loss), float(accuracy)) == pytest.approx(
+        loss_and_accuracy(probability, LABELS), abs=1e-6
+    )
+
+
+def test_penalties_and_smoothing_enter_the_loss():
+    model = linear()
+    order, seed = np.arange(10, dtype="i4"), np.int32([1, 1])
+    plain, penal = (float(epoch(model, l2=l2)(order, seed)[0]) for l2 in (0.0, 0.5))
+    squares = float(np.square(model.layers[-1].kernel.numpy()).sum())
+    assert penal - plain == pytest.approx(0.5 * squares, rel=1e-5)
+    assert float(epoch(model, label_smoothing=0.5)(order, seed)[0]) != plain
+
+
+def test_scores_of_more_images_than_a_batch_are_in_their_order():
+    model = linear()
+    rows = np.random.default_rng(1).integers(0, 10, SCORING_BATCH + 7)
+    score = scorer(tf, model, IMAGES, model)
+    np.testing.assert_allclose(score(rows), score(np.arange(10))[rows], atol=1e-6)
+    assert score(rows[:0]).shape == (0, 3)
+
+
+def test_loss_and_accuracy_are_those_of_the_formula():
+    probability = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.0, 1.0, 0.0]], "f4")
+    loss, accuracy = loss_and_accuracy(probability, np.array([0, 2, 0]))
+    never = -np.log(np.finfo("f4").eps)  # a probability of 0 costs much, but not all
+    assert loss == pytest.approx((-np.log(0.5) - np.log(0.7) + never) / 3, rel=1e-6)
+    assert accuracy == pytest.approx(2 / 3)
+    assert np.isnan(loss_and_accuracy(probability[:0], np.array([], int))).all()
+
+
+def anonymous_mib():
+    """Return how much memory this process holds that no file backs."""
+    (kib,) = re.findall(r"^Anonymous: +(\d+)", Path("/proc/self/smaps_rollup").read_text(), re.M)
+    return int(kib) / 1024
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_mapped_images_are_taken_without_a_copy(tmp_path, mode):
+    images = np.random.default_rng(0).integers(0, 256, (4096, 64, 64, 3), dtype="uint8")  # 48 MiB
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode=mode)
+    tf.gather(resident(tf, mapped), [0])  # what is needed once
+    before = anonymous_mib()
+    tensor = resident(tf, mapped)
+    rows = tf.gather(tensor, [4095, 7])
+    assert anonymous_mib() - before < 10
+    np.testing.assert_array_equal(rows, images[[4095, 7]])
+    assert tensor.shape == images.shape
+
+
+@pytest.mark.parametrize(
+    "awkward",
+    [
+        np.frombuffer(b"\0" + IMAGES.tobytes(), "u1")[1:].reshape(IMAGES.shape),
+        np.asfortranarray(IMAGES),
+        np.repeat(IMAGES, 2, axis=0)[::2],
+    ],
+)
+def test_images_in_awkward_memory_are_copied(awkward):
+    np.testing.assert_array_equal(resident(tf, awkward), IMAGES)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from stages.sections import Named, Parallel, Train
+from stages.training import preview as module
+from stages.training.plan import Arrays
+from stages.training.preview import DRAWS, IMAGES, augmented, preview
+from stages.training.recipe import Recipe
+
+RANDOM = np.random.default_rng(0)
+ARRAYS = Arrays(
+    images=RANDOM.integers(1, 255, (40, 6, 5, 1), dtype=np.uint8),
+    labels=np.array([2] * 20 + [0] * 19 + [1]),
+    folds=np.zeros((1, 40), "int16"),
+    classes=4,
+)
+ONE = Parallel(jobs=1)
+DARKER = Named(name="brightness", arguments={"factor": 0.5})
+FLIP = Named(name="flip", arguments={"horizontal": True, "vertical": False})
+MIXUP = Named(name="mixup", arguments={"alpha": 1.0})
+
+
+def recipe(*ops):
+    architecture = Named(name="basic")
+    return Recipe(variant="a", architecture=architecture, augmentation=[*ops], train=Train())
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.mark.parametrize("given", [None, recipe()])
+def test_without_augmentation_there_are_no_rows_and_no_worker(given):
+    made = preview("mark", given, ARRAYS, ONE)
+    assert made["changed"].shape == (0, DRAWS, IMAGES, 6, 5, 1)
+
+
+def test_images_are_the_first_of_each_class_in_turn():
+    rows = [20, 39, 0, 21, 1, 22, 2, 23]  # classes 0, 1, 2, then 0, 2, 0, 2, 0
+    made = preview("mark", None, ARRAYS, ONE)
+    np.testing.assert_array_equal(made["original"], ARRAYS.images[rows])
+
+
+def test_each_op_alone_then_all_together():
+    made = preview("mark", recipe(DARKER, FLIP), ARRAYS, ONE)
+    assert made["changed"].dtype == np.uint8
+    assert made["changed"].shape == (3, DRAWS, IMAGES, 6, 5, 1)
+    brightness, flip, both = made["changed"].astype(int)
+    original = made["original"].astype(int)
+    ratio = brightness.sum((2, 3, 4)) / original.sum((1, 2, 3))
+    assert len({*ratio.ravel()}) > IMAGES  # each image of each draw has its own
+    as_it_was = (flip == original).all((2, 3, 4))
+    mirrored = (flip == original[:, :, ::-1]).all((2, 3, 4))
+    assert (as_it_was ^ mirrored).all()
+    assert as_it_was.any()
+    assert mirrored.any()
+    assert not any(np.array_equal(both, alone) for alone in (brightness, flip))
+
+
+def test_what_was_made_is_kept_and_the_same_when_it_is_made_again(tmp_path, monkeypatch):
+    first = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    monkeypatch.setattr(module, "augmented", None)  # calling it would fail
+    kept = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    monkeypatch.undo()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "elsewhere"))
+    again = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    for made in (kept, again):
+        np.testing.assert_array_equal(made["original"], first["original"])
+        np.testing.assert_array_equal(made["changed"], first["changed"])
+
+
+def test_mixing_ops_mix_the_images_shown():
+    images, labels = ARRAYS.images[:8], ARRAYS.labels[:8]
+    (first,) = augmented([[MIXUP]], images, labels, 4, 5)
+    (again,) = augmented([[MIXUP]], images, labels, 4, 5)
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (DRAWS, 8, 6, 5, 1)
+    assert not np.array_equal(first[0], first[1])
+    assert (first >= images.min(0)).all()
+    assert (first <= images.max(0)).all()

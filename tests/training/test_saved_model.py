@@ -1,0 +1,212 @@
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import pytest
+
+from stages.models import ARCHITECTURES
+from stages.registry import check_arguments
+from stages.sections import Named
+from stages.training import saved_model
+from tests.test_params import HERE
+
+DATASET = {"image_shape": [8, 8, 1], "sha256": "ab" * 32}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def save(*layers, name="saved.keras", shape=(8, 8, 1), members=0):
+    """Save a classifier that ends with `layers`; return the arguments that name its file."""
+    layers = layers or (keras.layers.Dense(2), keras.layers.Softmax())
+    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), *layers])
+    if members:
+        pixels = keras.Input(shape)
+        voting = [
+            keras.Sequential([keras.Input(shape), *model.layers], name=f"member_{number}")(pixels)
+            for number in range(members)
+        ]
+        model = keras.Model(pixels, keras.layers.Average()(voting))
+    model.save(name)
+    return {"path": name, "sha256": digest(name)}
+
+
+def digest(name):
+    with open(name, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def named(**arguments):
+    full = check_arguments(ARCHITECTURES["from_model"], arguments, "from_model")
+    return Named(name="from_model", arguments=full)
+
+
+def check(dataset=DATASET, **arguments):
+    saved_model.check("moved", named(**arguments), dataset)
+
+
+def refusal(dataset=DATASET, **arguments):
+    with pytest.raises(ValueError) as caught:
+        check(dataset, **arguments)
+    said = str(caught.value)
+    assert said.startswith("variants.moved.architecture.from_model")
+    assert said.endswith(".")
+    assert "\n" not in said
+    return said
+
+
+def test_a_fitting_model_is_fine_and_travels_with_the_recipe(folder):
+    arguments = save()
+    check(**arguments)
+    sent = saved_model.attached("moved", named(**arguments))
+    assert sent.arguments["content"] == (folder / "saved.keras").read_bytes()
+
+
+def test_other_architectures_are_left_alone():
+    basic = Named(name="basic", arguments={"dense": 8})
+    saved_model.check("basic", basic, {})
+    assert saved_model.attached("basic", basic) is basic
+
+
+def test_a_file_that_is_not_in_a_temporary_experiment_s_folder_is_found(folder, monkeypatch):
+    arguments = save()
+    (folder / "temporary").mkdir()
+    monkeypatch.chdir(folder / "temporary")
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    check(**arguments)
+
+
+@pytest.mark.parametrize("given", ["", "0" * 64])
+def test_the_digest_must_be_given_and_be_the_file_s(given):
+    right = save()["sha256"]
+    said = refusal(path="saved.keras", sha256=given)
+    assert f"sha256 is {'missing' if not given else '00000000...'}" in said
+    assert right in said
+
+
+def test_a_file_that_changed_is_refused_also_after_the_check(folder):
+    arguments = save()
+    check(**arguments)
+    save(keras.layers.Dense(2))
+    with pytest.raises(ValueError, match=r"sha256 is .*, but the file's content has"):
+        saved_model.attached("moved", named(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"path": "none.keras"}, "path is 'none.keras', which is no file; give the path"),
+        ({"path": "."}, "path is '.', which is no file; give the path"),
+        ({}, "needs a path or a model, and not both"),
+        ({"path": "a", "model": "models:/foldlab/3"}, "needs a path or a model, and not both"),
+        (
+            {"model": "models:/foldlab@champion", "sha256": "a" * 64},
+            "run `python -m stages.commands.fetch models:/foldlab@champion` and copy the sha256",
+        ),
+    ],
+)
+def test_a_file_that_is_not_there_is_refused(arguments, said):
+    assert said in refusal(**arguments)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\x89HDF"])
+def test_what_is_no_keras_file_is_refused(folder, content):
+    (folder / "saved.keras").write_bytes(content)
+    assert "names saved.keras, which is no .keras file" in refusal(path="saved.keras")
+
+
+@pytest.mark.parametrize("config", ["[]", "{}", '{"class_name": 1, "config": []}', "not JSON"])
+def test_a_zip_of_something_else_is_refused(config):
+    with zipfile.ZipFile("saved.keras", "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", b"")
+    assert "which is no .keras file" in refusal(path="saved.keras")
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([keras.layers.ReLU()], "ends with Flatten, but a new head can only replace a Dense layer"),
+        (
+            [keras.layers.Dense(4), keras.layers.Reshape((2, 2))],
+            "ends with Reshape, but a new head can only replace a Dense layer",
+        ),
+        (
+            [keras.layers.Lambda(lambda x: x, output_shape=(64,)), keras.layers.Dense(2)],
+            "names a model with a Lambda layer, whose code is not loaded",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_started_from_is_refused(layers, said):
+    assert said in refusal(**save(*layers))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubling(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+class Tripling(keras.layers.Layer):
+    def call(self, x):
+        return 3 * x
+
+
+@pytest.mark.parametrize("own", [Doubling, Tripling])
+def test_a_model_with_custom_objects_is_refused(own):
+    said = refusal(**save(own(), keras.layers.Dense(2)))
+    assert f"names a model with the custom object '{own.__name__}', whose code is not in" in said
+
+
+def test_a_model_with_two_inputs_is_refused():
+    one, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(keras.layers.Add()([one, other]))
+    keras.Model([one, other], keras.layers.Dense(2)(x)).save("saved.keras")
+    assert "names a model with 2 inputs of known shape" in refusal(path="saved.keras")
+
+
+@pytest.mark.parametrize("shape", [(9, 8, 1), (8, 8, 3)])
+@pytest.mark.parametrize("members", [0, 2])
+def test_a_model_for_other_images_is_refused(shape, members):
+    size = "x".join(str(side) for side in shape)
+    said = refusal(**save(shape=shape, members=members))
+    assert f"for inputs of {size}, but the prepared images are 8x8x1; choose a model of" in said
+
+
+def test_members_are_counted_from_zero():
+    arguments = save(members=2)
+    check(**arguments, member=1)
+    assert "member is 2, but the saved model has 2, counted from 0" in refusal(
+        **arguments, member=2
+    )
+    assert "member is 1, but the saved model has one" in refusal(**save(), member=1)
+
+
+def test_a_model_that_was_trained_on_the_same_images_is_refused(folder):
+    arguments = save()
+    (folder / "training.json").write_text(json.dumps({"data_sha256": DATASET["sha256"]}))
+    assert "was trained on these very images" in refusal(**arguments)
+    check(**arguments, force=True)
+    check(DATASET | {"sha256": "cd" * 32}, **arguments)
+    (folder / "training.json").write_text("[]")
+    check(**arguments)
+
+
+def test_checking_needs_no_tensorflow(folder):
+    arguments = named(**save()).model_dump()
+    code = (
+        "import sys; from stages.sections import Named; from stages.training import saved_model;"
+        f"saved_model.check('moved', Named(**{arguments!r}), {DATASET!r});"
+        "print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(HERE)}
+    )
+    assert done.stdout == "set()\n", done.stderr
