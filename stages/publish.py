@@ -95,8 +95,9 @@ def _send(wanted: list[Record], settings: params.Params, seconds: float | None) 
     for last in (False, True):
         try:
             with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
-                from stages.tracking import runs  # it imports MLflow, which takes seconds
+                from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
+                unfinished.fail_stale(client)
                 while left:
                     runs.publish(client, experiment_id, left[0], settings.tracking.model_name)
                     (_notes() / left.pop(0).variant).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ Form: mlflow/keras/save.py of MLflow 3.17. Keras' safe mode is on when MLflow lo
 """
 
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import mlflow.artifacts
 import numpy as np
 import yaml
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
@@ -19,7 +21,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from stages.tracking.record import Record
-from stages.tracking.store import Client
+from stages.tracking.store import Client, location, safe, why
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
@@ -74,6 +76,29 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
     if logged.model_id not in {output.model_id for output in outputs}:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
+
+
+def fetch(uri: str, folder: Path) -> Path:
+    """Download a model of the store into `folder` and return its .keras file.
+
+    Args:
+        uri: as MLflow writes it, such as "models:/foldlab@champion".
+        folder: where to; it must be there.
+
+    Raises:
+        OSError: when the store cannot be used or has no such Keras model.
+    """
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    try:
+        found = mlflow.artifacts.download_artifacts(
+            artifact_uri=uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
+        )
+    except Exception as error:
+        raise OSError(f"{uri} is not to be had from {safe(location())}: {why(error)}.") from None
+    path = Path(found) / "data" / "model.keras"
+    if not path.is_file():
+        raise OSError(f"{uri} is no Keras model; give one that `make publish` registered.")
+    return path
 
 
 def write(

@@ -16,14 +16,11 @@ from stages.params import Params
 # The files that compare reads; their hashes are the marker that publish leaves for DVC.
 COMPARED = (
     "folds.csv",
+    "history.csv",
     "predictions.npz",
     "metrics.json",
     "training.json",
-    "per_class.csv",
-    "plots/curves.png",
-    "plots/confusion_matrix.png",
-    "plots/calibration.png",
-    "plots/mistakes.png",
+    "plots/data_card.png",
 )
 STAGE_OF = {
     "folds.csv": "train",
@@ -36,15 +33,18 @@ STAGE_OF = {
     "plots/curves.png": "plot",
     "plots/confusion_matrix.png": "plot",
     "plots/calibration.png": "plot",
+    "plots/data_card.png": "plot",
     "plots/mistakes.png": "plot",
+    "model_card.md": "plot",
 }
-TABLES = (
+ATTACHED = (
     "folds.csv",
     "history.csv",
     "per_class.csv",
     "confusion.csv",
     "mistakes.csv",
     "metrics.json",
+    "model_card.md",
 )
 
 
@@ -64,22 +64,31 @@ class Fold:
     start: int | None
     end: int | None
 
+    @property
+    def sha256(self) -> str:
+        """Return the hash of what was measured: that of a training to the same bits is the same."""
+        measured = self.params, self.steps, self.metrics
+        return hashlib.sha256(repr(measured).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Record:
-    """One variant: a parent run, its folds, its files and its model."""
+    """One variant: a parent run, its folds, its files and its model.
+
+    While it trains there are only the folds that have ended: no metrics, no files, no model.
+    """
 
     variant: str
     description: str
     fingerprint: str
-    results_sha256: str  # of what training wrote: the same fingerprint may train to other bits
+    results_sha256: str | None  # of what training wrote; a fingerprint may train to other bits
     data_sha256: str
     params: dict[str, str]
     metrics: dict[str, float]
     folds: list[Fold]
     files: dict[str, Path]  # path among the run's artifacts -> file
-    files_sha256: str
-    model: Path
+    files_sha256: str | None
+    model: Path | None
     dataset: dict[str, Any]  # data/prepared/dataset.json
     start: int | None
     end: int | None
@@ -145,29 +154,29 @@ def read(
             f"run `dvc repro train@{variant}`."
         )
 
-    timing = _timing(folder / "timing.csv", fingerprint)
+    timing, began = _timing(folder / "timing.csv", fingerprint)
     history = read_table(folder / "history.csv")
-    folds = _folds(read_table(folder / "folds.csv"), history, timing, dataset["folds"]["count"])
+    folds = folds_of(read_table(folder / "folds.csv"), history, timing, dataset["folds"]["count"])
     metrics = dict(numbers(read_json(folder / "metrics.json")))
     if timing and all((row["fold"], row["epoch"]) in timing for row in history):
         metrics["fit_seconds"] = sum(seconds for _, seconds in timing.values())
 
     plots = sorted((folder / "plots").glob("*.png"))
-    files = {name: folder / name for name in TABLES if (folder / name).is_file()}
+    files = {name: folder / name for name in ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in plots}
-    starts = [fold.start for fold in folds if fold.start is not None]
+    starts = [fold.start for fold in folds if fold.start is not None] + began
     ends = [fold.end for fold in folds if fold.end is not None]
     return Record(
         variant=variant,
         description=training.get("description") or described,
         fingerprint=fingerprint,
-        results_sha256=_combined(folder / n for n in ("folds.csv", "history.csv", "model.keras")),
+        results_sha256=combined(folder / n for n in ("folds.csv", "history.csv", "model.keras")),
         data_sha256=dataset["sha256"],
-        params=dict(flat(training["settings"])) | _dataset_params(dataset),
+        params=dict(flat(training["settings"])) | dataset_params(dataset),
         metrics=metrics,
         folds=folds,
         files=files,
-        files_sha256=_combined(files.values()),
+        files_sha256=combined(files.values()),
         model=folder / "model.keras",
         dataset=dataset,
         start=min(starts, default=None),
@@ -197,7 +206,15 @@ def numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{key}", float(value)
 
 
-def _folds(rows: list[dict], history: list[dict], timing: dict, count: int) -> list[Fold]:
+def folds_of(rows: list[dict], history: list[dict], timing: dict, count: int) -> list[Fold]:
+    """Return the folds that the rows of folds.csv, history.csv and timing.csv describe.
+
+    Args:
+        rows: of folds.csv.
+        history: of history.csv.
+        timing: (fold, epoch) -> (end in ms since 1970, seconds), where it is known.
+        count: folds of one cross-validation.
+    """
     by_fold: dict[int, list[dict]] = {row["fold"]: [] for row in rows}
     for row in history:
         by_fold.setdefault(row["fold"], []).append(row)
@@ -236,24 +253,27 @@ def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
     )
 
 
-def _timing(path: Path, fingerprint: str) -> dict[tuple[int, int], tuple[int, float]]:
-    """Return (fold, epoch) -> (end in ms since 1970, seconds) for the rows of this training.
+def _timing(path: Path, fingerprint: str) -> tuple[dict, list[int]]:
+    """Return (fold, epoch) -> (end in ms since 1970, seconds), and when this training began.
 
     The file only adds to what is known, so a row that a killed training left torn is passed over.
     """
+    known: dict[tuple[int, int], tuple[int, float]] = {}
+    began: list[int] = []
     if not path.is_file():
-        return {}
-    known = {}
+        return known, began
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["fingerprint"] == fingerprint:
                 with contextlib.suppress(TypeError, ValueError):
                     key = int(row["fold"]), int(row["epoch"])
                     known[key] = int(float(row["time"])), float(row["seconds"])
-    return known
+                    began.append(int(row.get("began") or row["time"]))
+    return known, began
 
 
-def _dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
+def dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a run's parameters say of the content of dataset.json."""
     return {
         "data.source": str(dataset["source"]),
         "data.classes": str(len(dataset["classes"])),
@@ -265,7 +285,7 @@ def _dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _combined(paths: Iterable[Path]) -> str:
+def combined(paths: Iterable[Path]) -> str:
     """Return one hash for the names and contents of several files."""
     lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

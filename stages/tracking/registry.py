@@ -13,6 +13,7 @@ from stages.tracking.store import Client
 CHAMPION = "champion"
 CHALLENGER = "challenger"  # the runner-up
 REASON = "foldlab.reason"  # the tag of a version: why the champion's alias moved to it or did not
+BY_HAND = "foldlab.by_hand"  # the tag of a champion that a person chose: the rule leaves it alone
 LEVEL = 0.05
 
 # (champion's, candidate's accuracy per fold) -> (mean difference, p of the corrected t test)
@@ -60,6 +61,14 @@ def find(
     return max(fitting, key=lambda version: int(version.version), default=None)
 
 
+def named(client: Client, uri: str) -> ModelVersion:
+    """Return the version that `models:/name/version` or `models:/name@alias` names now."""
+    name, alias, place = uri.removeprefix("models:/").partition("@")
+    if alias:
+        return client.get_model_version_by_alias(name, place)
+    return client.get_model_version(*name.split("/"))
+
+
 def decide(
     candidate: str,
     champion: str | None,
@@ -67,6 +76,7 @@ def decide(
     difference: float = 0.0,
     p: float = 1.0,
     level: float = LEVEL,
+    by_hand: bool = False,
 ) -> tuple[bool, str]:
     """Say whether the candidate becomes champion, and why.
 
@@ -77,12 +87,18 @@ def decide(
         difference: mean over the folds of the candidate's accuracy less the champion's.
         p: two-sided p value of the corrected resampled t test on those folds.
         level: the largest p that counts.
+        by_hand: whether a person chose the champion, which only a person undoes.
 
     Returns:
         (whether the alias moves, the reason in one sentence).
     """
     if champion is None:
         return True, f"{candidate} is champion because there was none."
+    if by_hand:
+        return False, (
+            f"{candidate} does not replace {champion}: that one was made champion by hand, which "
+            "only `make promote` undoes."
+        )
     if not same_data:
         return False, (
             f"{candidate} does not replace {champion}: they were scored on other data or folds, "
@@ -122,11 +138,16 @@ def crown(
         champion = client.get_model_version(model_name, aliases[CHAMPION])
 
     if champion and champion.version == candidate.version:
-        reason = candidate.tags.get(REASON, f"{_name(candidate)} stays champion.")
+        reason = candidate.tags.get(REASON, "")
+        if not reason or "does not replace" in reason:  # a hand in MLflow's pages gave it the alias
+            reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
+            _set_tag(client, candidate, REASON, reason)
     else:
         moves, reason = _judge(client, candidate, champion, test, level)
         _set_tag(client, candidate, REASON, reason)
         if moves:
+            if champion:
+                _set_tag(client, champion, REASON, reason)
             client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
             champion = candidate
     second = next((v for v in versions if v.version != champion.version), None)
@@ -137,10 +158,43 @@ def crown(
     return reason
 
 
-def promote(client: Client, model_name: str, version: ModelVersion, reason: str) -> None:
-    """Make a version champion by hand; `reason` is written on it."""
+def promote(client: Client, model_name: str, version: ModelVersion, who: str, why: str) -> str:
+    """Make a version champion by hand; the rule leaves it alone until `release`.
+
+    Args:
+        client: an opened store.
+        model_name: the registered model.
+        version: the new champion.
+        who: the person.
+        why: the person's words, "" for none.
+
+    Returns:
+        The reason in one sentence, as it is written on this version and on the one before.
+    """
+    before = release(client, model_name)
+    reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
+    reason = reason.rstrip(".") + "."
     client.set_registered_model_alias(model_name, CHAMPION, version.version)
     _set_tag(client, version, REASON, reason)
+    client.set_model_version_tag(model_name, version.version, BY_HAND, "true")
+    if before and before.version != version.version:
+        _set_tag(client, before, REASON, reason)
+        aliases = client.get_registered_model(model_name).aliases
+        if str(aliases.get(CHALLENGER)) == str(version.version):
+            client.set_registered_model_alias(model_name, CHALLENGER, before.version)
+    return reason
+
+
+def release(client: Client, model_name: str) -> ModelVersion | None:
+    """Give a champion that was made by hand back to the rule; return the champion, if any."""
+    number = client.get_registered_model(model_name).aliases.get(CHAMPION)
+    if number is None:
+        return None
+    champion = client.get_model_version(model_name, number)
+    if champion.tags.get(BY_HAND) == "true":
+        # not deleted: a server with passwords lets only a model's owner delete
+        client.set_model_version_tag(model_name, champion.version, BY_HAND, "false")
+    return champion
 
 
 def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
@@ -162,6 +216,8 @@ def _judge(
     if champion is None:
         return decide(_name(candidate), None)
     names = _name(candidate), _name(champion)
+    if champion.tags.get(BY_HAND) == "true":
+        return decide(*names, by_hand=True)
     if candidate.tags.get("data_sha256") != champion.tags.get("data_sha256"):
         return decide(*names, same_data=False)
     theirs, ours = fold_accuracies(client, champion), fold_accuracies(client, candidate)

@@ -10,10 +10,11 @@ import math
 import os
 import subprocess
 import time
+from pathlib import Path
 
 from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
-from stages.tracking import attachments, model, registry
+from stages.tracking import attachments, model, registry, unfinished
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
 
@@ -35,18 +36,16 @@ INHERITED = (  # the tags that a fold's run has from its parent
 def publish(client: Client, experiment_id: str, record: Record, model_name: str) -> str:
     """Make the store show `record` in full and return the id of its parent run."""
     run = parent(client, experiment_id, record)
-    children = _children(client, run)
-    for fold in record.folds:
-        complete_fold(client, run, record, fold, children.get(fold.number))
-
+    complete_folds(client, run, record)
     logged = model.complete(client, run, record)
     moment = record.end or run.info.start_time
-    _log(client, run, record.params, _differing(record, run, logged, moment), _tags(record))
+    log(client, run, {}, _differing(record, run, logged, moment), {})
     attachments.complete_dataset(client, run, record)
-    attachments.complete_files(client, run, record)
+    attachments.complete_files(client, run, record.files, record.files_sha256)
     registry.register(client, model_name, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
+    unfinished.forget(run.info.run_id)
     return run.info.run_id
 
 
@@ -56,23 +55,59 @@ def parent(client: Client, experiment_id: str, record: Record) -> Run:
     A run of the same fingerprint whose training gave other bits is somebody else's, on another
     kind of processor, and stays. A second run of the same bits goes to MLflow's bin.
     """
+    found = search_parents(client, experiment_id, record)
+    same = [run for run in found if _of_same_bits(client, run, record)]
+    same.sort(
+        key=lambda run: (
+            "results_sha256" not in run.data.tags,  # what is published comes first,
+            not unfinished.is_noted(run.info.run_id),  # then what this checkout has begun
+        )
+    )
+    for run in same[1:]:
+        if run.info.status == "RUNNING" and not unfinished.is_noted(run.info.run_id):
+            continue  # another machine is at it
+        for child in _search_children(client, run):
+            client.delete_run(child.info.run_id)
+        client.delete_run(run.info.run_id)
+        unfinished.forget(run.info.run_id)
+    return same[0] if same else create_parent(client, experiment_id, record)
+
+
+def search_parents(client: Client, experiment_id: str, record: Record) -> list[Run]:
+    """Return the parent runs of a record's fingerprint, the oldest first."""
     wanted = (
         f"tags.fingerprint = '{record.fingerprint}' and tags.variant = '{record.variant}' "
         "and tags.`foldlab.kind` = 'parent'"
     )
-    found = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
-    same = [
-        run
-        for run in found
-        if run.data.tags.get("results_sha256", record.results_sha256) == record.results_sha256
-    ]
-    for run in same[1:]:
-        for child in _search_children(client, run):
-            client.delete_run(child.info.run_id)
-        client.delete_run(run.info.run_id)
-    if same:
-        return same[0]
-    return client.create_run(experiment_id, record.start, _tags(record), record.variant)
+    return client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
+
+
+def create_parent(
+    client: Client, experiment_id: str, record: Record, lock: Path | None = None
+) -> Run:
+    """Create a parent run and note it as unfinished; see `unfinished.note` for the lock."""
+    run = client.create_run(experiment_id, record.start, _tags(record), record.variant)
+    unfinished.note(run.info.run_id, lock)
+    return run
+
+
+def _of_same_bits(client: Client, run: Run, record: Record) -> bool:
+    """Return whether a run shows this very training; of one that is not published, its folds."""
+    if "results_sha256" in run.data.tags:
+        return run.data.tags["results_sha256"] == record.results_sha256
+    ours = {str(fold.number): fold.sha256 for fold in record.folds}
+    return all(
+        tags.get("foldlab.sha256") in (None, ours.get(tags["foldlab.fold"]))
+        for tags in (child.data.tags for child in _search_children(client, run))
+    )
+
+
+def complete_folds(client: Client, run: Run, record: Record) -> None:
+    """Make the store show the settings and the folds of `record` in and below its parent run."""
+    log(client, run, record.params, [], _tags(record))
+    children = _children(client, run)
+    for fold in record.folds:
+        complete_fold(client, run, record, fold, children.get(fold.number))
 
 
 def complete_fold(
@@ -87,6 +122,7 @@ def complete_fold(
             "mlflow.parentRunId": parent.info.run_id,
             "foldlab.kind": "fold",
             "foldlab.fold": str(fold.number),
+            "foldlab.sha256": fold.sha256,
         }
         start = fold.start or parent.info.start_time
         name = f"{record.variant} fold {fold.number}"
@@ -107,7 +143,7 @@ def complete_fold(
     ]
     points += [Metric(key, value, end, 0) for key, value in fold.metrics.items()]
     lacking = [point for point in points if (point.key, point.step) not in have]
-    _log(client, run, fold.params, lacking, {})
+    log(client, run, fold.params, lacking, {})
     client.set_terminated(run.info.run_id, "FINISHED", end)
 
 
@@ -148,16 +184,14 @@ def _tags(record: Record) -> dict[str, str]:
         "results_sha256": record.results_sha256,
         "data_sha256": record.data_sha256,
         "files_sha256": record.files_sha256,
-        **_origin(record.variant),
+        "mlflow.note.content": record.description,
+        **origin(f"publish@{record.variant}"),
     }
-    if record.description:
-        tags["mlflow.note.content"] = record.description
-    return tags
+    return {key: value for key, value in tags.items() if value}
 
 
-def _origin(variant: str) -> dict[str, str]:
+def origin(stage: str) -> dict[str, str]:
     """Return the tags that say where a run comes from: stage, experiment, commit, person."""
-    stage = f"publish@{variant}"
     tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}"}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["DVC_EXP_NAME"] = name
@@ -171,7 +205,7 @@ def _origin(variant: str) -> dict[str, str]:
     return tags
 
 
-def _log(
+def log(
     client: Client,
     run: Run,
     params: dict[str, str],

@@ -15,11 +15,13 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from stages.entry import root
+from stages.tracking import moved
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long a locked database is waited for
 COLUMNS = (
     "attributes.`Description`",
+    "tags.`foldlab.verdict`",
     "metrics.`cv_accuracy_mean`",
     "metrics.`cv_accuracy_std`",
     "metrics.`cv_accuracy_n`",
@@ -111,6 +113,7 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
     with FileLock(_lock_path(path), timeout=LOCK_SECONDS):
         if path:
             _wait_for(path)
+            moved.follow(path, _artifacts(path))
         client = Client(
             MlflowClient(uri, registry_uri=uri), seconds if _over_network(uri) else None
         )
@@ -169,13 +172,16 @@ def _wait_for(path: Path) -> None:
         connection.execute("ROLLBACK")
 
 
+def _artifacts(path: Path | None) -> Path:
+    return (path.parent if path else root().absolute()) / "mlartifacts"
+
+
 def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         # A server knows where its artifacts go. Without one they lie beside the sqlite file;
         # MLflow's own default is the working folder.
-        folder = (path.parent if path else root().absolute()) / "mlartifacts"
-        location = None if _over_network(uri) else folder.as_uri()
+        location = None if _over_network(uri) else _artifacts(path).as_uri()
         return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
         raise ValueError(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.files import write_table
+
 PARAMS = """
 variants:
   basic: {architecture: basic, description: The baseline.}
@@ -23,6 +25,7 @@ PLOTS = (
     "confusion_matrix",
     "confusion_matrix_normalized",
     "curves",
+    "data_card",
     "mistakes",
     "samples",
 )
@@ -96,7 +99,7 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
     np.savez(folder / "predictions.npz", test_label=np.arange(3))
-    for name in ("per_class.csv", "confusion.csv", "mistakes.csv"):
+    for name in ("per_class.csv", "confusion.csv", "mistakes.csv", "model_card.md"):
         (folder / name).write_text(f"{variant}\n{name}\n")
     for name in PLOTS:
         (folder / "plots" / f"{name}.png").write_bytes(f"{variant} {name}".encode())
@@ -182,3 +185,12 @@ def without_ids(root: Path) -> dict:
             content = "\n".join(line for line in lines if not line.startswith(unstable)).encode()
         artifacts[named(path)] = content
     return {**rows, "artifacts": artifacts}
+
+
+def make_comparison(root, **means):
+    """Write the columns of comparison.csv that reach MLflow."""
+    columns = ("variant", "baseline", "cv_mean", "cv_std", "difference", "p_holm", "p_better")
+    tested = [(0.01, 0.5, 0.5, "undecided: +1.00 points"), (None, None, None, "baseline")]
+    rows = [(name, "basic", mean, 0.01, *tested[name == "basic"]) for name, mean in means.items()]
+    write_table(root / "results/comparison.csv", (*columns, "verdict"), rows)
+    (root / "results/comparison.md").write_text("# Comparison\n\n![x](y.png)\n| a | b |\n")

@@ -15,4 +15,10 @@ def test_each_declared_parameter_is_passed_on(name):
 
 
 def test_the_entry_points_are_there():
-    assert set(ENTRY_POINTS) >= {"main", "variant", "publish", "compare"}
+    assert set(ENTRY_POINTS) >= {"main", "variant", "publish", "compare", "predict", "promote"}
+
+
+def test_each_parameter_has_a_type():
+    for entry in ENTRY_POINTS.values():
+        for parameter in entry.get("parameters", {}).values():
+            assert parameter["type"] in ("string", "path", "float", "uri")

@@ -46,6 +46,8 @@ def test_the_champions_rule(registry, champion, same_data, difference, p, moves)
 
 
 def test_the_reason_holds_the_numbers(registry):
+    moved, _ = registry.decide("other", "basic", True, 0.2, 0.0, by_hand=True)
+    assert not moved
     _, reason = registry.decide("other", "basic", True, 0.0123, 0.0456)
     assert "+0.0123" in reason
     assert "p = 0.0456" in reason
@@ -112,16 +114,70 @@ def test_a_champion_of_other_data_stays(repository, registry):
         assert str(client.get_registered_model("foldlab").aliases["champion"]) == "1"
 
 
+def promoted(client, registry, variant, why=""):
+    version = registry.find(client, "foldlab", fingerprint(variant))
+    return registry.promote(client, "foldlab", version, "anna", why)
+
+
 def test_a_hand_may_promote(repository, registry):
     make_repository(repository, "basic", "other")
     publish("basic", "other")
+    ranking = [fingerprint("basic"), fingerprint("other")]
     with store.opened("foldlab") as (client, _):
-        version = registry.find(client, "foldlab", fingerprint("other"))
-        registry.promote(client, "foldlab", version, "We like it.")
+        registry.crown(client, "foldlab", ranking, None)
+        reason = promoted(client, registry, "other", "it is smaller")
+        assert reason == "other (version 2) was made champion by hand by anna: it is smaller."
         assert aliases(registry, client) == (
-            {"champion": "other"},
-            {"basic": None, "other": "We like it."},
+            {"champion": "other", "challenger": "basic"},
+            {"basic": reason, "other": reason},
         )
+
+
+def test_what_a_hand_promoted_stays_until_a_hand_releases_it(repository, registry):
+    make_repository(repository, "basic", "other")
+    publish("basic", "other")
+    ranking = [fingerprint("other"), fingerprint("basic")]
+
+    def better(champion, candidate):
+        return 0.1, 0.001
+
+    with store.opened("foldlab") as (client, _):
+        promoted(client, registry, "basic")
+        for _ in range(2):
+            said = registry.crown(client, "foldlab", ranking, better)
+            assert "does not replace basic (version 1): that one was made champion by hand" in said
+            names, reasons = aliases(registry, client)
+            assert names == {"champion": "basic", "challenger": "other"}
+            assert reasons["other"] == said
+            assert reasons["basic"] == "basic (version 1) was made champion by hand by anna."
+        assert registry.release(client, "foldlab").tags["variant"] == "basic"
+        said = registry.crown(client, "foldlab", ranking, better)
+        assert aliases(registry, client)[0]["champion"] == "other"
+        assert aliases(registry, client)[1] == {"basic": said, "other": said}
+
+
+def test_a_second_hand_frees_the_first_champion(repository, registry):
+    make_repository(repository, "basic", "other")
+    publish("basic", "other")
+    with store.opened("foldlab") as (client, _):
+        promoted(client, registry, "basic")
+        promoted(client, registry, "other")
+        first = registry.find(client, "foldlab", fingerprint("basic"))
+        assert first.tags[registry.BY_HAND] == "false"
+
+
+def test_an_alias_set_in_mlflow_s_pages_is_said_to_be_that(repository, registry):
+    make_repository(repository, "basic", "other")
+    publish("basic", "other")
+    ranking = [fingerprint("other"), fingerprint("basic")]
+    with store.opened("foldlab") as (client, _):
+        registry.crown(client, "foldlab", ranking[1:], None)
+        registry.crown(client, "foldlab", ranking, lambda champion, candidate: (0.1, 0.2))
+        client.set_registered_model_alias("foldlab", "champion", "2")
+        said = registry.crown(client, "foldlab", ranking, None)
+        assert said == "other (version 2) is champion: its alias was set outside this repository."
+        assert registry.crown(client, "foldlab", ranking, None) == said
+        assert aliases(registry, client)[1]["other"] == said
 
 
 def test_a_winner_that_is_not_published_is_refused(repository, registry):

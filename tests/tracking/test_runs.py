@@ -113,7 +113,7 @@ def test_the_parent_has_the_files(repository):
     run_id = publish()
     folder = repository / "mlartifacts" / run_id / "artifacts"
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert found == {*record.TABLES, *(f"plots/{name}.png" for name in PLOTS)}
+    assert found == {*record.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
     for name in found:
         assert (folder / name).read_bytes() == Path("results/basic", name).read_bytes()
 
@@ -128,6 +128,17 @@ def test_the_data_is_an_input(repository):
     assert json.loads(schema["features"])[0]["tensor-spec"]["shape"] == [-1, 28, 28, 1]
     assert json.loads(dataset["dataset_profile"])["train"]["images"] == 80
     assert [row["value"] for row in rows["input_tags"]] == ["training"]
+
+
+def test_the_data_card_goes_along_and_a_long_list_of_files_is_cut(repository):
+    path = Path("data/prepared/dataset.json")
+    more = {"imbalance": {"ratio": 3.0}, "unreadable": {f"{n}.png": "is empty" for n in range(999)}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    publish()
+    (dataset,) = everything(repository)["datasets"]
+    profile = json.loads(dataset["dataset_profile"])
+    assert profile["imbalance"] == {"ratio": 3.0}
+    assert list(profile["unreadable"]) == [f"{n}.png" for n in range(100)]
 
 
 def test_a_run_below_the_parent_shows_a_fold(repository):

@@ -1,8 +1,11 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +54,24 @@ def test_no_password_is_shown(monkeypatch, text, expected):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc123")
     assert store.safe(text) == expected
+
+
+MODULES = ["stages.publish", "stages.commands.champion", "stages.commands.promote"]
+
+
+@pytest.mark.parametrize("module", [*MODULES, "stages.tracking.model"])
+def test_pickle_is_off_before_mlflow_is_there_also_without_make(module):
+    """`dvc repro` and `mlflow run` start these modules with whatever environment there is."""
+    code = f"import {module}, mlflow.environment_variables as mlflow; "
+    code += "print(mlflow.MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get())"
+    environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_why_is_the_first_cause():

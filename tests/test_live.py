@@ -1,0 +1,93 @@
+import time
+from contextlib import suppress
+
+import pytest
+from filelock import FileLock, Timeout
+
+from stages import live
+from stages.files import read_json
+from stages.sections import Named, Tracking, Train
+from stages.training.recipe import Recipe
+
+RECIPE = Recipe(variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train())
+NEVER = Tracking(live_after=None)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_a_resumed_training_began_when_it_first_did(monkeypatch):
+    first = live.announce("mark", RECIPE, "Old.", {"sha256": "x"})
+    assert abs(first - time.time() * 1000) < 5000
+    monkeypatch.setattr(live.time, "time", lambda: 0)
+    assert live.announce("mark", RECIPE, "New.", {"sha256": "x"}) == first
+    content = read_json(live.ticket("mark"))
+    assert (content["began"], content["description"]) == (first, "New.")
+    assert content["settings"]["architecture"]["name"] == "basic"
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"began": null}'])
+def test_a_torn_ticket_is_written_anew(torn):
+    live.ticket("mark").parent.mkdir(parents=True)
+    live.ticket("mark").write_text(torn)
+    assert live.announce("mark", RECIPE, "", {}) > 0
+
+
+def free(mark):
+    try:
+        with FileLock(live.lock(mark), timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def test_a_training_is_locked_while_it_runs_and_free_after_a_failure():
+    seen = []
+    with suppress(ZeroDivisionError), live.shown(["one", "two"], NEVER):
+        seen += [free("one"), free("two")]
+        raise ZeroDivisionError
+    assert seen == [False, False]
+    assert (free("one"), free("two")) == (True, True)
+
+
+def test_a_training_in_other_hands_is_left_to_them(monkeypatch):
+    started = []
+    monkeypatch.setattr(live, "_start", lambda *given: started.append(given))
+    with live.shown(["one"], Tracking(live_after=3)):
+        with live.shown(["one", "two"], Tracking(live_after=5, experiment="mine")):
+            pass
+        with live.shown(["one"], Tracking()):
+            pass
+    assert started == [("3.0", "foldlab", "one"), ("5.0", "mine", "two")]
+
+
+def test_no_memory_for_one_more_process_costs_nothing(monkeypatch):
+    def refuse(*given, **named):
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(live.subprocess, "Popen", refuse)
+    ran = []
+    with live.shown(["one"], Tracking()):
+        ran.append(1)
+    assert ran == [1]
+
+
+@pytest.mark.parametrize(("ends", "said"), [(None, b"done"), (ZeroDivisionError, b"")])
+def test_the_process_beside_learns_how_it_ended(monkeypatch, tmp_path, ends, said):
+    heard = tmp_path / "heard"
+    monkeypatch.setattr(live.sys, "executable", str(tmp_path / "listen"))
+    (tmp_path / "listen").write_text(f"#!/bin/sh\ncat > {heard}.part; mv {heard}.part {heard}\n")
+    (tmp_path / "listen").chmod(0o755)
+    with suppress(ZeroDivisionError), live.shown(["one"], Tracking()):
+        time.sleep(0.05)
+        assert not heard.exists()
+        if ends:
+            raise ends
+    for _ in range(500):
+        if heard.exists():
+            break
+        time.sleep(0.01)
+    assert heard.read_bytes() == said

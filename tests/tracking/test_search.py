@@ -1,0 +1,112 @@
+import pytest
+
+from stages.search.trial import Trial
+from stages.tracking import store
+from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, without_ids
+from tests.tracking.test_runs import CutClient, CutError, runs_of
+
+MARK = "ab" * 32
+
+
+def made(number, accuracies, state="complete", reason=""):
+    values = {"train.batch_size": 16, "architecture": {"basic": {"dropout": 0.1 * number}}}
+    start = BEGAN + 10_000 * number
+    return Trial(number, values, accuracies, state, reason, start, start + 5000)
+
+
+TRIALS = [
+    made(0, [0.90, 0.92]),
+    made(1, [], "failed", "it diverged; lower train.learning_rate."),
+    made(2, [0.80], "pruned"),
+    made(3, [0.93, 0.95]),
+]
+
+
+def publish(trials):
+    from stages.tracking import search
+
+    study = search.Search("basic", MARK, DATA_SHA256, {"search.seed": "1"})
+    with store.opened("foldlab") as (client, experiment_id):
+        return search.publish(client, experiment_id, study, trials)
+
+
+def test_the_parent_shows_the_study_and_its_running_best(repository):
+    publish(TRIALS)
+    (parent,) = runs_of(repository, "search").values()
+    assert (parent["run"]["name"], parent["run"]["status"]) == ("search", "FINISHED")
+    assert (parent["run"]["start_time"], parent["run"]["end_time"]) == (BEGAN, BEGAN + 35_000)
+    assert parent["params"] == {"search.seed": "1"}
+    assert {key: parent["tags"][key] for key in ("variant", "fingerprint", "data_sha256")} == {
+        "variant": "basic",
+        "fingerprint": MARK,
+        "data_sha256": DATA_SHA256,
+    }
+    assert "biased upward" in parent["tags"]["mlflow.note.content"]
+    best = {step: value for (key, step), (value, _) in parent["metrics"].items() if "mean" in key}
+    assert best == {step: pytest.approx(value) for step, value in enumerate((0.91,) * 3 + (0.94,))}
+    assert parent["latest"]["best_trial"] == 3
+
+
+def test_each_trial_is_a_run_below_it(repository):
+    run_id = publish(TRIALS)
+    children = runs_of(repository, "trial")
+    assert {name: child["run"]["status"] for name, child in children.items()} == {
+        "trial 0": "FINISHED",
+        "trial 1": "FAILED",
+        "trial 2": "KILLED",
+        "trial 3": "FINISHED",
+    }
+    child = children["trial 3"]
+    end = BEGAN + 35_000
+    assert child["tags"]["mlflow.parentRunId"] == run_id
+    assert (child["run"]["start_time"], child["run"]["end_time"]) == (end - 5000, end)
+    assert child["params"] == {
+        "train.batch_size": "16",
+        "architecture.basic.dropout": "0.30000000000000004",
+    }
+    assert child["metrics"] == {
+        ("cv_accuracy", 0): (0.93, end),
+        ("cv_accuracy", 1): (0.95, end),
+        ("cv_accuracy_mean", 0): (pytest.approx(0.94), end),
+        ("cv_accuracy_std", 0): (pytest.approx(0.02 / 2**0.5), end),
+        ("cv_accuracy_n", 0): (2, end),
+    }
+    assert children["trial 1"]["metrics"] == {}
+    assert children["trial 1"]["tags"]["mlflow.note.content"] == TRIALS[1].reason
+    assert children["trial 2"]["latest"] == {
+        "cv_accuracy": 0.8,
+        "cv_accuracy_mean": 0.8,
+        "cv_accuracy_n": 1,
+    }
+    states = {child["tags"]["foldlab.state"] for child in children.values()}
+    assert states == {"complete", "failed", "pruned"}
+
+
+def test_twice_changes_nothing_and_more_trials_only_add(repository):
+    publish(TRIALS[:2])
+    first = runs_of(repository, "trial")
+    publish(TRIALS)
+    before = everything(repository)
+    publish(TRIALS)
+    assert everything(repository) == before
+    assert {name: runs_of(repository, "trial")[name] for name in first} == first
+
+
+def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_store):
+    """Each attempt gets one write further; in the end the store is as if undisturbed."""
+    publish(TRIALS)
+    undisturbed = without_ids(repository)
+    (repository / "mlflow.db").write_bytes(empty_store.read_bytes())
+    cuts = []
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "Client", CutClient)
+        for _ in range(40):
+            # a batch that is not confirmed is logged again, so it gets its confirmation too
+            patch.setattr(CutClient, "writes", 2 if cuts[-1:] == ["log_batch"] else 1)
+            try:
+                publish(TRIALS)
+                break
+            except CutError as cut:
+                cuts.append(str(cut))
+    assert len(cuts) > 10
+    assert without_ids(repository) == undisturbed

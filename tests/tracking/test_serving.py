@@ -1,0 +1,121 @@
+"""The champion behind `mlflow models serve`, asked over HTTP as the README says."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import publish
+from stages.commands.promote import promote
+from stages.models import build
+from stages.sections import Named, Train
+from stages.training.artifact import assemble, probabilities
+from stages.training.recipe import Recipe
+from tests.tracking.made_results import make_repository
+
+SHAPE, CLASSES = (28, 28, 1), 2
+RECIPE = Recipe(
+    variant="basic",
+    architecture=Named(name="basic", arguments={"dense": 8}),
+    augmentation=[],
+    train=Train(),
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, empty_store):
+    """Publish a real artifact, promote it, serve it; yield (address, model file)."""
+    root = make_repository(tmp_path_factory.mktemp("served"))
+    shutil.copyfile(empty_store, root / "mlflow.db")
+    model = root / "results/basic/model.keras"
+    members = [build(RECIPE.architecture, SHAPE, CLASSES).get_weights() for _ in range(2)]
+    model.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT"):
+            patch.delenv(name, raising=False)
+        patch.chdir(root)
+        assert publish.publish("basic")
+        promote("basic")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/foldlab@champion"]
+    command += ["--env-manager", "local", "--port", str(port)]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    kept["MLFLOW_TRACKING_URI"] = f"sqlite:///{root}/mlflow.db"
+    kept["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    with (root / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=root, env=kept, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(f"{address}/ping", process, root / "log")
+        yield address, model
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(address, process, log):
+    for _ in range(900):
+        try:
+            urllib.request.urlopen(address, timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    pytest.fail(log.read_text())
+
+
+def ask(address, body):
+    request = urllib.request.Request(
+        f"{address}/invocations",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("key", ["inputs", "instances"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_raw_pixels_get_the_probabilities_of_the_artifact(served, key, dtype):
+    address, model = served
+    pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
+    expected, _ = probabilities(model, pixels)
+    answer = ask(address, {key: pixels.astype(dtype).tolist()})
+    got = np.array(answer["predictions"])
+    assert got.shape == (5, CLASSES)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+    assert np.ptp(got[:, 0]) > 1e-3  # the answers are of these images
+
+
+@pytest.mark.parametrize("shape", [(2, 28, 28), (2, 27, 28, 1), (2, 28, 28, 3)])
+def test_images_of_another_shape_are_refused_by_name(served, shape):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(served[0], {"inputs": np.zeros(shape, int).tolist()})
+    assert refused.value.code == 400
+    assert "(-1, 28, 28, 1)" in refused.value.read().decode()
+
+
+def test_it_listens_on_loopback_only(served):
+    port = served[0].rpartition(":")[2]
+    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    hosts = {
+        at.split(":")[0]
+        for _, at, _, state, *_ in listening
+        if state == "0A" and at.endswith(f":{int(port):04X}")
+    }
+    assert hosts == {"0100007F"}  # 127.0.0.1, byte by byte from the right

@@ -1,0 +1,156 @@
+"""The parts of docs/team_server.md as real processes, and the pipeline's own commands over them."""
+
+import subprocess
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+
+from tests.tracking import team as parts
+from tests.tracking.made_results import make_comparison, make_repository
+
+ROOT = Path(__file__).parents[2]
+for package in ("boto3", "dvc_s3", "flask_wtf", "moto", "psycopg"):
+    pytest.importorskip(
+        package, reason=f"{package} is missing: pip install -r requirements-team.txt"
+    )
+if parts.programs() is None:
+    pytest.skip("PostgreSQL is missing: apt-get install postgresql", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    with parts.started(tmp_path_factory.mktemp("team")) as team:
+        yield team
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    root = make_repository(tmp_path_factory.mktemp("anna") / "repository", "basic", "other")
+    make_comparison(root, basic=0.9, other=0.91)
+    identity = "git config user.name a && git config user.email a@b.c"
+    well(f"git init -q -b main && {identity}", root, parts.inherited())
+    well("git add params.yaml && git commit -qm settings", root, parts.inherited())
+    return root
+
+
+def call(command, folder, environment):
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def well(command, folder, environment):
+    done = call(command, folder, environment)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+PUBLISH = "python -m stages.publish --all && python -m stages.commands.champion"
+
+
+@pytest.fixture(scope="module")
+def published(team, repository, tmp_path_factory):
+    """Publish as anna, on a machine where boto3 is not even installed; return what was said."""
+    without = tmp_path_factory.mktemp("without")
+    for name in ("boto3", "psycopg", "flask_wtf"):
+        (without / f"{name}.py").write_text("raise ImportError('not on a client')\n")
+    environment = team.client("anna", PYTHONPATH=f"{without}:{ROOT}")
+    return well(PUBLISH, repository, environment)
+
+
+def everything(team):
+    """Return each row of each table of MLflow's, and each object of its bucket."""
+    tables = {}
+    with team.database("mlflow") as connection:
+        names = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'public'"
+        ).fetchall()
+        for (name,) in names:
+            tables[name] = sorted(map(str, connection.execute(f'select * from "{name}"')))
+    listed = team.store.list_objects_v2(Bucket="mlflow").get("Contents", [])
+    return tables, {entry["Key"]: entry["ETag"] for entry in listed}
+
+
+def test_runs_figures_and_models_are_in_the_database_and_the_bucket(team, repository, published):
+    tables, objects = everything(team)
+    assert len(tables["runs"]) == 2 * (1 + 2) + 1  # variants with two folds each; the comparison
+    assert len(tables["model_versions"]) == 2
+    assert sum(key.endswith("model.keras") for key in objects) == 2
+    assert sum(key.endswith("curves.png") for key in objects) == 2
+    key = next(key for key in objects if key.endswith("model.keras"))
+    stored = team.store.get_object(Bucket="mlflow", Key=key)["Body"].read()
+    written = [repository / "results" / name / "model.keras" for name in ("basic", "other")]
+    assert stored in [path.read_bytes() for path in written]
+
+
+def test_the_champion_is_named_and_fetched_through_the_server(team, published, tmp_path):
+    assert "is champion because there was none" in published
+    code = "from pathlib import Path; from stages.tracking.model import fetch; "
+    code += "print(fetch('models:/foldlab@champion', Path('.')))"
+    done = call(f'{sys.executable} -c "{code}"', tmp_path, team.client("ben"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / done.stdout.strip()).read_bytes()[:2] == b"PK"
+
+
+def test_a_second_person_publishes_the_same_and_nothing_changes(team, repository, published):
+    before = everything(team)
+    well(PUBLISH, repository, team.client("ben"))
+    assert everything(team) == before
+
+
+def test_a_second_person_may_promote_by_hand(team, repository, published):
+    said = well("python -m stages.commands.promote basic", repository, team.client("ben"))
+    assert "was made champion by hand by ben." in said
+    rule = "python -m stages.commands.champion"
+    assert "was made champion by hand, which only" in well(rule, repository, team.client("anna"))
+    well("python -m stages.commands.promote --release", repository, team.client("ben"))
+    assert "replaces basic (version 1): +0.01" in well(rule, repository, team.client("anna"))
+
+
+def test_without_the_right_password_nothing_is_read_or_written(team, repository, published):
+    before = everything(team)
+    environment = team.client("anna") | {"MLFLOW_TRACKING_PASSWORD": "guessed"}
+    done = call("python -m stages.publish --all", repository, environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("foldlab: basic, other not (fully) published to MLflow at http")
+    assert "guessed" not in done.stderr
+    assert everything(team) == before
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        team.ask("stranger", "experiments/search?max_results=1")
+    assert refused.value.code == 401
+
+
+def test_dvc_pushes_to_the_store_and_pulls_into_a_clone(team, repository, published, tmp_path):
+    keys = parts.inherited(**team.keys())
+    setup = [
+        "dvc init -q && dvc config core.analytics false",
+        f"dvc remote add -d team s3://dvc && dvc remote modify team endpointurl {team.s3}",
+        "dvc add -q results/basic results/other data/prepared && git add -A",
+        "git commit -qm results",
+    ]
+    well(" && ".join(setup), repository, keys)
+    well("dvc push", repository, keys)
+    clone = tmp_path / "clone"
+    well(f"git clone -q {repository} {clone}", tmp_path, keys)
+    assert not (clone / "results/basic").exists()
+    well("dvc pull", clone, keys)
+    names = [path.relative_to(repository) for path in repository.glob("results/*/**/*")]
+    files = [name for name in names if (repository / name).is_file()]
+    assert len(files) > 20
+    assert all((clone / name).read_bytes() == (repository / name).read_bytes() for name in files)
+
+    before = everything(team)  # what was pulled is what anna has published
+    well(PUBLISH, clone, team.client("ben"))
+    assert everything(team) == before
+
+
+def test_no_password_is_in_any_file_log_or_row(team, repository, published):
+    held = [path for path in team.folder.rglob("*") if path.is_file()]
+    held += [path for path in repository.rglob("*") if path.is_file()]
+    tables, _ = everything(team)
+    texts = {str(path): path.read_bytes() for path in held} | {"rows": repr(tables).encode()}
+    for name, text in texts.items():
+        for whose, password in team.password.items():
+            assert password.encode() not in text, f"the password of {whose} is in {name}"

@@ -1,0 +1,84 @@
+"""A training of two folds as `train` does it, but for the learning: `python training.py SECONDS`.
+
+It keeps fold N when the working folder has the file `go-N`, and ends well after the last.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from stages import entry, live, params
+from stages.files import read_json, write_json, write_table
+from stages.sections import Named, Train
+from stages.train import tables
+from stages.training import recovery
+from stages.training.fold import Record
+from stages.training.recipe import Recipe
+from tests.tracking.made_results import fingerprint
+
+CODE = Path(__file__).parents[2]
+MARK = fingerprint("basic")
+FOLDS = 2
+RECIPE = Recipe(
+    variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train(epochs=3)
+)
+
+
+def fold(number: int, began: int) -> Record:
+    epochs = np.arange(1, 4)
+    accuracy = 0.9 + epochs / 100 + number / 1000
+    ends = began / 1000 + 100 * number + epochs
+    return Record(
+        history=np.stack([1 / epochs, accuracy, 2 / epochs, accuracy, 0.001 + 0 * epochs], axis=1),
+        times=np.stack([ends, np.full(3, 0.9871)], axis=1),
+        best_epoch=np.array(3),
+        validation=np.arange(40),
+        probability=np.full((40, 2), 0.5, "f4"),
+        train_images=np.array(40),
+        weights=[np.zeros(2, "f4")],
+    )
+
+
+def train(live_after: float) -> None:
+    """Train when told so, and write what train writes."""
+    dataset = read_json(Path("data/prepared/dataset.json"))
+    began = live.announce(MARK, RECIPE, "The baseline.", dataset)
+    tracking = params.load().tracking.model_copy(update={"live_after": live_after})
+    with live.shown([MARK], tracking):
+        for number in range(FOLDS):
+            while not Path(f"go-{number}").exists():
+                time.sleep(0.01)
+            recovery.keep(MARK, number, fold(number, began))
+    results = Path("results/basic")
+    written = tables(MARK, began, {number: fold(number, began) for number in range(FOLDS)})
+    for name, (columns, rows) in written.items():
+        write_table(results / name, columns, rows)
+    training = read_json(results / "training.json")
+    settings = RECIPE.model_dump(exclude={"variant"})
+    write_json(results / "training.json", training | {"settings": settings})
+
+
+def start(seconds: float = 0, **environment: str) -> subprocess.Popen:
+    """Start a training in the working folder."""
+    paths = {"PYTHONPATH": str(CODE)}
+    return subprocess.Popen(
+        [sys.executable, __file__, str(seconds)],
+        env=os.environ | paths | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def go(*folds: int) -> None:
+    """Let a started training end these folds."""
+    for number in folds:
+        Path(f"go-{number}").touch()
+
+
+if __name__ == "__main__":
+    entry.end_in_order()
+    train(float(sys.argv[1]))
