@@ -40,6 +40,7 @@ def comparison(
     *,
     baseline: str,
     rope: float,
+    hidden: int = 0,
 ) -> Figure:
     """Draw fold accuracies on the left and, for two variants or more, a forest plot on the right.
 
@@ -55,6 +56,7 @@ def comparison(
             own is not read.
         baseline: which of the names all others are compared with.
         rope: differences up to this fraction count as none; they are shaded.
+        hidden: how many further variants were compared and are not drawn.
 
     Returns:
         The figure; its height grows with the number of variants.
@@ -72,13 +74,16 @@ def comparison(
     if others:
         note += f" Differences are to {baseline}, with 95 % intervals; those up to"
         note += f" {100 * rope:g} points (shaded) count as none."
-    heading(figure, f"{count} variants on the same folds" if others else names[0], note)
+    title = f"{count + hidden} variants on the same folds"
+    if hidden:
+        title += f", the best {count - 1} and {baseline}"
+    heading(figure, title if others else names[0], note)
 
     start = MARGIN + max(text_width(line, 11, "bold") for line in lines) + BESIDE
     room = PAGE - MARGIN - start - MEAN
     if others:
         room = (room - TEST - OUTCOME) / 2
-    near = _near(accuracy)
+    near = near_others(accuracy)
     mean, std = 100 * fraction.mean(axis=1), 100 * fraction.std(axis=1, ddof=1)
     shown = np.column_stack([accuracy, mean - std, mean + std])[near]
     left = _panel(figure, start, room, pitch, shown, count)
@@ -125,7 +130,7 @@ def _broken(name: str) -> str:
     return "\n".join(lines)
 
 
-def _near(accuracy: np.ndarray) -> np.ndarray:
+def near_others(accuracy: np.ndarray) -> np.ndarray:
     """Return which variants are near enough to the others to set the scale: bool (variants,).
 
     Near is within ten times the usual distance from the median variant, and never so strict that

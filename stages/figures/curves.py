@@ -9,7 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from stages.figures.style import BLUE, INK, MARGIN, ORANGE, WIDTH, heading, key, page, place, styled
+from stages.figures.style import (
+    BLUE,
+    INK,
+    MARGIN,
+    ORANGE,
+    WIDTH,
+    heading,
+    heading_height,
+    key,
+    page,
+    place,
+    styled,
+)
 
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 
@@ -30,15 +42,24 @@ def curves(
         variant: the name in the title.
 
     Returns:
-        A figure with two axes: loss, logarithmic where it falls by much, and accuracy.
+        A figure with two axes: loss, logarithmic where it falls by much, and accuracy. Of an
+        ensemble, whose history ends at epoch 0, it says that there was nothing to train.
     """
     history = {name: np.asarray(column) for name, column in history.items()}
+    title = f"{variant}: training and validation"
+    if history["epoch"].max() == 0:
+        note = (
+            "nothing to train: an ensemble of other variants, whose own curves show their training"
+        )
+        figure = page(WIDTH, heading_height(note) + MARGIN)
+        heading(figure, title, note)
+        return figure
     n, last = len(np.unique(history["fold"])), history["epoch"].max()
     figure = page(WIDTH, 7.6)
     whole = len(history["fold"]) == n * last
     mean = "their mean" if whole else "the mean of those still running"
     note = f"n = {n} folds (thin) and {mean} (thick)" if n > 1 else "n = 1 fold"
-    down = heading(figure, f"{variant}: training and validation", note)
+    down = heading(figure, title, note)
     _legend(figure, down + 0.03)
     best = np.array([best_epoch.get(unit) for unit in history["fold"].tolist()])
     kept = best == history["epoch"]

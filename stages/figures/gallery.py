@@ -1,9 +1,10 @@
-"""Test images with what the model made of them: its worst mistakes, and a fair sample."""
+"""Images with what the model made of them: its worst mistakes, a fair sample, a person's own."""
 
 from collections.abc import Sequence
 from math import ceil, floor
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -127,6 +128,57 @@ def samples(
     return _grid(test_images[chosen], captions, edges, columns, title, note)
 
 
+def show(
+    axes: Axes, image: np.ndarray, left: float, top: float, height: float, width: float
+) -> None:
+    """Draw an image, uint8 (height, width, 1 or 3), at a place in inches from the upper left."""
+    axes.imshow(
+        image[..., 0] if image.shape[-1] == 1 else image,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        extent=(left, left + width, top + height, top),
+        aspect="auto",
+    )
+
+
+@styled
+def predictions(
+    images: np.ndarray,
+    names: Sequence[str],
+    probability: np.ndarray,
+    classes: Sequence[str],
+    *,
+    model: str,
+    count: int = 100,
+) -> Figure:
+    """Show a person's images as the model saw them, with its answers.
+
+    Args:
+        images: uint8 (n, height, width, channels), 1 or 3 channels; n at least 1.
+        names: one an image, as the person knows it.
+        probability: float (n, classes).
+        classes: the names of the classes.
+        model: what answered, for the title.
+        count: how many to show at most.
+
+    Returns:
+        A figure.
+    """
+    n = len(images)
+    columns, _ = _columns(classes, "✗ {}, is {}")
+    captions = [
+        [(classes[row.argmax()], INK, "bold"), (percent(row.max()), MUTED, "normal")]
+        for row in probability[:count]
+    ]
+    for lines, name in zip(captions, names, strict=False):
+        lines.append((name, MUTED, "normal"))
+    which = f"the first {count} of {n:,} images" if n > count else f"{n:,} images"
+    which = "1 image" if n == 1 else which
+    note = f"{which}, as the model saw them\npredicted class, its probability, the file"
+    return _grid(images[:count], captions, [FAINT] * n, columns, f"{model}: predictions", note)
+
+
 def percent(fraction: float) -> str:
     """Return a probability in words; only certainty itself is called 100 %."""
     if 0.995 <= fraction < 1:  # rounding to whole percents would claim certainty
@@ -173,14 +225,7 @@ def _grid(
         row, column = divmod(position, columns)
         left = MARGIN + column * (side + GAP) + (side - shape[1]) / 2
         top = down + row * step
-        axes.imshow(
-            image[..., 0] if image.shape[-1] == 1 else image,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            extent=(left, left + shape[1], top + shape[0], top),
-            aspect="auto",
-        )
+        show(axes, image, left, top, *shape)
         frames.append(Rectangle((left, top), shape[1], shape[0]))
         for number, (text, colour, weight) in enumerate(caption):
             axes.text(

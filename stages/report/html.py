@@ -1,10 +1,10 @@
 """The comparison as one HTML file that needs nothing else: no network, no other file.
 
-What it shows is plain text from files, escaped by the template; only pictures are embedded. The
-page is as large as its pictures, so they stop at MOST variants or at ROOM characters.
+What it shows is plain text from files, escaped by the template; diagrams are drawn by the browser
+from numbers (charts.html.j2), only test images are embedded. All variants stand in the tables;
+diagrams and images are of the MOST best and the baseline, so the page stays small.
 """
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,30 +13,15 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages.files import read_json, read_table
-from stages.report import markdown
+from stages.report import charts, details, images, markdown, matrices, strips, verdict
+from stages.report.dataset import facts
+from stages.report.results import Result
 from stages.report.settings import differing
-from stages.scoring.classification import confusion_matrix, most_confused_pairs
+from stages.scoring import classification
 from stages.scoring.interval import wilson
 
-MOST = 6  # variants with pictures
-ROOM = 4_300_000  # characters of pictures; with the text the page stays below 5 MB
-KINDS = {  # picture -> heading and what to look for
-    "curves": (
-        "Training curves",
-        "Where validation turns away from training, a model overfits; dropout and augmentation "
-        "hold training back.",
-    ),
-    "confusion_matrix": (
-        "Confusion matrices",
-        "Test images: rows are the true class, columns the predicted one.",
-    ),
-    "calibration": (
-        "Calibration",
-        "On the diagonal a model is right as often as it says.",
-    ),
-    "mistakes": ("Mistakes", "Wrongly predicted test images, the most confident first."),
-}
+MOST = 20  # variants with diagrams
+PAIRS = 2  # confused pairs named below a matrix
 TESTS = (
     (("difference, points", "95 % interval"), "difference"),
     (("P(better)", ""), "p_better"),
@@ -46,58 +31,74 @@ TESTS = (
 
 def comparison(
     rows: Sequence[Mapping[str, Any]],
+    results: Mapping[str, Result],
+    test_images: np.ndarray,
     *,
     baseline: str,
     dataset: Mapping[str, Any],
     rope: float,
-    results: Path,
+    card: bytes | None = None,
 ) -> str:
     """Return the whole page.
 
     Args:
         rows: one a variant, best first, as `stages.report.markdown.comparison` takes them.
+        results: variant -> its results.
+        test_images: uint8 (tests, height, width, channels); may be memory-mapped.
         baseline: the variant that all others are compared with.
         dataset: the content of dataset.json.
         rope: differences up to this fraction count as none.
-        results: the folder with plots/comparison.png and one folder a variant.
-
-    Raises:
-        ValueError: when a file of a variant is missing; says which stage writes it.
+        card: the PNG file of the data card's figure.
     """
     names = [row["variant"] for row in rows]
-    training = {name: read_json(results / name / "training.json") for name in names}
-    images = dataset["test"]["images"]
+    shown = names[:MOST]
+    if baseline not in shown:
+        shown[-1] = baseline
+    classes = dataset["classes"]
+    tests = dataset["test"]["images"]
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
-    overview = _embedded(results / "plots" / "comparison.png")
-    overview = overview if len(overview) <= ROOM // 2 else None
-    shown = _pictures(names, dataset["classes"], results, ROOM - len(overview or ""))
-    folder = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=folder,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["spans"] = spans
-    environment.globals["percent"] = lambda fraction: f"{100 * fraction:.1f}"
-    return environment.get_template("report.html.j2").render(
-        verdict=markdown.headline(rows, baseline),
-        notes=markdown.notes(rows, baseline, folds, repeats, images, rope),
-        names=names,
-        baseline=baseline,
-        columns=_columns(rows, images),
-        cells=[_cells(row, len(rows) > 1, images) for row in rows],
-        overview=overview,
-        kinds=KINDS,
-        shown=shown,
-        most=MOST,
-        descriptions={name: training[name].get("description", "") for name in names},
-        settings=differing({name: training[name]["settings"] for name in names}),
-        dataset=dataset,
-        per_class=read_table(_there(results, names[0], "per_class.csv", "evaluate")),
-        fingerprints={name: training[name]["fingerprint"] for name in names},
+    training = {name: results[name].training for name in names}
+    seen = details.sights(results, baseline, folds, rope)
+    tested = len(names) > 1
+    counts = {name: results[name].counts for name in shown}
+    trained = [name for name in shown if results[name].history["epoch"].size]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            verdict=markdown.headline(rows, baseline),
+            grounds=verdict.grounds(rows, baseline, folds, repeats) if tested else "",
+            outlook=verdict.outlook(seen, folds, repeats, rope) if tested else "",
+            notes=markdown.notes(rows, baseline, folds, repeats, tests, rope),
+            names=names,
+            shown=shown,
+            baseline=baseline,
+            dataset=dataset,
+            facts=facts(dataset),
+            card=card and images.embedded(card, "png"),
+            results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
+            tests_table=details.tests(names, results, seen, baseline=baseline, rope=rope),
+            scores_table=details.scores(names, results),
+            means={row["variant"]: markdown.mean_std(row) for row in rows},
+            differences=[_difference(row) for row in rows],
+            fold_strips=strips.fold_strips(np.array([results[name].accuracy for name in names])),
+            difference_strips=strips.difference_strips(rows, rope) if tested else None,
+            trained=trained,
+            curves=charts.curves({name: results[name].history for name in trained}),
+            frame=matrices.frame(classes),
+            **_matrices(counts, baseline),
+            confusion_said={name: _confusion_said(counts[name], classes) for name in shown},
+            calibrations={name: charts.calibration(results[name].bins) for name in shown},
+            errors={name: results[name].scores["expected_calibration_error"] for name in shown},
+            hardest=images.hardest_images(results, test_images, classes),
+            own=images.own_mistakes(results, shown, test_images, classes) if tested else {},
+            small=max(test_images.shape[1:3]) < images.SIDE,
+            agreements=details.agreements(shown, results) if tested else [],
+            per_class=[(classes[number], *row) for number, *row in results[names[0]].per_class],
+            descriptions={name: training[name]["description"] for name in names},
+            settings=differing({name: training[name]["settings"] for name in names}),
+            fingerprints={name: training[name]["fingerprint"] for name in names},
+        )
     )
 
 
@@ -108,7 +109,24 @@ def spans(text: str) -> list[tuple[str, str]]:
     return [(tag[part[0]], part[1:-1]) if i % 2 else ("", part) for i, part in enumerate(parts)]
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[tuple[str, str]]:
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["spans"] = spans
+    environment.globals["percent"] = lambda fraction: f"{100 * fraction:.1f}"
+    environment.globals["chart"] = charts
+    environment.globals["strip"] = strips
+    environment.globals["ruler"] = charts.ruler
+    return environment
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[details.Column]:
     """Return (title, what it holds) of each column; tests only where there is something to test."""
     tested = len(rows) > 1
     return [
@@ -121,7 +139,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[tuple[str, 
     ]
 
 
-def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[tuple[str, Any]]:
+def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Cell]:
     """Return one row of the results table: (text, what the column sorts by or None)."""
     test = row["test_accuracy"]
     low, high = (100 * end for end in wilson(round(test * images), images))
@@ -134,61 +152,46 @@ def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[tuple[str,
         return first + last
     if row["outcome"] == "baseline":
         return [*first, *[("", None)] * len(TESTS), *last]
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
-    texts = [f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"]
-    texts += [markdown.chance(row[key]) for key in ("p_better", "p_holm")]
+    texts = [_difference(row), *(markdown.chance(row[key]) for key in ("p_better", "p_holm"))]
     values = [row[key] for _, key in TESTS]
     return [*first, *zip(texts, values, strict=True), *last]
 
 
-def _pictures(
-    names: Sequence[str], classes: Sequence[str], results: Path, room: int
-) -> dict[str, dict[str, tuple[str, str]]]:
-    """Return variant -> picture -> (data URL, alternative text), as many as there is room for."""
-    shown: dict[str, dict[str, tuple[str, str]]] = {}
-    for name in names[:MOST]:
-        pictures = {
-            kind: _embedded(_there(results, name, f"plots/{kind}.png", "plot")) for kind in KINDS
-        }
-        room -= sum(map(len, pictures.values()))
-        if room < 0:
-            break
-        said = _said(name, classes, results)
-        shown[name] = {kind: (pictures[kind], said[kind]) for kind in KINDS}
-    return shown
+def _difference(row: Mapping[str, Any]) -> str:
+    if row["difference"] is None:
+        return ""
+    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
+    return f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"
 
 
-def _said(name: str, classes: Sequence[str], results: Path) -> dict[str, str]:
-    """Return what the pictures of a variant show, for who does not see them."""
-    scores = read_json(results / name / "metrics.json")
-    with np.load(results / name / "predictions.npz", allow_pickle=False) as arrays:
-        counts = confusion_matrix(arrays["test_probability"], arrays["test_label"])
-    wrong, total = int(counts.sum() - np.trace(counts)), int(counts.sum())
-    pairs = [
-        f"{classes[actual]} taken for {classes[predicted]} ({images})"
-        for actual, predicted, images in most_confused_pairs(counts, 3)
-    ]
-    most = f"; most often {', '.join(pairs)}" if pairs else ""
-    error = scores["test"]["expected_calibration_error"]
-    loss = scores["cv"]["loss"]
+def _matrices(counts: Mapping[str, np.ndarray], baseline: str) -> dict[str, Any]:
+    """Return all confusion matrices in the same shades, and the differences likewise."""
+    mistakes = [count - np.diag(np.diag(count)) for count in counts.values()]
+    most = max(4, *(int(one.max()) for one in mistakes))  # one mistake is no disaster
+    others = {name: count for name, count in counts.items() if name != baseline}
+    changes = [int(np.abs(count - counts[baseline]).max()) for count in others.values()]
     return {
-        "curves": f"Loss and accuracy of {name} by epoch, one line a fold; validation loss of the "
-        f"kept epochs {loss['mean']:.3f} ± {loss['std']:.3f}.",
-        "confusion_matrix": f"Confusion matrix of {name}: {wrong:,} of {total:,} test images are "
-        f"wrong{most}.",
-        "calibration": f"Reliability diagram of {name}: its confidence is {100 * error:.1f} points "
-        "from its accuracy on average (expected calibration error).",
-        "mistakes": f"The most confident of {wrong:,} wrongly predicted test images of {name}.",
+        "confusions": {name: matrices.confusion(one, most) for name, one in counts.items()},
+        "changes": {
+            name: matrices.difference(count, counts[baseline], max(4, *changes, 0))
+            for name, count in others.items()
+        },
     }
 
 
-def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-def _there(results: Path, name: str, file: str, stage: str) -> Path:
-    """Return the path of a variant's file, or refuse with the stage that writes it."""
-    path = results / name / file
-    if not path.is_file():
-        raise ValueError(f"{path.as_posix()} is missing; run `dvc repro {stage}@{name}`.")
-    return path
+def _confusion_said(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """Return how many mistakes there are, the commonest, and the hardest class."""
+    total, images = int(counts.sum()), counts.sum(axis=1)
+    wrong = total - int(np.trace(counts))
+    if not wrong:
+        return f"no mistake on {total:,} test images"
+    pairs = ", ".join(
+        f"{classes[actual]} taken for {classes[taken]} ({times:,})"
+        for actual, taken, times in classification.most_confused_pairs(counts, PAIRS)
+    )
+    present = np.flatnonzero(images)
+    worst = int(present[(np.diag(counts)[present] / images[present]).argmin()])
+    return (
+        f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
+        f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} found"
+    )

@@ -13,6 +13,7 @@ from stages.scoring.interval import wilson
 FINAL = {
     "soft_vote": "the mean of the probabilities of its {n} fold models, as one Keras model",
     "refit": "one model, trained on all training images after cross-validation",
+    "ensemble": "the mean of the probabilities of other variants' models, as one Keras model",
     "best_fold": "the fold model with the best validation accuracy, of {n}",
 }
 SURE = 0.9  # the confidence from which a mistake is called a confident one
@@ -53,7 +54,7 @@ def model_card(
 An image classifier: from {_shape(shape)} raw pixels (height x width x channels, 0 to 255) to the
 probabilities of {len(classes)} classes.
 Shipped is {final}: `model.keras`.
-Architecture: {plain(settings["architecture"])}; {training["parameters"]:,} parameters a model.
+{_architecture(settings, training["parameters"])}
 Fingerprint of settings, data, code and libraries: `{training["fingerprint"]}`.
 
 ## Data
@@ -81,7 +82,7 @@ Fingerprint of settings, data, code and libraries: `{training["fingerprint"]}`.
 
 ## Limits
 
-{_limits(settings, len(label))}
+{_limits(training["settings"], len(label))}
 
 ## How to load
 
@@ -102,6 +103,13 @@ print(probability.argmax(axis=1))  # the number of a class, counted from 0 in th
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>|#&~])", r"\\\1", " ".join(text.split()))
+
+
+def _architecture(settings: Mapping[str, str], parameters: int) -> str:
+    if "ensemble" in settings:
+        names = plain(settings["ensemble"])
+        return f"Members: {names}; {parameters:,} parameters in one fold model of each together."
+    return f"Architecture: {plain(settings['architecture'])}; {parameters:,} parameters a model."
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -167,7 +175,7 @@ def _failures(classes: Sequence[str], probability: np.ndarray, label: np.ndarray
     )
 
 
-def _limits(settings: Mapping[str, str], images: int) -> str:
+def _limits(settings: Mapping[str, Any], images: int) -> str:
     lines = [
         "- The scores hold for images made like these. Other sources, sizes or preparations were "
         "not measured.",
@@ -178,7 +186,8 @@ def _limits(settings: Mapping[str, str], images: int) -> str:
         "- If this variant was chosen for its cross-validated accuracy, that number is biased "
         "upward.",
     ]
-    if settings.get("early_stopping", "none") != "none":
+    rows = settings.get("ensemble", {"": settings}).values()
+    if any(row["train"].get("early_stopping") for row in rows):
         lines.append(
             "- Early stopping chose each fold's epoch on the images that score the fold, which "
             "favours the cross-validated accuracy a little; the test accuracy is free of that."

@@ -5,7 +5,12 @@ from typing import Any
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return setting -> text; those of `train` stand beside the others."""
+    """Return setting -> text; those of `train` stand beside the others.
+
+    Of an ensemble only its members' names, since their settings stand with themselves.
+    """
+    if "ensemble" in settings:
+        return {"ensemble": ", ".join(settings["ensemble"])}
     both = {**settings, **settings.get("train", {})}
     return {key: told(value) for key, value in both.items() if key != "train"}
 
@@ -13,13 +18,17 @@ def flat(settings: Mapping[str, Any]) -> dict[str, str]:
 def differing(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     """Return (setting, its text for each variant) of the settings that are not all the same.
 
+    Ensembles have none but their members; their other cells are empty and count as no difference.
+
     Args:
         settings: variant -> its settings.
     """
     texts = [flat(own) for own in settings.values()]
     keys = dict.fromkeys(key for own in texts for key in own)
-    table = [(key, [own.get(key, "none") for own in texts]) for key in keys]
-    return [(key, row) for key, row in table if len(set(row)) > 1]
+    table = [
+        (key, [own.get(key, "" if "ensemble" in own else "none") for own in texts]) for key in keys
+    ]
+    return [(key, row) for key, row in table if len({*row} - {""}) > 1]
 
 
 def told(value: Any) -> str:

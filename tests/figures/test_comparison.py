@@ -30,6 +30,15 @@ def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
     assert right.texts[1].get_text() == "+7.80 (6.80 to 8.80)"
 
 
+def test_variants_that_are_not_drawn_are_said(texts):
+    accuracy = np.array([TIED, BETTER])
+    interval = np.zeros((2, 3))
+    drawn = draw(
+        ["b", "v"], accuracy, interval, ["", "better"], baseline="b", rope=0.0005, hidden=198
+    )
+    assert "200 variants on the same folds, the best 1 and b" in texts(drawn)
+
+
 def test_figure_of_one_variant_has_no_panel_of_differences():
     assert len(figure([TIED]).axes) == 1
 

@@ -25,6 +25,14 @@ def folds_in(axes) -> list[np.ndarray]:
     return [segment for item in lines for segment in item.get_segments()]
 
 
+def test_an_ensemble_says_that_there_was_nothing_to_train(texts, fits):
+    history = {"fold": [0, 1], "epoch": [0, 0], "val_accuracy": [0.9, 0.8], "loss": ["", ""]}
+    figure = curves(history, {0: 0, 1: 0}, variant="vote")
+    assert any("nothing to train: an ensemble" in text for text in texts(figure))
+    assert figure.axes == []
+    assert fits(figure)
+
+
 def test_each_fold_is_a_line_and_the_mean_is_over_the_folds_still_running():
     history = history_of(4, 2, 3)
     figure = curves(history, {0: 4, 1: 1, 2: 3}, variant="basic")

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stages.figures import style
-from stages.figures.gallery import mistakes, percent, samples
+from stages.figures.gallery import mistakes, percent, predictions, samples
 
 DIGITS = [str(digit) for digit in range(10)]
 LONG = [f"a rather long class name, number {number}" for number in range(10)]
@@ -94,6 +94,23 @@ def test_captions_stay_below_their_image_and_on_the_page(shape, classes, fits):
             assert not any(box.overlaps(other) for other in boxes[number + 1 :])
         ratio = places[0].height / places[0].width
         assert ratio == pytest.approx(shape[0] / shape[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 image,"), (7, "7 images,"), (103, "the first 100 of 103 images,")]
+)
+def test_own_images_show_class_probability_and_file(n, said, texts, fits):
+    probability = np.tile([0.2, 0.7, 0.1], (n, 1))
+    images = images_of(n)
+    names = [f"a rather long name of a file {number}.png" for number in range(n)]
+    figure = predictions(images, names, probability, ["cat", "dog", "cow"], model="basic")
+    shown = captions(figure)
+    assert len(shown) == 3 * min(n, 100)
+    assert shown[:2] == ["dog", "70 %"]
+    assert shown[2].startswith("a rather")
+    assert any(text.startswith(said) for text in texts(figure))
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[0, ..., 0])
+    assert fits(figure)
 
 
 def test_colour_images_keep_their_colours():

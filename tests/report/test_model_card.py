@@ -100,6 +100,17 @@ def test_early_stopping_is_a_limit():
     assert "Early stopping chose" not in card()
 
 
+def test_an_ensemble_names_its_members_and_shares_their_limits():
+    row = {"architecture": {"name": "basic", "arguments": {}}, "train": {"early_stopping": None}}
+    stopped = row | {"train": {"early_stopping": {"monitor": "val_loss", "patience": 2}}}
+    said = card(final="ensemble", settings={"ensemble": {"a_1": row, "b": row}})
+    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in said
+    assert "Shipped is the mean of the probabilities of other variants' models" in said
+    assert "| ensemble | a\\_1, b |" in said
+    assert "Early stopping chose" not in said
+    assert "Early stopping chose" in card(settings={"ensemble": {"a": row, "b": stopped}})
+
+
 def test_no_mistake_and_no_description():
     said = card(wrong=False, description="")
     assert "No mistake on 15 test images." in said

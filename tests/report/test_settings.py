@@ -32,6 +32,17 @@ def test_flat_has_no_level_below_train():
     }
 
 
+def test_an_ensemble_has_its_members_and_no_other_setting():
+    row = {"architecture": "x", "train": {"epochs": 5}}
+    both = {"ensemble": {"a": row, "b": row}}
+    assert flat(both) == {"ensemble": "a, b"}
+    other = {"architecture": "y", "train": {"epochs": 5}}
+    assert differing({"a": row, "b": other, "both": both}) == [
+        ("architecture", ["x", "y", ""]),
+        ("ensemble", ["none", "none", "a, b"]),
+    ]
+
+
 def test_differing_keeps_what_is_not_the_same_everywhere():
     settings = {
         "a": {"architecture": "x", "train": {"epochs": 5, "seed": 1}},

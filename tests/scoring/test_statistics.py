@@ -209,6 +209,18 @@ def test_mcnemar_equals_scipys_binomial_test():
     assert statistics.mcnemar(right, other) == pytest.approx(expected)
 
 
+def test_mcnemar_equals_mlxtends_exact_test():
+    from mlxtend.evaluate import mcnemar, mcnemar_table
+
+    generator = np.random.default_rng(1)
+    label = generator.integers(0, 3, 500)
+    one, other = (np.where(generator.random(500) < share, label, 3) for share in (0.9, 0.85))
+    table = mcnemar_table(label, one, other)
+    expected = mcnemar(table, exact=True)[1]
+    assert 0 < expected < 1
+    assert statistics.mcnemar(one == label, other == label) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("difference", "low", "high", "p_holm", "p_equal", "expected"),
     [

@@ -1,0 +1,89 @@
+"""Test images on the page: the hardest of all, and those that a single variant gets wrong."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stages.figures.gallery import percent
+from stages.report.results import Result
+from stages.scoring.agreement import hardest, only_one
+
+HARDEST = 24  # images
+OWN = 8  # images a variant
+SIDE = 56  # pixels that an image has at most; the page shows it about as large
+
+
+def hardest_images(
+    results: Mapping[str, Result], images: np.ndarray, classes: Sequence[str]
+) -> list[dict[str, str]]:
+    """Return the test images that most variants get wrong, hardest first; see `_shown`."""
+    every = list(results.values())
+    label = every[0].test_label
+    wrong = np.array([~result.test_right for result in every])
+    likelihood = np.mean([result.likelihood for result in every], axis=0)
+    shown = []
+    for index in hardest(wrong, likelihood, HARDEST):
+        guesses = np.array([result.test_guess[index] for result in every])[wrong[:, index]]
+        taken = int(np.bincount(guesses).argmax())  # of two as common, the first class
+        actual, times = int(label[index]), len(guesses)
+        note = f"{times} of {len(every)}" if len(every) > 1 else percent(every[0].confidence[index])
+        shown.append(_shown(images[index], classes[actual], classes[taken], note))
+    return shown
+
+
+def own_mistakes(
+    results: Mapping[str, Result],
+    names: Sequence[str],
+    images: np.ndarray,
+    classes: Sequence[str],
+) -> dict[str, tuple[int, list[dict[str, str]]]]:
+    """Return variant -> (how many mistakes only it makes, the most confident of them).
+
+    Args:
+        results: variant -> its results; "only" means that all others of these are right.
+        names: the variants to show.
+        images: uint8 (tests, height, width, channels); may be memory-mapped.
+        classes: the names of the labels.
+    """
+    alone = dict(zip(results, only_one([~r.test_right for r in results.values()]), strict=True))
+    found = {}
+    for name in names:
+        result, own = results[name], alone[name]
+        order = own[np.argsort(-result.confidence[own], kind="stable")][:OWN]
+        shown = []
+        for index in order.tolist():
+            actual, taken = result.test_label[index], result.test_guess[index]
+            note = percent(float(result.confidence[index]))
+            shown.append(_shown(images[index], classes[actual], classes[taken], note))
+        found[name] = len(own), shown
+    return found
+
+
+def thumbnail(image: np.ndarray) -> str:
+    """Return a small picture as a data URL: PNG where it is grey, JPEG in colours.
+
+    Args:
+        image: uint8 (height, width, channels), 1 or 3 channels.
+    """
+    grey = image.shape[-1] == 1
+    picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if grey else image))
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    kind, options = ("png", {"optimize": True}) if grey else ("jpeg", {"quality": 85})
+    with io.BytesIO() as content:
+        picture.save(content, kind, **options)
+        return embedded(content.getvalue(), kind)
+
+
+def embedded(content: bytes, kind: str) -> str:
+    """Return the content of a picture file, of kind "png" or "jpeg", as a data URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _shown(image: np.ndarray, actual: str, taken: str, note: str) -> dict[str, Any]:
+    """Return one image with what is said of it."""
+    alt = f"An image of {actual} that is taken for {taken}."
+    return {"src": thumbnail(image), "alt": alt, "taken": taken, "actual": actual, "note": note}

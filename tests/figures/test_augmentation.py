@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from stages.figures.augmentation import augmentation
+
+NAMES = ["rotate (degrees=10)", "noise (deviation=20)", "all of them, in this order"]
+
+
+def drawn(rows=3, draws=2, n=8, shape=(8, 8, 1)):
+    random = np.random.default_rng(0)
+    return (
+        random.integers(0, 256, (n, *shape), dtype=np.uint8),
+        random.integers(0, 256, (rows, draws, n, *shape), dtype=np.uint8),
+    )
+
+
+def test_each_image_is_shown_as_it_is_then_each_draw_of_each_op(texts):
+    original, changed = drawn()
+    figure = augmentation(original, changed, NAMES, variant="basic")
+    shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
+    np.testing.assert_array_equal(shown, [*original[..., 0], *changed.reshape(-1, 8, 8)])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["as they are", *NAMES]
+    assert "basic: augmentation" in texts(figure)
+    assert "n = 8 training images, one a column; each op is drawn 2 times" in texts(figure)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (8, 8, 3), (40, 20, 3), (7, 30, 1)])
+@pytest.mark.parametrize(("rows", "n"), [(1, 8), (11, 8), (3, 2)])
+def test_nothing_overlaps_or_leaves_the_page(shape, rows, n, fits):
+    names = ["an op with very many arguments " * 5, *map(str, range(1, rows))]
+    figure = augmentation(*drawn(rows, 2, n, shape), names, variant="a_rather_long_name")
+    assert fits(figure)
+    boxes = [drawn.get_window_extent() for drawn in (*figure.axes[0].images, *figure.axes[0].texts)]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[number + 1 :])
+    first = boxes[0]
+    assert first.height / first.width == pytest.approx(shape[0] / shape[1], rel=0.02)

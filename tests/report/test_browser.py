@@ -1,0 +1,111 @@
+"""The page in headless Chromium."""
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+
+import pytest
+
+from tests.report import made
+
+NAMES = ("basic", "wide", "deep")
+CLASSES = ["cat", "<b>dog</b>", "Donaudampfschifffahrt"]
+WIDE = {"outcome": "undecided", "verdict": "undecided: +1.00 points (95 % 0.00 to 2.00)"}
+WIDE |= {"cv_mean": 0.99, "cv_std": 0.00123, "difference": 0.01, "ci_low": 0.0, "ci_high": 0.02}
+WIDE |= {"p_better": 0.98765, "p_holm": 0.0213, "test_accuracy": 0.8, "parameters": 9}
+WATCH = """<script>
+window.seen = [];
+addEventListener("error", event => seen.push("error: " + event.message), true);
+addEventListener("securitypolicyviolation", event => seen.push("blocked: " + event.blockedURI));
+for (const kind of ["error", "warn"]) console[kind] = (...words) => seen.push(words.join(" "));
+</script>"""
+CLICK = """<script>
+const told = {tables: [], requests: performance.getEntriesByType("resource")
+  .map(entry => entry.name).filter(name => !name.startsWith("data:"))};
+for (const table of document.querySelectorAll("table.sortable")) {
+  const orders = {};
+  for (const head of table.tHead.rows[0].cells) {
+    const button = head.querySelector("button");
+    const title = [button.textContent, head.querySelector("small")?.textContent].join("|");
+    orders[title] = [];
+    for (let i = 0; i < 2; i++) {
+      button.focus();
+      if (document.activeElement === button) button.click();
+      const sorted = [...table.querySelectorAll("[aria-sort]")];
+      const names = [...table.tBodies[0].rows].map(row => row.cells[0].textContent).join(" ");
+      orders[title].push(sorted.map(one => one === head && one.ariaSort) + ": " + names);
+    }
+  }
+  told.tables.push(orders);
+}
+told.seen = seen;
+told.wide = document.documentElement.scrollWidth - innerWidth;
+told.broken = [...document.images].filter(one => !one.naturalWidth).length;
+told.flat = [...document.querySelectorAll("main svg")].filter(one =>
+  !one.ownerSVGElement && one.getBoundingClientRect().height < 5).length;
+told.outside = [...document.querySelectorAll("main svg text")].filter(one => {
+  const [text, frame] = [one, one.ownerSVGElement].map(all => all.getBoundingClientRect());
+  return text.left < frame.left - 1 || text.right > frame.right + 1
+    || text.top < frame.top - 3 || text.bottom > frame.bottom + 3;
+}).map(one => one.textContent);
+document.body.innerHTML = "";
+document.body.append(JSON.stringify(told));
+</script>"""
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs the command chromium")
+def test_in_a_browser(tmp_path):
+    """No error, no request, no page wider than a phone, and every header sorts both ways."""
+    ranks = {"wide": WIDE, "basic": {"cv_mean": 0.98}}
+    ranks["deep"] = WIDE | {"cv_mean": 0.97, "outcome": "worse", "difference": -0.01}
+    ranks["deep"] |= {"p_better": 0.01, "p_holm": 0.03, "parameters": 7}
+    made.make(tmp_path, NAMES, classes=CLASSES, train=60, tests=30, shape=(8, 9, 3))
+    source = made.page(tmp_path, NAMES, **ranks)
+    source = source.replace("<head>", f"<head>{WATCH}").replace("</body>", f"{CLICK}</body>")
+    path = tmp_path / "watched.html"
+    path.write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [
+            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+            *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+            *("--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900"),
+            *("--enable-logging=stderr", "--virtual-time-budget=3000", "--dump-dom", path.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = json.loads(unescape(re.search(r"<body>(.*)</body>", done.stdout, re.S)[1]))
+    assert (found["seen"], found["requests"], found["broken"], found["flat"]) == ([], [], 0, 0)
+    assert found["wide"] <= 0
+    assert found["outside"] == []
+    assert "CONSOLE" not in done.stderr
+    first, strips, tests, scores, classes = found["tables"]
+    assert {
+        title.split("|")[0]: orders for title, orders in first.items() if "test" not in title
+    } == {
+        "variant": ["ascending: basic deep wide", "descending: wide deep basic"],
+        "verdict": ["ascending: basic wide deep", "descending: deep wide basic"],
+        "CV accuracy, %": ["descending: wide basic deep", "ascending: deep basic wide"],
+        "difference, points": ["descending: wide deep basic", "ascending: deep wide basic"],
+        "P(better)": ["descending: wide deep basic", "ascending: deep wide basic"],
+        "Holm p": ["descending: deep wide basic", "ascending: wide deep basic"],
+        "parameters": ["descending: basic wide deep", "ascending: deep wide basic"],
+    }
+    assert strips["accuracy by fold, %|"] == [
+        "descending: wide basic deep",
+        "ascending: deep basic wide",
+    ]
+    assert strips["difference, points|"] == [
+        "descending: wide deep basic",
+        "ascending: deep wide basic",
+    ]
+    for table, columns in ((tests, 8), (scores, 9), (classes, 5)):
+        assert len(table) == columns
+        for orders in table.values():
+            assert [order.split(":")[0] for order in orders] in (
+                ["ascending", "descending"],
+                ["descending", "ascending"],
+            )

@@ -1,0 +1,38 @@
+"""All tests against one baseline; what they do to files is in tests/test_compare.py."""
+
+import numpy as np
+import pytest
+
+from stages.scoring.baseline import COLUMNS, against_baseline, verdict
+
+TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
+GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])
+
+
+def rows(**accuracy):
+    right = {name: np.arange(40) >= 4 for name in accuracy}
+    return against_baseline(accuracy, right, "basic", 5, 0.0005)
+
+
+def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():
+    first, basic, twin = rows(better=TIED + GAIN, basic=TIED, twin=TIED)
+    assert set(COLUMNS) | {"outcome"} <= set(first)
+    assert (first["p"], first["p_holm"]) == pytest.approx((0.029134, 2 * 0.029134), abs=1e-5)
+    assert first["outcome"] == "undecided"
+    assert basic["outcome"] == basic["verdict"] == "baseline"
+    assert basic["p"] is None
+    assert (twin["p"], twin["outcome"], twin["mcnemar_p"]) == (1, "no difference", 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("better", "better by 1.00 points (95 % 0.50 to 2.00)"),
+        ("worse", "worse by -1.00 points (95 % -2.00 to -0.50)"),
+        ("undecided", "undecided: +1.00 points (95 % 0.50 to 2.00)"),
+        ("no difference", "no difference beyond 0.05 points"),
+    ],
+)
+def test_verdict_in_words(outcome, said):
+    row = {"outcome": outcome, "difference": 0.01, "ci_low": 0.005, "ci_high": 0.02}
+    assert verdict(row, 0.0005) == said
