@@ -1,4 +1,4 @@
-"""`python -m stages.commands.champion`: move the registry's aliases as the comparison says.
+"""`python -m stages.commands.champion`: show the comparison in MLflow, and name the champion.
 
 `dvc repro` runs it after `compare`. The rule: the best variant by cross-validated accuracy becomes
 `champion` when there is none, or when the corrected resampled t test on the same folds of the same
@@ -16,7 +16,7 @@ from stages.tracking import store
 
 
 def champion() -> None:
-    """Move the aliases; a store that fails costs a warning and nothing else."""
+    """Show verdicts and move aliases; a store that fails costs a warning and nothing else."""
     settings = params.load()
     rows = read_table(Path("results/comparison.csv"))
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
@@ -30,12 +30,14 @@ def champion() -> None:
         return found["difference"], found["p"]
 
     try:
-        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, _):
-            from stages.tracking import registry  # it imports MLflow, which takes seconds
+        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, experiment_id):
+            from stages.tracking import comparison, registry  # MLflow's import takes seconds
 
-            print(registry.crown(client, settings.tracking.model_name, marks, test))
+            name = settings.tracking.model_name
+            comparison.show(client, experiment_id, rows, marks, name)
+            print(registry.crown(client, name, marks, test))
     except Exception as error:  # whatever a tracker fails with, it costs no result
-        publish.warn("the champion", error)
+        publish.warn("the comparison", error)
 
 
 if __name__ == "__main__":

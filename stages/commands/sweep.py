@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry, params
+from stages import entry, live, params
 from stages.files import read_json
 from stages.train import PREPARED, read_arrays
-from stages.training import plan, recovery
+from stages.training import ensemble, plan, recovery
 from stages.training.predict import predict
-from stages.training.recipe import check, check_data, recipe
+from stages.training.preview import preview
+from stages.training.recipe import check, check_data, recipes
 
 
 def sweep() -> None:
@@ -24,20 +25,36 @@ def sweep() -> None:
     dataset = read_json(PREPARED / "dataset.json")
     arrays = read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
-    jobs = settings.parallel.jobs
+    parallel = settings.parallel
 
-    unfinished = {}
+    planned, recipe_of, ensembles = {}, {}, {}
     for variant in settings.compare.variants:
-        chosen = recipe(settings, variant)
-        check_data(chosen, dataset)
-        mark = recovery.fingerprint(chosen, dataset["sha256"])
-        if not _finished(variant, mark):
-            unfinished[mark] = chosen
-    planned = {mark: plan.plan(mark, chosen, arrays) for mark, chosen in unfinished.items()}
-    plan.finish([unit for units in planned.values() for unit in units], arrays, jobs)
-    for mark, units in planned.items():
-        plan.model(mark, unfinished[mark], arrays, jobs, plan.records(units))
-        predict(recovery.folder(mark) / "model.keras", test_images, jobs)
+        marks = {}
+        for recipe in recipes(settings, variant):
+            check_data(recipe, dataset)
+            marks[recovery.fingerprint(recipe, dataset["sha256"])] = recipe
+        averaged = settings.variants[variant].ensemble
+        mark = ensemble.fingerprint(variant, marks) if averaged else next(iter(marks))
+        if _finished(variant, mark):
+            continue
+        if averaged:
+            ensembles[mark] = variant, marks
+        else:
+            recipe_of |= marks
+            planned[mark] = plan.plan(mark, marks[mark], arrays)
+            live.announce(mark, marks[mark], settings.variants[variant].description, dataset)
+    for _, marks in ensembles.values():
+        planned |= ensemble.missing(marks, arrays)
+    with live.shown(list(recipe_of), settings.tracking):
+        plan.finish([unit for units in planned.values() for unit in units], arrays, parallel)
+
+    for mark, recipe in recipe_of.items():
+        plan.model(mark, recipe, arrays, parallel, plan.records(planned[mark]))
+        preview(mark, recipe, arrays, parallel)
+    for mark, (variant, marks) in ensembles.items():
+        ensemble.model(mark, variant, ensemble.members(marks, arrays, parallel), arrays, parallel)
+    for mark in [*recipe_of, *ensembles]:
+        predict(recovery.folder(mark) / "model.keras", test_images, parallel)
 
 
 def _finished(variant: str, mark: str) -> bool:

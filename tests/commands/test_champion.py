@@ -6,8 +6,7 @@ import pytest
 
 from stages import publish
 from stages.commands.champion import champion
-from stages.files import write_table
-from tests.tracking.made_results import empty_store, make_repository
+from tests.tracking.made_results import empty_store, make_comparison, make_repository
 
 
 @pytest.fixture
@@ -22,10 +21,6 @@ def repository(tmp_path, monkeypatch, tmp_path_factory):
     return root
 
 
-def compared(root, **means):
-    write_table(root / "results/comparison.csv", ("variant", "cv_mean"), means.items())
-
-
 def aliases(root):
     client = mlflow.MlflowClient(f"sqlite:///{root}/mlflow.db")
     versions = {
@@ -37,34 +32,34 @@ def aliases(root):
 
 
 def test_the_best_is_the_first_champion_and_the_next_its_challenger(repository):
-    compared(repository, basic=0.91, other=0.92)
+    make_comparison(repository, basic=0.91, other=0.92)
     champion()
     assert aliases(repository) == {"champion": "other", "challenger": "basic"}
 
 
 def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(repository, capsys):
     """The made folds of `other` are all one point better, so the test's p is 0."""
-    compared(repository, basic=0.93, other=0.92)
+    make_comparison(repository, basic=0.93, other=0.92)
     champion()
     assert aliases(repository)["champion"] == "basic"
-    compared(repository, basic=0.91, other=0.92)
+    make_comparison(repository, basic=0.91, other=0.92)
     champion()
     assert aliases(repository) == {"champion": "other", "challenger": "basic"}
-    compared(repository, basic=0.93, other=0.92)  # its folds are still the worse ones
+    make_comparison(repository, basic=0.93, other=0.92)  # its folds are still the worse ones
     champion()
     assert aliases(repository)["champion"] == "other"
     assert "does not replace" in capsys.readouterr().out
 
 
 def test_a_dead_server_costs_one_sentence(repository, monkeypatch, capsys):
-    compared(repository, basic=0.91, other=0.92)
+    make_comparison(repository, basic=0.91, other=0.92)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     champion()
     said = capsys.readouterr().err
-    assert said.startswith("foldlab: the champion not (fully) published to MLflow at http://127")
+    assert said.startswith("foldlab: the comparison not (fully) published to MLflow at http://127")
     assert said.count("\n") == 1
 
 

@@ -1,0 +1,157 @@
+"""`python -m stages.commands.search`: try settings of one row, and print the best as a new row.
+
+The section `search` of params.yaml says which settings, within what bounds, and how many trials.
+A trial is cross-validated on the prepared folds; the test set is not read. The study lies in
+`.foldlab/search/`, so the same command goes on where it ended.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from stages import entry, params, publish
+from stages.files import read_json
+from stages.params import Params
+from stages.search import row as rows
+from stages.search import space, study
+from stages.search.trial import Trial, best
+from stages.tracking import store
+from stages.tracking.record import flat
+from stages.train import PREPARED, read_arrays
+from stages.training import recovery
+from stages.training.recipe import check
+
+
+def search(trials: int = 0, write: bool = False) -> None:
+    """Run what lacks of the trials, and print the best one as a row for params.yaml.
+
+    Args:
+        trials: how many there shall be in all, those of earlier runs counted; 0: as params.yaml has
+            it.
+        write: also put the row into params.yaml.
+
+    Raises:
+        ValueError: when the settings are refused, or no trial came to its end.
+        OSError: when the data are not prepared, or this search is running already.
+    """
+    settings = params.load()
+    check(settings)
+    if not (PREPARED / "dataset.json").exists():
+        raise OSError(f"{PREPARED} holds no data yet; run `dvc repro prepare`, then this again.")
+    dataset = read_json(PREPARED / "dataset.json")
+    space.check(settings, dataset)
+    arrays = read_arrays(dataset)
+
+    wanted = trials or settings.search.trials
+    mark = study.fingerprint(settings, dataset["sha256"])
+    tell = _tracker(settings, mark, dataset["sha256"])
+    with study.opened(mark) as opened:
+        found = study.finished(opened, settings)
+        if found:
+            print(f"Trials there already: {len(found)}; wanted in all: {wanted}.")
+            tell(found)
+        for trial in study.run(opened, settings, wanted, dataset["sha256"], arrays):
+            found.append(trial)
+            leader = best(found)
+            first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
+            print(f"trial {trial.number}: {_said(trial)}: {trial.outcome()}{first}", flush=True)
+            tell(found)
+    recovery.forget_old()
+    _conclude(settings, found, write)
+
+
+def _said(trial: Trial) -> str:
+    return ", ".join(f"{path} {value}" for path, value in flat(trial.values))
+
+
+def _tracker(settings: Params, mark: str, data_sha256: str) -> Callable[[list[Trial]], None]:
+    """Return the function that publishes the trials so far; after one failure it does nothing."""
+    chosen = settings.search
+    params_shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
+    for path, allowed in chosen.space.items():
+        params_shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
+    failed = False
+
+    def tell(trials: list[Trial]) -> None:
+        nonlocal failed
+        if failed:
+            return
+        try:
+            with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
+                from stages.tracking import search as runs  # it imports MLflow, which takes seconds
+
+                shown = runs.Search(chosen.variant, mark, data_sha256, params_shown)
+                runs.publish(client, number, shown, trials)
+        except Exception as error:  # whatever a tracker fails with, it costs no trial
+            failed = True
+            where = store.safe(store.location())
+            print(
+                f"foldlab: the search is not (fully) in MLflow at {where}: "
+                f"{store.why(error)}; its trials are kept, run `make search` when it is back.",
+                file=sys.stderr,
+            )
+
+    return tell
+
+
+def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
+    """Print the best trial as a row with what its score is worth, and write it where asked to."""
+    found = best(trials)
+    if found is None:
+        raise ValueError(
+            f"none of {len(trials)} trials came to its end; the last one {trials[-1].outcome()}"
+        )
+    named = space.tuned_name(settings.search.variant)
+    made = space.tuned(settings, found.values).variants[named]
+    about = f"{settings.search.variant} with the settings of the best of {len(trials)} trials."
+    made = rows.written(made.model_copy(update={"description": about}))
+    known = rows.same(settings, made)
+    name = known or rows.free_name(settings, named)
+    print(
+        f"\nBest of {len(trials)} trials: trial {found.number} with a cross-validated accuracy of "
+        f"{found.mean:.2%} (sd {found.sd:.2%}, n = {len(found.accuracies)} folds).\n"
+        f"As the highest of {len(trials)} on the same folds it is biased upward: on other images "
+        "expect less.\n"
+    )
+    if known:
+        print(f"It is the row `{known}` of params.yaml.")
+        return
+    print(rows.text(name, made))
+    if write:
+        rows.add(name, made)
+        print(f"params.yaml has the row `{name}` now. ", end="")
+    else:
+        print("Paste this under `variants` in params.yaml, or let --write do it. ", end="")
+    print(
+        f"To compare it, add {name} to compare.variants, give folds.seed another value, so that it "
+        "is judged by folds on which it was not chosen, and run `dvc repro`."
+    )
+
+
+def main() -> None:
+    """Parse the command line and search; an interrupt ends it in order."""
+    entry.end_in_order()
+    parser = argparse.ArgumentParser(description=search.__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=0, help="in all; 0: as params.yaml has it")
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        const="yes",
+        default="no",
+        choices=("yes", "no"),
+        help="put the best row into params.yaml",
+    )
+    chosen = parser.parse_args()
+    if chosen.trials < 0:
+        parser.error(f"argument --trials: {chosen.trials} is below 0; give how many in all")
+    try:
+        search(chosen.trials, chosen.write == "yes")
+    except (ValueError, OSError) as error:
+        sys.exit(f"foldlab: {error}")
+    except KeyboardInterrupt:
+        print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

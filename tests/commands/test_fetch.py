@@ -1,0 +1,60 @@
+import hashlib
+import json
+import shutil
+
+import pytest
+import yaml
+
+from stages import publish
+from stages.commands.fetch import fetch
+from stages.tracking import store
+from tests.tracking.made_results import DATA_SHA256, empty_store, make_repository
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch, tmp_path_factory):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    root = make_repository(tmp_path / "repository", "basic", "other")
+    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), root / "mlflow.db")
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
+    for variant in ("basic", "other"):
+        publish.publish(variant)
+    with store.opened("foldlab") as (client, _):
+        client.set_registered_model_alias("foldlab", "champion", "2")
+    capsys.readouterr()
+    for model, variant, version in [
+        ("models:/foldlab/1", "basic", 1),
+        ("models:/foldlab@champion", "other", 2),
+    ]:
+        fetch(model)
+        row = yaml.safe_load(capsys.readouterr().out)["architecture"]["from_model"]
+        content = (repository / "results" / variant / "model.keras").read_bytes()
+        assert row == {
+            "model": f"models:/foldlab/{version}",
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        folder = repository / ".foldlab/models" / row["sha256"]
+        assert (folder / "model.keras").read_bytes() == content
+        trained = json.loads((folder / "training.json").read_text())
+        assert trained == {"data_sha256": DATA_SHA256}
+
+
+@pytest.mark.parametrize("model", ["models:/foldlab/1", "models:/foldlab@champion"])
+def test_a_model_that_is_not_registered_is_refused_in_one_sentence(repository, model):
+    with pytest.raises(
+        OSError, match=f"^{model} is not to be had from sqlite.*see `make ui`"
+    ) as said:
+        fetch(model)
+    assert "\n" not in str(said.value)
+    assert not (repository / ".foldlab/models").exists()
+
+
+@pytest.mark.parametrize("model", ["foldlab", "runs:/1/model", "models:/foldlab", "models:/a/b"])
+def test_what_is_no_registered_model_is_refused(repository, model):
+    with pytest.raises(ValueError, match="is no registered model; write models:/name/version"):
+        fetch(model)

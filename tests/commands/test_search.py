@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages import params
+from stages.commands import search as module
+from stages.commands.search import search
+from stages.files import read_json
+from stages.training import plan, recovery
+from stages.training.recipe import recipe
+from tests import prepared
+from tests.search.test_study import SPACE, made_fold
+from tests.tracking.test_runs import runs_of
+
+HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, empty_store):
+    """Return a folder with prepared data that lack the test set, and with a search declared."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    prepared.write(tmp_path, count=30, epochs=1)
+    for path in (tmp_path / "data" / "prepared").glob("test_*"):
+        path.unlink()
+    declare(trials=2, space=SPACE)
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    from tests.tracking import made_results
+
+    return made_results.empty_store(tmp_path_factory.getbasetemp())
+
+
+def declare(jobs=1, **section):
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    content["search"] = content.get("search", {"variant": "plain"}) | section
+    content["parallel"] = {"jobs": jobs}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys):
+    """The real thing: no test set is there to be read, and workers change nothing."""
+    rate = {"low": 0.01, "high": 0.1, "log": True}  # the row's own is not among them
+    declare(trials=1, space={"train.learning_rate": rate})
+    before = Path("params.yaml").read_bytes()
+    search(write=True)
+    out = capsys.readouterr().out
+    assert "As the highest of 1 on the same folds it is biased upward" in out
+    row = out[out.index("  plain_tuned:") : out.index("params.yaml has the row")].strip("\n")
+    after = Path("params.yaml").read_text()
+    assert after.replace(f"\n{row}\n", "", 1).encode() == before
+    assert "add plain_tuned to compare.variants" in out
+
+    made = recipe(params.load(), "plain_tuned")
+    mark = recovery.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
+    folds = [recovery.kept(mark, fold).kept("val_accuracy") for fold in (0, 1)]
+    told = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
+    assert f"trial 0: train.learning_rate {made.train.learning_rate}: {told}" in out
+    assert f"trial 0 with a cross-validated accuracy of {told}." in out
+
+    monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are kept there
+    declare(jobs=2)
+    search()
+    again = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if line.startswith("trial 0: "))
+    assert line in again
+    assert "It is the row `plain_tuned` of params.yaml." in again
+
+
+def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    search()
+    search(trials=4)
+    assert "Trials there already: 2; wanted in all: 4." in capsys.readouterr().out
+    assert list(runs_of(folder, "trial")) == [f"trial {number}" for number in range(4)]
+    (parent,) = runs_of(folder, "search").values()
+    assert parent["params"]["search.variant"] == "plain"
+    assert parent["params"]["search.space.train.learning_rate.low"] == "0.0001"
+    assert json.loads(parent["params"]["search.space.train.batch_size.choices"]) == [8, 16, 32]
+    assert parent["latest"]["best_trial"] in range(4)
+
+
+def test_a_dead_server_costs_one_sentence_and_is_caught_up(folder, monkeypatch, capsys):
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        search()
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    assert "not (fully) in MLflow at http://127.0.0.1:9: " in told.err
+    assert "plain_tuned:" in told.out or "It is the row" in told.out
+    search()
+    assert capsys.readouterr().err == ""
+    assert len(runs_of(folder, "trial")) == 2
+
+
+def test_the_row_that_is_there_is_not_written_twice(folder, monkeypatch, capsys):
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    search(trials=6, write=True)
+    once = Path("params.yaml").read_bytes()
+    search(trials=6, write=True)
+    assert Path("params.yaml").read_bytes() == once
+    assert set(params.load().variants) == {"plain", "normed", "plain_tuned"}
+    assert "It is the row `plain_tuned` of params.yaml." in capsys.readouterr().out
+
+
+def test_without_a_complete_trial_the_last_reason_is_told(folder, monkeypatch):
+    def too_deep(*task):
+        raise ValueError("architecture 'basic' is too deep for images of 2x2 pixels")
+
+    monkeypatch.setattr(plan, "train_fold", too_deep)
+    with pytest.raises(ValueError, match=r"none of 2 trials .* failed: architecture 'basic' is"):
+        search()
+
+
+def refused(capsys, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    monkeypatch.setattr(module.entry, "end_in_order", lambda: None)
+    with pytest.raises(SystemExit) as caught:
+        module.main()
+    return str(caught.value.code) + capsys.readouterr().err
+
+
+def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys):
+    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    declare(space={"train.epochs": {"low": 0, "high": 3, "step": 1}})
+    assert refused(capsys, monkeypatch).startswith(
+        "foldlab: search.space cannot have train.epochs = 0: train.epochs is 0: it should be"
+    )
+    declare(space={})
+    assert refused(capsys, monkeypatch).startswith("foldlab: search.space in params.yaml is empty")
+    assert refused(capsys, monkeypatch, "--trials", "-1").endswith(
+        "argument --trials: -1 is below 0; give how many in all\n"
+    )
+    (folder / "data" / "prepared" / "dataset.json").unlink()
+    assert refused(capsys, monkeypatch) == (
+        "foldlab: data/prepared holds no data yet; run `dvc repro prepare`, then this again."
+    )
+    assert not (folder / ".foldlab").exists()
+
+
+def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, capsys):
+    program = (
+        "from tests.search import test_study as made; from stages.training import plan;"
+        "plan.train_fold = made.made_fold; from stages.commands.search import main; main()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "--trials", "9"],
+        env=environment | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout.readline().startswith("trial 0: ")
+        assert "not (fully) in MLflow" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "foldlab: stopped; the same command goes on from here.\n"
+    assert process.returncode == 130
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    search()
+    assert "Trials there already: 1; wanted in all: 2." in capsys.readouterr().out
+
+
+def test_mlproject_and_make_run_it():
+    project = yaml.safe_load((HERE / "MLproject").read_text())["entry_points"]["search"]
+    assert project["command"] == (
+        "python -m stages.commands.search --trials {trials} --write {write}"
+    )
+    assert {name: about["default"] for name, about in project["parameters"].items()} == {
+        "trials": 0,
+        "write": "no",
+    }
+    assert "\tpython -m stages.commands.search\n" in (HERE / "Makefile").read_text()

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+
+from stages import params
+from stages.search import row as rows
+from stages.sections import Variant
+
+HERE = Path(__file__).parents[2]
+ROW = rows.written(
+    Variant.model_validate(
+        {
+            "description": 'the "best": of 3, # and é',
+            "architecture": {"basic": {"dense": 64, "dropout": 0.25}},
+            "augmentation": [{"rotate": {"degrees": 7.5}}, {"shift": {"fraction": 0.1}}],
+            "train": {
+                "learning_rate": 1e-05,
+                "epochs": None,
+                "early_stopping": None,
+                "schedule": {"cosine": {"warmup": 0.1}},
+                "optimizer": "adam",
+            },
+        }
+    )
+)
+TEXT = """\
+  made:
+    description: 'the "best": of 3, # and é'
+    architecture: {basic: {dense: 64, dropout: 0.25}}
+    augmentation:
+      - rotate: {degrees: 7.5}
+      - shift: {fraction: 0.1}
+    train:
+      learning_rate: 1.0e-05
+      early_stopping: null
+      schedule: {cosine: {warmup: 0.1}}
+      optimizer: adam
+"""
+
+
+def test_a_row_reads_as_one_of_params_yaml():
+    assert rows.text("made", ROW) == TEXT
+
+
+def test_a_row_pasted_into_params_yaml_is_accepted_as_it_is(tmp_path):
+    path = tmp_path / "params.yaml"
+    content = (HERE / "params.yaml").read_text()
+    path.write_text(content.replace("variants:\n", f"variants:\n{TEXT}\n", 1))
+    assert params.load(path).variants["made"] == ROW
+
+
+def test_a_row_without_overrides_has_no_empty_parts():
+    plain = Variant.model_validate({"architecture": "basic", "train": {"epochs": None}})
+    assert rows.text("plain", rows.written(plain), 0) == "plain:\n  architecture: basic\n"
+
+
+def test_in_the_repository_s_settings_every_other_byte_stays(tmp_path):
+    path = tmp_path / "params.yaml"
+    before = (HERE / "params.yaml").read_bytes()
+    path.write_bytes(before)
+    rows.add("made", ROW, path)
+    after = path.read_bytes()
+    added = f"\n{TEXT}".encode()
+    assert after.count(added) == 1
+    assert after.replace(added, b"") == before
+    assert list(params.load(path).variants)[-1] == "made"
+
+
+HEAD = "# first\ncompare: {variants: [a], baseline: a}  # chosen\nvariants:\n"
+LAST_ROWS = {
+    "in braces": "  a: {architecture: basic}  # the one\n",
+    "with a comment below": "  a: {architecture: basic}\n  # nothing more\n",
+    "in lines": "  a:\n    architecture:\n      basic:\n        dense: 8   # small\n",
+    "with a list": "  a:\n    architecture: m5\n    augmentation:\n    - rotate: {degrees: 1}\n",
+    "deeper": "    a:\n        architecture: m5\n        train: {epochs: 1,\n          l2: 0.1}\n",
+    "folded": "  a:\n    architecture: m5\n    description: >\n      so\n      long\n",
+    "over lines": "  a:\n    architecture: m5\n    description: so\n      long\n",
+    "quoted": "  a:\n    architecture: m5\n    description: 'so\n\n      long'\n",
+    "an alias": "  a: &a {architecture: basic}\n  b: *a\n",
+}
+
+
+@pytest.mark.parametrize("kind", LAST_ROWS)
+@pytest.mark.parametrize("after", ["\n# trailing\ntrain: {epochs: 2}\n", "", "\n\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_comments_and_formatting_stay_byte_for_byte(tmp_path, kind, after, newline):
+    path = tmp_path / "params.yaml"
+    before = (HEAD + LAST_ROWS[kind] + after).replace("\n", newline).encode()
+    path.write_bytes(before)
+    known = params.load(path).variants
+    rows.add("made", ROW, path)
+    added = "\n" + rows.text("made", ROW, indent=4 if kind == "deeper" else 2)
+    added = added.replace("\n", newline).encode()
+    assert path.read_bytes().count(added) == 1
+    assert path.read_bytes().replace(added, b"") == before
+    assert params.load(path).variants == known | {"made": ROW}
+
+
+def test_a_last_line_without_an_end_gets_one(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(HEAD + "  a: {architecture: basic}")
+    rows.add("made", ROW, path)
+    assert path.read_text() == f"{HEAD}  a: {{architecture: basic}}\n\n{TEXT}"
+
+
+def test_rows_in_braces_are_left_alone(tmp_path):
+    path = tmp_path / "params.yaml"
+    content = HEAD.strip() + " {a: {architecture: basic}}\n"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"has its variants in braces.*paste the row by hand"):
+        rows.add("made", ROW, path)
+    assert path.read_text() == content
+
+
+def test_a_name_that_is_taken_gets_a_number():
+    settings = params.load(HERE / "params.yaml")
+    assert rows.free_name(settings, "new") == "new"
+    assert rows.free_name(settings, "basic") == "basic_2"
+    taken = {**settings.variants, "basic_2": settings.variants["basic"]}
+    assert rows.free_name(settings.model_copy(update={"variants": taken}), "basic") == "basic_3"
+
+
+def test_a_row_with_just_these_settings_is_found():
+    settings = params.load(HERE / "params.yaml")
+    spelt_out = Variant.model_validate(
+        {"architecture": {"basic": {"dropout": 0.5}}, "train": {"batch_size": 32}}
+    )
+    assert rows.same(settings, spelt_out) == "basic"
+    assert rows.same(settings, ROW) is None

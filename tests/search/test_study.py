@@ -1,0 +1,215 @@
+"""Most of these train made folds: a function of recipe and fold takes the place of training."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import params
+from stages.files import read_json
+from stages.search import study
+from stages.search.trial import best
+from stages.train import read_arrays
+from stages.training import plan
+from stages.training.fold import HISTORY, Record, derive_seed
+from tests import prepared
+
+HERE = Path(__file__).parents[2]
+TRIALS = 12
+MIXED = 10  # so many have each of the states among them
+SPACE = {
+    "train.learning_rate": {"low": 0.0001, "high": 1.0, "log": True},
+    "train.batch_size": {"choices": [8, 16, 32]},
+    "architecture.dropout": {"low": 0.1, "high": 0.9},
+}
+
+
+def accuracy(recipe, fold):
+    """Return a score that is highest near a learning rate of 0.01, with a fold's own difficulty."""
+    noise = derive_seed(recipe.model_dump_json(), fold) / 2**31
+    return 0.9 - 0.05 * abs(np.log10(recipe.train.learning_rate) + 2) - 0.01 * fold + 0.004 * noise
+
+
+def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
+    if recipe.train.learning_rate > 0.5 and fold == 1:
+        raise ValueError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
+    time.sleep(float(os.environ.get("SECONDS_A_FOLD", "0")))
+    row = dict.fromkeys(HISTORY, 0.5) | {"val_accuracy": accuracy(recipe, fold)}
+    return Record(
+        history=np.array([[row[name] for name in HISTORY]]),
+        times=np.ones((1, 2)),
+        best_epoch=np.array(1),
+        validation=np.array([0]),
+        probability=np.ones((1, classes), "f4"),
+        train_images=np.array(1),
+        weights=[],
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    prepared.write(tmp_path, folds=5)
+    return tmp_path
+
+
+def settings(jobs=1, **search):
+    content = {
+        "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.003},
+        "variants": {"plain": {"architecture": "basic"}},
+        "compare": {"variants": ["plain"], "baseline": "plain"},
+        "parallel": {"jobs": jobs},
+        "search": {"variant": "plain", "space": SPACE} | search,
+    }
+    return params.parse(content)
+
+
+def searched(chosen, trials):
+    dataset = read_json(Path("data/prepared/dataset.json"))
+    with study.opened(study.fingerprint(chosen, dataset["sha256"])) as opened:
+        for _ in study.run(opened, chosen, trials, dataset["sha256"], read_arrays(dataset)):
+            pass
+        return study.finished(opened, chosen)
+
+
+def told(trials):
+    """Return all of the trials but when they were run."""
+    return [trial._replace(start=0, end=0) for trial in trials]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    prepared.write(folder, folds=5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.setattr(plan, "train_fold", made_fold)
+        return told(searched(settings(), TRIALS))
+
+
+def test_the_first_trial_is_the_row_as_it_stands_and_the_best_gets_better(undisturbed):
+    assert undisturbed[0].values == {
+        "train.learning_rate": 0.003,
+        "train.batch_size": 16,
+        "architecture.dropout": 0.5,
+    }
+    assert [trial.number for trial in undisturbed] == list(range(TRIALS))
+    assert len({str(trial.values) for trial in undisturbed}) == TRIALS
+    assert best(undisturbed).mean > undisturbed[0].mean
+
+
+def test_a_bad_trial_ends_after_the_folds_that_show_it(undisturbed):
+    """Each pruned one was below the median of the complete ones before it, after these folds."""
+    pruned = [trial for trial in undisturbed if trial.state == "pruned"]
+    complete = [trial for trial in undisturbed if trial.state == "complete"]
+    assert len(pruned) >= 2
+    assert len(complete) >= 5
+    for trial in undisturbed:
+        before = [other for other in complete if other.number < trial.number]
+        least = study.LEAST_FOLDS if len(before) >= study.STARTUP else 5
+        for folds in range(least, min(len(trial.accuracies), 4) + 1):
+            median = np.median([np.mean(other.accuracies[:folds]) for other in before])
+            below = np.mean(trial.accuracies[:folds]) < median
+            assert below == (trial.state == "pruned" and folds == len(trial.accuracies))
+    assert {len(trial.accuracies) for trial in complete} == {5}
+
+
+def test_the_accuracies_are_those_of_the_folds(undisturbed):
+    chosen = settings()
+    for trial in undisturbed[:3]:
+        recipe = study.space.tuned_recipe(chosen, trial.values)
+        expected = [accuracy(recipe, fold) for fold in range(len(trial.accuracies))]
+        assert trial.accuracies == expected
+
+
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undisturbed):
+    (failed, *_) = [trial for trial in undisturbed if trial.state == "failed"]
+    assert failed.values["train.learning_rate"] > 0.5
+    assert failed.reason == "plain_tuned fold 1 diverged; lower train.learning_rate."
+    assert len(failed.accuracies) == 1
+    assert undisturbed[-1].number > failed.number
+
+
+def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch):
+    """Folds beyond the one that prunes or fails a trial may be trained, and count for nothing."""
+    monkeypatch.setattr(plan, "_train", lambda name, *task: made_fold(*task))  # what workers call
+    assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
+    assert told(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
+
+
+def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):
+    chosen = settings()
+    assert told(searched(chosen, 1)) == undisturbed[:1]
+    assert told(searched(chosen, 8)) == undisturbed[:8]
+    assert told(searched(chosen, TRIALS)) == undisturbed
+    assert told(searched(chosen, 3)) == undisturbed  # more are there than asked for
+    assert len(list((folder / ".foldlab" / "search").glob("*.log"))) == 1
+
+
+def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch):
+    program = (
+        "from tests.search import test_study as made; from stages.training import plan;"
+        "plan.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "0.05"}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
+        while len(kept := set(folder.glob(".foldlab/folds/*/*.npz"))) < 8:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    (log,) = folder.glob(".foldlab/search/*.log")
+    lock = log.with_name(log.name + ".lock")
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(log)  # as if it struck while Optuna wrote: its lock, and half a line
+    log.write_bytes(log.read_bytes() + b'{"op_code":5,"wor')
+
+    trained = []
+    monkeypatch.setattr(
+        plan, "train_fold", lambda *task: trained.append(task[4:6]) or made_fold(*task)
+    )
+    began = time.monotonic()
+    assert told(searched(settings(), TRIALS)) == undisturbed
+    assert time.monotonic() - began < 20
+    assert not lock.is_symlink()
+    again = {
+        f"{plan.recovery.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
+        for recipe, fold in trained
+    }
+    assert not again & {f"{path.parent.name}/{path.name}" for path in kept}
+
+
+def dataset_hash():
+    return read_json(Path("data/prepared/dataset.json"))["sha256"]
+
+
+def test_one_process_at_a_time_has_a_study(folder):
+    with study.opened("ab" * 32), pytest.raises(OSError, match="already running in another"):
+        study.opened("ab" * 32).__enter__()
+
+
+def test_a_study_is_known_by_its_row_its_space_and_its_data(folder):
+    mark = study.fingerprint(settings(), "data")
+    assert mark == study.fingerprint(settings(trials=99), "data")
+    assert mark == study.fingerprint(settings(jobs=4), "data")
+    one_dimension = {"train.epochs": {"choices": [1, 2]}}
+    others = [
+        study.fingerprint(settings(), "other data"),
+        study.fingerprint(settings(seed=2), "data"),
+        study.fingerprint(settings(space=one_dimension), "data"),
+    ]
+    assert len({mark, *others}) == 4
+
+
+def test_another_seed_tries_other_values(undisturbed, folder):
+    other = told(searched(settings(seed=2), 3))
+    assert other[0] == undisturbed[0]
+    assert other[1].values != undisturbed[1].values
