@@ -1,0 +1,1 @@
+"""What is measured: each file one command, its result one JSON file in benchmarks/records."""

@@ -1,0 +1,151 @@
+"""`python -m benchmarks.accuracy ROW ...`: what a variant reaches on full MNIST, as one record.
+
+The stages themselves run, in a folder of their own, with the settings that accuracy.yaml puts over
+params.yaml; folds that are kept from an earlier run are not trained again. The test set is scored
+once per model, after its training, and chooses nothing. Seconds are measured elsewhere, since a
+long training may share the machine.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks import measured
+from stages import entry, files, params
+from stages.scoring.statistics import mean_std
+from stages.sections import Parallel
+from stages.train import read_arrays
+from stages.training import plan, recovery
+from stages.training.predict import predict
+from stages.training.recipe import recipe
+
+ROWS = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
+ROOT = measured.HERE.parent
+
+
+def accuracy(row: str, limit: int | None = None) -> Path:
+    """Train one row of accuracy.yaml, score it, and write benchmarks/records/accuracy-<row>.json.
+
+    Args:
+        row: a name under `rows`.
+        limit: at most so many images, one epoch and two folds, to try the command.
+
+    Returns:
+        The record's path; with a limit it lies in the folder of the run, not in records.
+    """
+    about = ROWS["rows"][row]
+    folder = entry.root() / ".foldlab" / "accuracy" / (f"{row}-quick" if limit else row)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), ROWS["settings"])
+    settings = merged(settings, about.get("settings", {}))
+    settings["compare"] |= {"variants": [row], "baseline": row}
+    if limit:
+        settings["data"]["limit"] = limit
+        settings["folds"]["count"] = 2
+        settings["variants"][row].setdefault("train", {})["epochs"] = 1
+    with files.replacing(folder / "params.yaml") as beside:
+        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+    os.chdir(folder)
+    _stage("prepare")
+    scores = _seeds(row, about["seeds"]) if "seeds" in about else _folds(row)
+    where = {"folder": folder} if limit else {}
+    return measured.write(f"accuracy-{row}", {"row": row, **about, **scores}, **where)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `over`, mapping by mapping; a named choice is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        whole = key in ("architecture", "optimizer", "schedule", "early_stopping")
+        result[key] = merged(result[key], value) if both and not whole else value
+    return result
+
+
+def _folds(row: str) -> dict[str, Any]:
+    """Run the stages; return every fold's scores, and each fold model's on the test set."""
+    _stage("train", row)
+    _stage("evaluate", row)
+    results = Path("results") / row
+    metrics = files.read_json(results / "metrics.json")
+    folds = files.read_table(results / "folds.csv")
+    images = np.load("data/prepared/test_images.npy", mmap_mode="r")
+    labels = np.load("data/prepared/test_labels.npy")
+    _, members = predict(results / "model.keras", images, Parallel())  # kept since evaluate
+    on_test = (members.argmax(axis=2) == labels).mean(axis=1)
+    return {
+        "cv": mean_std(np.array([fold["accuracy"] for fold in folds])),
+        "cv_folds": [fold["accuracy"] for fold in folds],
+        "members_test": mean_std(on_test),
+        "members_test_each": on_test.tolist(),
+        "vote_test": metrics["test"]["accuracy"],
+        "test_images": len(labels),
+        "epochs": [fold["epochs"] for fold in folds],
+        "parameters": metrics["parameters"],
+        "settings": files.read_json(results / "training.json")["settings"],
+    }
+
+
+def _seeds(row: str, count: int) -> dict[str, Any]:
+    """Train on all training images with `count` seeds; return each model's test accuracy."""
+    base = recipe(params.load(), row)
+    dataset = files.read_json(Path("data/prepared/dataset.json"))
+    arrays = read_arrays(dataset)
+    images = np.load("data/prepared/test_images.npy", mmap_mode="r")
+    labels = np.load("data/prepared/test_labels.npy")
+    units = []
+    for seed in range(1, count + 1):
+        train = base.train.model_copy(update={"seed": seed})
+        chosen = base.model_copy(update={"train": train})
+        units.append(plan.Unit(recovery.fingerprint(chosen, dataset["sha256"]), chosen, "refit"))
+    plan.finish(units, arrays, Parallel())
+    on_test, seconds = [], []
+    for unit, record in zip(units, plan.records(units), strict=True):
+        kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
+        alone = unit.recipe.model_copy(update={"train": kept})
+        fold = record._replace(history=np.nan_to_num(record.history))
+        plan.model(unit.mark, alone, arrays, Parallel(), [fold])
+        vote, _ = predict(recovery.folder(unit.mark) / "model.keras", images, Parallel())
+        on_test.append(float((vote.argmax(axis=1) == labels).mean()))
+        seconds.append(round(float(record.times[:, 1].sum()), 2))
+    return {
+        "seeds_test": mean_std(np.array(on_test)),
+        "seeds_test_each": on_test,
+        "test_images": len(labels),
+        "fit_seconds_each": seconds,
+        "parameters": sum(weights.size for weights in record.weights),
+        "settings": base.model_dump(),
+    }
+
+
+def _stage(name: str, *arguments: str) -> None:
+    """Run a stage in the present folder; end with its status when it fails."""
+    ended = subprocess.run(
+        [sys.executable, "-m", f"stages.{name}", *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(entry.root())},
+    )
+    if ended.returncode:
+        sys.exit(ended.returncode)
+
+
+def main() -> None:
+    """Measure the rows that the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rows", nargs="+", choices=[*ROWS["rows"]], metavar="ROW")
+    parser.add_argument("--quick", action="store_true", help="300 images and one epoch, to try it")
+    given = parser.parse_args()
+    os.environ.setdefault("DVC_ROOT", str(Path.cwd()))
+    for row in given.rows:
+        print(accuracy(row, 300 if given.quick else None))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""`python -m benchmarks.chaos`: kill `dvc repro` at random moments, and compare what is left.
+
+A sliver of the real pipeline runs undisturbed once. Then it runs again from nothing and is killed
+in each of its stages, pass after pass; `dvc repro` at the end of a pass must leave the same bytes,
+no partial file, no run in MLflow that says RUNNING, no process, and nothing to do.
+"""
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from benchmarks import measured
+from tests.pipeline.test_repro import SLIVER, call, clone, environment, ran, results, rows, well
+
+KINDS = [  # what a terminal sends, what an operator or the system sends, and to whom
+    (signal.SIGINT, "group"),
+    (signal.SIGTERM, "dvc"),
+    (signal.SIGKILL, "dvc"),
+    (signal.SIGTERM, "group"),
+    (signal.SIGKILL, "group"),
+]
+LEFT = 90.0  # s that processes left by a killed dvc may go on after the last `dvc repro`
+END = 900.0  # s until a stage is given up
+
+
+def harness(kills: int, seed: int, folder: Path) -> dict:
+    """Return how often each stage was killed by what, and every fault that was seen.
+
+    Args:
+        kills: how many in all.
+        seed: of the moments.
+        folder: an empty one, for two clones.
+    """
+    draw = random.Random(seed)  # noqa: S311 - moments, no secrets
+    changes = SLIVER | {"tracking": {"live_after": 1}}  # so that MLflow shows the trainings
+    calm = clone(folder / "calm", changes)
+    seconds = undisturbed(calm)
+    wanted, runs = results(calm), statuses(calm)
+    hunted = clone(folder / "hunted", changes)
+    hits: list[tuple[str, str]] = []
+    faults: list[str] = []
+    kinds: list[tuple] = []
+    passes = 0
+    while len(hits) < kills:
+        passes += 1
+        well(hunted, "git clean -fdxq")
+        places = sorted(draw.sample(range(len(seconds)), min(kills - len(hits), len(seconds))))
+        for stage in [list(seconds)[place] for place in places]:
+            kinds = kinds or draw.sample(KINDS, len(KINDS))
+            if strike(hunted, stage, draw.uniform(0, seconds[stage]), *kinds[-1]):
+                number, whom = kinds.pop()
+                hits.append((stage, f"{number.name} to {whom}"))
+        faults += [f"pass {passes}: {fault}" for fault in inspect(hunted, wanted, runs)]
+    return {
+        "seed": seed,
+        "kills": len(hits),
+        "passes": passes,
+        "by_stage": dict(Counter(stage for stage, _ in hits)),
+        "by_signal": dict(Counter(kind for _, kind in hits)),
+        "files_compared": len(wanted),
+        "faults": faults,
+    }
+
+
+def undisturbed(folder: Path) -> dict[str, float]:
+    """Run the pipeline and return how many seconds each command took, in their order."""
+    seen: dict[str, list[float]] = {}
+    process = start(folder)
+    while process.poll() is None:
+        if stage := running(process.pid):
+            seen.setdefault(stage, []).append(time.monotonic())
+        time.sleep(0.02)
+    assert process.returncode == 0, "the undisturbed run failed"
+    return {stage: times[-1] - times[0] for stage, times in seen.items()}
+
+
+def strike(folder: Path, stage: str, delay: float, number: int, whom: str) -> bool:
+    """Start `dvc repro`, and kill it `delay` seconds after `stage` begins; False when it ended."""
+    process = start(folder)
+    end = time.monotonic() + END
+    while running(process.pid) != stage:
+        if process.poll() is not None or time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    time.sleep(delay)
+    if process.poll() is not None:
+        return False
+    (os.killpg if whom == "group" else os.kill)(process.pid, number)
+    process.wait(60)
+    return True
+
+
+def inspect(folder: Path, wanted: dict[str, bytes], runs: list) -> list[str]:
+    """Let the pipeline finish; return what is not as if nobody had disturbed it."""
+    done = call(folder, "dvc repro")
+    if done.returncode:
+        return [f"dvc repro failed: {done.stderr[-2000:]}"]
+    faults = []
+    end = time.monotonic() + LEFT
+    while alive := processes_in(folder):
+        if time.monotonic() > end:
+            faults.append(f"still running: {alive}")
+            break
+        time.sleep(0.2)
+    made = results(folder)
+    differ = [name for name in wanted.keys() | made.keys() if wanted.get(name) != made.get(name)]
+    faults += [f"differs: {name}" for name in sorted(differ)]
+    faults += [f"partial: {path.relative_to(folder)}" for path in folder.rglob(".partial-*")]
+    if (found := statuses(folder)) != runs:
+        faults.append(f"MLflow has {found}")
+    if again := ran(well(folder, "dvc repro")):
+        faults.append(f"ran again: {again}")
+    return faults
+
+
+def start(folder: Path) -> subprocess.Popen:
+    """Start `dvc repro` as the head of a process group; SIGINT is not ignored as in a script."""
+    return subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def running(group: int) -> str | None:
+    """Return the stage's command that runs in a process group, as "train basic"."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) != group:
+                continue
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended
+            continue
+        if found := re.search(r"-m stages\.([\w.]+(?: \w+)?)", command):
+            return found[1]
+    return None
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Return the command lines of processes whose working folder this is."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def statuses(folder: Path) -> list:
+    """Return name and status of MLflow's runs."""
+    return rows(folder, "select name, status from runs order by name, status")
+
+
+def main() -> None:
+    """Kill, compare, and write benchmarks/records/chaos.json; end with status 1 on any fault."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = harness(chosen.kills, chosen.seed, Path(folder).resolve())
+    print(measured.write("chaos", found, chosen.folder))
+    if found["faults"]:
+        sys.exit("foldlab: " + "\n".join(found["faults"]))
+
+
+if __name__ == "__main__":
+    main()

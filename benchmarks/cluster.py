@@ -1,0 +1,150 @@
+"""`python -m benchmarks.cluster`: what a Ray cluster costs above the processes of one machine.
+
+Two Ray nodes of one core each, on this machine. Queued units: how long the engine takes for each
+beside the work itself, and how much memory the driver holds. Then folds of `basic` on full
+MNIST, one epoch each: the two nodes against two local workers, in turn, all started before.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measured
+from stages import params
+from stages.data.folds import stratified_folds
+from stages.data.mnist import load_mnist
+from stages.sections import Data, Named, Parallel, Train
+from stages.training import cluster, workers
+from stages.training.fold import train_fold
+from stages.training.recipe import Recipe, recipe
+from tests import nodes
+
+FOLDS, VARIANTS = 10, 20  # of the queue
+NODES = 2
+
+
+def timed(function: Callable, *task: Any) -> tuple[float, Any]:
+    """Call `function(*task)` on a worker; return its seconds too."""
+    began = time.perf_counter()
+    result = function(*task)
+    return time.perf_counter() - began, result
+
+
+def queued(function: Callable, tasks: Sequence[tuple], parallel: Parallel) -> dict[str, Any]:
+    """Run the tasks as one queue.
+
+    Returns:
+        What the engine takes for each unit, in ms: the time of the queue, less the mean time that a
+        node computes in it; and the driver's resident memory, in MiB, after a tenth of the units
+        and after all. Results are dropped as they come, as the pipeline does.
+    """
+    within, memory = [], []
+    began = time.perf_counter()
+    for _, (seconds, _result) in cluster.run(timed, [(function, *t) for t in tasks], parallel):
+        within.append(seconds)
+        memory.append(resident())
+    wall = time.perf_counter() - began
+    return {
+        "units": len(tasks),
+        "seconds": round(wall, 2),
+        "ms_a_unit_inside": round(1000 * statistics.mean(within), 2),
+        "ms_a_unit_overhead": round(1000 * (wall - sum(within) / NODES) / len(tasks), 2),
+        "driver_mib_after_a_tenth": round(memory[len(tasks) // 10], 1),
+        "driver_mib_at_the_end": round(memory[-1], 1),
+    }
+
+
+def resident() -> float:
+    """Return this process' resident memory in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def nothing(number: int) -> int:
+    """Return the number: a unit that costs nothing."""
+    return number
+
+
+def tiny_units(count: int) -> list[tuple]:
+    """Return the arguments of `train_fold` for units of a tiny model on 60 images of noise."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 12, 12, 1), dtype=np.uint8)
+    labels, folds = np.arange(60) % 2, (np.arange(60) // 2 % FOLDS).astype(np.int16)
+    network = Named(name="basic", arguments={"dense": 8, "dropout": 0.2})
+    settings = Train(epochs=1, batch_size=16)
+    return [
+        (images, labels, folds, 2, made(f"v{unit // FOLDS}", network, settings), unit % FOLDS, None)
+        for unit in range(count)
+    ]
+
+
+def made(name: str, network: Named, settings: Train) -> Recipe:
+    """Return a variant without augmentation."""
+    return Recipe(variant=name, architecture=network, augmentation=[], train=settings)
+
+
+def basic_folds(folder: str | None, count: int) -> list[tuple]:
+    """Return the arguments of `train_fold` for so many folds of `basic`, an epoch each."""
+    source = load_mnist(Data(source="mnist", folder=folder))
+    images, labels = source.train_images, source.train_labels.astype(np.int64)
+    folds = stratified_folds(labels, source.classes, count, 1, 1)[0]
+    chosen = recipe(params.load(measured.HERE.parent / "params.yaml"), "basic")
+    chosen = chosen.model_copy(update={"train": chosen.train.model_copy(update={"epochs": 1})})
+    return [(images, labels, folds, 10, chosen, fold, None) for fold in range(count)]
+
+
+def against(tasks: Sequence[tuple], parallel: Parallel, rounds: int) -> dict[str, Any]:
+    """Train the same folds on two local workers and on the cluster, in turn; both have started."""
+    engines = {
+        "local": lambda units: workers.run(train_fold, units, NODES),
+        "ray": lambda units: cluster.run(train_fold, units, parallel),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    list(workers.run(train_fold, tiny_units(NODES), NODES))  # starts them; the nodes have worked
+    for _ in range(rounds):
+        for name, engine in engines.items():
+            began = time.perf_counter()
+            list(engine(tasks))
+            seconds[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    images = sum(len(task[1]) - int((task[2] == task[5]).sum()) for task in tasks)
+    return {
+        "folds": len(tasks),
+        "epochs": 1,
+        "images_trained": images,
+        "seconds": {name: [round(one, 2) for one in each] for name, each in seconds.items()},
+        "images_a_second_local": round(images / medians["local"]),
+        "ray_to_local": round(medians["ray"] / medians["local"], 3),
+    }
+
+
+def main() -> None:
+    """Measure, and write benchmarks/records/cluster.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few units and 60 images")
+    parser.add_argument("--data", help="the folder of MNIST's four IDX files; else a download")
+    parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
+    chosen = parser.parse_args()
+    units, rounds = (20, 1) if chosen.quick else (FOLDS * VARIANTS, 3)
+    folds = tiny_units(2) if chosen.quick else basic_folds(chosen.data, 8)
+    with nodes.two() as started:
+        parallel = nodes.on(started)
+        list(cluster.run(train_fold, tiny_units(NODES), parallel))  # starts both
+        found = {
+            "ray": version("ray"),
+            "trivial": queued(nothing, [(number,) for number in range(units)], parallel),
+            "tiny": queued(train_fold, tiny_units(2 if chosen.quick else units), parallel),
+            "basic": against(folds, parallel, rounds),
+        }
+    print(measured.write("cluster", found, chosen.folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""`python -m benchmarks.flops`: what training each variant costs, counted by `benchmarks.fit`."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.fit import counted
+from stages import params
+from stages.training.recipe import recipe
+
+HERE = Path(__file__).parents[1]
+SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000  # full MNIST
+COLUMNS = ("variant", "images", "epochs", "MFLOP an image", "TFLOP an epoch", "core-hours")
+
+
+def rows(settings: params.Params, folds: int, gflops: float) -> list[tuple]:
+    """Return the cells under COLUMNS of every variant that is trained.
+
+    Args:
+        settings: of the variants.
+        folds: how many; each trains on all images but its own share.
+        gflops: what a core computes in a second while it trains, in GFLOP.
+    """
+    found = []
+    for name, row in settings.variants.items():
+        if row.ensemble:
+            continue
+        chosen = recipe(settings, name)
+        images = IMAGES * (folds - 1) // folds
+        flops, epochs = counted(chosen, SHAPE, CLASSES)[1], chosen.train.epochs
+        hours = folds * epochs * images * flops / (gflops * 1e9) / 3600
+        found.append(
+            (
+                f"`{name}`",
+                f"{images:,}",
+                epochs,
+                f"{flops / 1e6:.1f}",
+                f"{images * flops / 1e12:.2f}",
+                f"{hours:.2f}",
+            )
+        )
+    return found
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--gflops", type=float, default=50.0, help="a core's, while it trains")
+    chosen = parser.parse_args()
+    settings = params.load(HERE / "params.yaml")
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(settings, chosen.folds, chosen.gflops)]
+    print("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""`python -m benchmarks.kfold`: the stage `train` against a plain Keras script, run by turns.
+
+Both are commands in processes of their own that read the same prepared arrays and folds, train the
+same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
+epochs are equal. The stage also keeps folds, writes tables and builds the model file; the script
+does none of that. Run number n has the seed n on both sides, so accuracies have runs x folds
+values.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measured, processes
+from stages import files
+from stages.scoring.statistics import mean_std
+
+VARIANTS = ("basic", "batchnorm", "double_conv")
+PRECISIONS = ("float32", "mixed_bfloat16")
+MEASURES = processes.Cost._fields
+
+
+def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
+    """Run both sides by turns and return what each took and reached.
+
+    Args:
+        variant: one of VARIANTS.
+        settings: of the pipeline; the script gets its numbers from them.
+        runs: how many times each side runs.
+        folder: an empty one to work in.
+
+    Returns:
+        For each side every run's cost with medians, and accuracies; the ratios of pipeline to
+        script, and the difference of their mean accuracies in points.
+    """
+    prepared = processes.make(folder / "prepared", settings)
+    costs: dict[str, list] = {"pipeline": [], "plain": []}
+    accuracies: dict[str, list] = {"pipeline": [], "plain": []}
+    for run in range(1, runs + 1):
+        seeded = settings | {"train": settings["train"] | {"seed": run}}
+        place = processes.make(folder / f"pipeline-{run}", seeded, prepared)
+        command = processes.stage("train", variant)
+        costs["pipeline"].append(processes.cost(command, place, DVC_ROOT=str(place)))
+        folds = files.read_table(place / "results" / variant / "folds.csv")
+        accuracies["pipeline"] += [fold["accuracy"] for fold in folds]
+        shutil.rmtree(place)  # the models and folds of all runs would fill a small disk
+
+        place = processes.make(folder / f"plain-{run}", seeded, prepared)
+        costs["plain"].append(processes.cost(script(variant, seeded), place))
+        accuracies["plain"] += files.read_json(place / "plain.json")["accuracies"]
+        shutil.rmtree(place)
+    sides = {
+        side: {
+            name: processes.summary([getattr(c, name) for c in costs[side]]) for name in MEASURES
+        }
+        | {"accuracy": mean_std(accuracies[side]), "accuracies": accuracies[side]}
+        for side in costs
+    }
+    means = [sides[side]["accuracy"]["mean"] for side in ("pipeline", "plain")]
+    ratios = {
+        name: processes.ratio(*(sides[side][name]["all"] for side in ("pipeline", "plain")))
+        for name in MEASURES
+    }
+    points = 100 * (means[0] - means[1])
+    return {**sides, "ratio": ratios, "accuracy_difference_points": points}
+
+
+def script(variant: str, settings: dict[str, Any]) -> list[str]:
+    """Return the command of the plain script with the numbers of the pipeline's row."""
+    train = settings["train"] | settings["variants"][variant]["train"]
+    numbers = ("epochs", "batch_size", "learning_rate", "seed", "precision")
+    options = [(f"--{name.replace('_', '-')}", str(train[name])) for name in numbers]
+    return [sys.executable, "-m", "benchmarks.plain_keras", variant, *sum(options, ())]
+
+
+def chosen_settings(variant: str, epochs: int, **over: Any) -> dict[str, Any]:
+    """Return the settings of one variant, its row trained for `epochs` without early stopping."""
+    settings = processes.settings(variant, **over)
+    settings["train"]["epochs"] = epochs
+    row = settings["variants"][variant]["train"]
+    row.pop("epochs", None)
+    row["early_stopping"] = None
+    return settings
+
+
+def main() -> None:
+    """Measure one variant and write benchmarks/records/kfold-<variant>-<precision>.json."""
+    parser = processes.parser(__doc__)
+    parser.add_argument("--variant", choices=VARIANTS, default="basic")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--images", type=int, help="at most so many training images")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.runs, chosen.epochs, chosen.folds = 1, 1, 2
+    settings = chosen_settings(
+        chosen.variant,
+        chosen.epochs,
+        data=processes.data(chosen),
+        folds={"count": chosen.folds},
+        train={"precision": chosen.precision},
+    )
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            found = measure(chosen.variant, settings, chosen.runs, Path(name))
+        except OSError as error:
+            sys.exit(f"foldlab: {error}")
+    about = {
+        "variant": chosen.variant,
+        "precision": chosen.precision,
+        "epochs": chosen.epochs,
+        "folds": chosen.folds,
+        "images": chosen.images or (settings["data"].get("limit") or "all"),
+        "recipe": settings["train"] | settings["variants"][chosen.variant]["train"],
+    }
+    where = {"folder": chosen.folder} if chosen.folder else {}
+    name = f"kfold-{chosen.variant}-{chosen.precision}"
+    print(measured.write(name, about | found, **where))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Where a measurement was made: what every record in benchmarks/records says of itself."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stages.files import write_json
+
+HERE = Path(__file__).parent
+PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "dvc")
+
+
+def environment() -> dict[str, Any]:
+    """Return the date, the commit, the machine and the versions that a figure depends on.
+
+    `commit` ends in "+" when files that Git tracks differ from it.
+    """
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def write(name: str, result: dict[str, Any], folder: Path = HERE / "records") -> Path:
+    """Write a result with its environment to <name>.json and return the path."""
+    path = folder / f"{name}.json"
+    write_json(path, {"benchmark": name, **result, "environment": environment()})
+    return path
+
+
+def _processor() -> str:
+    """Return the processor's name, its clock where that is in it, and its vector units."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in facts.items()}
+    wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+    units = [unit for unit in wanted if unit in facts.get("flags", "").split()]
+    return f"{facts.get('model name', platform.machine())} ({', '.join(units) or 'no AVX2'})"
+
+
+def _commit() -> str:
+    """Return the commit, with "+" when tracked files outside benchmarks/records differ from it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=10", "--exclude=*"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+    )
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/records"],
+        cwd=HERE.parent,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.strip() + ("+" if changed.stdout.strip() else "") or "unknown"

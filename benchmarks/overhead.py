@@ -1,0 +1,200 @@
+"""`python -m benchmarks.overhead`: what is not fitting in a `dvc repro` of the five references.
+
+It works in a copy of the repository with a store of its own. Each command of a stage is timed by a
+`python` that stands first in PATH and runs the real one under bash's `time`, so the pipeline
+itself is unchanged. Fitting is the time in which at least one worker is inside an epoch, with the
+epoch's validation, by results/<variant>/timing.csv; everything else is the wall time less that.
+With --default it measures `make repro` instead: default data and settings, the sweep first.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks import accuracy, measured, processes
+from stages import files
+
+REFERENCES = ["basic", "batchnorm", "dropout", "stacked", "double_conv"]
+IMPORTS = {
+    "python": "pass",
+    "params": "import stages.params",
+    "tensorflow": "from stages.training.fold import import_tensorflow as i; i()",
+    "mlflow": "import mlflow",
+    "matplotlib": "import matplotlib.pyplot",
+}
+SHIM = """#!/bin/bash
+TIMEFORMAT="${{DVC_STAGE:-none}} ${{2:-none}} %R %U %S"
+{{ time {python} "$@" 2>&3 ; }} 3>&2 2>>{times}
+"""
+
+
+def union(intervals: Iterable[tuple[float, float]]) -> float:
+    """Return the length of the union of (start, end) intervals."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def copy(folder: Path, settings: dict[str, Any]) -> Path:
+    """Copy what Git tracks into a repository of its own, without results and lock file."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=processes.CODE, capture_output=True, text=True, check=True)
+    for name in names.stdout.splitlines():
+        source = processes.CODE / name
+        if source.is_file() and not name.startswith(("results/", "dvc.lock", "tests/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+    write_settings(folder, settings)
+    processes.cost(["git", "init", "--quiet"], folder)
+    return folder
+
+
+def write_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Write params.yaml into a folder."""
+    with files.replacing(folder / "params.yaml") as beside:
+        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+
+def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
+    """Run commands one after the other; return their cost and that of each stage's commands."""
+    shims, times = folder / ".shims", folder / ".times"
+    shims.mkdir(exist_ok=True)
+    times.write_text("")
+    shim = shims / "python"
+    shim.write_text(SHIM.format(python=shlex.quote(sys.executable), times=shlex.quote(str(times))))
+    shim.chmod(0o755)
+    path = f"{shims}{os.pathsep}{processes.environment()['PATH']}"
+    costs = [processes.cost(c, folder, PATH=path, PYTHONPATH=str(folder)) for c in commands]
+    rows = []
+    for line in times.read_text().splitlines():
+        stage, module, wall, user, system = line.split()
+        processor = round(float(user) + float(system), 3)
+        row = {"stage": stage, "module": module, "seconds": float(wall)}
+        rows.append(row | {"processor_seconds": processor})
+    seconds = sum(cost.seconds for cost in costs)
+    processor = sum(cost.processor_seconds for cost in costs)
+    total = {"seconds": seconds, "processor_seconds": processor}
+    in_stages = sum(row["seconds"] for row in rows if row["stage"] != "none")
+    swept = sum(row["seconds"] for row in rows if row["stage"] == "none")
+    return total | {"outside_stages_seconds": seconds - in_stages - swept, "stages": rows}
+
+
+def fitting(folder: Path) -> dict[str, float]:
+    """Return seconds with at least one worker in an epoch, and summed over the workers."""
+    spans = []
+    for path in (folder / "results").glob("*/timing.csv"):
+        for epoch in files.read_table(path):
+            end = epoch["time"] / 1000
+            spans.append((end - epoch["seconds"], end))
+    return {"seconds": union(spans), "summed_seconds": sum(end - start for start, end in spans)}
+
+
+def bare(folder: Path, stages: int) -> Path:
+    """Make and run a DVC pipeline of so many stages, each a trivial command with one dependency."""
+    folder.mkdir()
+    (folder / "out_0").write_text("0\n")
+    made = {
+        f"stage_{n}": {
+            "cmd": f"cp out_{n - 1} out_{n}",
+            "deps": [f"out_{n - 1}"],
+            "outs": [f"out_{n}"],
+        }
+        for n in range(1, stages + 1)
+    }
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": made}))
+    processes.cost(["git", "init", "--quiet"], folder)
+    processes.cost(["dvc", "init", "--quiet"], folder)
+    shutil.copy(processes.CODE / ".dvc" / "config", folder / ".dvc" / "config")
+    processes.cost(["dvc", "repro"], folder)
+    return folder
+
+
+def measure(settings: dict, runs: int, targets: list[str], sweep: bool, place: Path) -> dict:
+    """Run the pipeline, then nothing of it, then one edited row; see the top of this file."""
+    folder = copy(place / "copy", settings)
+    repro = ["dvc", "repro", *targets]
+    commands = [repro]
+    if sweep:
+        shim = str(folder / ".shims" / "python")
+        commands = [["dvc", "repro", "prepare"], [shim, "-m", "stages.commands.sweep"], repro]
+    full = timed(commands, folder)
+    full["fitting"] = fitting(folder)
+    full["not_fitting_seconds"] = full["seconds"] - full["fitting"]["seconds"]
+    full["not_fitting_share"] = full["not_fitting_seconds"] / full["seconds"]
+
+    stages = len(yaml.safe_load((folder / "dvc.lock").read_text())["stages"])
+    other = bare(place / "bare", stages)
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(processes.cost(repro, folder).seconds)
+        theirs.append(processes.cost(["dvc", "repro"], other).seconds)
+    no_op = {"stages": stages, "pipeline": processes.summary(ours)}
+    no_op |= {"bare": processes.summary(theirs), "ratio": processes.ratio(ours, theirs)}
+
+    row = settings["compare"]["variants"][0]
+    settings["variants"][row].setdefault("train", {})["label_smoothing"] = 0.01
+    write_settings(folder, settings)
+    edit = timed([repro], folder) | {"row": row}
+    imports = {
+        name: processes.cost([sys.executable, "-c", code], folder)._asdict()
+        for name, code in IMPORTS.items()
+    }
+    return {"repro": full, "no_op": no_op, "one_row_edit": edit, "imports": imports}
+
+
+def chosen_settings(chosen: Any) -> dict[str, Any]:
+    """Return the settings: the default ones, or the five references on full MNIST."""
+    settings = yaml.safe_load((processes.CODE / "params.yaml").read_text(encoding="utf-8"))
+    if chosen.default:
+        return settings
+    settings = accuracy.merged(settings, accuracy.ROWS["settings"])
+    for row in REFERENCES:
+        about = accuracy.ROWS["rows"][row]
+        settings = accuracy.merged(settings, about.get("settings", {}))
+    names = REFERENCES[:1] if chosen.quick else REFERENCES
+    over = {"data": processes.data(chosen), "compare": {"variants": names, "baseline": "basic"}}
+    if chosen.epochs:
+        over["train"] = {"epochs": chosen.epochs}
+        for row in REFERENCES:
+            settings["variants"][row].get("train", {}).pop("epochs", None)
+    if chosen.quick:
+        over["folds"] = {"count": 2}
+    return accuracy.merged(settings, over)
+
+
+def main() -> None:
+    """Measure, and write benchmarks/records/overhead.json, or overhead-default.json."""
+    parser = processes.parser(__doc__)
+    parser.add_argument("--default", action="store_true", help="default settings, as `make repro`")
+    parser.add_argument("--epochs", type=int, help="of every row, instead of its own")
+    parser.add_argument("--runs", type=int, default=5, help="of what does nothing, by turns")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.runs, chosen.epochs = 1, 1
+    settings = chosen_settings(chosen)
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
+            found = measure(settings, chosen.runs, targets, chosen.default, Path(name))
+        except OSError as error:
+            sys.exit(f"foldlab: {error}")
+    about = {key: settings[key] for key in ("data", "folds", "train")}
+    about["variants"] = settings["compare"]["variants"]
+    about["data"] = {key: value for key, value in about["data"].items() if key != "folder"}
+    where = {"folder": chosen.folder} if chosen.folder else {}
+    name = "overhead-default" if chosen.default else "overhead"
+    print(measured.write(name, {"settings": about} | found, **where))
+
+
+if __name__ == "__main__":
+    main()

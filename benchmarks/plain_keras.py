@@ -1,0 +1,136 @@
+"""`python -m benchmarks.plain_keras VARIANT ...`: the script that one writes without a pipeline.
+
+Fold after fold in one process, `fit` on float32 arrays of 0 to 1, Keras' own layers throughout. It
+reads the arrays and folds of data/prepared in the present folder, and writes plain.json there.
+"""
+
+import argparse
+import json
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def basic(augmentation):
+    """Return the network of the variant `basic`."""
+    return [
+        *augmentation,
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+        layers.Dropout(0.5),
+    ]
+
+
+def batchnorm(augmentation):
+    """Return the network of the variant `batchnorm`."""
+    return [
+        *augmentation,
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.BatchNormalization(momentum=0.9),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.BatchNormalization(momentum=0.9),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu"),
+    ]
+
+
+def double_conv(augmentation):
+    """Return the network of the variant `double_conv`."""
+    return [
+        *augmentation,
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.1),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.1),
+        layers.Flatten(),
+        layers.Dense(256, activation="relu"),
+        layers.Dropout(0.3),
+    ]
+
+
+def moves():
+    """Return rotation by 10 degrees, zoom by 10 % and shift by 8 %, as three layers."""
+    return [
+        layers.RandomRotation(10 / 360, fill_mode="constant"),
+        layers.RandomZoom(0.1, fill_mode="constant"),
+        layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
+    ]
+
+
+NETWORKS = {"basic": basic, "batchnorm": batchnorm, "double_conv": double_conv}
+
+
+def network(variant: str, shape: tuple, classes: int):
+    """Build the model of a variant, from pixels of 0 to 1 to probabilities."""
+    hidden = NETWORKS[variant](moves() if variant == "double_conv" else [])
+    last = layers.Dense(classes, activation="softmax", dtype="float32")
+    return keras.Sequential([keras.Input(shape), *hidden, last])
+
+
+def train(variant, images, labels, training, validation, epochs, batch_size, learning_rate):
+    """Train one fold and return its validation accuracy after the last epoch."""
+    model = network(variant, images.shape[1:], int(labels.max()) + 1)
+    callbacks = []
+    if variant == "double_conv":
+        optimizer = keras.optimizers.RMSprop(learning_rate)
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                "val_accuracy", factor=0.3, patience=1, min_delta=0.0, mode="max"
+            )
+        )
+    else:
+        steps = -(-len(training) // batch_size) * epochs
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        optimizer = keras.optimizers.Adam(schedule)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(
+        images[training],
+        labels[training],
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=(images[validation], labels[validation]),
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return history.history["val_accuracy"][-1]
+
+
+def main() -> None:
+    """Train all folds, one after the other."""
+    parser = argparse.ArgumentParser(description="Cross-validate a CNN with plain Keras.")
+    parser.add_argument("variant", choices=[*NETWORKS])
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--learning-rate", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--precision", default="float32")
+    given = parser.parse_args()
+    if given.precision != "float32":
+        keras.mixed_precision.set_global_policy(given.precision)
+    images = np.load("data/prepared/train_images.npy").astype("float32") / 255
+    labels = np.load("data/prepared/train_labels.npy")
+    folds = np.load("data/prepared/folds.npy")[0]
+    keras.utils.set_random_seed(given.seed)
+    accuracies, began = [], time.perf_counter()
+    for fold in range(folds.max() + 1):
+        (training,), (validation,) = np.nonzero(folds != fold), np.nonzero(folds == fold)
+        numbers = (given.epochs, given.batch_size, given.learning_rate)
+        accuracies.append(train(given.variant, images, labels, training, validation, *numbers))
+    with open("plain.json", "w") as file:
+        json.dump({"accuracies": accuracies, "fit_seconds": time.perf_counter() - began}, file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""`python -m benchmarks.predict`: how soon a model file answers, on one thread, as one record.
+
+Each variant's results/<variant>/model.keras is loaded as a user loads it, compiled once, and asked
+for one image after the other and for 10,000 in batches. All images are raw test images.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measured
+from stages import params
+from stages.files import read_json
+from stages.training.epoch import SCORING_BATCH
+from stages.training.fold import import_tensorflow
+
+CALLS, IMAGES = 300, 10_000
+QUICK_CALLS, QUICK_IMAGES = 5, 50
+
+
+def predict(variants: list[str], quick: bool = False, folder: Path | None = None) -> Path:
+    """Measure some variants and write benchmarks/records/predict.json.
+
+    Args:
+        variants: rows of params.yaml whose model files are there.
+        quick: a few calls and images only, to try the command.
+        folder: where the record goes instead.
+
+    Returns:
+        The record's path.
+
+    Raises:
+        OSError: when a file is missing.
+    """
+    calls, count = (QUICK_CALLS, QUICK_IMAGES) if quick else (CALLS, IMAGES)
+    images = np.load("data/prepared/test_images.npy", mmap_mode="r")
+    images = images[np.arange(count) % len(images)]
+    found = {variant: measure(variant, images, calls) for variant in variants}
+    where = {} if folder is None else {"folder": folder}
+    about = {"threads": 1, "calls": calls, "images": count, "batch": SCORING_BATCH}
+    return measured.write("predict", about | {"variants": found}, **where)
+
+
+def measure(variant: str, images: np.ndarray, calls: int) -> dict[str, Any]:
+    """Return the times of one model.
+
+    Args:
+        variant: a row of params.yaml.
+        images: uint8 (n, height, width, channels).
+        calls: how many single images are asked for, after one that compiles.
+
+    Returns:
+        Seconds to load; milliseconds of the first answer, and median and 95th percentile of the
+        later ones, each for one image; seconds for all images and images per second.
+    """
+    tf = import_tensorflow()
+    import keras
+
+    path = Path("results") / variant / "model.keras"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; run `dvc pull` or `dvc repro train@{variant}`")
+    keras.utils.clear_session()
+    began = time.perf_counter()
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    load = time.perf_counter() - began
+    answer = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False))
+
+    single = []
+    for call in range(calls + 1):
+        image = images[call % len(images)][None]
+        began = time.perf_counter()
+        answer(image).numpy()
+        single.append(1000 * (time.perf_counter() - began))
+    first, later = single[0], single[1:]
+
+    starts = range(0, len(images), SCORING_BATCH)
+    for start in (starts[0], starts[-1]):  # compiles for a whole and for the last batch
+        answer(images[start : start + SCORING_BATCH]).numpy()
+    began = time.perf_counter()
+    for start in starts:
+        answer(images[start : start + SCORING_BATCH]).numpy()
+    seconds = time.perf_counter() - began
+    return {
+        "members": sum(layer.name.startswith("vote_") for layer in model.layers),
+        "parameters": read_json(path.with_name("training.json"))["parameters"],
+        "file_bytes": path.stat().st_size,
+        "load_seconds": round(load, 3),
+        "first_ms": round(first, 2),
+        "one_image_ms": {
+            "median": round(float(np.median(later)), 3),
+            "p95": round(float(np.percentile(later, 95)), 3),
+        },
+        "all_images_seconds": round(seconds, 6),
+        "images_per_second": round(len(images) / seconds),
+    }
+
+
+def main() -> None:
+    """Measure the variants that the command line names, by default all chosen ones."""
+    parser = argparse.ArgumentParser(description="Measure how soon model files answer.")
+    parser.add_argument("variants", nargs="*", help="rows of params.yaml")
+    parser.add_argument("--quick", action="store_true", help="a few images, to try the command")
+    parser.add_argument("--folder", type=Path, help="where the record goes")
+    chosen = parser.parse_args()
+    try:
+        settings = params.load()
+        variants = chosen.variants or settings.compare.variants
+        for variant in variants:
+            settings.variant(variant)
+        print(predict(variants, chosen.quick, chosen.folder))
+    except (ValueError, OSError) as error:
+        sys.exit(f"foldlab: {error}")
+
+
+if __name__ == "__main__":
+    main()

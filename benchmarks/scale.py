@@ -1,0 +1,105 @@
+"""`python -m benchmarks.scale`: what training takes as images, folds, variants and workers grow.
+
+Each point is one command in a process of its own on a folder with nothing kept: the stage `train`
+of `basic` for one epoch, or, for variants, the sweep over as many equal rows. Memory is the peak
+of the command with its workers.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import measured, processes
+
+
+class Point(NamedTuple):
+    """One command: how much of each there is."""
+
+    images: int
+    folds: int
+    variants: int
+    workers: int
+
+
+BASE = Point(images=5_000, folds=2, variants=1, workers=2)
+AXES = {
+    "images": [BASE._replace(images=n) for n in (5_000, 15_000, 30_000, 60_000)],
+    "folds": [BASE._replace(folds=n) for n in (2, 5, 10, 20)],
+    "variants": [BASE._replace(images=500, variants=n) for n in (1, 10, 50)],
+    "workers": [BASE._replace(images=20_000, folds=4, workers=n) for n in (1, 2)],
+}
+SMALL = Point(images=100, folds=2, variants=1, workers=1)
+QUICK = {
+    "folds": [SMALL, SMALL._replace(folds=3)],
+    "variants": [SMALL._replace(variants=2)],
+}
+
+
+def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a point: as many equal rows as it has variants."""
+    made = processes.settings("basic", data=data | {"limit": point.images})
+    names = [f"basic_{number}" for number in range(point.variants)]
+    made["variants"] = {name: {"architecture": "basic"} for name in names}
+    made["compare"] |= {"variants": names, "baseline": names[0]}
+    made["train"]["epochs"] = 1
+    made["folds"]["count"] = point.folds
+    made["parallel"]["jobs"] = point.workers
+    made["search"] = {"variant": names[0]}
+    return made
+
+
+def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -> dict[str, Any]:
+    """Run every point of every axis `runs` times, axis by axis in turns.
+
+    Returns:
+        axis -> points with every cost, their medians, and last over first for time and memory.
+    """
+    found = {}
+    for axis, points in axes.items():
+        costs: list[list[processes.Cost]] = [[] for _ in points]
+        for run in range(runs):
+            for place, point in enumerate(points):
+                where = folder / f"{axis}-{place}-{run}"
+                processes.make(where, settings(point, data))
+                sweep = axis == "variants"
+                command = ("commands.sweep",) if sweep else ("train", "basic_0")
+                costs[place].append(
+                    processes.cost(processes.stage(*command), where, DVC_ROOT=str(where))
+                )
+                shutil.rmtree(where)
+        rows = [
+            point._asdict()
+            | {
+                name: processes.summary([getattr(cost, name) for cost in of_point])
+                for name in processes.Cost._fields
+            }
+            for point, of_point in zip(points, costs, strict=True)
+        ]
+        first, last = rows[0], rows[-1]
+        growth = {
+            name: last[name]["median"] / first[name]["median"] for name in processes.Cost._fields
+        }
+        found[axis] = {"points": rows, "last_over_first": growth}
+    return found
+
+
+def main() -> None:
+    """Measure, and write benchmarks/records/scale.json."""
+    parser = processes.parser(__doc__)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--axes", nargs="+", choices=[*AXES], default=[*AXES])
+    chosen = parser.parse_args()
+    axes = QUICK if chosen.quick else {axis: AXES[axis] for axis in chosen.axes}
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            found = measure(axes, processes.data(chosen), chosen.runs, Path(name))
+        except OSError as error:
+            sys.exit(f"foldlab: {error}")
+    where = {"folder": chosen.folder} if chosen.folder else {}
+    print(measured.write("scale", {"runs": chosen.runs, "axes": found}, **where))
+
+
+if __name__ == "__main__":
+    main()

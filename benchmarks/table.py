@@ -1,0 +1,227 @@
+"""`python -m benchmarks.table`: put the figures of the records into two pages of documentation.
+
+Each table stands between two markers; what is around them is written by hand. A row without its
+record says that it is not measured yet, and a record at odds with its goal says so.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import accuracy, measured
+from stages import files
+from stages.scoring.statistics import corrected_resampled_t
+
+BEGIN = "<!-- from the records, by python -m benchmarks.table -->"
+END = "<!-- end -->"
+MISSING = "not measured yet"
+WORSE = 0.05  # points of mean accuracy that a faster training may lose
+Records = Mapping[str, Mapping[str, Any]]
+
+
+class Goal(NamedTuple):
+    """One row: what is to be reached, by which command, and how its record is read."""
+
+    what: str
+    command: str
+    record: str
+    figure: Callable[[Mapping[str, Any]], float]
+    unit: str = ""
+    most: float | None = None
+    least: float | None = None
+    holds: Callable[[Mapping[str, Any]], bool] = lambda record: True  # what must be so besides
+
+
+def _ratio(record: Mapping[str, Any]) -> float:
+    return record["ratio"]["seconds"]["of_medians"]
+
+
+def _as_accurate(record: Mapping[str, Any]) -> bool:
+    return record["accuracy_difference_points"] >= -WORSE
+
+
+def _kfold(variant: str, precision: str, most: float) -> Goal:
+    command = f"kfold --variant {variant}"
+    if precision != "float32":
+        command += f" --precision {precision}"
+    what = f"`{variant}`, pipeline / plain script, {precision}"
+    return Goal(
+        what, command, f"kfold-{variant}-{precision}", _ratio, most=most, holds=_as_accurate
+    )
+
+
+def _memory(axis: str) -> Goal:
+    return Goal(
+        f"memory, last / first point of more {axis}",
+        "scale",
+        "scale",
+        lambda record: record["axes"][axis]["last_over_first"]["peak_mib"],
+        most=1.1,
+    )
+
+
+def _sprint(what: str, form: str) -> Goal:
+    return Goal(
+        f"`sprint`, mean of ten seeds at least 99 % on test: {what}",
+        "time_to_99",
+        "time_to_99",
+        lambda record: record[form]["seconds_a_seed"],
+        " s",
+        most=6,
+        holds=lambda record: record[form]["mean_reaches_goal"],
+    )
+
+
+GOALS = [
+    _kfold("basic", "float32", 0.6),
+    _kfold("basic", "mixed_bfloat16", 0.38),
+    _kfold("double_conv", "float32", 0.6),
+    _kfold("double_conv", "mixed_bfloat16", 0.35),
+    _kfold("batchnorm", "float32", 0.55),
+    Goal(
+        "share of matrix peak while fitting `double_conv`, both cores busy, float32",
+        "fit",
+        "fit-float32",
+        lambda record: 100 * record["variants"]["double_conv"]["two_workers"]["share_of_peak"],
+        " %",
+        least=60,
+    ),
+    Goal(
+        "everything but fitting, in a `dvc repro` of the five references on full MNIST",
+        "overhead",
+        "overhead",
+        lambda record: 100 * record["repro"]["not_fitting_share"],
+        " %",
+        most=5,
+    ),
+    Goal(
+        "`dvc repro` that does nothing / that of a bare DVC pipeline with as many stages",
+        "overhead",
+        "overhead",
+        lambda record: record["no_op"]["ratio"]["of_medians"],
+        most=1.2,
+    ),
+    _sprint("one fit on two threads", "one_fit_two_threads"),
+    _sprint("a seed of two fits side by side", "two_fits_one_thread"),
+    _memory("folds"),
+    _memory("variants"),
+    Goal(
+        "default `make repro`, after installation",
+        "overhead --default",
+        "overhead-default",
+        lambda record: record["repro"]["seconds"],
+        " s",
+        most=180,
+    ),
+]
+
+
+def records(folder: Path = measured.HERE / "records") -> Records:
+    """Return all records by their names."""
+    return {path.stem: files.read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
+def goals(found: Records) -> str:
+    """Return the table of goals in Markdown."""
+    rows = ["| what | goal | measured | met | command | machine, commit |"]
+    rows.append("|---|---:|---:|---|---|---|")
+    for goal in GOALS:
+        allowed = f"<= {goal.most:g}" if goal.most is not None else f">= {goal.least:g}"
+        measure, met, where = MISSING, "", ""
+        if record := found.get(goal.record):
+            figure = goal.figure(record)
+            fits = figure <= goal.most if goal.most is not None else figure >= goal.least
+            measure, met = (
+                f"{figure:.3g}{goal.unit}",
+                "yes" if fits and goal.holds(record) else "no",
+            )
+            where = _machine(record)
+        rows.append(
+            f"| {goal.what} | {allowed}{goal.unit} | {measure} | {met} "
+            f"| `python -m benchmarks.{goal.command}` | {where} |"
+        )
+    return "\n".join(rows)
+
+
+def accuracies(found: Records) -> str:
+    """Return the table of accuracies on full MNIST in Markdown, in percent."""
+    rows = [
+        "| variant | cross-validated | each model on test | soft vote on test | parameters | goal "
+        "| met | command | machine, commit |",
+        "|---|---:|---:|---:|---:|---|---|---|---|",
+    ]
+    for row, about in accuracy.ROWS["rows"].items():
+        figure = about["figure"]
+        command = f"`python -m benchmarks.accuracy {row}`"
+        record = found.get(f"accuracy-{row}")
+        goal = f"{figure['score']} " + (
+            f">= {100 * figure['least']:.4g}"
+            if "least" in figure
+            else f"better than that of `{figure['better_than']}` by the corrected test"
+        )
+        if not record:
+            rows.append(f"| `{row}` | {MISSING} | | | | {goal} | | {command} | |")
+            continue
+        each = record.get("members_test") or record.get("seeds_test")
+        vote = f"{100 * record['vote_test']:.2f}" if "vote_test" in record else ""
+        rows.append(
+            f"| `{row}` | {_spread(record.get('cv'))} | {_spread(each)} | {vote} "
+            f"| {record['parameters']:,} | {goal} | {_met(record, figure, found)} | {command} "
+            f"| {_machine(record)} |"
+        )
+    return "\n".join(rows)
+
+
+def _met(record: Mapping[str, Any], figure: Mapping[str, Any], found: Records) -> str:
+    reached = record[figure["score"]]["mean"]
+    if "least" in figure:
+        return "yes" if reached >= figure["least"] else "no"
+    other = found.get(f"accuracy-{figure['better_than']}")
+    if not other:
+        return ""
+    difference = np.subtract(record["cv_folds"], other["cv_folds"])
+    test = corrected_resampled_t(difference, len(difference))
+    better = test["difference"] > 0 and test["p"] < 0.05
+    return (
+        f"{'yes' if better else 'no'}: {100 * test['difference']:+.2f} points, p = {test['p']:.2f}"
+    )
+
+
+def _spread(score: Mapping[str, Any] | None) -> str:
+    if not score:
+        return ""
+    return f"{100 * score['mean']:.2f} ± {100 * score['std']:.2f} (n = {score['n']})"
+
+
+def _machine(record: Mapping[str, Any]) -> str:
+    about = record["environment"]
+    return f"{about['cores']} cores of {about['processor']}, {about['commit']}"
+
+
+TABLES = {
+    measured.HERE / "README.md": goals,
+    measured.HERE.parent / "docs" / "results.md": accuracies,
+}
+
+
+def rendered(path: Path, found: Records) -> str:
+    """Return what a file of TABLES must hold: its text with the table between the markers."""
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{TABLES[path](found)}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the tables into their files."""
+    found = records()
+    for path in TABLES:
+        text = rendered(path, found)
+        with files.replacing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
+        print(path.relative_to(measured.HERE.parent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = Path(__file__).parents[2]
+
+
+def test_it_measures_a_small_and_a_greater_store(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.publish", "--quick", "--folder", str(tmp_path)]
+    done = subprocess.run(command, cwd=CODE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(Path(done.stdout.strip()).read_text())
+    assert "not (fully) published" not in done.stderr
+    assert found["runs_in_the_greater_store"] >= 20
+    assert 0.5 < found["seconds"] < 120
+    assert found["times_as_long"] < 3
+    assert found["environment"]["versions"]["mlflow"]

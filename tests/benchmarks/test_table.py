@@ -1,0 +1,58 @@
+import pytest
+
+from benchmarks import processes, table
+
+MACHINE = {"environment": {"cores": 2, "processor": "some", "commit": "0a1b"}}
+
+
+@pytest.mark.parametrize("path", table.TABLES, ids=lambda path: path.name)
+def test_a_page_s_table_is_that_of_the_records(path):
+    assert path.read_text(encoding="utf-8") == table.rendered(path, table.records())
+
+
+def test_every_row_names_a_command_that_exists():
+    for goal in table.GOALS:
+        assert (table.measured.HERE / f"{goal.command.split()[0]}.py").is_file()
+        assert (goal.most is None) != (goal.least is None)
+
+
+def row(found, name):
+    (line,) = [line for line in table.goals(found).splitlines() if f"`{name}`" in line][:1]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "points", "met"),
+    [(0.6, 0.0, "yes"), (0.61, 0.0, "no"), (0.5, -0.06, "no"), (0.5, -0.05, "yes")],
+)
+def test_a_ratio_is_met_only_at_the_same_accuracy(ratio, points, met):
+    record = {"ratio": {"seconds": {"of_medians": ratio}}, "accuracy_difference_points": points}
+    found = {"kfold-basic-float32": record | MACHINE}
+    cells = row(found, "basic")
+    assert cells[1:4] == ["<= 0.6", f"{ratio:.3g}", met]
+    assert cells[5] == "2 cores of some, 0a1b"
+
+
+def test_a_row_without_its_record_says_so():
+    assert row({}, "batchnorm")[2:4] == [table.MISSING, ""]
+    assert table.accuracies({}).count(table.MISSING) == len(table.accuracy.ROWS["rows"])
+
+
+def test_a_ratio_has_the_spread_of_its_pairs():
+    found = processes.ratio([1.0, 2.0, 6.0], [4.0, 4.0, 6.0])
+    assert found == {"of_medians": 0.5, "pairs": [0.25, 0.5, 1.0], "low": 0.25, "high": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ([0.08, 0.12, 0.03, 0.10, 0.06], "yes: +7.80 points, p = 0.03"),
+        ([-0.08, -0.12, -0.03, -0.10, -0.06], "no: -7.80 points, p = 0.03"),
+        ([0.08, -0.07, 0.03, 0.0, 0.06], "no: +2.00 points, p = 0.64"),
+    ],
+)
+def test_better_is_what_the_corrected_test_says(differences, said):
+    basic = {"cv_folds": [0.5] * 5}
+    other = {"cv_folds": [0.5 + d for d in differences], "cv": {"mean": 0.5}}
+    figure = {"score": "cv", "better_than": "basic"}
+    assert table._met(other, figure, {"accuracy-basic": basic}) == said
