@@ -3,22 +3,29 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_ALLOW_PICKLE_DESERIALIZATION := false
+BASE ?= main
+export REASON BASE FIGURES
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test ui publish lint clean constraints
+.PHONY: help repro sweep test chaos ui search publish promote pr-report lint clean constraints
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
-	dvc repro prepare
-	python -m stages.commands.sweep
+repro: sweep ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
 	dvc repro
 	@cat results/comparison.md
 
+sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
+	dvc repro prepare
+	python -m stages.commands.sweep
+
 test: $(READY) ## run all tests
 	python -m pytest
+
+chaos: $(READY) ## kill dvc repro 50 times at random moments, and compare what is left in the end
+	python -m benchmarks.chaos --kills 50
 
 ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
 	@echo "All variants side by side, once it runs:"
@@ -26,21 +33,31 @@ ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 \
 		--backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
+search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
+	dvc repro prepare
+	python -m stages.commands.search
+
 publish: $(READY) ## complete MLflow from the result files, whatever it lacks
 	python -m stages.publish --all
 	python -m stages.commands.champion
+
+promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is written on it
+	python -m stages.commands.promote '$(NAME)' --reason "$$REASON"
+
+pr-report: $(READY) ## what this branch changes against BASE, in Markdown: make pr-report BASE=main
+	@python -m stages.commands.pull_request "$$BASE" --figures "$$FIGURES"
 
 lint: $(READY) ## check style and formatting
 	ruff check .
 	ruff format --check .
 
-clean: ## remove the environment, caches and unfinished folds; results and MLflow's store stay
+clean: ## remove the environment, caches, unfinished folds, searches; results and MLflow's store stay
 	rm -rf .venv .foldlab .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-constraints: $(READY) ## pin requirements.txt anew into constraints.txt (needs uv)
+constraints: $(READY) ## pin all lists of requirements anew into constraints.txt (needs uv)
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
-		requirements.txt --output-file constraints.txt
+		requirements.txt requirements-team.txt requirements-cluster.txt --output-file constraints.txt
 
 $(READY): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,9 +1,7 @@
 """The stage `compare`: every chosen variant against the baseline, on the same folds."""
 
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,39 +9,12 @@ from stages import entry, files, params
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
-from stages.scoring import statistics
+from stages.report.results import check, read
+from stages.scoring.baseline import COLUMNS, against_baseline
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
-COLUMNS = (
-    "variant",
-    "baseline",
-    "cv_mean",
-    "cv_std",
-    "n",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p",
-    "p_holm",
-    "p_worse",
-    "p_equal",
-    "p_better",
-    "mcnemar_p",
-    "verdict",
-)
-
-
-class Result(NamedTuple):
-    """What the comparison needs of one variant."""
-
-    accuracy: np.ndarray  # float (n,), validation accuracy of each fold
-    folds: list[tuple[int, int]]  # (fold number, validation images)
-    data_sha256: str  # of the arrays that it was trained on
-    label: np.ndarray  # int (images,), of the training images
-    right: np.ndarray  # bool (images,), which of them the out-of-fold prediction hits
-    test_accuracy: float
-    parameters: int
+DRAWN = 40  # variants in the figure: of more, the best and the baseline
 
 
 def compare() -> None:
@@ -54,10 +25,19 @@ def compare() -> None:
         dataset = files.read_json(PREPARED / "dataset.json")
     except FileNotFoundError as error:
         raise ValueError(f"{error.filename} is missing; run `dvc repro prepare`.") from None
-    results = {name: read(name) for name in chosen.variants}
+    results = {name: read(name, RESULTS) for name in chosen.variants}
     check(results, dataset, chosen.baseline)
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
-    rows = against_baseline(results, chosen.baseline, folds, chosen.rope)
+    rows = against_baseline(
+        {name: result.accuracy for name, result in results.items()},
+        {name: result.right for name, result in results.items()},
+        chosen.baseline,
+        folds,
+        chosen.rope,
+    )
+    for row in rows:
+        result = results[row["variant"]]
+        row |= {"test_accuracy": result.scores["accuracy"], "parameters": result.parameters}
     files.write_table(
         RESULTS / "comparison.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
     )
@@ -73,156 +53,34 @@ def compare() -> None:
     )
     with files.replacing(RESULTS / "comparison.md") as beside:
         beside.write_text(report, encoding="utf-8")
-    interval = [
-        [row[key] or 0 for key in ("difference", "ci_low", "ci_high")] for row in best_first
-    ]
+    drawn = best_first[:DRAWN]
+    if chosen.baseline not in [row["variant"] for row in drawn]:
+        drawn[-1] = next(row for row in best_first if row["variant"] == chosen.baseline)
     figure = draw(
-        [row["variant"] for row in best_first],
-        np.array([results[row["variant"]].accuracy for row in best_first]),
-        np.array(interval),
-        [row["outcome"] for row in best_first],
+        [row["variant"] for row in drawn],
+        np.array([results[row["variant"]].accuracy for row in drawn]),
+        np.array([[row[key] or 0 for key in ("difference", "ci_low", "ci_high")] for row in drawn]),
+        [row["outcome"] for row in drawn],
         baseline=chosen.baseline,
         rope=chosen.rope,
+        hidden=len(rows) - len(drawn),
     )
     style.save(figure, RESULTS / "plots" / "comparison.png")
+    card = RESULTS / best_first[0]["variant"] / "plots" / "data_card.png"
+    if not card.exists():
+        raise ValueError(f"{card} is missing; run `dvc repro plot@{best_first[0]['variant']}`.")
     page = html.comparison(
-        best_first, baseline=chosen.baseline, dataset=dataset, rope=chosen.rope, results=RESULTS
+        best_first,
+        results,
+        np.load(PREPARED / "test_images.npy", mmap_mode="r"),
+        baseline=chosen.baseline,
+        dataset=dataset,
+        rope=chosen.rope,
+        card=card.read_bytes(),
     )
     with files.replacing(RESULTS / "report.html") as beside:
         beside.write_text(page, encoding="utf-8")
     print(markdown.headline(best_first, chosen.baseline))
-
-
-def read(name: str) -> Result:
-    """Read the results of one variant.
-
-    Raises:
-        ValueError: when a file is missing or cannot be read; says which stage writes it.
-    """
-    folder = RESULTS / name
-    try:
-        rows = files.read_table(folder / "folds.csv")
-        training = files.read_json(folder / "training.json")
-        metrics = files.read_json(folder / "metrics.json")
-        with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-            label = arrays["oof_label"]
-            right = arrays["oof_probability"].argmax(axis=1) == label
-        return Result(
-            accuracy=np.array([row["accuracy"] for row in rows], dtype=np.float64),
-            folds=[(row["fold"], row["val_images"]) for row in rows],
-            data_sha256=training["data_sha256"],
-            label=label,
-            right=right,
-            test_accuracy=metrics["test"]["accuracy"],
-            parameters=metrics["parameters"],
-        )
-    except FileNotFoundError as error:
-        missing = Path(error.filename)
-        stage = "train" if missing.name in ("folds.csv", "training.json") else "evaluate"
-        raise ValueError(
-            f"{missing} is missing: variant {name!r} has no finished results to compare; "
-            f"run `dvc repro {stage}@{name}`."
-        ) from None
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{folder} holds a file that is not what train and evaluate write ({error}); "
-            f"run `dvc repro -f train@{name} evaluate@{name}`."
-        ) from None
-
-
-def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
-    """Refuse results that do not come from the same images and folds.
-
-    Args:
-        results: variant -> its results.
-        dataset: the content of dataset.json.
-        baseline: the variant whose folds all others must have.
-
-    Raises:
-        ValueError: names the variant, and what differs.
-    """
-    count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
-    for name, result in results.items():
-        if result.data_sha256 != dataset["sha256"]:
-            raise ValueError(
-                f"variant {name!r} was trained on other images or folds than {PREPARED} holds now "
-                f"(sha256 {result.data_sha256[:8]} instead of {dataset['sha256'][:8]}), so it "
-                f"cannot be compared; run `dvc repro publish@{name}`."
-            )
-        if [fold for fold, _ in result.folds] != list(range(count * repeats)):
-            raise ValueError(
-                f"variant {name!r} has results of {len(result.folds)} folds where {PREPARED} has "
-                f"{count} x {repeats}; run `dvc repro publish@{name}`."
-            )
-        if not np.isfinite(result.accuracy).all():
-            raise ValueError(
-                f"variant {name!r} has a fold whose accuracy is no number, so it cannot be "
-                f"compared; mend its settings and run `dvc repro publish@{name}`."
-            )
-        same_folds = result.folds == results[baseline].folds
-        if not (same_folds and np.array_equal(result.label, results[baseline].label)):
-            what = "labels" if same_folds else "folds"
-            raise ValueError(
-                f"variant {name!r} and the baseline {baseline!r} were not scored on the same "
-                f"{what}, so they cannot be compared; run `dvc repro -f train@{name}`."
-            )
-
-
-def against_baseline(
-    results: Mapping[str, Result], baseline: str, folds: int, rope: float
-) -> list[dict[str, Any]]:
-    """Compare each variant with the baseline.
-
-    Args:
-        results: variant -> its results, all of the same images and folds.
-        baseline: one of the variants.
-        folds: folds of one cross-validation.
-        rope: differences up to this fraction count as none.
-
-    Returns:
-        One row a variant in the order of `results`: the columns of comparison.csv, and `outcome`,
-        `test_accuracy` and `parameters`. The baseline's own comparison cells are None.
-    """
-    reference = results[baseline]
-    difference = {
-        name: result.accuracy - reference.accuracy
-        for name, result in results.items()
-        if name != baseline
-    }
-    found = {
-        name: statistics.corrected_resampled_t(values, folds)
-        | statistics.bayesian_correlated_t(values, folds, rope)
-        | {"mcnemar_p": statistics.mcnemar(results[name].right, reference.right)}
-        for name, values in difference.items()
-    }
-    adjusted = statistics.holm([row["p"] for row in found.values()])
-    for row, p_holm in zip(found.values(), adjusted, strict=True):
-        row["p_holm"] = p_holm
-        row["outcome"] = statistics.outcome(row, rope)
-        row["verdict"] = verdict(row, rope)
-    rows = []
-    for name, result in results.items():
-        score = statistics.mean_std(result.accuracy)
-        rows.append(
-            dict.fromkeys(COLUMNS)
-            | {"variant": name, "baseline": baseline, "n": score["n"]}
-            | {"cv_mean": score["mean"], "cv_std": score["std"]}
-            | {"test_accuracy": result.test_accuracy, "parameters": result.parameters}
-            | found.get(name, {"outcome": "baseline", "verdict": "baseline"})
-        )
-    return rows
-
-
-def verdict(row: Mapping[str, Any], rope: float) -> str:
-    """Return the outcome of one comparison as a person would say it, in percentage points."""
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
-    if row["outcome"] == "no difference":
-        return f"no difference beyond {100 * rope:g} points"
-    if row["outcome"] == "undecided":
-        return f"undecided: {centre:+z.2f} points (95 % {low:z.2f} to {high:z.2f})"
-    if row["outcome"] == "worse":
-        centre, low, high = -centre, -high, -low
-    return f"{row['outcome']} by {centre:.2f} points (95 % {low:.2f} to {high:.2f})"
 
 
 def _drop_markers(chosen: Sequence[str]) -> None:
@@ -236,4 +94,4 @@ def _drop_markers(chosen: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    entry.run(compare)
+    entry.run(entry.alone(compare))

@@ -1,12 +1,18 @@
 """What every stage's command shares: its arguments, and how it says that it cannot go on."""
 
 import argparse
+import functools
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
 
 
 def root() -> Path:
@@ -18,7 +24,7 @@ def end_in_order() -> None:
     """Make SIGTERM an exception like any exit, so that temporary files go and workers end.
 
     Python drops an exception that strikes while it collects garbage, and tells a hook; the signal
-    is then sent once more.
+    is then sent once more, as is that of an interrupt.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     told = sys.unraisablehook
@@ -26,10 +32,43 @@ def end_in_order() -> None:
     def once_more(dropped: "sys.UnraisableHookArgs") -> None:
         if isinstance(dropped.exc_value, SystemExit):
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        elif isinstance(dropped.exc_value, KeyboardInterrupt):
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         else:
             told(dropped)
 
     sys.unraisablehook = once_more
+
+
+def alone(stage: Callable) -> Callable:
+    """Return `stage` as a function that waits while another process runs the same here.
+
+    A dvc that is killed leaves its stage running: the next one waits for it, finds its folds kept,
+    and never has two writers in one folder. The system frees the lock of a killed process.
+    """
+
+    @functools.wraps(stage)
+    def waiting(**given: str) -> None:
+        name = "-".join([stage.__name__, *given.values()])
+        path = Path(".foldlab") / "running" / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(
+                f"foldlab: another process runs {name} here, perhaps left by a dvc that was "
+                "killed; this one waits for its end.",
+                file=sys.stderr,
+                flush=True,
+            )
+            lock.acquire()
+        try:
+            stage(**given)
+        finally:
+            lock.release()
+
+    return waiting
 
 
 def run(stage: Callable, **arguments: str) -> None:
@@ -40,13 +79,20 @@ def run(stage: Callable, **arguments: str) -> None:
 
     Args:
         stage: the function to call.
-        arguments: positional argument -> its help text.
+        arguments: positional argument -> its help text; `variant` is the name of a row of
+            params.yaml, and no path.
     """
     end_in_order()
     parser = argparse.ArgumentParser(description=(stage.__doc__ or "").splitlines()[0])
     for name, text in arguments.items():
         parser.add_argument(name, help=text)
+    given = vars(parser.parse_args())
     try:
-        stage(**vars(parser.parse_args()))
+        if not NAME.fullmatch(given.get("variant", "none")):
+            raise ValueError(
+                f"variant is {given['variant']!r}, but a name is a lower-case letter, then "
+                "letters, digits or _; give a row of params.yaml."
+            )
+        stage(**given)
     except (ValueError, OSError) as error:
         sys.exit(f"foldlab: {error}")

@@ -15,16 +15,17 @@ PREPARED = Path("data/prepared")
 
 def evaluate(variant: str) -> None:
     """Score one variant's model on the test set, and its folds on their validation images."""
-    jobs = params.load().parallel.jobs
+    parallel = params.load().parallel
     results = Path("results") / variant
     dataset = read_json(PREPARED / "dataset.json")
     names = dataset["classes"]
     images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     test_label = np.load(PREPARED / "test_labels.npy")
     with np.load(results / "out_of_fold.npz") as stored:
-        oof_probability, oof_label = stored["oof_probability"], stored["oof_label"]
+        by_repeat, oof_label = stored["oof_probability"], stored["oof_label"]
+    oof_probability = by_repeat.mean(axis=0, dtype=np.float64).astype(np.float32)
 
-    test_probability, by_member = predict(results / "model.keras", images, jobs)
+    test_probability, by_member = predict(results / "model.keras", images, parallel)
     with replacing(results / "predictions.npz") as beside:
         np.savez(
             beside,
@@ -93,4 +94,4 @@ def _metrics(
 
 
 if __name__ == "__main__":
-    entry.run(evaluate, variant="a row of `variants` in params.yaml")
+    entry.run(entry.alone(evaluate), variant="a row of `variants` in params.yaml")

@@ -1,13 +1,16 @@
 """Result files: written beside, then put in place: a finished name is a finished file."""
 
 import csv
+import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+PARTIAL = ".partial-"  # what the name of a file begins with while it is written
 
 
 @contextmanager
@@ -15,13 +18,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it when the block ends well.
 
     The temporary name keeps the suffix, since some writers choose the format by it. After an
-    exception neither the temporary file nor any change to `path` remains.
+    exception neither the temporary file nor any change to `path` remains. What a killed process
+    has left in the folder goes with the next writing there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
+    _sweep(path.parent)
+    handle, beside = _begun(path)
     try:
         yield beside
         beside.chmod(0o644)
@@ -29,6 +32,26 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
+
+
+def _begun(path: Path) -> tuple[int, Path]:
+    """Make a temporary file beside `path`, locked as long as this process lives: no leftover."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # nobody took it for a leftover before it was locked
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of processes that are no more: the system freed their locks."""
+    for left in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

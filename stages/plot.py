@@ -6,11 +6,15 @@ import numpy as np
 
 from stages import entry, files
 from stages.figures import style
+from stages.figures.augmentation import augmentation
 from stages.figures.calibration import calibration
 from stages.figures.confusion import confusion_matrix, confusion_matrix_normalized
 from stages.figures.curves import curves
+from stages.figures.data_card import data_card
 from stages.figures.gallery import mistakes, samples
+from stages.report.dataset import facts
 from stages.report.model_card import model_card
+from stages.report.settings import told
 from stages.scoring import calibration as reliability
 from stages.scoring import classification
 
@@ -19,7 +23,10 @@ RESULTS = Path("results")
 
 
 def plot(variant: str) -> None:
-    """Draw curves, confusion matrices, calibration, mistakes and samples; write the model card.
+    """Draw the figures of one variant and write its model card.
+
+    They are curves, confusion matrices, calibration, mistakes, samples, the data card and,
+    where there is any, augmentation.
 
     Args:
         variant: a row of params.yaml that is trained and evaluated.
@@ -37,6 +44,8 @@ def plot(variant: str) -> None:
     dataset = files.read_json(_there(PREPARED / "dataset.json", "prepare"))
     classes = dataset["classes"]
     images = np.load(_there(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
+    train_images = np.load(_there(PREPARED / "train_images.npy", "prepare"), mmap_mode="r")
+    train_labels = np.load(_there(PREPARED / "train_labels.npy", "prepare"))
 
     best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
     counts = classification.confusion_matrix(probability, label)
@@ -53,7 +62,16 @@ def plot(variant: str) -> None:
         "calibration": calibration(bins, error, variant=variant),
         "mistakes": mistakes(images, found, classes, variant=variant),
         "samples": samples(images, label, predicted, classes, variant=variant),
+        "data_card": data_card(
+            train_images, train_labels, label, classes, facts(dataset), source=dataset["source"]
+        ),
     }
+    with np.load(_there(results / "augmentation.npz", f"train@{variant}")) as preview:
+        original, changed = preview["original"], preview["changed"]
+    if len(changed):
+        ops = [told(op) for op in training["settings"]["augmentation"]]
+        names = [*ops, "all of them, in this order"][: len(changed)]
+        figures["augmentation"] = augmentation(original, changed, names, variant=variant)
     for name, figure in figures.items():
         style.save(figure, results / "plots" / f"{name}.png")
     card = model_card(
@@ -82,4 +100,4 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    entry.run(plot, variant="the row of params.yaml whose figures and model card are made")
+    entry.run(entry.alone(plot), variant="the row of params.yaml that is drawn")

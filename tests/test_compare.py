@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from stages import files
-from stages.compare import COLUMNS, compare
+from stages.compare import DRAWN, compare
+from stages.report.results import SCORES
+from stages.scoring.baseline import COLUMNS
+from tests.report import made
 
 ROOT = Path(__file__).parents[1]
 SHA256 = "ab" * 32
@@ -32,12 +35,17 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha25
     )
     training = {"fingerprint": "ef" * 32, "data_sha256": sha256, "parameters": 1234}
     files.write_json(folder / "training.json", training | {"settings": {"train": {"epochs": 5}}})
-    metrics = {
-        "cv": {"loss": {"mean": 0.1, "std": 0.01, "n": len(accuracy)}},
-        "test": {"accuracy": test, "expected_calibration_error": 0.02},
-        "parameters": 1234,
-    }
-    files.write_json(folder / "metrics.json", metrics)
+    files.write_table(
+        folder / "history.csv",
+        ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"),
+        [
+            (fold, epoch, 1 / epoch, float(score), 2 / epoch, float(score), 0.001)
+            for fold, score in enumerate(accuracy)
+            for epoch in (1, 2)
+        ],
+    )
+    scores = dict.fromkeys(SCORES, 0.5) | {"accuracy": test}
+    files.write_json(folder / "metrics.json", {"test": scores, "parameters": 1234})
     np.savez(
         folder / "predictions.npz",
         oof_probability=probability,
@@ -45,11 +53,8 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha25
         test_probability=probability,
         test_label=label,
     )
-    columns = ("class", "precision", "recall", "f1", "support")
-    files.write_table(folder / "per_class.csv", columns, [("zero", 0.9, 0.8, 0.85, 100)])
     (folder / "plots").mkdir(exist_ok=True)
-    for picture in ("curves", "confusion_matrix", "calibration", "mistakes"):
-        (folder / "plots" / f"{picture}.png").write_bytes(f"{name} {picture}".encode())
+    (folder / "plots" / "data_card.png").write_bytes(b"a picture")
 
 
 def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
@@ -65,11 +70,12 @@ def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
         "classes": ["zero", "one"],
         "image_shape": [4, 4, 1],
         "train": {"images": 40, "per_class": [20, 20]},
-        "test": {"images": 200, "per_class": [100, 100]},
+        "test": {"images": 40, "per_class": [20, 20]},
         "folds": {"count": count, "repeats": repeats},
         "sha256": SHA256,
     }
     files.write_json(Path("data/prepared/dataset.json"), dataset)
+    np.save("data/prepared/test_images.npy", np.zeros((40, 4, 4, 1), "uint8"))
 
 
 def rows():
@@ -213,6 +219,25 @@ def test_same_bytes_twice(four):
     assert [path.read_bytes() for path in paths] == before
 
 
+def test_of_many_variants_the_best_and_the_baseline_are_drawn(tmp_path, monkeypatch):
+    names = ["basic", *(f"v{number}" for number in range(DRAWN + 5))]
+    made.make(tmp_path, names, train=60, tests=20, repeats=2)
+    drawn = []
+    monkeypatch.setattr("stages.compare.draw", lambda shown, *rest, **named: drawn.append(shown))
+    monkeypatch.setattr("stages.compare.style.save", lambda figure, path: None)
+    table = Path("results/basic/folds.csv")  # the baseline becomes the last
+    kept = files.read_table(table)
+    files.write_table(table, list(kept[0]), [(row | {"accuracy": 0.1}).values() for row in kept])
+    compare()
+    (shown,) = drawn
+    assert len(shown) == DRAWN
+    assert shown[-1] == "basic"
+    best = sorted(rows().values(), key=lambda row: -row["cv_mean"])
+    assert shown[:-1] == [row["variant"] for row in best][: DRAWN - 1]
+    page = Path("results/report.html").read_text(encoding="utf-8")
+    assert "5 folds x 2 repeats" in page
+
+
 def test_markers_of_variants_no_longer_chosen_go(four, no_picture):
     for name in ("basic", "gone"):
         files.write_json(Path("results/published") / f"{name}.json", {})
@@ -224,6 +249,7 @@ def test_markers_of_variants_no_longer_chosen_go(four, no_picture):
     ("missing", "stage"),
     [
         ("folds.csv", "train@leaning"),
+        ("history.csv", "train@leaning"),
         ("training.json", "train@leaning"),
         ("metrics.json", "evaluate@leaning"),
         ("predictions.npz", "evaluate@leaning"),
@@ -240,14 +266,9 @@ def test_refuses_a_variant_without_finished_results(four, missing, stage):
     assert not Path("results/comparison.csv").exists()
 
 
-def test_refuses_a_variant_whose_pictures_are_missing(four, no_picture):
-    Path("results/leaning/plots/calibration.png").unlink()
-    with pytest.raises(ValueError, match=r"leaning/plots/calibration\.png .* `dvc repro plot@lea"):
-        compare()
-    assert not Path("results/report.html").exists()
-
-
-@pytest.mark.parametrize("name", ["folds.csv", "training.json", "metrics.json", "predictions.npz"])
+@pytest.mark.parametrize(
+    "name", ["folds.csv", "history.csv", "training.json", "metrics.json", "predictions.npz"]
+)
 @pytest.mark.parametrize("content", ["", "{}", "PK\x03\x04 cut short"])
 def test_refuses_a_file_that_is_not_what_the_stages_write(four, name, content):
     (Path("results/leaning") / name).write_text(content)
@@ -271,6 +292,18 @@ def test_refuses_results_of_other_folds_or_data(four, changed, said):
     write_variant("leaning", **changed)
     with pytest.raises(ValueError, match=rf"'leaning'.*{said}.*`dvc repro"):
         compare()
+
+
+def test_refuses_variants_of_two_precisions(four):
+    """`auto` becomes another precision on another machine, which params.yaml does not show."""
+    path = Path("results/leaning/training.json")
+    training = files.read_json(path)
+    training["settings"]["train"]["precision"] = "mixed_bfloat16"
+    files.write_json(path, training)
+    said = "'leaning' was trained in mixed_bfloat16 and the baseline 'basic' in float32, so they"
+    with pytest.raises(ValueError, match=said):
+        compare()
+    assert not Path("results/comparison.csv").exists()
 
 
 def test_refuses_without_prepared_data(four):

@@ -1,5 +1,8 @@
 import math
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -64,3 +67,37 @@ def test_a_table_without_rows_is_a_header(tmp_path):
     write_table(tmp_path / "a.csv", ("a", "b"), [])
     assert (tmp_path / "a.csv").read_text() == "a,b\n"
     assert read_table(tmp_path / "a.csv") == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from stages.files import replacing
+with replacing(Path(sys.argv[1]) / "a.txt") as beside:
+    beside.write_text("ha")
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_writing_and_a_living_one_s_stays(tmp_path):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path)],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [writer.stdout.readline() for writer in writers] == ["half\n"] * 2
+    killed, living = writers
+    killed.kill()
+    killed.wait()
+    assert len(os.listdir(tmp_path)) == 2
+    write_json(tmp_path / "b.json", {})
+    assert len(list(tmp_path.glob(".partial-*"))) == 1
+    living.communicate("")
+    assert living.returncode == 0
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.json"]

@@ -12,8 +12,8 @@ from stages.plot import plot
 from stages.scoring import classification
 
 FIGURES = [
-    "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves", "mistakes",
-    "samples",
+    "augmentation", "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves",
+    "data_card", "mistakes", "samples",
 ]  # fmt: skip
 
 
@@ -44,9 +44,15 @@ def evaluated(tmp_path, monkeypatch) -> Path:
         "fingerprint": "cd" * 32,
         "parameters": 12,
         "final": "soft_vote",
-        "settings": {"architecture": {"name": "basic", "arguments": {}}, "train": {"epochs": 5}},
+        "settings": {
+            "architecture": {"name": "basic", "arguments": {}},
+            "augmentation": [{"name": "zoom", "arguments": {"factor": 0.1}}],
+            "train": {"epochs": 5},
+        },
     }
     files.write_json(results / "training.json", training)
+    np.save(prepared / "train_images.npy", random.integers(0, 256, (60, 9, 9, 1), dtype=np.uint8))
+    np.save(prepared / "train_labels.npy", np.arange(60) % 3)
     np.save(prepared / "test_images.npy", random.integers(0, 256, (60, 9, 9, 1), dtype=np.uint8))
     history = [
         (fold, epoch, 1 / epoch, 1 - 1 / epoch, 1.1 / epoch, 1 - 0.9 / epoch, 0.001)
@@ -71,10 +77,23 @@ def evaluated(tmp_path, monkeypatch) -> Path:
         test_probability=probability,
         test_label=label,
     )
+    np.savez(
+        results / "augmentation.npz",
+        original=random.integers(0, 256, (8, 9, 9, 1), dtype=np.uint8),
+        changed=random.integers(0, 256, (1, 2, 8, 9, 9, 1), dtype=np.uint8),
+    )
     return tmp_path
 
 
-def test_writes_six_figures_a_card_and_nothing_else_the_same_bytes_each_time(evaluated):
+def test_without_augmentation_there_is_no_picture_of_it(evaluated):
+    none = np.zeros((0, 2, 8, 9, 9, 1), np.uint8)
+    np.savez("results/basic/augmentation.npz", original=none.reshape(0, 9, 9, 1), changed=none)
+    plot("basic")
+    there = {path.stem for path in (evaluated / "results/basic/plots").iterdir()}
+    assert there == {*FIGURES} - {"augmentation"}
+
+
+def test_writes_eight_figures_a_card_and_nothing_else_the_same_bytes_each_time(evaluated):
     before = contents(evaluated)
     plot("basic")
     after = contents(evaluated)
@@ -102,8 +121,11 @@ def test_writes_six_figures_a_card_and_nothing_else_the_same_bytes_each_time(eva
         ("results/basic/training.json", "train@basic"),
         ("results/basic/metrics.json", "evaluate@basic"),
         ("results/basic/predictions.npz", "evaluate@basic"),
+        ("results/basic/augmentation.npz", "train@basic"),
         ("data/prepared/dataset.json", "prepare"),
         ("data/prepared/test_images.npy", "prepare"),
+        ("data/prepared/train_images.npy", "prepare"),
+        ("data/prepared/train_labels.npy", "prepare"),
     ],
 )
 def test_names_the_missing_file_and_the_stage_that_writes_it(evaluated, file, stage):

