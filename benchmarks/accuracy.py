@@ -4,6 +4,10 @@ The stages themselves run, in a folder of their own, with the settings that accu
 params.yaml; folds that are kept from an earlier run are not trained again. The test set is scored
 once per model, after its training, and chooses nothing. Seconds are measured elsewhere, since a
 long training may share the machine.
+
+The members of the row `ensemble` are chosen among other rows by out-of-fold scores: first the best
+alone, then, again and again, the one that raises the accuracy of the mean most (Caruana et al.,
+Ensemble selection from libraries of models, 2004; here without repetition).
 """
 
 import argparse
@@ -41,23 +45,36 @@ def accuracy(row: str, limit: int | None = None) -> Path:
         The record's path; with a limit it lies in the folder of the run, not in records.
     """
     about = ROWS["rows"][row]
+    rows = about.get("among", [row])
     folder = entry.root() / ".foldlab" / "accuracy" / (f"{row}-quick" if limit else row)
     folder.mkdir(parents=True, exist_ok=True)
     settings = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), ROWS["settings"])
-    settings = merged(settings, about.get("settings", {}))
-    settings["compare"] |= {"variants": [row], "baseline": row}
+    for name in rows:
+        settings = merged(settings, ROWS["rows"][name].get("settings", {}))
+    settings["compare"] |= {"variants": rows, "baseline": rows[0]}
     if limit:
         settings["data"]["limit"] = limit
         settings["folds"]["count"] = 2
-        settings["variants"][row].setdefault("train", {})["epochs"] = 1
-    with files.replacing(folder / "params.yaml") as beside:
-        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        for name in rows:
+            settings["variants"][name].setdefault("train", {})["epochs"] = 1
 
     os.chdir(folder)
+    _write(settings)
     _stage("prepare")
-    scores = _seeds(row, about["seeds"]) if "seeds" in about else _folds(row)
+    if "seeds" in about:
+        scores = _seeds(row, about["seeds"])
+    elif "among" in about:
+        scores = _ensemble(row, rows, settings)
+    else:
+        scores = _folds(row)
     where = {"folder": folder} if limit else {}
     return measured.write(f"accuracy-{row}", {"row": row, **about, **scores}, **where)
+
+
+def _write(settings: Mapping[str, Any]) -> None:
+    """Write params.yaml into the present folder."""
+    with files.replacing(Path("params.yaml")) as beside:
+        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +109,48 @@ def _folds(row: str) -> dict[str, Any]:
         "parameters": metrics["parameters"],
         "settings": files.read_json(results / "training.json")["settings"],
     }
+
+
+def _ensemble(row: str, rows: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Train what is not kept of `rows`, choose members, and return the scores of their mean."""
+    probabilities = {}
+    for name in rows:
+        _stage("train", name)
+        with np.load(Path("results") / name / "out_of_fold.npz") as stored:
+            probabilities[name], labels = stored["oof_probability"], stored["oof_label"]
+    steps = chosen(probabilities, labels)
+    members = [step["added"] for step in steps]
+    settings["variants"][row] = {"ensemble": members}
+    settings["compare"] |= {"variants": [row], "baseline": row}
+    _write(settings)
+    _stage("members")
+    return {"chosen": steps, **_folds(row)}
+
+
+def chosen(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> list[dict[str, Any]]:
+    """Choose at least two of several variants for the mean of their probabilities.
+
+    Args:
+        probabilities: variant -> out-of-fold, float32 (repeats, n, classes).
+        labels: int64 (n,).
+
+    Returns:
+        For each step the variant that was added and the out-of-fold accuracy then; ties go to the
+        first.
+    """
+    steps: list[dict[str, Any]] = []
+    total, reached = 0.0, -1.0
+    while left := [name for name in probabilities if name not in {s["added"] for s in steps}]:
+        scores = {
+            name: float(((total + probabilities[name]).argmax(axis=2) == labels).mean())
+            for name in left
+        }
+        best = max(scores, key=scores.__getitem__)
+        if scores[best] <= reached and len(steps) > 1:
+            break
+        total, reached = total + probabilities[best], scores[best]
+        steps.append({"added": best, "out_of_fold_accuracy": reached, "others": scores})
+    return steps
 
 
 def _seeds(row: str, count: int) -> dict[str, Any]:

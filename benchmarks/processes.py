@@ -23,7 +23,7 @@ from benchmarks import accuracy
 from stages import files
 
 CODE = Path(__file__).parents[1]
-SAMPLING = 0.2  # s between two looks at a process tree
+SAMPLING = 0.2  # s between two looks at a process tree, at least
 LINGERING = 60.0  # s that children may outlive their command
 FOREIGN = ("MLFLOW_", "DVC_", "GIT_", "TF_", "OMP_", "PYTHON")
 
@@ -86,8 +86,14 @@ def cost(command: Sequence[str], folder: Path, **more: str) -> Cost:
 def _watch(
     pid: int, peak: list[int], seen: dict[psutil.Process, float], ended: threading.Event
 ) -> None:
-    """Note the greatest memory of a process tree, and each process' time, until `ended` is set."""
-    while not ended.wait(SAMPLING):
+    """Note the greatest memory of a process tree, and each process' time, until `ended` is set.
+
+    A look at gigabytes takes the kernel a while: pauses are such that looks take a hundredth of a
+    core.
+    """
+    took = 0.0
+    while not ended.wait(max(SAMPLING, 100 * took)):
+        began = time.thread_time()
         memory = 0
         with suppress(psutil.Error):
             top = psutil.Process(pid)
@@ -96,6 +102,7 @@ def _watch(
                     memory += process.memory_full_info().pss
                     seen[process] = sum(process.cpu_times()[:2])
         peak[0] = max(peak[0], memory)
+        took = time.thread_time() - began
 
 
 def stage(name: str, *arguments: str) -> list[str]:

@@ -5,8 +5,10 @@ every core busy from the first fold to the last and starts TensorFlow once; the 
 their folds, models and scores done. It changes no result and may be left out.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 
 from stages import entry, live, params
@@ -48,13 +50,20 @@ def sweep() -> None:
     with live.shown(list(recipe_of), settings.tracking):
         plan.finish([unit for units in planned.values() for unit in units], arrays, parallel)
 
-    for mark, recipe in recipe_of.items():
-        plan.model(mark, recipe, arrays, parallel, plan.records(planned[mark]))
-        preview(mark, recipe, arrays, parallel)
-    for mark, (variant, marks) in ensembles.items():
-        ensemble.model(mark, variant, ensemble.members(marks, arrays, parallel), arrays, parallel)
-    for mark in [*recipe_of, *ensembles]:
+    def complete(mark: str) -> None:
+        if mark in recipe_of:
+            recipe = recipe_of[mark]
+            plan.model(mark, recipe, arrays, parallel, plan.records(planned[mark]))
+            preview(mark, recipe, arrays, parallel)
+        else:
+            variant, marks = ensembles[mark]
+            members = ensemble.members(marks, arrays, parallel)
+            ensemble.model(mark, variant, members, arrays, parallel)
         predict(recovery.folder(mark) / "model.keras", test_images, parallel)
+
+    with ThreadPoolExecutor(parallel.local_jobs or joblib.cpu_count()) as waiting:
+        for _ in waiting.map(complete, [*recipe_of, *ensembles]):
+            pass
 
 
 def _finished(variant: str, mark: str) -> bool:

@@ -19,6 +19,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.sections import Parallel
 
+_started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
+
 
 def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterator[tuple[int, Any]]:
     """Call `function(*task)` for every task, several at a time.
@@ -26,7 +28,7 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
     Args:
         function: importable by its name; all that it needs comes in the task.
         tasks: tuples of arguments.
-        jobs: worker processes at most; None: one per core.
+        jobs: worker processes at most; None: one per core. With 1 the caller's process works.
 
     Yields:
         (position of the task, result), as they end.
@@ -40,10 +42,11 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         for position, task in enumerate(tasks)
     }
     pool = partial(joblib.Parallel, backend="loky", return_as="generator_unordered")
+    global _started
+    size = min(jobs or joblib.cpu_count(), max(len(tasks), _started))
+    _started = max(_started, size)
     try:
-        for position, result in pool(min(jobs or joblib.cpu_count(), max(len(tasks), 1)))(
-            list(calls.values())
-        ):
+        for position, result in pool(size)(list(calls.values())):
             del calls[position]
             yield position, result
         return

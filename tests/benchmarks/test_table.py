@@ -54,5 +54,16 @@ def test_a_ratio_has_the_spread_of_its_pairs():
 def test_better_is_what_the_corrected_test_says(differences, said):
     basic = {"cv_folds": [0.5] * 5}
     other = {"cv_folds": [0.5 + d for d in differences], "cv": {"mean": 0.5}}
-    figure = {"score": "cv", "better_than": "basic"}
-    assert table._met(other, figure, {"accuracy-basic": basic}) == said
+    goal = {"score": "cv", "better_than": "basic"}
+    assert table._met(other, goal, {"accuracy-basic": basic}) == said
+
+
+def test_a_row_with_two_goals_says_of_each_whether_it_is_met(monkeypatch):
+    goals = [{"score": "members_test", "least": 99.6}, {"score": "vote_test", "least": 99.72}]
+    monkeypatch.setitem(table.accuracy.ROWS, "rows", {"some": {"goals": goals}})
+    score = {"mean": 0.996, "std": 0.0004, "n": 5}
+    record = {"members_test": score, "vote_test": 0.9971, "parameters": 1000} | MACHINE
+    (line,) = table.accuracies({"accuracy-some": record}).splitlines()[2:]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2:4] == ["99.60 ± 0.04 (n = 5)", "99.71"]
+    assert cells[5:7] == ["each model >= 99.6; soft vote >= 99.72", "yes; no"]
