@@ -13,7 +13,7 @@ def test_a_page_s_table_is_that_of_the_records(path):
 def test_every_row_names_a_command_that_exists():
     for goal in table.GOALS:
         assert (table.measured.HERE / f"{goal.command.split()[0]}.py").is_file()
-        assert (goal.most is None) != (goal.least is None)
+        assert goal.most is None or goal.least is None
 
 
 def row(found, name):
