@@ -26,7 +26,7 @@ from stages.training.fold import import_tensorflow, network, train_fold
 
 SIDE, PRODUCTS = 2048, 20
 EPOCHS = 3  # that count
-WORK = 1.5e12  # FLOP an epoch, so that small and large networks take about as long
+WORK = 2.5e11  # FLOP an epoch, so that small and large networks take about as long
 LEAST, MOST = 1_000, 30_000  # images an epoch
 VARIANTS = [
     "basic",
