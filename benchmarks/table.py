@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table`: put the figures of the records into two pages of documentation.
+"""`python -m benchmarks.table`: put the figures of the records into the pages of documentation.
 
 Each table stands between two markers; what is around them is written by hand. A row without its
 record says that it is not measured yet, and a record at odds with its goal says so.
@@ -236,14 +236,30 @@ def accuracies(found: Records) -> str:
         if not record:
             rows.append(f"| `{row}` | {MISSING} | | | | {goals} | | {command} | |")
             continue
-        each = record.get("members_test") or record.get("seeds_test")
-        vote = f"{100 * record['vote_test']:.2f}" if "vote_test" in record else ""
         met = "; ".join(_met(record, goal, found) for goal in about["goals"])
-        rows.append(
-            f"| `{row}` | {_spread(record.get('cv'))} | {_spread(each)} | {vote} "
-            f"| {record['parameters']:,} | {goals} | {met} | {command} | {_machine(record)} |"
-        )
+        rows.append(f"{_scores(row, record)} {goals} | {met} | {command} | {_machine(record)} |")
     return "\n".join(rows)
+
+
+def summary(found: Records) -> str:
+    """Return those accuracies on full MNIST that are measured, in percent."""
+    rows = [
+        "| variant | cross-validated, % | each model, test, % | soft vote, test, % | parameters |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in accuracy.ROWS["rows"]:
+        if record := found.get(f"accuracy-{row}"):
+            rows.append(_scores(row, record))
+    return "\n".join(rows)
+
+
+def _scores(row: str, record: Mapping[str, Any]) -> str:
+    each = record.get("members_test") or record.get("seeds_test")
+    vote = f"{100 * record['vote_test']:.2f}" if "vote_test" in record else ""
+    return (
+        f"| `{row}` | {_spread(record.get('cv'))} | {_spread(each)} | {vote} "
+        f"| {record['parameters']:,} |"
+    )
 
 
 SCORES = {
@@ -290,7 +306,8 @@ def _machine(record: Mapping[str, Any]) -> str:
 
 TABLES = {
     measured.HERE / "README.md": goals,
-    measured.HERE.parent / "docs" / "results.md": accuracies,
+    accuracy.ROOT / "docs" / "results.md": accuracies,
+    accuracy.ROOT / "README.md": summary,
 }
 
 
@@ -308,7 +325,7 @@ def main() -> None:
         text = rendered(path, found)
         with files.replacing(path) as beside:
             beside.write_text(text, encoding="utf-8")
-        print(path.relative_to(measured.HERE.parent))
+        print(path.relative_to(accuracy.ROOT))
 
 
 if __name__ == "__main__":
