@@ -3,7 +3,8 @@
 Both are commands in processes of their own that read the same prepared arrays and folds, train the
 same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
 epochs are equal. The stage also keeps folds, writes tables and builds the model file; the script
-does none of that. Run number n has the seed n on both sides, so accuracies have runs x folds
+does none of that. `--precision` is the pipeline's; the script computes in float32, as one that
+nobody has tuned does. Run number n has the seed n on both sides, so accuracies have runs x folds
 values.
 """
 
@@ -70,7 +71,7 @@ def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> 
 def script(variant: str, settings: dict[str, Any]) -> list[str]:
     """Return the command of the plain script with the numbers of the pipeline's row."""
     train = settings["train"] | settings["variants"][variant]["train"]
-    numbers = ("epochs", "batch_size", "learning_rate", "seed", "precision")
+    numbers = ("epochs", "batch_size", "learning_rate", "seed")
     options = [(f"--{name.replace('_', '-')}", str(train[name])) for name in numbers]
     return [sys.executable, "-m", "benchmarks.plain_keras", variant, *sum(options, ())]
 

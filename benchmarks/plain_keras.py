@@ -75,7 +75,7 @@ NETWORKS = {"basic": basic, "batchnorm": batchnorm, "double_conv": double_conv}
 def network(variant: str, shape: tuple, classes: int):
     """Build the model of a variant, from pixels of 0 to 1 to probabilities."""
     hidden = NETWORKS[variant](moves() if variant == "double_conv" else [])
-    last = layers.Dense(classes, activation="softmax", dtype="float32")
+    last = layers.Dense(classes, activation="softmax")
     return keras.Sequential([keras.Input(shape), *hidden, last])
 
 
@@ -115,10 +115,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--precision", default="float32")
     given = parser.parse_args()
-    if given.precision != "float32":
-        keras.mixed_precision.set_global_policy(given.precision)
     images = np.load("data/prepared/train_images.npy").astype("float32") / 255
     labels = np.load("data/prepared/train_labels.npy")
     folds = np.load("data/prepared/folds.npy")[0]

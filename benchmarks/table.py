@@ -46,7 +46,7 @@ def _kfold(variant: str, precision: str, most: float) -> Goal:
     command = f"kfold --variant {variant}"
     if precision != "float32":
         command += f" --precision {precision}"
-    what = f"`{variant}`, pipeline / plain script, {precision}"
+    what = f"`{variant}`, pipeline in {precision} / plain script in float32"
     return Goal(
         what, command, f"kfold-{variant}-{precision}", _ratio, most=most, holds=_as_accurate
     )
@@ -178,6 +178,37 @@ GOALS = [
         "cluster",
         lambda r: r["tiny"]["driver_mib_at_the_end"] / r["tiny"]["driver_mib_after_a_tenth"],
         most=1.1,
+    ),
+    Goal(
+        "`prepare` of MNIST from its IDX files",
+        "sources",
+        "sources",
+        lambda record: record["idx"]["seconds"]["median"],
+        " s",
+        most=3,
+    ),
+    Goal(
+        "`prepare` of 60,000 PNG files",
+        "sources",
+        "sources",
+        lambda record: record["png"]["seconds"]["median"],
+        " s",
+        most=60,
+    ),
+    Goal(
+        "memory for it",
+        "sources",
+        "sources",
+        lambda record: record["png"]["peak_mib"]["median"],
+        " MiB",
+        most=1536,
+    ),
+    Goal(
+        "memory to prepare and train 200,000 images of 64x64x3 / their size",
+        "sources",
+        "sources",
+        lambda record: record["large"]["copies"],
+        most=2,
     ),
     _answer("one image", " ms", lambda found: found["one_image_ms"]["median"]),
     _answer("10,000 images", " images/s", lambda found: found["images_per_second"]),

@@ -1,0 +1,109 @@
+"""`python -m benchmarks.sources`: what reading images costs, by the stage `prepare` alone.
+
+MNIST from its four IDX files; as many PNG files in a folder per class; and a large `.npz` of colour
+images, on which `basic` is then trained for an epoch in two folds: memory is to hold the images
+once. Pictures are noise, drawn beforehand and not counted; compressed noise is slow to read.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import measured, processes
+from stages import files
+
+CLASSES = 10
+FILES = 60_000  # of 28 x 28 grey pixels
+LARGE = (200_000, 64, 64, 3)
+CHUNK = 1_000  # images drawn at a time
+
+
+def measure(chosen: Any, folder: Path) -> dict[str, Any]:
+    """Return the cost of each source; memory in MiB, with the workers' where it trains."""
+    return {
+        "idx": _prepared(folder / "idx", processes.data(chosen), chosen.runs),
+        "png": _png(folder / "png", 200 if chosen.quick else FILES, chosen.runs),
+        "large": _large(folder / "large", (400, 16, 16, 3) if chosen.quick else LARGE),
+    }
+
+
+def _prepared(folder: Path, data: dict[str, Any], runs: int = 1) -> dict[str, Any]:
+    """Prepare `runs` times, in a folder of its own each."""
+    costs = []
+    for run in range(runs):
+        where = folder / str(run)
+        where.mkdir(parents=True)
+        write_settings(where, data)
+        costs.append(processes.cost(processes.stage("prepare"), where))
+    return {
+        name: processes.summary([getattr(cost, name) for cost in costs])
+        for name in processes.Cost._fields
+    }
+
+
+def write_settings(folder: Path, data: dict[str, Any]) -> None:
+    """Write the settings of two folds and one epoch of `basic` into a folder."""
+    over = {"data": data, "folds": {"count": 2}, "train": {"epochs": 1}}
+    files.write_json(folder / "params.yaml", processes.settings("basic", **over))  # JSON is YAML
+
+
+def _png(folder: Path, count: int, runs: int) -> dict[str, Any]:
+    """Draw a folder of PNG files per class, and prepare it."""
+    random = np.random.default_rng(0)
+    for number in range(CLASSES):
+        (folder / "images" / str(number)).mkdir(parents=True)
+    for number in range(count):
+        pixels = random.integers(0, 256, (28, 28), np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / str(number % CLASSES) / f"{number}.png")
+    data = {"source": str(folder / "images"), "watch": str(folder / "images")}
+    return {"files": count} | _prepared(folder / "runs", data, runs)
+
+
+def _large(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Draw a large `.npz`, prepare it and train an epoch on it."""
+    folder.mkdir()
+    path = folder / "large.npz"
+    random = np.random.default_rng(0)
+    drawn = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+    for start in range(0, len(drawn), CHUNK):
+        part = drawn[start : start + CHUNK]
+        part[...] = random.integers(0, 256, part.shape, np.uint8)
+    np.savez(path, images=drawn, labels=np.arange(len(drawn)) % CLASSES)
+    size = drawn.nbytes / 2**20
+    del drawn
+    os.remove(folder / "images.npy")
+    write_settings(folder, {"source": str(path), "watch": str(path)})
+    prepared = processes.cost(processes.stage("prepare"), folder)
+    trained = processes.cost(processes.stage("train", "basic"), folder, DVC_ROOT=str(folder))
+    return {
+        "images": list(shape),
+        "images_mib": size,
+        "prepare": prepared._asdict(),
+        "train": trained._asdict(),
+        "copies": max(prepared.peak_mib, trained.peak_mib) / size,
+    }
+
+
+def main() -> None:
+    """Measure, and write benchmarks/records/sources.json."""
+    parser = processes.parser(__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="of all but the large source")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.runs = 1
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            found = measure(chosen, Path(name))
+        except OSError as error:
+            sys.exit(f"foldlab: {error}")
+    where = {"folder": chosen.folder} if chosen.folder else {}
+    print(measured.write("sources", {"runs": chosen.runs} | found, **where))
+
+
+if __name__ == "__main__":
+    main()
