@@ -15,10 +15,14 @@ from functools import partial
 from typing import Any
 
 import joblib
+from joblib.externals.loky import process_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.sections import Parallel
 
+GROWTH = (
+    2**40
+)  # bytes that a worker may grow by: loky ends it at 300 MB, which one large fold takes
 _started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
 
 
@@ -78,6 +82,7 @@ def spread(
 
 
 def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     return position, function(*task)
 
 

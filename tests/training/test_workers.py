@@ -10,6 +10,8 @@ import pytest
 from stages.sections import Parallel
 from stages.training import workers
 
+HELD = []  # of a worker
+
 
 def double(number):
     return 2 * number
@@ -38,6 +40,17 @@ def die_once(number, mark):
         os._exit(9)
     time.sleep(0.2)
     return number
+
+
+def hold(megabytes):
+    HELD.append(b"1" * megabytes * 2**20)
+    time.sleep(1.1)  # loky looks at memory once a second
+    return os.getpid()
+
+
+def test_a_worker_that_grows_by_a_large_fold_stays_alive():
+    first = {pid for _, pid in workers.run(hold, [(1,), (1,)], 2)}
+    assert {pid for _, pid in workers.run(hold, [(400,)] * 4, 2)} <= first
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
