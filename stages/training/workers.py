@@ -20,9 +20,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.sections import Parallel
 
-GROWTH = (
-    2**40
-)  # bytes that a worker may grow by: loky ends it at 300 MB, which one large fold takes
+# Bytes that a worker may grow by. loky would end it at 300 MB, which one large fold takes, and the
+# next would import TensorFlow anew.
+GROWTH = 2**40
 _started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
 
 
