@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from stages.files import unwritable
+
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
 
 
@@ -51,9 +53,9 @@ def alone(stage: Callable) -> Callable:
     def waiting(**given: str) -> None:
         name = "-".join([stage.__name__, *given.values()])
         path = Path(".foldlab") / "running" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout:
             print(
@@ -63,6 +65,8 @@ def alone(stage: Callable) -> Callable:
                 flush=True,
             )
             lock.acquire()
+        except OSError as error:
+            raise unwritable(path, error) from None
         try:
             stage(**given)
         finally:

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry, params
-from stages.files import read_json, read_table, replacing, write_json, write_table
+from stages.files import (
+    check_writable,
+    read_json,
+    read_table,
+    replacing,
+    write_json,
+    write_table,
+)
 from stages.scoring import calibration, classification
 from stages.scoring.statistics import mean_std
 from stages.training.predict import predict
@@ -17,6 +24,7 @@ def evaluate(variant: str) -> None:
     """Score one variant's model on the test set, and its folds on their validation images."""
     parallel = params.load().parallel
     results = Path("results") / variant
+    check_writable(results)
     dataset = read_json(PREPARED / "dataset.json")
     names = dataset["classes"]
     images = np.load(PREPARED / "test_images.npy", mmap_mode="r")

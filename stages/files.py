@@ -1,6 +1,7 @@
 """Result files: written beside, then put in place: a finished name is a finished file."""
 
 import csv
+import errno
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PARTIAL = ".partial-"  # what the name of a file begins with while it is written
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -20,20 +22,51 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, since some writers choose the format by it. After an
     exception neither the temporary file nor any change to `path` remains. What a killed process
     has left in the folder goes with the next writing there.
+
+    Raises:
+        OSError: when the disk is full or refuses, in one sentence that names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
-    handle, beside = _begun(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        handle, beside = _begun(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
     try:
         yield beside
         beside.chmod(0o644)
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # the disk may take nothing any more, not even this
+            beside.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(beside)) and error.errno:
+            raise unwritable(path, error) from None
         raise
     finally:
         os.close(handle)
+
+
+def unwritable(path: Path, error: OSError) -> OSError:
+    """Return the refusal to go on where the system does not let `path` be written."""
+    cure = "make room there" if error.errno in FULL else "mend that"
+    return OSError(
+        f"{path} cannot be written ({error.strerror}); {cure} and run the same command again: "
+        "what is finished is kept."
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that takes no file, before anything costly runs; leave nothing there.
+
+    Raises:
+        OSError: when nothing can be written to `folder`, or it cannot be made.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(prefix=PARTIAL, dir=there).close()
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def _begun(path: Path) -> tuple[int, Path]:

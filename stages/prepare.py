@@ -25,12 +25,7 @@ def prepare() -> None:
     source = data.load(settings.data)
     division = divide(source, settings)
     arrays = select(source, division)
-    try:
-        write(source, division, arrays, PREPARED)
-    except OSError as error:
-        raise OSError(
-            f"{PREPARED} cannot be written ({error.strerror}); make it a folder that can be."
-        ) from None
+    write(source, division, arrays, PREPARED)
     for note in source.notes:
         print(f"{source.name}: {note}")
     image_shape = "x".join(str(size) for size in source.train_images.shape[1:])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import entry, live, params
-from stages.files import read_json, replacing, write_json, write_table
+from stages.files import check_writable, read_json, replacing, write_json, write_table
 from stages.sections import Parallel
 from stages.training import ensemble, plan, recovery
 from stages.training.fold import HISTORY, Record
@@ -36,6 +36,8 @@ def train(variant: str) -> None:
     dataset = read_json(PREPARED / "dataset.json")
     for recipe in chosen:
         check_data(recipe, dataset)
+    results = Path("results") / variant
+    check_writable(results)
     arrays = read_arrays(dataset)
     marks = {recovery.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
     if settings.variants[variant].ensemble:
@@ -43,7 +45,6 @@ def train(variant: str) -> None:
     else:
         made = _trained(*marks.popitem(), arrays, settings, dataset)
 
-    results = Path("results") / variant
     written = tables(made.mark, made.began, dict(enumerate(made.records)))
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)

@@ -38,8 +38,8 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
     run = parent(client, experiment_id, record)
     complete_folds(client, run, record)
     logged = model.complete(client, run, record)
-    moment = record.end or run.info.start_time
-    log(client, run, {}, _differing(record, run, logged, moment), {})
+    moment = max(record.end or 0, run.info.start_time)  # the clock may have been set back
+    log(client, run, {}, _differing(client, record, run, logged, moment), {})
     attachments.complete_dataset(client, run, record)
     attachments.complete_files(client, run, record.files, record.files_sha256)
     registry.register(client, model_name, logged, record)
@@ -136,7 +136,7 @@ def complete_fold(
         for point in client.get_metric_history(run.info.run_id, key)
     }
     start = run.info.start_time
-    end = fold.end or start
+    end = max(fold.end or 0, start)
     points = [
         Metric(key, value, fold.times.get(epoch, start + epoch), epoch)
         for key, value, epoch in fold.steps
@@ -227,18 +227,24 @@ def log(
         new_tags = new_tags[PARAMS_OR_TAGS:]
 
 
-def _differing(record: Record, run: Run, logged: LoggedModel, moment: int) -> list[Metric]:
+def _differing(
+    client: Client, record: Record, run: Run, logged: LoggedModel, moment: int
+) -> list[Metric]:
     """Return the variant's metrics that the run or the logged model lacks or has otherwise.
 
-    A number that the evaluation has changed since is logged at the present time, so that it
-    becomes the run's latest.
+    A number that the evaluation has changed since is logged at the present time, or, where the
+    clock was set back, just after the run's latest, so that it becomes the latest.
     """
     of_model = {metric.key: metric.value for metric in logged.metrics or []}
     points = []
     for key, value in record.metrics.items():
         in_run = run.data.metrics.get(key)
         if not (_same(in_run, value) and _same(of_model.get(key), value)):
-            when = moment if in_run is None or _same(in_run, value) else int(time.time() * 1000)
+            when = moment
+            if in_run is not None and not _same(in_run, value):
+                history = client.get_metric_history(run.info.run_id, key)
+                latest = max(point.timestamp for point in history)
+                when = max(int(time.time() * 1000), latest + 1)
             points.append(Metric(key, value, when, 0, model_id=logged.model_id))
     return points
 

@@ -86,7 +86,8 @@ def fail(client: store.Client, run: Run) -> None:
     )
     for each in (*below, run):
         if each.info.status == "RUNNING":
-            client.set_terminated(each.info.run_id, "FAILED")
+            now = max(round(time.time() * 1000), each.info.start_time)  # a clock may be set back
+            client.set_terminated(each.info.run_id, "FAILED", now)
 
 
 def _notes() -> Path:

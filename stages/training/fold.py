@@ -190,7 +190,7 @@ def train_fold(
     history, times = [], []
     unaveraged = None
     for epoch in range(1, settings.epochs + 1):
-        started = time.time()
+        started = time.monotonic()  # the clock may be set back meanwhile
         order = np.random.default_rng([seed, epoch]).permutation(training).astype(np.int32)
         rate = float(optimizer.learning_rate.numpy())
         if unaveraged:  # training goes on from these; the average was only scored
@@ -207,7 +207,7 @@ def train_fold(
                 f"{loss}; lower train.learning_rate, now {settings.learning_rate:g}, and run again."
             )
         history.append((loss, accuracy, val_loss, val_accuracy, rate))
-        times.append((time.time(), time.time() - started))
+        times.append((time.time(), time.monotonic() - started))
         callback_list.on_epoch_end(epoch - 1, {"val_loss": val_loss, "val_accuracy": val_accuracy})
         if on_epoch:
             on_epoch(epoch, val_accuracy)
