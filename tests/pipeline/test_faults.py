@@ -1,0 +1,331 @@
+"""Faults of disks, clocks, networks, memory and people, on the real commands and a sliver of data.
+
+What each leaves, once it is mended, is compared with what a pipeline without any network has made.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stages.files import read_json, read_table, write_json
+from tests.pipeline.test_repro import SLIVER, call, clone, edit, environment, results, rows, well
+
+ALONE = {**SLIVER, "compare": {"variants": ["basic"], "baseline": "basic"}, "parallel": {"jobs": 2}}
+AGAIN = "run the same command again: what is finished is kept."
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Return a clone in which the whole pipeline has run, without a network where that can be."""
+    folder = clone(tmp_path_factory.mktemp("repository"), ALONE)
+    well(folder, f"{'unshare --net ' if offline() else ''}dvc repro")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(repository):
+    return results(repository)
+
+
+@pytest.fixture
+def copy(repository, tmp_path):
+    """Return a copy in which everything has run."""
+    return copied(repository, tmp_path / "copy")
+
+
+def copied(repository, folder, *without):
+    shutil.copytree(repository, folder, symlinks=True)
+    for name in without:
+        shutil.rmtree(folder / name)
+    return folder
+
+
+def offline():
+    """Say whether a process may be started without any network, not even loopback."""
+    unshare = shutil.which("unshare")
+    return (
+        unshare and not subprocess.run([unshare, "--net", "true"], capture_output=True).returncode
+    )
+
+
+@contextmanager
+def disk(folder, options):
+    """Mount an empty file system of its own at `folder`, or skip the test."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    if refused.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {refused.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+
+
+def fill(disk, room):
+    """Fill a file system but for `room` bytes, and return the file that takes the rest."""
+    path = disk / "full"
+    path.write_bytes(bytes(shutil.disk_usage(disk).free - room))
+    return path
+
+
+def refused(folder, command, place, why):
+    """Run a command that must end with one sentence on a place that cannot be written."""
+    done = call(folder, command)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"foldlab: {place} cannot be written \({why}\); [^\n]*\n", done.stderr), (
+        done.stderr
+    )
+    assert done.stderr.endswith(f"{AGAIN}\n")
+    assert not list(folder.rglob(".partial-*"))
+    return done.stderr
+
+
+def same(folder, made):
+    """Return whether all results but the disk's filling are files of the undisturbed run."""
+    found = {name: data for name, data in results(folder).items() if not name.endswith("/full")}
+    return all(made[name] == data for name, data in found.items())
+
+
+@pytest.fixture(scope="module")
+def crowded(repository, tmp_path_factory):
+    """Return a copy with the results, none so far, on a small disk of their own."""
+    folder = copied(repository, tmp_path_factory.mktemp("crowded") / "copy", "results")
+    with disk(folder / "results", "size=8m"):
+        yield folder
+
+
+@pytest.mark.parametrize(
+    ("stage", "room", "place"),
+    [
+        ("train", 2**20, "results/basic/model.keras"),
+        ("evaluate", 2**13, "results/basic/predictions.npz"),
+        ("plot", 2**17, r"results/basic/plots/\w+.png"),
+        ("publish", 0, "results/published/basic.json"),
+    ],
+)
+def test_a_full_disk_stops_a_stage_with_one_sentence(crowded, made, stage, room, place):
+    full = fill(crowded / "results", room)
+    command = f"python -m stages.{stage} basic"
+    assert "; make room there and " in refused(crowded, command, place, "No space left on device")
+    assert same(crowded, made)
+    full.unlink()
+    well(crowded, command)
+    assert same(crowded, made)
+    assert (crowded / place).exists() or stage == "plot"
+
+
+def test_data_that_find_no_room_are_prepared_once_they_do(repository, copy):
+    shutil.rmtree(copy / "data/prepared")
+    with disk(copy / "data/prepared", "size=50k") as prepared:
+        place = "data/prepared/train_images.npy"
+        refused(copy, "python -m stages.prepare", place, "No space left on device")
+        assert not list(prepared.iterdir())
+        remount(prepared, "size=1m")
+        well(copy, "python -m stages.prepare")
+        for path in (repository / "data/prepared").iterdir():
+            assert (prepared / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def cramped(repository, tmp_path_factory):
+    """Return a copy with room for one finished fold, and how the training of two ended there."""
+    folder = copied(repository, tmp_path_factory.mktemp("cramped") / "copy", "results", ".foldlab")
+    with disk(folder / ".foldlab", "size=1200k"):
+        yield folder, call(folder, "python -m stages.train basic")
+
+
+def test_a_fold_that_finds_no_room_does_not_cost_the_others(cramped):
+    folder, done = cramped
+    said = rf"foldlab: \S+/fold-\d.npz cannot be written \(No space left on device\); .*{AGAIN}\n"
+    assert done.returncode == 1
+    assert re.fullmatch(said, done.stderr), done.stderr
+    assert len(list(folder.glob(".foldlab/folds/*/*.npz"))) == 1
+    assert not list(folder.rglob(".partial-*"))
+    assert not (folder / "results").exists()
+
+
+def test_two_trainings_at_once_are_one_after_the_other(cramped, made):
+    """The first trains the fold that found no room; the second says that it waits, and for what."""
+    folder, _ = cramped
+    remount(folder / ".foldlab", "size=20m")
+    (kept,) = folder.glob(".foldlab/folds/*/*.npz")
+    written = kept.stat().st_mtime_ns
+    command = [sys.executable, "-m", "stages.train", "basic"]
+    both = [
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = sorted(process.communicate()[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0], said
+    assert said[0] == ""
+    assert re.fullmatch(r"foldlab: another process runs train-basic here, .* waits .*\n", said[1])
+    assert kept.stat().st_mtime_ns == written
+    assert same(folder, made)
+    assert "results/basic/model.keras" in results(folder)
+
+
+def test_two_repros_at_once_end_well_or_say_who_is_at_it(copy, made):
+    shutil.rmtree(copy / "results")
+    shutil.rmtree(copy / ".dvc/cache")
+    both = [
+        subprocess.Popen(
+            ["dvc", "repro", "evaluate@basic"],
+            cwd=copy,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    ended = [(process.communicate()[1], process.returncode) for process in both]
+    assert any(status == 0 for _, status in ended), ended
+    for said, status in ended:
+        assert status == 0 or "is busy" in said or "Unable to acquire lock" in said
+    assert same(copy, made)
+    assert "results/basic/metrics.json" in results(copy)
+    assert not list(copy.rglob(".partial-*"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "place"),
+    [
+        ("train", "results/basic"),
+        ("evaluate", "results/basic"),
+        ("plot", r"results/basic/plots/\w+.png"),
+    ],
+)
+def test_results_that_cannot_be_written_stop_a_stage_before_it_computes(copy, made, stage, place):
+    shutil.rmtree(copy / ".foldlab")
+    with disk(copy / "results", "size=20m"):
+        for name, data in made.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes(data)
+        remount(copy / "results", "ro")
+        refused(copy, f"python -m stages.{stage} basic", place, "Read-only file system")
+        assert results(copy) == made
+    kept = {path.name for path in (copy / ".foldlab").iterdir()}
+    assert kept == {"running"}  # neither folds nor scores
+
+
+def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
+    with disk(copy / ".foldlab", "ro"):
+        place = ".foldlab/running/train-basic.lock"
+        refused(copy, "python -m stages.train basic", place, "Read-only file system")
+
+
+BACKWARDS = """
+import time
+true = time.time
+time.time = lambda: true() - 18000 * time.monotonic()
+"""
+
+
+def test_a_clock_that_runs_backwards_gives_no_negative_times(repository, made, tmp_path):
+    """In five hours a second; MLflow begins the run, as a long training's, before it ends."""
+    folder = copied(repository, tmp_path / "copy", ".foldlab")
+    (folder / "mlflow.db").unlink()
+    edit(folder, {"tracking": {"live_after": 0}})
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock/sitecustomize.py").write_text(BACKWARDS)
+    well(folder, "python -m stages.train basic", PYTHONPATH=str(tmp_path / "clock"))
+    timing = read_table(folder / "results/basic/timing.csv")
+    assert all(0 < row["seconds"] < 600 for row in timing)
+    assert timing[0]["time"] < timing[0]["began"]  # or this test shows nothing
+    well(folder, "python -m stages.publish basic")
+    names = ["basic", "basic fold 0", "basic fold 1"]
+    assert sorted(rows(folder, "select name, status from runs")) == [(n, "FINISHED") for n in names]
+    assert rows(folder, "select name from runs where end_time < start_time") == []
+    assert rows(folder, "select min(value) > 0 from metrics where key = 'fit_seconds'") == [(1,)]
+    assert same(folder, made)
+
+
+def test_a_clock_set_back_between_two_publishings_hides_no_number_and_doubles_none(copy):
+    if not shutil.which("faketime"):
+        pytest.skip("faketime, which gives a process another clock, is not installed")
+    path = copy / "results/basic/metrics.json"
+    metrics = read_json(path)
+    metrics["test"]["accuracy"] = 0.125
+    write_json(path, metrics)
+    logged = "select key, value, timestamp, step from metrics join runs using (run_uuid) order by 1"
+    before = rows(copy, logged)
+    for _ in range(2):
+        well(copy, "faketime -f -1h python -m stages.publish basic")
+        shown = "select value from latest_metrics where key = 'test_accuracy'"
+        assert (0.125,) in rows(copy, shown)
+        assert len(rows(copy, logged)) == len(before) + 1
+    assert rows(copy, "select name from runs where end_time < start_time") == []
+
+
+def test_inputs_from_the_future_are_no_news(copy):
+    later = time.time() + 86400
+    for path in [*copy.rglob("data/prepared/*"), *copy.rglob("stages/*.py")]:
+        os.utime(path, (later, later))
+    assert well(copy, "dvc status").strip().endswith("up to date.")
+
+
+def test_without_any_network_the_whole_pipeline_ends_well(repository, made):
+    if not offline():
+        pytest.skip("a process without network is not allowed here")
+    assert "results/comparison.md" in made
+    assert rows(repository, "select distinct status from runs") == [("FINISHED",)]
+    assert rows(repository, "select name from model_versions") == [("foldlab",)]
+
+
+def trainers(process):
+    """Return the worker processes of a training that have loaded TensorFlow."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(OSError):  # it has just ended
+            if "tensorflow" in Path(f"/proc/{child.pid}/maps").read_text():
+                found.append(child.pid)
+    return found
+
+
+def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(repository, tmp_path):
+    """A stopped worker is killed when the other has finished, and again when it is tried alone."""
+    folder = copied(repository, tmp_path / "copy", ".foldlab", "results")
+    command = [sys.executable, "-m", "stages.train", "basic"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        while len(found := trainers(process)) < 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.kill(found[0], signal.SIGSTOP)
+        while not list(folder.glob(".foldlab/folds/*/*.npz")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        while process.poll() is None:
+            for worker in trainers(process):
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.05)
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert re.fullmatch(
+        r"foldlab: the worker processes of 1 of 2 tasks died, perhaps for lack of memory; [^\n]*\n",
+        said,
+    ), said
+    assert len(list(folder.glob(".foldlab/folds/*/*.npz"))) == 1
+    assert not (folder / "results").exists()
