@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.scoring import calibration
+from tests.scoring.classifiers import CLASSIFIERS
 
 
 def two_classes(confidence, right):
@@ -46,3 +49,20 @@ def test_rounding_above_one_stays_in_the_last_bin():
     assert probability[0, 0] > 1
     found = calibration.reliability_bins(probability, np.array([0]))
     assert found["count"].tolist() == [0] * 14 + [1]
+
+
+@given(CLASSIFIERS, st.integers(1, 20))
+def test_every_image_is_in_one_bin_and_the_error_is_a_fraction(classifier, bins):
+    probability, label = classifier
+    found = calibration.reliability_bins(probability, label, bins)
+    assert found["count"].sum() == len(label)
+    assert ((found["accuracy"] >= 0) & (found["accuracy"] <= 1)).all()
+    there = np.flatnonzero(found["count"])
+    assert (np.abs(found["confidence"][there] * bins - there - 0.5) <= 0.5 + 1e-5).all()
+    error = calibration.expected_calibration_error(probability, label, bins)
+    assert 0 <= error <= 1 + 1e-6
+    turned = calibration.expected_calibration_error(probability[::-1], label[::-1], bins)
+    assert turned == pytest.approx(error, abs=1e-9)
+    right = probability.argmax(axis=1) == label
+    gap = abs(probability.max(axis=1).mean(dtype=np.float64) - right.mean())
+    assert error >= gap - 1e-6  # bins can only keep apart what would cancel out

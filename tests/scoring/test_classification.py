@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.scoring import classification
+from tests.scoring.classifiers import CLASSIFIERS
 
 # Six images, three classes. Predictions: 0 0 1 1 1 0, the last a tie of 0 and 2. Class 2 is never
 # predicted; it is among the two highest only for the last image.
@@ -18,6 +21,7 @@ PROBABILITY = np.array(
     ]
 )
 LABEL = np.array([0, 1, 1, 0, 2, 2])
+RANGES = {"loss": (0, np.inf), "cohen_kappa": (-1, 1), "brier": (0, 2)}  # others: 0 to 1
 
 
 def random_classifier(images, classes, seed=0, dtype=np.float32):
@@ -136,3 +140,23 @@ def test_mistakes_come_most_confident_first_and_then_in_order():
 
 def test_no_mistakes_is_an_empty_list():
     assert classification.mistakes(np.eye(3), np.arange(3)) == []
+
+
+@given(CLASSIFIERS, st.randoms(use_true_random=False))
+def test_scores_are_in_range_and_depend_on_no_order(classifier, random):
+    probability, label = classifier
+    found = classification.summary(probability, label)
+    for name, score in found.items():
+        low, high = RANGES.get(name, (0, 1))
+        assert low - 1e-6 <= score <= high + 1e-6, name
+    assert found["accuracy"] <= found["top_2_accuracy"]
+    order = random.sample(range(len(label)), len(label))
+    assert classification.summary(probability[order], label[order]) == pytest.approx(found)
+    confusion = classification.confusion_matrix(probability, label)
+    wrong = classification.mistakes(probability, label)
+    assert len(wrong) == len(label) - np.trace(confusion)
+    pairs = classification.most_confused_pairs(confusion, confusion.size)
+    assert sum(images for *_, images in pairs) == len(wrong)
+    assert [row[4] for row in classification.per_class(probability, label)] == (
+        np.bincount(label, minlength=probability.shape[1]).tolist()
+    )
