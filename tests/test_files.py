@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.files import read_json, read_table, replacing, write_json, write_table
+from stages.files import (
+    check_writable,
+    read_json,
+    read_table,
+    replacing,
+    write_json,
+    write_table,
+)
 
 
 def test_replacing_puts_the_file_in_place_with_its_folder(tmp_path):
@@ -34,6 +41,26 @@ def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, i
         write_half()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_what_cannot_be_written_is_one_sentence_and_what_cannot_be_read_is_left_as_it_is(tmp_path):
+    (tmp_path / "file").write_text("where a folder belongs")
+    path = tmp_path / "file" / "new" / "a.json"
+    said = (
+        r"a\.json cannot be written \(Not a directory\); mend that and run the same command again"
+    )
+    with pytest.raises(OSError, match=said):
+        write_json(path, {})
+    with pytest.raises(FileNotFoundError, match="absent"), replacing(tmp_path / "a"):
+        (tmp_path / "absent").read_text()
+
+
+def test_a_folder_is_known_to_be_writable_before_it_is_made_and_nothing_is_left(tmp_path):
+    check_writable(tmp_path / "results" / "basic")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "results").write_text("a file where the folder belongs")
+    with pytest.raises(OSError, match=r"results/basic cannot be written \(Not a directory\)"):
+        check_writable(tmp_path / "results" / "basic")
 
 
 def test_others_may_read_a_written_file(tmp_path):

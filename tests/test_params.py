@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import params, sections
@@ -316,3 +316,21 @@ def test_nothing_at_all_in_a_section_gives_anything_but_one_sentence(value, sect
         said = error
     assert "\n" not in str(said)
     assert type(said) in (ValueError, type(None))  # not pydantic's own, which fills a screen
+
+
+YAMLISH = st.text("ab:-?!&*[]{}|>'\"#%@`,.~0123456789eE \n\t\\<=", max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    YAMLISH.map(str.encode)
+    | st.binary(max_size=40)
+    | YAMLISH.map(lambda text: f"data: {text}".encode())
+)
+def test_any_bytes_as_the_file_are_one_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as refused:
+        params.load(path)
+    assert type(refused.value) is ValueError  # not one of a library's own kinds
+    assert "\n" not in str(refused.value)

@@ -101,6 +101,19 @@ def test_a_file_that_is_not_there_or_no_text_is_refused():
         groups.read("groups.csv", source())
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([b"", b"file,group\n", b"\xef\xbb\xbfgroup,file\r\n", b'file,group\n"a/1.png'])
+    | st.binary(max_size=12),
+    st.binary(max_size=60) | st.text('a/12.png,"\n\r\0', max_size=60).map(str.encode),
+)
+def test_any_bytes_are_groups_or_refused_in_one_sentence(head, rest):
+    Path("groups.csv").write_bytes(head + rest)
+    with pytest.raises(ValueError, match=r"\Afolds\.group: [^\n]*\Z") as refused:
+        groups.read("groups.csv", source())
+    assert type(refused.value) is ValueError  # not one of a library's own kinds
+
+
 def test_the_path_is_the_repository_s_also_in_a_temporary_experiment(tmp_path, monkeypatch):
     given = write("file,group", "a/1.png,1", "a/2.png,1", "b/1.png,2")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))

@@ -305,6 +305,8 @@ def trainers(process):
 
 def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(repository, tmp_path):
     """A stopped worker is killed when the other has finished, and again when it is tried alone."""
+    if not Path("/proc").is_dir():
+        pytest.skip("there is no /proc, which tells what a worker has loaded")
     folder = copied(repository, tmp_path / "copy", ".foldlab", "results")
     command = [sys.executable, "-m", "stages.train", "basic"]
     with subprocess.Popen(

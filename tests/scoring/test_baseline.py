@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from stages.scoring.baseline import COLUMNS, against_baseline, verdict
 
@@ -36,3 +39,27 @@ def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():
 def test_verdict_in_words(outcome, said):
     row = {"outcome": outcome, "difference": 0.01, "ci_low": 0.005, "ci_high": 0.02}
     assert verdict(row, 0.0005) == said
+
+
+@given(st.data())
+def test_chances_are_chances_and_the_correction_only_raises_p(data):
+    count = data.draw(st.integers(2, 10))
+    names = ["basic", "a", "b", "c"][: data.draw(st.integers(2, 4))]
+    scores = st.lists(st.integers(0, 800), min_size=count, max_size=count)
+    accuracy = {name: np.array(data.draw(scores)) / 800 for name in names}
+    hits = arrays(bool, 40)
+    right = {name: data.draw(hits) for name in names}
+    rope = data.draw(st.floats(0, 0.1))
+    baseline, *others = against_baseline(accuracy, right, "basic", count, rope)
+    assert baseline["outcome"] == "baseline"
+    for row in others:
+        chances = [row[key] for key in ("p_worse", "p_equal", "p_better")]
+        assert sum(chances) == pytest.approx(1)
+        for chance in (*chances, row["p"], row["p_holm"], row["mcnemar_p"]):
+            assert -1e-9 <= chance <= 1 + 1e-9
+        assert row["p_holm"] >= row["p"]
+        assert row["ci_low"] <= row["difference"] <= row["ci_high"]
+        difference = accuracy[row["variant"]].mean() - accuracy["basic"].mean()
+        assert row["difference"] == pytest.approx(difference, abs=1e-12)
+        assert row["outcome"] in ("better", "worse", "no difference", "undecided")
+        assert verdict(row, rope).startswith(row["outcome"])

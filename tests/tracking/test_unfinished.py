@@ -112,6 +112,16 @@ def test_notes_of_runs_that_are_gone_and_old_ones_are_dropped(unfinished, begun)
     assert list(NOTES.iterdir()) == []
 
 
+def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, begun):
+    client, _ = begun
+    later = round(time.time() * 1000) + 3_600_000
+    run = client.create_run("0", later, run_name="later")
+    unfinished.note(run.info.run_id)
+    unfinished.fail_stale(client)
+    ended = client.get_run(run.info.run_id).info
+    assert (ended.status, ended.end_time) == ("FAILED", later)
+
+
 def test_a_run_in_the_bin_stays_there(unfinished, begun):
     client, parent = begun
     unfinished.note(parent)
