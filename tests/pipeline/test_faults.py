@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from stages.files import read_json, read_table, write_json
+from tests.pipeline.faults import BACKWARDS, disk, fill, offline, remount, trainers
 from tests.pipeline.test_repro import SLIVER, call, clone, edit, environment, results, rows, well
 
 ALONE = {**SLIVER, "compare": {"variants": ["basic"], "baseline": "basic"}, "parallel": {"jobs": 2}}
@@ -47,39 +46,6 @@ def copied(repository, folder, *without):
     for name in without:
         shutil.rmtree(folder / name)
     return folder
-
-
-def offline():
-    """Say whether a process may be started without any network, not even loopback."""
-    unshare = shutil.which("unshare")
-    return (
-        unshare and not subprocess.run([unshare, "--net", "true"], capture_output=True).returncode
-    )
-
-
-@contextmanager
-def disk(folder, options):
-    """Mount an empty file system of its own at `folder`, or skip the test."""
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    refused = subprocess.run(command, capture_output=True, text=True)
-    if refused.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {refused.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def remount(folder, options):
-    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
-
-
-def fill(disk, room):
-    """Fill a file system but for `room` bytes, and return the file that takes the rest."""
-    path = disk / "full"
-    path.write_bytes(bytes(shutil.disk_usage(disk).free - room))
-    return path
 
 
 def refused(folder, command, place, why):
@@ -235,13 +201,6 @@ def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
         refused(copy, "python -m stages.train basic", place, "Read-only file system")
 
 
-BACKWARDS = """
-import time
-true = time.time
-time.time = lambda: true() - 18000 * time.monotonic()
-"""
-
-
 def test_a_clock_that_runs_backwards_gives_no_negative_times(repository, made, tmp_path):
     """In five hours a second; MLflow begins the run, as a long training's, before it ends."""
     folder = copied(repository, tmp_path / "copy", ".foldlab")
@@ -291,16 +250,6 @@ def test_without_any_network_the_whole_pipeline_ends_well(repository, made):
     assert "results/comparison.md" in made
     assert rows(repository, "select distinct status from runs") == [("FINISHED",)]
     assert rows(repository, "select name from model_versions") == [("foldlab",)]
-
-
-def trainers(process):
-    """Return the worker processes of a training that have loaded TensorFlow."""
-    found = []
-    for child in psutil.Process(process.pid).children():
-        with suppress(OSError):  # it has just ended
-            if "tensorflow" in Path(f"/proc/{child.pid}/maps").read_text():
-                found.append(child.pid)
-    return found
 
 
 def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(repository, tmp_path):

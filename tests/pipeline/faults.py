@@ -1,0 +1,59 @@
+"""What a test needs of the machine to bring about a fault: disks, a network's absence, a clock."""
+
+import shutil
+import subprocess
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+# as sitecustomize.py: the clock of Python's processes, back by five hours a second
+BACKWARDS = """
+import time
+true = time.time
+time.time = lambda: true() - 18000 * time.monotonic()
+"""
+
+
+def offline():
+    """Say whether a process may be started without any network, not even loopback."""
+    unshare = shutil.which("unshare")
+    return (
+        unshare and not subprocess.run([unshare, "--net", "true"], capture_output=True).returncode
+    )
+
+
+@contextmanager
+def disk(folder, options):
+    """Mount an empty file system of its own at `folder`, or skip the test."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    if refused.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {refused.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+
+
+def fill(disk, room):
+    """Fill a file system but for `room` bytes, and return the file that takes the rest."""
+    path = disk / "full"
+    path.write_bytes(bytes(shutil.disk_usage(disk).free - room))
+    return path
+
+
+def trainers(process):
+    """Return the worker processes of a training that have loaded TensorFlow."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(OSError):  # it has just ended
+            if "tensorflow" in Path(f"/proc/{child.pid}/maps").read_text():
+                found.append(child.pid)
+    return found
