@@ -161,7 +161,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
-        said = str(getattr(error, "problem", None) or error)
+        said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
         raise ValueError(f"{path} is not valid YAML{place} ({said}); mend it there.") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text; save it as such.") from None
