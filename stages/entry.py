@@ -1,6 +1,7 @@
 """What every stage's command shares: its arguments, and how it says that it cannot go on."""
 
 import argparse
+import errno
 import functools
 import os
 import re
@@ -12,9 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from stages.files import unwritable
-
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def root() -> Path:
@@ -73,6 +73,15 @@ def alone(stage: Callable) -> Callable:
             lock.release()
 
     return waiting
+
+
+def unwritable(path: Path, error: OSError) -> OSError:
+    """Return the refusal to go on where the system does not let `path` be written."""
+    cure = "make room there" if error.errno in FULL else "mend that"
+    return OSError(
+        f"{path} cannot be written ({error.strerror}); {cure} and run the same command again: "
+        "what is finished is kept."
+    )
 
 
 def run(stage: Callable, **arguments: str) -> None:

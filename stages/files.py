@@ -1,7 +1,6 @@
 """Result files: written beside, then put in place: a finished name is a finished file."""
 
 import csv
-import errno
 import fcntl
 import json
 import os
@@ -11,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from stages.entry import unwritable
+
 PARTIAL = ".partial-"  # what the name of a file begins with while it is written
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -45,15 +45,6 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         os.close(handle)
-
-
-def unwritable(path: Path, error: OSError) -> OSError:
-    """Return the refusal to go on where the system does not let `path` be written."""
-    cure = "make room there" if error.errno in FULL else "mend that"
-    return OSError(
-        f"{path} cannot be written ({error.strerror}); {cure} and run the same command again: "
-        "what is finished is kept."
-    )
 
 
 def check_writable(folder: Path) -> None:
