@@ -51,7 +51,7 @@ lint: $(READY) ## check style and formatting
 	ruff check .
 	ruff format --check .
 
-clean: ## remove the environment, caches, unfinished folds, searches; results and MLflow's store stay
+clean: ## remove the environment, caches, kept folds, searches, fetched models; results and MLflow stay
 	rm -rf .venv .foldlab .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
