@@ -28,6 +28,8 @@ chaos: $(READY) ## kill dvc repro 50 times at random moments, and compare what i
 	python -m benchmarks.chaos --kills 50
 
 ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
+	@case "$$MLFLOW_TRACKING_URI" in http*) \
+		echo "MLFLOW_TRACKING_URI names a server: open its address in a browser."; exit 1;; esac
 	@echo "All variants side by side, once it runs:"
 	@echo "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=variants"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 \
@@ -60,8 +62,8 @@ constraints: $(READY) ## pin all lists of requirements anew into constraints.txt
 		requirements.txt requirements-team.txt requirements-cluster.txt --output-file constraints.txt
 
 $(READY): requirements.txt constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ $(PYTHON) --version; echo "Python 3.11 or newer is needed: make PYTHON=/path/to/it"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ $(PYTHON) --version; echo "Python 3.11 to 3.13 is needed: make PYTHON=/path/to/it"; exit 1; }
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements.txt --constraint constraints.txt

@@ -152,7 +152,7 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
 def main() -> None:
     """Measure, and write benchmarks/records/fit-<precision>.json."""
     parser = processes.parser(__doc__)
-    parser.add_argument("variants", nargs="*", help="rows of params.yaml; all that are trained")
+    parser.add_argument("variants", nargs="*", help="rows of params.yaml, by default ten")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     chosen = parser.parse_args()
     known = yaml.safe_load((accuracy.ROOT / "params.yaml").read_text(encoding="utf-8"))["variants"]

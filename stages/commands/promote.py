@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from stages import params
+from stages.entry import end_in_order
 from stages.tracking import record as records
 from stages.tracking import store
 
@@ -90,6 +91,7 @@ def main() -> None:
     what.add_argument("--release", action="store_true", help="let the rule decide again")
     parser.add_argument("--reason", default="", help="why, in your words")
     chosen = parser.parse_args()
+    end_in_order()
     try:
         print(release() if chosen.release else promote(chosen.name, chosen.reason))
     except (ValueError, OSError) as error:
