@@ -32,18 +32,23 @@ def fingerprint(recipe: Recipe, data_sha256: str) -> str:
     These are the resolved settings, the prepared data with its fold assignment, the code of the
     rooms that train, and the versions of the libraries that compute.
     """
-    here = Path(__file__).parents[1]
-    files = sorted(path for room in CODE for path in (here / room).rglob("*.py"))
     content = {
         "settings": recipe.model_dump(),
         "data": data_sha256,
-        "code": [
-            (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-            for path in files
-        ],
+        "code": code(),
         "libraries": libraries(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code() -> list[tuple[str, str]]:
+    """Return the path and the SHA-256, in hexadecimal, of each file of the rooms that compute."""
+    here = Path(__file__).parents[1]
+    files = sorted(path for room in CODE for path in (here / room).rglob("*.py"))
+    return [
+        (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+    ]
 
 
 def libraries() -> list[tuple[str, str]]:
