@@ -11,6 +11,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def forget_old() -> None:
     """Delete the folds and scores of trainings that nobody has touched for some days."""
     kept = entry.root() / ".foldlab"
     for path in [*kept.glob("folds/*"), *kept.glob("scores/*")]:
-        files = path.glob("*") if path.is_dir() else [path]
-        newest = max((file.stat().st_mtime for file in files), default=0.0)
-        if time.time() - newest > KEPT_DAYS * 86400:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with suppress(OSError):  # another process begins there, or deletes the same
+            newest = max(file.stat().st_mtime for file in [*path.glob("*")] or [path])
+            if time.time() - newest > KEPT_DAYS * 86400:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
