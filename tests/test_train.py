@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import yaml
 
 from stages import params
+from stages import train as module
 from stages.commands.sweep import sweep
 from stages.files import read_json, read_table, write_json
 from stages.train import train
@@ -212,6 +215,20 @@ def test_an_architecture_too_deep_is_refused_before_training(folder, command):
         train("normed") if command == "train" else sweep()
     assert not (folder / "results").exists()
     assert list((folder / ".foldlab").rglob("fold-*")) == []
+
+
+def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, monkeypatch):
+    """Else the files of one training would lie beside the fingerprint of another."""
+    path = trained / "params.yaml"
+    path.write_text(path.read_text().replace("description: The small one.", "description: Other."))
+
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(module, "replacing", full)
+    with pytest.raises(OSError, match="No space left"):
+        train("plain")
+    assert not (trained / "results/plain/training.json").exists()
 
 
 def test_a_results_folder_that_cannot_be_written_is_an_error(folder):
