@@ -31,10 +31,7 @@ AXES = {
     "workers": [BASE._replace(images=20_000, folds=4, workers=n) for n in (1, 2)],
 }
 SMALL = Point(images=100, folds=2, variants=1, workers=1)
-QUICK = {
-    "folds": [SMALL, SMALL._replace(folds=3)],
-    "variants": [SMALL._replace(variants=2)],
-}
+QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
 
 
 def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
@@ -51,11 +48,7 @@ def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -> dict[str, Any]:
-    """Run every point of every axis `runs` times, axis by axis in turns.
-
-    Returns:
-        axis -> points with every cost, their medians, and last over first for time and memory.
-    """
+    """Run every point of every axis `runs` times, axis by axis in turns; see `grown`."""
     found = {}
     for axis, points in axes.items():
         costs: list[list[processes.Cost]] = [[] for _ in points]
@@ -69,20 +62,23 @@ def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -
                     processes.cost(processes.stage(*command), where, DVC_ROOT=str(where))
                 )
                 shutil.rmtree(where)
-        rows = [
-            point._asdict()
-            | {
-                name: processes.summary([getattr(cost, name) for cost in of_point])
-                for name in processes.Cost._fields
-            }
-            for point, of_point in zip(points, costs, strict=True)
-        ]
-        first, last = rows[0], rows[-1]
-        growth = {
-            name: last[name]["median"] / first[name]["median"] for name in processes.Cost._fields
-        }
-        found[axis] = {"points": rows, "last_over_first": growth}
+        found[axis] = grown(points, costs)
     return found
+
+
+def grown(points: list[Point], costs: list[list[processes.Cost]]) -> dict[str, Any]:
+    """Return points with every cost and their medians, and last over first for time and memory."""
+    rows = [
+        point._asdict()
+        | {
+            name: processes.summary([getattr(cost, name) for cost in of_point])
+            for name in processes.Cost._fields
+        }
+        for point, of_point in zip(points, costs, strict=True)
+    ]
+    first, last = rows[0], rows[-1]
+    growth = {name: last[name]["median"] / first[name]["median"] for name in processes.Cost._fields}
+    return {"points": rows, "last_over_first": growth}
 
 
 def main() -> None:
