@@ -171,6 +171,7 @@ def chosen_settings(chosen: Any) -> dict[str, Any]:
             settings["variants"][row].get("train", {}).pop("epochs", None)
     if chosen.quick:
         over["folds"] = {"count": 2}
+        over["tracking"] = {"live_after": None}  # MLflow would take longer than the training
     return accuracy.merged(settings, over)
 
 

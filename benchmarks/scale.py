@@ -34,9 +34,10 @@ SMALL = Point(images=100, folds=2, variants=1, workers=1)
 QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
 
 
-def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a point: as many equal rows as it has variants."""
-    made = processes.settings("basic", data=data | {"limit": point.images})
+def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a point, `over` put in: as many equal rows as it has variants."""
+    made = processes.settings("basic", **over)
+    made["data"]["limit"] = point.images
     names = [f"basic_{number}" for number in range(point.variants)]
     made["variants"] = {name: {"architecture": "basic"} for name in names}
     made["compare"] |= {"variants": names, "baseline": names[0]}
@@ -47,7 +48,7 @@ def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -> dict[str, Any]:
+def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -> dict[str, Any]:
     """Run every point of every axis `runs` times, axis by axis in turns; see `grown`."""
     found = {}
     for axis, points in axes.items():
@@ -55,7 +56,7 @@ def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -
         for run in range(runs):
             for place, point in enumerate(points):
                 where = folder / f"{axis}-{place}-{run}"
-                processes.make(where, settings(point, data))
+                processes.make(where, settings(point, over))
                 sweep = axis == "variants"
                 command = ("commands.sweep",) if sweep else ("train", "basic_0")
                 costs[place].append(
@@ -88,9 +89,12 @@ def main() -> None:
     parser.add_argument("--axes", nargs="+", choices=[*AXES], default=[*AXES])
     chosen = parser.parse_args()
     axes = QUICK if chosen.quick else {axis: AXES[axis] for axis in chosen.axes}
+    over = {"data": processes.data(chosen)}
+    if chosen.quick:
+        over["tracking"] = {"live_after": None}  # MLflow would take longer than the training
     with tempfile.TemporaryDirectory() as name:
         try:
-            found = measure(axes, processes.data(chosen), chosen.runs, Path(name))
+            found = measure(axes, over, chosen.runs, Path(name))
         except OSError as error:
             sys.exit(f"foldlab: {error}")
     where = {"folder": chosen.folder} if chosen.folder else {}
