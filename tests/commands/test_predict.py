@@ -26,6 +26,7 @@ SETTINGS = {
     },
     "compare": {"variants": ["basic", "other"], "baseline": "basic"},
     "parallel": {"jobs": 1},
+    "tracking": {"live_after": None},
 }
 
 
