@@ -27,20 +27,23 @@ KINDS = [  # what a terminal sends, what an operator or the system sends, and to
     (signal.SIGTERM, "group"),
     (signal.SIGKILL, "group"),
 ]
+VARIANTS = SLIVER["compare"]["variants"]
 LEFT = 90.0  # s that processes left by a killed dvc may go on after the last `dvc repro`
 END = 900.0  # s until a stage is given up
 
 
-def harness(kills: int, seed: int, folder: Path) -> dict:
+def harness(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
     """Return how often each stage was killed by what, and every fault that was seen.
 
     Args:
         kills: how many in all.
         seed: of the moments.
+        variants: rows of params.yaml that are trained and compared.
         folder: an empty one, for two clones.
     """
     draw = random.Random(seed)  # noqa: S311 - moments, no secrets
     changes = SLIVER | {"tracking": {"live_after": 1}}  # so that MLflow shows the trainings
+    changes["compare"] = {"variants": variants, "baseline": variants[0]}
     calm = clone(folder / "calm", changes)
     seconds = undisturbed(calm)
     wanted, runs = results(calm), statuses(calm)
@@ -169,12 +172,14 @@ def statuses(folder: Path) -> list:
 def main() -> None:
     """Kill, compare, and write benchmarks/records/chaos.json; end with status 1 on any fault."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one variant, killed twice, to try it")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
     chosen = parser.parse_args()
+    kills, variants = (2, ["basic"]) if chosen.quick else (chosen.kills, VARIANTS)
     with tempfile.TemporaryDirectory() as folder:
-        found = harness(chosen.kills, chosen.seed, Path(folder).resolve())
+        found = harness(kills, chosen.seed, variants, Path(folder).resolve())
     print(measured.write("chaos", found, chosen.folder))
     if found["faults"]:
         sys.exit("foldlab: " + "\n".join(found["faults"]))

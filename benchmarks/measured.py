@@ -17,11 +17,12 @@ PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "dvc")
 def environment() -> dict[str, Any]:
     """Return the date, the commit, the machine and the versions that a figure depends on.
 
-    `commit` ends in "+" when files that Git tracks differ from it.
+    `commit` is that of the measurement's start, and ends in "+" when files that Git tracks differed
+    from it.
     """
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
+        "commit": BEGAN,
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
@@ -66,3 +67,6 @@ def _commit() -> str:
         text=True,
     )
     return told.stdout.strip() + ("+" if changed.stdout.strip() else "") or "unknown"
+
+
+BEGAN = _commit()  # now, when the code is read: there may be others before a long measurement ends

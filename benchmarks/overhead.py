@@ -119,7 +119,9 @@ def bare(folder: Path, stages: int) -> Path:
     return folder
 
 
-def measure(settings: dict, runs: int, targets: list[str], sweep: bool, place: Path) -> dict:
+def measure(
+    settings: dict, runs: int, targets: list[str], sweep: bool, imported: list[str], place: Path
+) -> dict:
     """Run the pipeline, then nothing of it, then one edited row; see the top of this file."""
     folder = copy(place / "copy", settings)
     repro = ["dvc", "repro", *targets]
@@ -146,8 +148,8 @@ def measure(settings: dict, runs: int, targets: list[str], sweep: bool, place: P
     write_settings(folder, settings)
     edit = timed([repro], folder) | {"row": row}
     imports = {
-        name: processes.cost([sys.executable, "-c", code], folder)._asdict()
-        for name, code in IMPORTS.items()
+        name: processes.cost([sys.executable, "-c", IMPORTS[name]], folder)._asdict()
+        for name in imported
     }
     return {"repro": full, "no_op": no_op, "one_row_edit": edit, "imports": imports}
 
@@ -169,6 +171,7 @@ def chosen_settings(chosen: Any) -> dict[str, Any]:
             settings["variants"][row].get("train", {}).pop("epochs", None)
     if chosen.quick:
         over["folds"] = {"count": 2}
+        over["tracking"] = {"live_after": None}  # MLflow would take longer than the training
     return accuracy.merged(settings, over)
 
 
@@ -185,7 +188,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         try:
             targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
-            found = measure(settings, chosen.runs, targets, chosen.default, Path(name))
+            imported = ["python", "params"] if chosen.quick else [*IMPORTS]
+            found = measure(settings, chosen.runs, targets, chosen.default, imported, Path(name))
         except OSError as error:
             sys.exit(f"foldlab: {error}")
     about = {key: settings[key] for key in ("data", "folds", "train")}

@@ -31,15 +31,13 @@ AXES = {
     "workers": [BASE._replace(images=20_000, folds=4, workers=n) for n in (1, 2)],
 }
 SMALL = Point(images=100, folds=2, variants=1, workers=1)
-QUICK = {
-    "folds": [SMALL, SMALL._replace(folds=3)],
-    "variants": [SMALL._replace(variants=2)],
-}
+QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
 
 
-def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a point: as many equal rows as it has variants."""
-    made = processes.settings("basic", data=data | {"limit": point.images})
+def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a point, `over` put in: as many equal rows as it has variants."""
+    made = processes.settings("basic", **over)
+    made["data"]["limit"] = point.images
     names = [f"basic_{number}" for number in range(point.variants)]
     made["variants"] = {name: {"architecture": "basic"} for name in names}
     made["compare"] |= {"variants": names, "baseline": names[0]}
@@ -50,39 +48,38 @@ def settings(point: Point, data: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def measure(axes: dict[str, list[Point]], data: dict, runs: int, folder: Path) -> dict[str, Any]:
-    """Run every point of every axis `runs` times, axis by axis in turns.
-
-    Returns:
-        axis -> points with every cost, their medians, and last over first for time and memory.
-    """
+def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -> dict[str, Any]:
+    """Run every point of every axis `runs` times, axis by axis in turns; see `grown`."""
     found = {}
     for axis, points in axes.items():
         costs: list[list[processes.Cost]] = [[] for _ in points]
         for run in range(runs):
             for place, point in enumerate(points):
                 where = folder / f"{axis}-{place}-{run}"
-                processes.make(where, settings(point, data))
+                processes.make(where, settings(point, over))
                 sweep = axis == "variants"
                 command = ("commands.sweep",) if sweep else ("train", "basic_0")
                 costs[place].append(
                     processes.cost(processes.stage(*command), where, DVC_ROOT=str(where))
                 )
                 shutil.rmtree(where)
-        rows = [
-            point._asdict()
-            | {
-                name: processes.summary([getattr(cost, name) for cost in of_point])
-                for name in processes.Cost._fields
-            }
-            for point, of_point in zip(points, costs, strict=True)
-        ]
-        first, last = rows[0], rows[-1]
-        growth = {
-            name: last[name]["median"] / first[name]["median"] for name in processes.Cost._fields
-        }
-        found[axis] = {"points": rows, "last_over_first": growth}
+        found[axis] = grown(points, costs)
     return found
+
+
+def grown(points: list[Point], costs: list[list[processes.Cost]]) -> dict[str, Any]:
+    """Return points with every cost and their medians, and last over first for time and memory."""
+    rows = [
+        point._asdict()
+        | {
+            name: processes.summary([getattr(cost, name) for cost in of_point])
+            for name in processes.Cost._fields
+        }
+        for point, of_point in zip(points, costs, strict=True)
+    ]
+    first, last = rows[0], rows[-1]
+    growth = {name: last[name]["median"] / first[name]["median"] for name in processes.Cost._fields}
+    return {"points": rows, "last_over_first": growth}
 
 
 def main() -> None:
@@ -92,9 +89,12 @@ def main() -> None:
     parser.add_argument("--axes", nargs="+", choices=[*AXES], default=[*AXES])
     chosen = parser.parse_args()
     axes = QUICK if chosen.quick else {axis: AXES[axis] for axis in chosen.axes}
+    over = {"data": processes.data(chosen)}
+    if chosen.quick:
+        over["tracking"] = {"live_after": None}  # MLflow would take longer than the training
     with tempfile.TemporaryDirectory() as name:
         try:
-            found = measure(axes, processes.data(chosen), chosen.runs, Path(name))
+            found = measure(axes, over, chosen.runs, Path(name))
         except OSError as error:
             sys.exit(f"foldlab: {error}")
     where = {"folder": chosen.folder} if chosen.folder else {}

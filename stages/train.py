@@ -45,6 +45,8 @@ def train(variant: str) -> None:
     else:
         made = _trained(*marks.popitem(), arrays, settings, dataset)
 
+    # It names the training that all other files are of, so it goes first and comes back last.
+    (results / "training.json").unlink(missing_ok=True)
     written = tables(made.mark, made.began, dict(enumerate(made.records)))
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)

@@ -46,5 +46,6 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
         "compare": {"variants": ["plain", "normed"], "baseline": "plain"},
         "folds": {"count": folds, "repeats": repeats},
         "parallel": {"jobs": 1},
+        "tracking": {"live_after": None},  # no process beside a training, which it may outlive
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))

@@ -1,10 +1,15 @@
+import errno
 import hashlib
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
 from stages import params
+from stages import train as module
 from stages.commands.sweep import sweep
 from stages.files import read_json, read_table, write_json
 from stages.train import train
@@ -22,15 +27,31 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Train `plain` on the sliver with the default settings, in a folder that nobody changes."""
+    folder = tmp_path_factory.mktemp("once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        prepared.write(folder)
+        train("plain")
+    return folder
+
+
+@pytest.fixture
+def trained(folder, once):
+    """Return the working folder with a copy of what `once` left, kept folds included."""
+    return Path(shutil.copytree(once, folder, dirs_exist_ok=True))
+
+
 def contents(folder):
     """Return the bytes of all result files that DVC tracks."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timing.csv"}
 
 
-def test_the_files_hold_what_the_contract_says(folder):
-    prepared.write(folder)
-    train("plain")
-    results = folder / "results" / "plain"
+def test_the_files_hold_what_the_contract_says(once):
+    results = once / "results" / "plain"
     folds = read_table(results / "folds.csv")
     assert list(folds[0]) == (
         ["fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"]
@@ -57,52 +78,42 @@ def test_the_files_hold_what_the_contract_says(folder):
     assert training["parameters"] == 19363  # 320 + 18,496 + 520 + 27
 
 
-def test_out_of_fold_scores_are_those_of_the_folds(folder):
-    prepared.write(folder)
-    train("plain")
-    with np.load(folder / "results/plain/out_of_fold.npz") as stored:
+def test_out_of_fold_scores_are_those_of_the_folds(once):
+    with np.load(once / "results/plain/out_of_fold.npz") as stored:
         (probability,) = stored["oof_probability"]
         hits = probability.argmax(1) == stored["oof_label"]
         np.testing.assert_allclose(probability.sum(1), 1, atol=1e-5)
-    assigned = np.load(folder / "data/prepared/folds.npy")[0]
-    folds = read_table(folder / "results/plain/folds.csv")
+    assigned = np.load(once / "data/prepared/folds.npy")[0]
+    folds = read_table(once / "results/plain/folds.csv")
     assert [hits[assigned == number].mean() for number in (0, 1)] == [
         pytest.approx(row["accuracy"]) for row in folds
     ]
 
 
-def test_training_again_from_nothing_gives_the_same_bytes(folder, monkeypatch):
-    prepared.write(folder)
+def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
+    first = contents(trained / "results/plain")
+    monkeypatch.setenv("DVC_ROOT", str(trained / "elsewhere"))  # no folds are kept there
     train("plain")
-    first = contents(folder / "results/plain")
-    monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are kept there
-    train("plain")
-    assert contents(folder / "results/plain") == first
+    assert contents(trained / "results/plain") == first
 
 
-def test_finished_folds_are_not_trained_again(folder, monkeypatch):
-    prepared.write(folder)
-    train("plain")
-    first = contents(folder / "results/plain")
+def test_finished_folds_are_not_trained_again(trained, monkeypatch):
+    first = contents(trained / "results/plain")
     monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
     train("plain")
-    assert contents(folder / "results/plain") == first
+    assert contents(trained / "results/plain") == first
 
 
-def test_only_the_unfinished_fold_is_trained(folder, monkeypatch):
-    prepared.write(folder)
-    train("plain")
-    first = contents(folder / "results/plain")
-    mark = read_json(folder / "results/plain/training.json")["fingerprint"]
+def test_only_the_unfinished_fold_is_trained(trained, monkeypatch):
+    first = contents(trained / "results/plain")
+    mark = read_json(trained / "results/plain/training.json")["fingerprint"]
     (recovery.folder(mark) / "fold-1.npz").unlink()
-    trained = []
+    again = []
     original = plan.train_fold
-    monkeypatch.setattr(
-        plan, "train_fold", lambda *task: trained.append(task[5]) or original(*task)
-    )
+    monkeypatch.setattr(plan, "train_fold", lambda *task: again.append(task[5]) or original(*task))
     train("plain")
-    assert trained == [1]
-    assert contents(folder / "results/plain") == first
+    assert again == [1]
+    assert contents(trained / "results/plain") == first
 
 
 def test_repeats_train_every_fold_anew_and_keep_each_repeat_s_scores(folder):
@@ -204,6 +215,20 @@ def test_an_architecture_too_deep_is_refused_before_training(folder, command):
         train("normed") if command == "train" else sweep()
     assert not (folder / "results").exists()
     assert list((folder / ".foldlab").rglob("fold-*")) == []
+
+
+def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, monkeypatch):
+    """Else the files of one training would lie beside the fingerprint of another."""
+    path = trained / "params.yaml"
+    path.write_text(path.read_text().replace("description: The small one.", "description: Other."))
+
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(module, "replacing", full)
+    with pytest.raises(OSError, match="No space left"):
+        train("plain")
+    assert not (trained / "results/plain/training.json").exists()
 
 
 def test_a_results_folder_that_cannot_be_written_is_an_error(folder):

@@ -89,6 +89,11 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
 
         return fetch(model, folder), model
     if model.endswith(".keras"):
+        if not Path(model).is_file():
+            raise ValueError(
+                f"{model} is no file; give a .keras file that is there, a row of params.yaml, or "
+                "an address such as models:/foldlab@champion."
+            )
         return Path(model), model
     settings = params.load()
     variant = model or _best()

@@ -166,7 +166,8 @@ def _cross_validate(
     chosen = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
     units = plan.plan(recovery.fingerprint(chosen, data_sha256), chosen, arrays)
     parallel = settings.parallel
-    at_once = parallel.jobs or joblib.cpu_count()
+    everywhere = len(units) if parallel.backend == "ray" else joblib.cpu_count()
+    at_once = parallel.jobs or everywhere
     accuracies: list[float] = []
     for fold, unit in enumerate(units):
         if fold % at_once == 0:

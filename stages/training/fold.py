@@ -142,7 +142,7 @@ def train_fold(
         on_epoch: called after each epoch with its number and validation accuracy.
 
     Raises:
-        ValueError: when the training loss is no longer a number, or the images are too small.
+        ValueError: when a loss is no longer a number, or the images are too small.
 
     Returns:
         The record. Without early stopping the last epoch is kept, with it the best one. With
@@ -201,11 +201,14 @@ def train_fold(
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
         val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
-        if not np.isfinite(loss):
-            raise ValueError(
-                f"{recipe.variant} fold {fold} diverged: the training loss of epoch {epoch} is "
-                f"{loss}; lower train.learning_rate, now {settings.learning_rate:g}, and run again."
-            )
+        measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
+        for kind, value in measured.items():  # the last step alone may ruin the weights
+            if not np.isfinite(value):
+                raise ValueError(
+                    f"{recipe.variant} fold {fold} diverged: the {kind} loss of epoch {epoch} is "
+                    f"{value}; lower train.learning_rate, now {settings.learning_rate:g}, and run "
+                    "again."
+                )
         history.append((loss, accuracy, val_loss, val_accuracy, rate))
         times.append((time.time(), time.monotonic() - started))
         callback_list.on_epoch_end(epoch - 1, {"val_loss": val_loss, "val_accuracy": val_accuracy})

@@ -11,7 +11,7 @@ from stages.files import replacing
 from stages.sections import Parallel
 from stages.training import workers
 from stages.training.artifact import probabilities
-from stages.training.recovery import libraries
+from stages.training.recovery import code, libraries
 
 CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
 
@@ -19,8 +19,9 @@ CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count ch
 def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.ndarray, np.ndarray]:
     """Return a model's probabilities and those of the members that vote in it.
 
-    The answer is kept under the digest of the model's and the images' bytes: a sweep, whose
-    workers have TensorFlow at hand, scores each model once, and `evaluate` finds it done.
+    The answer is kept under the digest of the model's and the images' bytes, and of the code and
+    the libraries that score: a sweep, whose workers have TensorFlow at hand, scores each model
+    once, and `evaluate` finds it done.
 
     Args:
         model: a `.keras` file that `artifact.assemble` made.
@@ -31,7 +32,7 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
         float32 (n, classes) and float32 (members, n, classes).
     """
     digest = hashlib.sha256(model.read_bytes())
-    digest.update(repr((images.shape, libraries())).encode())
+    digest.update(repr((images.shape, code(), libraries())).encode())
     digest.update(np.ascontiguousarray(images).data)
     path = entry.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
     try:

@@ -11,6 +11,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,18 +33,23 @@ def fingerprint(recipe: Recipe, data_sha256: str) -> str:
     These are the resolved settings, the prepared data with its fold assignment, the code of the
     rooms that train, and the versions of the libraries that compute.
     """
-    here = Path(__file__).parents[1]
-    files = sorted(path for room in CODE for path in (here / room).rglob("*.py"))
     content = {
         "settings": recipe.model_dump(),
         "data": data_sha256,
-        "code": [
-            (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-            for path in files
-        ],
+        "code": code(),
         "libraries": libraries(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code() -> list[tuple[str, str]]:
+    """Return the path and the SHA-256, in hexadecimal, of each file of the rooms that compute."""
+    here = Path(__file__).parents[1]
+    files = sorted(path for room in CODE for path in (here / room).rglob("*.py"))
+    return [
+        (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+    ]
 
 
 def libraries() -> list[tuple[str, str]]:
@@ -102,7 +108,7 @@ def forget_old() -> None:
     """Delete the folds and scores of trainings that nobody has touched for some days."""
     kept = entry.root() / ".foldlab"
     for path in [*kept.glob("folds/*"), *kept.glob("scores/*")]:
-        files = path.glob("*") if path.is_dir() else [path]
-        newest = max((file.stat().st_mtime for file in files), default=0.0)
-        if time.time() - newest > KEPT_DAYS * 86400:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with suppress(OSError):  # another process begins there, or deletes the same
+            newest = max(file.stat().st_mtime for file in [*path.glob("*")] or [path])
+            if time.time() - newest > KEPT_DAYS * 86400:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

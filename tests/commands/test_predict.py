@@ -26,6 +26,7 @@ SETTINGS = {
     },
     "compare": {"variants": ["basic", "other"], "baseline": "basic"},
     "parallel": {"jobs": 1},
+    "tracking": {"live_after": None},
 }
 
 
@@ -145,7 +146,7 @@ def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, repos
         ("/etc", "is no row of variants"),
         ("other", r"other/model\.keras is missing; run `dvc pull`"),
         ("data.keras", r"data\.keras is no model file of this pipeline"),
-        ("absent.keras", "No such file"),
+        ("absent.keras", r"^absent\.keras is no file; give a \.keras file that is there, a row"),
         ("models:/foldlab@champion", "champion is not to be had from http://127.0.0.1:9:"),
     ],
 )

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from stages.commands import sweep as module
@@ -9,18 +12,29 @@ from tests import prepared
 from tests.test_train import contents
 
 
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    """Train and evaluate both variants stage by stage, in a folder that nobody changes."""
+    folder = tmp_path_factory.mktemp("staged")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        prepared.write(folder)
+        for variant in ("plain", "normed"):
+            train(variant)
+            evaluate(variant)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(staged, tmp_path, monkeypatch):
+    """Return the working folder with a copy of what the stages left."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    prepared.write(tmp_path)
-    return tmp_path
+    return Path(shutil.copytree(staged, tmp_path, dirs_exist_ok=True))
 
 
 def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder, monkeypatch):
-    for variant in ("plain", "normed"):
-        train(variant)
-        evaluate(variant)
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
     monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
     monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
@@ -34,9 +48,6 @@ def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder,
 
 
 def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
-    for variant in ("plain", "normed"):
-        train(variant)
-        evaluate(variant)
     planned = []
     monkeypatch.setattr(plan, "finish", lambda units, *rest: planned.extend(units))
     sweep()
@@ -44,9 +55,6 @@ def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
 
 
 def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
-    for variant in ("plain", "normed"):
-        train(variant)
-        evaluate(variant)
     path = folder / "params.yaml"
     path.write_text(
         path.read_text().replace("basic:\n        dense: 8", "basic:\n        dense: 9")

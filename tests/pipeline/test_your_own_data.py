@@ -77,7 +77,7 @@ def test_the_five_steps(folder):
     assert dataset["image_shape"] == [32, 32, 3]
     assert list(dataset["unreadable"]) == ["circle/broken.png"]
     edit(folder, what)
-    edit(folder, {"folds": {"count": 2}, "train": {"epochs": 1}})
+    edit(folder, {"folds": {"count": 2}, "train": {"epochs": 1}, "tracking": {"live_after": None}})
     bash(folder, run)
     assert "basic_augmented" in (folder / "results/comparison.md").read_text()
     report = (folder / "results/report.html").read_text()

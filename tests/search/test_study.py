@@ -14,6 +14,7 @@ from stages import params
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
+from stages.sections import Parallel
 from stages.train import read_arrays
 from stages.training import plan
 from stages.training.fold import HISTORY, Record, derive_seed
@@ -143,6 +144,25 @@ def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch)
     monkeypatch.setattr(plan, "_train", lambda name, *task: made_fold(*task))  # what workers call
     assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
     assert told(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
+
+
+@pytest.mark.parametrize(
+    ("parallel", "at_once"),
+    [({"jobs": 2}, 2), ({"backend": "ray"}, 5), ({"backend": "ray", "jobs": 3}, 3)],
+)
+def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parallel, at_once):
+    """A cluster takes all folds of a trial, however few cores the machine of the search has."""
+    asked = []
+
+    def train(units, arrays, parallel):
+        asked.append(len(units))
+        for unit in units:
+            study.recovery.keep(unit.mark, unit.fold, made_fold(*unit.task(arrays)))
+
+    monkeypatch.setattr(study, "_train", train)
+    chosen = settings()
+    searched(chosen.model_copy(update={"parallel": Parallel(**parallel)}), 1)
+    assert max(asked) == asked[0] == at_once
 
 
 def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):

@@ -32,7 +32,6 @@ def repository(folder, address, jobs=None, **train):
     settings = yaml.safe_load((folder / "params.yaml").read_text())
     if address:
         settings["parallel"] = {"backend": "ray", "address": address, "jobs": jobs}
-    settings["tracking"] = {"live_after": None}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
     return folder
 

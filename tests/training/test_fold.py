@@ -296,6 +296,13 @@ def test_a_diverged_training_is_refused_by_name():
         fold(learning_rate=100.0, l2=1.0, optimizer=sgd, epochs=20)
 
 
+def test_weights_that_an_epoch_s_last_step_ruins_are_refused():
+    """An epoch of one step takes its loss before the step, so validation alone can show it."""
+    sgd = Named(name="sgd", arguments={"momentum": 0.0})
+    with pytest.raises(ValueError, match=r"small fold 0 diverged: the validation loss of epoch \d"):
+        fold(learning_rate=100.0, l2=1.0, optimizer=sgd, epochs=20, batch_size=60)
+
+
 def test_training_on_everything_validates_on_nothing():
     record = fold("refit", folds=None)
     assert record.train_images == 90

@@ -49,6 +49,13 @@ def test_another_model_or_other_images_are_scored_anew(tmp_path, scored):
     assert scored == [7, 7, 7]
 
 
+def test_after_a_change_of_the_code_it_is_scored_anew(tmp_path, scored, monkeypatch):
+    predict(tmp_path / "model.keras", IMAGES, ONE)
+    monkeypatch.setattr(module, "code", lambda: [("training/artifact.py", "another digest")])
+    predict(tmp_path / "model.keras", IMAGES, ONE)
+    assert scored == [7, 7]
+
+
 def test_a_damaged_answer_is_scored_anew(tmp_path, scored):
     predict(tmp_path / "model.keras", IMAGES, ONE)
     (kept,) = (tmp_path / ".foldlab" / "scores").iterdir()

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,31 @@ def test_old_folds_are_forgotten_and_recent_ones_stay():
     recovery.forget_old()
     assert recovery.kept("old", 0) is None
     assert recovery.kept("new", 0) is not None
+
+
+def test_a_training_that_another_process_begins_stays():
+    """It has made its folder and no file yet."""
+    recovery.folder("begun").mkdir(parents=True)
+    recovery.forget_old()
+    assert recovery.folder("begun").is_dir()
+
+
+def test_what_another_process_moves_or_deletes_meanwhile_is_no_error(monkeypatch):
+    """A file's temporary name goes when it is finished, in between listing it and looking at it."""
+    recovery.keep("other", 0, RECORD)
+    recovery.keep("old", 0, RECORD)
+    os.utime(recovery.folder("old") / "fold-0.npz", (0, 0))
+    partial = recovery.folder("other") / ".partial-x.npz"
+    original = Path.glob
+
+    def glob(path, pattern):
+        found = list(original(path, pattern))
+        return [*found, partial] if path.name == "other" else found
+
+    monkeypatch.setattr(Path, "glob", glob)
+    recovery.forget_old()
+    assert recovery.kept("other", 0) is not None
+    assert recovery.kept("old", 0) is None
 
 
 def test_the_fingerprint_is_the_same_for_the_same_and_other_for_other(chosen):
