@@ -37,7 +37,11 @@ def compare() -> None:
     )
     for row in rows:
         result = results[row["variant"]]
-        row |= {"test_accuracy": result.scores["accuracy"], "parameters": result.parameters}
+        row |= {
+            "test_accuracy": result.scores["accuracy"],
+            "parameters": result.parameters,
+            "stops_early": result.stops_early,
+        }
     files.write_table(
         RESULTS / "comparison.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
     )

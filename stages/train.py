@@ -62,6 +62,7 @@ def train(variant: str) -> None:
         {
             "fingerprint": made.mark,
             "data_sha256": dataset["sha256"],
+            "images_sha256": dataset["images_sha256"],
             "description": settings.variants[variant].description,
             **made.about,
         },

@@ -35,6 +35,7 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
             "test": {"images": tests, "per_class": [tests // 3] * 3},
             "folds": {"count": folds, "repeats": repeats},
             "sha256": hashlib.sha256(repr((folds, repeats, count, tests)).encode()).hexdigest(),
+            "images_sha256": hashlib.sha256(repr((count, tests)).encode()).hexdigest(),
         },
     )
     settings = {

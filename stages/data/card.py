@@ -24,7 +24,8 @@ def card(
     Returns:
         `pixels` (mean and standard deviation of each channel over all training images, 0 to 255),
         `imbalance` (the training set's largest class, its smallest, and how many times larger the
-        one is), `groups` (how many each split has; {} without `folds.group`), `duplicates` (as
+        one is), `images_sha256` (by which the same images are known again in another order or
+        division), `groups` (how many each split has; {} without `folds.group`), `duplicates` (as
         `stages.data.duplicates.find` has them), `unreadable` (file -> reason) and `notes`.
     """
     per_class = np.bincount(source.train_labels[division.train], minlength=len(source.classes))
@@ -36,6 +37,7 @@ def card(
             "smallest": source.classes[smallest],
             "ratio": per_class[largest] / per_class[smallest],
         },
+        "images_sha256": division.images_sha256,
         "groups": division.groups,
         "duplicates": division.duplicates,
         "unreadable": dict(sorted(source.unreadable.items())),

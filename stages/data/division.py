@@ -1,5 +1,6 @@
 """Which of a source's images train, test, and validate in which fold."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ class Division(NamedTuple):
     folds: np.ndarray  # int16 (repeats, n), the fold that validates each training image
     groups: dict[str, int]  # split -> number of groups; empty without folds.group
     duplicates: dict  # what `stages.data.duplicates.find` found
+    images_sha256: str  # of all images, whatever their order, split and fold
 
 
 def divide(source: Source, settings: Params) -> Division:
@@ -58,6 +60,7 @@ def divide(source: Source, settings: Params) -> Division:
         _folds(labels, marks, of_train, classes, cut.count, cut.repeats, cut.seed),
         {split: len(np.unique(of)) for split, of in both.items()},
         found,
+        hashlib.sha256(np.sort(np.concatenate([marks, test_marks])).tobytes()).hexdigest(),
     )
 
 

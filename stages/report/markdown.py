@@ -26,7 +26,8 @@ def comparison(
 
     Args:
         rows: one a variant, best first, with the columns of comparison.csv, and `outcome` (of
-            `stages.scoring.statistics.outcome`, or "baseline"), `test_accuracy`, `parameters`.
+            `stages.scoring.statistics.outcome`, or "baseline"), `test_accuracy`, `parameters`,
+            `stops_early`.
         baseline: the variant that all others are compared with.
         folds: folds of one cross-validation.
         repeats: how often it was repeated.
@@ -118,6 +119,11 @@ def notes(
         "The test images were scored once, by the model that is shipped; near the first row's "
         f"accuracy their number alone gives a standard error of {error:.2f} points."
     ]
+    if early := [f"`{row['variant']}`" for row in rows if row["stops_early"]]:
+        said.append(
+            f"Early stopping chose the epochs of {', '.join(early)} on the images that score the "
+            "fold, which favours the CV accuracy a little; the test accuracy is free of that."
+        )
     if len(rows) == 1:
         return said
     return [

@@ -44,6 +44,13 @@ class Result(NamedTuple):
         return settings.get("train", {}).get("precision", "float32")
 
     @property
+    def stops_early(self) -> bool:
+        """Return whether the images that score a fold also chose its epoch, of any member."""
+        settings = self.training["settings"]
+        rows = settings.get("ensemble", {"": settings}).values()
+        return any(row.get("train", {}).get("early_stopping") for row in rows)
+
+    @property
     def right(self) -> np.ndarray:
         """Return which training images the out-of-fold prediction hits: bool (images,)."""
         return self.guess == self.label

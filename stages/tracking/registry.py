@@ -40,6 +40,7 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
                 "fingerprint": record.fingerprint,
                 "results_sha256": record.results_sha256,
                 "data_sha256": record.data_sha256,
+                "images_sha256": record.dataset["images_sha256"],
             },
         )
     # A server links the logged model to its version by itself, a bare database does not.

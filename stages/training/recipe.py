@@ -43,6 +43,11 @@ def recipe(params: Params, variant: str) -> Recipe:
             f"{where} has reduce_on_plateau and a schedule with a warmup, which would both set the "
             "learning rate; set reduce_on_plateau to null or remove the warmup."
         )
+    if train.reduce_on_plateau and train.final == "refit":
+        raise ValueError(
+            f"{where} has reduce_on_plateau and final: refit, which has no validation images to see "
+            "a plateau on; choose another final, or a schedule in its place."
+        )
     return Recipe(
         variant=variant,
         architecture=_resolve(

@@ -56,7 +56,11 @@ def check(variant: str, named: Named, dataset: Mapping) -> None:
     _check_ends(model["config"]["layers"], list(dataset["image_shape"]), where)
     _check_digest(content, arguments, where)
     beside = file.with_name("training.json")
-    if beside.exists() and not arguments["force"] and _trained_on(beside) == dataset["sha256"]:
+    if (
+        beside.exists()
+        and not arguments["force"]
+        and _trained_on(beside) == dataset["images_sha256"]
+    ):
         raise ValueError(
             f"{where} names a model that was trained on these very images, so the validation "
             "images would not be new to it; start from a model of other data, or give it "
@@ -178,7 +182,7 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
 
 def _trained_on(training: Path) -> str | None:
     try:
-        return json.loads(training.read_text(encoding="utf-8")).get("data_sha256")
+        return json.loads(training.read_text(encoding="utf-8")).get("images_sha256")
     except (ValueError, AttributeError):
         return None  # some other program's file
 

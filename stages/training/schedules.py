@@ -59,11 +59,12 @@ def exponential(
 @schedule
 def cosine(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
     """Fall to zero along half a cosine, after a linear rise over a part `warmup` of the steps."""
-    rising = round(steps * epochs * warmup)
+    total = steps * epochs
+    rising = min(round(total * warmup), total - 1)  # a fall over no step is none
     if not rising:
-        return schedules.CosineDecay(learning_rate, steps * epochs)
+        return schedules.CosineDecay(learning_rate, total)
     return schedules.CosineDecay(
-        0.0, steps * epochs - rising, warmup_target=learning_rate, warmup_steps=rising
+        0.0, total - rising, warmup_target=learning_rate, warmup_steps=rising
     )
 
 

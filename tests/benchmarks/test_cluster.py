@@ -15,7 +15,7 @@ def test_it_measures_a_queue_and_two_engines(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(Path(done.stdout.split()[-1]).read_text())
     assert (found["trivial"]["units"], found["tiny"]["units"]) == (20, 2)
-    assert found["trivial"]["ms_a_unit_inside"] < 5 < found["tiny"]["ms_a_unit_inside"]
+    assert found["trivial"]["ms_a_unit_inside"] < found["tiny"]["ms_a_unit_inside"]
     assert found["trivial"]["ms_a_unit_overhead"] > 0
     assert found["trivial"]["driver_mib_at_the_end"] > 50
     assert found["basic"]["images_trained"] == 2 * 54

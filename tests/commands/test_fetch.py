@@ -8,7 +8,7 @@ import yaml
 from stages import publish
 from stages.commands.fetch import fetch
 from stages.tracking import store
-from tests.tracking.made_results import DATA_SHA256, empty_store, make_repository
+from tests.tracking.made_results import IMAGES_SHA256, empty_store, make_repository
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
         folder = repository / ".foldlab/models" / row["sha256"]
         assert (folder / "model.keras").read_bytes() == content
         trained = json.loads((folder / "training.json").read_text())
-        assert trained == {"data_sha256": DATA_SHA256}
+        assert trained == {"images_sha256": IMAGES_SHA256}
 
 
 @pytest.mark.parametrize("model", ["models:/foldlab/1", "models:/foldlab@champion"])

@@ -43,11 +43,13 @@ def test_the_card_is_of_the_images_that_were_taken_and_goes_into_json():
         "photos", "none", ("cat", "dog"), images, labels, unreadable=unreadable, notes=("Scaled.",)
     )
     train = np.array([0, 1, 2, 3])
-    division = Division(train, np.array([4, 5]), np.zeros((1, 4), np.int16), {"train": 2}, {"a": 1})
+    test, folds = np.array([4, 5]), np.zeros((1, 4), np.int16)
+    division = Division(train, test, folds, {"train": 2}, {"a": 1}, "ab")
     made = json.loads(json.dumps(card(source, division, images[train])))
     assert made == {
         "pixels": {"mean": [1.5], "std": [pytest.approx(1.25**0.5)]},
         "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},
+        "images_sha256": "ab",
         "groups": {"train": 2},
         "duplicates": {"a": 1},
         "unreadable": unreadable,

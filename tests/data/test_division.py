@@ -59,6 +59,14 @@ def test_without_duplicates_and_groups_it_is_the_plain_division():
     assert made.groups == {}
 
 
+def test_the_same_images_are_known_again_in_another_order_and_division():
+    first = divide(source(np.arange(90)), chosen())
+    again = divide(source(np.arange(90)[::-1]), chosen(data={"seed": 5}, folds={"seed": 4}))
+    assert again.images_sha256 == first.images_sha256
+    others = divide(source(np.arange(1, 91)), chosen())
+    assert others.images_sha256 != first.images_sha256
+
+
 @given(st.integers(60, 120), st.integers(0, 999))
 @settings(max_examples=50, deadline=None)
 def test_equal_images_are_never_on_both_sides(count, seed):

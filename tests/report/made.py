@@ -141,6 +141,7 @@ def page(root, names, **changed):
     for row in rows:
         one = found[row["variant"]]
         row |= {"test_accuracy": one.scores["accuracy"], "parameters": one.parameters}
+        row |= {"stops_early": one.stops_early}
         row |= changed.get(row["variant"], {})
     return html.comparison(
         sorted(rows, key=lambda row: -row["cv_mean"]),

@@ -20,6 +20,7 @@ def row(variant, outcome, verdict="", cv_mean=0.99, **cells):
         "p_better": 0.98765,
         "test_accuracy": 0.9912,
         "parameters": 225034,
+        "stops_early": False,
     } | cells
 
 
@@ -94,6 +95,12 @@ def test_chances_are_never_rounded_to_impossible_or_certain(p, expected):
     line = comparison(row("big", "undecided", p_holm=p, difference=-1e-9), BASELINE).splitlines()[6]
     assert line.split(" | ")[4] == expected
     assert "+0.00 (0.12" in line  # never -0.00
+
+
+def test_notes_name_the_variants_whose_epochs_were_chosen_on_their_own_folds():
+    said = comparison(row("early", "undecided", stops_early=True), BASELINE)
+    assert "chose the epochs of `early` on the images that score the fold" in said
+    assert "Early stopping" not in comparison(row("late", "undecided"), BASELINE)
 
 
 def test_notes_say_what_must_not_be_forgotten():

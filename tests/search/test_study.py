@@ -198,7 +198,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
     )
     began = time.monotonic()
     assert told(searched(settings(), TRIALS)) == undisturbed
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 28  # Optuna would wait for 30 s
     assert not lock.is_symlink()
     again = {
         f"{plan.recovery.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"

@@ -19,6 +19,7 @@ variants:
 compare: {variants: [basic, other, third], baseline: basic}
 """
 DATA_SHA256 = hashlib.sha256(b"data").hexdigest()
+IMAGES_SHA256 = hashlib.sha256(b"images").hexdigest()
 BEGAN = 1_700_000_000_000  # ms since 1970, when the made training began
 PLOTS = (
     "calibration",
@@ -50,6 +51,7 @@ def make_repository(root: Path, *variants: str, folds: int = 2, epochs: int = 2)
         "test": {"images": 20, "per_class": [10, 10]},
         "folds": {"count": folds, "repeats": 1},
         "sha256": DATA_SHA256,
+        "images_sha256": IMAGES_SHA256,
     }
     (prepared / "dataset.json").write_text(json.dumps(dataset))
     for number, variant in enumerate(variants or ("basic",)):
@@ -80,6 +82,7 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
     training = {
         "fingerprint": fingerprint(variant),
         "data_sha256": DATA_SHA256,
+        "images_sha256": IMAGES_SHA256,
         "parameters": 225034,
         "final": "soft_vote",
         "settings": {

@@ -66,6 +66,11 @@ def test_the_repository_s_own_variants_are_known():
             {"schedule": {"constant": {"warmup": 0.1}}, "reduce_on_plateau": {"patience": 1}},
             "variants.basic has reduce_on_plateau and a schedule with a warmup, which would both",
         ),
+        (
+            "train",
+            {"final": "refit", "reduce_on_plateau": {"patience": 1}},
+            "variants.basic has reduce_on_plateau and final: refit, which has no validation images",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_by_name(path, value, said):

@@ -13,7 +13,7 @@ from stages.sections import Named
 from stages.training import saved_model
 from tests.test_params import HERE
 
-DATASET = {"image_shape": [8, 8, 1], "sha256": "ab" * 32}
+DATASET = {"image_shape": [8, 8, 1], "images_sha256": "ab" * 32}
 
 
 @pytest.fixture(autouse=True)
@@ -191,10 +191,10 @@ def test_members_are_counted_from_zero():
 
 def test_a_model_that_was_trained_on_the_same_images_is_refused(folder):
     arguments = save()
-    (folder / "training.json").write_text(json.dumps({"data_sha256": DATASET["sha256"]}))
+    (folder / "training.json").write_text(json.dumps(DATASET))
     assert "was trained on these very images" in refusal(**arguments)
     check(**arguments, force=True)
-    check(DATASET | {"sha256": "cd" * 32}, **arguments)
+    check(DATASET | {"images_sha256": "cd" * 32}, **arguments)
     (folder / "training.json").write_text("[]")
     check(**arguments)
 
