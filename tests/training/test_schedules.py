@@ -42,7 +42,7 @@ def test_a_warmup_of_less_than_half_a_step_is_none(name):
 
 def test_a_warmup_leaves_cosine_a_step_to_fall():
     assert rates("cosine", steps=1, epochs=3, warmup=0.9) == pytest.approx([0.0, 0.05, 0.1])
-    assert rates("cosine", steps=1, epochs=1, warmup=0.9) == [0.1]
+    assert rates("cosine", steps=1, epochs=1, warmup=0.9) == pytest.approx([0.1])
 
 
 def test_cosine_falls_from_the_rate_to_almost_nothing():
