@@ -324,6 +324,22 @@ def _met(record: Mapping[str, Any], goal: Mapping[str, Any], found: Records) -> 
     )
 
 
+def kills(found: Records) -> str:
+    """Return what `dvc repro` was killed by and where, and what was wrong in the end."""
+    record = found.get("chaos")
+    if not record:
+        return MISSING
+    rows = [
+        f"{record['kills']} kills in {record['passes']} passes, {record['files_compared']} files "
+        f"compared after each, faults: {len(record['faults']) or 'none'} ({_machine(record)}).",
+        "",
+        "| killed | times |",
+        "|---|---:|",
+    ]
+    counts = record["by_signal"] | {f"in `{name}`": n for name, n in record["by_stage"].items()}
+    return "\n".join([*rows, *(f"| {what} | {times} |" for what, times in counts.items())])
+
+
 def _spread(score: Mapping[str, Any] | None) -> str:
     if not score:
         return ""
@@ -338,6 +354,7 @@ def _machine(record: Mapping[str, Any]) -> str:
 TABLES = {
     measured.HERE / "README.md": goals,
     accuracy.ROOT / "docs" / "results.md": accuracies,
+    accuracy.ROOT / "docs" / "reliability.md": kills,
     accuracy.ROOT / "README.md": summary,
 }
 
