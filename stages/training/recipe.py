@@ -45,8 +45,8 @@ def recipe(params: Params, variant: str) -> Recipe:
         )
     if train.reduce_on_plateau and train.final == "refit":
         raise ValueError(
-            f"{where} has reduce_on_plateau and final: refit, which has no validation images to see "
-            "a plateau on; choose another final, or a schedule in its place."
+            f"{where} has reduce_on_plateau and final: refit, which has no validation images that "
+            "show a plateau; choose another final, or a schedule in its place."
         )
     return Recipe(
         variant=variant,
