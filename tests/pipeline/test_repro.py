@@ -252,6 +252,7 @@ def test_a_temporary_experiment_publishes_into_the_repository_s_store(repository
         ("main", "", "up to date"),
         ("variant", "-P name=batchnorm", "'publish@batchnorm' didn't change"),
         ("publish", "", "succeeded"),
+        ("sweep", "", "succeeded"),
         ("compare", "", "'compare' didn't change"),
         ("predict", "-P images=digit.jpg -P model=batchnorm -P output=o.png", "picture: o.png"),
         ("promote", "-P name=batchnorm -P 'reason=we like it'", ": we like it."),
