@@ -3,14 +3,15 @@
 Both are commands in processes of their own that read the same prepared arrays and folds, train the
 same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
 epochs are equal. The stage also keeps folds, writes tables and builds the model file; the script
-does none of that. `--precision` is the pipeline's; the script computes in float32, as one that
-nobody has tuned does. Run number n has the seed n on both sides, so accuracies have runs x folds
-values.
+does none of that. `--precision` is the pipeline's, of several each takes its turn; the script
+computes in float32, as one that nobody has tuned does. Run number n has the seed n on all sides, so
+accuracies have runs x folds values.
 """
 
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +24,35 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 MEASURES = processes.Cost._fields
 
 
-def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
-    """Run both sides by turns and return what each took and reached.
+def measure(
+    variant: str, settings: dict[str, Any], precisions: Sequence[str], runs: int, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Run all sides by turns and return what each took and reached.
 
     Args:
         variant: one of VARIANTS.
         settings: of the pipeline; the script gets its numbers from them.
+        precisions: the pipeline trains in each of them.
         runs: how many times each side runs.
         folder: an empty one to work in.
 
     Returns:
-        For each side every run's cost with medians, and accuracies; the ratios of pipeline to
-        script, and the difference of their mean accuracies in points.
+        precision -> for pipeline and script every run's cost with medians, and accuracies; the
+        ratios of pipeline to script, and the difference of their mean accuracies in points.
     """
     prepared = processes.make(folder / "prepared", settings)
-    costs: dict[str, list] = {"pipeline": [], "plain": []}
-    accuracies: dict[str, list] = {"pipeline": [], "plain": []}
+    costs: dict[str, list] = {side: [] for side in (*precisions, "plain")}
+    accuracies: dict[str, list] = {side: [] for side in costs}
     for run in range(1, runs + 1):
-        seeded = settings | {"train": settings["train"] | {"seed": run}}
-        place = processes.make(folder / f"pipeline-{run}", seeded, prepared)
-        command = processes.stage("train", variant)
-        costs["pipeline"].append(processes.cost(command, place, DVC_ROOT=str(place)))
-        folds = files.read_table(place / "results" / variant / "folds.csv")
-        accuracies["pipeline"] += [fold["accuracy"] for fold in folds]
-        shutil.rmtree(place)  # the models and folds of all runs would fill a small disk
+        for precision in precisions:
+            changed = {"seed": run, "precision": precision}
+            seeded = settings | {"train": settings["train"] | changed}
+            place = processes.make(folder / f"{precision}-{run}", seeded, prepared)
+            command = processes.stage("train", variant)
+            costs[precision].append(processes.cost(command, place, DVC_ROOT=str(place)))
+            folds = files.read_table(place / "results" / variant / "folds.csv")
+            accuracies[precision] += [fold["accuracy"] for fold in folds]
+            shutil.rmtree(place)  # the models and folds of all runs would fill a small disk
 
         place = processes.make(folder / f"plain-{run}", seeded, prepared)
         costs["plain"].append(processes.cost(script(variant, seeded), place))
@@ -59,13 +65,22 @@ def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> 
         | {"accuracy": mean_std(accuracies[side]), "accuracies": accuracies[side]}
         for side in costs
     }
-    means = [sides[side]["accuracy"]["mean"] for side in ("pipeline", "plain")]
+    return {precision: compared(sides[precision], sides["plain"]) for precision in precisions}
+
+
+def compared(pipeline: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
+    """Return both sides with their ratios and the difference of their mean accuracies."""
     ratios = {
-        name: processes.ratio(*(sides[side][name]["all"] for side in ("pipeline", "plain")))
+        name: processes.ratio(*(side[name]["all"] for side in (pipeline, plain)))
         for name in MEASURES
     }
-    points = 100 * (means[0] - means[1])
-    return {**sides, "ratio": ratios, "accuracy_difference_points": points}
+    points = 100 * (pipeline["accuracy"]["mean"] - plain["accuracy"]["mean"])
+    return {
+        "pipeline": pipeline,
+        "plain": plain,
+        "ratio": ratios,
+        "accuracy_difference_points": points,
+    }
 
 
 def script(variant: str, settings: dict[str, Any]) -> list[str]:
@@ -90,7 +105,7 @@ def main() -> None:
     """Measure one variant and write benchmarks/records/kfold-<variant>-<precision>.json."""
     parser = processes.parser(__doc__)
     parser.add_argument("--variant", choices=VARIANTS, default="basic")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folds", type=int, default=5)
@@ -103,24 +118,25 @@ def main() -> None:
         chosen.epochs,
         data=processes.data(chosen),
         folds={"count": chosen.folds},
-        train={"precision": chosen.precision},
     )
     with tempfile.TemporaryDirectory() as name:
         try:
-            found = measure(chosen.variant, settings, chosen.runs, Path(name))
+            found = measure(chosen.variant, settings, chosen.precision, chosen.runs, Path(name))
         except OSError as error:
             sys.exit(f"foldlab: {error}")
-    about = {
-        "variant": chosen.variant,
-        "precision": chosen.precision,
-        "epochs": chosen.epochs,
-        "folds": chosen.folds,
-        "images": chosen.images or (settings["data"].get("limit") or "all"),
-        "recipe": settings["train"] | settings["variants"][chosen.variant]["train"],
-    }
     where = {"folder": chosen.folder} if chosen.folder else {}
-    name = f"kfold-{chosen.variant}-{chosen.precision}"
-    print(measured.write(name, about | found, **where))
+    for precision, result in found.items():
+        about = {
+            "variant": chosen.variant,
+            "precision": precision,
+            "epochs": chosen.epochs,
+            "folds": chosen.folds,
+            "images": chosen.images or (settings["data"].get("limit") or "all"),
+            "recipe": settings["train"]
+            | settings["variants"][chosen.variant]["train"]
+            | {"precision": precision},
+        }
+        print(measured.write(f"kfold-{chosen.variant}-{precision}", about | result, **where))
 
 
 if __name__ == "__main__":

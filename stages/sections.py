@@ -180,7 +180,7 @@ class Parallel(Settings):
     """
 
     backend: Literal["local", "ray"] = "local"
-    jobs: Count | None = None  # folds at a time; None: one per core, or all that a cluster takes
+    jobs: Count | None = None  # folds at a time; None: what suits the cores, or a cluster
     address: str | None = None  # of the cluster's head; None: Ray is started on this machine
     cpus_per_fold: Annotated[float, Field(gt=0, le=1024)] = 1.0
     gpus_per_fold: Annotated[float, Field(ge=0, le=1024)] = 0.0

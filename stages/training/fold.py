@@ -52,6 +52,17 @@ def import_tensorflow():
     Folds share the cores by running side by side. One thread a fold also fixes the order of
     every sum, so the number of workers cannot change a result.
     """
+    tf = load_tensorflow()
+    for device in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # the device is in use already: it has been set before
+            tf.config.experimental.set_memory_growth(device, True)  # folds may share a GPU
+    tf.get_logger().setLevel("ERROR")
+    tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def load_tensorflow():
+    """Return TensorFlow, imported but not started: it has no threads yet, and seen no device."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[threads] = "1"  # read when TensorFlow computes for the first time
@@ -59,12 +70,6 @@ def import_tensorflow():
     with _stderr_silent():
         import keras  # noqa: F401 - prints the same
         import tensorflow as tf
-
-    for device in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # the device is in use already: it has been set before
-            tf.config.experimental.set_memory_growth(device, True)  # folds may share a GPU
-    tf.get_logger().setLevel("ERROR")
-    tf.config.experimental.enable_op_determinism()
     return tf
 
 

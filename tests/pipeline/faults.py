@@ -50,10 +50,11 @@ def fill(disk, room):
 
 
 def trainers(process):
-    """Return the worker processes of a training that have loaded TensorFlow."""
+    """Return the worker processes of a training, which have TensorFlow but no children."""
     found = []
-    for child in psutil.Process(process.pid).children():
-        with suppress(OSError):  # it has just ended
-            if "tensorflow" in Path(f"/proc/{child.pid}/maps").read_text():
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(OSError, psutil.Error):  # it has just ended
+            loaded = "tensorflow" in Path(f"/proc/{child.pid}/maps").read_text()
+            if loaded and not child.children():
                 found.append(child.pid)
     return found

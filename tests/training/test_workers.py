@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stages.sections import Parallel
@@ -21,6 +22,12 @@ def slow_then_report(number, on_epoch):
     for epoch in (1, 2):
         on_epoch(epoch, number / 10)
     return os.getpid()
+
+
+def report_for_ever(number, on_epoch):
+    while True:
+        on_epoch(1, number / 10)
+        time.sleep(0.1)
 
 
 def refuse(number):
@@ -53,6 +60,25 @@ def test_a_worker_that_grows_by_a_large_fold_stays_alive():
     assert {pid for _, pid in workers.run(hold, [(400,)] * 4, 2)} <= first
 
 
+@pytest.mark.parametrize(
+    ("tasks", "cores", "count"),
+    [
+        (1, 2, 2),  # `run` starts no more than there are tasks
+        (4, 2, 2),
+        (5, 2, 3),  # five halves of the time of one task, not six
+        (3, 2, 3),
+        (30, 2, 2),
+        (5, 4, 5),
+        (10, 4, 5),
+        (30, 4, 4),  # five would save less than a tenth
+        (5, 16, 16),
+        (5, 1, 1),
+    ],
+)
+def test_the_number_of_workers_leaves_no_core_idle_for_long(tasks, cores, count):
+    assert workers.suited(tasks, cores) == count
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_task_is_done_once(jobs):
     results = dict(workers.run(double, [(3,), (4,), (5,)], jobs))
@@ -70,6 +96,27 @@ def test_epochs_are_heard_while_workers_work():
         processes = {pid for _, pid in workers.run(slow_then_report, tasks, 2)}
     assert os.getpid() not in processes
     assert sorted(heard) == [(5, 1, 0.5), (5, 2, 0.5), (6, 1, 0.6), (6, 2, 0.6)]
+
+
+DRIVER = """
+from stages.sections import Parallel
+from stages.training import workers
+from tests.training.test_workers import report_for_ever
+with workers.listening(lambda *event: print(event, flush=True), Parallel()) as reporter:
+    list(workers.run(report_for_ever, [(n, reporter(n)) for n in (1, 2)], 2))
+"""
+
+
+def test_workers_end_soon_after_a_driver_that_was_killed():
+    command = [sys.executable, "-c", DRIVER]
+    driver = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
+    driver.stdout.readline()  # an epoch: they work
+    helpers = psutil.Process(driver.pid).children(recursive=True)
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs(helpers, timeout=30)
+    assert len(helpers) > 2
+    assert not alive
 
 
 def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is():

@@ -1,0 +1,9 @@
+"""Imported by the process from which local workers are forked, so that they have TensorFlow."""
+
+import atexit
+import os
+
+from stages.training.fold import load_tensorflow
+
+load_tensorflow()
+atexit.register(os._exit, 0)  # TensorFlow takes a second to be taken down in order
