@@ -85,11 +85,22 @@ def _tracking(record: Mapping[str, Any]) -> float:
 
 def _answer(what: str, unit: str, figure: Callable[[Mapping[str, Any]], float]) -> Goal:
     return Goal(
-        f"the soft vote of five `basic` on one thread: {what}",
+        f"the soft vote of five `basic`: {what}",
         "predict",
         "predict",
         lambda record: figure(record["variants"]["basic"]),
         unit,
+    )
+
+
+def _comparison(what: str, count: str, measure: str, unit: str, most: float) -> Goal:
+    return Goal(
+        what,
+        "comparison",
+        "comparison",
+        lambda record: record["variants"][count][measure]["median"],
+        unit,
+        most=most,
     )
 
 
@@ -210,6 +221,17 @@ GOALS = [
         lambda record: record["large"]["copies"],
         most=2,
     ),
+    _comparison("`compare` with 10 variants of full MNIST", "10", "seconds", " s", 10),
+    _comparison("memory for it", "10", "peak_mib", " MiB", 1024),
+    _comparison("`compare` with 200 variants of full MNIST", "200", "seconds", " s", 60),
+    Goal(
+        "a picture of `plot` with 100 classes, imports included",
+        "comparison",
+        "comparison",
+        lambda record: record["plot"]["100"]["seconds_each"],
+        " s",
+        most=1,
+    ),
     _answer("one image", " ms", lambda found: found["one_image_ms"]["median"]),
     _answer("10,000 images", " images/s", lambda found: found["images_per_second"]),
 ]
@@ -287,8 +309,9 @@ def summary(found: Records) -> str:
 def _scores(row: str, record: Mapping[str, Any]) -> str:
     each = record.get("members_test") or record.get("seeds_test")
     vote = f"{100 * record['vote_test']:.2f}" if "vote_test" in record else ""
+    biased = ", its members chosen on it" if "chosen" in record else ""
     return (
-        f"| `{row}` | {_spread(record.get('cv'))} | {_spread(each)} | {vote} "
+        f"| `{row}` | {_spread(record.get('cv'))}{biased} | {_spread(each)} | {vote} "
         f"| {record['parameters']:,} |"
     )
 

@@ -21,10 +21,7 @@ def compare() -> None:
     """Test every chosen variant against the baseline; write table, reports and figure."""
     chosen = params.load().compare
     _drop_markers(chosen.variants)
-    try:
-        dataset = files.read_json(PREPARED / "dataset.json")
-    except FileNotFoundError as error:
-        raise ValueError(f"{error.filename} is missing; run `dvc repro prepare`.") from None
+    dataset = files.read_dataset(PREPARED)
     results = {name: read(name, RESULTS) for name in chosen.variants}
     check(results, dataset, chosen.baseline)
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]

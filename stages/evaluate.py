@@ -7,6 +7,7 @@ import numpy as np
 from stages import entry, params
 from stages.files import (
     check_writable,
+    read_dataset,
     read_json,
     read_table,
     replacing,
@@ -25,7 +26,7 @@ def evaluate(variant: str) -> None:
     parallel = params.load().parallel
     results = Path("results") / variant
     check_writable(results)
-    dataset = read_json(PREPARED / "dataset.json")
+    dataset = read_dataset(PREPARED)
     names = dataset["classes"]
     images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     test_label = np.load(PREPARED / "test_labels.npy")

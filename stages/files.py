@@ -91,6 +91,18 @@ def read_json(path: Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def read_dataset(prepared: Path) -> dict[str, Any]:
+    """Return the content of dataset.json in the folder of the prepared data.
+
+    Raises:
+        ValueError: when nothing is prepared there.
+    """
+    path = prepared / "dataset.json"
+    if not path.is_file():
+        raise ValueError(f"{path.as_posix()} is missing; run `dvc repro prepare` first.")
+    return read_json(path)
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
     """Write a CSV file with a header; floats are written so that reading gives the same bits."""
     with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:

@@ -41,7 +41,7 @@ def plot(variant: str) -> None:
         probability, label = predictions["test_probability"], predictions["test_label"]
     training = files.read_json(_there(results / "training.json", f"train@{variant}"))
     metrics = files.read_json(_there(results / "metrics.json", f"evaluate@{variant}"))
-    dataset = files.read_json(_there(PREPARED / "dataset.json", "prepare"))
+    dataset = files.read_dataset(PREPARED)
     classes = dataset["classes"]
     images = np.load(_there(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
     train_images = np.load(_there(PREPARED / "train_images.npy", "prepare"), mmap_mode="r")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import entry, live, params
-from stages.files import check_writable, read_json, replacing, write_json, write_table
+from stages.files import check_writable, read_dataset, replacing, write_json, write_table
 from stages.sections import Parallel
 from stages.training import ensemble, plan, recovery
 from stages.training.fold import HISTORY, Record
@@ -33,7 +33,7 @@ def train(variant: str) -> None:
     settings = params.load()
     check(settings)
     chosen = recipes(settings, variant)
-    dataset = read_json(PREPARED / "dataset.json")
+    dataset = read_dataset(PREPARED)
     for recipe in chosen:
         check_data(recipe, dataset)
     results = Path("results") / variant

@@ -151,6 +151,16 @@ def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])
+def test_data_that_are_not_prepared_are_asked_for(folder, command):
+    prepared.write(folder)
+    (folder / "data/prepared/dataset.json").unlink()
+    with pytest.raises(
+        ValueError, match=r"dataset\.json is missing; run `dvc repro prepare` first"
+    ):
+        train("plain") if command == "train" else sweep()
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
 def test_flipped_digits_are_refused_before_training(folder, command):
     prepared.write(folder)
     dataset = read_json(folder / "data/prepared/dataset.json")

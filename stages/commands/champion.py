@@ -2,7 +2,8 @@
 
 `dvc repro` runs it after `compare`. The rule: the best variant by cross-validated accuracy becomes
 `champion` when there is none, or when the corrected resampled t test on the same folds of the same
-data says that it is better than the present one. The best of the others is `challenger`.
+data says that it is better than the present one; p counts once for each of its rivals, since it is
+the best of them. The best of the others is `challenger`.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry, params, publish
-from stages.files import read_json, read_table
+from stages.files import read_dataset, read_json, read_table
 from stages.scoring.statistics import corrected_resampled_t
 from stages.tracking import store
 
@@ -23,7 +24,7 @@ def champion() -> None:
     marks = [
         read_json(Path("results") / row["variant"] / "training.json")["fingerprint"] for row in rows
     ]
-    folds = read_json(Path("data/prepared/dataset.json"))["folds"]["count"]
+    folds = read_dataset(Path("data/prepared"))["folds"]["count"]
 
     def test(present: list[float], candidate: list[float]) -> tuple[float, float]:
         found = corrected_resampled_t(np.subtract(candidate, present), folds)

@@ -19,7 +19,7 @@ from stages import params
 from stages.data import picture
 from stages.entry import end_in_order
 from stages.figures import gallery, style
-from stages.files import read_json, read_table
+from stages.files import read_dataset, read_json, read_table
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
@@ -42,7 +42,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
             could be read.
         OSError: when a file of the model cannot be read, or the picture not be written.
     """
-    dataset = _dataset()
+    dataset = read_dataset(PREPARED)
     classes, shape = dataset["classes"], dataset["image_shape"]
     with tempfile.TemporaryDirectory() as folder:
         path, called = find(model, dataset, Path(folder))
@@ -132,15 +132,6 @@ def check(path: Path, shape: Sequence[int]) -> None:
             f"{path} takes images of {takes} (height, width, channels), those of {PREPARED} are "
             f"{[*shape]}; run `dvc repro prepare` with the model's data set."
         )
-
-
-def _dataset() -> dict:
-    try:
-        return read_json(PREPARED / "dataset.json")
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"{error.filename} is missing, which names the classes; run `dvc repro prepare`."
-        ) from None
 
 
 def _best() -> str:

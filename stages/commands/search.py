@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from stages import entry, params, publish
-from stages.files import read_json
+from stages.files import read_dataset
 from stages.params import Params
 from stages.search import row as rows
 from stages.search import space, study
@@ -31,14 +31,13 @@ def search(trials: int = 0, write: bool = False) -> None:
         write: also put the row into params.yaml.
 
     Raises:
-        ValueError: when the settings are refused, or no trial came to its end.
-        OSError: when the data are not prepared, or this search is running already.
+        ValueError: when the settings are refused, the data are not prepared, or no trial came to
+            its end.
+        OSError: when this search is running already.
     """
     settings = params.load()
     check(settings)
-    if not (PREPARED / "dataset.json").exists():
-        raise OSError(f"{PREPARED} holds no data yet; run `dvc repro prepare`, then this again.")
-    dataset = read_json(PREPARED / "dataset.json")
+    dataset = read_dataset(PREPARED)
     space.check(settings, dataset)
     arrays = read_arrays(dataset)
 

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 
 from stages import entry, live, params
-from stages.files import read_json
+from stages.files import read_dataset, read_json
 from stages.train import PREPARED, read_arrays
 from stages.training import ensemble, plan, recovery
 from stages.training.predict import predict
@@ -24,7 +24,7 @@ def sweep() -> None:
     """Train every unfinished fold of the chosen variants, several at a time."""
     settings = params.load()
     check(settings)
-    dataset = read_json(PREPARED / "dataset.json")
+    dataset = read_dataset(PREPARED)
     arrays = read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     parallel = settings.parallel

@@ -38,17 +38,18 @@ class Result(NamedTuple):
     @property
     def precision(self) -> str:
         """Return what it was trained in; an ensemble was trained in what its members were."""
-        settings = self.training["settings"]
-        while "ensemble" in settings:
-            settings = next(iter(settings["ensemble"].values()))
-        return settings.get("train", {}).get("precision", "float32")
+        rows = self._rows()
+        return " and ".join(sorted({row.get("precision", "float32") for row in rows}))
 
     @property
     def stops_early(self) -> bool:
         """Return whether the images that score a fold also chose its epoch, of any member."""
+        return any(row.get("early_stopping") for row in self._rows())
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the section `train` of its settings, of an ensemble those of its members."""
         settings = self.training["settings"]
-        rows = settings.get("ensemble", {"": settings}).values()
-        return any(row.get("train", {}).get("early_stopping") for row in rows)
+        return [row.get("train", {}) for row in settings.get("ensemble", {"": settings}).values()]
 
     @property
     def right(self) -> np.ndarray:

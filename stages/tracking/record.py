@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.files import read_json, read_table
+from stages.files import read_dataset, read_json, read_table
 from stages.params import Params
 
 # The files that compare reads; their hashes are the marker that publish leaves for DVC.
@@ -137,11 +137,8 @@ def read(
     for name, stage in STAGE_OF.items():
         if not (folder / name).is_file():
             raise ValueError(f"{folder / name} is missing; run `dvc repro {stage}@{variant}`.")
-    if not (prepared / "dataset.json").is_file():
-        raise ValueError(f"{prepared / 'dataset.json'} is missing; run `dvc repro prepare`.")
-
     training = read_json(folder / "training.json")
-    dataset = read_json(prepared / "dataset.json")
+    dataset = read_dataset(prepared)
     fingerprint = str(training["fingerprint"])
     if not re.fullmatch(r"[0-9a-f]{8,128}", fingerprint):
         raise ValueError(

@@ -78,6 +78,7 @@ def decide(
     p: float = 1.0,
     level: float = LEVEL,
     by_hand: bool = False,
+    rivals: int = 1,
 ) -> tuple[bool, str]:
     """Say whether the candidate becomes champion, and why.
 
@@ -89,6 +90,8 @@ def decide(
         p: two-sided p value of the corrected resampled t test on those folds.
         level: the largest p that counts.
         by_hand: whether a person chose the champion, which only a person undoes.
+        rivals: of how many variants the candidate is the best: p counts so many times (Bonferroni),
+            since the best of many looks better than it is.
 
     Returns:
         (whether the alias moves, the reason in one sentence).
@@ -105,7 +108,10 @@ def decide(
             f"{candidate} does not replace {champion}: they were scored on other data or folds, "
             "so no test can tell; `make promote` moves the alias by hand."
         )
+    p = min(1.0, p * rivals)
     measured = f"{difference:+.4f} in accuracy, p = {p:.4f} of the corrected test"
+    if rivals > 1:
+        measured += f" as the best of {rivals}"
     if difference > 0 and p < level:
         return True, f"{candidate} replaces {champion}: {measured}, below {level}."
     return False, f"{candidate} does not replace {champion}: {measured}; {level} is the limit."
@@ -144,7 +150,8 @@ def crown(
             reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
             _set_tag(client, candidate, REASON, reason)
     else:
-        moves, reason = _judge(client, candidate, champion, test, level)
+        rivals = sum(champion is None or v.version != champion.version for v in versions)
+        moves, reason = _judge(client, candidate, champion, test, level, rivals)
         _set_tag(client, candidate, REASON, reason)
         if moves:
             if champion:
@@ -212,7 +219,12 @@ def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
 
 
 def _judge(
-    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, level: float
+    client: Client,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    test: Test,
+    level: float,
+    rivals: int,
 ) -> tuple[bool, str]:
     if champion is None:
         return decide(_name(candidate), None)
@@ -226,7 +238,7 @@ def _judge(
         return decide(*names, same_data=False)
     folds = sorted(ours)
     difference, p = test([theirs[fold] for fold in folds], [ours[fold] for fold in folds])
-    return decide(*names, True, difference, p, level)
+    return decide(*names, True, difference, p, level, rivals=rivals)
 
 
 def _name(version: ModelVersion) -> str:

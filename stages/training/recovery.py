@@ -99,9 +99,9 @@ def keep_model(mark: str, content: bytes) -> None:
 
 
 def kept_model(mark: str) -> bytes | None:
-    """Return the stored content of a model file, or None when it is not made yet."""
+    """Return the stored content of a model file, or None when it is not made yet or is torn."""
     path = folder(mark) / "model.keras"
-    return path.read_bytes() if path.exists() else None
+    return path.read_bytes() if zipfile.is_zipfile(path) else None
 
 
 def forget_old() -> None:

@@ -147,7 +147,7 @@ def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys)
     )
     (folder / "data" / "prepared" / "dataset.json").unlink()
     assert refused(capsys, monkeypatch) == (
-        "foldlab: data/prepared holds no data yet; run `dvc repro prepare`, then this again."
+        "foldlab: data/prepared/dataset.json is missing; run `dvc repro prepare` first."
     )
     assert not (folder / ".foldlab").exists()
 

@@ -53,6 +53,17 @@ def test_the_reason_holds_the_numbers(registry):
     assert "p = 0.0456" in reason
 
 
+def test_the_best_of_many_needs_a_smaller_p(registry):
+    moved, reason = registry.decide("other", "basic", True, 0.01, 0.02, rivals=2)
+    assert moved
+    assert "p = 0.0400 of the corrected test as the best of 2" in reason
+    moved, reason = registry.decide("other", "basic", True, 0.01, 0.02, rivals=3)
+    assert not moved
+    assert "p = 0.0600 of the corrected test as the best of 3" in reason
+    _, reason = registry.decide("other", "basic", True, 0.01, 0.4, rivals=3)
+    assert "p = 1.0000" in reason
+
+
 def aliases(registry, client):
     """Return {alias: variant} and {variant: reason}."""
     model = client.get_registered_model("foldlab")
@@ -70,7 +81,7 @@ def test_the_crown_goes_by_the_rule(repository, registry):
 
     def test(champion, candidate):
         seen.append((list(champion), list(candidate)))
-        return sum(candidate) / 2 - sum(champion) / 2, 0.04 if len(seen) == 2 else 0.06
+        return sum(candidate) / 2 - sum(champion) / 2, 0.024 if len(seen) == 2 else 0.026
 
     with store.opened("foldlab") as (client, _):
         registry.crown(client, "foldlab", [basic, other], test)

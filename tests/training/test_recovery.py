@@ -1,4 +1,6 @@
+import io
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,18 @@ def test_a_cut_file_counts_as_unfinished():
     path = recovery.folder("abc") / "fold-3.npz"
     path.write_bytes(path.read_bytes()[:-300])
     assert recovery.kept("abc", 3) is None
+
+
+def test_a_model_comes_back_whole_or_not_at_all():
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr("weights", b"1" * 1000)
+    recovery.keep_model("abc", whole.getvalue())
+    assert recovery.kept_model("abc") == whole.getvalue()
+    assert recovery.kept_model("abd") is None
+    path = recovery.folder("abc") / "model.keras"
+    path.write_bytes(whole.getvalue()[:-100])  # as a loss of power may leave it
+    assert recovery.kept_model("abc") is None
 
 
 def test_folds_lie_in_the_repository_that_dvc_names(tmp_path):
