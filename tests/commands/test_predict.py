@@ -172,7 +172,9 @@ def test_a_model_of_another_shape_or_data_set_is_refused(repository, trained, mo
 
 def test_a_model_of_other_classes_is_refused(digits, repository, trained, monkeypatch):
     dataset = read_json(trained / "data/prepared/dataset.json")
-    monkeypatch.setattr(predict, "_dataset", lambda: dataset | {"classes": ["cat", "dog"]})
+    monkeypatch.setattr(
+        predict, "read_dataset", lambda prepared: dataset | {"classes": ["cat", "dog"]}
+    )
     plain(digits[0][0]).save(repository / "page.png")
     with pytest.raises(ValueError, match="knows 10 classes, data/prepared has 2"):
         predict.predict([str(repository)], "results/basic/model.keras", repository / "o.png")
