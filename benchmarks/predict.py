@@ -1,8 +1,7 @@
-"""`python -m benchmarks.predict`: how soon a model file answers, as one record.
+"""`python -m benchmarks.predict`: how soon a model file answers, on one thread, as one record.
 
 Each variant's results/<variant>/model.keras is loaded as a user loads it, compiled once, and asked
-for one image after the other and for 10,000 in batches. All images are raw test images. An op has
-one thread, and two ops may run at once, as in the pipeline.
+for one image after the other and for 10,000 in batches. All images are raw test images.
 """
 
 import argparse

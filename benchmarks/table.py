@@ -85,7 +85,7 @@ def _tracking(record: Mapping[str, Any]) -> float:
 
 def _answer(what: str, unit: str, figure: Callable[[Mapping[str, Any]], float]) -> Goal:
     return Goal(
-        f"the soft vote of five `basic`: {what}",
+        f"the soft vote of five `basic` on one thread: {what}",
         "predict",
         "predict",
         lambda record: figure(record["variants"]["basic"]),

@@ -1,8 +1,8 @@
 """`python -m benchmarks.time_to_99`: seconds of fitting `sprint`, and what it reaches.
 
 One epoch on the 60,000 training images, ten seeds, the last epoch's weights, scored once on the
-10,000 test images. Two forms: one fit at a time with two threads an op, and two seeds side by side
-with one thread an op, as the pipeline trains. Seconds are those of the epoch with its compilation,
+10,000 test images. Two forms: one fit at a time with two threads, and two seeds side by side with
+one thread each, as the pipeline trains. Seconds are those of the epoch with its compilation,
 without importing TensorFlow; side by side they are the time in which any worker fits, by seed.
 """
 

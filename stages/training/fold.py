@@ -21,9 +21,6 @@ from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
 
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-# An op computes with one thread, which fixes the order of its sums; two ops that do not need each
-# other may run at once, where a core is idle.
-THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2", "OMP_NUM_THREADS": "1"}
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
 
 
@@ -50,10 +47,10 @@ def derive_seed(*parts: object) -> int:
 
 
 def import_tensorflow():
-    """Return TensorFlow, told to use one thread an op and the same kernels each time.
+    """Return TensorFlow, told to use one thread and the same kernels in the same order each time.
 
-    Folds share the cores by running side by side. The order of every sum is fixed, so the number
-    of workers cannot change a result.
+    Folds share the cores by running side by side. One thread a fold also fixes the order of
+    every sum, so the number of workers cannot change a result.
     """
     tf = load_tensorflow()
     for device in tf.config.list_physical_devices("GPU"):
@@ -67,8 +64,8 @@ def import_tensorflow():
 def load_tensorflow():
     """Return TensorFlow, imported but not started: it has no threads yet, and seen no device."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for threads, count in THREADS.items():
-        os.environ[threads] = count  # read when TensorFlow computes for the first time
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[threads] = "1"  # read when TensorFlow computes for the first time
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # on some processors it is off by itself
     with _stderr_silent():
         import keras  # noqa: F401 - prints the same

@@ -1,9 +1,9 @@
 """Fan-out: calls spread over worker processes, of this machine or, by cluster.py, of others.
 
-Workers of this machine stay alive from call to call, since importing TensorFlow costs seconds. On
-Linux they are forked from one process that has imported it for all of them, but not where there may
-be a GPU, whose driver does not survive a fork. Epochs are reported by a datagram on the loopback
-interface: a lost one costs a step of the progress bar and nothing else.
+Workers of this machine stay alive from call to call, since importing TensorFlow costs seconds; each
+computes with one thread. On Linux they are forked from one process that has imported it for all of
+them, but not where there may be a GPU, whose driver does not survive a fork. Epochs are reported by
+a datagram on the loopback interface: a lost one costs a step of the progress bar and nothing else.
 """
 
 import json

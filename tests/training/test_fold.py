@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -58,27 +54,6 @@ def test_the_record_has_every_epoch_and_image(record):
     assert record.probability.shape == (30, CLASSES)
     np.testing.assert_allclose(record.probability.sum(1), 1, atol=1e-5)
     assert record.train_images == 60
-
-
-OF_ANOTHER_PROCESS = """
-import sys
-import numpy as np
-from stages.training import fold
-from tests.training.test_fold import fold as train
-fold.THREADS["TF_NUM_INTEROP_THREADS"] = sys.argv[1]
-np.savez(sys.argv[2], *train(ema=0.9, clip_norm=1.0).weights)
-"""
-
-
-@pytest.mark.parametrize("at_once", ["1", "2", "5"])
-def test_ops_that_run_at_once_change_no_bit(tmp_path, at_once):
-    expected = fold(ema=0.9, clip_norm=1.0).weights
-    path = tmp_path / "weights.npz"
-    command = [sys.executable, "-c", OF_ANOTHER_PROCESS, at_once, str(path)]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True)
-    with np.load(path) as found:
-        for name, weights in zip(found.files, expected, strict=True):
-            np.testing.assert_array_equal(found[name], weights)
 
 
 def test_two_trainings_agree_bit_by_bit(record):
