@@ -4,7 +4,8 @@ It works in a copy of the repository with a store of its own. Each command of a 
 `python` that stands first in PATH and runs the real one under bash's `time`, so the pipeline
 itself is unchanged; a row's processor time is without workers, which that does not wait for.
 Fitting is the time in which at least one worker is inside an epoch, with the epoch's validation, by
-results/<variant>/timing.csv; everything else is the wall time less that. --default it measures `make repro` instead: default data and settings, the sweep first.
+results/<variant>/timing.csv; everything else is the wall time less that. With --default it measures
+`make repro` instead: default data and settings, the sweep first.
 """
 
 import os
