@@ -5,7 +5,8 @@ It works in a copy of the repository with a store of its own. Each command of a 
 itself is unchanged; a row's processor time is without workers, which that does not wait for.
 Fitting is the time in which at least one worker is inside an epoch, with the epoch's validation, by
 results/<variant>/timing.csv; everything else is the wall time less that. With --default it measures
-`make repro` instead: default data and settings, the sweep first.
+`make repro` instead: default data and settings, the sweep first. Folds that it trained can become
+records of accuracy: `overhead --place P`, then `DVC_ROOT=P/copy python -m benchmarks.accuracy basic`.
 """
 
 import os
@@ -182,15 +183,17 @@ def main() -> None:
     parser.add_argument("--default", action="store_true", help="default settings, as `make repro`")
     parser.add_argument("--epochs", type=int, help="of every row, instead of its own")
     parser.add_argument("--runs", type=int, default=5, help="of what does nothing, by turns")
+    parser.add_argument("--place", type=Path, help="where to work, and to leave what was trained")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs, chosen.epochs = 1, 1
     settings = chosen_settings(chosen)
     with tempfile.TemporaryDirectory() as name:
+        place = chosen.place or Path(name)
         try:
             targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
             imported = ["python", "params"] if chosen.quick else [*IMPORTS]
-            found = measure(settings, chosen.runs, targets, chosen.default, imported, Path(name))
+            found = measure(settings, chosen.runs, targets, chosen.default, imported, place)
         except OSError as error:
             sys.exit(f"foldlab: {error}")
     about = {key: settings[key] for key in ("data", "folds", "train")}
