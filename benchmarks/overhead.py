@@ -5,8 +5,8 @@ It works in a copy of the repository with a store of its own. Each command of a 
 itself is unchanged; a row's processor time is without workers, which that does not wait for.
 Fitting is the time in which at least one worker is inside an epoch, with the epoch's validation, by
 results/<variant>/timing.csv; everything else is the wall time less that. With --default it measures
-`make repro` instead: default data and settings, the sweep first. Folds that it trained can become
-records of accuracy: `overhead --place P`, then `DVC_ROOT=P/copy python -m benchmarks.accuracy basic`.
+`make repro` instead: default data and settings, the sweep first. After `overhead --place P`, its
+folds become records of accuracy by `DVC_ROOT=P/copy python -m benchmarks.accuracy basic dropout`.
 """
 
 import os
