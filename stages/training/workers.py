@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,7 +80,8 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
 @cache
 def _start_method() -> None:
     """Choose, once in a process, how its workers start."""
-    if sys.platform == "linux" and not Path("/proc/driver/nvidia").exists():
+    short = len(tempfile.gettempdir()) < 70  # a socket there may have a name of 107 characters
+    if sys.platform == "linux" and short and not Path("/proc/driver/nvidia").exists():
         set_start_method("forkserver", force=True)
         multiprocessing.set_forkserver_preload(["stages.training.preload"])
 

@@ -119,6 +119,27 @@ def test_workers_end_soon_after_a_driver_that_was_killed():
     assert not alive
 
 
+ALONE = """
+from stages.training import workers
+from tests.training.test_workers import double
+print(dict(workers.run(double, [(3,), (4,)], 2)))
+"""
+
+
+def test_workers_start_where_the_folder_of_temporary_files_has_a_long_name(tmp_path):
+    long = tmp_path / ("a" * 100)
+    long.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "{0: 6, 1: 8}\n"), done.stderr
+
+
 def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is():
     with pytest.raises(ValueError, match="7 is not allowed; give another"):
         list(workers.run(refuse, [(7,)], 2))
