@@ -29,6 +29,8 @@ from stages.sections import Parallel
 # Bytes that a worker may grow by. loky would end it at 300 MB, which one large fold takes, and the
 # next would import TensorFlow anew.
 GROWTH = 2**40
+# What is raised when a worker was killed, or the process that was to fork it.
+DEATHS = (TerminatedWorkerError, EOFError, ConnectionError)
 _started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
 
 
@@ -47,27 +49,34 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         OSError: when tasks kill their worker processes also when they run alone, by lack of memory
             for example. By then all others are yielded.
     """
+    global _started
+    size = min(jobs or suited(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
+    if size == 1:
+        yield from ((position, function(*task)) for position, task in enumerate(tasks))
+        return
+    _started = max(_started, size)
     calls = {
         position: joblib.delayed(_numbered)(position, function, task)
         for position, task in enumerate(tasks)
     }
     pool = partial(joblib.Parallel, backend="loky", return_as="generator_unordered")
     _start_method()
-    global _started
-    size = min(jobs or suited(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
-    _started = max(_started, size)
     try:
         for position, result in pool(size)(list(calls.values())):
             del calls[position]
             yield position, result
         return
-    except TerminatedWorkerError:
-        pass  # it took the tasks of all workers with it; one at a time shows whose fault it was
+    except DEATHS as error:
+        if _of_the_task(error):
+            raise
+        # it took the tasks of all workers with it; one at a time shows whose fault it was
     lost = 0
     for call in calls.values():
         try:
             yield from pool(2, pre_dispatch=1)([call])  # 1 would run it in this process
-        except TerminatedWorkerError:
+        except DEATHS as error:
+            if _of_the_task(error):
+                raise
             lost += 1
     if lost:
         raise OSError(
@@ -75,6 +84,11 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
             "memory; all others are kept, so free memory or lower train.batch_size and run the "
             "same command again."
         )
+
+
+def _of_the_task(error: BaseException) -> bool:
+    """Return whether `error` was raised by the function in its worker, whose traceback it has."""
+    return isinstance(error.__cause__, process_executor._RemoteTraceback)
 
 
 @cache

@@ -30,8 +30,8 @@ def report_for_ever(number, on_epoch):
         time.sleep(0.1)
 
 
-def refuse(number):
-    raise ValueError(f"{number} is not allowed; give another.")
+def refuse(number, error=ValueError):
+    raise error(f"{number} is not allowed; give another.")
 
 
 def die(number):
@@ -140,9 +140,11 @@ def test_workers_start_where_the_folder_of_temporary_files_has_a_long_name(tmp_p
     assert (done.returncode, done.stdout) == (0, "[(0, 6), (1, 8)]\n"), done.stderr
 
 
-def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is():
-    with pytest.raises(ValueError, match="7 is not allowed; give another"):
-        list(workers.run(refuse, [(7,)], 2))
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("error", [ValueError, EOFError, ConnectionResetError])
+def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is(error, jobs):
+    with pytest.raises(error, match="^7 is not allowed; give another"):
+        list(workers.run(refuse, [(7, error)], jobs))
 
 
 def test_a_worker_that_dies_is_one_clear_error_and_all_others_are_kept():
@@ -155,6 +157,43 @@ def test_a_worker_that_dies_is_one_clear_error_and_all_others_are_kept():
 def test_a_worker_that_dies_once_costs_nothing(tmp_path):
     tasks = [(number, tmp_path / "died") for number in range(3)]
     assert dict(workers.run(die_once, tasks, 2)) == {0: 0, 1: 1, 2: 2}
+
+
+DIES = """
+import multiprocessing
+from operator import neg
+from stages.training import workers
+if __name__ == "__main__":
+    workers._start_method()
+    multiprocessing.set_forkserver_preload(["dying"])
+    print(sorted(workers.run(neg, [(n,) for n in range(4)], 2)))
+"""
+DYING = """
+import os
+from pathlib import Path
+def die_once():
+    mark = Path(__file__).with_name("died")
+    if not mark.exists():
+        mark.touch()
+        os._exit(9)
+os.register_at_fork(before=die_once)
+"""
+
+
+def test_the_process_that_workers_are_forked_from_may_die_too(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("workers are not forked here")
+    (tmp_path / "dying.py").write_text(DYING)
+    (tmp_path / "driver.py").write_text(DIES)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "driver.py"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (tmp_path / "died").exists()
+    assert done.stdout == "[(0, 0), (1, -1), (2, -2), (3, -3)]\n", done.stderr
 
 
 OFFLINE = """
