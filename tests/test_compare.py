@@ -306,6 +306,16 @@ def test_refuses_variants_of_two_precisions(four):
     assert not Path("results/comparison.csv").exists()
 
 
+def test_refuses_an_ensemble_whose_members_have_two_precisions(four):
+    path = Path("results/leaning/training.json")
+    rows = {kind: {"train": {"precision": kind}} for kind in ("float32", "mixed_bfloat16")}
+    files.write_json(path, files.read_json(path) | {"settings": {"ensemble": rows}})
+    said = "'leaning' was trained in float32 and mixed_bfloat16 and the baseline 'basic' in float32"
+    with pytest.raises(ValueError, match=said):
+        compare()
+    assert not Path("results/comparison.csv").exists()
+
+
 def test_refuses_without_prepared_data(four):
     Path("data/prepared/dataset.json").unlink()
     with pytest.raises(ValueError, match=r"dataset\.json is missing; run `dvc repro prepare`"):

@@ -124,6 +124,12 @@ def notes(
             f"Early stopping chose the epochs of {', '.join(early)} on the images that score the "
             "fold, which favours the CV accuracy a little; the test accuracy is free of that."
         )
+    if repeats > 1:
+        said.append(
+            f"An out-of-fold prediction is that of the mean of the {repeats} models, one of each "
+            "repeat, that did not train on the image; all that is said of such predictions, "
+            "pooled accuracy and McNemar's test for example, is about these means."
+        )
     if len(rows) == 1:
         return said
     return [

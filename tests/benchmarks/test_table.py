@@ -67,3 +67,12 @@ def test_a_row_with_two_goals_says_of_each_whether_it_is_met(monkeypatch):
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[2:4] == ["99.60 ± 0.04 (n = 5)", "99.71"]
     assert cells[5:7] == ["each model >= 99.6; soft vote >= 99.72", "yes; no"]
+
+
+def test_the_score_on_which_an_ensemble_was_chosen_says_so(monkeypatch):
+    monkeypatch.setitem(table.accuracy.ROWS, "rows", {"some": {"goals": []}})
+    score = {"mean": 0.996, "std": 0.0004, "n": 5}
+    record = {"cv": score, "members_test": score, "parameters": 1000} | MACHINE
+    assert "chosen" not in table.accuracies({"accuracy-some": record})
+    found = table.accuracies({"accuracy-some": record | {"chosen": [{"added": "basic"}]}})
+    assert "| 99.60 ± 0.04 (n = 5), its members chosen on it |" in found

@@ -103,9 +103,14 @@ def test_notes_name_the_variants_whose_epochs_were_chosen_on_their_own_folds():
     assert "Early stopping" not in comparison(row("late", "undecided"), BASELINE)
 
 
+def test_notes_speak_of_means_over_repeats_only_where_there_are_repeats():
+    assert "one of each repeat" not in " ".join(markdown.notes([BASELINE], "basic", 5, 1, 9, 0.1))
+
+
 def test_notes_say_what_must_not_be_forgotten():
     text = comparison(BETTER, row("b", "worse"), BASELINE)
     assert "5 folds x 2 repeats" in text
+    assert "prediction is that of the mean of the 2 models, one of each repeat" in text
     assert "The best of 3 variants on the same folds is biased upward" in text
     assert "Holm p allows for 2 tests" in text
     assert "within 0.05 points" in text
