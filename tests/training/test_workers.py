@@ -143,7 +143,7 @@ def test_workers_start_where_the_folder_of_temporary_files_has_a_long_name(tmp_p
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("error", [ValueError, EOFError, ConnectionResetError])
 def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is(error, jobs):
-    with pytest.raises(error, match="^7 is not allowed; give another"):
+    with pytest.raises(error, match=r"^7 is not allowed; give another"):
         list(workers.run(refuse, [(7, error)], jobs))
 
 
