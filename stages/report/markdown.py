@@ -116,8 +116,8 @@ def notes(
     error = 100 * math.sqrt(best * (1 - best) / test_images)
     said = [
         f"CV accuracy: mean ± sample standard deviation over {scores} of the training images. "
-        "The test images were scored once, by the model that is shipped; near the first row's "
-        f"accuracy their number alone gives a standard error of {error:.2f} points."
+        "The test images were scored once, by the model that is shipped; with so many of them the "
+        f"first row's test accuracy has a standard error of {error:.2f} points."
     ]
     if early := [f"`{row['variant']}`" for row in rows if row["stops_early"]]:
         said.append(
@@ -135,9 +135,9 @@ def notes(
     return [
         *said,
         f"Differences to `{baseline}` are paired fold by fold. Interval and p: corrected resampled "
-        "t test (Nadeau and Bengio 2003); P(better): its Bayesian twin (Benavoli et al. 2017); "
+        "t test (Nadeau and Bengio 2003); P(better): the Bayesian form of it (Benavoli et al. 2017); "
         f"both allow for training sets that overlap. Holm p allows for {len(rows) - 1} "
-        f"{'test' if len(rows) == 2 else 'tests'}; each interval speaks for itself only.",
+        f"{'test' if len(rows) == 2 else 'tests'}; the intervals are not corrected so.",
         f"Verdict: *no difference* when the difference is surely (95 %) within {100 * rope:g} "
         "points; else *better* or *worse* when Holm p is below 0.05; else *undecided*: these folds "
         "cannot tell.",

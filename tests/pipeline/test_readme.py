@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from stages import params
 from stages.augment import OPS
 from stages.models import ARCHITECTURES
 from stages.training.optimizers import OPTIMIZERS
+from stages.training.recipe import recipe
 from stages.training.schedules import SCHEDULES
 
 HERE = Path(__file__).parents[2]
@@ -62,6 +65,17 @@ def test_a_snippet_of_under_15_lines_works_at_the_end_of_its_file(file, tmp_path
         [sys.executable, "-c", USE[file]], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.strip() == SAID[file], done.stderr
+
+
+def test_the_variant_that_readme_adds_differs_from_the_baseline_in_its_rotation_only():
+    (text,) = re.findall(r"## Add a variant.*?```yaml\n(.*?)```", README, re.S)
+    added, present = yaml.safe_load(text), yaml.safe_load((HERE / "params.yaml").read_text())
+    present["variants"] |= added["variants"]
+    settings = params.parse(present | {"compare": present["compare"] | added["compare"]})
+    basic, rotated = (recipe(settings, name) for name in added["compare"]["variants"])
+    assert (rotated.train, rotated.architecture) == (basic.train, basic.architecture)
+    assert [op.name for op in rotated.augmentation] == ["rotate"]
+    assert not basic.augmentation
 
 
 @pytest.mark.parametrize(
