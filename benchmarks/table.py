@@ -338,7 +338,7 @@ def _met(record: Mapping[str, Any], goal: Mapping[str, Any], found: Records) -> 
         return "yes" if 100 * reached >= goal["least"] else "no"
     other = found.get(f"accuracy-{goal['better_than']}")
     if not other:
-        return ""
+        return f"`{goal['better_than']}` {MISSING}"
     difference = np.subtract(record["cv_folds"], other["cv_folds"])
     test = corrected_resampled_t(difference, len(difference))
     better = test["difference"] > 0 and test["p"] < 0.05

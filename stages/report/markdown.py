@@ -135,7 +135,7 @@ def notes(
     return [
         *said,
         f"Differences to `{baseline}` are paired fold by fold. Interval and p: corrected resampled "
-        "t test (Nadeau and Bengio 2003); P(better): the Bayesian form of it (Benavoli et al. 2017); "
+        "t test (Nadeau and Bengio 2003); P(better): its Bayesian form (Benavoli et al. 2017); "
         f"both allow for training sets that overlap. Holm p allows for {len(rows) - 1} "
         f"{'test' if len(rows) == 2 else 'tests'}; the intervals are not corrected so.",
         f"Verdict: *no difference* when the difference is surely (95 %) within {100 * rope:g} "
