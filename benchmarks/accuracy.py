@@ -162,7 +162,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     labels = np.load("data/prepared/test_labels.npy")
     units = []
     for seed in range(1, count + 1):
-        train = base.train.model_copy(update={"seed": seed})
+        train = base.train.model_copy(update={"seed": seed, "final": "refit"})
         chosen = base.model_copy(update={"train": train})
         units.append(plan.Unit(recovery.fingerprint(chosen, dataset["sha256"]), chosen, "refit"))
     plan.finish(units, arrays, Parallel())

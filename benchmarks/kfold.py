@@ -86,8 +86,10 @@ def compared(pipeline: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
 def script(variant: str, settings: dict[str, Any]) -> list[str]:
     """Return the command of the plain script with the numbers of the pipeline's row."""
     train = settings["train"] | settings["variants"][variant]["train"]
-    numbers = ("epochs", "batch_size", "learning_rate", "seed")
-    options = [(f"--{name.replace('_', '-')}", str(train[name])) for name in numbers]
+    plateau = train.get("reduce_on_plateau") or {}
+    numbers = {name: train[name] for name in ("epochs", "batch_size", "learning_rate", "seed")}
+    numbers |= {name: plateau[name] for name in ("factor", "patience") if plateau}
+    options = [(f"--{name.replace('_', '-')}", str(value)) for name, value in numbers.items()]
     return [sys.executable, "-m", "benchmarks.plain_keras", variant, *sum(options, ())]
 
 

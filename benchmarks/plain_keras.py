@@ -79,27 +79,31 @@ def network(variant: str, shape: tuple, classes: int):
     return keras.Sequential([keras.Input(shape), *hidden, last])
 
 
-def train(variant, images, labels, training, validation, epochs, batch_size, learning_rate):
+def train(variant, images, labels, training, validation, given):
     """Train one fold and return its validation accuracy after the last epoch."""
     model = network(variant, images.shape[1:], int(labels.max()) + 1)
     callbacks = []
     if variant == "double_conv":
-        optimizer = keras.optimizers.RMSprop(learning_rate)
+        optimizer = keras.optimizers.RMSprop(given.learning_rate)
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
-                "val_accuracy", factor=0.3, patience=1, min_delta=0.0, mode="max"
+                "val_accuracy",
+                factor=given.factor,
+                patience=given.patience,
+                min_delta=0.0,
+                mode="max",
             )
         )
     else:
-        steps = -(-len(training) // batch_size) * epochs
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        steps = -(-len(training) // given.batch_size) * given.epochs
+        schedule = keras.optimizers.schedules.CosineDecay(given.learning_rate, steps)
         optimizer = keras.optimizers.Adam(schedule)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         images[training],
         labels[training],
-        batch_size=batch_size,
-        epochs=epochs,
+        batch_size=given.batch_size,
+        epochs=given.epochs,
         validation_data=(images[validation], labels[validation]),
         callbacks=callbacks,
         verbose=0,
@@ -114,6 +118,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
+    parser.add_argument("--factor", type=float, help="by which a plateau lowers the rate")
+    parser.add_argument("--patience", type=int, help="epochs until it does")
     parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
     images = np.load("data/prepared/train_images.npy").astype("float32") / 255
@@ -123,8 +129,7 @@ def main() -> None:
     accuracies, began = [], time.perf_counter()
     for fold in range(folds.max() + 1):
         (training,), (validation,) = np.nonzero(folds != fold), np.nonzero(folds == fold)
-        numbers = (given.epochs, given.batch_size, given.learning_rate)
-        accuracies.append(train(given.variant, images, labels, training, validation, *numbers))
+        accuracies.append(train(given.variant, images, labels, training, validation, given))
     with open("plain.json", "w") as file:
         json.dump({"accuracies": accuracies, "fit_seconds": time.perf_counter() - began}, file)
 

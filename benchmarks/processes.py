@@ -54,7 +54,7 @@ def cost(command: Sequence[str], folder: Path, **more: str) -> Cost:
     It returns when the children have ended too, such as the one that shows a training in MLflow:
     their last seconds are not the user's, and would disturb the next command. Processor time is
     the system's account of the process and of the descendants that were waited for, or the sum over
-    the samples of all processes seen, whichever is more.
+    the samples of all processes seen, whichever is more; samples miss the last moments of each.
 
     Raises:
         OSError: when it fails; with the end of what it said.

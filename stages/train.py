@@ -34,8 +34,10 @@ def train(variant: str) -> None:
     check(settings)
     chosen = recipes(settings, variant)
     dataset = read_dataset(PREPARED)
-    for recipe in chosen:
-        check_data(recipe, dataset)
+    # Of all that will be trained, so that no variant is refused after others took hours.
+    for name in dict.fromkeys([variant, *settings.compare.variants]):
+        for recipe in recipes(settings, name):
+            check_data(recipe, dataset)
     results = Path("results") / variant
     check_writable(results)
     arrays = read_arrays(dataset)

@@ -160,8 +160,10 @@ def test_data_that_are_not_prepared_are_asked_for(folder, command):
         train("plain") if command == "train" else sweep()
 
 
+@pytest.mark.parametrize("variant", ["plain", "normed"])
 @pytest.mark.parametrize("command", ["train", "sweep"])
-def test_flipped_digits_are_refused_before_training(folder, command):
+def test_flipped_digits_are_refused_before_training(folder, command, variant):
+    """Also those of a variant whose turn would have come later."""
     prepared.write(folder)
     dataset = read_json(folder / "data/prepared/dataset.json")
     write_json(
@@ -170,9 +172,9 @@ def test_flipped_digits_are_refused_before_training(folder, command):
     )
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
-    settings["variants"]["plain"]["augmentation"] = ["flip"]
+    settings["variants"][variant]["augmentation"] = ["flip"]
     path.write_text(yaml.safe_dump(settings))
-    with pytest.raises(ValueError, match=r"variants\.plain\.augmentation\[0\] is flip"):
+    with pytest.raises(ValueError, match=rf"variants\.{variant}\.augmentation\[0\] is flip"):
         train("plain") if command == "train" else sweep()
     assert not (folder / "results").exists()
 

@@ -90,7 +90,8 @@ def resample(images, ops: Sequence[Named], seed):
     def draw(low: float, high: float):
         nonlocal draws
         draws += 1
-        return tf.random.stateless_uniform([count], seed + tf.constant([0, draws]), low, high)
+        own = tf.random.experimental.stateless_fold_in(seed, draws)
+        return tf.random.stateless_uniform([count], own, low, high)
 
     # The op that is applied last is the first step back from output to input.
     matrices = tf.eye(3, batch_shape=[count])

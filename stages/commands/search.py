@@ -18,7 +18,7 @@ from stages.search.trial import Trial, best
 from stages.tracking import store
 from stages.tracking.record import flat
 from stages.train import PREPARED, read_arrays
-from stages.training import recovery
+from stages.training import plan, recovery
 from stages.training.recipe import check
 
 
@@ -46,6 +46,8 @@ def search(trials: int = 0, write: bool = False) -> None:
     tell = _tracker(settings, mark, dataset["sha256"])
     with study.opened(mark) as opened:
         found = study.finished(opened, settings)
+        if len(found) < wanted:
+            plan.try_networks(space.architectures(settings), arrays, settings.parallel)
         if found:
             print(f"Trials there already: {len(found)}; wanted in all: {wanted}.")
             tell(found)

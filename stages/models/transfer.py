@@ -65,8 +65,8 @@ def from_model(
             f"architecture 'from_model' freezes {freeze} layers, but the saved model has only "
             f"{len(weighted)} with weights before its last Dense; freeze fewer, or all."
         )
-    for layer in weighted[: freeze if isinstance(freeze, int) else None]:
-        layer.trainable = freeze == "none"
+    for place, layer in enumerate(weighted):  # whatever was frozen where it was saved
+        layer.trainable = freeze == "none" or (freeze != "all" and place >= freeze)
     factor, offset = RANGES[pixels]
     x = images if pixels == "unit" else layers.Rescaling(factor, offset=offset)(images)
     x = body(x)

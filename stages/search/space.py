@@ -144,6 +144,13 @@ def check(settings: Params, dataset: Mapping) -> None:
                 raise ValueError(f"search.space cannot have {said}: {why}") from None
 
 
+def architectures(settings: Params) -> list[Recipe]:
+    """Return the row, and the row with each end of each dimension of its architecture."""
+    dimensions = {p: r for p, r in settings.search.space.items() if p.startswith("architecture")}
+    tried = [{path: end} for path, allowed in dimensions.items() for end in _ends(allowed)]
+    return [tuned_recipe(settings, values) for values in [{}, *tried]]
+
+
 def _ends(allowed: Range) -> list[Any]:
     if allowed.choices is not None:
         return allowed.choices

@@ -25,7 +25,7 @@ from stages.search import space
 from stages.search.trial import Trial
 from stages.sections import Parallel
 from stages.training import plan, recovery
-from stages.training.fold import derive_seed
+from stages.training.fold import UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any is pruned, and random ones before the sampler learns
 LEAST_FOLDS = 2  # before a trial may be pruned: one fold says little
@@ -136,7 +136,8 @@ def run(
         arrays: the prepared training images with their folds.
 
     Yields:
-        Each trial as it ends.
+        Each trial as it ends. One that cannot be trained has failed; any other error ends the
+        search, and the trial that met it does not count.
     """
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(left.number, state=TrialState.FAIL)  # of a killed search; its folds are kept
@@ -150,7 +151,7 @@ def run(
         trial = study.ask(space.distributions(settings.search.space))
         try:
             _cross_validate(study, trial, settings, data_sha256, arrays)
-        except ValueError as error:  # it diverged, or is too deep for the images
+        except UntrainableError as error:  # it diverged, or is too deep for the images
             trial.set_user_attr("reason", str(error))
             study.tell(trial, state=TrialState.FAIL)
         yield finished(study, settings)[-1]
@@ -173,7 +174,7 @@ def _cross_validate(
         if fold % at_once == 0:
             # As many folds as there are workers, of which a pruned trial needs not all. One that
             # fails says so below, in its turn, so that the order of their ends does not matter.
-            with suppress(ValueError):
+            with suppress(UntrainableError):
                 _train(units[fold : fold + at_once], arrays, parallel)
         _train([unit], arrays, parallel)
         (record,) = plan.records([unit])

@@ -24,6 +24,10 @@ HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
 
 
+class UntrainableError(ValueError):
+    """A variant that cannot be trained with its settings, wherever and whenever it is tried."""
+
+
 class Record(NamedTuple):
     """What training one fold leaves behind; every field is an array, so NumPy can store it."""
 
@@ -62,7 +66,7 @@ def import_tensorflow():
 
 
 def load_tensorflow():
-    """Return TensorFlow, imported but not started: it has no threads yet, and seen no device."""
+    """Return TensorFlow, imported but not started: it has started no thread, and seen no device."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[threads] = "1"  # read when TensorFlow computes for the first time
@@ -103,7 +107,7 @@ def network(
         layers: what stands for `keras.layers`; None: that itself.
 
     Raises:
-        ValueError: when the images are too small for it; names the variant.
+        UntrainableError: when the images are too small for it; names the variant.
     """
     import keras
 
@@ -111,7 +115,7 @@ def network(
     try:
         return build(recipe.architecture, image_shape, classes, layers)
     except ValueError as error:
-        raise ValueError(f"variants.{recipe.variant}: {error}") from None
+        raise UntrainableError(f"variants.{recipe.variant}: {error}") from None
     finally:
         keras.config.set_dtype_policy("float32")  # the process may serve other folds
 
@@ -147,7 +151,7 @@ def train_fold(
         on_epoch: called after each epoch with its number and validation accuracy.
 
     Raises:
-        ValueError: when a loss is no longer a number, or the images are too small.
+        UntrainableError: when a loss is no longer a number, or the images are too small.
 
     Returns:
         The record. Without early stopping the last epoch is kept, with it the best one. With
@@ -209,7 +213,7 @@ def train_fold(
         measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
         for kind, value in measured.items():  # the last step alone may ruin the weights
             if not np.isfinite(value):
-                raise ValueError(
+                raise UntrainableError(
                     f"{recipe.variant} fold {fold} diverged: the {kind} loss of epoch {epoch} is "
                     f"{value}; lower train.learning_rate, now {settings.learning_rate:g}, and run "
                     "again."

@@ -1,6 +1,6 @@
 """Which folds a variant needs, and training those of them that nobody has finished yet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,17 +60,14 @@ def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: boo
     `leave` says whether the progress bar stays when all is done.
 
     Raises:
-        ValueError: before any is trained, when the model of one of several variants cannot be
+        UntrainableError: before any is trained, when the model of one of several variants cannot be
             built; a single variant finds that out as its first fold begins.
     """
     pending = [unit for unit in units if recovery.kept(unit.mark, unit.fold) is None]
     precision.warn({unit.recipe.train.precision for unit in pending})
     recipes = {unit.recipe.variant: unit.recipe for unit in pending}
     if len(recipes) > 1:
-        shape, classes = arrays.images.shape[1:], arrays.classes
-        tasks = [(attached(recipe), shape, classes) for recipe in recipes.values()]
-        for _ in workers.run(try_network, tasks, parallel.local_jobs):
-            pass
+        try_networks(recipes.values(), arrays, parallel)
     finished = len(units) - len(pending)
     names = ", ".join(dict.fromkeys(unit.recipe.variant for unit in units))
     with tqdm(
@@ -97,6 +94,18 @@ def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: boo
                     bar.update(unit.recipe.train.epochs - len(record.history))
                 else:
                     bar.update(unit.recipe.train.epochs)
+
+
+def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
+    """Build each recipe's model and drop it.
+
+    Raises:
+        UntrainableError: for one that cannot be built; names the variant.
+    """
+    shape, classes = arrays.images.shape[1:], arrays.classes
+    tasks = [(attached(recipe), shape, classes) for recipe in recipes]
+    for _ in workers.run(try_network, tasks, parallel.local_jobs):
+        pass
 
 
 def _train(name: str, *task: Any) -> Record:

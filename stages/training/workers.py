@@ -6,8 +6,10 @@ them, but not where there may be a GPU, whose driver does not survive a fork. Ep
 a datagram on the loopback interface: a lost one costs a step of the progress bar and nothing else.
 """
 
+import atexit
 import json
 import multiprocessing
+import multiprocessing.util
 import os
 import socket
 import sys
@@ -59,7 +61,11 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         position: joblib.delayed(_numbered)(position, function, task)
         for position, task in enumerate(tasks)
     }
-    pool = partial(joblib.Parallel, backend="loky", return_as="generator_unordered")
+    # Arrays in memory travel through pipes, since files in their stead would stay until the end of
+    # this process: forked workers do not share its account of them. Mapped images stay mapped.
+    pool = partial(
+        joblib.Parallel, backend="loky", return_as="generator_unordered", max_nbytes=None
+    )
     _start_method()
     try:
         for position, result in pool(size)(list(calls.values())):
@@ -127,8 +133,18 @@ def spread(
 
 
 def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
+    _ends_in_order()
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     return position, function(*task)
+
+
+@cache
+def _ends_in_order() -> None:
+    """Let this worker end by what was registered with `atexit`, which a forked one would skip.
+
+    AutoGraph removes its temporary files so.
+    """
+    multiprocessing.util.Finalize(None, atexit._run_exitfuncs, exitpriority=-100)
 
 
 @contextmanager

@@ -11,6 +11,22 @@ def batch(count=8, side=9, channels=1):
     return np.random.default_rng(0).integers(0, 256, (count, side, side, channels)).astype("f4")
 
 
+def test_no_draw_of_an_epoch_is_another_one_of_the_next():
+    """The seed of an epoch is (seed, epoch); of two ops none may take what the other had."""
+    found = []
+
+    def recorded(draw, size):
+        found.append(draw(0.0, 1.0).numpy())
+        return tf.eye(3, batch_shape=[4])[:, :2]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(AFFINE, "recorded", recorded)
+        for epoch in range(1, 5):
+            ops = [Named(name="recorded", arguments={})] * 3
+            resample(tf.zeros([4, 5, 5, 1]), ops, tf.constant([1, epoch]))
+    assert len(np.unique(np.concatenate(found))) == 4 * 3 * 4
+
+
 def apply(ops, images, seed=(1, 2)):
     named = [Named(name=name, arguments=arguments) for name, arguments in ops]
     labels = np.eye(len(images), dtype="f4")

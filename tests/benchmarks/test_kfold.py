@@ -49,6 +49,8 @@ def test_the_script_gets_the_numbers_of_the_row():
     row = settings["variants"]["double_conv"]["train"]
     assert f"--batch-size {row['batch_size']} --learning-rate {row['learning_rate']}" in command
     assert "--epochs 4" in command
+    plateau = row["reduce_on_plateau"]
+    assert f"--factor {plateau['factor']} --patience {plateau['patience']}" in command
     assert "precision" not in command  # nobody has tuned it
 
 

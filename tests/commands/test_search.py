@@ -14,6 +14,7 @@ from stages.commands import search as module
 from stages.commands.search import search
 from stages.files import read_json
 from stages.training import plan, recovery
+from stages.training.fold import UntrainableError
 from stages.training.recipe import recipe
 from tests import prepared
 from tests.search.test_study import SPACE, made_fold
@@ -119,11 +120,19 @@ def test_the_row_that_is_there_is_not_written_twice(folder, monkeypatch, capsys)
 
 def test_without_a_complete_trial_the_last_reason_is_told(folder, monkeypatch):
     def too_deep(*task):
-        raise ValueError("architecture 'basic' is too deep for images of 2x2 pixels")
+        raise UntrainableError("architecture 'basic' is too deep for images of 2x2 pixels")
 
     monkeypatch.setattr(plan, "train_fold", too_deep)
     with pytest.raises(ValueError, match=r"none of 2 trials .* failed: architecture 'basic' is"):
         search()
+
+
+def test_an_architecture_that_is_too_deep_is_refused_before_any_trial(folder, monkeypatch):
+    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    declare(space={"architecture": {"choices": ["basic", "m5"]}})
+    with pytest.raises(ValueError, match=r"architecture 'm5' is too deep for images of"):
+        search()
+    assert "trial_id" not in next(folder.glob(".foldlab/search/*.log")).read_text()
 
 
 def refused(capsys, monkeypatch, *arguments):
@@ -179,7 +188,7 @@ def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, 
 def test_mlproject_and_make_run_it():
     project = yaml.safe_load((HERE / "MLproject").read_text())["entry_points"]["search"]
     assert project["command"] == (
-        "python -m stages.commands.search --trials {trials} --write {write}"
+        "dvc repro prepare && python -m stages.commands.search --trials {trials} --write {write}"
     )
     assert {name: about["default"] for name, about in project["parameters"].items()} == {
         "trials": 0,

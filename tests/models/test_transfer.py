@@ -91,6 +91,15 @@ def test_what_is_asked_is_frozen(content, freeze, trainable):
     assert (len(made.trainable_variables) == 2) == (moving == 0)
 
 
+@pytest.mark.parametrize(("freeze", "trainable"), [("none", [True] * 3), (1, [False, True, True])])
+def test_what_was_frozen_where_it_was_saved_does_not_matter(freeze, trainable, tmp_path):
+    model = classifier()
+    model.trainable = False
+    made = started(file_of(model, tmp_path), freeze=freeze)
+    weighted = [layer for layer in made.get_layer("body").layers if layer.weights]
+    assert [layer.trainable for layer in weighted] == trainable
+
+
 @pytest.mark.parametrize(("freeze", "stays"), [("all", True), (2, True), (1, False)])
 def test_frozen_normalisation_keeps_its_statistics(content, freeze, stays):
     made = started(content, freeze=freeze)

@@ -17,7 +17,7 @@ from stages.search.trial import best
 from stages.sections import Parallel
 from stages.train import read_arrays
 from stages.training import plan
-from stages.training.fold import HISTORY, Record, derive_seed
+from stages.training.fold import HISTORY, Record, UntrainableError, derive_seed
 from tests import prepared
 
 HERE = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def accuracy(recipe, fold):
 
 def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
     if recipe.train.learning_rate > 0.5 and fold == 1:
-        raise ValueError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
+        raise UntrainableError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
     time.sleep(float(os.environ.get("SECONDS_A_FOLD", "0")))
     row = dict.fromkeys(HISTORY, 0.5) | {"val_accuracy": accuracy(recipe, fold)}
     return Record(
@@ -105,6 +105,21 @@ def test_the_first_trial_is_the_row_as_it_stands_and_the_best_gets_better(undist
     assert [trial.number for trial in undisturbed] == list(range(TRIALS))
     assert len({str(trial.values) for trial in undisturbed}) == TRIALS
     assert best(undisturbed).mean > undisturbed[0].mean
+
+
+def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial(
+    folder, monkeypatch, undisturbed
+):
+    """What is missing on the machine, a cluster for example, must not use up the trials."""
+
+    def no_cluster(*task):
+        raise ValueError("parallel.backend is ray, which is not installed")
+
+    monkeypatch.setattr(plan, "train_fold", no_cluster)
+    with pytest.raises(ValueError, match="which is not installed"):
+        searched(settings(), 2)
+    monkeypatch.setattr(plan, "train_fold", made_fold)
+    assert told(searched(settings(), 2)) == undisturbed[:2]
 
 
 def test_a_bad_trial_ends_after_the_folds_that_show_it(undisturbed):

@@ -1,3 +1,4 @@
+import atexit
 import os
 import shutil
 import subprocess
@@ -194,6 +195,40 @@ def test_the_process_that_workers_are_forked_from_may_die_too(tmp_path):
     )
     assert (tmp_path / "died").exists()
     assert done.stdout == "[(0, 0), (1, -1), (2, -2), (3, -3)]\n", done.stderr
+
+
+ENDS = """
+import sys
+from pathlib import Path
+import numpy as np
+from stages.training import workers
+from tests.training.test_workers import leave
+if __name__ == "__main__":
+    image = np.zeros(2**21, "uint8")
+    tasks = [(image, Path(sys.argv[1]) / str(n)) for n in range(2)]
+    print(sorted(size for _, size in workers.run(leave, tasks, 2)))
+    print([*Path("/dev/shm").glob("joblib*")])
+"""
+
+
+def leave(array, path):
+    atexit.register(path.write_text, "ended")
+    time.sleep(0.5)  # so that two workers are needed
+    return array.nbytes
+
+
+def test_workers_leave_nothing_behind_and_end_in_order(tmp_path):
+    """Neither files for large arrays, nor what `atexit` would remove, such as AutoGraph's files."""
+    (tmp_path / "driver.py").write_text(ENDS)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "driver.py", tmp_path],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[2097152, 2097152]\n[]\n", "")
+    assert [(tmp_path / name).read_text() for name in "01"] == ["ended", "ended"]
 
 
 OFFLINE = """
