@@ -17,7 +17,6 @@ from stages import publish as stage
 from stages.tracking import store
 from tests.tracking import training
 from tests.tracking.made_results import make_repository, without_ids
-from tests.tracking.served import Server
 
 LOCK = """
 import sqlite3, sys
@@ -26,16 +25,6 @@ connection.execute("BEGIN EXCLUSIVE")
 print("locked", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, empty_store):
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copyfile(empty_store, folder / "server.db")
-    server = Server(folder)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

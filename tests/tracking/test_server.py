@@ -1,7 +1,6 @@
 """Against a real `mlflow server`, as a team has one."""
 
 import os
-import shutil
 import signal
 
 import pytest
@@ -9,17 +8,6 @@ import pytest
 from stages import publish as stage
 from stages.tracking import store
 from tests.tracking.made_results import PLOTS, make_repository
-from tests.tracking.served import Server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, empty_store):
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copyfile(empty_store, folder / "server.db")
-    server = Server(folder)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
