@@ -198,7 +198,7 @@ def test_the_process_that_workers_are_forked_from_may_die_too(tmp_path):
 
 
 ENDS = """
-import sys
+import os, sys
 from pathlib import Path
 import numpy as np
 from stages.training import workers
@@ -207,7 +207,7 @@ if __name__ == "__main__":
     image = np.zeros(2**21, "uint8")
     tasks = [(image, Path(sys.argv[1]) / str(n)) for n in range(2)]
     print(sorted(size for _, size in workers.run(leave, tasks, 2)))
-    print([*Path("/dev/shm").glob("joblib*")])
+    print([*Path("/dev/shm").glob(f"joblib_memmapping_folder_{os.getpid()}_*/*")])
 """
 
 
