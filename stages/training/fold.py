@@ -189,6 +189,9 @@ def train_fold(
     )
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
+    # One replica has nothing to sum. Keras' sum registers a gradient with TensorFlow, which would
+    # hold graph, weights and images of every fold for as long as the worker lives.
+    optimizer._all_reduce_sum_gradients = list
     weights = class_weights(labels[training], classes) if settings.class_weight else None
     train_epoch = compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights)
     score = scorer(tf, model, images, shipped)

@@ -1,3 +1,6 @@
+import gc
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,28 @@ def fold(number=0, given=None, folds="default", **train):
 @pytest.fixture(scope="module")
 def record():
     return fold()
+
+
+def alive():
+    gc.collect()
+    kinds = Counter(type(thing).__name__ for thing in gc.get_objects())
+    return [kinds[kind] for kind in ("FuncGraph", "AtomicFunction", "EagerTensor", "Variable")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"optimizer": Named(name="rmsprop"), "ema": 0.9, "precision": "mixed_bfloat16"},
+        {"optimizer": Named(name="muon"), "clip_norm": 1.0},
+    ],
+)
+def test_nothing_of_a_fold_stays_in_the_process(given):
+    """Neither graphs nor tensors, images among them: a worker may train hundreds of folds."""
+    fold(0, epochs=1, **given)
+    before = alive()
+    fold(1, epochs=1, **given)
+    assert alive() == before
 
 
 def test_the_record_has_every_epoch_and_image(record):
