@@ -48,13 +48,14 @@ def environment(**more: str) -> dict[str, str]:
     }
 
 
-def cost(command: Sequence[str], folder: Path, **more: str) -> Cost:
+def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: str) -> Cost:
     """Run a command that must succeed and return what it cost, child processes included.
 
     It returns when the children have ended too, such as the one that shows a training in MLflow:
     their last seconds are not the user's, and would disturb the next command. Processor time is
     the system's account of the process and of the descendants that were waited for, or the sum over
     the samples of all processes seen, whichever is more; samples miss the last moments of each.
+    `looking` is the share of a core that looks at memory may take: with more, they are denser.
 
     Raises:
         OSError: when it fails; with the end of what it said.
@@ -66,7 +67,8 @@ def cost(command: Sequence[str], folder: Path, **more: str) -> Cost:
             command, cwd=folder, env=environment(**more), stdout=file, stderr=subprocess.STDOUT
         )
         peak, seen, ended = [0], {}, threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, peak, seen, ended))
+        about = (process.pid, peak, seen, ended, looking)
+        watcher = threading.Thread(target=_watch, args=about)
         watcher.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -84,15 +86,19 @@ def cost(command: Sequence[str], folder: Path, **more: str) -> Cost:
 
 
 def _watch(
-    pid: int, peak: list[int], seen: dict[psutil.Process, float], ended: threading.Event
+    pid: int,
+    peak: list[int],
+    seen: dict[psutil.Process, float],
+    ended: threading.Event,
+    looking: float,
 ) -> None:
     """Note the greatest memory of a process tree, and each process' time, until `ended` is set.
 
-    A look at gigabytes takes the kernel a while: pauses are such that looks take a hundredth of a
-    core.
+    A look at gigabytes takes the kernel a while: pauses are such that looks take the share
+    `looking` of a core.
     """
     took = 0.0
-    while not ended.wait(max(SAMPLING, 100 * took)):
+    while not ended.wait(max(SAMPLING, took / looking)):
         began = time.thread_time()
         memory = 0
         with suppress(psutil.Error):
