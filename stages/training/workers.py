@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -78,12 +79,17 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         # it took the tasks of all workers with it; one at a time shows whose fault it was
     lost = 0
     for call in calls.values():
-        try:
-            yield from pool(2, pre_dispatch=1)([call])  # 1 would run it in this process
-        except DEATHS as error:
-            if _of_the_task(error):
-                raise
-            lost += 1
+        for last in (False, True):
+            try:
+                (result,) = pool(2, pre_dispatch=1)([call])  # 1 would run it in this process
+            except DEATHS as error:
+                if _of_the_task(error):
+                    raise
+                lost += last
+                time.sleep(1)  # a forking process that was killed is replaced only when it is gone
+            else:
+                yield result
+                break
     if lost:
         raise OSError(
             f"the worker processes of {lost} of {len(tasks)} tasks died, perhaps for lack of "
