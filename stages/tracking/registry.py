@@ -7,6 +7,7 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from stages.tracking.children import FOLDS, runs_below
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
@@ -208,12 +209,9 @@ def release(client: Client, model_name: str) -> ModelVersion | None:
 def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
     """Return fold -> validation accuracy of the training that a version comes from."""
     run = client.get_run(version.run_id)
-    children = client.search_runs(
-        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
-    )
     return {
         int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
-        for child in children
+        for child in runs_below(client, run, FOLDS)
         if "cv_accuracy" in child.data.metrics
     }
 

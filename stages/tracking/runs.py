@@ -15,6 +15,7 @@ from pathlib import Path
 from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
 from stages.tracking import attachments, model, registry, unfinished
+from stages.tracking.children import FOLDS, runs_below
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
 
@@ -66,7 +67,7 @@ def parent(client: Client, experiment_id: str, record: Record) -> Run:
     for run in same[1:]:
         if run.info.status == "RUNNING" and not unfinished.is_noted(run.info.run_id):
             continue  # another machine is at it
-        for child in _search_children(client, run):
+        for child in runs_below(client, run, FOLDS):
             client.delete_run(child.info.run_id)
         client.delete_run(run.info.run_id)
         unfinished.forget(run.info.run_id)
@@ -98,7 +99,7 @@ def _of_same_bits(client: Client, run: Run, record: Record) -> bool:
     ours = {str(fold.number): fold.sha256 for fold in record.folds}
     return all(
         tags.get("foldlab.sha256") in (None, ours.get(tags["foldlab.fold"]))
-        for tags in (child.data.tags for child in _search_children(client, run))
+        for tags in (child.data.tags for child in runs_below(client, run, FOLDS))
     )
 
 
@@ -150,30 +151,13 @@ def complete_fold(
 def _children(client: Client, run: Run) -> dict[int, Run]:
     """Return fold -> run; a second run of a fold is put into the bin."""
     children: dict[int, Run] = {}
-    for child in _search_children(client, run):
+    for child in runs_below(client, run, FOLDS):
         number = int(child.data.tags["foldlab.fold"])
         if number in children:
             client.delete_run(child.info.run_id)
         else:
             children[number] = child
     return children
-
-
-def _search_children(client: Client, run: Run) -> list[Run]:
-    wanted = f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and tags.`foldlab.kind` = 'fold'"
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [run.info.experiment_id],
-            wanted,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _tags(record: Record) -> dict[str, str]:

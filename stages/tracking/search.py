@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mlflow.entities import Metric, Param, Run
 
 from stages.search.trial import Trial, best
+from stages.tracking.children import TRIALS, runs_below
 from stages.tracking.record import flat
 from stages.tracking.store import Client
 
@@ -31,7 +32,8 @@ def publish(client: Client, experiment_id: str, search: Search, trials: Sequence
     """Make the store show a study with its trials so far, and return the parent run's id."""
     parent = _parent(client, experiment_id, search, trials)
     _log(client, parent, search.params, _running_best(client, parent, trials))
-    children = _children(client, parent)
+    below = runs_below(client, parent, TRIALS)
+    children = {int(run.data.tags["foldlab.trial"]): run for run in below}
     for trial in trials:
         child = children.get(trial.number)
         if child is None or child.info.status == "RUNNING":
@@ -95,19 +97,6 @@ def _running_best(client: Client, parent: Run, trials: Sequence[Trial]) -> list[
             points.append(Metric(name, leader.mean, trial.end, trial.number))
             points.append(Metric("best_trial", leader.number, trial.end, trial.number))
     return points
-
-
-def _children(client: Client, parent: Run) -> dict[int, Run]:
-    """Return trial number -> run."""
-    wanted = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and tags.`foldlab.kind` = 'trial'"
-    found: dict[int, Run] = {}
-    token = None
-    while True:
-        page = client.search_runs([parent.info.experiment_id], wanted, page_token=token)
-        found |= {int(run.data.tags["foldlab.trial"]): run for run in page}
-        token = page.token
-        if not token:
-            return found
 
 
 def _tags(search: Search) -> dict[str, str]:

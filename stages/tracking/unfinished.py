@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from stages.entry import root
 from stages.files import read_json, write_json
 from stages.tracking import store
+from stages.tracking.children import RUNNING, runs_below
 
 KEPT_DAYS = 7
 
@@ -80,11 +81,7 @@ def fail_stale(client: store.Client) -> None:
 
 def fail(client: store.Client, run: Run) -> None:
     """Mark a parent run and its fold runs FAILED where they say RUNNING."""
-    below = client.search_runs(
-        [run.info.experiment_id],
-        f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and attributes.status = 'RUNNING'",
-    )
-    for each in (*below, run):
+    for each in (*runs_below(client, run, RUNNING), run):
         if each.info.status == "RUNNING":
             now = max(round(time.time() * 1000), each.info.start_time)  # a clock may be set back
             client.set_terminated(each.info.run_id, "FAILED", now)
