@@ -345,7 +345,7 @@ def _met(record: Mapping[str, Any], goal: Mapping[str, Any], found: Records) -> 
     test = corrected_resampled_t(difference, len(difference))
     better = test["difference"] > 0 and test["p"] < 0.05
     return (
-        f"{'yes' if better else 'no'}: {100 * test['difference']:+.2f} points, p = {test['p']:.2f}"
+        f"{'yes' if better else 'no'}: {100 * test['difference']:+.2f} points, p = {test['p']:.3f}"
     )
 
 
