@@ -23,6 +23,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
     settings = recipe.train
     augment = augmenter(recipe.augmentation)
     all_images, all_labels = resident(tf, images), tf.constant(labels, tf.int32)
+    trained = [variable.value for variable in model.trainable_variables]
     kernels = [v for v in model.trainable_variables if len(v.shape) > 1] if settings.l2 else []
 
     @tf.function
@@ -36,15 +37,14 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             target = tf.one_hot(tf.gather(all_labels, rows), classes)
             batch, target = augment(batch, target, seed + tf.stack([0, start * 1000]))
             smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
-            with tf.GradientTape() as tape:
-                logits = tf.cast(model(batch, training=True), tf.float32)
-                losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
-                if weights is not None:  # of a mixed image, in the shares of its classes
-                    losses *= tf.linalg.matvec(target, weights)
-                loss = tf.reduce_mean(losses)
-                for kernel in kernels:
-                    loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
-            optimizer.apply(tape.gradient(loss, model.trainable_variables))
+            logits = tf.cast(model(batch, training=True), tf.float32)
+            losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
+            if weights is not None:  # of a mixed image, in the shares of its classes
+                losses *= tf.linalg.matvec(target, weights)
+            loss = tf.reduce_mean(losses)
+            for kernel in kernels:
+                loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
+            optimizer.apply(tf.gradients(loss, trained))  # no tape: see fused.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
             loss_sum += loss * size
             hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))

@@ -5,9 +5,13 @@ same order and compute the same functions. Both namespaces hold everything that 
 docs/experiments.md has what each of them gains.
 """
 
+from functools import cache
 from types import SimpleNamespace
 
+BIAS = "FoldlabBias"  # under which TensorFlow has the gradient
 
+
+@cache
 def layers() -> SimpleNamespace:
     """Return `keras.layers` with a BatchNormalization, Conv2D and Dropout that train faster."""
     import keras
@@ -35,19 +39,17 @@ def layers() -> SimpleNamespace:
                 moving.assign(moving * self.momentum + now * (1 - self.momentum))
             return values
 
-    @tf.custom_gradient
-    def add_bias(values, bias):
-        def gradients(upstream):
-            rows = tf.reshape(upstream, (-1, upstream.shape[-1]))
-            return upstream, tf.matmul(tf.ones((1, tf.shape(rows)[0])), rows)[0]
-
-        return tf.nn.bias_add(values, bias), gradients
+    @tf.RegisterGradient(BIAS)
+    def bias_gradient(_, upstream):
+        rows = tf.reshape(upstream, (-1, upstream.shape[-1]))
+        return upstream, tf.matmul(tf.ones((1, tf.shape(rows)[0])), rows)[0]
 
     class Conv2D(keras.layers.Conv2D):
         """The bias' gradient as a product of matrices of its own.
 
-        TensorFlow would have oneDNN compute it together with the gradient of the filters, by a
-        kernel that takes twice as long where there is one input channel.
+        Else oneDNN computes it together with the gradient of the filters, by a kernel that takes
+        twice as long where there is one input channel. `tf.gradients` finds ours, a tape does not;
+        `tf.custom_gradient` would keep every fold's graph until the process ends.
         """
 
         def call(self, inputs):
@@ -55,7 +57,9 @@ def layers() -> SimpleNamespace:
             if not (processor and plain and self.use_bias):
                 return super().call(inputs)
             values = self.convolution_op(inputs, self.kernel)
-            return self.activation(add_bias(values, tf.convert_to_tensor(self.bias)))
+            with tf.compat.v1.get_default_graph().gradient_override_map({"BiasAdd": BIAS}):
+                values = tf.nn.bias_add(values, self.bias)
+            return self.activation(values)
 
     class Dropout(keras.layers.Dropout):
         """The rate to the nearest 65,536th, by 16 random bits a value.

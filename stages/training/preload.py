@@ -1,9 +1,11 @@
 """Imported by the process from which local workers are forked, so that they have TensorFlow."""
 
 import atexit
+import gc
 import os
 
 from stages.training.fold import load_tensorflow
 
 load_tensorflow()
+gc.freeze()  # no worker looks for garbage here again: Keras' clear_session has it looked for
 atexit.register(os._exit, 0)  # TensorFlow takes a second to be taken down in order
