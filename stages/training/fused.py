@@ -13,7 +13,7 @@ BIAS = "FoldlabBias"  # under which TensorFlow has the gradient
 
 @cache
 def layers() -> SimpleNamespace:
-    """Return `keras.layers` with a BatchNormalization, Conv2D and Dropout that train faster."""
+    """Return `keras.layers`, four of which train faster here."""
     import keras
     import tensorflow as tf
 
@@ -78,7 +78,16 @@ def layers() -> SimpleNamespace:
             scale = tf.constant(2**16 / (2**16 - dropped), inputs.dtype)
             return inputs * (tf.cast(keep, inputs.dtype) * scale)
 
-    ours = {layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout)}
+    class MaxPooling2D(keras.layers.MaxPooling2D):
+        """ReLU after pooling, if it stands before: the same bits, from a quarter of the values."""
+
+        def call(self, inputs):
+            if tf.executing_eagerly() or inputs.op.type != "Relu":
+                return super().call(inputs)
+            (before,) = inputs.op.inputs
+            return tf.nn.relu(super().call(before))
+
+    ours = {layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout, MaxPooling2D)}
     return SimpleNamespace(**vars(keras.layers) | ours)
 
 

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -165,7 +167,44 @@ def test_dropout_in_bfloat16_and_with_a_shape_of_its_own_or_all_dropped():
     np.testing.assert_array_equal(fused.layers().Dropout(1.0)(ones, training=True), 0 * ones)
 
 
-@pytest.mark.parametrize("name", ["Dense", "MaxPooling2D", "SpatialDropout2D"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_pooling_a_relu_gives_the_bits_of_keras_own_and_relu_comes_second(padding):
+    def stepped(layers):
+        keras.utils.set_random_seed(1)
+        pixels = keras.Input((9, 9, 2))
+        x = layers.Conv2D(4, 3, activation="relu")(pixels)
+        x = layers.MaxPooling2D(padding=padding)(x)
+        model = keras.Model(pixels, layers.Dense(3)(layers.Flatten()(x)))
+
+        @tf.function
+        def step(images):
+            loss = tf.reduce_sum(model(images, training=True) ** 2)
+            return loss, tf.gradients(loss, [v.value for v in model.trainable_variables])
+
+        images = np.random.default_rng(2).normal(size=(8, 9, 9, 2)).astype("f4")
+        operations = step.get_concrete_function(images).graph.get_operations()
+        (pooling,) = (one for one in operations if one.type == "MaxPool")
+        return step(images), pooling.inputs[0].op.type
+
+    (loss, gradients), before = stepped(fused.layers())
+    (expected, own), own_before = stepped(
+        SimpleNamespace(**vars(fused.layers()) | {"MaxPooling2D": keras.layers.MaxPooling2D})
+    )
+    assert (before, own_before) == ("BiasAdd", "Relu")
+    np.testing.assert_array_equal(loss, expected)
+    for gradient, other in zip(gradients, own, strict=True):
+        np.testing.assert_array_equal(gradient, other)
+
+
+def test_pooling_alone_and_in_eager_mode_is_keras_own():
+    images = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("f4")
+    expected = keras.layers.MaxPooling2D()(images)
+    np.testing.assert_array_equal(fused.layers().MaxPooling2D()(images), expected)
+    pooled = tf.function(fused.layers().MaxPooling2D())(images)
+    np.testing.assert_array_equal(pooled, expected)
+
+
+@pytest.mark.parametrize("name", ["Dense", "AveragePooling2D", "SpatialDropout2D"])
 def test_all_other_layers_are_keras_own(name):
     assert getattr(fused.layers(), name) is getattr(keras.layers, name)
 
