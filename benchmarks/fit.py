@@ -22,7 +22,8 @@ from stages.data import load
 from stages.sections import Data
 from stages.training import recipe as recipes
 from stages.training import workers
-from stages.training.fold import import_tensorflow, network, train_fold
+from stages.training.fold import network, train_fold
+from stages.training.starting import import_tensorflow
 
 SIDE, PRODUCTS = 2048, 20
 EPOCHS = 3  # that count

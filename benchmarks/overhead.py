@@ -28,7 +28,7 @@ REFERENCES = ["basic", "batchnorm", "dropout", "stacked", "double_conv"]
 IMPORTS = {
     "python": "pass",
     "params": "import stages.params",
-    "tensorflow": "from stages.training.fold import import_tensorflow as i; i()",
+    "tensorflow": "from stages.training.starting import import_tensorflow as i; i()",
     "mlflow": "import mlflow",
     "matplotlib": "import matplotlib.pyplot",
 }

@@ -16,7 +16,7 @@ from benchmarks import measured
 from stages import params
 from stages.files import read_json
 from stages.training.epoch import SCORING_BATCH
-from stages.training.fold import import_tensorflow
+from stages.training.starting import import_tensorflow
 
 CALLS, IMAGES = 300, 10_000
 QUICK_CALLS, QUICK_IMAGES = 5, 50

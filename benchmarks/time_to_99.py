@@ -21,7 +21,8 @@ from stages.sections import Data
 from stages.training import recipe as recipes
 from stages.training import workers
 from stages.training.epoch import scorer
-from stages.training.fold import import_tensorflow, network, train_fold
+from stages.training.fold import network, train_fold
+from stages.training.starting import import_tensorflow
 
 GOAL = 0.99
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from stages.training.epoch import SCORING_BATCH
-from stages.training.fold import import_tensorflow, network
+from stages.training.fold import network
 from stages.training.recipe import Recipe
+from stages.training.starting import import_tensorflow
 
 
 def assemble(
@@ -110,7 +111,7 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
     votes = [layer.output for layer in model.layers if layer.name.startswith("vote_")]
     each = keras.Model(model.input, [model.output, *votes])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def score(batch):
         return each(tf.cast(batch, tf.float32), training=False)
 

@@ -26,12 +26,11 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
     trained = [variable.value for variable in model.trainable_variables]
     kernels = [v for v in model.trainable_variables if len(v.shape) > 1] if settings.l2 else []
 
-    @tf.function
+    @tf.function(autograph=False)
     def train_epoch(order, seed):
         count = tf.shape(order)[0]
-        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        # The last batch may be a part-batch; every image is seen once an epoch.
-        for start in tf.range(0, count, settings.batch_size):
+
+        def step(start, loss_sum, correct):
             rows = order[start : start + settings.batch_size]
             batch = tf.cast(tf.gather(all_images, rows), tf.float32)
             target = tf.one_hot(tf.gather(all_labels, rows), classes)
@@ -46,9 +45,12 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
                 loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
             optimizer.apply(tf.gradients(loss, trained))  # no tape: see fused.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
-            loss_sum += loss * size
             hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
-            correct += tf.reduce_sum(tf.cast(hits, tf.float32))
+            hit = tf.reduce_sum(tf.cast(hits, tf.float32))
+            return start + settings.batch_size, loss_sum + loss * size, correct + hit
+
+        # The last batch may be a part-batch; every image is seen once an epoch.
+        _, loss_sum, correct = tf.while_loop(lambda start, *_: start < count, step, (0, 0.0, 0.0))
         total = tf.cast(count, tf.float32)
         return loss_sum / total, correct / total
 
@@ -83,7 +85,7 @@ def scorer(tf, model, images, shipped) -> Callable:
     `shipped` computes them: the model itself, or its float32 twin, which takes the weights first.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def probabilities(batch):
         return tf.nn.softmax(shipped(tf.cast(batch, tf.float32), training=False))
 

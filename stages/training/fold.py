@@ -5,11 +5,8 @@ own callbacks run between epochs, which epoch.py computes.
 """
 
 import hashlib
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +17,7 @@ from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
+from stages.training.starting import import_tensorflow
 
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
@@ -49,58 +47,6 @@ def derive_seed(*parts: object) -> int:
     """Return a seed in 0..2**31-1 that depends on nothing but `parts`."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
     return int.from_bytes(digest[:4], "little") >> 1
-
-
-def import_tensorflow():
-    """Return TensorFlow, told to use one thread and the same kernels in the same order each time.
-
-    Folds share the cores by running side by side. One thread a fold also fixes the order of
-    every sum, so the number of workers cannot change a result.
-    """
-    tf = load_tensorflow()
-    for device in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # the device is in use already: it has been set before
-            tf.config.experimental.set_memory_growth(device, True)  # folds may share a GPU
-    tf.get_logger().setLevel("ERROR")
-    tf.config.experimental.enable_op_determinism()
-    return tf
-
-
-def load_tensorflow():
-    """Return TensorFlow, imported but not started: it has started no thread, and seen no device."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[threads] = "1"  # read when TensorFlow computes for the first time
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # on some processors it is off by itself
-    with _stderr_silent(), _hidden("matplotlib", "pandas", "sklearn"):
-        import keras  # noqa: F401 - prints the same
-        import tensorflow as tf
-    return tf
-
-
-@contextmanager
-def _stderr_silent() -> Iterator[None]:
-    """Keep TensorFlow's library from telling every worker's user that there is no GPU."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-@contextmanager
-def _hidden(*modules: str) -> Iterator[None]:
-    """Keep Keras from importing what it only has wrappers for: a third of its import's time."""
-    hidden = [name for name in modules if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # None: as if it were not installed
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 def network(

@@ -4,7 +4,7 @@ import atexit
 import gc
 import os
 
-from stages.training.fold import load_tensorflow
+from stages.training.starting import load_tensorflow
 
 load_tensorflow()
 gc.freeze()  # no worker looks for garbage here again: Keras' clear_session has it looked for

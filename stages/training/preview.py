@@ -7,9 +7,10 @@ import numpy as np
 from stages.augment import augmenter
 from stages.sections import Named, Parallel
 from stages.training import recovery, workers
-from stages.training.fold import derive_seed, import_tensorflow
+from stages.training.fold import derive_seed
 from stages.training.plan import Arrays
 from stages.training.recipe import Recipe
+from stages.training.starting import import_tensorflow
 
 IMAGES = 8  # of as many classes as there are
 DRAWS = 2  # random draws of each op

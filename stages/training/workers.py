@@ -6,10 +6,8 @@ them, but not where there may be a GPU, whose driver does not survive a fork. Ep
 a datagram on the loopback interface: a lost one costs a step of the progress bar and nothing else.
 """
 
-import atexit
 import json
 import multiprocessing
-import multiprocessing.util
 import os
 import socket
 import sys
@@ -139,18 +137,8 @@ def spread(
 
 
 def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
-    _ends_in_order()
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     return position, function(*task)
-
-
-@cache
-def _ends_in_order() -> None:
-    """Let this worker end by what was registered with `atexit`, which a forked one would skip.
-
-    AutoGraph removes its temporary files so.
-    """
-    multiprocessing.util.Finalize(None, atexit._run_exitfuncs, exitpriority=-100)
 
 
 @contextmanager

@@ -108,9 +108,14 @@ def repository(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def first(repository):
+def temporary(tmp_path_factory):
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def first(repository, temporary):
     """Run the whole pipeline once and return what it printed and made."""
-    output = well(repository, "dvc repro")
+    output = well(repository, "dvc repro", TMPDIR=str(temporary))
     return output, results(repository)
 
 
@@ -133,6 +138,10 @@ def test_a_fresh_clone_runs_every_stage_through_to_the_comparison(repository, fi
         "basic",
         "batchnorm",
     ]
+
+
+def test_a_run_leaves_no_temporary_files(first, temporary):
+    assert not [*temporary.rglob("*")]
 
 
 def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(repository, first):

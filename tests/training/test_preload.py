@@ -9,13 +9,6 @@ tensorflow = sys.modules["tensorflow"]
 tensorflow.config.threading.set_inter_op_parallelism_threads(3)  # refused once it has started
 print("ready", flush=True)
 """
-WITHOUT = """
-import sys
-from stages.training.fold import load_tensorflow
-load_tensorflow()
-print(*sorted({"keras", "matplotlib", "pandas", "sklearn"} & set(sys.modules)))
-import matplotlib.pyplot, pandas, sklearn.metrics
-"""
 
 
 def ran(code):
@@ -32,7 +25,3 @@ def ran(code):
 
 def test_tensorflow_is_imported_but_not_started_and_ends_in_silence():
     assert ran(IMPORTING) == (0, "ready\n", "")
-
-
-def test_it_comes_without_what_keras_only_wraps_and_that_can_be_imported_later():
-    assert ran(WITHOUT) == (0, "keras\n", "")
