@@ -71,24 +71,31 @@ def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
     """Run commands one after the other; return their cost and that of each stage's commands."""
     shims, times = folder / ".shims", folder / ".times"
     shims.mkdir(exist_ok=True)
-    times.write_text("")
     shim = shims / "python"
     shim.write_text(SHIM.format(python=shlex.quote(sys.executable), times=shlex.quote(str(times))))
     shim.chmod(0o755)
     path = f"{shims}{os.pathsep}{processes.environment()['PATH']}"
-    costs = [processes.cost(c, folder, PATH=path, PYTHONPATH=str(folder)) for c in commands]
+    seconds = processor = outside = 0.0
     rows = []
-    for line in times.read_text().splitlines():
-        stage, module, wall, user, system = line.split()
-        processor = round(float(user) + float(system), 3)
-        row = {"stage": stage, "module": module, "seconds": float(wall)}
-        rows.append(row | {"processor_seconds": processor})
-    seconds = sum(cost.seconds for cost in costs)
-    processor = sum(cost.processor_seconds for cost in costs)
+    for command in commands:
+        times.write_text("")
+        cost = processes.cost(command, folder, PATH=path, PYTHONPATH=str(folder))
+        seconds += cost.seconds
+        processor += cost.processor_seconds
+        own = [_row(line) for line in times.read_text().splitlines()]
+        if all(row["stage"] != "none" for row in own):  # beside a sweep's training stages run too
+            outside += cost.seconds - sum(row["seconds"] for row in own)
+        rows += own
     total = {"seconds": seconds, "processor_seconds": processor}
-    in_stages = sum(row["seconds"] for row in rows if row["stage"] != "none")
-    swept = sum(row["seconds"] for row in rows if row["stage"] == "none")
-    return total | {"outside_stages_seconds": seconds - in_stages - swept, "stages": rows}
+    return total | {"outside_stages_seconds": outside, "stages": rows}
+
+
+def _row(line: str) -> dict[str, Any]:
+    """Return what the shim wrote of one command."""
+    stage, module, wall, user, system = line.split()
+    processor = round(float(user) + float(system), 3)
+    row = {"stage": stage, "module": module, "seconds": float(wall)}
+    return row | {"processor_seconds": processor}
 
 
 def fitting(folder: Path) -> dict[str, float]:

@@ -87,8 +87,8 @@ def unwritable(path: Path, error: OSError) -> OSError:
 def run(stage: Callable, **arguments: str) -> None:
     """Parse the command line, call `stage` with its values, and end with status 1 on a refusal.
 
-    The user's mistakes (ValueError) and the machine's refusals (OSError) are one sentence on
-    stderr. Anything else is our mistake and keeps its traceback.
+    The user's mistakes (ValueError), the machine's refusals (OSError) and an interrupt (Ctrl-C,
+    status 130) are one sentence on stderr. Anything else is our mistake and keeps its traceback.
 
     Args:
         stage: the function to call.
@@ -109,3 +109,6 @@ def run(stage: Callable, **arguments: str) -> None:
         stage(**given)
     except (ValueError, OSError) as error:
         sys.exit(f"foldlab: {error}")
+    except KeyboardInterrupt:
+        print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)

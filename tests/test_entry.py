@@ -117,19 +117,22 @@ def test_sigterm_ends_also_while_garbage_is_collected():
         assert process.wait(timeout=20) == 143
 
 
-def test_an_interrupt_ends_also_while_garbage_is_collected():
+@pytest.mark.parametrize("doing", ["wait", "collect"])
+def test_an_interrupt_ends_with_a_sentence_also_while_garbage_is_collected(doing):
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "collect"],
+        [sys.executable, "-c", PROGRAM, doing],
         cwd=HERE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == "started\n"
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == -signal.SIGINT
+        _, said = process.communicate(timeout=20)
+        assert said == "foldlab: stopped; the same command goes on from here.\n"
+    assert process.returncode == 130
 
 
 def test_the_root_is_the_working_folder_or_what_dvc_says(monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """Which folds a variant needs, and training those of them that nobody has finished yet."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,10 +55,22 @@ def plan(mark: str, recipe: Recipe, arrays: Arrays) -> list[Unit]:
     return [Unit(mark, recipe, fold) for fold in range(count)]
 
 
-def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: bool = True) -> None:
+def finish(
+    units: Sequence[Unit],
+    arrays: Arrays,
+    parallel: Parallel,
+    leave: bool = True,
+    trained: Callable[[str], None] | None = None,
+) -> None:
     """Train, several at a time, those units that are not kept yet, and keep each as it ends.
 
-    `leave` says whether the progress bar stays when all is done.
+    Args:
+        units: folds of one variant or of several.
+        arrays: what they are trained on.
+        parallel: where and how many at a time.
+        leave: whether the progress bar stays when all is done.
+        trained: called with a fingerprint when the last of its units is kept, but not where all
+            were kept before; others may still be training.
 
     Raises:
         UntrainableError: before any is trained, when the model of one of several variants cannot be
@@ -69,6 +82,7 @@ def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: boo
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
     finished = len(units) - len(pending)
+    left = Counter(unit.mark for unit in pending)
     names = ", ".join(dict.fromkeys(unit.recipe.variant for unit in units))
     with tqdm(
         total=sum(unit.recipe.train.epochs for unit in pending),
@@ -90,6 +104,9 @@ def finish(units: Sequence[Unit], arrays: Arrays, parallel: Parallel, leave: boo
                 unit = pending[position]
                 recovery.keep(unit.mark, unit.fold, record)
                 finished += 1
+                left[unit.mark] -= 1
+                if trained and not left[unit.mark]:
+                    trained(unit.mark)
                 if parallel.backend == "local":  # the others are shown already
                     bar.update(unit.recipe.train.epochs - len(record.history))
                 else:

@@ -67,7 +67,8 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
     )
     _start_method()
     try:
-        for position, result in pool(size)(list(calls.values())):
+        # No more than the workers can begin: a call from another thread need not wait for all.
+        for position, result in pool(size, pre_dispatch=size)(list(calls.values())):
             del calls[position]
             yield position, result
         return

@@ -1,4 +1,6 @@
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from stages.commands import sweep as module
 from stages.commands.sweep import sweep
 from stages.evaluate import evaluate
 from stages.train import train
-from stages.training import plan, predict
+from stages.training import plan, predict, recovery
 from tests import prepared
 from tests.test_train import contents
 
@@ -49,7 +51,7 @@ def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder,
 
 def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
     planned = []
-    monkeypatch.setattr(plan, "finish", lambda units, *rest: planned.extend(units))
+    monkeypatch.setattr(plan, "finish", lambda units, *rest, **named: planned.extend(units))
     sweep()
     assert planned == []
 
@@ -60,9 +62,60 @@ def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
         path.read_text().replace("basic:\n        dense: 8", "basic:\n        dense: 9")
     )
     planned = []
-    monkeypatch.setattr(plan, "finish", lambda units, *rest: planned.extend(units))
+    monkeypatch.setattr(plan, "finish", lambda units, *rest, **named: planned.extend(units))
     monkeypatch.setattr(plan, "records", lambda units: None)
     monkeypatch.setattr(plan, "model", lambda *given: None)
     monkeypatch.setattr(module, "predict", lambda *given: None)
     sweep()
     assert {(unit.recipe.variant, unit.fold) for unit in planned} == {("plain", 0), ("plain", 1)}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeypatch, jobs):
+    """Its model is made by then, whether this process trains or others do."""
+    monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
+    monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace("jobs: 1", f"jobs: {jobs}"))
+    followed, keep = [], recovery.keep
+
+    def kept(kind):
+        return len([*(folder / "fresh").rglob(kind)])
+
+    def keep_late(*given):  # the last fold only when a variant is followed, for two minutes at most
+        for _ in range(1200 if kept("fold-*.npz") == 3 else 0):
+            if followed:
+                break
+            time.sleep(0.1)
+        keep(*given)
+
+    monkeypatch.setattr(recovery, "keep", keep_late)
+    sweep(lambda name: followed.append((name, kept("model.keras"), kept("fold-*.npz"))))
+    (name, models, folds), *_ = followed
+    assert (models, folds < 4) == (1, True)
+    assert jobs == 2 or name == "plain"
+    assert kept("model.keras") == 2
+
+
+def test_what_fails_beside_a_training_is_told(folder, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
+    monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
+
+    def full(*given):
+        raise OSError("no space")
+
+    monkeypatch.setattr(module, "predict", full)
+    with pytest.raises(OSError, match="no space"):
+        sweep()
+
+
+def test_dvc_is_asked_for_the_stages_of_one_variant_and_what_it_says_is_shown(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", "/bin/echo")
+    module.reproduce("plain")  # without a pipeline there is nothing to run
+    assert capsys.readouterr().out == ""
+    (tmp_path / "dvc.yaml").touch()
+    module.reproduce("plain")
+    assert capsys.readouterr().out == "-m dvc repro --quiet publish@plain\n"
