@@ -33,14 +33,18 @@ def reproduce(variant: str) -> None:
     if not Path("dvc.yaml").exists():
         return
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", f"publish@{variant}"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError:  # no memory for one more process: the training comes first
+        return
+    with process:
         for line in process.stdout:
             tqdm.write(line.rstrip("\n"))  # above the bar of those that still train
 

@@ -119,3 +119,5 @@ def test_dvc_is_asked_for_the_stages_of_one_variant_and_what_it_says_is_shown(
     (tmp_path / "dvc.yaml").touch()
     module.reproduce("plain")
     assert capsys.readouterr().out == "-m dvc repro --quiet publish@plain\n"
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    module.reproduce("plain")  # a process that cannot be started costs nothing
