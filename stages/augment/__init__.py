@@ -7,7 +7,7 @@ transformation, so that an image is resampled once however many there are.
 
 from collections.abc import Callable, Sequence
 
-from stages.augment import affine
+from stages.augment import affine, keys
 from stages.augment.affine import AFFINE
 from stages.augment.mixing import MIXING
 from stages.augment.pixels import PIXELS
@@ -33,11 +33,9 @@ def augmenter(ops: Sequence[Named]) -> Callable:
     def augment(images, labels, seed):
         if not ops:
             return images, labels
-        import tensorflow as tf
-
         moved = False
         for position, op in enumerate(ops):
-            own = tf.random.experimental.stateless_fold_in(seed, position)
+            own = keys.of_op(seed, position)
             if op.name in MIXING:
                 images, labels = MIXING[op.name](images, labels, own, **op.arguments)
             elif op.name in PIXELS:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from stages.augment import keys
 from stages.registry import register
 from stages.sections import Named
 
@@ -90,8 +91,7 @@ def resample(images, ops: Sequence[Named], seed):
     def draw(low: float, high: float):
         nonlocal draws
         draws += 1
-        own = tf.random.experimental.stateless_fold_in(seed, draws)
-        return tf.random.stateless_uniform([count], own, low, high)
+        return tf.random.stateless_uniform([count], keys.of_affine_draw(seed, draws), low, high)
 
     # The op that is applied last is the first step back from output to input.
     matrices = tf.eye(3, batch_shape=[count])

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from stages.augment import keys
 from stages.registry import register
 
 MIXING: dict[str, Callable] = {}
@@ -50,7 +51,7 @@ def cutmix(images, labels, seed, *, alpha: Alpha):
         return images, labels
     share, other = _draw(images, seed, alpha)
     centre = tf.random.stateless_uniform(
-        [2, tf.shape(images)[0], 1], tf.random.experimental.stateless_fold_in(seed, 3)
+        [2, tf.shape(images)[0], 1], keys.part(seed, 3)
     )
     half = tf.sqrt(1 - share)[:, None] / 2
     inside = []
@@ -68,7 +69,7 @@ def _draw(images, seed, alpha: float):
     import tensorflow as tf
 
     count = tf.shape(images)[0]
-    seeds = [tf.random.experimental.stateless_fold_in(seed, number) for number in range(3)]
+    seeds = [keys.part(seed, number) for number in range(3)]
     one, two = (tf.random.stateless_gamma([count], part, alpha) for part in seeds[:2])
     share = tf.math.divide_no_nan(one, one + two)  # a small alpha can give 0 twice
     return share, tf.argsort(tf.random.stateless_uniform([count], seeds[2]))
