@@ -50,9 +50,7 @@ def cutmix(images, labels, seed, *, alpha: Alpha):
     if not alpha:
         return images, labels
     share, other = _draw(images, seed, alpha)
-    centre = tf.random.stateless_uniform(
-        [2, tf.shape(images)[0], 1], keys.part(seed, 3)
-    )
+    centre = tf.random.stateless_uniform([2, tf.shape(images)[0], 1], keys.part(seed, 3))
     half = tf.sqrt(1 - share)[:, None] / 2
     inside = []
     for place, side in zip((centre[0], centre[1]), images.shape[1:3], strict=True):

@@ -6,8 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.data import duplicates, folds, groups
+from stages.data.generators import generator
 from stages.data.source import Source
 from stages.params import Params
+
+SPLITS = ("training", "test")
 
 
 class Division(NamedTuple):
@@ -46,8 +49,9 @@ def divide(source: Source, settings: Params) -> Division:
         train, test = np.arange(len(labels)), np.arange(len(source.test_labels))
         test_labels, test_marks = source.test_labels, duplicates.marks(source.test_images)
     if chosen.limit:
-        train = train[folds.at_most(chosen.limit, labels[train], classes, chosen.seed)]
-        kept = folds.at_most(chosen.limit, test_labels, classes, chosen.seed)
+        of = {split: generator(f"limit of {split} images", chosen.seed) for split in SPLITS}
+        train = train[folds.at_most(chosen.limit, labels[train], classes, of["training"])]
+        kept = folds.at_most(chosen.limit, test_labels, classes, of["test"])
         test, test_marks, of_test = test[kept], test_marks[kept], _at(of_test, kept)
     labels, marks, of_train = labels[train], marks[train], _at(of_train, train)
     found = duplicates.find(marks, test_marks, labels, _names(source, train, test))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stages.data.generators import generator
+
 
 def stratified_folds(
     labels: np.ndarray, classes: Sequence[str], count: int, repeats: int, seed: int
@@ -39,7 +41,7 @@ def stratified_folds(
         )
     folds = np.empty((repeats, len(labels)), np.int16)
     for repeat in range(repeats):
-        order = _by_class(labels, np.random.default_rng([seed, repeat]))
+        order = _by_class(labels, generator("folds", seed, repeat))
         folds[repeat, order] = np.arange(len(labels)) % count
     return folds
 
@@ -75,11 +77,13 @@ def hold_out(
             f"{len(classes)} classes; use {math.ceil(1000 * len(classes) / len(labels)) / 1000} "
             "or more."
         )
-    test = choose(labels, count, seed)
+    test = choose(labels, count, generator("test set", seed))
     return np.setdiff1d(np.arange(len(labels)), test, assume_unique=True), test
 
 
-def at_most(limit: int | None, labels: np.ndarray, classes: Sequence[str], seed: int) -> np.ndarray:
+def at_most(
+    limit: int | None, labels: np.ndarray, classes: Sequence[str], generator: np.random.Generator
+) -> np.ndarray:
     """Choose at most `limit` images, stratified; all of them when it is None.
 
     Returns:
@@ -95,10 +99,10 @@ def at_most(limit: int | None, labels: np.ndarray, classes: Sequence[str], seed:
             f"data.limit is {limit}, but there are {len(classes)} classes; use {len(classes)} or "
             "more, or null for all images."
         )
-    return choose(labels, limit, seed)
+    return choose(labels, limit, generator)
 
 
-def choose(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+def choose(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """Choose `count` images at random, each class by its share, but at least one of each.
 
     The shares are rounded as Sainte-Lague rounds seats: of a class with s images the next one
@@ -107,12 +111,12 @@ def choose(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     Args:
         labels: int64 (n,).
         count: from the number of classes present to n.
-        seed: fixes the choice.
+        generator: decides which images of a class are chosen.
 
     Returns:
         int64 (count,), ascending indices.
     """
-    order = _by_class(labels, np.random.default_rng(seed))
+    order = _by_class(labels, generator)
     sizes = np.bincount(labels)
     starts = np.cumsum(sizes) - sizes
     grouped = labels[order]

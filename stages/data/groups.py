@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry
+from stages.data.generators import generator
 from stages.data.source import Source
 
 NAMES = ("file", "row")
@@ -89,7 +90,7 @@ def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
 
 
 def deal(
-    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: Sequence[int]
+    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], generator: np.random.Generator
 ) -> np.ndarray:
     """Deal whole groups to parts, so that each part gets its share of each class and of all.
 
@@ -101,13 +102,13 @@ def deal(
         labels: int64 (n,).
         groups: int64 (n,), from 0 without gaps.
         shares: of each part, above 0; together 1.
-        seed: fixes the shuffle.
+        generator: shuffles groups of about the same size.
 
     Returns:
         int64 (n,), the part of each image.
     """
     sizes = np.bincount(groups)
-    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = generator.permutation(len(sizes))
     order = order[np.argsort(-np.floor(np.log2(sizes[order])), kind="stable")]
     rows = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
     everything = int(labels.max()) + 1  # stands for a class that all images have
@@ -154,7 +155,7 @@ def folds(
             )
     dealt = np.empty((repeats, len(labels)), np.int16)
     for repeat in range(repeats):
-        dealt[repeat] = deal(labels, groups, [1 / count] * count, [seed, repeat])
+        dealt[repeat] = deal(labels, groups, [1 / count] * count, generator("folds", seed, repeat))
         for label, name in enumerate(classes):
             if len(np.unique(dealt[repeat, labels == label])) < 2:
                 raise ValueError(
@@ -180,7 +181,7 @@ def hold_out(
     Raises:
         ValueError: when a class would have no image to train or to test with.
     """
-    tests = deal(labels, groups, [1 - fraction, fraction], [seed]) == 1
+    tests = deal(labels, groups, [1 - fraction, fraction], generator("test set", seed)) == 1
     for label, name in enumerate(classes):
         for split, there in (("training", ~tests), ("test", tests)):
             if not (there & (labels == label)).any():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stages import params
 from stages.data import folds
 from stages.data.division import divide
+from stages.data.generators import generator
 from stages.data.source import Source
 
 CLASSES = ("cat", "dog", "owl")
@@ -45,12 +46,13 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 def test_without_duplicates_and_groups_it_is_the_plain_division():
-    """These are the bytes of results that were made before duplicates were looked for."""
     came = source(np.arange(300))
     made = divide(came, chosen(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2}))
     train, test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
-    train = train[folds.at_most(60, came.train_labels[train], CLASSES, 3)]
-    test = test[folds.at_most(60, came.train_labels[test], CLASSES, 3)]
+    of_train = generator("limit of training images", 3)
+    of_test = generator("limit of test images", 3)
+    train = train[folds.at_most(60, came.train_labels[train], CLASSES, of_train)]
+    test = test[folds.at_most(60, came.train_labels[test], CLASSES, of_test)]
     np.testing.assert_array_equal(made.train, train)
     np.testing.assert_array_equal(made.test, test)
     plain = folds.stratified_folds(came.train_labels[train], CLASSES, 4, 2, 1)

@@ -83,7 +83,7 @@ def test_as_many_folds_as_the_smallest_class_has_images_are_allowed():
 @given(LABELS, SEEDS, st.data())
 def test_a_choice_keeps_the_order_and_the_shares(labels, seed, data):
     count = data.draw(st.integers(len(CLASSES), len(labels)))
-    chosen = choose(labels, count, seed)
+    chosen = choose(labels, count, np.random.default_rng(seed))
     assert len(chosen) == count
     assert (np.diff(chosen) > 0).all()
     sizes, taken = np.bincount(labels), np.bincount(labels[chosen], minlength=3)
@@ -93,14 +93,17 @@ def test_a_choice_keeps_the_order_and_the_shares(labels, seed, data):
         for other in range(3):
             if taken[one] > 1 and taken[other] < sizes[other]:
                 assert (taken[one] - 0.5) / sizes[one] <= (taken[other] + 0.5) / sizes[other]
-    assert (chosen == choose(labels, count, seed)).all()
+    assert (chosen == choose(labels, count, np.random.default_rng(seed))).all()
 
 
 def test_choices_by_hand():
     labels = np.repeat([0, 1, 2], [60, 30, 1])
-    assert np.bincount(labels[choose(labels, 10, 1)]).tolist() == [6, 3, 1]
-    assert np.bincount(labels[choose(labels, 3, 1)]).tolist() == [1, 1, 1]
-    assert choose(labels, 10, 1).tolist() != choose(labels, 10, 2).tolist()
+    assert np.bincount(labels[choose(labels, 10, np.random.default_rng(1))]).tolist() == [6, 3, 1]
+    assert np.bincount(labels[choose(labels, 3, np.random.default_rng(1))]).tolist() == [1, 1, 1]
+    assert (
+        choose(labels, 10, np.random.default_rng(1)).tolist()
+        != choose(labels, 10, np.random.default_rng(2)).tolist()
+    )
 
 
 @given(LABELS, st.floats(0.05, 0.9), SEEDS)
@@ -138,9 +141,12 @@ def test_a_hold_out_that_cannot_be(sizes, fraction, said):
 )
 def test_at_most(limit, expected):
     labels = np.tile([0, 1, 2], 6)
-    assert np.bincount(labels[at_most(limit, labels, CLASSES, 1)]).tolist() == expected
+    assert (
+        np.bincount(labels[at_most(limit, labels, CLASSES, np.random.default_rng(1))]).tolist()
+        == expected
+    )
 
 
 def test_a_limit_below_the_number_of_classes_is_refused():
     with pytest.raises(ValueError, match=r"data\.limit is 2, but there are 3 classes; use 3 or"):
-        at_most(2, np.tile([0, 1, 2], 6), CLASSES, 1)
+        at_most(2, np.tile([0, 1, 2], 6), CLASSES, np.random.default_rng(1))

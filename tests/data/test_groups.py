@@ -138,10 +138,12 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
 def test_dealt_groups_stay_whole_and_the_same_seed_deals_the_same(images, count, seed):
     of, labels = (np.array(column) for column in zip(*images, strict=True))
     of = np.unique(of, return_inverse=True)[1]
-    parts = groups.deal(labels, of, [1 / count] * count, [seed])
+    parts = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
     for group in range(of.max() + 1):
         assert len(set(parts[of == group].tolist())) == 1
-    assert (parts == groups.deal(labels, of, [1 / count] * count, [seed])).all()
+    assert (
+        parts == groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+    ).all()
 
 
 def unevenness(labels, parts, count) -> float:
@@ -160,7 +162,7 @@ def test_parts_are_as_even_as_scikit_learn_s():
         of = np.unique(np.floor(60 * random.random(800) ** 2), return_inverse=True)[1]
         usual = random.integers(0, 4, of.max() + 1)
         labels = np.where(random.random(800) < 0.5, usual[of], random.integers(0, 4, 800))
-        ours = groups.deal(labels, of, [1 / count] * count, [seed, 0])
+        ours = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
         theirs = np.empty_like(ours)
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
         for part, (_, rows) in enumerate(splitter.split(labels, labels, of)):
