@@ -19,7 +19,7 @@ repro: sweep ## run what is not up to date: data, training, evaluation, pictures
 
 sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
 	dvc repro prepare
-	python -m stages.commands.sweep
+	python -m stages sweep
 
 test: $(READY) ## run all tests
 	python -m pytest
@@ -37,17 +37,17 @@ ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
 
 search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
 	dvc repro prepare
-	python -m stages.commands.search
+	python -m stages search
 
 publish: $(READY) ## complete MLflow from the result files, whatever it lacks
-	python -m stages.publish --all
-	python -m stages.commands.champion
+	python -m stages publish --all
+	python -m stages champion
 
 promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is written on it
-	python -m stages.commands.promote '$(NAME)' --reason "$$REASON"
+	python -m stages promote '$(NAME)' --reason "$$REASON"
 
 pr-report: $(READY) ## what this branch changes against BASE, in Markdown: make pr-report BASE=main
-	@python -m stages.commands.pull_request "$$BASE" --figures "$$FIGURES"
+	@python -m stages pull-request "$$BASE" --figures "$$FIGURES"
 
 lint: $(READY) ## check style and formatting
 	ruff check .

@@ -147,7 +147,7 @@ def running(group: int) -> str | None:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:  # it has ended
             continue
-        if found := re.search(r"-m stages\.([\w.]+(?: \w+)?)", command):
+        if found := re.search(r"-m stages (\w+(?: \w+)?)", command):
             return found[1]
     return None
 

@@ -81,9 +81,7 @@ def _sprint(what: str, form: str) -> Goal:
 def _tracking(record: Mapping[str, Any]) -> float:
     """Return the share of a `dvc repro` that MLflow's stages take, in percent."""
     rows = record["repro"]["stages"]
-    tracked = [
-        row for row in rows if row["module"] in ("stages.publish", "stages.commands.champion")
-    ]
+    tracked = [row for row in rows if row["command"] in ("publish", "champion")]
     return 100 * sum(row["seconds"] for row in tracked) / record["repro"]["seconds"]
 
 

@@ -33,7 +33,7 @@ IMPORTS = {
     "matplotlib": "import matplotlib.pyplot",
 }
 SHIM = """#!/bin/bash
-TIMEFORMAT="${{DVC_STAGE:-none}} ${{2:-none}} %R %U %S"
+TIMEFORMAT="${{DVC_STAGE:-none}} ${{3:-none}} %R %U %S"
 {{ time {python} "$@" 2>&3 ; }} 3>&2 2>>{times}
 """
 
@@ -92,9 +92,9 @@ def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
 
 def _row(line: str) -> dict[str, Any]:
     """Return what the shim wrote of one command."""
-    stage, module, wall, user, system = line.split()
+    stage, command, wall, user, system = line.split()
     processor = round(float(user) + float(system), 3)
-    row = {"stage": stage, "module": module, "seconds": float(wall)}
+    row = {"stage": stage, "command": command, "seconds": float(wall)}
     return row | {"processor_seconds": processor}
 
 
@@ -137,7 +137,7 @@ def measure(
     commands = [repro]
     if sweep:
         shim = str(folder / ".shims" / "python")
-        commands = [["dvc", "repro", "prepare"], [shim, "-m", "stages.commands.sweep"], repro]
+        commands = [["dvc", "repro", "prepare"], [shim, "-m", "stages", "sweep"], repro]
     full = timed(commands, folder)
     full["fitting"] = fitting(folder)
     full["not_fitting_seconds"] = full["seconds"] - full["fitting"]["seconds"]

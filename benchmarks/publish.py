@@ -71,7 +71,7 @@ def seconds(root: Path, variant: str) -> float:
     }
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "stages.publish", variant],
+        [sys.executable, "-m", "stages", "publish", variant],
         cwd=root,
         env=environment | {"PYTHONPATH": str(CODE)},
         stderr=subprocess.PIPE,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry, files, params
+from stages import files, params
+from stages.errors import UserError
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
@@ -69,7 +70,7 @@ def compare() -> None:
     style.save(figure, RESULTS / "plots" / "comparison.png")
     card = RESULTS / best_first[0]["variant"] / "plots" / "data_card.png"
     if not card.exists():
-        raise ValueError(f"{card} is missing; run `dvc repro plot@{best_first[0]['variant']}`.")
+        raise UserError(f"{card} is missing; run `dvc repro plot@{best_first[0]['variant']}`.")
     page = html.comparison(
         best_first,
         results,
@@ -92,7 +93,3 @@ def _drop_markers(chosen: Sequence[str]) -> None:
     for marker in (RESULTS / "published").glob("*.json"):
         if marker.stem not in chosen:
             marker.unlink()
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(compare))

@@ -1,10 +1,8 @@
-"""What every stage's command shares: its arguments, and how it says that it cannot go on."""
+"""What the commands share: the repository's folder, orderly ends, one process per stage."""
 
-import argparse
 import errno
 import functools
 import os
-import re
 import signal
 import sys
 import threading
@@ -13,7 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
+from stages.errors import UserError
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -75,40 +74,10 @@ def alone(stage: Callable) -> Callable:
     return waiting
 
 
-def unwritable(path: Path, error: OSError) -> OSError:
+def unwritable(path: Path, error: OSError) -> UserError:
     """Return the refusal to go on where the system does not let `path` be written."""
     cure = "make room there" if error.errno in FULL else "mend that"
-    return OSError(
+    return UserError(
         f"{path} cannot be written ({error.strerror}); {cure} and run the same command again: "
         "what is finished is kept."
     )
-
-
-def run(stage: Callable, **arguments: str) -> None:
-    """Parse the command line, call `stage` with its values, and end with status 1 on a refusal.
-
-    The user's mistakes (ValueError), the machine's refusals (OSError) and an interrupt (Ctrl-C,
-    status 130) are one sentence on stderr. Anything else is our mistake and keeps its traceback.
-
-    Args:
-        stage: the function to call.
-        arguments: positional argument -> its help text; `variant` is the name of a row of
-            params.yaml, and no path.
-    """
-    end_in_order()
-    parser = argparse.ArgumentParser(description=(stage.__doc__ or "").splitlines()[0])
-    for name, text in arguments.items():
-        parser.add_argument(name, help=text)
-    given = vars(parser.parse_args())
-    try:
-        if not NAME.fullmatch(given.get("variant", "none")):
-            raise ValueError(
-                f"variant is {given['variant']!r}, but a name is a lower-case letter, then "
-                "letters, digits or _; give a row of params.yaml."
-            )
-        stage(**given)
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-    except KeyboardInterrupt:
-        print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry, params
+from stages import params
 from stages.files import (
     check_writable,
     read_dataset,
@@ -100,7 +100,3 @@ def _metrics(
         },
         "parameters": read_json(results / "training.json")["parameters"],
     }
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(evaluate), variant="a row of `variants` in params.yaml")

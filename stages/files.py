@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.entry import unwritable
+from stages.errors import UserError
 
 PARTIAL = ".partial-"  # what the name of a file begins with while it is written
 
@@ -95,11 +96,11 @@ def read_dataset(prepared: Path) -> dict[str, Any]:
     """Return the content of dataset.json in the folder of the prepared data.
 
     Raises:
-        ValueError: when nothing is prepared there.
+        UserError: when nothing is prepared there.
     """
     path = prepared / "dataset.json"
     if not path.is_file():
-        raise ValueError(f"{path.as_posix()} is missing; run `dvc repro prepare` first.")
+        raise UserError(f"{path.as_posix()} is missing; run `dvc repro prepare` first.")
     return read_json(path)
 
 

@@ -1,6 +1,6 @@
 """What a training leaves for a tracker that shows it while it runs; knows no tracker.
 
-`python -m stages.commands.live` does the showing, in a process of its own: it reads the folds as
+`python -m stages live` does the showing, in a process of its own: it reads the folds as
 they are kept. Nothing waits for it, and nothing is lost when it fails, hangs or is killed.
 """
 
@@ -102,7 +102,7 @@ def _start(*arguments: str) -> subprocess.Popen | None:
     paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "stages.commands.live", *arguments],
+            [sys.executable, "-m", "stages", "live", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},

@@ -7,7 +7,7 @@ row of a member makes it another, and DVC trains again.
 
 from pathlib import Path
 
-from stages import entry, params
+from stages import params
 from stages.files import write_json
 
 MEMBERS = Path("data/members")
@@ -28,7 +28,3 @@ def members() -> None:
     for path in MEMBERS.glob("*.json"):
         if path.stem not in settings.compare.variants:
             path.unlink()
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(members))

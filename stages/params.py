@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError, model_validator
 
+from stages.errors import UserError
 from stages.registry import nearest
 from stages.sections import (
     Compare,
@@ -42,20 +43,20 @@ class Params(Settings):
     def _names_agree(self) -> "Params":
         for name in self.variants:
             if not VARIANT_NAME.fullmatch(name) or name in RESERVED_NAMES:
-                raise ValueError(
+                raise UserError(
                     f"has the variant name {name!r}, but a name is a lower-case letter, then "
                     f"letters, digits or _, and none of {', '.join(RESERVED_NAMES)}"
                 )
         for name in self.compare.variants:
             if name not in self.variants:
-                raise ValueError(
+                raise UserError(
                     f"has compare.variants with {name!r}, which is no row of variants; "
                     f"known are {', '.join(self.variants)}.{nearest(name, self.variants)}"
                 )
         if len(set(self.compare.variants)) < len(self.compare.variants):
-            raise ValueError(f"has a name twice in compare.variants: {self.compare.variants}")
+            raise UserError(f"has a name twice in compare.variants: {self.compare.variants}")
         if self.compare.baseline not in self.compare.variants:
-            raise ValueError(
+            raise UserError(
                 f"has compare.baseline {self.compare.baseline!r}, which must be one of "
                 f"compare.variants: {', '.join(self.compare.variants)}"
             )
@@ -69,23 +70,23 @@ class Params(Settings):
         row, where = self.variants[name], f"has variants.{name}"
         if row.ensemble is None:
             if row.architecture is None:
-                raise ValueError(f"{where} without architecture; add it, or ensemble.")
+                raise UserError(f"{where} without architecture; add it, or ensemble.")
             return
         for key in ("architecture", "augmentation", "train"):
             if getattr(row, key):
-                raise ValueError(
+                raise UserError(
                     f"{where} with ensemble and {key}, but an ensemble averages what other rows "
                     "have trained and trains nothing itself; remove one of the two."
                 )
         trained = [other for other, its in self.variants.items() if its.ensemble is None]
         for member in row.ensemble:
             if member not in trained:
-                raise ValueError(
+                raise UserError(
                     f"{where}.ensemble with {member!r}, which is no row that is trained; "
                     f"known are {', '.join(trained)}.{nearest(member, trained)}"
                 )
         if len(set(row.ensemble)) < max(2, len(row.ensemble)):
-            raise ValueError(
+            raise UserError(
                 f"{where}.ensemble {row.ensemble}, which must name at least two rows, each once."
             )
 
@@ -93,10 +94,10 @@ class Params(Settings):
         """Return the row of one variant.
 
         Raises:
-            ValueError: when there is no such row.
+            UserError: when there is no such row.
         """
         if name not in self.variants:
-            raise ValueError(
+            raise UserError(
                 f"{name!r} is no row of variants in params.yaml; "
                 f"known are {', '.join(self.variants)}.{nearest(name, self.variants)}"
             )
@@ -119,7 +120,7 @@ class Params(Settings):
             return Train.model_validate({**base, **overrides})
         except ValidationError as error:
             said = explain(error, Train, f"variants.{name}.train")
-            raise ValueError(f"is refused: {said}") from None
+            raise UserError(f"is refused: {said}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -130,12 +131,12 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise ValueError(
+                raise UserError(
                     f"params.yaml has a key in line {line} that is no plain text; write a name."
                 )
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise ValueError(f"params.yaml has {key!r} twice, again in line {line}; keep one.")
+                raise UserError(f"params.yaml has {key!r} twice, again in line {line}; keep one.")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -153,7 +154,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate the settings.
 
     Raises:
-        ValueError: for anything in the file that is not a valid setting, named in one sentence.
+        UserError: for anything in the file that is not a valid setting, named in one sentence.
         OSError: when the file cannot be read.
     """
     try:
@@ -162,22 +163,22 @@ def load(path: Path = Path("params.yaml")) -> Params:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise ValueError(f"{path} is not valid YAML{place} ({said}); mend it there.") from None
+        raise UserError(f"{path} is not valid YAML{place} ({said}); mend it there.") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text; save it as such.") from None
+        raise UserError(f"{path} is not UTF-8 text; save it as such.") from None
     except RecursionError:
-        raise ValueError(f"{path} is nested too deeply to be settings; mend it.") from None
+        raise UserError(f"{path} is nested too deeply to be settings; mend it.") from None
     return parse(content, path)
 
 
 def parse(content: Any, path: Path = Path("params.yaml")) -> Params:
     """Validate settings that are already read; see `load`."""
     if not isinstance(content, Mapping):
-        raise ValueError(f"{path} holds no settings; it must be a mapping of sections.")
+        raise UserError(f"{path} holds no settings; it must be a mapping of sections.")
     try:
         return Params.model_validate(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"]:
-            raise ValueError(explain(error, Params)) from None
-        raise ValueError(f"{path} {first['msg'].removeprefix('Value error, ')}") from None
+            raise UserError(explain(error, Params)) from None
+        raise UserError(f"{path} {first['msg'].removeprefix('Value error, ')}") from None

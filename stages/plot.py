@@ -1,10 +1,11 @@
-"""Draw the figures of one variant and write its model card: `python -m stages.plot VARIANT`."""
+"""Draw the figures of one variant and write its model card: `python -m stages plot VARIANT`."""
 
 from pathlib import Path
 
 import numpy as np
 
-from stages import entry, files
+from stages import files
+from stages.errors import UserError
 from stages.figures import style
 from stages.figures.augmentation import augmentation
 from stages.figures.calibration import calibration
@@ -32,7 +33,7 @@ def plot(variant: str) -> None:
         variant: a row of params.yaml that is trained and evaluated.
 
     Raises:
-        ValueError: when a file of an earlier stage is missing.
+        UserError: when a file of an earlier stage is missing.
     """
     results = RESULTS / variant
     history = _columns(_there(results / "history.csv", f"train@{variant}"))
@@ -89,7 +90,7 @@ def plot(variant: str) -> None:
 def _there(path: Path, stage: str) -> Path:
     """Return `path`, or refuse with the stage that writes it."""
     if not path.exists():
-        raise ValueError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
+        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
     return path
 
 
@@ -97,7 +98,3 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     """Return the columns of a CSV file of numbers."""
     rows = files.read_table(path)
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(plot), variant="the row of params.yaml that is drawn")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import data, entry, files, params
+from stages import data, files, params
 from stages.data import rows, watch
 from stages.data.card import card
 from stages.data.division import Division, divide
@@ -115,7 +115,3 @@ def _counts(labels: np.ndarray, classes: tuple[str, ...]) -> dict:
     """Return how many images a split has, and how many of each class."""
     per_class = np.bincount(labels, minlength=len(classes))
     return {"images": len(labels), "per_class": per_class.tolist()}
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(prepare))

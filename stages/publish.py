@@ -1,13 +1,13 @@
 """Stage publish: make MLflow show what the files of a variant say, and leave a marker for DVC."""
 
-import argparse
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from stages import params
-from stages.entry import end_in_order, root
+from stages.entry import root
+from stages.errors import UserError
 from stages.files import write_json
 from stages.tracking import record as records
 from stages.tracking import store
@@ -30,7 +30,7 @@ def publish(variant: str, seconds: float | None = SECONDS) -> bool:
         Whether the store has all of this variant.
 
     Raises:
-        ValueError: when the variant is unknown, or its files are missing or do not fit.
+        UserError: when the variant is unknown, or its files are missing or do not fit.
     """
     settings = params.load()
     wanted = records.read(variant, settings)
@@ -48,14 +48,14 @@ def publish_all() -> bool:
         Whether the store has them all.
 
     Raises:
-        ValueError: when there are no results.
+        UserError: when there are no results.
     """
     settings = params.load()
     wanted, refused = _read([*settings.compare.variants, *unpublished()], settings)
     for reason in refused:
         print(f"foldlab: {reason}", file=sys.stderr)
     if not wanted and not refused:
-        raise ValueError("no variant has results to publish; run `dvc repro`.")
+        raise UserError("no variant has results to publish; run `dvc repro`.")
     failed = _send(wanted, settings, None)
     for record in wanted:
         if record.variant in settings.compare.variants:  # compare depends on no other marker
@@ -80,7 +80,7 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
         if name in settings.variants and records.has_results(name):
             try:
                 read.append(records.read(name, settings))
-            except ValueError as error:
+            except UserError as error:
                 refused.append(str(error))
     return read, refused
 
@@ -129,24 +129,3 @@ def warn(what: str, error: Exception) -> None:
 
 def _mark(record: Record) -> None:
     write_json(Path("results/published") / f"{record.variant}.json", records.marker(record))
-
-
-def main() -> None:
-    """Publish what the command line names; end with status 1 when `--all` leaves something."""
-    end_in_order()
-    parser = argparse.ArgumentParser(description=publish.__doc__.splitlines()[0])
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("variant", nargs="?", help="the row of params.yaml")
-    what.add_argument("--all", action="store_true", help="every chosen variant that has results")
-    chosen = parser.parse_args()
-    try:
-        if not chosen.all:
-            publish(chosen.variant)
-        elif not publish_all():
-            sys.exit(1)
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-
-
-if __name__ == "__main__":
-    main()

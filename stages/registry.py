@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, create_model
 
+from stages.errors import UserError
+
 
 def register(table: dict[str, Callable]) -> Callable[[Callable], Callable]:
     """Return a decorator that enters a function into `table` under its own name.
 
     Raises:
-        ValueError: when the decorated function's name is taken.
+        UserError: when the decorated function's name is taken.
     """
 
     def enter(function: Callable) -> Callable:
@@ -41,10 +43,10 @@ def lookup(kind: str, table: Mapping[str, Callable], name: str, where: str) -> C
         where: the setting that asks, for the message ("variants.basic.architecture").
 
     Raises:
-        ValueError: when the name is unknown; says which are known and which is nearest.
+        UserError: when the name is unknown; says which are known and which is nearest.
     """
     if name not in table:
-        raise ValueError(
+        raise UserError(
             f"{where} is {name!r}, which is no known {kind}; "
             f"known are {', '.join(sorted(table))}.{nearest(name, table)}"
         )
@@ -63,7 +65,7 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
         Every keyword-only parameter with the given value or its default.
 
     Raises:
-        ValueError: for an unknown, missing, wrongly typed or out-of-range argument.
+        UserError: for an unknown, missing, wrongly typed or out-of-range argument.
     """
     parameters = inspect.signature(function, eval_str=True).parameters.values()
     fields = {
@@ -79,7 +81,7 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
     try:
         return model(**arguments).model_dump()
     except ValidationError as error:
-        raise ValueError(describe(error, where, fields)) from None
+        raise UserError(describe(error, where, fields)) from None
 
 
 def describe(error: ValidationError, where: str, known: Collection[str]) -> str:

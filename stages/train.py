@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages import entry, live, params
+from stages import live, params
 from stages.files import check_writable, read_dataset, replacing, write_json, write_table
 from stages.sections import Parallel
 from stages.training import ensemble, plan, recovery
@@ -171,7 +171,3 @@ def tables(mark: str, began: int, folds: Mapping[int, Record]) -> dict[str, tupl
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with replacing(path) as beside:
         np.savez(beside, **arrays)
-
-
-if __name__ == "__main__":
-    entry.run(entry.alone(train), variant="a row of `variants` in params.yaml")

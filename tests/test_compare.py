@@ -325,9 +325,9 @@ def test_refuses_without_prepared_data(four):
 def test_command_ends_with_one_sentence_and_pays_no_heavy_import(four):
     Path("results/leaning/metrics.json").unlink()
     command = (
-        "import sys; from stages import compare, entry;"
+        "import sys; from stages import __main__, compare;"
         "print({'tensorflow', 'keras', 'mlflow', 'sklearn', 'scipy.stats'} & set(sys.modules));"
-        "sys.stdout.flush(); sys.argv = ['compare']; entry.run(compare.compare)"
+        "sys.stdout.flush(); __main__.handle(compare.compare)"
     )
     found = subprocess.run(
         [sys.executable, "-c", command],

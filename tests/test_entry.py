@@ -13,11 +13,8 @@ HERE = Path(__file__).parents[1]
 PROGRAM = """
 import sys, time
 from stages import entry
+from stages.__main__ import handle
 def stage(variant: str) -> None:
-    '''Do something.'''
-    if variant == "value": raise ValueError("x is 1; give 2.")
-    if variant == "system": raise PermissionError(13, "Permission denied", "results")
-    if variant == "ours": raise KeyError("bug")
     if variant == "wait":
         try:
             print("started", flush=True); time.sleep(60)
@@ -31,68 +28,9 @@ def stage(variant: str) -> None:
         del loop
         time.sleep(60)
     print("did", variant)
-entry.run(stage, variant="a row")
+entry.end_in_order()
+handle(lambda: stage(sys.argv[1]))
 """
-
-
-def call(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=HERE, capture_output=True, text=True
-    )
-
-
-def test_a_stage_that_ends_well_exits_with_zero():
-    done = call("basic")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "did basic\n", "")
-
-
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("value", "foldlab: x is 1; give 2.\n"),
-        ("system", "foldlab: [Errno 13] Permission denied: 'results'\n"),
-    ],
-)
-def test_a_refusal_is_one_sentence_and_a_status(kind, said):
-    done = call(kind)
-    assert (done.returncode, done.stderr) == (1, said)
-
-
-@pytest.mark.parametrize("name", ["../basic", "/etc", "a/b", "..", "", "Basic", "a.b", "basic\n"])
-def test_a_name_cannot_lead_out_of_its_folder(name):
-    done = call(name)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        f"foldlab: variant is {name!r}, but a name is a lower-case letter"
-    )
-    assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("stage", ["train", "evaluate", "plot"])
-def test_each_stage_of_a_variant_refuses_a_path(stage, tmp_path):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (tmp_path / "results").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", f"stages.{stage}", "../outside"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "a name is a lower-case letter" in done.stderr
-    assert list(outside.iterdir()) == []
-
-
-def test_a_mistake_of_ours_keeps_its_traceback():
-    assert "Traceback" in call("ours").stderr
-
-
-def test_a_missing_argument_shows_how_to_call():
-    done = call()
-    assert done.returncode == 2
-    assert "variant" in done.stderr
 
 
 def test_sigterm_ends_in_order():
@@ -147,10 +85,9 @@ ALONE = """
 import sys
 from stages import entry
 def stage(variant: str) -> None:
-    '''Do something.'''
     print("began", flush=True)
     sys.stdin.read()
-entry.run(entry.alone(stage), variant="a row")
+entry.alone(stage)(variant=sys.argv[1])
 """
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.errors import UserError
 from stages.files import (
     check_writable,
     read_json,
@@ -49,7 +50,7 @@ def test_what_cannot_be_written_is_one_sentence_and_what_cannot_be_read_is_left_
     said = (
         r"a\.json cannot be written \(Not a directory\); mend that and run the same command again"
     )
-    with pytest.raises(OSError, match=said):
+    with pytest.raises(UserError, match=said):
         write_json(path, {})
     with pytest.raises(FileNotFoundError, match="absent"), replacing(tmp_path / "a"):
         (tmp_path / "absent").read_text()
@@ -59,7 +60,7 @@ def test_a_folder_is_known_to_be_writable_before_it_is_made_and_nothing_is_left(
     check_writable(tmp_path / "results" / "basic")
     assert os.listdir(tmp_path) == []
     (tmp_path / "results").write_text("a file where the folder belongs")
-    with pytest.raises(OSError, match=r"results/basic cannot be written \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"results/basic cannot be written \(Not a directory\)"):
         check_writable(tmp_path / "results" / "basic")
 
 

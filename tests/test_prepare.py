@@ -20,6 +20,7 @@ from stages.data.card import card
 from stages.data.checks import check
 from stages.data.division import divide
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.prepare import content_hash, prepare, select, write
 from tests import drawn
 
@@ -62,7 +63,7 @@ def digests() -> dict[str, str]:
 
 def run(**environment) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "stages.prepare"],
+        [sys.executable, "-m", "stages", "prepare"],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
@@ -172,7 +173,7 @@ def test_a_refusal_leaves_nothing_behind(sections, said):
 def test_a_folder_that_cannot_be_written_is_one_sentence():
     write_params()
     Path("data").write_text("a file where the folder belongs")
-    with pytest.raises(OSError, match=r"^data/prepared/train_images.npy cannot be written"):
+    with pytest.raises(UserError, match=r"^data/prepared/train_images.npy cannot be written"):
         prepare()
 
 
@@ -249,7 +250,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(monkeypatch):
     write_params()
     monkeypatch.setattr(rows, "blocks", full)
     said = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
-    with pytest.raises(OSError, match=said):
+    with pytest.raises(UserError, match=said):
         prepare()
     assert list(Path("data/prepared").iterdir()) == []
 

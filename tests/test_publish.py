@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from stages import publish as stage
+from tests.command import status
 from tests.tracking.made_results import (
     empty_store,
     everything,
@@ -49,20 +50,9 @@ def dead(repository, monkeypatch):
 
 def run(*arguments, **environment):
     """Run the stage's command in the working folder."""
-    command = [sys.executable, "-m", "stages.publish", *arguments]
+    command = [sys.executable, "-m", "stages", "publish", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(CODE), **environment}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def main(monkeypatch, *arguments):
-    """Return the exit status of the command, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["publish", *arguments])
-    monkeypatch.setattr(stage, "end_in_order", lambda: None)
-    try:
-        stage.main()
-    except SystemExit as end:
-        return end.code
-    return 0
 
 
 def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
@@ -81,10 +71,10 @@ def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
 
 
 def test_all_tells_by_its_status(dead, monkeypatch, capfd):
-    assert main(monkeypatch, "--all") == 1
+    assert status("publish", "--all") == 1
     assert "basic not (fully) published" in capfd.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert main(monkeypatch, "--all") == 0
+    assert status("publish", "--all") == 0
     assert stage.unpublished() == []
     assert MARKER.is_file()
 
@@ -182,11 +172,11 @@ def test_a_left_variant_that_cannot_be_read_disturbs_nobody(dead, repository, mo
 
 def test_what_no_server_is_asked_for(repository, monkeypatch, capfd):
     """The user's mistakes end the command before MLflow is imported."""
-    assert "Did you mean 'basic'" in main(monkeypatch, "basik")
-    assert "other/folds.csv is missing" in main(monkeypatch, "other")
+    assert "Did you mean 'basic'" in status("publish", "basik")
+    assert "other/folds.csv is missing" in status("publish", "other")
     shutil.rmtree("results")
-    assert "no variant has results" in main(monkeypatch, "--all")
-    assert main(monkeypatch) == 2
+    assert "no variant has results" in status("publish", "--all")
+    assert status("publish") == 2
     assert not Path("mlflow.db.lock").exists()
 
 
@@ -198,7 +188,7 @@ def test_all_passes_over_what_does_not_fit(repository, monkeypatch, capfd):
         .replace("data_sha256", "data_sha256_")
         .replace("{", '{"data_sha256": "0", ', 1)
     )
-    assert main(monkeypatch, "--all") == 1
+    assert status("publish", "--all") == 1
     assert "trained on other data" in capfd.readouterr().err
     assert "other" in {row["name"] for row in everything(repository)["runs"]}
     assert not MARKER.exists()

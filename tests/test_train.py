@@ -11,6 +11,7 @@ import yaml
 from stages import params
 from stages import train as module
 from stages.commands.sweep import sweep
+from stages.errors import UserError
 from stages.files import read_json, read_table, write_json
 from stages.train import train
 from stages.training import plan, recovery
@@ -246,5 +247,5 @@ def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, m
 def test_a_results_folder_that_cannot_be_written_is_an_error(folder):
     prepared.write(folder)
     (folder / "results").write_text("a file where a folder belongs")
-    with pytest.raises(OSError, match="results"):
+    with pytest.raises(UserError, match="results"):
         train("plain")

@@ -1,4 +1,4 @@
-"""`python -m stages.commands.champion`: show the comparison in MLflow, and name the champion.
+"""`python -m stages champion`: show the comparison in MLflow, and name the champion.
 
 `dvc repro` runs it after `compare`. The rule: the best variant by cross-validated accuracy becomes
 `champion` when there is none, or when the corrected resampled t test on the same folds of the same
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry, params, publish
+from stages import params, publish
 from stages.files import read_dataset, read_json, read_table
 from stages.scoring.statistics import corrected_resampled_t
 from stages.tracking import store
@@ -39,7 +39,3 @@ def champion() -> None:
             print(registry.crown(client, name, marks, test))
     except Exception as error:  # whatever a tracker fails with, it costs no result
         publish.warn("the comparison", error)
-
-
-if __name__ == "__main__":
-    entry.run(champion)

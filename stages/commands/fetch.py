@@ -1,4 +1,4 @@
-"""`python -m stages.commands.fetch models:/foldlab/3`: a registered model to start a variant from.
+"""`python -m stages fetch models:/foldlab/3`: a registered model to start a variant from.
 
 It is kept in `.foldlab/models/` under the digest of its content, which the printed row holds: the
 row then names the model's bytes, wherever they come from, and training needs no MLflow.
@@ -9,7 +9,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from stages import entry, files, params
+from stages import files, params
+from stages.errors import UserError
 from stages.models.transfer import REGISTERED
 from stages.tracking import store
 from stages.training.saved_model import kept
@@ -22,11 +23,11 @@ def fetch(model: str) -> None:
         model: `models:/name/version` or `models:/name@alias`; the row holds the version.
 
     Raises:
-        ValueError: when it is neither.
+        UserError: when it is neither.
         OSError: when the store cannot be used or has no such model.
     """
     if not re.fullmatch(REGISTERED, model):
-        raise ValueError(
+        raise UserError(
             f"{model!r} is no registered model; write models:/name/version or models:/name@alias."
         )
     try:
@@ -35,7 +36,7 @@ def fetch(model: str) -> None:
 
             version = registry.named(client, model)
     except Exception as error:  # whatever a tracker fails with
-        raise OSError(
+        raise UserError(
             f"{model} is not to be had from {store.safe(store.location())}: {store.why(error)}; "
             "see `make ui` for what is registered."
         ) from None
@@ -51,7 +52,3 @@ def fetch(model: str) -> None:
     if trained_on := version.tags.get("images_sha256"):  # by which train knows them again
         files.write_json(kept(sha256).with_name("training.json"), {"images_sha256": trained_on})
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")
-
-
-if __name__ == "__main__":
-    entry.run(fetch, model="models:/name/version or models:/name@alias")

@@ -1,4 +1,4 @@
-"""`python -m stages.commands.live SECONDS EXPERIMENT MARK,...`: show trainings while they run.
+"""`python -m stages live SECONDS EXPERIMENT MARK,...`: show trainings while they run.
 
 `train` and `sweep` start it beside themselves; the folds that they keep are its queue. Its input
 ends when the training does: after the word "done" in order, without it because it was killed.
@@ -9,29 +9,27 @@ import sys
 import threading
 import time
 
-from stages import entry
-
 POLL = 0.5  # s between looks at the folders of kept folds
 PAUSE = 20.0  # s before a store that has failed is tried again
 STORE_SECONDS = 10.0  # what a server may take for one look
 LAST_SECONDS = 20.0  # after the training's end; what is not shown by then publish will show
 
 
-def live(seconds: str, experiment: str, marks: str) -> None:
+def live(seconds: float, experiment: str, marks: list[str]) -> None:
     """Show trainings in MLflow until they end; a store that fails costs a warning.
 
     Args:
         seconds: how long a training must last to be shown at all: a short one is over before
             MLflow is imported.
         experiment: the name of MLflow's experiment.
-        marks: the fingerprints of announced trainings, joined by commas.
+        marks: the fingerprints of announced trainings.
     """
     over = threading.Event()
     said: list[bytes] = []
     threading.Thread(target=_listen, args=(said, over), daemon=True).start()
-    if over.wait(float(seconds)):
+    if over.wait(seconds):
         return
-    seen: dict[str, dict] = {mark: {} for mark in marks.split(",")}  # the folds of each
+    seen: dict[str, dict] = {mark: {} for mark in marks}  # the folds of each
     shown: dict[str, int] = {}  # how many of them the store has
     warned, again = False, 0.0
     while True:
@@ -111,7 +109,3 @@ def _warn(error: Exception) -> None:
         f"{store.why(error)}; it goes on, and publishing completes MLflow.",
         file=sys.stderr,
     )
-
-
-if __name__ == "__main__":
-    entry.run(live, seconds="before it is shown", experiment="its name", marks="joined by commas")

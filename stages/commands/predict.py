@@ -1,11 +1,10 @@
-"""`python -m stages.commands.predict IMAGE...`: classify image files, and draw what the model saw.
+"""`python -m stages predict IMAGE...`: classify image files, and draw what the model saw.
 
 Grey or coloured, of any size, dark on light or light on dark. Digits are brought into the form of
 MNIST, images of other data sets are scaled to fit. Nothing here needs MLflow, unless the model is
 one of its `models:/` addresses.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import numpy as np
 
 from stages import params
 from stages.data import picture
-from stages.entry import end_in_order
+from stages.errors import UserError
 from stages.figures import gallery, style
 from stages.files import read_dataset, read_json, read_table
 
@@ -38,7 +37,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
         Whether all files could be classified; each other one has a sentence on stderr.
 
     Raises:
-        ValueError: when the model is unknown or does not fit the prepared data set, or no file
+        UserError: when the model is unknown or does not fit the prepared data set, or no file
             could be read.
         OSError: when a file of the model cannot be read, or the picture not be written.
     """
@@ -51,12 +50,12 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
         for reason in refused:
             print(f"foldlab: {reason}", file=sys.stderr)
         if not pixels:
-            raise ValueError("none of these files could be classified; give images that can.")
+            raise UserError("none of these files could be classified; give images that can.")
         from stages.training.artifact import probabilities  # TensorFlow takes seconds
 
         probability, _ = probabilities(path, np.stack(list(pixels.values())))
     if probability.shape[1] != len(classes):
-        raise ValueError(
+        raise UserError(
             f"{called} knows {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "
             "run `dvc repro prepare` with the model's data set."
         )
@@ -90,7 +89,7 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
         return fetch(model, folder), model
     if model.endswith(".keras"):
         if not Path(model).is_file():
-            raise ValueError(
+            raise UserError(
                 f"{model} is no file; give a .keras file that is there, a row of params.yaml, or "
                 "an address such as models:/foldlab@champion."
             )
@@ -101,9 +100,9 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     path = RESULTS / variant / "model.keras"
     missing = [file for file in (path, path.with_name("training.json")) if not file.is_file()]
     if missing:
-        raise ValueError(f"{missing[0]} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
+        raise UserError(f"{missing[0]} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
     if read_json(path.with_name("training.json"))["data_sha256"] != dataset["sha256"]:
-        raise ValueError(
+        raise UserError(
             f"{path} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."
         )
@@ -114,7 +113,7 @@ def check(path: Path, shape: Sequence[int]) -> None:
     """Refuse a model file that does not take the data set's images, without loading it.
 
     Raises:
-        ValueError: when it is no Keras file, or takes images of another shape.
+        UserError: when it is no Keras file, or takes images of another shape.
         OSError: when it cannot be read.
     """
     try:
@@ -126,9 +125,9 @@ def check(path: Path, shape: Sequence[int]) -> None:
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, StopIteration):
         takes, votes = None, False
     if takes is None or not votes:
-        raise ValueError(f"{path} is no model file of this pipeline; give one from results/.")
+        raise UserError(f"{path} is no model file of this pipeline; give one from results/.")
     if takes != [*shape]:
-        raise ValueError(
+        raise UserError(
             f"{path} takes images of {takes} (height, width, channels), those of {PREPARED} are "
             f"{[*shape]}; run `dvc repro prepare` with the model's data set."
         )
@@ -137,7 +136,7 @@ def check(path: Path, shape: Sequence[int]) -> None:
 def _best() -> str:
     table = RESULTS / "comparison.csv"
     if not table.is_file():
-        raise ValueError(f"{table} is missing; run `dvc repro`, or name a model with --model.")
+        raise UserError(f"{table} is missing; run `dvc repro`, or name a model with --model.")
     return max(read_table(table), key=lambda row: row["cv_mean"])["variant"]
 
 
@@ -160,31 +159,13 @@ def _read(
     for file in files:
         try:
             image = picture.read(file)
-        except ValueError as error:
+        except UserError as error:
             refused.append(str(error))
             continue
         try:
             made = picture.as_digit(image) if digits else picture.as_trained(image, shape, resize)
-        except ValueError as error:
+        except UserError as error:
             refused.append(f"{file} {error}; give a picture of one digit.")
             continue
         pixels[file] = made
     return pixels, refused
-
-
-def main() -> None:
-    """Classify what the command line names; end with status 1 when a file was refused."""
-    end_in_order()
-    parser = argparse.ArgumentParser(description="Classify image files.")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="a file, or a folder of files")
-    parser.add_argument("--model", default="", help="variant, .keras file or models:/ address")
-    parser.add_argument("--output", type=Path, default=Path("predictions.png"), help="the picture")
-    try:
-        if not predict(**vars(parser.parse_args())):
-            sys.exit(1)
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-
-
-if __name__ == "__main__":
-    main()

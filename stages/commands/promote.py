@@ -1,19 +1,17 @@
-"""`python -m stages.commands.promote NAME`: make a variant's current model the champion by hand.
+"""`python -m stages promote NAME`: make a variant's current model the champion by hand.
 
 The version says who did it and why. The rule of `stages.commands.champion` leaves such a champion
 alone, whatever `dvc repro` finds, until another is promoted or `--release` gives it back.
 """
 
-import argparse
 import getpass
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 from stages import params
-from stages.entry import end_in_order
+from stages.errors import UserError
 from stages.tracking import record as records
 from stages.tracking import store
 
@@ -29,7 +27,7 @@ def promote(name: str, reason: str = "") -> str:
         The sentence that is written on the version.
 
     Raises:
-        ValueError: when the variant is unknown, has no results, or they are no version yet.
+        UserError: when the variant is unknown, has no results, or they are no version yet.
         OSError: when the store cannot be used.
     """
     settings = params.load()
@@ -38,7 +36,7 @@ def promote(name: str, reason: str = "") -> str:
     with _opened(settings) as (client, registry):
         version = registry.find(client, model, wanted.fingerprint, wanted.results_sha256)
         if version is None:
-            raise ValueError(
+            raise UserError(
                 f"the present results of {name} are no version of {model!r} in MLflow at "
                 f"{store.safe(store.location())}; run `make publish`."
             )
@@ -49,14 +47,14 @@ def release() -> str:
     """Give a champion that was made by hand back to the rule; return a sentence that says so.
 
     Raises:
-        ValueError: when there is no champion.
+        UserError: when there is no champion.
         OSError: when the store cannot be used.
     """
     settings = params.load()
     model = settings.tracking.model_name
     with _opened(settings) as (client, registry):
         if registry.release(client, model) is None:
-            raise ValueError(f"{model!r} has no champion in MLflow; run `make publish`.")
+            raise UserError(f"{model!r} has no champion in MLflow; run `make publish`.")
     return f"The rule decides on the champion of {model!r} again, next time in `make publish`."
 
 
@@ -68,11 +66,11 @@ def _opened(settings: params.Params) -> Iterator[tuple[store.Client, ModuleType]
             from stages.tracking import registry  # it imports MLflow, which takes seconds
 
             yield client, registry
-    except ValueError:
+    except UserError:
         raise
     except Exception as error:
         place = store.safe(store.location())
-        raise OSError(f"MLflow at {place} refused: {store.why(error)}.") from None
+        raise UserError(f"MLflow at {place} refused: {store.why(error)}.") from None
 
 
 def _who() -> str:
@@ -81,22 +79,3 @@ def _who() -> str:
         return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return "somebody"
-
-
-def main() -> None:
-    """Promote what the command line names, or release the champion."""
-    parser = argparse.ArgumentParser(description="Make a variant's model the champion by hand.")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("name", nargs="?", help="the row of params.yaml")
-    what.add_argument("--release", action="store_true", help="let the rule decide again")
-    parser.add_argument("--reason", default="", help="why, in your words")
-    chosen = parser.parse_args()
-    end_in_order()
-    try:
-        print(release() if chosen.release else promote(chosen.name, chosen.reason))
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
-"""`python -m stages.commands.pull_request BASE`: what a branch changes, in Markdown.
+"""`python -m stages pull-request BASE`: what a branch changes, in Markdown.
 
 Settings and scores against the commit BASE by DVC's own diffs, verdicts against BASE's committed
 comparison, the comparison as it is now. `make pr-report BASE=main` runs it, and so does the job
 `.github/workflows/pull_request.yaml`. It reads only what Git holds and what `make repro` left.
 """
 
-import argparse
 import csv
 import json
 import re
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages import entry
+from stages.errors import UserError
 from stages.files import replacing
 from stages.report.markdown import table
 
@@ -42,13 +41,13 @@ def pull_request(base: str, figures: str = "") -> str:
             none, since a comment cannot hold a local file.
 
     Raises:
-        ValueError: outside a Git repository, for an unknown `base`, and for stale results.
+        UserError: outside a Git repository, for an unknown `base`, and for stale results.
         OSError: when there is no comparison yet.
     """
     _check_base(base)
     for path in (TABLE, TEXT):
         if not Path(path).is_file():
-            raise OSError(f"{path} is missing; run `make repro` first.")
+            raise UserError(f"{path} is missing; run `make repro` first.")
     _check_fresh()
     settings = _dvc("params", "diff", base, "--md", "--no-path").strip()
     scores = json.loads(_dvc("metrics", "diff", base, "--json") or "{}")
@@ -150,14 +149,14 @@ def comparison(text: str, figures: str) -> str:
 def _check_base(base: str) -> None:
     """Refuse what no diff can start from, with the next step."""
     if _run("git", "rev-parse", "--git-dir").returncode:
-        raise ValueError("this folder is no Git repository; diffs need one: run it in a clone.")
+        raise UserError("this folder is no Git repository; diffs need one: run it in a clone.")
     commit = f"{base}^{{commit}}"
     found = _run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
     if found.returncode or base.startswith("-"):
         shallow = _run("git", "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         fetch = "git fetch --unshallow origin" if shallow else "git fetch origin"
         cut = ", and this clone's history is cut off" if shallow else ""
-        raise ValueError(
+        raise UserError(
             f"BASE is {base!r}, which is no commit here{cut}; run `{fetch}` and give a branch, "
             "tag or commit, such as origin/main."
         )
@@ -172,7 +171,7 @@ def _check_fresh() -> None:
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))
     if stale:
         named = ", ".join(stale[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
-        raise ValueError(f"results are not up to date ({named}); run `make repro` first.")
+        raise UserError(f"results are not up to date ({named}); run `make repro` first.")
 
 
 def _changed(reasons: Any) -> bool:
@@ -193,28 +192,15 @@ def _dvc(*arguments: str) -> str:
     done = _run(sys.executable, "-m", "dvc", *arguments)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ValueError(f"`dvc {' '.join(arguments)}` failed: {last}")
+        raise UserError(f"`dvc {' '.join(arguments)}` failed: {last}")
     return done.stdout
 
 
-def main() -> None:
-    """Parse the command line, and print the report or write it to a file."""
-    entry.end_in_order()
-    parser = argparse.ArgumentParser(description=pull_request.__doc__.splitlines()[0])
-    parser.add_argument("base", metavar="BASE", help="branch, tag or commit to compare with")
-    parser.add_argument("--output", type=Path, help="file to write in place of standard output")
-    parser.add_argument("--figures", default="", help="address of the folder of comparison.png")
-    chosen = parser.parse_args()
-    try:
-        report = pull_request(chosen.base, chosen.figures)
-        if chosen.output is None:
-            print(report, end="")
-            return
-        with replacing(chosen.output) as beside:
-            beside.write_text(report, encoding="utf-8")
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-
-
-if __name__ == "__main__":
-    main()
+def report(base: str, output: Path | None, figures: str) -> None:
+    """Print the report, or write it to the file `output`; see `pull_request`."""
+    made = pull_request(base, figures)
+    if output is None:
+        print(made, end="")
+        return
+    with replacing(output) as beside:
+        beside.write_text(made, encoding="utf-8")

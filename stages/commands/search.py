@@ -1,15 +1,15 @@
-"""`python -m stages.commands.search`: try settings of one row, and print the best as a new row.
+"""`python -m stages search`: try settings of one row, and print the best as a new row.
 
 The section `search` of params.yaml says which settings, within what bounds, and how many trials.
 A trial is cross-validated on the prepared folds; the test set is not read. The study lies in
 `.foldlab/search/`, so the same command goes on where it ended.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 
-from stages import entry, params, publish
+from stages import params, publish
+from stages.errors import UserError
 from stages.files import read_dataset
 from stages.params import Params
 from stages.search import row as rows
@@ -31,7 +31,7 @@ def search(trials: int = 0, write: bool = False) -> None:
         write: also put the row into params.yaml.
 
     Raises:
-        ValueError: when the settings are refused, the data are not prepared, or no trial came to
+        UserError: when the settings are refused, the data are not prepared, or no trial came to
             its end.
         OSError: when this search is running already.
     """
@@ -99,7 +99,7 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     """Print the best trial as a row with what its score is worth, and write it where asked to."""
     found = best(trials)
     if found is None:
-        raise ValueError(
+        raise UserError(
             f"none of {len(trials)} trials came to its end; the last one {trials[-1].outcome()}"
         )
     named = space.tuned_name(settings.search.variant)
@@ -127,32 +127,3 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
         f"To compare it, add {name} to compare.variants, give folds.seed another value, so that it "
         "is judged by folds on which it was not chosen, and run `dvc repro`."
     )
-
-
-def main() -> None:
-    """Parse the command line and search; an interrupt ends it in order."""
-    entry.end_in_order()
-    parser = argparse.ArgumentParser(description=search.__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=0, help="in all; 0: as params.yaml has it")
-    parser.add_argument(
-        "--write",
-        nargs="?",
-        const="yes",
-        default="no",
-        choices=("yes", "no"),
-        help="put the best row into params.yaml",
-    )
-    chosen = parser.parse_args()
-    if chosen.trials < 0:
-        parser.error(f"argument --trials: {chosen.trials} is below 0; give how many in all")
-    try:
-        search(chosen.trials, chosen.write == "yes")
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
-    except KeyboardInterrupt:
-        print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""`python -m stages.commands.sweep`: train what is unfinished of all chosen variants as one pool.
+"""`python -m stages sweep`: train what is unfinished of all chosen variants as one pool.
 
 `dvc repro` trains variant after variant, each in processes of its own. A sweep before it keeps
 every core busy from the first fold to the last and starts TensorFlow once; the stages then find
@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from stages import entry, live, params
+from stages import live, params
 from stages.files import read_dataset, read_json
 from stages.train import PREPARED, read_arrays
 from stages.training import ensemble, plan, recovery, workers
@@ -122,7 +122,7 @@ def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> 
     """Return what is to be done, and announce each training of it.
 
     Raises:
-        ValueError: for a variant that makes no sense for the data.
+        UserError: for a variant that makes no sense for the data.
     """
     found = Unfinished({}, {}, {})
     for variant in settings.compare.variants:
@@ -152,7 +152,3 @@ def _finished(variant: str, mark: str) -> bool:
     return all(file.exists() for file in files) and (
         read_json(results / "training.json")["fingerprint"] == mark
     )
-
-
-if __name__ == "__main__":
-    entry.run(sweep)

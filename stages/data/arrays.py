@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.data.checks import MOST_CLASSES
 from stages.data.source import Source
+from stages.errors import UserError
 
 SHOWN = 8  # labels that a note names
 
@@ -27,19 +28,19 @@ def source(
         A source that is still to be checked, its classes named by the labels and in their order.
 
     Raises:
-        ValueError: for labels that name no class: negative, fractional, of another type or shape.
+        UserError: for labels that name no class: negative, fractional, of another type or shape.
     """
     splits = {"training": train} | ({"test": test} if test is not None else {})
     images, notes = as_bytes([pixels for pixels, _ in splits.values()])
     named = [names(labels, f"{name}'s {split}") for split, (_, labels) in splits.items()]
     if len({labels.dtype.kind for labels in named}) > 1:
-        raise ValueError(
+        raise UserError(
             f"{name}'s training labels and its test labels are not of one type; give both as "
             "numbers or both as text."
         )
     classes, numbers = np.unique(np.concatenate(named), return_inverse=True)
     if len(classes) > MOST_CLASSES:
-        raise ValueError(
+        raise UserError(
             f"{name} has {len(classes):,} different labels; give at most {MOST_CLASSES:,} classes."
         )
     if classes.dtype.kind == "i" and classes.tolist() != list(range(len(classes))):
@@ -66,12 +67,12 @@ def names(labels: np.ndarray, what: str) -> np.ndarray:
         what: the split, for messages ("mine's test").
 
     Raises:
-        ValueError: for other labels, negative ones and empty text.
+        UserError: for other labels, negative ones and empty text.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise ValueError(
+        raise UserError(
             f"{what} labels are of shape {labels.shape}; give one class an image, of one-hot rows "
             "the position of the 1."
         )
@@ -79,20 +80,20 @@ def names(labels: np.ndarray, what: str) -> np.ndarray:
         try:
             labels = np.char.decode(labels, "utf-8")
         except UnicodeDecodeError:
-            raise ValueError(f"{what} labels are no UTF-8 text; save them as such.") from None
+            raise UserError(f"{what} labels are no UTF-8 text; save them as such.") from None
     if labels.dtype.kind == "U":
         empty = np.flatnonzero(labels == "")
         if empty.size:
-            raise ValueError(f"{what} label of image {empty[0]} is empty; name its class.")
+            raise UserError(f"{what} label of image {empty[0]} is empty; name its class.")
         return labels
     if labels.dtype.kind not in "biuf":
-        raise ValueError(
+        raise UserError(
             f"{what} labels are of type {labels.dtype}; give whole numbers or text, one an image."
         )
     whole = np.isfinite(labels) & (labels == np.floor(labels)) if labels.dtype.kind == "f" else True
     wrong = np.flatnonzero(~(whole & (labels >= 0) & (labels < 2**31)))
     if wrong.size:
-        raise ValueError(
+        raise UserError(
             f"{what} label of image {wrong[0]} is {labels[wrong[0]]}; labels are whole numbers "
             "from 0, so mend it, or leave out images without a class."
         )

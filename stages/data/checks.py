@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from stages.data.source import Source
+from stages.errors import UserError
 
 MOST_CLASSES = 1000
 
@@ -17,25 +18,25 @@ def check(source: Source) -> Source:
             pixel is a whole number from 0 to 255, labels of any integer type.
 
     Raises:
-        ValueError: for fewer than 2 or more than 1,000 classes, or one without a name or without
+        UserError: for fewer than 2 or more than 1,000 classes, or one without a name or without
             a training image; images of another shape, NaN, fractional or out-of-range pixels;
             labels that are not integers, not as many as the images, or outside the classes; test
             images unlike the training images.
     """
     classes = source.classes
     if len(classes) > MOST_CLASSES:
-        raise ValueError(
+        raise UserError(
             f"{source.name} has {len(classes):,} classes; give at most {MOST_CLASSES:,}."
         )
     if len(classes) < 2 or len(set(classes)) < len(classes) or not all(classes):
-        raise ValueError(
+        raise UserError(
             f"{source.name} has the classes {classes}; give two or more with different names."
         )
     train_images = _images(source.train_images, f"{source.name}'s training images")
     train_labels = _labels(source.train_labels, train_images, classes, f"{source.name}'s training")
     empty = np.flatnonzero(np.bincount(train_labels, minlength=len(classes)) == 0)
     if empty.size:
-        raise ValueError(
+        raise UserError(
             f"{source.name}'s class {classes[empty[0]]!r} has no training image; "
             "add images of it or leave the class out."
         )
@@ -43,10 +44,10 @@ def check(source: Source) -> Source:
     if source.test_images is None and source.test_labels is None:
         return checked
     if source.test_images is None or source.test_labels is None:
-        raise ValueError(f"{source.name} brings test images or test labels; give both or neither.")
+        raise UserError(f"{source.name} brings test images or test labels; give both or neither.")
     test_images = _images(source.test_images, f"{source.name}'s test images")
     if test_images.shape[1:] != train_images.shape[1:]:
-        raise ValueError(
+        raise UserError(
             f"{source.name}'s test images are {test_images.shape[1:]}, its training images "
             f"{train_images.shape[1:]} (height, width, channels); give both the same shape."
         )
@@ -57,28 +58,28 @@ def check(source: Source) -> Source:
 def _images(images: np.ndarray, what: str) -> np.ndarray:
     """Return images as uint8 (n, height, width, 1 or 3) or refuse them by the name `what`."""
     if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
-        raise ValueError(
+        raise UserError(
             f"{what} have the shape {images.shape}; give (images, height, width, channels), none "
             "of them 0, with 1 channel (grey) or 3 (colour)."
         )
     if images.dtype == np.uint8:
         return images
     if images.dtype.kind not in "iuf":
-        raise ValueError(f"{what} are of type {images.dtype}; give numbers from 0 to 255.")
+        raise UserError(f"{what} are of type {images.dtype}; give numbers from 0 to 255.")
     low, high = images.min(), images.max()  # NaN if any pixel is
     if not np.isfinite([low, high]).all():
         first = next(row for row, image in enumerate(images) if not np.isfinite(image).all())
-        raise ValueError(
+        raise UserError(
             f"{what} have pixels that are NaN or infinite, first in image {first}; mend or leave "
             "out such images."
         )
     if low < 0 or high > 255:
-        raise ValueError(f"{what} have pixels from {low} to {high}; scale them to 0 to 255.")
+        raise UserError(f"{what} have pixels from {low} to {high}; scale them to 0 to 255.")
     whole = np.empty(images.shape, np.uint8)
     for row, image in enumerate(images):  # one at a time: no second copy of them all
         whole[row] = image
         if (whole[row] != image).any():
-            raise ValueError(
+            raise UserError(
                 f"{what} have pixels that are no whole numbers; multiply pixels from 0 to 1 by "
                 "255, then round."
             )
@@ -90,16 +91,16 @@ def _labels(
 ) -> np.ndarray:
     """Return labels as int64 (n,) or refuse them; `what` names the split ("mnist's test")."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
+        raise UserError(
             f"{what} labels are {labels.dtype} of shape {labels.shape}; give one integer an image."
         )
     if len(labels) != len(images):
-        raise ValueError(
+        raise UserError(
             f"{what} split has {len(labels)} labels for {len(images)} images; give one an image."
         )
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if outside.size:
-        raise ValueError(
+        raise UserError(
             f"{what} label of image {outside[0]} is {labels[outside[0]]}; labels go from 0 to "
             f"{len(classes) - 1} for the {len(classes)} classes, so mend it or name more classes."
         )

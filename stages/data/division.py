@@ -34,7 +34,7 @@ def divide(source: Source, settings: Params) -> Division:
         settings: the sections `data` and `folds` are used.
 
     Raises:
-        ValueError: when a class has too few images for this, `folds.group` does not fit, or test
+        UserError: when a class has too few images for this, `folds.group` does not fit, or test
             images are training images too and `data.duplicates` does not allow it.
         OSError: when the file of `folds.group` cannot be read.
     """

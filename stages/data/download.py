@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from filelock import FileLock
 
+from stages.errors import UserError
+
 TIMEOUT = 20  # seconds without any answer
 CHUNK = 1 << 16  # bytes
 NETWORK_ERRORS = (  # of the OSErrors only those: a full disk is not the mirror's fault
@@ -37,7 +39,7 @@ def fetch(
     Args:
         urls: the file's address on each mirror, the first choice first.
         path: the finished file.
-        accept: reads a file and returns what is wanted of it, or raises ValueError when the
+        accept: reads a file and returns what is wanted of it, or raises UserError when the
             content is not as expected.
         advice: what the user can do when no mirror helps; the end of the message.
 
@@ -53,21 +55,21 @@ def fetch(
     reasons = []
     with FileLock(f"{path}.lock"):
         if path.exists():
-            with contextlib.suppress(ValueError):  # damaged since: download it again
+            with contextlib.suppress(UserError):  # damaged since: download it again
                 return accept(path)
         for url, part in zip(urls, parts, strict=True):
             try:
                 accepted = _from_mirror(url, part, accept)
             except NETWORK_ERRORS as error:
                 reasons.append(f"{urllib.parse.urlsplit(url).netloc}: {_reason(error)}")
-            except ValueError:
+            except UserError:
                 reasons.append(f"{urllib.parse.urlsplit(url).netloc}: not the expected content")
             else:
                 part.replace(path)
                 for other in parts:
                     other.unlink(missing_ok=True)
                 return accepted
-    raise ConnectionError(f"{path.name} cannot be downloaded ({'; '.join(reasons)}); {advice}.")
+    raise UserError(f"{path.name} cannot be downloaded ({'; '.join(reasons)}); {advice}.")
 
 
 def _from_mirror(url: str, part: Path, accept: Callable[[Path], Accepted]) -> Accepted:
@@ -86,7 +88,7 @@ def _from_mirror(url: str, part: Path, accept: Callable[[Path], Accepted]) -> Ac
             continue
         try:
             return accept(part)
-        except ValueError:
+        except UserError:
             part.unlink()
             if restarted or not before:
                 raise
@@ -130,7 +132,7 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         reason = error.strerror
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise OSError(f"{folder} cannot be written ({reason}); make it a folder that can be.")
+        raise UserError(f"{folder} cannot be written ({reason}); make it a folder that can be.")
 
 
 def _size(part: Path) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from stages.errors import UserError
+
 SHOWN = 5  # groups of equal images that are listed, and images of each
 
 
@@ -87,13 +89,13 @@ def refuse(found: dict[str, Any]) -> None:
         found: what `find` returned.
 
     Raises:
-        ValueError: names the first pair.
+        UserError: names the first pair.
     """
     between = found["between"]
     if between["groups"]:
         first = between["first"][0]
         more = f", the first of {between['groups']} such pairs," if between["groups"] > 1 else ""
-        raise ValueError(
+        raise UserError(
             f"the training image {first['train'][0]!r} and the test image {first['test'][0]!r} "
             f"hold the same pixels{more} so the test would score images that were trained on; "
             "take them out of one split, or set data.duplicates to allow."

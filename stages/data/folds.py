@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages.data.generators import generator
+from stages.errors import UserError
 
 
 def stratified_folds(
@@ -29,13 +30,13 @@ def stratified_folds(
         int16 (repeats, n), the fold number of each image, 0 to count - 1.
 
     Raises:
-        ValueError: when a class has fewer images than there are folds.
+        UserError: when a class has fewer images than there are folds.
     """
     sizes = np.bincount(labels, minlength=len(classes))
     smallest = int(np.argmin(sizes))
     if sizes[smallest] < count:
         remedy = f"use at most {sizes[smallest]} folds or " if sizes[smallest] >= 2 else ""
-        raise ValueError(
+        raise UserError(
             f"folds.count is {count}, but class {classes[smallest]!r} has only {sizes[smallest]} "
             f"different training images; {remedy}give the class more images."
         )
@@ -61,18 +62,18 @@ def hold_out(
         The indices of the training images and of the test images, both ascending.
 
     Raises:
-        ValueError: when a class has a single image, or the test set fewer images than classes.
+        UserError: when a class has a single image, or the test set fewer images than classes.
     """
     sizes = np.bincount(labels, minlength=len(classes))
     smallest = int(np.argmin(sizes))
     if sizes[smallest] < 2:
-        raise ValueError(
+        raise UserError(
             f"class {classes[smallest]!r} has only {sizes[smallest]} different images, too few to "
             "train and to test; give the class more images or leave it out."
         )
     count = round(fraction * len(labels))
     if count < len(classes):
-        raise ValueError(
+        raise UserError(
             f"data.test_fraction is {fraction}, which is {count} of {len(labels)} images for "
             f"{len(classes)} classes; use {math.ceil(1000 * len(classes) / len(labels)) / 1000} "
             "or more."
@@ -90,12 +91,12 @@ def at_most(
         The indices of the chosen images, ascending.
 
     Raises:
-        ValueError: when there are more classes than `limit`.
+        UserError: when there are more classes than `limit`.
     """
     if limit is None or limit >= len(labels):
         return np.arange(len(labels))
     if limit < len(classes):
-        raise ValueError(
+        raise UserError(
             f"data.limit is {limit}, but there are {len(classes)} classes; use {len(classes)} or "
             "more, or null for all images."
         )

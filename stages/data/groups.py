@@ -14,6 +14,7 @@ import numpy as np
 from stages import entry
 from stages.data.generators import generator
 from stages.data.source import Source
+from stages.errors import UserError
 
 NAMES = ("file", "row")
 
@@ -31,7 +32,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
         source has no test set.
 
     Raises:
-        ValueError: for another header, an image without a group or with two, an image that is
+        UserError: for another header, an image without a group or with two, an image that is
             not there, or a group with training and test images.
         OSError: when the file cannot be read.
     """
@@ -48,13 +49,13 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     known = {*names, *source.unreadable}
     for name in group_of:
         if name not in known:
-            raise ValueError(
+            raise UserError(
                 f"folds.group: {given} names the {column} {name!r}, which {source.name} does not "
                 "have; remove that line or correct it."
             )
     for name in names:
         if name not in group_of:
-            raise ValueError(
+            raise UserError(
                 f"folds.group: {given} has no line for the {column} {name!r}; give every image a "
                 "group, one of its own if need be."
             )
@@ -62,7 +63,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.unique(labels, return_inverse=True)[1]
     shared = np.intersect1d(numbers[:count], numbers[count:])
     if shared.size:
-        raise ValueError(
+        raise UserError(
             f"folds.group: the group {labels[int(np.argmax(numbers == shared[0]))]!r} has images "
             f"in {source.name}'s training and test set; move them to one of them."
         )
@@ -142,14 +143,14 @@ def folds(
     without gaps.
 
     Raises:
-        ValueError: when a class has images of fewer groups than there are folds, or all of a
+        UserError: when a class has images of fewer groups than there are folds, or all of a
             class would lie in one fold.
     """
     for label, name in enumerate(classes):
         there = len(np.unique(groups[labels == label]))
         if there < count:
             remedy = f"use at most {there} folds or " if there >= 2 else ""
-            raise ValueError(
+            raise UserError(
                 f"folds.count is {count}, but class {name!r} has training images of only {there} "
                 f"groups of folds.group; {remedy}give the class images of more groups."
             )
@@ -158,12 +159,12 @@ def folds(
         dealt[repeat] = deal(labels, groups, [1 / count] * count, generator("folds", seed, repeat))
         for label, name in enumerate(classes):
             if len(np.unique(dealt[repeat, labels == label])) < 2:
-                raise ValueError(
+                raise UserError(
                     f"the groups of folds.group leave all of class {name!r} in one fold; use "
                     "another folds.seed, fewer folds, or smaller groups."
                 )
         if len(np.unique(dealt[repeat])) < count:
-            raise ValueError(
+            raise UserError(
                 f"the groups of folds.group are too large for folds.count {count}: a fold stays "
                 "empty; use fewer folds or smaller groups."
             )
@@ -179,14 +180,14 @@ def hold_out(
     gaps.
 
     Raises:
-        ValueError: when a class would have no image to train or to test with.
+        UserError: when a class would have no image to train or to test with.
     """
     tests = deal(labels, groups, [1 - fraction, fraction], generator("test set", seed)) == 1
     for label, name in enumerate(classes):
         for split, there in (("training", ~tests), ("test", tests)):
             if not (there & (labels == label)).any():
                 number = len(np.unique(groups[labels == label]))
-                raise ValueError(
+                raise UserError(
                     f"class {name!r} has images of only {number} groups of folds.group, which "
                     f"leaves no {split} image of it with data.test_fraction {fraction}; use "
                     "another fraction or give the class images of more groups."
@@ -200,12 +201,12 @@ def _table(path: Path, given: str, column: str) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except FileNotFoundError:
-        raise ValueError(f"folds.group: {given} is not there; give a CSV file or null.") from None
+        raise UserError(f"folds.group: {given} is not there; give a CSV file or null.") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"folds.group: {given} is no CSV file in UTF-8 ({error}).") from None
+        raise UserError(f"folds.group: {given} is no CSV file in UTF-8 ({error}).") from None
     header = rows[0] if rows else []
     if sorted(header) != sorted([column, "group"]):
-        raise ValueError(
+        raise UserError(
             f"folds.group: {given} begins with the columns {','.join(header)!r}; they must be "
             f"{column + ',group'!r} for this source."
         )
@@ -217,7 +218,7 @@ def _table(path: Path, given: str, column: str) -> dict[str, str]:
         name, group = cells.get(column, ""), cells.get("group", "")
         if len(row) != 2 or not name or not group or name in group_of:
             wrong = "is in it twice" if name in group_of else "needs two cells that are not empty"
-            raise ValueError(
+            raise UserError(
                 f"folds.group: {given}, line {line}: {name!r} {wrong}; give each image one group."
             )
         group_of[name] = group

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.errors import UserError
+
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
 # The names that MNIST's publishers gave its four files, and all since.
@@ -39,7 +41,7 @@ def read(path: Path) -> np.ndarray:
         uint8, read-only, in the shape that the file states.
 
     Raises:
-        ValueError: when the file is no whole IDX file of unsigned bytes.
+        UserError: when the file is no whole IDX file of unsigned bytes.
         OSError: when it cannot be read.
     """
     return parse(content(path), str(path))
@@ -49,7 +51,7 @@ def content(path: Path) -> bytes:
     """Return the bytes of a file, decompressed when they are gzip, whatever the file's name.
 
     Raises:
-        ValueError: when it is a gzip file that is cut short or damaged.
+        UserError: when it is a gzip file that is cut short or damaged.
         OSError: when it cannot be read.
     """
     raw = path.read_bytes()
@@ -58,7 +60,7 @@ def content(path: Path) -> bytes:
     try:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error):
-        raise ValueError(
+        raise UserError(
             f"{path} is a gzip file that is cut short or damaged; copy or download it again."
         ) from None
 
@@ -73,12 +75,12 @@ def parse(raw: bytes, name: str) -> np.ndarray:
     dimensions = raw[3] if len(raw) >= 4 else 0
     if raw[:2] != b"\0\0" or not dimensions:
         begins = f"begins with {raw[:4].hex(' ')}" if raw else "is empty"
-        raise ValueError(
+        raise UserError(
             f"{name} is no IDX file: it {begins}, where 00 00 08 and the number of dimensions "
             "belong; copy or download it again."
         )
     if raw[2] != UNSIGNED_BYTES:
-        raise ValueError(
+        raise UserError(
             f"{name} holds numbers of the IDX type {raw[2]:02x}, but only 08 (unsigned bytes) is "
             "read; convert it."
         )
@@ -86,10 +88,10 @@ def parse(raw: bytes, name: str) -> np.ndarray:
     shape = struct.unpack(f">{dimensions}I", raw[4:header]) if len(raw) >= header else None
     expected = header + math.prod(shape) if shape else header
     if len(raw) != expected or shape is None:
-        raise ValueError(
+        raise UserError(
             f"{name} holds {len(raw)} bytes, but its header asks for {expected}; "
             "copy or download it again."
         )
     if expected == header:
-        raise ValueError(f"{name} holds nothing: its shape is {shape}; give a file with images.")
+        raise UserError(f"{name} holds nothing: its shape is {shape}; give a file with images.")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.data import arrays, idx
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import Data
 
 KNOWN = f"a folder with {idx.TRAIN_IMAGES} and its kin, gzipped or not"
@@ -21,7 +22,7 @@ def load(path: Path, data: Data) -> Source:
     """Read the training files, and the test files where they are; classes are the labels.
 
     Raises:
-        ValueError: when a file is missing or is no whole IDX file, or for wrong labels.
+        UserError: when a file is missing or is no whole IDX file, or for wrong labels.
         OSError: when a file cannot be read.
     """
     train = _read(path, idx.TRAIN_IMAGES), _read(path, idx.TRAIN_LABELS)
@@ -35,7 +36,7 @@ def _read(folder: Path, name: str) -> np.ndarray:
     """Read one of the four files, or say that it is missing."""
     found = idx.find(folder, name)
     if found is None:
-        raise ValueError(
+        raise UserError(
             f"{folder} holds no {name}, with or without .gz; put it there, or set data.format if "
             "this is no folder of IDX files."
         )

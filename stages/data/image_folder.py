@@ -13,6 +13,7 @@ import numpy as np
 
 from stages.data import decode, listing
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import SIDES, Data
 
 KNOWN = "a folder with a folder of images for each class, or with such in train/ and test/"
@@ -32,12 +33,12 @@ def load(path: Path, data: Data) -> Source:
     opened twice: first for its size, so that one array can take all pixels.
 
     Raises:
-        ValueError: for a folder of another kind, a class without a readable image, or images of
+        UserError: for a folder of another kind, a class without a readable image, or images of
             different sizes where `data.image_size` names none.
         OSError: when a folder cannot be read.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} is no folder; give {KNOWN}.")
+        raise UserError(f"{path} is no folder; give {KNOWN}.")
     found = listing.files(path)
     left_out = dict(found.left_out)
     looks = _each(decode.look, path, found.rows, left_out, "looking at images")
@@ -145,7 +146,7 @@ def _check_classes(
         if key not in there:
             first = next((file for file in sorted(left_out) if file.startswith(f"{name}/")), None)
             reason = f" ({_shown(first, left_out)})" if first else ""
-            raise ValueError(
+            raise UserError(
                 f"{folder}'s class folder {name!r} holds no image that can be read{reason}; put "
                 "images there or take it away."
             )
@@ -158,7 +159,7 @@ def _shared_size(folder: Path, looks: list[tuple[int, int, bool]]) -> tuple[int,
         return sizes[0][0]
     shown = ", ".join(f"{count:,} of {high} x {wide}" for (high, wide), count in sizes[:SHOWN])
     more = f", and {len(sizes) - SHOWN:,} sizes more" if len(sizes) > SHOWN else ""
-    raise ValueError(
+    raise UserError(
         f"{folder} holds images of these heights and widths: {shown}{more}; set data.image_size to "
         f"the one to bring all to, from {SIDES[0]} to {SIDES[-1]} pixels a side."
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.data.checks import MOST_CLASSES
+from stages.errors import UserError
 
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # Clearly no images: passed over without a word, as are hidden files.
@@ -41,7 +42,7 @@ def files(top: Path) -> Listing:
     which the file system gives names.
 
     Raises:
-        ValueError: for fewer than 2 or more than 1,000 classes, a class folder without images, or
+        UserError: for fewer than 2 or more than 1,000 classes, a class folder without images, or
             a folder beside train/ that is not test/.
         OSError: when a folder cannot be read.
     """
@@ -49,12 +50,12 @@ def files(top: Path) -> Listing:
     paired = "train" in there and any(_folders(top / "train"))
     beside = sorted(there - {"train", "test"})
     if paired and beside:
-        raise ValueError(
+        raise UserError(
             f"{top} holds train/ and also {beside[0]!r}, which is neither train nor test; move it "
             "out, or merge it into one of them (folds validate within train)."
         )
     if paired and "test" in there and not any(_folders(top / "test")):
-        raise ValueError(
+        raise UserError(
             f"{top}/test holds no class folders; make one for each class, or move test out and "
             "data.test_fraction of train will test."
         )
@@ -83,14 +84,14 @@ def _check(top: Path, classes: tuple[str, ...]) -> None:
     """Refuse classes that nothing can be trained on."""
     if len(classes) < 2:
         what = f"one class folder, {classes[0]!r}" if classes else "no class folders"
-        raise ValueError(f"{top} holds {what}; make a folder for each of two or more classes.")
+        raise UserError(f"{top} holds {what}; make a folder for each of two or more classes.")
     if len(classes) > MOST_CLASSES:
-        raise ValueError(
+        raise UserError(
             f"{top} holds {len(classes):,} class folders; at most {MOST_CLASSES:,} are allowed."
         )
     for name in classes:
         if not _is_text(name):
-            raise ValueError(
+            raise UserError(
                 f"{top} holds a class folder whose name {os.fsencode(name)!r} is no UTF-8 text; "
                 "rename it."
             )

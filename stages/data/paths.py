@@ -7,6 +7,7 @@ from pathlib import Path
 from stages import entry
 from stages.data import checks, idx_folder, image_folder, npz, pixel_csv
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import SIDES, Data
 
 # Each tells by `recognises(path)` whether a path looks like it, is read by `load(path, data)` and
@@ -25,21 +26,21 @@ def load(path: Path, data: Data) -> Source:
     """Read and check the images at a path, in the format that `data.format` says or it looks like.
 
     Raises:
-        ValueError: when the format cannot be told, or for anything that its reader or
+        UserError: when the format cannot be told, or for anything that its reader or
             `stages.data.checks.check` refuses.
         OSError: when a file cannot be read.
     """
     if data.folder:
-        raise ValueError(
+        raise UserError(
             f"data.folder is {data.folder!r}, but data.source is a path already; set data.folder "
             "to null."
         )
     if not path.is_dir() and not path.is_file():
-        raise ValueError(f"{path} is neither a file nor a folder; give one that is.")
+        raise UserError(f"{path} is neither a file nor a folder; give one that is.")
     source = checks.check(FORMATS[data.format or _look(path)].load(path, data))
     height, width = source.train_images.shape[1:3]
     if height not in SIDES or width not in SIDES:
-        raise ValueError(
+        raise UserError(
             f"{path} has images of {height} x {width} pixels; give images of {SIDES[0]} to "
             f"{SIDES[-1]} pixels a side."
         )
@@ -54,11 +55,11 @@ def _look(path: Path) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise ValueError(f"{path} may be {' or '.join(fitting)}; say in data.format which it is.")
+        raise UserError(f"{path} may be {' or '.join(fitting)}; say in data.format which it is.")
     what = "is a file of no known format"
     if path.is_dir():
         names = sorted(os.listdir(path))
         shown = ", ".join(map(ascii, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
         what = f"is a folder that holds {shown or 'nothing'}"
     known = "; ".join(kind.KNOWN for kind in FORMATS.values())
-    raise ValueError(f"{path} {what}; known are: {known}.")
+    raise UserError(f"{path} {what}; known are: {known}.")

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stages.data import decode
+from stages.errors import UserError
 
 FIELD, BOX = 28, 20  # MNIST: a digit scaled into 20 x 20, centred in 28 x 28
 INK = 0.15  # of the strongest contrast; less is noise of paper, camera or JPEG
@@ -19,13 +20,13 @@ def read(path: Path) -> Image.Image:
     """Return an image file as RGB, upright, transparent parts white as on paper.
 
     Raises:
-        ValueError: when the file is no image that can be read; one sentence with its name.
+        UserError: when the file is no image that can be read; one sentence with its name.
     """
     try:
         return decode.attempt(partial(decode.upright, mode="RGB"), path)
     except decode.UnreadableError as error:
         known = ", ".join(decode.FORMATS)
-        raise ValueError(f"{path} {error}; give an image file that is whole: {known}.") from None
+        raise UserError(f"{path} {error}; give an image file that is whole: {known}.") from None
 
 
 def is_digits(classes: Sequence[str], shape: Sequence[int]) -> bool:
@@ -47,13 +48,13 @@ def as_digit(image: Image.Image) -> np.ndarray:
         uint8 (28, 28, 1).
 
     Raises:
-        ValueError: when nothing differs from the border; the text says so without a file's name.
+        UserError: when nothing differs from the border; the text says so without a file's name.
     """
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     ink = np.abs(pixels - np.median(border, axis=0)).max(axis=2)
     if ink.max() < FLAT:
-        raise ValueError("shows nothing that differs from its border")
+        raise UserError("shows nothing that differs from its border")
     ink /= ink.max()
     ink[ink < INK] = 0
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))

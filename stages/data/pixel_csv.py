@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.data import arrays
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.sections import Data
 
 KNOWN = "a CSV file of pixels with a column label, or a folder with train.csv and test.csv"
@@ -33,14 +34,14 @@ def load(path: Path, data: Data) -> Source:
     make a pixel. Images are square unless `data.image_size` says otherwise.
 
     Raises:
-        ValueError: when a file is missing or is no such table, with the line that is not.
+        UserError: when a file is missing or is no such table, with the line that is not.
         OSError: when it cannot be read.
     """
     if not path.is_dir():
         return arrays.source(path.stem, _read(path, data), None)
     train, test = path / "train.csv", path / "test.csv"
     if not train.is_file():
-        raise ValueError(f"{path} holds no train.csv; put it there, or name the file itself.")
+        raise UserError(f"{path} holds no train.csv; put it there, or name the file itself.")
     pairs = _read(train, data), _read(test, data) if test.is_file() else None
     return arrays.source(path.name, *pairs)
 
@@ -61,9 +62,9 @@ def _read(path: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
             next(csv.reader(file))
             pixels, labels = _table(path, file, columns, rows)
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no UTF-8 text; save it as CSV in UTF-8.") from None
+        raise UserError(f"{path} is no UTF-8 text; save it as CSV in UTF-8.") from None
     except csv.Error as error:
-        raise ValueError(f"{path} is no CSV ({error}); mend it.") from None
+        raise UserError(f"{path} is no CSV ({error}); mend it.") from None
     return pixels.reshape(-1, *shape), labels
 
 
@@ -71,7 +72,7 @@ def _shape(path: Path, columns: list[str], rows: int, data: Data) -> tuple[int, 
     """Return height, width and channels, or refuse the header."""
     if columns.count(LABEL) != 1:
         shown = ", ".join(map(repr, columns[:5]))
-        raise ValueError(
+        raise UserError(
             f"{path} begins with the columns {shown or 'none'}, of which {columns.count(LABEL)} "
             f"are named {LABEL!r}; name the columns in the first line, one of them {LABEL}."
         )
@@ -80,14 +81,14 @@ def _shape(path: Path, columns: list[str], rows: int, data: Data) -> tuple[int, 
     side = math.isqrt(count // channels)
     height, width = data.image_size or (side, side)
     if height * width * channels != count or not count:
-        raise ValueError(
+        raise UserError(
             f"{path} has {count} columns of pixels, where {height} x {width} pixels of {channels} "
             f"{'channels' if channels > 1 else 'channel'} need {height * width * channels}; set "
             "data.image_size to [height, width] and data.channels to gray or rgb, or leave out "
             "other columns."
         )
     if not rows:
-        raise ValueError(f"{path} has no row of pixels; give it one an image.")
+        raise UserError(f"{path} has no row of pixels; give it one an image.")
     return height, width, channels
 
 
@@ -105,14 +106,14 @@ def _table(
             pixels = pixels.astype(np.float32)
             parts = _parsed(lines, at, len(columns), pixels.dtype)
         if parts is None:
-            raise ValueError(f"{path} {_fault(lines, columns, len(labels))}; mend it there.")
+            raise UserError(f"{path} {_fault(lines, columns, len(labels))}; mend it there.")
         start = len(labels)
         pixels[start : start + len(lines), :at] = parts["before"]
         pixels[start : start + len(lines), at:] = parts["after"]
         labels += [label.strip() for label in parts[LABEL].tolist()]
     longest = max(map(len, labels))
     if longest >= LONGEST:
-        raise ValueError(f"{path} has a label of {LONGEST} characters or more; shorten it.")
+        raise UserError(f"{path} has a label of {LONGEST} characters or more; shorten it.")
     try:
         return pixels, np.array([int(label) for label in labels])
     except (ValueError, OverflowError):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages import entry
 from stages.data import SOURCES
+from stages.errors import UserError
 from stages.params import Params
 
 
@@ -18,7 +19,7 @@ def check(settings: Params) -> None:
         settings: the sections `data` and `folds` are used.
 
     Raises:
-        ValueError: when `data.source`, `data.folder` or `folds.group` names a path that is not
+        UserError: when `data.source`, `data.folder` or `folds.group` names a path that is not
             in `data.watch`.
     """
     if "DVC_STAGE" not in os.environ:
@@ -32,7 +33,7 @@ def check(settings: Params) -> None:
         if not given or not (place := _place(given)).exists():
             continue  # what does not exist is refused by who reads it
         if watched not in (place, *place.parents):
-            raise ValueError(
+            raise UserError(
                 f"{setting} is {given!r}, where DVC would notice no change; set data.watch to "
                 f"{given!r}, or to a folder that holds all your data."
             )

@@ -9,6 +9,7 @@ annotations. Handing `layers` in lets a stage check names and arguments without 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from stages.errors import UserError
 from stages.registry import register
 from stages.sections import Named
 
@@ -37,7 +38,7 @@ def build(
         (n, classes). Initial weights follow Keras' global seed.
 
     Raises:
-        ValueError: when the images are too small for the architecture's convolutions and poolings.
+        UserError: when the images are too small for the architecture's convolutions and poolings.
     """
     import keras
 
@@ -52,7 +53,7 @@ def build(
     except ValueError as error:
         if "zero or negative" in str(error):  # Keras' words for a feature map that has run out
             size = "x".join(str(side) for side in image_shape[:2])
-            raise ValueError(
+            raise UserError(
                 f"architecture {named.name!r} is too deep for images of {size} pixels; "
                 "use larger images or a shallower architecture."
             ) from None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
+from stages.errors import UserError
 from stages.models import architecture
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -61,7 +62,7 @@ def from_model(
     body = _body(content, member)
     weighted = [layer for layer in body.layers if layer.weights]
     if isinstance(freeze, int) and freeze > len(weighted):
-        raise ValueError(
+        raise UserError(
             f"architecture 'from_model' freezes {freeze} layers, but the saved model has only "
             f"{len(weighted)} with weights before its last Dense; freeze fewer, or all."
         )
@@ -87,7 +88,7 @@ def _body(content: bytes, member: int):
             saved = keras.saving.load_model(file, compile=False, safe_mode=True)
         except Exception as error:  # of many kinds, for a damaged file or one of another version
             said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
-            raise ValueError(
+            raise UserError(
                 f"architecture 'from_model': Keras {keras.__version__} cannot load the saved model "
                 f"({said}); save it anew with this version."
             ) from None

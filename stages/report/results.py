@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import files
+from stages.errors import UserError
 from stages.scoring import calibration, classification
 
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -66,14 +67,14 @@ def read(name: str, results: Path = Path("results")) -> Result:
     """Read the results of one variant.
 
     Raises:
-        ValueError: when a file is missing or cannot be read; says which stage writes it.
+        UserError: when a file is missing or cannot be read; says which stage writes it.
     """
     folder = results / name
     try:
         rows = files.read_table(folder / "folds.csv")
         history = files.read_table(folder / "history.csv")
         if not history:
-            raise ValueError("history.csv has no rows")
+            raise UserError("history.csv has no rows")
         epochs = [row for row in history if row["epoch"]]  # an ensemble has none
         training = files.read_json(folder / "training.json")
         metrics = files.read_json(folder / "metrics.json")
@@ -103,12 +104,12 @@ def read(name: str, results: Path = Path("results")) -> Result:
         missing = Path(error.filename)
         trained = ("folds.csv", "history.csv", "training.json")
         stage = "train" if missing.name in trained else "evaluate"
-        raise ValueError(
+        raise UserError(
             f"{missing} is missing: variant {name!r} has no finished results to compare; "
             f"run `dvc repro {stage}@{name}`."
         ) from None
     except (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        raise UserError(
             f"{folder} holds a file that is not what train and evaluate write ({error}); "
             f"run `dvc repro -f train@{name} evaluate@{name}`."
         ) from None
@@ -123,24 +124,24 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         baseline: the variant whose folds all others must have.
 
     Raises:
-        ValueError: names the variant, and what differs.
+        UserError: names the variant, and what differs.
     """
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     for name, result in results.items():
         sha256 = result.training["data_sha256"]
         if sha256 != dataset["sha256"]:
-            raise ValueError(
+            raise UserError(
                 f"variant {name!r} was trained on other images or folds than data/prepared holds "
                 f"now (sha256 {sha256[:8]} instead of {dataset['sha256'][:8]}), so it "
                 f"cannot be compared; run `dvc repro publish@{name}`."
             )
         if [fold for fold, _ in result.folds] != list(range(count * repeats)):
-            raise ValueError(
+            raise UserError(
                 f"variant {name!r} has results of {len(result.folds)} folds where data/prepared "
                 f"has {count} x {repeats}; run `dvc repro publish@{name}`."
             )
         if not np.isfinite(result.accuracy).all():
-            raise ValueError(
+            raise UserError(
                 f"variant {name!r} has a fold whose accuracy is no number, so it cannot be "
                 f"compared; mend its settings and run `dvc repro publish@{name}`."
             )
@@ -149,12 +150,12 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         same_labels = np.array_equal(result.label, other.label)
         if not (same_folds and same_labels and np.array_equal(result.test_label, other.test_label)):
             what = "labels" if same_folds else "folds"
-            raise ValueError(
+            raise UserError(
                 f"variant {name!r} and the baseline {baseline!r} were not scored on the same "
                 f"{what}, so they cannot be compared; run `dvc repro -f train@{name}`."
             )
         if result.precision != other.precision:
-            raise ValueError(
+            raise UserError(
                 f"variant {name!r} was trained in {result.precision} and the baseline {baseline!r} "
                 f"in {other.precision}, so they cannot be compared; give all chosen variants the "
                 "same train.precision."

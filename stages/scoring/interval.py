@@ -8,6 +8,8 @@ Source:
 from math import sqrt
 from statistics import NormalDist
 
+from stages.errors import UserError
+
 CERTAIN = 0.95
 
 
@@ -25,10 +27,10 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
         The lower and the upper end, fractions.
 
     Raises:
-        ValueError: when the counts are impossible.
+        UserError: when the counts are impossible.
     """
     if n < 1 or not 0 <= hits <= n:
-        raise ValueError(
+        raise UserError(
             f"{hits} hits of {n} images came where hits are 0 to n and n is at least 1; "
             "count the images again."
         )

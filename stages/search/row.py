@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from stages import params
+from stages.errors import UserError
 from stages.files import replacing
 from stages.params import Params
 from stages.sections import Named, Train, Variant
@@ -75,7 +76,7 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
         path: params.yaml.
 
     Raises:
-        ValueError: when there is no place for lines, as in `variants: {...}`.
+        UserError: when there is no place for lines, as in `variants: {...}`.
         OSError: when the file cannot be written.
     """
     before = path.read_bytes().decode("utf-8")
@@ -87,7 +88,7 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
         if key.value == "variants"
     )
     if rows.flow_style:
-        raise ValueError(
+        raise UserError(
             f"{path} has its variants in braces, where no row can be added by itself; "
             "write them in lines, or paste the row by hand."
         )
@@ -101,7 +102,7 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
     with replacing(path) as beside:
         beside.write_bytes(after.encode("utf-8"))
         if params.load(beside) != wanted:
-            raise ValueError(f"the rows of {path} do not end where they seem to; paste it by hand.")
+            raise UserError(f"the rows of {path} do not end where they seem to; paste it by hand.")
 
 
 def _last_line(node: yaml.Node) -> int:

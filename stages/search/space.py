@@ -13,6 +13,7 @@ from optuna.distributions import (
 )
 from pydantic import ValidationError
 
+from stages.errors import UserError
 from stages.params import Params
 from stages.registry import lookup, register
 from stages.sections import Named, Range, Settings, Train, Variant, explain
@@ -37,7 +38,7 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
         values: dotted path inside the row -> value, as params.yaml would have it.
 
     Raises:
-        ValueError: when the row has no such place.
+        UserError: when the row has no such place.
     """
     name = tuned_name(settings.search.variant)
     row = settings.variant(settings.search.variant)
@@ -50,13 +51,13 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
         try:
             row = Variant.model_validate(dict(row) | changed)
         except ValidationError as error:
-            raise ValueError(explain(error, Variant)) from None
+            raise UserError(explain(error, Variant)) from None
         settings = _with_row(settings, name, row)
     return settings
 
 
 def tuned_recipe(settings: Params, values: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of the row with `values` put in; raises ValueError as `recipe` does."""
+    """Return the recipe of the row with `values` put in; raises UserError as `recipe` does."""
     return recipe(tuned(settings, values), tuned_name(settings.search.variant))
 
 
@@ -73,7 +74,7 @@ def augmentation(row: Variant, train: Train, rest: list[str], value: Any) -> dic
         return {"augmentation": value}
     places = [number for number, op in enumerate(row.augmentation) if op.name == rest[0]]
     if len(places) != 1 or len(rest) != 2:
-        raise ValueError(
+        raise UserError(
             f"augmentation.{'.'.join(rest)} is no argument of an op that stands once in the row; "
             f"its ops are {', '.join(op.name for op in row.augmentation) or 'none'}."
         )
@@ -99,7 +100,7 @@ def _within(old: Any, rest: list[str], value: Any) -> Any:
         return {old.name: {**old.arguments, rest[0]: value}}
     if len(rest) == 1 and isinstance(old, Settings):
         return {**old.model_dump(), rest[0]: value}
-    raise ValueError(f"{'.'.join(rest)} has no place in the row, which has {old!r} there.")
+    raise UserError(f"{'.'.join(rest)} has no place in the row, which has {old!r} there.")
 
 
 def _with_row(settings: Params, name: str, row: Variant) -> Params:
@@ -117,16 +118,16 @@ def check(settings: Params, dataset: Mapping) -> None:
         dataset: the content of dataset.json.
 
     Raises:
-        ValueError: for the first value or pair of values that is refused, or an empty space.
+        UserError: for the first value or pair of values that is refused, or an empty space.
     """
     space = settings.search.space
     if not space:
-        raise ValueError(
+        raise UserError(
             "search.space in params.yaml is empty, so there is nothing to search; "
             "give it a setting, such as train.learning_rate: {low: 0.001, high: 0.01, log: true}."
         )
     if settings.variant(settings.search.variant).ensemble:
-        raise ValueError(
+        raise UserError(
             f"search.variant is {settings.search.variant!r}, an ensemble, which trains nothing; "
             "name a row that has an architecture."
         )
@@ -137,11 +138,11 @@ def check(settings: Params, dataset: Mapping) -> None:
             tried = dict(zip(paths, values, strict=True))
             try:
                 check_data(tuned_recipe(settings, tried), dataset)
-            except ValueError as error:
+            except UserError as error:
                 said = " and ".join(f"{path} = {json.dumps(v)}" for path, v in tried.items())
                 name = tuned_name(settings.search.variant)
                 why = str(error).removeprefix("is refused: ").replace(f"variants.{name}.", "")
-                raise ValueError(f"search.space cannot have {said}: {why}") from None
+                raise UserError(f"search.space cannot have {said}: {why}") from None
 
 
 def architectures(settings: Params) -> list[Recipe]:

@@ -20,6 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from stages import entry
+from stages.errors import UserError
 from stages.params import Params
 from stages.search import space
 from stages.search.trial import Trial
@@ -86,7 +87,7 @@ def opened(mark: str) -> Iterator[optuna.Study]:
                 load_if_exists=True,
             )
     except Timeout:
-        raise OSError(
+        raise UserError(
             "this search is already running in another process; wait for it or stop it."
         ) from None
 

@@ -20,6 +20,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, R
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from stages.errors import UserError
 from stages.tracking.record import Record
 from stages.tracking.store import Client, location, safe, why
 
@@ -94,10 +95,10 @@ def fetch(uri: str, folder: Path) -> Path:
             artifact_uri=uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
         )
     except Exception as error:
-        raise OSError(f"{uri} is not to be had from {safe(location())}: {why(error)}.") from None
+        raise UserError(f"{uri} is not to be had from {safe(location())}: {why(error)}.") from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
-        raise OSError(f"{uri} is no Keras model; give one that `make publish` registered.")
+        raise UserError(f"{uri} is no Keras model; give one that `make publish` registered.")
     return path
 
 

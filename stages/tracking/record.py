@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.errors import UserError
 from stages.files import read_dataset, read_json, read_table
 from stages.params import Params
 
@@ -130,23 +131,23 @@ def read(
         prepared: the folder with dataset.json.
 
     Raises:
-        ValueError: when a file is missing, malformed, or of other data than the prepared ones.
+        UserError: when a file is missing, malformed, or of other data than the prepared ones.
     """
     described = settings.variant(variant).description
     folder = results / variant
     for name, stage in STAGE_OF.items():
         if not (folder / name).is_file():
-            raise ValueError(f"{folder / name} is missing; run `dvc repro {stage}@{variant}`.")
+            raise UserError(f"{folder / name} is missing; run `dvc repro {stage}@{variant}`.")
     training = read_json(folder / "training.json")
     dataset = read_dataset(prepared)
     fingerprint = str(training["fingerprint"])
     if not re.fullmatch(r"[0-9a-f]{8,128}", fingerprint):
-        raise ValueError(
+        raise UserError(
             f"{folder / 'training.json'} has the fingerprint {fingerprint!r}, which must be a hash "
             f"in hexadecimal digits; run `dvc repro -f train@{variant}`."
         )
     if training["data_sha256"] != dataset["sha256"]:
-        raise ValueError(
+        raise UserError(
             f"{folder} was trained on other data than {prepared} holds now; "
             f"run `dvc repro train@{variant}`."
         )

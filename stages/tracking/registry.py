@@ -7,6 +7,7 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from stages.errors import UserError
 from stages.tracking.children import FOLDS, runs_below
 from stages.tracking.record import Record
 from stages.tracking.store import Client
@@ -134,11 +135,11 @@ def crown(
         The reason in one sentence, as it is written on the candidate's version.
 
     Raises:
-        ValueError: when the best variant has no version.
+        UserError: when the best variant has no version.
     """
     versions = [version for f in ranking if (version := find(client, model_name, f))]
     if not versions or versions[0].tags["fingerprint"] != ranking[0]:
-        raise ValueError("the best variant has no model version yet; run `make publish`")
+        raise UserError("the best variant has no model version yet; run `make publish`")
     candidate = versions[0]
     aliases = client.get_registered_model(model_name).aliases
     champion = None

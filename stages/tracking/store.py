@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from stages.entry import root
+from stages.errors import UserError
 from stages.tracking import moved
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
@@ -191,7 +192,7 @@ def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
         location = None if _over_network(uri) else _artifacts(path).as_uri()
         return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
-        raise ValueError(
+        raise UserError(
             f"the experiment {name!r} is deleted there, restore it with "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.errors import UserError
 from stages.training.epoch import SCORING_BATCH
 from stages.training.fold import network
 from stages.training.recipe import Recipe
@@ -62,7 +63,7 @@ def average(
         members: variant -> the content of its model file.
 
     Raises:
-        ValueError: when a member takes images of another shape or knows another number of classes.
+        UserError: when a member takes images of another shape or knows another number of classes.
 
     Returns:
         The content of a `.keras` file like those that `assemble` makes. It gives the mean of its
@@ -81,7 +82,7 @@ def average(
             member = keras.saving.load_model(path, compile=False, safe_mode=True)
         shapes = [*member.input_shape[1:]], [*member.output_shape[1:]]
         if shapes != ([*image_shape], [classes]):
-            raise ValueError(
+            raise UserError(
                 f"variants.{variant}.ensemble has {name!r}, whose model takes images of "
                 f"{shapes[0]} to {shapes[1]} classes, where the data have {[*image_shape]} and "
                 f"{classes}; train {name!r} on these data, or remove it."

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.errors import UserError
 from stages.sections import Parallel
 
 RETRIES = 3  # for a task whose process or node died; one that raises is not tried again
@@ -31,7 +32,7 @@ def run(
     """Call `function(*task)` for every task on a cluster; see `stages.training.workers.run`.
 
     Raises:
-        ValueError: when Ray is not installed, or a node has other versions than the driver.
+        UserError: when Ray is not installed, or a node has other versions than the driver.
         OSError: when there is no cluster at the address, or a task's processes died again and
             again; by then all other tasks are yielded.
     """
@@ -76,7 +77,7 @@ def run(
         for reference in waiting:
             ray.cancel(reference, force=True)
     if lost:
-        raise OSError(
+        raise UserError(
             f"the worker processes of {len(lost)} of {len(tasks)} tasks died {RETRIES + 1} times, "
             "perhaps for lack of memory; all others are kept, so give parallel.cpus_per_fold a "
             "larger share of a node, or larger nodes, and run the same command again."
@@ -87,7 +88,7 @@ def connect(parallel: Parallel) -> ModuleType:
     """Return Ray, connected to the cluster at `parallel.address`, or to one started here.
 
     Raises:
-        ValueError: when Ray is not installed.
+        UserError: when Ray is not installed.
         OSError: when nothing answers at the address, or not as this Ray does.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -96,7 +97,7 @@ def connect(parallel: Parallel) -> ModuleType:
     try:
         import ray
     except ModuleNotFoundError:
-        raise ValueError(
+        raise UserError(
             "parallel.backend is ray, which is not installed; run "
             "pip install -r requirements-cluster.txt -c constraints.txt, or choose local."
         ) from None
@@ -113,7 +114,7 @@ def connect(parallel: Parallel) -> ModuleType:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())
-        raise OSError(
+        raise UserError(
             f"parallel.address {parallel.address!r} gives no Ray cluster ({said}); start one, or "
             "set parallel.backend to local."
         ) from None
@@ -130,7 +131,7 @@ def _call(function: Callable, needed: dict[str, str], *arguments: Any) -> Any:
     """Call `function` on a worker, unless the worker's libraries are others than the driver's."""
     for name, here in versions().items():
         if here != needed[name]:
-            raise ValueError(
+            raise UserError(
                 f"the node {socket.gethostname()} has {name} {here}, the driver {needed[name]}; "
                 "install the same there: pip install -r requirements.txt -c constraints.txt."
             )
@@ -141,14 +142,14 @@ def _reach(address: str) -> None:
     """Refuse an address where nothing listens; Ray itself would try for half a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
-        raise OSError(
+        raise UserError(
             f"parallel.address is {address!r}; give HOST:PORT of the cluster's head, "
             "ray://HOST:PORT of its client server, or null for this machine alone."
         )
     try:
         socket.create_connection((host, int(port)), SECONDS).close()
     except OSError as error:
-        raise OSError(
+        raise UserError(
             f"nothing answers at parallel.address {address!r} ({error}); start the cluster (ray "
             "start --head), or set parallel.backend to local."
         ) from None

@@ -124,7 +124,7 @@ def model(
     """Return the content of the ensemble's model file.
 
     Raises:
-        ValueError: when a member's model takes other images or knows other classes.
+        UserError: when a member's model takes other images or knows other classes.
     """
     kept = recovery.kept_model(mark)
     if kept is not None:

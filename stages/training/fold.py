@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stages.errors import UserError
 from stages.models import build
 from stages.training import fused
 from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
@@ -23,7 +24,7 @@ HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
 
 
-class UntrainableError(ValueError):
+class UntrainableError(UserError):
     """A variant that cannot be trained with its settings, wherever and whenever it is tried."""
 
 
@@ -73,7 +74,7 @@ def network(
     keras.config.set_dtype_policy(precision)
     try:
         return build(recipe.architecture, image_shape, classes, layers)
-    except ValueError as error:
+    except UserError as error:
         raise UntrainableError(f"variants.{recipe.variant}: {error}") from None
     finally:
         keras.config.set_dtype_policy("float32")  # the process may serve other folds

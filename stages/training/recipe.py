@@ -6,6 +6,7 @@ It needs neither Keras nor TensorFlow, so a misspelt name costs milliseconds.
 from collections.abc import Callable, Mapping
 
 from stages.augment import OPS
+from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.params import Params
 from stages.registry import check_arguments, lookup
@@ -28,23 +29,23 @@ def recipe(params: Params, variant: str) -> Recipe:
     """Resolve one row of `variants`: base and overrides merged, names known, arguments complete.
 
     Raises:
-        ValueError: for an unknown variant or name, or an argument that is not allowed.
+        UserError: for an unknown variant or name, or an argument that is not allowed.
     """
     row = params.variant(variant)
     train = params.train_settings(variant)
     where = f"variants.{variant}"
     if train.reduce_on_plateau and train.schedule.name != "constant":
-        raise ValueError(
+        raise UserError(
             f"{where} has reduce_on_plateau and the schedule {train.schedule.name!r}, which would "
             "both set the learning rate; set one of them to null or constant."
         )
     if train.reduce_on_plateau and train.schedule.arguments.get("warmup"):
-        raise ValueError(
+        raise UserError(
             f"{where} has reduce_on_plateau and a schedule with a warmup, which would both set the "
             "learning rate; set reduce_on_plateau to null or remove the warmup."
         )
     if train.reduce_on_plateau and train.final == "refit":
-        raise ValueError(
+        raise UserError(
             f"{where} has reduce_on_plateau and final: refit, which has no validation images that "
             "show a plateau; choose another final, or a schedule in its place."
         )
@@ -75,7 +76,7 @@ def recipes(params: Params, variant: str) -> list[Recipe]:
     """Resolve what a variant's model is trained by: its own row, or those of its ensemble.
 
     Raises:
-        ValueError: as `recipe`.
+        UserError: as `recipe`.
     """
     return [recipe(params, name) for name in params.variant(variant).ensemble or [variant]]
 
@@ -84,7 +85,7 @@ def check(params: Params) -> None:
     """Refuse params.yaml when any of its variants names what does not exist.
 
     Raises:
-        ValueError: for the first such name or argument.
+        UserError: for the first such name or argument.
     """
     for variant in params.variants:
         recipes(params, variant)
@@ -98,14 +99,14 @@ def check_data(recipe: Recipe, dataset: Mapping) -> None:
         dataset: the content of dataset.json.
 
     Raises:
-        ValueError: when digits would be flipped; a 2 in the mirror is no digit. When a saved
+        UserError: when digits would be flipped; a 2 in the mirror is no digit. When a saved
             model does not fit; see `saved_model.check`.
     """
     saved_model.check(recipe.variant, recipe.architecture, dataset)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:
-            raise ValueError(
+            raise UserError(
                 f"variants.{recipe.variant}.augmentation[{position}] is flip, but the images are "
                 "digits, which mean nothing in a mirror; remove it, or give it force: true."
             )

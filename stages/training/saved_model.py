@@ -1,6 +1,7 @@
 """The saved model that a `from_model` variant starts from: found, checked, sent to workers.
 
 What it is made of is read from the file's own config.json, so a model that does not fit costs no
+from stages.errors import UserError
 import of TensorFlow, and one with code of its own is never loaded.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import entry
+from stages.errors import UserError
 from stages.sections import Named
 
 AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
@@ -23,7 +25,7 @@ def attached(variant: str, named: Named) -> Named:
     """Return a variant's architecture with the content of its saved model, for a worker to load.
 
     Raises:
-        ValueError: when the file is missing or is not the one that the row's digest names.
+        UserError: when the file is missing or is not the one that the row's digest names.
         OSError: when it cannot be read.
     """
     if named.name != "from_model":
@@ -43,7 +45,7 @@ def check(variant: str, named: Named, dataset: Mapping) -> None:
         dataset: the content of dataset.json.
 
     Raises:
-        ValueError: in one sentence, when the file is missing, is no `.keras` file, has custom or
+        UserError: in one sentence, when the file is missing, is no `.keras` file, has custom or
             Lambda objects, takes images of another shape, has no last Dense, is not the one of
             the digest, or was trained on the same images.
     """
@@ -61,7 +63,7 @@ def check(variant: str, named: Named, dataset: Mapping) -> None:
         and not arguments["force"]
         and _trained_on(beside) == dataset["images_sha256"]
     ):
-        raise ValueError(
+        raise UserError(
             f"{where} names a model that was trained on these very images, so the validation "
             "images would not be new to it; start from a model of other data, or give it "
             "force: true."
@@ -76,28 +78,28 @@ def kept(sha256: str) -> Path:
 def _file(arguments: Mapping[str, Any], where: str) -> Path:
     path, model = arguments["path"], arguments["model"]
     if (path is None) == (model is None):
-        raise ValueError(
+        raise UserError(
             f"{where} needs a path or a model, and not both; name the one that it starts from."
         )
     if model:
         file = kept(arguments["sha256"] or "none")
         if not file.exists():
-            raise ValueError(
+            raise UserError(
                 f"{where}.model is {model!r}, of which no file is here with the row's sha256; "
-                f"run `python -m stages.commands.fetch {model}` and copy the sha256 that it prints."
+                f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
             )
         return file
     for file in (Path(path), entry.root() / path):  # a temporary experiment has no untracked files
         if file.is_file():
             return file
-    raise ValueError(f"{where}.path is {path!r}, which is no file; give the path of a .keras file.")
+    raise UserError(f"{where}.path is {path!r}, which is no file; give the path of a .keras file.")
 
 
 def _check_digest(content: bytes, arguments: Mapping[str, Any], where: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != arguments["sha256"]:
         given = f"is {arguments['sha256'][:8]}..." if arguments["sha256"] else "is missing"
-        raise ValueError(
+        raise UserError(
             f"{where}.sha256 {given}, but the file's content has {digest}; "
             "put this into the row if it is the model that you mean."
         )
@@ -111,24 +113,24 @@ def _config(content: bytes, name: str, where: str) -> dict:
             config = json.loads(archive.read("config.json"))
         kind, layers = config["class_name"], config["config"].get("layers")
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError):
-        raise ValueError(
+        raise UserError(
             f"{where} names {name}, which is no .keras file; save the model with "
             "model.save('name.keras') of Keras 3."
         ) from None
     for part in _objects(config):
         if part["class_name"] in ("Lambda", "__lambda__"):
-            raise ValueError(
+            raise UserError(
                 f"{where} names a model with a Lambda layer, whose code is not loaded from a file; "
                 "choose a model of Keras' own layers."
             )
         room = (part.get("module") or "keras").split(".")[0]
         if room not in ("keras", "builtins") or ">" in (part.get("registered_name") or ""):
-            raise ValueError(
+            raise UserError(
                 f"{where} names a model with the custom object {part['class_name']!r}, whose code "
                 "is not in the file; choose a model of Keras' own layers."
             )
     if kind not in ("Functional", "Sequential") or not isinstance(layers, list):
-        raise ValueError(f"{where} names a {kind} model; choose a Functional or Sequential one.")
+        raise UserError(f"{where} names a {kind} model; choose a Functional or Sequential one.")
     return config
 
 
@@ -149,7 +151,7 @@ def _member(config: dict, member: int, where: str) -> dict:
     layers = config["config"]["layers"]
     voting = [one for one in layers if re.fullmatch(r"member_\d+", one["config"].get("name", ""))]
     if member >= max(len(voting), 1):
-        raise ValueError(
+        raise UserError(
             f"{where}.member is {member}, but the saved model has {len(voting) or 'one'}, counted "
             "from 0; give a smaller number."
         )
@@ -160,21 +162,21 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
     """Refuse a model whose input is not the prepared images or that does not end with a Dense."""
     kinds = [layer["class_name"] for layer in layers]
     if kinds.count("InputLayer") != 1:
-        raise ValueError(
+        raise UserError(
             f"{where} names a model with {kinds.count('InputLayer')} inputs of known shape; choose "
             "one that takes one image."
         )
     taken = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
     if taken != image_shape:
         there, here = ("x".join(str(side) for side in shape) for shape in (taken, image_shape))
-        raise ValueError(
+        raise UserError(
             f"{where} names a model for inputs of {there}, but the prepared images are {here}; "
             "choose a model of the same shape."
         )
     while kinds[-1] in AFTER_DENSE:
         kinds.pop()
     if kinds[-1] != "Dense":
-        raise ValueError(
+        raise UserError(
             f"{where} names a model that ends with {kinds[-1]}, but a new head can only replace a "
             "Dense layer; choose a classifier that ends with one."
         )

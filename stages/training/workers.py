@@ -25,6 +25,7 @@ from joblib.externals.loky import process_executor
 from joblib.externals.loky.backend.context import set_start_method
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from stages.errors import UserError
 from stages.sections import Parallel
 
 # Bytes that a worker may grow by. loky would end it at 300 MB, which one large fold takes, and the
@@ -90,7 +91,7 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
                 yield result
                 break
     if lost:
-        raise OSError(
+        raise UserError(
             f"the worker processes of {lost} of {len(tasks)} tasks died, perhaps for lack of "
             "memory; all others are kept, so free memory or lower train.batch_size and run the "
             "same command again."

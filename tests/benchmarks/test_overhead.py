@@ -15,11 +15,7 @@ def test_the_union_counts_what_overlaps_once(intervals, length):
 def test_every_stage_is_timed_and_an_edit_runs_its_row_again(tmp_path):
     found = quick.record("overhead", tmp_path)
     repro = found["repro"]
-    assert {row["module"] for row in repro["stages"]} == {
-        "stages.prepare",
-        "stages.members",
-        "stages.train",
-    }
+    assert {row["command"] for row in repro["stages"]} == {"prepare", "members", "train"}
     assert [row["stage"] for row in repro["stages"]][-1] == "train@basic"
     fitting = repro["fitting"]["seconds"]
     assert 0 < fitting < repro["seconds"]

@@ -7,6 +7,7 @@ import yaml
 
 from stages import publish
 from stages.commands.fetch import fetch
+from stages.errors import UserError
 from stages.tracking import store
 from tests.tracking.made_results import IMAGES_SHA256, empty_store, make_repository
 
@@ -47,7 +48,7 @@ def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
 @pytest.mark.parametrize("model", ["models:/foldlab/1", "models:/foldlab@champion"])
 def test_a_model_that_is_not_registered_is_refused_in_one_sentence(repository, model):
     with pytest.raises(
-        OSError, match=f"^{model} is not to be had from sqlite.*see `make ui`"
+        UserError, match=f"^{model} is not to be had from sqlite.*see `make ui`"
     ) as said:
         fetch(model)
     assert "\n" not in str(said.value)

@@ -105,7 +105,7 @@ def test_a_store_that_fails_is_told_once_and_asked_again(repository, monkeypatch
     monkeypatch.setattr(live, "PAUSE", 0.1)
     monkeypatch.setattr(live, "POLL", 0.05)
     monkeypatch.setattr(live, "_give_up", lambda: None)
-    live.live("0", "foldlab", "mark")
+    live.live(0, "foldlab", ["mark"])
     assert 2 < len(asked) < 9
     assert asked[-1][2] is True
     told = capsys.readouterr().err

@@ -124,7 +124,7 @@ def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, repos
     Image.new("L", (50, 50), 200).save(repository / "empty.png")
     names = [str(repository / name) for name in ("bad.png", "good.png", "empty.png", "absent.png")]
     done = subprocess.run(
-        [sys.executable, "-m", "stages.commands.predict", *names, "--output", repository / "o.png"],
+        [sys.executable, "-m", "stages", "predict", *names, "--output", repository / "o.png"],
         cwd=trained,
         env={"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

@@ -11,6 +11,7 @@ import yaml
 
 from stages import files
 from stages.commands import pull_request
+from stages.errors import UserError
 from tests.report.made import make
 
 HERE = Path(__file__).parents[2]
@@ -18,7 +19,7 @@ NAMES = ("basic", "other")
 PIPELINE = {
     "stages": {
         "compare": {
-            "cmd": f"PYTHONPATH={HERE} {sys.executable} -m stages.compare",
+            "cmd": f"PYTHONPATH={HERE} {sys.executable} -m stages compare",
             "params": ["compare", "variants"],
             "deps": [f"results/{name}/folds.csv" for name in NAMES],
             "outs": [
@@ -101,7 +102,7 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
 
 def test_against_itself_nothing_differs_and_the_command_writes_a_file(repository):
     output = repository / "data" / "report.md"
-    command = [sys.executable, "-m", "stages.commands.pull_request", "wider"]
+    command = [sys.executable, "-m", "stages", "pull-request", "wider"]
     options = ["--output", str(output), "--figures", "https://example.org/plots/"]
     done = subprocess.run(
         [*command, *options], cwd=repository, env={**os.environ, "PYTHONPATH": str(HERE)}
@@ -147,7 +148,7 @@ def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, t
     commands = "init -q -b main", "-c user.name=a -c user.email=a@b.c commit -q --allow-empty -m a"
     for command in commands:
         well(tmp_path, "git", *command.split())
-    with pytest.raises(OSError, match=r"comparison.csv is missing; run `make repro` first"):
+    with pytest.raises(UserError, match=r"comparison.csv is missing; run `make repro` first"):
         pull_request.pull_request("main")
 
 

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from stages.data import download
+from stages.errors import UserError
 
 CONTENT = bytes(range(256)) * 1000  # more than one chunk
 ADVICE = "name a folder in data.folder"
@@ -72,7 +73,7 @@ def dead_url():
 def accept(path):
     content = path.read_bytes()
     if content != CONTENT:
-        raise ValueError("wrong")
+        raise UserError("wrong")
     return len(content)
 
 
@@ -105,7 +106,7 @@ def test_a_cut_connection_is_resumed_where_it_was_cut(tmp_path, mirror, ranges, 
 def test_a_later_run_goes_on_with_what_an_earlier_one_left(tmp_path, mirror):
     path = tmp_path / "images.gz"
     cutting = mirror(cuts=[100_000, 0])
-    with pytest.raises(ConnectionError, match="cut after 100000 of 256000 bytes"):
+    with pytest.raises(UserError, match="cut after 100000 of 256000 bytes"):
         download.fetch([cutting.url], path, accept, ADVICE)
     assert names(tmp_path) == ["images.gz.1.part"]
     download.fetch([cutting.url], path, accept, ADVICE)
@@ -151,14 +152,14 @@ def test_two_mirrors_pieces_are_never_joined(tmp_path, mirror):
 
 def test_wrong_content_never_gets_the_finished_name(tmp_path, mirror):
     wrong = mirror(content=b"<html>please sign in</html>")
-    with pytest.raises(ConnectionError, match="not the expected content"):
+    with pytest.raises(UserError, match="not the expected content"):
         download.fetch([wrong.url], tmp_path / "images.gz", accept, ADVICE)
     assert names(tmp_path) == []
 
 
 def test_wrong_content_that_is_cut_each_time_ends_too(tmp_path, mirror):
     wrong = mirror(content=b"x" * 1000, cuts=[10, 990] * 5)
-    with pytest.raises(ConnectionError, match="not the expected content"):
+    with pytest.raises(UserError, match="not the expected content"):
         download.fetch([wrong.url], tmp_path / "images.gz", accept, ADVICE)
     assert len(wrong.asked) == 4
 
@@ -171,7 +172,7 @@ def test_a_finished_file_that_was_damaged_is_replaced(tmp_path, mirror):
 
 def test_when_no_mirror_helps_one_sentence_says_why_and_what_to_do(tmp_path, mirror, dead_url):
     absent = mirror(status=404)
-    with pytest.raises(ConnectionError) as refusal:
+    with pytest.raises(UserError) as refusal:
         download.fetch([dead_url, absent.url], tmp_path / "images.gz", accept, ADVICE)
     host, gone = dead_url.split("/")[2], absent.url.split("/")[2]
     assert str(refusal.value) == (
@@ -184,6 +185,6 @@ def test_when_no_mirror_helps_one_sentence_says_why_and_what_to_do(tmp_path, mir
 def test_a_folder_that_cannot_be_made_is_named_and_no_mirror_is_asked(tmp_path, mirror):
     (tmp_path / "data").write_text("a file")
     good = mirror()
-    with pytest.raises(OSError, match=r"data/downloads cannot be written \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"data/downloads cannot be written \(Not a directory\)"):
         download.fetch([good.url], tmp_path / "data/downloads/images.gz", accept, ADVICE)
     assert good.asked == []

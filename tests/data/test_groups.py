@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stages.data import groups
 from stages.data.source import Source
+from stages.errors import UserError
 
 CLASSES = ("cat", "dog")
 # the group and the label of each image
@@ -111,7 +112,7 @@ def test_any_bytes_are_groups_or_refused_in_one_sentence(head, rest):
     Path("groups.csv").write_bytes(head + rest)
     with pytest.raises(ValueError, match=r"\Afolds\.group: [^\n]*\Z") as refused:
         groups.read("groups.csv", source())
-    assert type(refused.value) is ValueError  # not one of a library's own kinds
+    assert type(refused.value) is UserError  # not one of a library's own kinds
 
 
 def test_the_path_is_the_repository_s_also_in_a_temporary_experiment(tmp_path, monkeypatch):

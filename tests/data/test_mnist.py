@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from stages.data import mnist
+from stages.errors import UserError
 from stages.sections import Data
 
 REAL = Path(__file__).parents[2] / "../shared/data/mnist"
@@ -140,7 +141,7 @@ def test_without_a_folder_the_files_are_downloaded_once(tmp_path):
 
 
 def test_when_no_mirror_answers_the_folder_is_offered():
-    with pytest.raises(ConnectionError, match=r"data\.folder or in the environment .* FOLDLAB_DA"):
+    with pytest.raises(UserError, match=r"data\.folder or in the environment .* FOLDLAB_DA"):
         mnist.load(replace(SMALL, mirrors=("http://127.0.0.1:1/",)), Data())
 
 

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from stages import data
 from stages.data import idx
+from stages.errors import UserError
 from stages.sections import Data
 from tests import drawn
 
@@ -167,7 +168,7 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(files, name, source):
             assert found.train_images.dtype == np.uint8
             refused.extend(found.unreadable)
         else:
-            assert type(said) is ValueError  # not one of a library's own kinds
+            assert type(said) is UserError  # not one of a library's own kinds
             assert str(said)
             assert "\n" not in str(said)
             refused.append(said)

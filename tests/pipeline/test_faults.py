@@ -98,10 +98,10 @@ def test_data_that_find_no_room_are_prepared_once_they_do(repository, copy):
     shutil.rmtree(copy / "data/prepared")
     with disk(copy / "data/prepared", "size=50k") as prepared:
         place = "data/prepared/train_images.npy"
-        refused(copy, "python -m stages.prepare", place, "No space left on device")
+        refused(copy, "python -m stages prepare", place, "No space left on device")
         assert not list(prepared.iterdir())
         remount(prepared, "size=1m")
-        well(copy, "python -m stages.prepare")
+        well(copy, "python -m stages prepare")
         for path in (repository / "data/prepared").iterdir():
             assert (prepared / path.name).read_bytes() == path.read_bytes()
 
@@ -111,7 +111,7 @@ def cramped(repository, tmp_path_factory):
     """Return a copy with room for one finished fold, and how the training of two ended there."""
     folder = copied(repository, tmp_path_factory.mktemp("cramped") / "copy", "results", ".foldlab")
     with disk(folder / ".foldlab", "size=1200k"):
-        yield folder, call(folder, "python -m stages.train basic")
+        yield folder, call(folder, "python -m stages train basic")
 
 
 def test_a_fold_that_finds_no_room_does_not_cost_the_others(cramped):
@@ -130,7 +130,7 @@ def test_two_trainings_at_once_are_one_after_the_other(cramped, made):
     remount(folder / ".foldlab", "size=20m")
     (kept,) = folder.glob(".foldlab/folds/*/*.npz")
     written = kept.stat().st_mtime_ns
-    command = [sys.executable, "-m", "stages.train", "basic"]
+    command = [sys.executable, "-m", "stages", "train", "basic"]
     both = [
         subprocess.Popen(
             command,
@@ -198,7 +198,7 @@ def test_results_that_cannot_be_written_stop_a_stage_before_it_computes(copy, ma
 def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
     with disk(copy / ".foldlab", "ro"):
         place = ".foldlab/running/train-basic.lock"
-        refused(copy, "python -m stages.train basic", place, "Read-only file system")
+        refused(copy, "python -m stages train basic", place, "Read-only file system")
 
 
 def test_a_clock_that_runs_backwards_gives_no_negative_times(repository, made, tmp_path):
@@ -208,11 +208,11 @@ def test_a_clock_that_runs_backwards_gives_no_negative_times(repository, made, t
     edit(folder, {"tracking": {"live_after": 0}})
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock/sitecustomize.py").write_text(BACKWARDS)
-    well(folder, "python -m stages.train basic", PYTHONPATH=str(tmp_path / "clock"))
+    well(folder, "python -m stages train basic", PYTHONPATH=str(tmp_path / "clock"))
     timing = read_table(folder / "results/basic/timing.csv")
     assert all(0 < row["seconds"] < 600 for row in timing)
     assert timing[0]["time"] < timing[0]["began"]  # or this test shows nothing
-    well(folder, "python -m stages.publish basic")
+    well(folder, "python -m stages publish basic")
     names = ["basic", "basic fold 0", "basic fold 1"]
     assert sorted(rows(folder, "select name, status from runs")) == [(n, "FINISHED") for n in names]
     assert rows(folder, "select name from runs where end_time < start_time") == []
@@ -230,7 +230,7 @@ def test_a_clock_set_back_between_two_publishings_hides_no_number_and_doubles_no
     logged = "select key, value, timestamp, step from metrics join runs using (run_uuid) order by 1"
     before = rows(copy, logged)
     for _ in range(2):
-        well(copy, "faketime -f -1h python -m stages.publish basic")
+        well(copy, "faketime -f -1h python -m stages publish basic")
         shown = "select value from latest_metrics where key = 'test_accuracy'"
         assert (0.125,) in rows(copy, shown)
         assert len(rows(copy, logged)) == len(before) + 1
@@ -257,7 +257,7 @@ def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(reposit
     if not Path("/proc").is_dir():
         pytest.skip("there is no /proc, which tells what a worker has loaded")
     folder = copied(repository, tmp_path / "copy", ".foldlab", "results")
-    command = [sys.executable, "-m", "stages.train", "basic"]
+    command = [sys.executable, "-m", "stages", "train", "basic"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
     ) as process:

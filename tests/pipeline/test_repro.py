@@ -182,7 +182,7 @@ def test_a_second_repro_runs_nothing_and_leaves_all_as_it_was(repository, first)
 def test_a_sweep_with_another_number_of_workers_gives_the_same_bytes(first, tmp_path):
     _, made = first
     other = clone(tmp_path / "other", {**SLIVER, "parallel": {"jobs": 1}})
-    well(other, "dvc repro prepare && python -m stages.commands.sweep && dvc repro")
+    well(other, "dvc repro prepare && python -m stages sweep && dvc repro")
     assert results(other) == made
 
 
@@ -220,7 +220,7 @@ def test_an_emptied_store_is_rebuilt_from_the_files(repository, first):
     mark = read_json(repository / "results/basic/training.json")["fingerprint"]
     before = rows(repository, query.format(mark))
     (repository / "mlflow.db").unlink()
-    well(repository, "python -m stages.publish --all")
+    well(repository, "python -m stages publish --all")
     assert rows(repository, query.format(mark)) == before
     assert len(before) > 20
 
@@ -278,7 +278,7 @@ def test_each_entry_point_of_mlflow_run_works(repository, first, name, given, sa
     ("number", "prepare", "finish", "last"),
     [
         (signal.SIGKILL, "dvc repro prepare", "dvc repro evaluate@basic", "predictions.npz"),
-        (signal.SIGTERM, "python -m stages.prepare", "python -m stages.train basic", "model.keras"),
+        (signal.SIGTERM, "python -m stages prepare", "python -m stages train basic", "model.keras"),
     ],
     ids=["by DVC", "the stage alone"],
 )
@@ -288,7 +288,7 @@ def test_a_training_killed_in_its_second_fold_repeats_only_that(
     _, made = first
     folder = clone(tmp_path / "killed", {**SLIVER, "parallel": {"jobs": 1}})
     well(folder, prepare)
-    command = [sys.executable, "-m", "stages.train", "basic"]
+    command = [sys.executable, "-m", "stages", "train", "basic"]
     process = subprocess.Popen(command, cwd=folder, env=environment())
     while not (kept := list(folder.glob(".foldlab/folds/*/fold-0.npz"))):
         assert process.poll() is None

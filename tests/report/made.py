@@ -1,7 +1,7 @@
 """Results of any number of variants, as the stages write them: probable ones, not real ones.
 
 `python -m tests.report.made 200 /tmp/many --train 60000 --tests 10000` makes a folder in which
-`python -m stages.compare` (with PYTHONPATH at the repository) shows how long so many take.
+`python -m stages compare` (with PYTHONPATH at the repository) shows how long so many take.
 """
 
 import argparse

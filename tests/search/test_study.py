@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from stages import params
+from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
@@ -227,7 +228,7 @@ def dataset_hash():
 
 
 def test_one_process_at_a_time_has_a_study(folder):
-    with study.opened("ab" * 32), pytest.raises(OSError, match="already running in another"):
+    with study.opened("ab" * 32), pytest.raises(UserError, match="already running in another"):
         study.opened("ab" * 32).__enter__()
 
 

@@ -21,7 +21,7 @@ def test_a_moved_checkout_is_as_if_it_had_always_been_there(repository, tmp_path
     repository.rename(new)
     monkeypatch.chdir(new)
     # in a process of its own, since MLflow's client remembers where a run's artifacts are
-    command = [sys.executable, "-m", "stages.publish", "basic"]
+    command = [sys.executable, "-m", "stages", "publish", "basic"]
     environment = os.environ | {"PYTHONPATH": str(Path(store.__file__).parents[2])}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert told.stderr == ""

@@ -289,7 +289,7 @@ def test_a_killed_process_is_caught_up(repository, empty_store):
     undisturbed = without_ids(repository)
     shutil.copyfile(empty_store, "mlflow.db")
     shutil.rmtree("mlartifacts")
-    command = [sys.executable, "-m", "stages.publish", "basic"]
+    command = [sys.executable, "-m", "stages", "publish", "basic"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(CODE)})
     while not list(repository.glob("mlartifacts/*/artifacts/plots")) and process.poll() is None:
         time.sleep(0.001)

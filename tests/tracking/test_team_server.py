@@ -47,7 +47,7 @@ def well(command, folder, environment):
     return done.stdout + done.stderr
 
 
-PUBLISH = "python -m stages.publish --all && python -m stages.commands.champion"
+PUBLISH = "python -m stages publish --all && python -m stages champion"
 
 
 @pytest.fixture(scope="module")
@@ -101,18 +101,18 @@ def test_a_second_person_publishes_the_same_and_nothing_changes(team, repository
 
 
 def test_a_second_person_may_promote_by_hand(team, repository, published):
-    said = well("python -m stages.commands.promote basic", repository, team.client("ben"))
+    said = well("python -m stages promote basic", repository, team.client("ben"))
     assert "was made champion by hand by ben." in said
-    rule = "python -m stages.commands.champion"
+    rule = "python -m stages champion"
     assert "was made champion by hand, which only" in well(rule, repository, team.client("anna"))
-    well("python -m stages.commands.promote --release", repository, team.client("ben"))
+    well("python -m stages promote --release", repository, team.client("ben"))
     assert "replaces basic (version 1): +0.01" in well(rule, repository, team.client("anna"))
 
 
 def test_without_the_right_password_nothing_is_read_or_written(team, repository, published):
     before = everything(team)
     environment = team.client("anna") | {"MLFLOW_TRACKING_PASSWORD": "guessed"}
-    done = call("python -m stages.publish --all", repository, environment)
+    done = call("python -m stages publish --all", repository, environment)
     assert done.returncode == 1
     assert done.stderr.startswith("foldlab: basic, other not (fully) published to MLflow at http")
     assert "guessed" not in done.stderr

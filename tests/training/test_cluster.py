@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.errors import UserError
 from stages.sections import Named, Parallel, Train
 from stages.training import cluster, workers
 from stages.training.fold import train_fold
@@ -125,7 +126,7 @@ def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_n
     tasks = [(str(tmp_path / "a"), True), (str(tmp_path / "b"), False)]
     results = cluster.run(die, tasks, on(two_nodes))
     found = [next(results)]
-    with pytest.raises(OSError, match=r"1 of 2 tasks died 4 times.*others are kept"):
+    with pytest.raises(UserError, match=r"1 of 2 tasks died 4 times.*others are kept"):
         next(results)
     assert found == [(1, "alive")]
 

@@ -36,12 +36,12 @@ def repository(folder, address, jobs=None, **train):
     return folder
 
 
-def driver(folder, module, *arguments, before=""):
+def driver(folder, *arguments, before=""):
     """Start a stage or a command as DVC does, in a process of its own."""
-    code = f"import runpy, sys; {before}\nrunpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    code = f"import sys; {before}\nfrom stages.__main__ import handle, main\nhandle(main)"
     environment = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
     return subprocess.Popen(
-        [sys.executable, "-c", code, module, *arguments],
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=environment | {"PYTHONPATH": str(HERE)},
         stdout=subprocess.PIPE,
@@ -66,7 +66,7 @@ def test_a_killed_driver_is_taken_up_and_leaves_the_files_of_one_machine(
     two_nodes, one_machine, tmp_path
 ):
     folder = repository(tmp_path, two_nodes.address, jobs=1)
-    process = driver(folder, "stages.train", "plain")
+    process = driver(folder, "train", "plain")
     while not (kept := list(folder.glob(".foldlab/folds/*/fold-*.npz"))):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -76,7 +76,7 @@ def test_a_killed_driver_is_taken_up_and_leaves_the_files_of_one_machine(
     assert len(list(folder.glob(".foldlab/folds/*/fold-*.npz"))) == 1
     times = {path: path.stat().st_mtime_ns for path in kept}
 
-    again = driver(folder, "stages.train", "plain")
+    again = driver(folder, "train", "plain")
     _, said = again.communicate()
     assert again.returncode == 0, said
     assert {path: path.stat().st_mtime_ns for path in kept} == times
@@ -87,7 +87,7 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
     two_nodes, one_machine, tmp_path, monkeypatch
 ):
     folder = repository(tmp_path, two_nodes.address)
-    swept = driver(folder, "stages.commands.sweep")
+    swept = driver(folder, "sweep")
     _, said = swept.communicate()
     assert swept.returncode == 0, said
     text = (folder / "params.yaml").read_text()
@@ -101,7 +101,7 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
 
 def test_a_fold_that_diverges_is_told_in_one_sentence(two_nodes, tmp_path):
     folder = repository(tmp_path, two_nodes.address, epochs=20, **DIVERGING)
-    process = driver(folder, "stages.train", "plain")
+    process = driver(folder, "train", "plain")
     _, said = process.communicate()
     assert process.returncode == 1
     assert re.fullmatch(r"foldlab: plain fold \d diverged: .*lower train\.learning_rate.*\n", said)
@@ -109,7 +109,7 @@ def test_a_fold_that_diverges_is_told_in_one_sentence(two_nodes, tmp_path):
 
 def test_without_ray_the_user_learns_what_to_install(tmp_path):
     folder = repository(tmp_path, "127.0.0.1:1")
-    process = driver(folder, "stages.train", "plain", before="sys.modules['ray'] = None")
+    process = driver(folder, "train", "plain", before="sys.modules['ray'] = None")
     _, said = process.communicate()
     assert process.returncode == 1
     assert re.fullmatch(r"foldlab: .*not installed; run pip install .*cluster.*\n", said)

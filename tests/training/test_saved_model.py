@@ -108,7 +108,7 @@ def test_a_file_that_changed_is_refused_also_after_the_check(folder):
         ({"path": "a", "model": "models:/foldlab/3"}, "needs a path or a model, and not both"),
         (
             {"model": "models:/foldlab@champion", "sha256": "a" * 64},
-            "run `python -m stages.commands.fetch models:/foldlab@champion` and copy the sha256",
+            "run `python -m stages fetch models:/foldlab@champion` and copy the sha256",
         ),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.errors import UserError
 from stages.sections import Parallel
 from stages.training import workers
 
@@ -149,7 +150,7 @@ def test_a_refusal_in_a_worker_reaches_the_caller_as_it_is(error, jobs):
 
 def test_a_worker_that_dies_is_one_clear_error_and_all_others_are_kept():
     kept = {}
-    with pytest.raises(OSError, match=r"^the worker processes of 1 of 3 tasks died.*all others"):
+    with pytest.raises(UserError, match=r"^the worker processes of 1 of 3 tasks died.*all others"):
         kept.update(workers.run(die, [(0,), (1,), (2,)], 2))  # takes pair after pair
     assert kept == {0: 0, 2: 2}
 
