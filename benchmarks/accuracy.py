@@ -23,12 +23,12 @@ import yaml
 
 from benchmarks import measured
 from stages import entry, files, params
+from stages.engine import fold_store, identity, plan
+from stages.engine.predict import predict
+from stages.engine.resolve import recipe
 from stages.scoring.statistics import mean_std
 from stages.sections import Parallel
 from stages.train import read_arrays
-from stages.training import plan, recovery
-from stages.training.predict import predict
-from stages.training.recipe import recipe
 
 ROWS = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
 ROOT = measured.HERE.parent
@@ -164,7 +164,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     for seed in range(1, count + 1):
         train = base.train.model_copy(update={"seed": seed, "final": "refit"})
         chosen = base.model_copy(update={"train": train})
-        units.append(plan.Unit(recovery.fingerprint(chosen, dataset["sha256"]), chosen, "refit"))
+        units.append(plan.Unit(identity.fingerprint(chosen, dataset["sha256"]), chosen, "refit"))
     plan.finish(units, arrays, Parallel())
     on_test, seconds = [], []
     for unit, record in zip(units, plan.records(units), strict=True):
@@ -172,7 +172,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
         alone = unit.recipe.model_copy(update={"train": kept})
         fold = record._replace(history=np.nan_to_num(record.history))
         plan.model(unit.mark, alone, arrays, Parallel(), [fold])
-        vote, _ = predict(recovery.folder(unit.mark) / "model.keras", images, Parallel())
+        vote, _ = predict(fold_store.folder(unit.mark) / "model.keras", images, Parallel())
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))
     return {

@@ -20,10 +20,11 @@ from benchmarks import measured
 from stages import params
 from stages.data.folds import stratified_folds
 from stages.data.mnist import load_mnist
+from stages.engine import cluster, workers
+from stages.engine.resolve import recipe
 from stages.sections import Data, Named, Parallel, Train
-from stages.training import cluster, workers
 from stages.training.fold import train_fold
-from stages.training.recipe import Recipe, recipe
+from stages.training.recipe import Recipe
 from tests import nodes
 
 FOLDS, VARIANTS = 10, 20  # of the queue

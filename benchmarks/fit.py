@@ -19,9 +19,9 @@ import yaml
 from benchmarks import accuracy, measured, processes
 from stages import params
 from stages.data import load
+from stages.engine import resolve as recipes
+from stages.engine import workers
 from stages.sections import Data
-from stages.training import recipe as recipes
-from stages.training import workers
 from stages.training.fold import network, train_fold
 from stages.training.starting import import_tensorflow
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.fit import counted
 from stages import params
-from stages.training.recipe import recipe
+from stages.engine.resolve import recipe
 
 HERE = Path(__file__).parents[1]
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000  # full MNIST

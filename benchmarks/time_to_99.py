@@ -16,10 +16,10 @@ from benchmarks import measured, processes
 from benchmarks.overhead import union
 from stages import params
 from stages.data import load
+from stages.engine import resolve as recipes
+from stages.engine import workers
 from stages.scoring.statistics import mean_std
 from stages.sections import Data
-from stages.training import recipe as recipes
-from stages.training import workers
 from stages.training.epoch import scorer
 from stages.training.fold import network, train_fold
 from stages.training.starting import import_tensorflow

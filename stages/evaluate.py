@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from stages import params
+from stages.engine import environment
+from stages.engine.predict import predict
 from stages.files import (
     check_writable,
     read_dataset,
@@ -16,7 +18,6 @@ from stages.files import (
 )
 from stages.scoring import calibration, classification
 from stages.scoring.statistics import mean_std
-from stages.training.predict import predict
 
 PREPARED = Path("data/prepared")
 
@@ -24,6 +25,7 @@ PREPARED = Path("data/prepared")
 def evaluate(variant: str) -> None:
     """Score one variant's model on the test set, and its folds on their validation images."""
     parallel = params.load().parallel
+    environment.check()
     results = Path("results") / variant
     check_writable(results)
     dataset = read_dataset(PREPARED)

@@ -1,4 +1,4 @@
-"""Result files: written beside, then put in place: a finished name is a finished file."""
+"""Atomic writes: write to a temporary file, flush it to disk, then rename."""
 
 import csv
 import fcntl
@@ -37,13 +37,24 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o644)
+        _flush(beside)
         beside.replace(path)
+        _flush(path.parent)
     except BaseException as error:
         with suppress(OSError):  # the disk may take nothing any more, not even this
             beside.unlink()
         if isinstance(error, OSError) and error.filename in (None, str(beside)) and error.errno:
             raise unwritable(path, error) from None
         raise
+    finally:
+        os.close(handle)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file's content, or a folder's names, before anything builds on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from stages.engine import fold_store
 from stages.files import read_json, write_json
 from stages.sections import Tracking
-from stages.training import recovery
 from stages.training.recipe import Recipe
 
 DONE = b"done"  # the last word of a training that ends well; one that is killed says nothing
@@ -54,12 +54,12 @@ def announce(mark: str, recipe: Recipe, description: str, dataset: Mapping[str, 
 
 def ticket(mark: str) -> Path:
     """Return the file that `announce` writes."""
-    return recovery.folder(mark) / "training.json"
+    return fold_store.folder(mark) / "training.json"
 
 
 def lock(mark: str) -> Path:
     """Return the file that is locked while a process trains this."""
-    return recovery.folder(mark) / "training.lock"
+    return fold_store.lock_path(mark)
 
 
 @contextmanager

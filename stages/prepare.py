@@ -17,10 +17,11 @@ PREPARED = Path("data/prepared")
 
 def prepare() -> None:
     """Read the images that params.yaml names, check them, divide them, write data/prepared."""
-    from stages.training import recipe  # knows all registries, which nothing else here needs
+
+    from stages.engine import resolve  # knows all registries, which nothing else here needs
 
     settings = params.load()
-    recipe.check(settings)
+    resolve.check(settings)
     watch.check(settings)
     source = data.load(settings.data)
     division = divide(source, settings)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import live, params
+from stages.engine import ensemble, environment, fold_store, identity, plan
+from stages.engine.preview import preview
+from stages.engine.resolve import check, check_data, recipes
 from stages.files import check_writable, read_dataset, replacing, write_json, write_table
 from stages.sections import Parallel
-from stages.training import ensemble, plan, recovery
+from stages.training import combine
 from stages.training.fold import HISTORY, Record
-from stages.training.preview import preview
-from stages.training.recipe import Recipe, check, check_data, recipes
+from stages.training.recipe import Recipe
 
 PREPARED = Path("data/prepared")
 
@@ -32,6 +34,7 @@ def train(variant: str) -> None:
     """Train the folds of one variant and make its model, or average those of an ensemble."""
     settings = params.load()
     check(settings)
+    environment.check()
     chosen = recipes(settings, variant)
     dataset = read_dataset(PREPARED)
     # Of all that will be trained, so that no variant is refused after others took hours.
@@ -41,7 +44,7 @@ def train(variant: str) -> None:
     results = Path("results") / variant
     check_writable(results)
     arrays = read_arrays(dataset)
-    marks = {recovery.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
+    marks = {identity.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
     if settings.variants[variant].ensemble:
         made = _averaged(variant, marks, arrays, settings.parallel)
     else:
@@ -65,11 +68,12 @@ def train(variant: str) -> None:
             "fingerprint": made.mark,
             "data_sha256": dataset["sha256"],
             "images_sha256": dataset["images_sha256"],
+            "environment": dict(environment.current()),
             "description": settings.variants[variant].description,
             **made.about,
         },
     )
-    recovery.forget_old()
+    fold_store.prune()
     accuracies = [record.kept("val_accuracy") for record in made.records]
     print(
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
@@ -89,7 +93,7 @@ def _trained(
         records = plan.records(units)
         model = plan.model(mark, chosen, arrays, parallel, records)
     about = {
-        "parameters": plan.parameters(records),
+        "parameters": combine.parameters(records),
         "final": chosen.train.final,
         "settings": chosen.model_dump(exclude={"variant"}),
     }
@@ -99,7 +103,7 @@ def _trained(
 def _averaged(
     variant: str, chosen: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel
 ) -> Trained:
-    mark = ensemble.fingerprint(variant, chosen)
+    mark = identity.ensemble_fingerprint(variant, chosen)
     members = ensemble.members(chosen, arrays, parallel)
     rows = {recipe.variant: recipe.model_dump(exclude={"variant"}) for recipe in chosen.values()}
     about = {
@@ -109,7 +113,9 @@ def _averaged(
         "members": {recipe.variant: own for own, recipe in chosen.items()},
     }
     model = ensemble.model(mark, variant, members, arrays, parallel)
-    records = ensemble.records(members, arrays)
+    records = combine.averaged(
+        [member.probability for member in members], arrays.folds, arrays.labels
+    )
     return Trained(mark, records, model, preview(mark, None, arrays, parallel), about, 0)
 
 

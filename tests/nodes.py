@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from tempfile import TemporaryDirectory
 
+from stages.engine import cluster
 from stages.sections import Parallel
-from stages.training import cluster
 
 
 @contextmanager

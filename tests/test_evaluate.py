@@ -70,7 +70,7 @@ def test_tables_carry_class_names_and_agree_with_each_other(results, predictions
 
 
 def test_evaluating_again_gives_the_same_bytes_without_scoring(results, monkeypatch):
-    from stages.training import predict
+    from stages.engine import predict
 
     before = {path.name: path.read_bytes() for path in results.iterdir()}
     monkeypatch.chdir(results.parents[1])

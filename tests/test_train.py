@@ -11,13 +11,13 @@ import yaml
 from stages import params
 from stages import train as module
 from stages.commands.sweep import sweep
+from stages.engine import fold_store, plan
+from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.files import read_json, read_table, write_json
 from stages.train import train
-from stages.training import plan, recovery
 from stages.training.artifact import assemble
 from stages.training.fold import network
-from stages.training.recipe import recipe
 from tests import prepared
 
 
@@ -108,7 +108,7 @@ def test_finished_folds_are_not_trained_again(trained, monkeypatch):
 def test_only_the_unfinished_fold_is_trained(trained, monkeypatch):
     first = contents(trained / "results/plain")
     mark = read_json(trained / "results/plain/training.json")["fingerprint"]
-    (recovery.folder(mark) / "fold-1.npz").unlink()
+    (fold_store.folder(mark) / "fold-1.npz").unlink()
     again = []
     original = plan.train_fold
     monkeypatch.setattr(plan, "train_fold", lambda *task: again.append(task[5]) or original(*task))

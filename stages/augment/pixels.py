@@ -116,7 +116,7 @@ def brightness(images, seed, *, factor: Annotated[float, Field(ge=0, le=1)]):
 def flip(images, seed, *, horizontal: bool = True, vertical: bool = False, force: bool = False):
     """Mirror every second image or so, left to right and top to bottom each on its own.
 
-    Digits are not symmetric: for them `stages.training.recipe.check_data` refuses this without
+    Digits are not symmetric: for them `stages.engine.resolve.check_data` refuses this without
     `force`.
     """
     import tensorflow as tf

@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from stages import files, params
+from stages.engine.saved_model import kept
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
 from stages.tracking import store
-from stages.training.saved_model import kept
 
 
 def fetch(model: str) -> None:

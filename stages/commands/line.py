@@ -28,8 +28,8 @@ variant = click.argument("variant", callback=_name)
 def line() -> None:
     """Honest experiments on image classifiers.
 
-    DVC runs the stages prepare, members, train, evaluate, plot, publish and compare; the other
-    commands are for you. VARIANT is a row of `variants` in params.yaml.
+    DVC runs the stages environment, prepare, members, train, evaluate, plot, publish and compare;
+    the other commands are for you. VARIANT is a row of `variants` in params.yaml.
     """
 
 
@@ -39,6 +39,14 @@ def prepare() -> None:
     from stages import prepare
 
     alone(prepare.prepare)()
+
+
+@line.command()
+def environment() -> None:
+    """Record the versions and kernels that compute."""
+    from stages import environment
+
+    alone(environment.environment)()
 
 
 @line.command()

@@ -65,11 +65,11 @@ def _give_up() -> None:
 
 def _look(mark: str, folds: dict) -> None:
     """Add the folds that were kept since to `folds`, without their weights."""
-    from stages.training import recovery
+    from stages.engine import fold_store
 
-    for path in recovery.folder(mark).glob("fold-[0-9]*.npz"):
+    for path in fold_store.folder(mark).glob("fold-[0-9]*.npz"):
         number = int(path.stem.removeprefix("fold-"))
-        if number not in folds and (record := recovery.kept(mark, number)):
+        if number not in folds and (record := fold_store.load(mark, number)):
             folds[number] = record._replace(weights=[])
 
 

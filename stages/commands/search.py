@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 
 from stages import params, publish
+from stages.engine import environment, fold_store, plan
+from stages.engine.resolve import check
 from stages.errors import UserError
 from stages.files import read_dataset
 from stages.params import Params
@@ -18,8 +20,6 @@ from stages.search.trial import Trial, best
 from stages.tracking import store
 from stages.tracking.record import flat
 from stages.train import PREPARED, read_arrays
-from stages.training import plan, recovery
-from stages.training.recipe import check
 
 
 def search(trials: int = 0, write: bool = False) -> None:
@@ -37,6 +37,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     """
     settings = params.load()
     check(settings)
+    environment.check()
     dataset = read_dataset(PREPARED)
     space.check(settings, dataset)
     arrays = read_arrays(dataset)
@@ -57,7 +58,7 @@ def search(trials: int = 0, write: bool = False) -> None:
             first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
             print(f"trial {trial.number}: {_said(trial)}: {trial.outcome()}{first}", flush=True)
             tell(found)
-    recovery.forget_old()
+    fold_store.prune()
     _conclude(settings, found, write)
 
 

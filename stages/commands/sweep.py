@@ -20,12 +20,13 @@ import numpy as np
 from tqdm import tqdm
 
 from stages import live, params
+from stages.engine import ensemble, environment, fold_store, identity, plan, workers
+from stages.engine.predict import predict
+from stages.engine.preview import preview
+from stages.engine.resolve import check, check_data, recipes
 from stages.files import read_dataset, read_json
 from stages.train import PREPARED, read_arrays
-from stages.training import ensemble, plan, recovery, workers
-from stages.training.predict import predict
-from stages.training.preview import preview
-from stages.training.recipe import Recipe, check, check_data, recipes
+from stages.training.recipe import Recipe
 
 
 def reproduce(variant: str) -> None:
@@ -66,6 +67,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     """
     settings = params.load()
     check(settings)
+    if changes := environment.adopt():
+        print(f"foldlab: the environment changed ({changes}); all variants are trained anew.")
     dataset = read_dataset(PREPARED)
     arrays = read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
@@ -85,7 +88,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
             variant, marks = ensembles[mark]
             members = ensemble.members(marks, arrays, parallel)
             ensemble.model(mark, variant, members, arrays, parallel)
-        predict(recovery.folder(mark) / "model.keras", test_images, parallel)
+        predict(fold_store.folder(mark) / "model.keras", test_images, parallel)
 
     begun: dict[str, Future] = {}
     followed: list[Future] = []
@@ -129,9 +132,9 @@ def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> 
         marks = {}
         for recipe in recipes(settings, variant):
             check_data(recipe, dataset)
-            marks[recovery.fingerprint(recipe, dataset["sha256"])] = recipe
+            marks[identity.fingerprint(recipe, dataset["sha256"])] = recipe
         averaged = settings.variants[variant].ensemble
-        mark = ensemble.fingerprint(variant, marks) if averaged else next(iter(marks))
+        mark = identity.ensemble_fingerprint(variant, marks) if averaged else next(iter(marks))
         if _finished(variant, mark):
             continue
         if averaged:

@@ -6,11 +6,12 @@ from typing import Any
 import yaml
 
 from stages import params
+from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.files import replacing
 from stages.params import Params
 from stages.sections import Named, Train, Variant
-from stages.training.recipe import Recipe, recipe
+from stages.training.recipe import Recipe
 
 
 def written(row: Variant) -> Variant:

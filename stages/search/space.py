@@ -13,11 +13,12 @@ from optuna.distributions import (
 )
 from pydantic import ValidationError
 
+from stages.engine.resolve import check_data, recipe
 from stages.errors import UserError
 from stages.params import Params
 from stages.registry import lookup, register
 from stages.sections import Named, Range, Settings, Train, Variant, explain
-from stages.training.recipe import Recipe, check_data, recipe
+from stages.training.recipe import Recipe
 
 DIGITS = 4  # significant ones of a real number, so that a row can be read and typed
 

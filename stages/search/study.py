@@ -20,12 +20,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from stages import entry
+from stages.engine import fold_store, identity, plan
 from stages.errors import UserError
 from stages.params import Params
 from stages.search import space
 from stages.search.trial import Trial
 from stages.sections import Parallel
-from stages.training import plan, recovery
 from stages.training.fold import UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any is pruned, and random ones before the sampler learns
@@ -60,7 +60,7 @@ class MedianOfFolds(optuna.pruners.BasePruner):
 def fingerprint(settings: Params, data_sha256: str) -> str:
     """Return the SHA-256 of what makes two searches the same but for the number of trials."""
     content = {
-        "row": recovery.fingerprint(space.tuned_recipe(settings, {}), data_sha256),
+        "row": identity.fingerprint(space.tuned_recipe(settings, {}), data_sha256),
         "search": settings.search.model_dump(exclude={"trials"}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
@@ -166,7 +166,7 @@ def _cross_validate(
     arrays: plan.Arrays,
 ) -> None:
     chosen = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
-    units = plan.plan(recovery.fingerprint(chosen, data_sha256), chosen, arrays)
+    units = plan.plan(identity.fingerprint(chosen, data_sha256), chosen, arrays)
     parallel = settings.parallel
     everywhere = len(units) if parallel.backend == "ray" else joblib.cpu_count()
     at_once = parallel.jobs or everywhere
@@ -189,5 +189,5 @@ def _cross_validate(
 
 
 def _train(units: list[plan.Unit], arrays: plan.Arrays, parallel: Parallel) -> None:
-    if any(recovery.kept(unit.mark, unit.fold) is None for unit in units):
+    if any(fold_store.load(unit.mark, unit.fold) is None for unit in units):
         plan.finish(units, arrays, parallel, leave=False)

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import fit, processes
 from stages import params
-from stages.training import recipe
+from stages.engine import resolve
 from stages.training.fold import network
 from tests.benchmarks import quick
 
@@ -48,7 +48,7 @@ def test_operations_are_those_counted_by_hand(layers, shape, forward, first):
 
 def test_an_epoch_of_sprint_is_what_its_authors_say():
     settings = params.parse(processes.settings("sprint"))
-    model = network(recipe.recipe(settings, "sprint"), (28, 28, 1), 10)
+    model = network(resolve.recipe(settings, "sprint"), (28, 28, 1), 10)
     _, training = fit.flops(model)
     assert round(60_000 * training / 1e12, 2) == 0.41
 

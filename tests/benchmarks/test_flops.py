@@ -1,7 +1,7 @@
 from benchmarks import flops
 from benchmarks.fit import counted
 from stages import params
-from stages.training.recipe import recipe
+from stages.engine.resolve import recipe
 
 
 def test_hours_follow_from_folds_epochs_images_and_speed():

@@ -6,8 +6,8 @@ import pytest
 from benchmarks import kfold, plain_keras
 from benchmarks.fit import flops
 from stages import params
+from stages.engine import resolve
 from stages.scoring.statistics import mean_std
-from stages.training import recipe
 from stages.training.fold import network
 from tests.benchmarks import quick
 
@@ -32,7 +32,7 @@ def test_both_sides_train_the_same_folds_and_the_ratio_is_that_of_the_medians(tm
 @pytest.mark.parametrize("variant", kfold.VARIANTS)
 def test_the_script_trains_the_network_of_the_row(variant):
     settings = params.parse(kfold.chosen_settings(variant, 3))
-    ours = network(recipe.recipe(settings, variant), (28, 28, 1), 10)
+    ours = network(resolve.recipe(settings, variant), (28, 28, 1), 10)
     theirs = plain_keras.network(variant, (28, 28, 1), 10)
     assert ours.count_params() == theirs.count_params()
     assert flops(ours) == flops(theirs)

@@ -11,10 +11,10 @@ import yaml
 
 from stages import params
 from stages.commands.search import search
+from stages.engine import fold_store, identity, plan
+from stages.engine.resolve import recipe
 from stages.files import read_json
-from stages.training import plan, recovery
 from stages.training.fold import UntrainableError
-from stages.training.recipe import recipe
 from tests import prepared
 from tests.command import status
 from tests.search.test_study import SPACE, made_fold
@@ -66,8 +66,8 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
     assert "add plain_tuned to compare.variants" in out
 
     made = recipe(params.load(), "plain_tuned")
-    mark = recovery.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
-    folds = [recovery.kept(mark, fold).kept("val_accuracy") for fold in (0, 1)]
+    mark = identity.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
+    folds = [fold_store.load(mark, fold).kept("val_accuracy") for fold in (0, 1)]
     told = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
     assert f"trial 0: train.learning_rate {made.train.learning_rate}: {told}" in out
     assert f"trial 0 with a cross-validated accuracy of {told}." in out
@@ -157,7 +157,7 @@ def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys)
 
 def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, capsys):
     program = (
-        "from tests.search import test_study as made; from stages.training import plan;"
+        "from tests.search import test_study as made; from stages.engine import plan;"
         "plan.train_fold = made.made_fold; from stages.__main__ import handle, main; handle(main)"
     )
     environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "1"}

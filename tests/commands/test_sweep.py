@@ -7,9 +7,9 @@ import pytest
 
 from stages.commands import sweep as module
 from stages.commands.sweep import sweep
+from stages.engine import fold_store, plan, predict
 from stages.evaluate import evaluate
 from stages.train import train
-from stages.training import plan, predict, recovery
 from tests import prepared
 from tests.test_train import contents
 
@@ -77,7 +77,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
     monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
     path = folder / "params.yaml"
     path.write_text(path.read_text().replace("jobs: 1", f"jobs: {jobs}"))
-    followed, keep = [], recovery.keep
+    followed, keep = [], fold_store.save
 
     def kept(kind):
         return len([*(folder / "fresh").rglob(kind)])
@@ -89,7 +89,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
             time.sleep(0.1)
         keep(*given)
 
-    monkeypatch.setattr(recovery, "keep", keep_late)
+    monkeypatch.setattr(fold_store, "keep", keep_late)
     sweep(lambda name: followed.append((name, kept("model.keras"), kept("fold-*.npz"))))
     (name, models, folds), *_ = followed
     assert (models, folds < 4) == (1, True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from stages import params
+from stages.engine.resolve import recipe
 from stages.models import ARCHITECTURES, build
 from stages.registry import check_arguments
 from stages.sections import Named
-from stages.training.recipe import recipe
 from tests.test_params import CONTENT, HERE
 
 ROWS = CONTENT["variants"]

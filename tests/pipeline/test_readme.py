@@ -11,9 +11,9 @@ import yaml
 
 from stages import params
 from stages.augment import OPS
+from stages.engine.resolve import recipe
 from stages.models import ARCHITECTURES
 from stages.training.optimizers import OPTIMIZERS
-from stages.training.recipe import recipe
 from stages.training.schedules import SCHEDULES
 
 HERE = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ USE = {
 import numpy as np
 from stages import params
 from stages.models import build
-from stages.training.recipe import recipe
+from stages.engine.resolve import recipe
 row = {"architecture": {"wide": {"filters": 128}}}
 content = {"variants": {"new": row}, "compare": {"variants": ["new"], "baseline": "new"}}
 model = build(recipe(params.parse(content), "new").architecture, (28, 28, 1), 10)
@@ -35,7 +35,7 @@ print(model(np.zeros((2, 28, 28, 1), "f4")).shape, model.count_params())
 import numpy as np, tensorflow as tf
 from stages import params
 from stages.augment import augmenter
-from stages.training.recipe import recipe
+from stages.engine.resolve import recipe
 row = {"architecture": "basic", "augmentation": [{"contrast": {"factor": 0.2}}]}
 content = {"variants": {"new": row}, "compare": {"variants": ["new"], "baseline": "new"}}
 augment = tf.function(augmenter(recipe(params.parse(content), "new").augmentation))

@@ -55,8 +55,8 @@ def reached(file, seen=None):
 PREPARED = {"dataset.json", "folds.npy"} | {
     f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")
 }
-# Code that can refuse, or show, but cannot change what a stage makes.
-ONLY_REFUSES = {
+# Code that can refuse, run or show, but cannot change what a stage makes.
+CHANGES_NOTHING = {
     HERE / "stages" / name
     for name in (
         "__init__.py",
@@ -66,6 +66,10 @@ ONLY_REFUSES = {
         "live.py",
         "registry.py",
     )
+} | {
+    file
+    for file in (HERE / "stages" / "engine").glob("*.py")
+    if file.name not in ("environment.py", "hardware.py", "resolve.py")
 }
 
 
@@ -82,11 +86,13 @@ def run_by(stage):
 @pytest.mark.parametrize("stage", sorted(STAGES))
 def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
     declared = [HERE / path for path in STAGES[stage]["deps"] if path.startswith("stages/")]
-    used = set().union(*(reached(file) for file in run_by(stage))) - ONLY_REFUSES
+    used = set().union(*(reached(file) for file in run_by(stage))) - CHANGES_NOTHING
+    shared = {module_file(f"stages.{name}") for name in ("files", "params", "sections")}
     if stage == "prepare":  # it checks the variants' names
-        settings = {module_file("stages.params"), module_file("stages.sections")}
-        checking = reached(module_file("stages.training.recipe"), {*settings})
-        used -= {*checking, module_file("stages.training")} - settings
+        checking = reached(module_file("stages.engine.resolve"), {*shared})
+        used -= {*checking, module_file("stages.training")} - shared
+    if stage in ("train", "evaluate"):  # what these say stands in data/environment.json
+        used -= reached(module_file("stages.engine.environment"), {*shared}) - shared
     covered = {file for file in used if any(dep in (file, *file.parents) for dep in declared)}
     assert used - covered == set()
     idle = [dep for dep in declared if not any(dep in (file, *file.parents) for file in used)]
@@ -109,7 +115,7 @@ def test_a_stage_declares_the_sections_of_params_that_it_reads(stage):
     declared = {param.split(".")[0] for param in STAGES[stage].get("params", [])}
     used = set()
     for file in set().union(*(reached(file) for file in run_by(stage))):
-        if file.name not in ("params.py", "sections.py", "recipe.py"):
+        if file.name not in ("params.py", "sections.py", "recipe.py", "resolve.py"):
             used |= set(re.findall(r"\b(?:settings|load\(\))\.(\w+)", file.read_text()))
             if re.search(r"recipes?\(settings|settings\.train_settings", file.read_text()):
                 used |= {"train", "variants"}
@@ -276,7 +282,14 @@ def test_readme_s_file_tree_is_the_tree():
 
 def test_every_module_has_its_test():
     """tests/ mirrors stages/; what a module without one does is tested with its user."""
-    with_user = {"source.py", "attachments.py", "line.py"}  # line.py: test___main__.py
+    with_user = {
+        "source.py",
+        "attachments.py",
+        "line.py",  # test___main__.py
+        "environment.py",  # engine/test_environment.py
+        "combine.py",  # engine/test_plan.py, test_ensemble.py
+        "recipe.py",  # engine/test_resolve.py
+    }
     missing = []
     for file in CODE:
         path = file.relative_to(HERE / "stages")

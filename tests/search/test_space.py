@@ -1,8 +1,8 @@
 import pytest
 
 from stages import params
+from stages.engine.resolve import recipe
 from stages.search import space
-from stages.training.recipe import recipe
 from tests.test_params import changed, refusal
 
 DATASET = {"classes": [str(digit) for digit in range(10)]}

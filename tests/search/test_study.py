@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from stages import params
+from stages.engine import plan
 from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
 from stages.sections import Parallel
 from stages.train import read_arrays
-from stages.training import plan
 from stages.training.fold import HISTORY, Record, UntrainableError, derive_seed
 from tests import prepared
 
@@ -173,7 +173,7 @@ def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parall
     def train(units, arrays, parallel):
         asked.append(len(units))
         for unit in units:
-            study.recovery.keep(unit.mark, unit.fold, made_fold(*unit.task(arrays)))
+            study.fold_store.save(unit.mark, unit.fold, made_fold(*unit.task(arrays)))
 
     monkeypatch.setattr(study, "_train", train)
     chosen = settings()
@@ -192,7 +192,7 @@ def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):
 
 def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch):
     program = (
-        "from tests.search import test_study as made; from stages.training import plan;"
+        "from tests.search import test_study as made; from stages.engine import plan;"
         "plan.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
     )
     environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "0.05"}
@@ -217,7 +217,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
     assert time.monotonic() - began < 28  # Optuna would wait for 30 s
     assert not lock.is_symlink()
     again = {
-        f"{plan.recovery.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
+        f"{plan.identity.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
         for recipe, fold in trained
     }
     assert not again & {f"{path.parent.name}/{path.name}" for path in kept}

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry, live, params
+from stages.engine import fold_store
 from stages.files import read_json, write_json, write_table
 from stages.sections import Named, Train
 from stages.train import tables
-from stages.training import recovery
 from stages.training.fold import Record
 from stages.training.recipe import Recipe
 from tests.tracking.made_results import fingerprint
@@ -52,7 +52,7 @@ def train(live_after: float) -> None:
         for number in range(FOLDS):
             while not Path(f"go-{number}").exists():
                 time.sleep(0.01)
-            recovery.keep(MARK, number, fold(number, began))
+            fold_store.save(MARK, number, fold(number, began))
     results = Path("results/basic")
     written = tables(MARK, began, {number: fold(number, began) for number in range(FOLDS)})
     for name, (columns, rows) in written.items():

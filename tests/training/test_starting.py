@@ -1,4 +1,4 @@
-from tests.training.test_preload import ran
+from tests.engine.test_preload import ran
 
 WITHOUT = """
 import sys

@@ -7,10 +7,10 @@ import zipfile
 import keras
 import pytest
 
+from stages.engine import saved_model
 from stages.models import ARCHITECTURES
 from stages.registry import check_arguments
 from stages.sections import Named
-from stages.training import saved_model
 from tests.test_params import HERE
 
 DATASET = {"image_shape": [8, 8, 1], "images_sha256": "ab" * 32}
@@ -202,7 +202,7 @@ def test_a_model_that_was_trained_on_the_same_images_is_refused(folder):
 def test_checking_needs_no_tensorflow(folder):
     arguments = named(**save()).model_dump()
     code = (
-        "import sys; from stages.sections import Named; from stages.training import saved_model;"
+        "import sys; from stages.sections import Named; from stages.engine import saved_model;"
         f"saved_model.check('moved', Named(**{arguments!r}), {DATASET!r});"
         "print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
     )

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages.augment import augmenter
+from stages.engine import fold_store, workers
+from stages.engine.plan import Arrays
 from stages.sections import Named, Parallel
-from stages.training import recovery, workers
 from stages.training.fold import derive_seed
-from stages.training.plan import Arrays
 from stages.training.recipe import Recipe
 from stages.training.starting import import_tensorflow
 
@@ -37,7 +37,7 @@ def preview(
     ops = recipe.augmentation if recipe else []
     if not ops:
         return {"original": original, "changed": np.zeros((0, DRAWS, *original.shape), np.uint8)}
-    kept = recovery.kept_arrays(mark, "preview")
+    kept = fold_store.load_arrays(mark, "preview")
     if kept is not None:
         return kept
     seed = derive_seed(recipe.train.seed, recipe.variant, "preview")
@@ -45,7 +45,7 @@ def preview(
     task = (lists, original, arrays.labels[rows], arrays.classes, seed)
     ((_, changed),) = workers.run(augmented, [task], parallel.local_jobs)
     made = {"original": original, "changed": changed}
-    recovery.keep_arrays(mark, "preview", made)
+    fold_store.save_arrays(mark, "preview", made)
     return made
 
 

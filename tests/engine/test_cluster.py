@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.engine import cluster, workers
 from stages.errors import UserError
 from stages.sections import Named, Parallel, Train
-from stages.training import cluster, workers
 from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
 from tests import nodes
@@ -177,7 +177,7 @@ def test_no_cluster_at_the_address_is_said_within_seconds(address, said):
         unused.bind(("127.0.0.1", 0))
         parallel = Parallel(backend="ray", address=address.format(free=unused.getsockname()[1]))
         code = (
-            "import sys; from stages.training import cluster; from stages.params import Parallel\n"
+            "import sys; from stages.engine import cluster; from stages.params import Parallel\n"
             f"cluster.connect(Parallel.model_validate({parallel.model_dump()!r}))"
         )
         began = time.monotonic()

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from stages.engine import preview as module
+from stages.engine.plan import Arrays
+from stages.engine.preview import DRAWS, IMAGES, augmented, preview
 from stages.sections import Named, Parallel, Train
-from stages.training import preview as module
-from stages.training.plan import Arrays
-from stages.training.preview import DRAWS, IMAGES, augmented, preview
 from stages.training.recipe import Recipe
 
 RANDOM = np.random.default_rng(0)

@@ -7,10 +7,10 @@ import yaml
 
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
+from stages.engine import ensemble, fold_store, plan, predict
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
-from stages.training import ensemble, plan, predict, recovery
 from stages.training.artifact import average, probabilities
 from tests import prepared
 from tests.test_train import contents
@@ -178,7 +178,7 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     for model in Path(".foldlab").rglob("model.keras"):
         model.unlink()
     mark = read_json(folder / "results/normed/training.json")["fingerprint"]
-    (recovery.folder(mark) / "fold-1.npz").unlink()
+    (fold_store.folder(mark) / "fold-1.npz").unlink()
     sweep()
     for part in (plan, "train_fold"), (plan, "assemble"), (ensemble, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from stages import params
-from stages.training.recipe import check, check_data, recipe
+from stages.engine.resolve import check, check_data, recipe
 from tests.test_params import HERE, changed
 
 
@@ -106,7 +106,7 @@ def test_flipping_digits_by_force_and_flipping_other_things_is_fine():
 
 def test_checking_every_name_needs_no_tensorflow():
     code = (
-        "import sys; from stages import params; from stages.training.recipe import check;"
+        "import sys; from stages import params; from stages.engine.resolve import check;"
         "check(params.load()); print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)

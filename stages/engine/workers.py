@@ -9,6 +9,7 @@ a datagram on the loopback interface: a lost one costs a step of the progress ba
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -33,6 +34,8 @@ from stages.sections import Parallel
 GROWTH = 2**40
 # What is raised when a worker was killed, or the process that was to fork it.
 DEATHS = (TerminatedWorkerError, EOFError, ConnectionError)
+ORPHAN_SECONDS = 2.0  # after which a process whose parent is gone ends
+LISTEN_SECONDS = 0.2  # after which the listener looks whether it is over
 _started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
 
 
@@ -57,45 +60,72 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         yield from ((position, function(*task)) for position, task in enumerate(tasks))
         return
     _started = max(_started, size)
-    calls = {
-        position: joblib.delayed(_numbered)(position, function, task)
-        for position, task in enumerate(tasks)
-    }
     # Arrays in memory travel through pipes, since files in their stead would stay until the end of
     # this process: forked workers do not share its account of them. Mapped images stay mapped.
     pool = partial(
         joblib.Parallel, backend="loky", return_as="generator_unordered", max_nbytes=None
     )
     _start_method()
-    try:
-        # No more than the workers can begin: a call from another thread need not wait for all.
-        for position, result in pool(size, pre_dispatch=size)(list(calls.values())):
-            del calls[position]
-            yield position, result
-        return
-    except DEATHS as error:
-        if _of_the_task(error):
-            raise
-        # it took the tasks of all workers with it; one at a time shows whose fault it was
+    remaining = dict(enumerate(tasks))
     lost = 0
-    for call in calls.values():
-        for last in (False, True):
-            try:
-                (result,) = pool(2, pre_dispatch=1)([call])  # 1 would run it in this process
-            except DEATHS as error:
-                if _of_the_task(error):
-                    raise
-                lost += last
-                time.sleep(1)  # a forking process that was killed is replaced only when it is gone
+    while remaining:
+        begun: list[int] = []
+
+        def calls(begun: list[int] = begun) -> Iterator:
+            for position, task in list(remaining.items()):
+                begun.append(position)
+                yield joblib.delayed(_numbered)(position, function, task)
+
+        try:
+            # No more than the workers can begin: a call from another thread need not wait for all,
+            # and only these are suspects when a worker dies.
+            for position, result in pool(size, pre_dispatch=size)(calls()):
+                del remaining[position]
+                yield position, result
+        except DEATHS as error:
+            if _of_the_task(error):
+                raise
+        else:
+            break
+        suspects = [position for position in begun if position in remaining]
+        _tell(len(suspects), len(remaining) - len(suspects))
+        for position in suspects:
+            result = _alone(pool, position, function, remaining.pop(position))
+            if result is None:
+                lost += 1
             else:
                 yield result
-                break
     if lost:
         raise UserError(
             f"the worker processes of {lost} of {len(tasks)} tasks died, perhaps for lack of "
             "memory; all others are kept, so free memory or lower train.batch_size and run the "
             "same command again."
         )
+
+
+def _tell(suspects: int, others: int) -> None:
+    print(
+        f"foldlab: a worker process died, perhaps for lack of memory; the {suspects} tasks in hand "
+        f"run again one at a time, then the other {others}.",
+        file=sys.stderr,
+    )
+
+
+def _alone(pool: Callable, position: int, function: Callable, task: tuple) -> tuple | None:
+    """Run one task, twice if its worker dies; return None when it dies both times."""
+    for _ in range(2):
+        try:
+            # of two workers, since one would be this process
+            (result,) = pool(2, pre_dispatch=1)(
+                [joblib.delayed(_numbered)(position, function, task)]
+            )
+        except DEATHS as error:
+            if _of_the_task(error):
+                raise
+            time.sleep(1)  # a forking process that was killed is replaced only when it is gone
+        else:
+            return result
+    return None
 
 
 def _of_the_task(error: BaseException) -> bool:
@@ -109,7 +139,7 @@ def _start_method() -> None:
     short = len(tempfile.gettempdir()) < 70  # a socket there may have a name of 107 characters
     if sys.platform == "linux" and short and not Path("/proc/driver/nvidia").exists():
         set_start_method("forkserver", force=True)
-        multiprocessing.set_forkserver_preload(["stages.training.preload"])
+        multiprocessing.set_forkserver_preload(["stages.engine.preload"])
 
 
 def suited(tasks: int, cores: int) -> int:
@@ -132,7 +162,7 @@ def spread(
 ) -> Iterator[tuple[int, Any]]:
     """Call `function(*task)` for every task where `parallel` says; see `run`."""
     if parallel.backend == "ray":
-        from stages.training import cluster
+        from stages.engine import cluster
 
         return cluster.run(function, tasks, parallel)
     return run(function, tasks, parallel.jobs)
@@ -140,7 +170,25 @@ def spread(
 
 def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
+    end_with_parent()
     return position, function(*task)
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process, once in a while asking, when the process that started it is gone.
+
+    A killed driver tells nobody: what it started would keep the memory of TensorFlow. A timer does
+    not pass to forked processes; each has its own.
+    """
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        return
+    parent = os.getppid()
+    signal.signal(signal.SIGALRM, lambda *_: parent == os.getppid() or os._exit(1))
+    signal.setitimer(signal.ITIMER_REAL, ORPHAN_SECONDS, ORPHAN_SECONDS)
 
 
 @contextmanager
@@ -158,20 +206,22 @@ def listening(
         return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(LISTEN_SECONDS)
         port = receiver.getsockname()[1]
+        over = threading.Event()
 
         def listen() -> None:
-            while message := receiver.recv(1024):
-                show(*json.loads(message))
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    show(*json.loads(receiver.recv(1024)))
 
         listener = threading.Thread(target=listen, daemon=True)
         listener.start()
         try:
             yield lambda name: partial(_report, port, os.getpid(), name)
         finally:
-            with suppress(OSError):  # a machine without loopback interface: nothing was heard
-                _send(b"", port)  # an empty message ends the listener
-                listener.join()
+            over.set()
+            listener.join()
 
 
 def _report(port: int, driver: int, name: str, epoch: int, accuracy: float) -> None:

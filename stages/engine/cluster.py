@@ -29,7 +29,7 @@ SAME = ("tensorflow", "keras", "numpy", "pydantic")  # pydantic, because setting
 def run(
     function: Callable, tasks: Sequence[tuple], parallel: Parallel
 ) -> Iterator[tuple[int, Any]]:
-    """Call `function(*task)` for every task on a cluster; see `stages.training.workers.run`.
+    """Call `function(*task)` for every task on a cluster; see `stages.engine.workers.run`.
 
     Raises:
         UserError: when Ray is not installed, or a node has other versions than the driver.

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from stages.engine import predict as module
+from stages.engine.predict import predict
 from stages.sections import Parallel
-from stages.training import predict as module
-from stages.training.predict import predict
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 1), dtype="uint8")
 ONE = Parallel(jobs=1)

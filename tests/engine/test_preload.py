@@ -4,7 +4,7 @@ from pathlib import Path
 
 IMPORTING = """
 import sys
-import stages.training.preload
+import stages.engine.preload
 tensorflow = sys.modules["tensorflow"]
 tensorflow.config.threading.set_inter_op_parallelism_threads(3)  # refused once it has started
 print("ready", flush=True)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from stages.engine import fold_store, hardware, saved_model, workers
+from stages.errors import UserError
 from stages.sections import Parallel
-from stages.training import precision, recovery, saved_model, workers
+from stages.training import combine
 from stages.training.artifact import assemble
 from stages.training.fold import Record, train_fold, try_network
 from stages.training.recipe import Recipe
@@ -76,8 +78,8 @@ def finish(
         UntrainableError: before any is trained, when the model of one of several variants cannot be
             built; a single variant finds that out as its first fold begins.
     """
-    pending = [unit for unit in units if recovery.kept(unit.mark, unit.fold) is None]
-    precision.warn({unit.recipe.train.precision for unit in pending})
+    pending = [unit for unit in units if fold_store.load(unit.mark, unit.fold) is None]
+    hardware.warn({unit.recipe.train.precision for unit in pending})
     recipes = {unit.recipe.variant: unit.recipe for unit in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
@@ -102,7 +104,7 @@ def finish(
             tasks = [(unit.name, *unit.task(arrays), reporter(unit.name)) for unit in pending]
             for position, record in workers.spread(_train, tasks, parallel):
                 unit = pending[position]
-                recovery.keep(unit.mark, unit.fold, record)
+                fold_store.save(unit.mark, unit.fold, record)
                 finished += 1
                 left[unit.mark] -= 1
                 if trained and not left[unit.mark]:
@@ -129,7 +131,7 @@ def _train(name: str, *task: Any) -> Record:
     """Train a fold; what fails says which fold it was, as a worker's traceback does not."""
     try:
         return train_fold(*task)
-    except ValueError:  # a refusal, which names the variant
+    except UserError:  # it names the variant
         raise
     except Exception as error:
         raise RuntimeError(f"{name} failed: {type(error).__name__}: {error}") from error
@@ -137,25 +139,12 @@ def _train(name: str, *task: Any) -> Record:
 
 def records(units: Sequence[Unit]) -> list[Record]:
     """Return the kept records of finished units, in their order."""
-    return [recovery.kept(unit.mark, unit.fold) for unit in units]
-
-
-def parameters(records: Sequence[Record]) -> int:
-    """Return how many parameters one fold's model has."""
-    return sum(weights.size for weights in records[0].weights)
+    return [fold_store.load(unit.mark, unit.fold) for unit in units]
 
 
 def out_of_fold(records: Sequence[Record], arrays: Arrays) -> np.ndarray:
-    """Return each image's probabilities by the model that did not see it, one for each repeat.
-
-    Returns:
-        float32 (repeats, n, classes).
-    """
-    probability = np.zeros((*arrays.folds.shape, arrays.classes), np.float32)
-    per_repeat = len(records) // len(arrays.folds)
-    for fold, record in enumerate(records):
-        probability[fold // per_repeat, record.validation] = record.probability
-    return probability
+    """Return `combine.out_of_fold` of these records: float32 (repeats, n, classes)."""
+    return combine.out_of_fold(records, *arrays.folds.shape, arrays.classes)
 
 
 def model(
@@ -170,19 +159,18 @@ def model(
         parallel: where and how many at a time.
         folds: the finished folds.
     """
-    kept = recovery.kept_model(mark)
+    kept = fold_store.load_model(mark)
     if kept is not None:
         return kept
     if recipe.train.final == "refit":
-        epochs = round(float(np.mean([record.best_epoch for record in folds])))
-        shorter = recipe.train.model_copy(update={"epochs": epochs})
+        shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
         unit = Unit(mark, recipe.model_copy(update={"train": shorter}), "refit")
         finish([unit], arrays, parallel)
         folds = records([unit])
     elif recipe.train.final == "best_fold":
-        folds = [max(folds, key=lambda record: record.kept("val_accuracy"))]
+        folds = [combine.best_fold(folds)]
     members = [record.weights for record in folds]
     task = (attached(recipe), arrays.images.shape[1:], arrays.classes, members)
     ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
-    recovery.keep_model(mark, content)
+    fold_store.save_model(mark, content)
     return content

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry
+from stages.engine import workers
+from stages.engine.environment import current
+from stages.engine.identity import code
 from stages.files import replacing
 from stages.sections import Parallel
-from stages.training import workers
 from stages.training.artifact import probabilities
-from stages.training.recovery import code, libraries
 
 CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
 
@@ -32,7 +33,7 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
         float32 (n, classes) and float32 (members, n, classes).
     """
     digest = hashlib.sha256(model.read_bytes())
-    digest.update(repr((images.shape, code(), libraries())).encode())
+    digest.update(repr((images.shape, code(), dict(current()))).encode())
     digest.update(np.ascontiguousarray(images).data)
     path = entry.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
     try:

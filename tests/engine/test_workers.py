@@ -1,3 +1,4 @@
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.engine import workers
 from stages.errors import UserError
 from stages.sections import Parallel
-from stages.training import workers
 
 HELD = []  # of a worker
 
@@ -101,8 +102,8 @@ def test_epochs_are_heard_while_workers_work():
 
 DRIVER = """
 from stages.sections import Parallel
-from stages.training import workers
-from tests.training.test_workers import report_for_ever
+from stages.engine import workers
+from tests.engine.test_workers import report_for_ever
 with workers.listening(lambda *event: print(event, flush=True), Parallel()) as reporter:
     list(workers.run(report_for_ever, [(n, reporter(n)) for n in (1, 2)], 2))
 """
@@ -121,8 +122,8 @@ def test_workers_end_soon_after_a_driver_that_was_killed():
 
 
 ALONE = """
-from stages.training import workers
-from tests.training.test_workers import double
+from stages.engine import workers
+from tests.engine.test_workers import double
 print(sorted(workers.run(double, [(3,), (4,)], 2)))
 """
 
@@ -160,10 +161,65 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path):
     assert dict(workers.run(die_once, tasks, 2)) == {0: 0, 1: 1, 2: 2}
 
 
+def die_once_and_measure(number, folder):
+    """Say when this task ran; the first one kills its worker once."""
+    if number == 0 and not (folder / "died").exists():
+        (folder / "died").touch()
+        os._exit(9)
+    began = time.monotonic()
+    time.sleep(0.3)
+    return began, time.monotonic()
+
+
+def test_after_a_death_the_others_still_run_side_by_side(tmp_path, capfd):
+    tasks = [(number, tmp_path) for number in range(12)]
+    found = dict(workers.run(die_once_and_measure, tasks, 2))
+    assert found.keys() == set(range(12))
+    spans = sorted(found.values())
+    together = sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
+    assert together >= 3  # one at a time it would be none
+    told = capfd.readouterr().err
+    assert told.count("a worker process died") == 1
+
+
+HANGS = """
+import time
+from stages.engine import workers
+if __name__ == "__main__":
+    list(workers.run(abs, [(1,), (2,)], 2))
+    print("idle", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_idle_workers_and_the_process_that_forks_them_end_with_a_killed_driver(tmp_path):
+    (tmp_path / "driver.py").write_text(HANGS)
+    driver = subprocess.Popen(
+        [sys.executable, tmp_path / "driver.py"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+    )
+    assert driver.stdout.readline() == b"idle\n"
+    helpers = psutil.Process(driver.pid).children(recursive=True)
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs(helpers, timeout=20)
+    assert len(helpers) > 2
+    assert not alive
+
+
+def test_the_progress_listener_ends_though_no_datagram_arrives(monkeypatch):
+    monkeypatch.setattr(workers, "_send", lambda message, port: None)
+    began = time.monotonic()
+    with workers.listening(print, Parallel()):
+        pass
+    assert time.monotonic() - began < 5
+
+
 DIES = """
 import multiprocessing
 from operator import neg
-from stages.training import workers
+from stages.engine import workers
 if __name__ == "__main__":
     workers._start_method()
     multiprocessing.set_forkserver_preload(["dying"])
@@ -201,8 +257,8 @@ ENDS = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from stages.training import workers
-from tests.training.test_workers import measured
+from stages.engine import workers
+from tests.engine.test_workers import measured
 if __name__ == "__main__":
     image = np.zeros(2**21, "uint8")
     print(sorted(size for _, size in workers.run(measured, [(image,)] * 2, 2)))
@@ -229,7 +285,7 @@ def test_workers_leave_no_files_of_large_arrays_behind(tmp_path):
 
 OFFLINE = """
 from stages.sections import Parallel
-from stages.training import workers
+from stages.engine import workers
 with workers.listening(print, Parallel()) as reporter:
     reporter("a fold")(1, 0.5)
 print("went on")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from stages.engine import fold_store, plan
+from stages.engine.plan import Arrays, Unit
 from stages.sections import Named, Parallel, Train
-from stages.training import plan, recovery
 from stages.training.fold import HISTORY, Record
-from stages.training.plan import Arrays, Unit
 from stages.training.recipe import Recipe
 
 ARRAYS = Arrays(
@@ -77,7 +77,7 @@ def test_refitting_validates_with_nothing():
 
 
 def test_only_units_that_are_not_kept_are_trained(trained):
-    recovery.keep("mark", 1, record([0.5], 1))
+    fold_store.save("mark", 1, record([0.5], 1))
     units = plan.plan("mark", recipe(), ARRAYS)[:3]
     plan.finish(units, ARRAYS, ONE)
     assert trained["folds"] == [0, 2]

@@ -1,0 +1,49 @@
+"""The identity of a result: one fingerprint of all that determines a variant's training."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from stages.engine import environment
+from stages.training.recipe import Recipe
+
+CODE = ("augment", "models", "training")  # packages whose code can change a fold
+
+
+def fingerprint(recipe: Recipe, data_sha256: str) -> str:
+    """Return the SHA-256, in hexadecimal, of all that determines a variant's folds.
+
+    These are the resolved settings, the prepared data with its fold assignment, the code that
+    computes, and the environment.
+    """
+    content = {
+        "settings": recipe.model_dump(),
+        "data": data_sha256,
+        "code": code(),
+        "environment": dict(environment.current()),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def ensemble_fingerprint(variant: str, members: Iterable[str]) -> str:
+    """Return the SHA-256, in hexadecimal, of an ensemble's name and its members' fingerprints."""
+    return hashlib.sha256(json.dumps([variant, *members]).encode()).hexdigest()
+
+
+def code() -> list[tuple[str, str]]:
+    """Return the path and the SHA-256, in hexadecimal, of each file of code that computes.
+
+    Hidden files and broken links are an editor's or a file manager's, not code.
+    """
+    here = Path(__file__).parents[1]
+    files = sorted(
+        path
+        for package in CODE
+        for path in (here / package).rglob("*.py")
+        if not path.name.startswith(".") and path.is_file()
+    )
+    return [
+        (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files
+    ]

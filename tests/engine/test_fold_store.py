@@ -1,0 +1,136 @@
+import io
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from stages.engine import fold_store
+from stages.training.fold import HISTORY, Record
+
+RECORD = Record(
+    history=np.arange(2.0 * len(HISTORY)).reshape(2, -1),
+    times=np.ones((2, 2)),
+    best_epoch=np.array(2),
+    validation=np.array([0, 3]),
+    probability=np.full((2, 2), 0.5, "f4"),
+    train_images=np.array(4),
+    weights=[np.full((2, place + 1), place, "f4") for place in range(12)],
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+def test_a_kept_fold_comes_back_whole_and_in_order():
+    fold_store.save("abc", 3, RECORD)
+    back = fold_store.load("abc", 3)
+    for name in Record._fields[:-1]:
+        np.testing.assert_array_equal(getattr(back, name), getattr(RECORD, name))
+    assert [weights[0, 0] for weights in back.weights] == list(range(12))
+
+
+def test_what_was_not_kept_is_not_there():
+    fold_store.save("abc", 3, RECORD)
+    assert fold_store.load("abc", 4) is None
+    assert fold_store.load("abd", 3) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", b"no zip at all"])
+def test_a_damaged_file_counts_as_unfinished(damage):
+    fold_store.save("abc", 3, RECORD)
+    (fold_store.folder("abc") / "fold-3.npz").write_bytes(damage)
+    assert fold_store.load("abc", 3) is None
+
+
+def test_a_cut_file_counts_as_unfinished():
+    fold_store.save("abc", 3, RECORD)
+    path = fold_store.folder("abc") / "fold-3.npz"
+    path.write_bytes(path.read_bytes()[:-300])
+    assert fold_store.load("abc", 3) is None
+
+
+def test_a_model_comes_back_whole_or_not_at_all():
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr("weights", b"1" * 1000)
+    fold_store.save_model("abc", whole.getvalue())
+    assert fold_store.load_model("abc") == whole.getvalue()
+    assert fold_store.load_model("abd") is None
+    path = fold_store.folder("abc") / "model.keras"
+    path.write_bytes(whole.getvalue()[:-100])  # as a loss of power may leave it
+    assert fold_store.load_model("abc") is None
+
+
+def test_folds_lie_in_the_repository_that_dvc_names(tmp_path):
+    fold_store.save("abc", 0, RECORD)
+    assert (tmp_path / ".foldlab" / "folds" / "abc" / "fold-0.npz").exists()
+
+
+def age(fingerprint, days):
+    then = time.time() - days * 86400
+    for path in fold_store.folder(fingerprint).glob("*"):
+        os.utime(path, (then, then))
+
+
+def test_old_complete_trainings_go_and_recent_ones_stay(capsys):
+    for name in ("old", "new"):
+        fold_store.save(name, 0, RECORD)
+        fold_store.save_model(name, b"any")
+    age("old", 8)
+    fold_store.prune()
+    assert not fold_store.folder("old").exists()
+    assert fold_store.load("new", 0) is not None
+    assert capsys.readouterr().err == ""
+
+
+def test_unfinished_folds_stay_for_months_and_are_named_when_they_go(capsys):
+    fold_store.save("week", 0, RECORD)
+    fold_store.save("season", 0, RECORD)
+    age("week", 8)
+    age("season", 91)
+    fold_store.prune()
+    assert fold_store.load("week", 0) is not None
+    assert not fold_store.folder("season").exists()
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "1 folds of an unfinished training" in told
+
+
+def test_what_is_being_trained_is_never_deleted():
+    fold_store.save("running", 0, RECORD)
+    fold_store.save_model("running", b"any")
+    with FileLock(fold_store.lock_path("running")):
+        age("running", 1000)
+        fold_store.prune()
+        assert fold_store.load("running", 0) is not None
+
+
+def test_a_training_that_another_process_begins_stays():
+    """It has made its folder and no file yet."""
+    fold_store.folder("begun").mkdir(parents=True)
+    fold_store.prune()
+    assert fold_store.folder("begun").is_dir()
+
+
+def test_what_another_process_moves_or_deletes_meanwhile_is_no_error(monkeypatch):
+    """A file's temporary name goes when it is finished, in between listing it and looking at it."""
+    fold_store.save("other", 0, RECORD)
+    fold_store.save("old", 0, RECORD)
+    age("old", 91)
+    partial = fold_store.folder("other") / ".partial-x.npz"
+    original = Path.glob
+
+    def glob(path, pattern):
+        found = list(original(path, pattern))
+        return [*found, partial] if path.name == "other" else found
+
+    monkeypatch.setattr(Path, "glob", glob)
+    fold_store.prune()
+    assert fold_store.load("other", 0) is not None
+    assert fold_store.load("old", 0) is None

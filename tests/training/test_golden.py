@@ -1,0 +1,42 @@
+"""Moving code changes no bit of a fold: golden.json holds what folds left before."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parents[2]
+GOLDEN = json.loads((HERE / "tests/training/golden.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def made():
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.training.golden"],
+        cwd=HERE,
+        env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    made = json.loads(ran.stdout)
+    if made["versions"] != GOLDEN["versions"]:
+        pytest.skip("golden.json is of other library versions")
+    return made
+
+
+@pytest.mark.parametrize("row", GOLDEN["folds"])
+def test_losses_are_those_of_before_on_every_processor(made, row):
+    assert made["folds"][row]["val_loss"] == pytest.approx(
+        GOLDEN["folds"][row]["val_loss"], rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("row", GOLDEN["folds"])
+def test_bits_are_those_of_before(made, row):
+    if made["processor"] != GOLDEN["processor"]:
+        pytest.skip("the last bits of golden.json are of another processor")
+    assert made["folds"][row]["sha256"] == GOLDEN["folds"][row]["sha256"]
