@@ -188,7 +188,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
 def _stage(name: str, *arguments: str) -> None:
     """Run a stage in the present folder; end with its status when it fails."""
     ended = subprocess.run(
-        [sys.executable, "-m", f"stages.{name}", *arguments],
+        [sys.executable, "-m", "stages", name, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(entry.root())},
     )
     if ended.returncode:

@@ -113,7 +113,7 @@ def _watch(
 
 def stage(name: str, *arguments: str) -> list[str]:
     """Return the command of a stage."""
-    return [sys.executable, "-m", f"stages.{name}", *arguments]
+    return [sys.executable, "-m", "stages", name, *arguments]
 
 
 def settings(row: str, **over: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import live, params
-from stages.engine import ensemble, environment, fold_store, identity, plan
+from stages.engine import ensemble, environment, fold_store, identity, plan, saved_model
 from stages.engine.preview import preview
 from stages.engine.resolve import check, check_data, recipes
 from stages.files import check_writable, read_dataset, replacing, write_json, write_table
@@ -40,7 +40,10 @@ def train(variant: str) -> None:
     # Of all that will be trained, so that no variant is refused after others took hours.
     for name in dict.fromkeys([variant, *settings.compare.variants]):
         for recipe in recipes(settings, name):
-            check_data(recipe, dataset)
+            check_data(recipe, dataset, PREPARED)
+    for recipe in chosen:
+        if note := saved_model.note(recipe.variant, recipe.architecture):
+            print(note)
     results = Path("results") / variant
     check_writable(results)
     arrays = read_arrays(dataset)
@@ -67,7 +70,6 @@ def train(variant: str) -> None:
         {
             "fingerprint": made.mark,
             "data_sha256": dataset["sha256"],
-            "images_sha256": dataset["images_sha256"],
             "environment": dict(environment.current()),
             "description": settings.variants[variant].description,
             **made.about,

@@ -18,6 +18,7 @@ from stages.files import read_json, read_table, write_json
 from stages.train import train
 from stages.training.artifact import assemble
 from stages.training.fold import network
+from stages.training.trained_images import Listed
 from tests import prepared
 
 
@@ -180,6 +181,26 @@ def test_flipped_digits_are_refused_before_training(folder, command, variant):
     assert not (folder / "results").exists()
 
 
+@pytest.mark.parametrize("variant", ["normed", "vote"])
+def test_no_variant_starts_from_a_model_of_its_own_images(folder, variant):
+    """The model is of twice the images under another division; an ensemble's member is no other."""
+    prepared.write(folder, epochs=1, count=60)
+    train("plain")
+    saved = shutil.copy(folder / "results/plain/model.keras", folder)
+    shutil.rmtree(folder / "data")
+    prepared.write(folder, epochs=1, count=30, folds=3)
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    digest = hashlib.sha256(Path(saved).read_bytes()).hexdigest()
+    start = {"path": "model.keras", "sha256": digest}
+    settings["variants"]["normed"]["architecture"] = {"from_model": start}
+    settings["variants"]["vote"] = {"ensemble": ["plain", "normed"]}
+    path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(UserError, match="was trained on 30 of the 30 images that validate"):
+        train(variant)
+    assert not (folder / "results" / variant).exists()
+
+
 def test_a_variant_starts_from_another_s_saved_model(folder):
     """The frozen body's weights are bit by bit those of the member, the head's are trained."""
     import keras
@@ -188,7 +209,7 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
     plain = recipe(params.load(), "plain")
     weights = [network(plain, (12, 12, 1), 3).get_weights() for _ in range(2)]
     saved = folder / "saved.keras"
-    saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights))
+    saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights, Listed(np.empty(0, "<u8"), True)))
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
     digest = hashlib.sha256(saved.read_bytes()).hexdigest()

@@ -49,6 +49,4 @@ def fetch(model: str) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
     with files.replacing(kept(sha256)) as beside:
         beside.write_bytes(content)
-    if trained_on := version.tags.get("images_sha256"):  # by which train knows them again
-        files.write_json(kept(sha256).with_name("training.json"), {"images_sha256": trained_on})
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

@@ -39,7 +39,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     check(settings)
     environment.check()
     dataset = read_dataset(PREPARED)
-    space.check(settings, dataset)
+    space.check(settings, dataset, PREPARED)
     arrays = read_arrays(dataset)
 
     wanted = trials or settings.search.trials

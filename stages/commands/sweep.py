@@ -131,7 +131,7 @@ def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> 
     for variant in settings.compare.variants:
         marks = {}
         for recipe in recipes(settings, variant):
-            check_data(recipe, dataset)
+            check_data(recipe, dataset, PREPARED)
             marks[identity.fingerprint(recipe, dataset["sha256"])] = recipe
         averaged = settings.variants[variant].ensemble
         mark = identity.ensemble_fingerprint(variant, marks) if averaged else next(iter(marks))

@@ -24,11 +24,17 @@ def current() -> Mapping[str, str]:
 
     Returns:
         `python` (major and minor version), the version of each library that computes, and
-        `kernels`: the instruction set of the processor, or the GPU.
+        `kernels`, the instruction set of the processor or the GPU, and `auto_precision`, what the
+        precision `auto` is with them.
     """
     python = ".".join(platform.python_version_tuple()[:2])
     libraries = {name: version(name) for name in LIBRARIES}
-    return {"python": python} | libraries | {"kernels": hardware.kernels()}
+    return {
+        "python": python,
+        **libraries,
+        "kernels": hardware.kernels(),
+        "auto_precision": hardware.resolve("auto"),
+    }
 
 
 def check() -> None:

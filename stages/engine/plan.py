@@ -170,7 +170,9 @@ def model(
     elif recipe.train.final == "best_fold":
         folds = [combine.best_fold(folds)]
     members = [record.weights for record in folds]
-    task = (attached(recipe), arrays.images.shape[1:], arrays.classes, members)
+    complete = attached(recipe)
+    listed = saved_model.listed(complete.architecture, arrays.images)
+    task = (complete, arrays.images.shape[1:], arrays.classes, members, listed)
     ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
     fold_store.save_model(mark, content)
     return content

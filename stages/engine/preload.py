@@ -8,6 +8,6 @@ from stages.engine.workers import end_with_parent
 from stages.training.starting import load_tensorflow
 
 load_tensorflow()
-end_with_parent()
+end_with_parent(os.getpid())
 gc.freeze()  # no worker looks for garbage here again: Keras' clear_session has it looked for
 atexit.register(os._exit, 0)  # TensorFlow takes a second to be taken down in order

@@ -4,6 +4,7 @@ It needs neither Keras nor TensorFlow, so a misspelt name costs milliseconds.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from stages.augment import OPS
 from stages.engine import hardware, saved_model
@@ -83,18 +84,19 @@ def check(params: Params) -> None:
         recipes(params, variant)
 
 
-def check_data(recipe: Recipe, dataset: Mapping) -> None:
+def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     """Refuse a recipe that makes no sense for the prepared data.
 
     Args:
         recipe: the variant's settings.
         dataset: the content of dataset.json.
+        prepared: the folder of it and of the images.
 
     Raises:
         UserError: when digits would be flipped; a 2 in the mirror is no digit. When a saved
             model does not fit; see `saved_model.check`.
     """
-    saved_model.check(recipe.variant, recipe.architecture, dataset)
+    saved_model.check(recipe.variant, recipe.architecture, dataset, prepared)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:

@@ -1,7 +1,6 @@
 """The saved model that a `from_model` variant starts from: found, checked, sent to workers.
 
 What it is made of is read from the file's own config.json, so a model that does not fit costs no
-from stages.errors import UserError
 import of TensorFlow, and one with code of its own is never loaded.
 """
 
@@ -11,12 +10,17 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stages import entry
 from stages.errors import UserError
 from stages.sections import Named
+from stages.training import trained_images
+from stages.training.trained_images import Listed
 
 AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
 
@@ -36,18 +40,46 @@ def attached(variant: str, named: Named) -> Named:
     return Named(name=named.name, arguments=named.arguments | {"content": content})
 
 
-def check(variant: str, named: Named, dataset: Mapping) -> None:
+def listed(attached: Named, images: np.ndarray) -> Listed:
+    """Return the images that a variant's model is trained on, with those of its saved model.
+
+    Args:
+        attached: its architecture, as `attached` returns it.
+        images: uint8 (n, height, width, channels), all training images.
+    """
+    own = Listed(np.unique(trained_images.digests(images)), True)
+    if attached.name != "from_model":
+        return own
+    return trained_images.merged([own, trained_images.read(attached.arguments["content"])])
+
+
+def note(variant: str, named: Named) -> str:
+    """Return what cannot be checked of the saved model that a variant starts from, or ""."""
+    if named.name != "from_model":
+        return ""
+    known = trained_images.read(attached(variant, named).arguments["content"])
+    if known and known.complete:
+        return ""
+    whose = "that model" if known is None else "a model that it started from"
+    return (
+        f"{_where(variant)}: {whose} has no list of the images that it was trained on, as models "
+        "of Foldlab have; make sure that none of them validates or tests this variant."
+    )
+
+
+def check(variant: str, named: Named, dataset: Mapping, prepared: Path) -> None:
     """Refuse a saved model that `from_model` cannot start from on the prepared data.
 
     Args:
         variant: the row's name, for messages.
         named: its architecture; any other than `from_model` is fine.
         dataset: the content of dataset.json.
+        prepared: the folder of it and of the images.
 
     Raises:
         UserError: in one sentence, when the file is missing, is no `.keras` file, has custom or
             Lambda objects, takes images of another shape, has no last Dense, is not the one of
-            the digest, or was trained on the same images.
+            the digest, or was trained on images that would validate or test this variant.
     """
     if named.name != "from_model":
         return
@@ -57,17 +89,9 @@ def check(variant: str, named: Named, dataset: Mapping) -> None:
     model = _member(_config(content, file.name, where), arguments["member"], where)
     _check_ends(model["config"]["layers"], list(dataset["image_shape"]), where)
     _check_digest(content, arguments, where)
-    beside = file.with_name("training.json")
-    if (
-        beside.exists()
-        and not arguments["force"]
-        and _trained_on(beside) == dataset["images_sha256"]
-    ):
-        raise UserError(
-            f"{where} names a model that was trained on these very images, so the validation "
-            "images would not be new to it; start from a model of other data, or give it "
-            "force: true."
-        )
+    known = trained_images.read(content)
+    if known and not arguments["force"]:
+        _check_new(known.digests, prepared, dataset["sha256"], where)
 
 
 def kept(sha256: str) -> Path:
@@ -182,11 +206,25 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
         )
 
 
-def _trained_on(training: Path) -> str | None:
-    try:
-        return json.loads(training.read_text(encoding="utf-8")).get("images_sha256")
-    except (ValueError, AttributeError):
-        return None  # some other program's file
+def _check_new(trained_on: np.ndarray, prepared: Path, sha256: str, where: str) -> None:
+    """Refuse a model that was trained on images which would validate or test the variant."""
+    seen, all_of = [], []
+    for split in ("train", "test"):
+        present = _digests(prepared / f"{split}_images.npy", sha256)
+        seen.append(int(np.isin(present, trained_on).sum()))
+        all_of.append(len(present))
+    if any(seen):
+        raise UserError(
+            f"{where} names a model that was trained on {seen[0]} of the {all_of[0]} images that "
+            f"validate the folds here and on {seen[1]} of the {all_of[1]} test images, which are "
+            "not new to it; start from a model of other images, or give it force: true."
+        )
+
+
+@cache
+def _digests(file: Path, sha256: str) -> np.ndarray:
+    """Return the digests of prepared images; `sha256`, the data's own, is the key of the cache."""
+    return trained_images.digests(np.load(file, mmap_mode="r"))
 
 
 def _where(variant: str) -> str:

@@ -105,8 +105,8 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
 
 def _tell(suspects: int, others: int) -> None:
     print(
-        f"foldlab: a worker process died, perhaps for lack of memory; the {suspects} tasks in hand "
-        f"run again one at a time, then the other {others}.",
+        f"foldlab: a worker process died, perhaps for lack of memory; {suspects} unfinished "
+        f"tasks run again one at a time, then {others} others side by side.",
         file=sys.stderr,
     )
 
@@ -170,16 +170,18 @@ def spread(
 
 def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
-    end_with_parent()
+    end_with_parent(os.getpid())
     return position, function(*task)
 
 
-@cache
-def end_with_parent() -> None:
-    """End this process, once in a while asking, when the process that started it is gone.
+@cache  # by process: a forked one has this cache too, but no timer yet
+def end_with_parent(process: int) -> None:
+    """Have this process end soon after the one that started it.
 
-    A killed driver tells nobody: what it started would keep the memory of TensorFlow. A timer does
-    not pass to forked processes; each has its own.
+    A killed driver tells nobody, and what it started would keep the memory of TensorFlow.
+
+    Args:
+        process: the number of this process.
     """
     if (
         not hasattr(signal, "setitimer")

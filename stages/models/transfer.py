@@ -48,16 +48,16 @@ def from_model(
     Parameters: the saved model's, with the new head's for the old one's.
 
     Args:
-        content: the saved model's file, which training/saved_model.py reads and checks.
+        content: the saved model's file, which engine/saved_model.py reads and checks.
         path: a `.keras` file, from the repository's folder; or else
-        model: a registered model, `models:/name/version`, fetched by `stages.commands.fetch`.
+        model: a registered model, `models:/name/version`, fetched by `python -m stages fetch`.
         sha256: the file's digest. With it the row says which model it starts from.
         member: which of the models that vote, where the file is one of Foldlab's.
         freeze: `all` of the body's weights stay as they are, `none`, or those of so many leading
             layers with weights. Frozen batch normalisation uses and keeps its statistics; dropout
             in the body goes on in training.
         pixels: what the saved model takes: `raw` 0 to 255, `unit` 0 to 1, `signed` -1 to 1.
-        force: start also from a model that was trained on the images that validate this one.
+        force: start also from a model that was trained on images that validate or test this one.
     """
     body = _body(content, member)
     weighted = [layer for layer in body.layers if layer.weights]

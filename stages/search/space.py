@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from optuna.distributions import (
@@ -108,7 +109,7 @@ def _with_row(settings: Params, name: str, row: Variant) -> Params:
     return settings.model_copy(update={"variants": {**settings.variants, name: row}})
 
 
-def check(settings: Params, dataset: Mapping) -> None:
+def check(settings: Params, dataset: Mapping, prepared: Path) -> None:
     """Refuse a space with a place or an end that the row's settings would refuse.
 
     Each dimension is tried at its ends with the row as it stands, then with each other one's, since
@@ -117,6 +118,7 @@ def check(settings: Params, dataset: Mapping) -> None:
     Args:
         settings: params.yaml.
         dataset: the content of dataset.json.
+        prepared: the folder of it and of the images.
 
     Raises:
         UserError: for the first value or pair of values that is refused, or an empty space.
@@ -132,13 +134,13 @@ def check(settings: Params, dataset: Mapping) -> None:
             f"search.variant is {settings.search.variant!r}, an ensemble, which trains nothing; "
             "name a row that has an architecture."
         )
-    check_data(tuned_recipe(settings, {}), dataset)
+    check_data(tuned_recipe(settings, {}), dataset, prepared)
     ends = {path: _ends(allowed) for path, allowed in space.items()}
     for paths in [(path,) for path in space] + list(itertools.combinations(space, 2)):
         for values in itertools.product(*(ends[path] for path in paths)):
             tried = dict(zip(paths, values, strict=True))
             try:
-                check_data(tuned_recipe(settings, tried), dataset)
+                check_data(tuned_recipe(settings, tried), dataset, prepared)
             except UserError as error:
                 said = " and ".join(f"{path} = {json.dumps(v)}" for path, v in tried.items())
                 name = tuned_name(settings.search.variant)

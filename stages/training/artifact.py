@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from stages.errors import UserError
+from stages.training import trained_images
 from stages.training.epoch import SCORING_BATCH
 from stages.training.fold import network
 from stages.training.recipe import Recipe
 from stages.training.starting import import_tensorflow
+from stages.training.trained_images import Listed
 
 
 def assemble(
@@ -22,6 +24,7 @@ def assemble(
     image_shape: tuple[int, int, int],
     classes: int,
     members: Sequence[Sequence[np.ndarray]],
+    listed: Listed,
 ) -> bytes:
     """Make the model file of a variant.
 
@@ -30,6 +33,7 @@ def assemble(
         image_shape: (height, width, channels).
         classes: number of classes.
         members: the weights of each model that votes, as `model.get_weights()` gives them.
+        listed: the images that they were trained on.
 
     Returns:
         The content of a `.keras` file. The model takes float32 or uint8 (n, height, width,
@@ -48,7 +52,7 @@ def assemble(
         member.set_weights(weights)
         votes.append(keras.layers.Softmax(name=f"vote_{number}")(member(pixels)))
     mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
-    return _saved(keras.Model(pixels, mean, name=recipe.variant))
+    return _saved(keras.Model(pixels, mean, name=recipe.variant), listed)
 
 
 def average(
@@ -67,7 +71,8 @@ def average(
 
     Returns:
         The content of a `.keras` file like those that `assemble` makes. It gives the mean of its
-        members' probabilities, each member's being those of its own file.
+        members' probabilities, each member's being those of its own file, and lists the images
+        that any of them was trained on.
     """
     import_tensorflow()
     import keras
@@ -90,7 +95,8 @@ def average(
         member.name = f"member_{number}"
         votes.append(keras.layers.Identity(name=f"vote_{number}")(member(pixels)))
     mean = keras.layers.Average(name="soft_vote")(votes)
-    return _saved(keras.Model(pixels, mean, name=variant))
+    listed = trained_images.merged(map(trained_images.read, members.values()))
+    return _saved(keras.Model(pixels, mean, name=variant), listed)
 
 
 def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,19 +130,19 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return mean, np.stack(members)
 
 
-def _saved(model) -> bytes:
+def _saved(model, listed: Listed) -> bytes:
     """Return the content of a model's `.keras` file, the same for the same model."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        return _stable(path)
+        return _stable(path, listed)
 
 
-def _stable(path: Path) -> bytes:
-    """Return a `.keras` file's content without what differs between two savings of one model.
+def _stable(path: Path, listed: Listed) -> bytes:
+    """Return a `.keras` file's content with the list of images, the same for every saving.
 
-    That is the time of saving, in its metadata and in the zip archive, and the memory addresses
-    that Keras takes as names of objects that layers share.
+    Two savings of one model differ in the time, in metadata and zip archive, and in the memory
+    addresses that Keras takes as names of objects that layers share.
     """
     content = io.BytesIO()
     with zipfile.ZipFile(path) as saved, zipfile.ZipFile(content, "w") as stable:
@@ -152,4 +158,5 @@ def _stable(path: Path) -> bytes:
                 }
                 data = shared.sub(lambda found, by=numbers: b"%d" % by[found[0]], data)
             stable.writestr(zipfile.ZipInfo(name), data)  # a ZipInfo's own date is 1980
+        trained_images.write(stable, listed)
     return content.getvalue()

@@ -9,8 +9,10 @@ from stages.models import build
 from stages.sections import Named, Train
 from stages.training.artifact import assemble
 from stages.training.recipe import Recipe
+from stages.training.trained_images import Listed
 from tests import prepared
 
+LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
 RECIPE = Recipe(
     variant="plain",
     architecture=Named(name="basic", arguments={"dense": 8}),
@@ -30,7 +32,7 @@ def test_the_command_measures_what_it_says(tmp_path, monkeypatch, capsys):
     members = [build(RECIPE.architecture, (12, 12, 1), 3).get_weights() for _ in range(2)]
     folder = tmp_path / "results" / "plain"
     write_json(folder / "training.json", {"parameters": 19363})
-    (folder / "model.keras").write_bytes(assemble(RECIPE, (12, 12, 1), 3, members))
+    (folder / "model.keras").write_bytes(assemble(RECIPE, (12, 12, 1), 3, members, LISTED))
     call(monkeypatch, "plain", "--quick", "--folder", str(tmp_path / "records"))
 
     path = tmp_path / "records" / "predict.json"

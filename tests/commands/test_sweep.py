@@ -89,7 +89,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
             time.sleep(0.1)
         keep(*given)
 
-    monkeypatch.setattr(fold_store, "keep", keep_late)
+    monkeypatch.setattr(fold_store, "save", keep_late)
     sweep(lambda name: followed.append((name, kept("model.keras"), kept("fold-*.npz"))))
     (name, models, folds), *_ = followed
     assert (models, folds < 4) == (1, True)

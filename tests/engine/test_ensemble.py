@@ -11,6 +11,7 @@ from stages.engine import ensemble, fold_store, plan, predict
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
+from stages.training import combine
 from stages.training.artifact import average, probabilities
 from tests import prepared
 from tests.test_train import contents
@@ -82,7 +83,7 @@ def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
         classes=3,
     )
     scores = random.dirichlet([1] * 3, (2, repeats, 12)).astype("f4")
-    records = ensemble.records([ensemble.Member("", one, b"", 0) for one in scores], shared)
+    records = combine.averaged(list(scores), shared.folds, shared.labels)
     assert len(records) == 4 * repeats
     np.testing.assert_allclose(plan.out_of_fold(records, shared), scores.mean(0), atol=1e-7)
     for number, record in enumerate(records):

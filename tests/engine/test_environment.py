@@ -19,7 +19,14 @@ def changed(monkeypatch, **items):
 def test_the_stage_records_what_computes():
     record()
     assert read_json(environment.RECORDED) == environment.current()
-    assert environment.current().keys() == {"python", "tensorflow", "keras", "numpy", "kernels"}
+    assert environment.current().keys() == {
+        "python",
+        "tensorflow",
+        "keras",
+        "numpy",
+        "kernels",
+        "auto_precision",
+    }
     environment.check()
     assert environment.adopt() == ""
 

@@ -50,7 +50,7 @@ def trained(tmp_path, monkeypatch):
         calls["epochs"].append(recipe.train.epochs)
         return record([0.1, 0.2], 2)
 
-    def assemble(recipe, shape, classes, members):
+    def assemble(recipe, shape, classes, members, listed):
         calls["members"].append([weights[0].item() for weights in members])
         return MODEL
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,7 @@ def test_a_recipe_is_complete():
     assert "beta_1" in resolved.train.optimizer.arguments
 
 
+PREPARED = Path("data/prepared")
 DIGITS = [str(digit) for digit in range(10)]
 
 
@@ -95,13 +97,13 @@ def flipping(**arguments):
 def test_flipping_digits_is_refused():
     said = r"variants\.basic\.augmentation\[1\] is flip, .* remove it, or give it force: true\."
     with pytest.raises(ValueError, match=said):
-        check_data(flipping(), {"classes": DIGITS})
+        check_data(flipping(), {"classes": DIGITS}, PREPARED)
 
 
 def test_flipping_digits_by_force_and_flipping_other_things_is_fine():
-    check_data(flipping(force=True), {"classes": DIGITS})
-    check_data(flipping(), {"classes": ["cat", "dog"]})
-    check_data(flipping(), {"classes": DIGITS[:9]})
+    check_data(flipping(force=True), {"classes": DIGITS}, PREPARED)
+    check_data(flipping(), {"classes": ["cat", "dog"]}, PREPARED)
+    check_data(flipping(), {"classes": DIGITS[:9]}, PREPARED)
 
 
 def test_checking_every_name_needs_no_tensorflow():

@@ -1,25 +1,29 @@
 import hashlib
-import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from stages.engine import saved_model
 from stages.models import ARCHITECTURES
 from stages.registry import check_arguments
 from stages.sections import Named
+from stages.training.trained_images import Listed, digests, write
 from tests.test_params import HERE
 
-DATASET = {"image_shape": [8, 8, 1], "images_sha256": "ab" * 32}
+DATASET = {"image_shape": [8, 8, 1], "sha256": "ab" * 32}
+PREPARED = Path("data/prepared")
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
+    saved_model._digests.cache_clear()
     return tmp_path
 
 
@@ -49,7 +53,7 @@ def named(**arguments):
 
 
 def check(dataset=DATASET, **arguments):
-    saved_model.check("moved", named(**arguments), dataset)
+    saved_model.check("moved", named(**arguments), dataset, PREPARED)
 
 
 def refusal(dataset=DATASET, **arguments):
@@ -71,7 +75,7 @@ def test_a_fitting_model_is_fine_and_travels_with_the_recipe(folder):
 
 def test_other_architectures_are_left_alone():
     basic = Named(name="basic", arguments={"dense": 8})
-    saved_model.check("basic", basic, {})
+    saved_model.check("basic", basic, {}, PREPARED)
     assert saved_model.attached("basic", basic) is basic
 
 
@@ -189,21 +193,75 @@ def test_members_are_counted_from_zero():
     assert "member is 1, but the saved model has one" in refusal(**save(), member=1)
 
 
-def test_a_model_that_was_trained_on_the_same_images_is_refused(folder):
-    arguments = save()
-    (folder / "training.json").write_text(json.dumps(DATASET))
-    assert "was trained on these very images" in refusal(**arguments)
+def listing(path, *known, complete=True):
+    """Have a saved model say that it was trained on these images; return what names its file."""
+    listed = Listed(np.unique(np.concatenate([digests(part) for part in known])), complete)
+    with zipfile.ZipFile(path, "a") as archive:
+        write(archive, listed)
+    return {"path": path, "sha256": digest(path)}
+
+
+@pytest.fixture
+def present(folder):
+    """The prepared images: 20 for training, 6 for the test."""
+    images = np.random.default_rng(0).integers(0, 256, (26, 8, 8, 1), "uint8")
+    (folder / PREPARED).mkdir(parents=True)
+    for split, part in (("train", images[:20]), ("test", images[20:])):
+        np.save(folder / PREPARED / f"{split}_images.npy", part)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (slice(0, 5), "5 of the 20 images that validate the folds here and on 0 of the 6 test"),
+        (slice(23, 24), "0 of the 20 images that validate the folds here and on 1 of the 6 test"),
+        (slice(10, 30), "10 of the 20 images that validate the folds here and on 6 of the 6 test"),
+    ],
+)
+def test_a_model_of_images_that_are_here_is_refused_by_their_number(present, known, said):
+    """Part of them, in another order, in another split, among others: single images count."""
+    save()
+    others = np.random.default_rng(1).integers(0, 256, (50, 8, 8, 1), "uint8")
+    arguments = listing("saved.keras", others, present[known][::-1])
+    assert said in refusal(**arguments)
     check(**arguments, force=True)
-    check(DATASET | {"images_sha256": "cd" * 32}, **arguments)
-    (folder / "training.json").write_text("[]")
+
+
+def test_a_model_of_other_images_is_taken_without_a_note(present):
+    save()
+    arguments = listing("saved.keras", 255 - present)
     check(**arguments)
+    assert saved_model.note("moved", named(**arguments)) == ""
+
+
+def test_a_model_without_a_full_list_is_taken_with_a_note(present):
+    arguments = save()
+    check(**arguments)
+    assert "no list of the images" in saved_model.note("moved", named(**arguments))
+    arguments = listing("saved.keras", 255 - present, complete=False)
+    check(**arguments)
+    assert "started from has no list" in saved_model.note("moved", named(**arguments))
+    assert saved_model.note("basic", Named(name="basic", arguments={})) == ""
+
+
+def test_what_a_model_is_trained_on_holds_what_its_start_was_trained_on(present):
+    save()
+    others = 255 - present
+    sent = saved_model.attached("moved", named(**listing("saved.keras", others)))
+    found = saved_model.listed(sent, present)
+    assert found.complete
+    assert set(found.digests) == {*digests(present), *digests(others)}
+    sent = saved_model.attached("moved", named(**save()))
+    assert not saved_model.listed(sent, present).complete
 
 
 def test_checking_needs_no_tensorflow(folder):
     arguments = named(**save()).model_dump()
     code = (
-        "import sys; from stages.sections import Named; from stages.engine import saved_model;"
-        f"saved_model.check('moved', Named(**{arguments!r}), {DATASET!r});"
+        "import sys; from pathlib import Path; from stages.sections import Named;"
+        "from stages.engine import saved_model;"
+        f"saved_model.check('moved', Named(**{arguments!r}), {DATASET!r}, Path('data/prepared'));"
         "print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -85,7 +85,7 @@ def crowded(repository, tmp_path_factory):
 )
 def test_a_full_disk_stops_a_stage_with_one_sentence(crowded, made, stage, room, place):
     full = fill(crowded / "results", room)
-    command = f"python -m stages.{stage} basic"
+    command = f"python -m stages {stage} basic"
     assert "; make room there and " in refused(crowded, command, place, "No space left on device")
     assert same(crowded, made)
     full.unlink()
@@ -189,7 +189,7 @@ def test_results_that_cannot_be_written_stop_a_stage_before_it_computes(copy, ma
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes(data)
         remount(copy / "results", "ro")
-        refused(copy, f"python -m stages.{stage} basic", place, "Read-only file system")
+        refused(copy, f"python -m stages {stage} basic", place, "Read-only file system")
         assert results(copy) == made
     kept = {path.name for path in (copy / ".foldlab").iterdir()}
     assert kept == {"running"}  # neither folds nor scores
@@ -275,6 +275,7 @@ def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(reposit
         said = process.stderr.read()
     assert process.returncode == 1
     assert re.fullmatch(
+        r"foldlab: a worker process died, [^\n]*\n"
         r"foldlab: the worker processes of 1 of 2 tasks died, perhaps for lack of memory; [^\n]*\n",
         said,
     ), said

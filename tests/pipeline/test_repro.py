@@ -126,7 +126,9 @@ def test_a_fresh_clone_runs_every_stage_through_to_the_comparison(repository, fi
         for variant in ("basic", "batchnorm")
         for stage in ("train", "evaluate", "plot", "publish")
     ]
-    assert sorted(ran(output)) == sorted(["prepare", "members", "compare", *per_variant])
+    assert sorted(ran(output)) == sorted(
+        ["environment", "prepare", "members", "compare", *per_variant]
+    )
     for name in ("basic", "batchnorm"):
         folder = repository / "results" / name
         assert read_json(folder / "metrics.json")["cv"]["accuracy"]["n"] == 2

@@ -213,6 +213,18 @@ def test_every_imported_package_is_required_and_every_requirement_used():
     assert required - needed - for_tests - by_command == set()
 
 
+def test_nothing_runs_a_module_of_a_command_itself():
+    """`python -m stages.train` would do nothing and say nothing; it is `python -m stages train`."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=HERE, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        file = HERE / name
+        if file.suffix in (".py", ".md", ".yaml", ".yml", "") and file != Path(__file__):
+            found = re.findall(r"-m[\s\",]+f?\"?stages\.[\w{]", file.read_text())
+            assert found == [] or name == "CHANGELOG.md", name
+
+
 def test_constraints_pin_every_requirement():
     pinned = set(re.findall(r"^([\w.-]+)==", (HERE / "constraints.txt").read_text(), re.M))
     required = re.findall(r"^([\w.-]+)", (HERE / "requirements.txt").read_text(), re.M)

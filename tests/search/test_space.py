@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from stages import params
@@ -5,6 +7,7 @@ from stages.engine.resolve import recipe
 from stages.search import space
 from tests.test_params import changed, refusal
 
+PREPARED = Path("data/prepared")
 DATASET = {"classes": [str(digit) for digit in range(10)]}
 LOG = {"low": 0.001, "high": 0.01, "log": True}
 
@@ -156,19 +159,19 @@ def test_a_wrong_bound_is_refused_by_name(allowed, said):
 )
 def test_what_a_row_would_refuse_is_refused_with_its_value(dimensions, said):
     with pytest.raises(ValueError) as caught:
-        space.check(settings(dimensions), DATASET)
+        space.check(settings(dimensions), DATASET, PREPARED)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_variant_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"'basik' is no row of variants .* Did you mean 'basic'"):
-        space.check(settings({"train.learning_rate": LOG}, "basik"), DATASET)
+        space.check(settings({"train.learning_rate": LOG}, "basik"), DATASET, PREPARED)
 
 
 def test_the_repository_s_own_space_is_accepted_and_holds_its_row_as_it_stands():
     own = params.parse(changed("search.seed", 1))
-    space.check(own, DATASET)
+    space.check(own, DATASET, PREPARED)
     drawn = space.standing(own)
     values = space.values(own.search.space, drawn)
     assert space.tuned_recipe(own, values) == space.tuned_recipe(own, {})
@@ -187,7 +190,7 @@ ALL_KINDS = {
 
 def test_values_are_put_where_the_paths_say_a_name_before_its_arguments():
     chosen = settings(ALL_KINDS)
-    space.check(chosen, DATASET)
+    space.check(chosen, DATASET, PREPARED)
     values = {
         "architecture.dense": 64,
         "augmentation.rotate.degrees": 3.0,
@@ -257,4 +260,4 @@ def test_optuna_draws_from_the_declared_ranges():
 
 def test_an_ensemble_has_nothing_to_search():
     with pytest.raises(ValueError, match=r"^search\.variant is 'vote', an ensemble, which trains"):
-        space.check(settings({"train.learning_rate": LOG}, "vote"), DATASET)
+        space.check(settings({"train.learning_rate": LOG}, "vote"), DATASET, PREPARED)

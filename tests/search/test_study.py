@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stages import params
-from stages.engine import plan
+from stages.engine import identity, plan
 from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
@@ -114,7 +114,7 @@ def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial
     """What is missing on the machine, a cluster for example, must not use up the trials."""
 
     def no_cluster(*task):
-        raise ValueError("parallel.backend is ray, which is not installed")
+        raise UserError("parallel.backend is ray, which is not installed")
 
     monkeypatch.setattr(plan, "train_fold", no_cluster)
     with pytest.raises(ValueError, match="which is not installed"):
@@ -217,7 +217,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
     assert time.monotonic() - began < 28  # Optuna would wait for 30 s
     assert not lock.is_symlink()
     again = {
-        f"{plan.identity.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
+        f"{identity.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
         for recipe, fold in trained
     }
     assert not again & {f"{path.parent.name}/{path.name}" for path in kept}

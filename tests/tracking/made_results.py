@@ -82,7 +82,6 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
     training = {
         "fingerprint": fingerprint(variant),
         "data_sha256": DATA_SHA256,
-        "images_sha256": IMAGES_SHA256,
         "parameters": 225034,
         "final": "soft_vote",
         "settings": {

@@ -21,8 +21,10 @@ from stages.models import build
 from stages.sections import Named, Train
 from stages.training.artifact import assemble, probabilities
 from stages.training.recipe import Recipe
+from stages.training.trained_images import Listed
 from tests.tracking.made_results import make_repository
 
+LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
 SHAPE, CLASSES = (28, 28, 1), 2
 RECIPE = Recipe(
     variant="basic",
@@ -39,7 +41,7 @@ def served(tmp_path_factory, empty_store):
     shutil.copyfile(empty_store, root / "mlflow.db")
     model = root / "results/basic/model.keras"
     members = [build(RECIPE.architecture, SHAPE, CLASSES).get_weights() for _ in range(2)]
-    model.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members))
+    model.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members, LISTED))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT"):
             patch.delenv(name, raising=False)

@@ -7,9 +7,11 @@ import pytest
 
 from stages.models import build
 from stages.sections import Named, Train
-from stages.training.artifact import assemble, probabilities
+from stages.training.artifact import assemble, average, probabilities
 from stages.training.recipe import Recipe
+from stages.training.trained_images import Listed, read
 
+LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
 RECIPE = Recipe(
     variant="small",
     architecture=Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9}),
@@ -30,7 +32,7 @@ def members():
 @pytest.fixture(scope="module")
 def path(members, tmp_path_factory):
     file = tmp_path_factory.mktemp("artifact") / "model.keras"
-    file.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members))
+    file.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members, LISTED))
     return file
 
 
@@ -68,18 +70,18 @@ def test_a_plain_keras_user_loads_it_and_gives_raw_pixels(path, members, images,
 
 
 def test_a_single_member_is_the_model(members, images, tmp_path):
-    (tmp_path / "one.keras").write_bytes(assemble(RECIPE, SHAPE, CLASSES, members[:1]))
+    (tmp_path / "one.keras").write_bytes(assemble(RECIPE, SHAPE, CLASSES, members[:1], LISTED))
     vote, each = probabilities(tmp_path / "one.keras", images)
     np.testing.assert_array_equal(vote, each[0])
 
 
 def test_the_same_weights_give_the_same_bytes(path, members, images):
     probabilities(path, images)  # whatever else happened in the process
-    assert assemble(RECIPE, SHAPE, CLASSES, members) == path.read_bytes()
+    assert assemble(RECIPE, SHAPE, CLASSES, members, LISTED) == path.read_bytes()
 
 
 def test_other_weights_give_other_bytes(path, members):
-    assert assemble(RECIPE, SHAPE, CLASSES, members[::-1]) != path.read_bytes()
+    assert assemble(RECIPE, SHAPE, CLASSES, members[::-1], LISTED) != path.read_bytes()
 
 
 def test_no_time_of_saving_is_in_the_file(path):
@@ -91,3 +93,11 @@ def test_no_time_of_saving_is_in_the_file(path):
 def test_parts_of_a_batch_score_as_the_whole(path, images):
     whole, _ = probabilities(path, np.concatenate([images] * 80))
     np.testing.assert_allclose(whole[-7:], probabilities(path, images)[0], atol=1e-6)
+
+
+def test_a_model_lists_what_it_was_trained_on_and_an_ensemble_what_any_member_was(path, members):
+    other = assemble(RECIPE, SHAPE, CLASSES, members[:1], Listed(np.array([6, 7], "<u8"), True))
+    both = read(average("both", SHAPE, CLASSES, {"a": path.read_bytes(), "b": other}))
+    assert read(path.read_bytes()).digests.tolist() == [5, 7]
+    assert both.digests.tolist() == [5, 6, 7]
+    assert both.complete

@@ -1,0 +1,65 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from stages.training.trained_images import NAME, Listed, digests, merged, read, write
+
+IMAGES = arrays("uint8", st.tuples(st.integers(1, 12), st.just(2), st.just(2), st.just(1)))
+
+
+def archived(listed=None, **members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        if listed:
+            write(archive, listed)
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+@given(IMAGES)
+def test_equal_images_and_only_they_have_the_same_digest(images):
+    found = digests(images)
+    assert (found.dtype, found.shape) == (np.uint64, (len(images),))
+    equal = (images[:, None] == images[None]).all(axis=(2, 3, 4))
+    assert np.array_equal(found[:, None] == found[None], equal)
+
+
+def test_a_digest_is_that_of_the_pixels_wherever_they_lie():
+    images = np.arange(48, dtype="uint8").reshape(3, 4, 4, 1)
+    wide = np.repeat(images, 2, axis=2)[:, :, ::2]  # not contiguous
+    assert np.array_equal(digests(wide), digests(images))
+    assert digests(images)[0] == 16903989052985087732  # whatever the machine's byte order
+
+
+def test_a_list_comes_back_from_the_file_and_is_the_same_bytes_each_time():
+    listed = Listed(np.unique(digests(np.arange(64, dtype="uint8").reshape(4, 4, 4, 1))), False)
+    content = archived(listed)
+    assert content == archived(listed)
+    back = read(content)
+    assert np.array_equal(back.digests, listed.digests)
+    assert back.complete is False
+    assert len(content) < 8 * 4 + 1000
+
+
+@pytest.mark.parametrize("data", [b"", b"some bytes", archived()])
+def test_another_program_s_member_is_no_list(data):
+    assert read(archived(**{NAME: data})) is None
+
+
+def test_a_file_without_a_list_has_none():
+    assert read(archived(**{"config.json": b"{}"})) is None
+
+
+def test_lists_are_merged_and_complete_when_all_are():
+    one, two = Listed(np.array([1, 3], "<u8"), True), Listed(np.array([2, 3], "<u8"), True)
+    assert merged([one, two]).digests.tolist() == [1, 2, 3]
+    assert merged([one, two]).complete
+    assert not merged([one, None]).complete
+    assert not merged([one, two._replace(complete=False)]).complete
+    assert merged([None]).digests.tolist() == []
