@@ -335,6 +335,50 @@ def test_an_ensemble_is_a_row_like_any_other_and_follows_its_members(repository,
     path.write_text(text)
 
 
+def test_another_environment_trains_all_variants_anew_or_none(repository, first):
+    """Kernels of another level are another environment, as another version of Keras is."""
+    _, made = first
+    other = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+    def trained_with():
+        files = (f"results/{name}/training.json" for name in ("basic", "batchnorm"))
+        return [read_json(repository / file)["environment"]["kernels"] for file in files]
+
+    path = repository / "params.yaml"
+    edit(repository, {"compare": SLIVER["compare"]})
+    well(repository, "dvc repro")
+    before = trained_with()
+    assert before[0] == before[1]
+    assert ran(well(repository, "dvc repro", **other)) == []
+
+    text = path.read_text()
+    edit(repository, {"variants": {"basic": {"architecture": {"basic": {"dense": 12}}}}})
+    done = call(repository, "dvc repro", **other)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
+    assert len(said) == 1
+    assert all(word in said[0] for word in ("kernels", before[0], "make repro"))
+    path.write_text(text)
+
+    edit(repository, {"variants": {"vote": {"ensemble": ["basic", "batchnorm"]}}})
+    edit(repository, {"compare": {"variants": ["basic", "batchnorm", "vote"]}})
+    output = well(repository, "python -m stages sweep && dvc repro", **other)
+    for name in ("basic", "batchnorm", "vote"):
+        assert output.count(f"Running stage 'train@{name}'") == 1
+    assert trained_with() == [f"{before[0]}, at most avx2"] * 2
+    assert ran(well(repository, "dvc repro", **other)) == []
+    assert ran(well(repository, "python -m stages sweep && dvc repro", **other)) == []
+    assert rows(repository, "select distinct status from runs") == [("FINISHED",)]
+    folds = set((repository / ".foldlab/folds").iterdir())
+
+    well(repository, "python -m stages sweep && dvc repro")
+    assert trained_with() == before
+    assert {name: data for name, data in results(repository).items() if "/basic/" in name} == {
+        name: data for name, data in made.items() if "/basic/" in name
+    }
+    assert set((repository / ".foldlab/folds").iterdir()) == folds  # kept ones were taken
+
+
 def test_the_full_mnist_is_read_from_a_folder(tmp_path):
     mnist = HERE.parent / "shared" / "data" / "mnist"
     if not mnist.is_dir():
