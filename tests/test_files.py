@@ -64,6 +64,27 @@ def test_a_folder_is_known_to_be_writable_before_it_is_made_and_nothing_is_left(
         check_writable(tmp_path / "results" / "basic")
 
 
+def test_the_disk_has_a_file_before_its_name_and_the_name_before_the_block_is_over(
+    tmp_path, monkeypatch
+):
+    calls = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle):
+        calls.append(("fsync", os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    def renamed(path, target):
+        calls.append(("rename", str(path)))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with replacing(tmp_path / "a.txt") as beside:
+        beside.write_text("a")
+    assert calls == [("fsync", str(beside)), ("rename", str(beside)), ("fsync", str(tmp_path))]
+
+
 def test_others_may_read_a_written_file(tmp_path):
     write_json(tmp_path / "a.json", {})
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644

@@ -167,6 +167,26 @@ def test_an_edited_member_is_trained_anew_and_the_other_is_not(folder, tmp_path,
     assert before["members"]["plain"] == after["members"]["plain"]
 
 
+def test_results_of_a_member_that_vanish_while_another_trains_were_read_before(
+    folder, tmp_path, monkeypatch
+):
+    first = contents(folder / "results/both")
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    shutil.rmtree(".foldlab")
+    shutil.rmtree("results/normed")
+    finish = plan.finish
+
+    def finish_without_results(*given):
+        shutil.rmtree("results/plain")
+        finish(*given)
+
+    monkeypatch.setattr(plan, "finish", finish_without_results)
+    train("both")
+    evaluate("both")
+    assert contents(Path("results/both")) == first
+
+
 def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path, monkeypatch):
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
