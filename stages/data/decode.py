@@ -4,7 +4,9 @@ What cannot be read is said in a few words of ours rather than the library's, wh
 with its version.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,9 +51,15 @@ def attempt(function: Callable[[Image.Image], Result], path: Path) -> Result:
     Raises:
         UnreadableError: whatever is the matter with the file.
     """
+    # Opened here, since a TIFF that the library opens is mapped into memory and turned wrongly.
     try:
-        # Opened here, since a TIFF that the library opens is mapped into memory and turned wrongly.
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with ExitStack() as closing:
+            with _library():
+                file = closing.enter_context(path.open("rb"))
+            if not os.fstat(file.fileno()).st_size:
+                raise UnreadableError("is empty")
+            with _library():
+                image = closing.enter_context(Image.open(file, formats=FORMATS))
             width, height = image.size
             most = Image.MAX_IMAGE_PIXELS
             if most and width * height > most:
@@ -59,19 +67,27 @@ def attempt(function: Callable[[Image.Image], Result], path: Path) -> Result:
             if not width * height:
                 raise UnreadableError("has no pixels")
             return function(image)
-    except UnreadableError:
-        raise
     except MemoryError:
         raise UnreadableError("needs more memory than there is") from None
+
+
+@contextmanager
+def _library() -> Iterator[None]:
+    """Turn whatever a hostile file makes of the library into an UnreadableError.
+
+    Only calls of the library stand within: a fault of ours makes no image a damaged one.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
     except Image.DecompressionBombError:
         raise UnreadableError(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except UnidentifiedImageError:
-        empty = not path.stat().st_size
-        said = "is empty" if empty else f"is no image of the kinds {', '.join(FORMATS)}"
-        raise UnreadableError(said) from None
+        raise UnreadableError(f"is no image of the kinds {', '.join(FORMATS)}") from None
     except (PermissionError, FileNotFoundError) as error:
         raise UnreadableError(f"cannot be opened ({error.strerror})") from None
-    except Exception:  # whatever a hostile file makes of a decoder
+    except Exception:
         raise UnreadableError("is cut short or damaged") from None
 
 
@@ -105,7 +121,8 @@ def decode(
         UnreadableError: when the pixels have 32 bits.
     """
     # A JPEG of many pixels is decoded at a half, a quarter or an eighth, never below twice the size
-    image.draft(None, (2 * max(size), 2 * max(size)))
+    with _library():
+        image.draft(None, (2 * max(size), 2 * max(size)))
     picture = upright(image, "L" if channels == 1 else "RGB")
     changed = picture.size != size[::-1]
     if changed:
@@ -128,13 +145,16 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
     """Return an image of mode L or RGB."""
     if image.mode in ("I", "F"):
         raise UnreadableError("has pixels of 32 bits, where 8 or 16 are read")
+    with _library():
+        image.load()
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
+    with _library():  # a palette or a transparent colour may be nonsense too
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert(mode)
 
 
 def _orientation(image: Image.Image) -> int:

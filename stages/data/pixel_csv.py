@@ -123,13 +123,13 @@ def _table(
 def _parsed(lines: list[str], at: int, columns: int, kind: np.dtype) -> np.ndarray | None:
     """Return lines as records of `before` the label, `label`, `after`; None when one is not so."""
     fields = [("before", kind, (at,)), (LABEL, f"U{LONGEST}"), ("after", kind, (columns - 1 - at,))]
+    record = np.dtype(fields)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # numbers such as 1.0 as bytes: read them as floats instead
+        # Numbers such as 1.0 are no bytes: they are read as floats instead.
+        warnings.filterwarnings("error", "loadtxt.*integer via a float", DeprecationWarning)
         try:
-            return np.loadtxt(
-                lines, np.dtype(fields), comments=None, delimiter=",", quotechar='"', ndmin=1
-            )
-        except (ValueError, OverflowError, Warning):
+            return np.loadtxt(lines, record, comments=None, delimiter=",", quotechar='"', ndmin=1)
+        except (ValueError, OverflowError, DeprecationWarning):
             return None
 
 

@@ -175,3 +175,51 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(files, name, source):
 
     attempt()
     assert len(refused) > 100
+
+
+def saved(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+IMAGES = np.stack([drawn.pixels(seed, 8, 8) for seed in range(4)])
+TABLE = "label," + ",".join(f"p{pixel}" for pixel in range(64)) + "\n"
+for number, image in enumerate(IMAGES):
+    TABLE += f"{number % 2}," + ",".join(map(str, image.ravel())) + "\n"
+READERS = {
+    "idx": ({**LABELS, idx.TRAIN_IMAGES: drawn.idx(IMAGES[..., 0])}, "."),
+    "npz": ({"a.npz": saved(images=IMAGES, labels=np.arange(4) % 2)}, "a.npz"),
+    "csv": ({"a.csv": TABLE.encode()}, "a.csv"),
+    "folder": (FOLDER, "."),
+}
+
+
+@pytest.mark.parametrize(
+    ("reader", "broken", "error"),
+    [
+        ("idx", "idx.math", AttributeError),
+        ("npz", "npz.math", AttributeError),
+        ("npz", "arrays.names", TypeError),
+        ("csv", "pixel_csv.math", AttributeError),
+        ("csv", "pixel_csv._parsed", TypeError),
+        ("folder", "decode.GREY", TypeError),  # a look at an image
+        ("folder", "decode.TURNS", TypeError),  # its pixels
+        ("folder", "decode._eight_bits", TypeError),
+        ("folder", "decode.RESIZE", TypeError),
+    ],
+)
+def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch, reader, broken, error):
+    files, name = READERS[reader]
+    settings = {"image_size": 16} if reader == "folder" else {}
+    assert len(read(files, name, **settings).train_images) == 4
+    monkeypatch.setattr(f"stages.data.{broken}", None)
+    with pytest.raises(error, match="None"):
+        read(files, name, **settings)
+
+
+def test_a_table_is_not_blamed_for_a_record_of_ours_that_cannot_be(monkeypatch):
+    monkeypatch.setattr("stages.data.pixel_csv.LABEL", "before")  # a name that is there already
+    with pytest.raises(ValueError, match="occurs more than once") as fault:
+        read({"a.csv": TABLE.replace("label", "before").encode()}, "a.csv")
+    assert type(fault.value) is ValueError
