@@ -8,10 +8,13 @@ from stages.data.source import Source
 from stages.errors import UserError
 
 MOST_CLASSES = 1000
+DARK = 64  # images without a pixel so bright are hardly of 0 to 255: of 0 and 1, or 0 to 16
 
 
 def check(source: Source) -> Source:
     """Check a source and return it with images as uint8 and labels as int64.
+
+    Images that are all nearly black get a note that says so.
 
     Args:
         source: what a source's function returned; images may be of any numeric type when each
@@ -42,7 +45,7 @@ def check(source: Source) -> Source:
         )
     checked = replace(source, train_images=train_images, train_labels=train_labels)
     if source.test_images is None and source.test_labels is None:
-        return checked
+        return _noted(checked)
     if source.test_images is None or source.test_labels is None:
         raise UserError(f"{source.name} brings test images or test labels; give both or neither.")
     test_images = _images(source.test_images, f"{source.name}'s test images")
@@ -52,7 +55,20 @@ def check(source: Source) -> Source:
             f"{train_images.shape[1:]} (height, width, channels); give both the same shape."
         )
     test_labels = _labels(source.test_labels, test_images, classes, f"{source.name}'s test")
-    return replace(checked, test_images=test_images, test_labels=test_labels)
+    return _noted(replace(checked, test_images=test_images, test_labels=test_labels))
+
+
+def _noted(source: Source) -> Source:
+    """Return a checked source with a note where its pixels seem to be on another scale."""
+    splits = (source.train_images, source.test_images)
+    greatest = max(int(images.max()) for images in splits if images is not None)
+    if greatest >= DARK:
+        return source
+    note = (
+        f"The greatest pixel of all images is {greatest}, where 255 is white: they are nearly "
+        "black. If they are on another scale, bring them to 0 to 255."
+    )
+    return replace(source, notes=(*source.notes, note))
 
 
 def _images(images: np.ndarray, what: str) -> np.ndarray:

@@ -92,6 +92,19 @@ def test_refused_with_what_came(change, said):
     assert str(refusal.value).startswith("mine")
 
 
+@pytest.mark.parametrize(("greatest", "noted"), [(0, 1), (1, 1), (16, 1), (63, 1), (64, 0)])
+def test_images_that_are_nearly_black_get_a_note(greatest, noted):
+    dark = np.zeros_like(IMAGES)
+    dark[1] = greatest
+    source = replace(GOOD, train_images=dark, test_images=dark[:1], notes=("Scaled.",))
+    notes = check(source).notes
+    assert notes[0] == "Scaled."
+    assert len(notes) == 1 + noted
+    assert all(f"is {greatest}," in note for note in notes[1:])
+    bright = replace(source, test_images=np.full_like(dark[:1], 255))
+    assert check(bright).notes == ("Scaled.",)
+
+
 def test_other_types_are_converted_without_a_second_copy():
     images = np.ones((1000, 64, 64, 1), np.float32)
     tracemalloc.start()
