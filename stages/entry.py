@@ -21,6 +21,18 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path.cwd())
 
 
+def find(given: str) -> Path:
+    """Return where a path of params.yaml lies: in the working folder, else in the repository's.
+
+    They are two in DVC's temporary experiments only. The working folder then has what Git and DVC
+    track, as the experiment had it when it was queued; the repository's has what is there now.
+    Where neither has it, this is the path in the repository's.
+    """
+    path = os.path.expanduser(given)
+    here = Path.cwd() / path
+    return here if os.path.exists(here) else root() / path
+
+
 def end_in_order() -> None:
     """Make SIGTERM an exception like any exit, so that temporary files go and workers end.
 

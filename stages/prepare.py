@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from stages.data import rows, watch
 from stages.data.card import card
 from stages.data.division import Division, divide
 from stages.data.source import Source
+from stages.errors import UserError
 
 PREPARED = Path("data/prepared")
 
@@ -23,12 +26,19 @@ def prepare() -> None:
     settings = params.load()
     resolve.check(settings)
     watch.check(settings)
+    before = watch.digests(settings)
     source = data.load(settings.data)
+    source = replace(source, sha256=before.get("data.source", source.sha256))
     division = divide(source, settings)
     arrays = select(source, division)
     write(source, division, arrays, PREPARED)
+    try:
+        watch.check_unchanged(settings, before)
+    except (UserError, OSError):
+        (PREPARED / "dataset.json").unlink()
+        raise
     for note in source.notes:
-        print(f"{source.name}: {note}")
+        print(f"foldlab: {source.name}: {note}", file=sys.stderr)
     image_shape = "x".join(str(size) for size in source.train_images.shape[1:])
     repeats, images = arrays["folds"].shape
     print(
@@ -85,6 +95,7 @@ def write(
             "test": _counts(arrays["test_labels"], source.classes),
             "folds": {"count": int(arrays["folds"].max()) + 1, "repeats": repeats},
             "sha256": content_hash(arrays, source.classes),
+            "source_sha256": source.sha256,
             **card(source, division, arrays["train_images"]),
         },
     )

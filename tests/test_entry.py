@@ -81,6 +81,19 @@ def test_the_root_is_the_working_folder_or_what_dvc_says(monkeypatch, tmp_path):
     assert entry.root() == Path("/elsewhere")
 
 
+def test_a_path_is_sought_in_the_working_folder_then_in_the_repository(monkeypatch, tmp_path):
+    working = tmp_path / "repository/experiment"
+    (working / "both").mkdir(parents=True)
+    for name in ("both", "there"):
+        (tmp_path / "repository" / name).mkdir()
+    monkeypatch.chdir(working)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
+    assert entry.find("both") == working / "both"
+    for name in ("there", "nowhere"):
+        assert entry.find(name) == tmp_path / "repository" / name
+        assert entry.find(str(tmp_path / name)) == tmp_path / name
+
+
 ALONE = """
 import sys
 from stages import entry

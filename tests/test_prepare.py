@@ -100,6 +100,7 @@ def test_the_files_hold_what_the_contract_says(capsys):
         "test": {"images": 12, "per_class": [4, 8]},
         "folds": {"count": 4, "repeats": 2},
         "sha256": content_hash(arrays, ("cat", "dog")),
+        "source_sha256": "",
         **card(source, divide(source, settings), arrays["train_images"]),
     }
     assert described["imbalance"] == {"largest": "dog", "smallest": "cat", "ratio": 2.0}
@@ -206,9 +207,9 @@ def test_a_folder_of_images_through_the_command(tmp_path):
     assert done.stderr == (
         "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is no image "
         "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
+        "foldlab: my pets: 20 of 20 images were brought to 16 x 16 pixels (pad).\n"
     )
     assert done.stdout == (
-        "my pets: 20 of 20 images were brought to 16 x 16 pixels (pad).\n"
         "my pets: 16 training and 4 test images of 16x16x1 in 2 classes, 5 folds, 1 repeat\n"
     )
     described = json.loads(Path("data/prepared/dataset.json").read_text())
@@ -216,6 +217,43 @@ def test_a_folder_of_images_through_the_command(tmp_path):
     assert described["classes"] == ["a cat", "Ωmega"]
     for path in Path("data/prepared").iterdir():
         assert os.fsencode(tmp_path) not in path.read_bytes()
+
+
+def test_images_of_0_to_16_are_prepared_with_a_note(tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 17, (40, 8, 8), np.uint8)
+    np.savez("digits.npz", images=images, labels=np.arange(40) % 2)
+    write_params(data={"source": "digits.npz"})
+    prepare()
+    assert "foldlab: digits.npz: The greatest pixel of all images is 16" in capsys.readouterr().err
+    (note,) = json.loads(Path("data/prepared/dataset.json").read_text())["notes"]
+    assert "bring them to 0 to 255" in note
+
+
+def test_the_prepared_data_name_the_digest_of_what_was_read(tmp_path):
+    top, mark = drawn.tree(tmp_path / "pets", drawn.classes("cat", "dog", each=10)), set()
+    write_params(data={"source": "pets"})
+    for seed in (1, 1, 2):
+        (top / "cat/0.png").write_bytes(drawn.encoded(drawn.pixels(99 + seed)))
+        prepare()
+        mark.add(json.loads(Path("data/prepared/dataset.json").read_text())["source_sha256"])
+    assert len(mark) == 2
+    assert {len(digest) for digest in mark} == {64}
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, emptied):
+    top = drawn.tree(tmp_path / "pets", drawn.classes("cat", "dog", each=10))
+    write_params(data={"source": "pets"})
+
+    def meanwhile(*given):
+        for file in (top / "cat").iterdir():
+            file.unlink() if emptied else file.write_bytes(drawn.encoded(drawn.pixels(99)))
+        return divide(*given)
+
+    monkeypatch.setattr("stages.prepare.divide", meanwhile)
+    with pytest.raises(UserError, match=r"data\.source changed while"):
+        prepare()
+    assert not Path("data/prepared/dataset.json").exists()
 
 
 def test_the_files_are_those_that_numpy_writes():

@@ -36,7 +36,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
             not there, or a group with training and test images.
         OSError: when the file cannot be read.
     """
-    path = entry.root() / Path(given).expanduser()
+    path = entry.find(given)
     has_files = source.train_files is not None
     column = NAMES[0] if has_files else NAMES[1]
     count = len(source.train_labels)

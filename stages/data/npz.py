@@ -23,6 +23,11 @@ def recognises(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
+def files(path: Path) -> list[Path]:
+    """Return the file itself."""
+    return [path]
+
+
 def load(path: Path, data: Data) -> Source:
     """Read the arrays; classes are the labels, numbers or text.
 

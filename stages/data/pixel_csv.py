@@ -27,6 +27,13 @@ def recognises(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".csv"
 
 
+def files(path: Path) -> list[Path]:
+    """Return the file itself, or train.csv and, where it is, test.csv."""
+    if not path.is_dir():
+        return [path]
+    return [path / name for name in ("train.csv", "test.csv") if (path / name).is_file()]
+
+
 def load(path: Path, data: Data) -> Source:
     """Read the file, or train.csv and, where it is, test.csv; classes are the labels.
 

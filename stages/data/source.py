@@ -21,7 +21,9 @@ class Source:
             where images are no files of their own.
         test_files: likewise for the test images.
         unreadable: file -> why it was left out, in words.
-        notes: what was done to the images on the way, a sentence each ("pixels of 0 to 1 ...").
+        notes: what was done to the images on the way, or is odd about them, a sentence each
+            ("Pixels from 0 to 1 ...").
+        sha256: of the content that was read; "" for a user's own files, see `stages.data.watch`.
     """
 
     name: str
@@ -35,3 +37,4 @@ class Source:
     test_files: tuple[str, ...] | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sha256: str = ""

@@ -113,9 +113,8 @@ def _file(arguments: Mapping[str, Any], where: str) -> Path:
                 f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
             )
         return file
-    for file in (Path(path), entry.root() / path):  # a temporary experiment has no untracked files
-        if file.is_file():
-            return file
+    if (file := entry.find(path)).is_file():
+        return file
     raise UserError(f"{where}.path is {path!r}, which is no file; give the path of a .keras file.")
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import struct
 import threading
 from dataclasses import replace
@@ -70,7 +71,10 @@ def is_small(source) -> bool:
 @pytest.mark.parametrize("dotted", [False, True])
 def test_a_folder_is_read_with_any_of_the_usual_names(ending, dotted):
     put(Path("here"), ending, dotted)
-    assert is_small(mnist.load(SMALL, Data(folder="here")))
+    source = mnist.load(SMALL, Data(folder="here"))
+    assert is_small(source)
+    known = json.dumps(SMALL.sums).encode()  # of the content, however it is compressed
+    assert source.sha256 == hashlib.sha256(known).hexdigest()
 
 
 def test_the_environment_names_a_folder_and_the_setting_goes_before_it(monkeypatch, tmp_path):

