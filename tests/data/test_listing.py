@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.data import listing
@@ -53,6 +53,7 @@ NAMES = st.text(
 ).filter(lambda name: name[0] != ".")
 
 
+@settings(deadline=None)  # a file system that others keep busy is slow
 @given(
     st.lists(NAMES.filter(lambda name: name[0] != "." and len(name.encode()) < 200), unique=True)
 )
