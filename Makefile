@@ -53,8 +53,11 @@ lint: $(READY) ## check style and formatting
 	ruff check .
 	ruff format --check .
 
+# The notes of what MLflow lacks stay, or its runs would say RUNNING for ever.
 clean: ## remove the environment, caches, kept folds, searches, fetched models; results and MLflow stay
-	rm -rf .venv .foldlab .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	test ! -d .foldlab || find .foldlab -mindepth 1 -maxdepth 1 ! -name runs ! -name unpublished \
+		-exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 constraints: $(READY) ## pin all lists of requirements anew into constraints.txt (needs uv)
