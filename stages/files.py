@@ -59,6 +59,14 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return what of a folder fits `pattern`, in order; nothing of a folder that is not there.
+
+    What is written at this moment, or was when its writer was killed, is not there yet.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL))
+
+
 def check_writable(folder: Path) -> None:
     """Refuse a folder that takes no file, before anything costly runs; leave nothing there.
 

@@ -8,7 +8,7 @@ row of a member makes it another, and DVC trains again.
 from pathlib import Path
 
 from stages import params
-from stages.files import write_json
+from stages.files import listed, write_json
 
 MEMBERS = Path("data/members")
 
@@ -25,6 +25,6 @@ def members() -> None:
             for name in settings.variants[variant].ensemble or ()
         }
         write_json(MEMBERS / f"{variant}.json", content)
-    for path in MEMBERS.glob("*.json"):
+    for path in listed(MEMBERS, "*.json"):
         if path.stem not in settings.compare.variants:
             path.unlink()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stages.errors import UserError
 from stages.files import (
     check_writable,
+    listed,
     read_json,
     read_table,
     replacing,
@@ -150,3 +151,12 @@ def test_what_a_killed_process_left_goes_with_the_next_writing_and_a_living_one_
     living.communicate("")
     assert living.returncode == 0
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.json"]
+
+
+def test_what_is_being_written_is_not_listed(tmp_path):
+    for name in ("b.json", "a.json", ".partial-x.json", "c.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / ".partial-folder").mkdir()
+    assert [path.name for path in listed(tmp_path)] == ["a.json", "b.json", "c.csv"]
+    assert [path.name for path in listed(tmp_path, "*.json")] == ["a.json", "b.json"]
+    assert listed(tmp_path / "missing") == []

@@ -1,3 +1,4 @@
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,11 @@ def test_the_file_of_a_variant_no_longer_chosen_goes(settings):
     written(settings)
     settings["compare"]["variants"].remove("both")
     assert set(written(settings)) == {"plain", "other"}
+
+
+def test_what_another_process_writes_there_is_left_to_it(settings):
+    written(settings)
+    with Path("data/members/.partial-x.json").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        written(settings)
+        assert Path(file.name).is_file()

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import entry
-from stages.files import replacing
+from stages.files import listed, replacing
 from stages.training.fold import Record
 
 COMPLETE_DAYS = 7  # a complete training needs its folds only until DVC has its results
@@ -83,17 +83,17 @@ def prune() -> None:
     never deleted.
     """
     store = entry.root() / ".foldlab"
-    for path in store.glob("scores/*.npz"):
+    for path in listed(store / "scores", "*.npz"):
         with suppress(OSError):  # another process deletes the same
             if _days(path) > COMPLETE_DAYS:
                 path.unlink()
-    for path in store.glob("folds/*"):
+    for path in listed(store / "folds"):
         with suppress(OSError):
             complete = (path / "model.keras").exists()
-            days = _days(*([*path.glob("*")] or [path]))
+            days = _days(*(listed(path) or [path]))
             if days <= (COMPLETE_DAYS if complete else UNFINISHED_DAYS):
                 continue
-            if not complete and (count := len([*path.glob("fold-*.npz")])):
+            if not complete and (count := len(listed(path, "fold-*.npz"))):
                 print(
                     f"foldlab: deleting {count} folds of an unfinished training that nobody has "
                     f"touched for {days:.0f} days: {path.name[:8]}.",

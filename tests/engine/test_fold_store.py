@@ -119,16 +119,16 @@ def test_a_training_that_another_process_begins_stays():
 
 
 def test_what_another_process_moves_or_deletes_meanwhile_is_no_error(monkeypatch):
-    """A file's temporary name goes when it is finished, in between listing it and looking at it."""
+    """It may be gone in between listing it and looking at it."""
     fold_store.save("other", 0, RECORD)
     fold_store.save("old", 0, RECORD)
     age("old", 91)
-    partial = fold_store.folder("other") / ".partial-x.npz"
+    gone = fold_store.folder("other") / "fold-9.npz"
     original = Path.glob
 
     def glob(path, pattern):
         found = list(original(path, pattern))
-        return [*found, partial] if path.name == "other" else found
+        return [*found, gone] if path.name == "other" else found
 
     monkeypatch.setattr(Path, "glob", glob)
     fold_store.prune()
