@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages import params
 from stages.entry import root
 from stages.errors import UserError
-from stages.files import write_json
+from stages.files import listed, write_json
 from stages.tracking import record as records
 from stages.tracking import store
 from stages.tracking.record import Record
@@ -65,8 +65,7 @@ def publish_all() -> bool:
 
 def unpublished() -> list[str]:
     """Return the variants that a store has not taken so far."""
-    folder = _notes()
-    return sorted(note.name for note in folder.iterdir()) if folder.is_dir() else []
+    return [note.name for note in listed(_notes())]
 
 
 def _notes() -> Path:
@@ -97,21 +96,73 @@ def _send(wanted: list[Record], settings: params.Params, seconds: float | None) 
             with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
                 from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
-                unfinished.fail_stale(client)
                 while left:
                     runs.publish(client, experiment_id, left[0], settings.tracking.model_name)
                     (_notes() / left.pop(0).variant).unlink(missing_ok=True)
+                _drop_removed(settings, client)
+                unfinished.fail_stale(client)
             return []
-        except Exception as error:  # whatever a tracker fails with, it costs no result
+        except Exception as error:
+            if not store.failed(error):
+                raise
             if last or time.monotonic() - began > QUICK:
                 names = [record.variant for record in left]
                 _notes().mkdir(parents=True, exist_ok=True)
                 for name in names:
                     (_notes() / name).touch()
                 warn(", ".join(names), error)
+                _drop_removed(settings)
                 return names
             time.sleep(1)
     raise AssertionError("the last try returns")
+
+
+def _drop_removed(settings: params.Params, client: store.Client | None = None) -> None:
+    """Forget, and say so, what is unpublished or unfinished of variants that are no rows any more.
+
+    `client` is an opened store, None where it cannot be reached.
+    """
+    if root().resolve() != Path.cwd().resolve():
+        return  # a temporary experiment has rows of its own
+    from stages.tracking import unfinished  # MLflow's import takes seconds
+
+    left = {name for name in unpublished() if name not in settings.variants}
+    for name in left:
+        (_notes() / name).unlink(missing_ok=True)
+    if names := sorted(left | unfinished.drop_removed(settings.variants, client)):
+        print(
+            f"foldlab: {', '.join(names)}: no row of params.yaml any more, so what MLflow lacked "
+            "of it is forgotten.",
+            file=sys.stderr,
+        )
+
+
+def lacking(settings: params.Params) -> list[str]:
+    """Return the chosen variants whose published results the store lacks.
+
+    Raises:
+        Exception: of a store that cannot be asked; see `store.failed`.
+    """
+    names = {name: records.published(name) for name in settings.compare.variants}
+    names = {name: identity for name, identity in names.items() if identity}
+    path = store.database(store.location())
+    if not names or (path and not path.exists()):
+        return [*names]
+    with store.opened(settings.tracking.experiment, QUICK) as (client, _):
+        from stages.tracking import registry
+
+        model = settings.tracking.model_name
+        return [name for name in names if not registry.find(client, model, names[name])]
+
+
+def tell_lacking(names: Sequence[str]) -> None:
+    """Say on stderr that the store lacks these variants, where there are any, and the cure."""
+    if names:
+        print(
+            f"foldlab: MLflow at {store.safe(store.location())} lacks {', '.join(names)}; "
+            "`make publish` fills it.",
+            file=sys.stderr,
+        )
 
 
 def warn(what: str, error: Exception) -> None:

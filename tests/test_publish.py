@@ -50,9 +50,13 @@ def dead(repository, monkeypatch):
 
 def run(*arguments, **environment):
     """Run the stage's command in the working folder."""
+    return run_in(Path(), *arguments, **environment)
+
+
+def run_in(folder, *arguments, **environment):
     command = [sys.executable, "-m", "stages", "publish", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(CODE), **environment}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
@@ -253,3 +257,68 @@ def test_an_experiment_in_a_temporary_folder_reaches_the_repositorys_store(
     names = [row["value"] for row in rows["tags"] if row["key"] == "DVC_EXP_NAME"]
     assert names == ["brave-otter"] * 3
     monkeypatch.chdir(repository)
+
+
+def test_a_bug_of_ours_keeps_its_traceback_and_fails_the_stage(repository):
+    path = Path("data/prepared/dataset.json")
+    path.write_text(path.read_text().replace("images_sha256", "images"))
+    process = run("basic")
+    _, told = process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" in told
+    assert told.endswith("KeyError: 'images_sha256'\n")
+    assert not MARKER.exists()
+    assert stage.unpublished() == []
+
+
+def test_an_address_that_is_none_costs_a_warning(repository, monkeypatch, capfd):
+    for uri in ("http://[", "http://host:port", "htp://host", "nosuchdb://host/runs"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert not stage.publish("basic"), uri
+        assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_what_a_killed_writer_left_disturbs_no_publishing(dead, monkeypatch):
+    assert not stage.publish("basic")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    for folder in (".foldlab/runs", ".foldlab/unpublished", "results/basic/plots"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, ".partial-0123").write_text('{"store": "mlflow.db", "lock": null}')
+        Path(folder, ".partial-0123.png").touch()
+        Path(folder, ".partial-folder").mkdir()
+    assert stage.unpublished() == ["basic"]
+    assert stage.publish("basic")
+    assert stage.unpublished() == []
+    assert not [name for name in everything(Path())["artifacts"] if ".partial-" in name]
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_what_is_noted_of_a_removed_variant_goes_with_one_line(
+    dead, repository, monkeypatch, capfd, reached
+):
+    make_repository(repository, "basic", "other")
+    assert not stage.publish("other")
+    path = Path("params.yaml")
+    path.write_text(path.read_text().replace("  other: {architecture: basic}\n", "", 1))
+    path.write_text(path.read_text().replace("other, ", ""))
+    if reached:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    capfd.readouterr()
+    assert stage.publish("basic") is reached
+    assert "other" not in stage.unpublished()
+    lines = capfd.readouterr().err.splitlines()
+    assert ["other: no row of params.yaml any more" in line for line in lines].count(True) == 1
+    stage.publish("basic")
+    assert "other" not in capfd.readouterr().err
+
+
+def test_a_temporary_experiment_without_a_row_leaves_its_notes(dead, tmp_path, repository):
+    assert not stage.publish("basic")
+    elsewhere = make_repository(tmp_path / "experiment", "third")
+    path = elsewhere / "params.yaml"
+    path.write_text(path.read_text().replace("basic:", "basis:").replace("[basic", "[basis"))
+    path.write_text(path.read_text().replace("baseline: basic", "baseline: basis"))
+    process = run_in(elsewhere, "third", DVC_ROOT=str(repository))
+    assert process.wait() == 0
+    assert "no row" not in process.stderr.read()
+    assert stage.unpublished() == ["basic", "third"]

@@ -11,19 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from stages import params, publish
-from stages.files import read_dataset, read_json, read_table
+from stages.errors import UserError
+from stages.files import read_dataset, read_table
 from stages.scoring.statistics import corrected_resampled_t
-from stages.tracking import store
+from stages.tracking import record, store
+from stages.tracking.record import Identity
 
 
 def champion() -> None:
-    """Show verdicts and move aliases; a store that fails costs a warning and nothing else."""
+    """Show verdicts and move aliases; a store that fails costs a warning and nothing else.
+
+    Raises:
+        UserError: when a compared variant was not published, even to a store that failed.
+    """
     settings = params.load()
     rows = read_table(Path("results/comparison.csv"))
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
-    marks = [
-        read_json(Path("results") / row["variant"] / "training.json")["fingerprint"] for row in rows
-    ]
+    identities = [_published(row["variant"]) for row in rows]
     folds = read_dataset(Path("data/prepared"))["folds"]["count"]
 
     def test(present: list[float], candidate: list[float]) -> tuple[float, float]:
@@ -35,7 +39,21 @@ def champion() -> None:
             from stages.tracking import comparison, registry  # MLflow's import takes seconds
 
             name = settings.tracking.model_name
-            comparison.show(client, experiment_id, rows, marks, name)
-            print(registry.crown(client, name, marks, test))
-    except Exception as error:  # whatever a tracker fails with, it costs no result
+            versions = [registry.find(client, name, identity) for identity in identities]
+            comparison.show(client, experiment_id, rows, identities, versions)
+            pairs = zip(rows, versions, strict=True)
+            publish.tell_lacking([row["variant"] for row, version in pairs if not version])
+            if versions[0]:  # or the best one could not be crowned
+                print(registry.crown(client, name, [v for v in versions if v], test))
+    except Exception as error:
+        if not store.failed(error):
+            raise
         publish.warn("the comparison", error)
+
+
+def _published(variant: str) -> Identity:
+    if (identity := record.published(variant)) is None:
+        raise UserError(
+            f"results/published/{variant}.json is missing or of an older version; run `dvc repro`."
+        )
+    return identity

@@ -35,7 +35,9 @@ def fetch(model: str) -> None:
             from stages.tracking import registry  # it imports MLflow, which takes seconds
 
             version = registry.named(client, model)
-    except Exception as error:  # whatever a tracker fails with
+    except Exception as error:
+        if not store.failed(error):
+            raise
         raise UserError(
             f"{model} is not to be had from {store.safe(store.location())}: {store.why(error)}; "
             "see `make ui` for what is registered."

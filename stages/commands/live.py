@@ -43,7 +43,11 @@ def live(seconds: float, experiment: str, marks: list[str]) -> None:
             try:
                 _show(experiment, {mark: seen[mark] for mark in news}, ended, said)
                 shown |= {mark: len(seen[mark]) for mark in news}
-            except Exception as error:  # whatever a tracker fails with, the training goes on
+            except Exception as error:
+                from stages.tracking import store
+
+                if not store.failed(error):
+                    raise
                 again = time.monotonic() + PAUSE
                 if not warned:
                     _warn(error)
@@ -66,8 +70,9 @@ def _give_up() -> None:
 def _look(mark: str, folds: dict) -> None:
     """Add the folds that were kept since to `folds`, without their weights."""
     from stages.engine import fold_store
+    from stages.files import listed
 
-    for path in fold_store.folder(mark).glob("fold-[0-9]*.npz"):
+    for path in listed(fold_store.folder(mark), "fold-[0-9]*.npz"):
         number = int(path.stem.removeprefix("fold-"))
         if number not in folds and (record := fold_store.load(mark, number)):
             folds[number] = record._replace(weights=[])

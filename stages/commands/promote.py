@@ -34,7 +34,7 @@ def promote(name: str, reason: str = "") -> str:
     wanted = records.read(name, settings)
     model = settings.tracking.model_name
     with _opened(settings) as (client, registry):
-        version = registry.find(client, model, wanted.fingerprint, wanted.results_sha256)
+        version = registry.find(client, model, wanted.identity)
         if version is None:
             raise UserError(
                 f"the present results of {name} are no version of {model!r} in MLflow at "
@@ -66,9 +66,9 @@ def _opened(settings: params.Params) -> Iterator[tuple[store.Client, ModuleType]
             from stages.tracking import registry  # it imports MLflow, which takes seconds
 
             yield client, registry
-    except UserError:
-        raise
     except Exception as error:
+        if not store.failed(error):
+            raise
         place = store.safe(store.location())
         raise UserError(f"MLflow at {place} refused: {store.why(error)}.") from None
 

@@ -84,7 +84,9 @@ def _tracker(settings: Params, mark: str, data_sha256: str) -> Callable[[list[Tr
 
                 shown = runs.Search(chosen.variant, mark, data_sha256, params_shown)
                 runs.publish(client, number, shown, trials)
-        except Exception as error:  # whatever a tracker fails with, it costs no trial
+        except Exception as error:
+            if not store.failed(error):
+                raise
             failed = True
             where = store.safe(store.location())
             print(

@@ -19,12 +19,13 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from stages import live, params
+from stages import live, params, publish
 from stages.engine import ensemble, environment, fold_store, identity, plan, workers
 from stages.engine.predict import predict
 from stages.engine.preview import preview
 from stages.engine.resolve import check, check_data, recipes
 from stages.files import read_dataset, read_json
+from stages.tracking import store
 from stages.train import PREPARED, read_arrays
 from stages.training.recipe import Recipe
 
@@ -73,6 +74,9 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     arrays = read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     planned, recipe_of, ensembles = _unfinished(settings, dataset, arrays)
+    if not (recipe_of or ensembles):
+        _tell_lacking(settings)
+        return
     units = [unit for units in planned.values() for unit in units]
     parallel = settings.parallel
     if parallel.backend == "local":  # a pool that is at work must not be asked to change its size
@@ -119,6 +123,15 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         for future in (*begun.values(), *followed):
             if not future.cancelled():
                 future.result()
+
+
+def _tell_lacking(settings: params.Params) -> None:
+    """Say what a store lacks where no stage will run that says it; one that fails says nothing."""
+    try:
+        publish.tell_lacking(publish.lacking(settings))
+    except Exception as error:
+        if not store.failed(error):
+            raise
 
 
 def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> Unfinished:

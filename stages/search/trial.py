@@ -1,5 +1,6 @@
 """One trial of a search, as its store has it: what was tried and how its folds scored."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,12 @@ class Trial(NamedTuple):
     reason: str  # why it failed, else ""
     start: int  # ms since 1970
     end: int
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was tried and how it scored: that of a trial to the same is the same."""
+        scored = self.values, self.accuracies, self.state
+        return hashlib.sha256(repr(scored).encode()).hexdigest()
 
     @property
     def mean(self) -> float:

@@ -1,5 +1,7 @@
 """The runs below a run: folds of a training, trials of a search."""
 
+from collections.abc import Mapping
+
 from mlflow.entities import Run
 
 from stages.tracking.store import Client
@@ -7,6 +9,7 @@ from stages.tracking.store import Client
 FOLDS = "tags.`foldlab.kind` = 'fold'"
 TRIALS = "tags.`foldlab.kind` = 'trial'"
 RUNNING = "attributes.status = 'RUNNING'"
+SHA256 = "foldlab.sha256"  # the tag of a fold or trial: of what was measured
 
 
 def runs_below(client: Client, parent: Run, which: str) -> list[Run]:
@@ -28,3 +31,23 @@ def runs_below(client: Client, parent: Run, which: str) -> list[Run]:
         token = page.token
         if not token:
             return found
+
+
+def agree(
+    client: Client, parent: Run, which: str, number: str, measured: Mapping[int, str]
+) -> bool:
+    """Return whether the runs below `parent` measured the same, as far as both sides go.
+
+    Args:
+        client: an opened store.
+        parent: a training's or a search's run.
+        which: FOLDS or TRIALS.
+        number: the tag that numbers them.
+        measured: number -> hash.
+    """
+    theirs = {
+        int(run.data.tags[number]): run.data.tags[SHA256]
+        for run in runs_below(client, parent, which)
+        if SHA256 in run.data.tags
+    }
+    return all(theirs[each] == measured[each] for each in theirs.keys() & measured.keys())

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, RunTag
+from mlflow.entities.model_registry import ModelVersion
 
-from stages.tracking import attachments, registry, runs
-from stages.tracking.record import combined, sha256
+from stages.tracking import attachments, runs
+from stages.tracking.record import Identity, combined, sha256
 from stages.tracking.store import Client
 
 VERDICT = "foldlab.verdict"  # a tag, so that the run table can have it as a column
@@ -21,8 +22,8 @@ def show(
     client: Client,
     experiment_id: str,
     rows: Sequence[Mapping[str, Any]],
-    marks: Sequence[str],
-    model_name: str,
+    identities: Sequence[Identity],
+    versions: Sequence[ModelVersion | None],
     results: Path = Path("results"),
 ) -> str:
     """Make the store show a comparison; twice changes nothing. Older ones stay, as history.
@@ -31,21 +32,22 @@ def show(
         client: an opened store.
         experiment_id: where runs go.
         rows: of comparison.csv.
-        marks: the variants' fingerprints, in the order of `rows`.
-        model_name: the registered model; a variant's version leads to its parent run.
+        identities: of the variants, in the order of `rows`.
+        versions: theirs, None where the store has none; each leads to its variant's parent run.
         results: the folder with comparison.csv, comparison.md and the figure.
 
     Returns:
         The id of the comparison's run.
     """
-    found = [registry.find(client, model_name, mark) for mark in marks]
-    parents = [client.get_run(version.run_id) if version else None for version in found]
+    parents = [client.get_run(version.run_id) if version else None for version in versions]
     for row, parent in zip(rows, parents, strict=True):
         if parent:
             _write(client, parent, said(row))
 
     table = results / "comparison.csv"
-    identity = hashlib.sha256(f"{sha256(table)} {sorted(marks)}".encode()).hexdigest()
+    identity = hashlib.sha256(
+        f"{sha256(table)} {sorted(map(tuple, identities))}".encode()
+    ).hexdigest()
     wanted = f"tags.`foldlab.kind` = 'comparison' and tags.comparison_sha256 = '{identity}'"
     there = client.search_runs([experiment_id], wanted)
     if there:

@@ -48,8 +48,8 @@ def read(
 def show(client: Client, experiment_id: str, record: Record, status: str, lock: Path) -> None:
     """Make the store show how far a training is; twice changes nothing.
 
-    A training that the store has in full already is left as it is. A run is continued only when
-    this checkout has begun it: another machine may be at the same training.
+    A training that the store has in full already, to the same bits, is left as it is. A run is
+    continued only when this checkout has begun it: another machine may be at the same training.
 
     Args:
         client: an opened store.
@@ -59,15 +59,16 @@ def show(client: Client, experiment_id: str, record: Record, status: str, lock: 
         lock: the file that is locked while the training runs.
     """
     found = runs.search_parents(client, experiment_id, record)
-    if any("results_sha256" in run.data.tags for run in found):
+    whole = [run for run in found if "results_sha256" in run.data.tags]
+    if any(runs.same_folds(client, run, record) for run in whole):
         return
-    own = [run for run in found if unfinished.is_noted(run.info.run_id)]
+    own = [run for run in found if unfinished.is_noted(run.info.run_id) and run not in whole]
     run = own[0] if own else runs.create_parent(client, experiment_id, record, lock)
     if status == RUNNING != run.info.status:
-        unfinished.note(run.info.run_id, lock)
+        unfinished.note(run.info.run_id, record.variant, lock)
         client.update_run(run.info.run_id, RUNNING)
     runs.complete_folds(client, run, record)
     if status == TRAINED != run.info.status:
         client.update_run(run.info.run_id, TRAINED)
     elif status == FAILED:
-        unfinished.fail(client, client.get_run(run.info.run_id))
+        unfinished.end(client, client.get_run(run.info.run_id), FAILED)

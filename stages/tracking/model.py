@@ -22,7 +22,7 @@ from mlflow.types import Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.tracking.record import Record
-from stages.tracking.store import Client, location, safe, why
+from stages.tracking.store import Client, failed, location, safe, why
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
@@ -95,6 +95,8 @@ def fetch(uri: str, folder: Path) -> Path:
             artifact_uri=uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
         )
     except Exception as error:
+        if not failed(error):
+            raise
         raise UserError(f"{uri} is not to be had from {safe(location())}: {why(error)}.") from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():

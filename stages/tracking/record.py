@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stages.errors import UserError
-from stages.files import read_dataset, read_json, read_table
+from stages.files import listed, read_dataset, read_json, read_table
 from stages.params import Params
 
 # The files that compare reads; their hashes are the marker that publish leaves for DVC.
@@ -49,6 +49,16 @@ ATTACHED = (
 )
 
 
+class Identity(NamedTuple):
+    """What a training is found by in a store, which other checkouts may share.
+
+    The fingerprint alone is not enough: on another machine it may train to other bits.
+    """
+
+    fingerprint: str
+    results_sha256: str  # of what training wrote
+
+
 @dataclass(frozen=True)
 class Fold:
     """One fold: a run below its variant's.
@@ -82,7 +92,7 @@ class Record:
     variant: str
     description: str
     fingerprint: str
-    results_sha256: str | None  # of what training wrote; a fingerprint may train to other bits
+    results_sha256: str | None  # of what training wrote
     data_sha256: str
     params: dict[str, str]
     metrics: dict[str, float]
@@ -93,6 +103,11 @@ class Record:
     dataset: dict[str, Any]  # data/prepared/dataset.json
     start: int | None
     end: int | None
+
+    @property
+    def identity(self) -> Identity:
+        """Return what this training is found by; one that runs has none yet."""
+        return Identity(self.fingerprint, self.results_sha256)
 
 
 def sha256(path: Path) -> str:
@@ -111,9 +126,18 @@ def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
     folder = results / record.variant
     return {
         "variant": record.variant,
-        "fingerprint": record.fingerprint,
+        **record.identity._asdict(),
         "sha256": {name: sha256(folder / name) for name in COMPARED},
     }
+
+
+def published(variant: str, results: Path = Path("results")) -> Identity | None:
+    """Return the identity in a variant's marker, None where there is none or an older form."""
+    try:
+        content = read_json(results / "published" / f"{variant}.json")
+        return Identity(content["fingerprint"], content["results_sha256"])
+    except (FileNotFoundError, KeyError):
+        return None
 
 
 def read(
@@ -159,7 +183,7 @@ def read(
     if timing and all((row["fold"], row["epoch"]) in timing for row in history):
         metrics["fit_seconds"] = sum(seconds for _, seconds in timing.values())
 
-    plots = sorted((folder / "plots").glob("*.png"))
+    plots = listed(folder / "plots", "*.png")
     files = {name: folder / name for name in ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in plots}
     starts = [fold.start for fold in folds if fold.start is not None] + began

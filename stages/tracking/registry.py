@@ -7,9 +7,8 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from stages.errors import UserError
 from stages.tracking.children import FOLDS, runs_below
-from stages.tracking.record import Record
+from stages.tracking.record import Identity, Record
 from stages.tracking.store import Client
 
 CHAMPION = "champion"
@@ -24,7 +23,7 @@ Test = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
 
 def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> ModelVersion:
     """Return the version of this training; it is registered when there is none yet."""
-    version = find(client, model_name, record.fingerprint, record.results_sha256)
+    version = find(client, model_name, record.identity)
     if version is None:
         try:
             client.create_registered_model(model_name)
@@ -52,15 +51,13 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
     return version
 
 
-def find(
-    client: Client, model_name: str, fingerprint: str, results_sha256: str | None = None
-) -> ModelVersion | None:
-    """Return the newest version of a fingerprint (and of just these results), None without one."""
+def find(client: Client, model_name: str, identity: Identity) -> ModelVersion | None:
+    """Return the newest version of just these results, None without one."""
     quote = '"' if "'" in model_name else "'"
     found = client.search_model_versions(
-        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{fingerprint}'"
+        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{identity.fingerprint}'"
     )
-    fitting = [v for v in found if results_sha256 in (None, v.tags.get("results_sha256"))]
+    fitting = [v for v in found if v.tags.get("results_sha256") == identity.results_sha256]
     return max(fitting, key=lambda version: int(version.version), default=None)
 
 
@@ -120,26 +117,24 @@ def decide(
 
 
 def crown(
-    client: Client, model_name: str, ranking: Sequence[str], test: Test, level: float = LEVEL
+    client: Client,
+    model_name: str,
+    versions: Sequence[ModelVersion],
+    test: Test,
+    level: float = LEVEL,
 ) -> str:
     """Apply the champion's rule to a comparison and set the aliases; twice changes nothing.
 
     Args:
         client: an opened store.
         model_name: the registered model.
-        ranking: fingerprints of the compared variants, best cross-validated accuracy first.
+        versions: of the compared variants, at least one, best cross-validated accuracy first.
         test: gets two lists of accuracies, fold by fold: the champion's and the candidate's.
         level: the largest p that counts.
 
     Returns:
         The reason in one sentence, as it is written on the candidate's version.
-
-    Raises:
-        UserError: when the best variant has no version.
     """
-    versions = [version for f in ranking if (version := find(client, model_name, f))]
-    if not versions or versions[0].tags["fingerprint"] != ranking[0]:
-        raise UserError("the best variant has no model version yet; run `make publish`")
     candidate = versions[0]
     aliases = client.get_registered_model(model_name).aliases
     champion = None

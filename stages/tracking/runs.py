@@ -15,7 +15,7 @@ from pathlib import Path
 from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
 from stages.tracking import attachments, model, registry, unfinished
-from stages.tracking.children import FOLDS, runs_below
+from stages.tracking.children import FOLDS, SHA256, agree, runs_below
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
 
@@ -46,6 +46,7 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
     registry.register(client, model_name, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
+    unfinished.overtake(client, run)
     unfinished.forget(run.info.run_id)
     return run.info.run_id
 
@@ -53,11 +54,11 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
 def parent(client: Client, experiment_id: str, record: Record) -> Run:
     """Find the variant's parent run by its fingerprint, or create it.
 
-    A run of the same fingerprint whose training gave other bits is somebody else's, on another
-    kind of processor, and stays. A second run of the same bits goes to MLflow's bin.
+    A run of the same fingerprint whose training gave other bits, or that another machine may be
+    at, is somebody else's and stays. A second run of the same bits goes to MLflow's bin.
     """
     found = search_parents(client, experiment_id, record)
-    same = [run for run in found if _of_same_bits(client, run, record)]
+    same = [run for run in found if _is_of(client, run, record)]
     same.sort(
         key=lambda run: (
             "results_sha256" not in run.data.tags,  # what is published comes first,
@@ -88,19 +89,25 @@ def create_parent(
 ) -> Run:
     """Create a parent run and note it as unfinished; see `unfinished.note` for the lock."""
     run = client.create_run(experiment_id, record.start, _tags(record), record.variant)
-    unfinished.note(run.info.run_id, lock)
+    unfinished.note(run.info.run_id, record.variant, lock)
     return run
 
 
-def _of_same_bits(client: Client, run: Run, record: Record) -> bool:
+def _is_of(client: Client, run: Run, record: Record) -> bool:
     """Return whether a run shows this very training; of one that is not published, its folds."""
     if "results_sha256" in run.data.tags:
         return run.data.tags["results_sha256"] == record.results_sha256
-    ours = {str(fold.number): fold.sha256 for fold in record.folds}
-    return all(
-        tags.get("foldlab.sha256") in (None, ours.get(tags["foldlab.fold"]))
-        for tags in (child.data.tags for child in runs_below(client, run, FOLDS))
-    )
+    if unfinished.is_noted(run.info.run_id):
+        return same_folds(client, run, record)
+    if run.info.status == "RUNNING" or not runs_below(client, run, FOLDS):
+        return False  # another machine is at it, or may go on with it
+    return same_folds(client, run, record)
+
+
+def same_folds(client: Client, run: Run, record: Record) -> bool:
+    """Return whether those folds have the same bits that both the run and the record have."""
+    measured = {fold.number: fold.sha256 for fold in record.folds}
+    return agree(client, run, FOLDS, "foldlab.fold", measured)
 
 
 def complete_folds(client: Client, run: Run, record: Record) -> None:
@@ -123,7 +130,7 @@ def complete_fold(
             "mlflow.parentRunId": parent.info.run_id,
             "foldlab.kind": "fold",
             "foldlab.fold": str(fold.number),
-            "foldlab.sha256": fold.sha256,
+            SHA256: fold.sha256,
         }
         start = fold.start or parent.info.start_time
         name = f"{record.variant} fold {fold.number}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mlflow.entities import Metric, Param, Run
 
 from stages.search.trial import Trial, best
-from stages.tracking.children import TRIALS, runs_below
+from stages.tracking.children import SHA256, TRIALS, agree, runs_below
 from stages.tracking.record import flat
 from stages.tracking.store import Client
 
@@ -44,10 +44,13 @@ def publish(client: Client, experiment_id: str, search: Search, trials: Sequence
 
 
 def _parent(client: Client, experiment_id: str, search: Search, trials: Sequence[Trial]) -> Run:
+    """Find the run of this very study, or create it; other bits make it another checkout's."""
     wanted = f"tags.fingerprint = '{search.fingerprint}' and tags.`foldlab.kind` = 'search'"
     found = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
-    if found:
-        return found[0]
+    measured = {trial.number: trial.sha256 for trial in trials}
+    for run in found:
+        if agree(client, run, TRIALS, "foldlab.trial", measured):
+            return run
     start = min((trial.start for trial in trials), default=None)
     tags = _tags(search) | {
         "foldlab.kind": "search",
@@ -65,6 +68,7 @@ def _complete(client: Client, parent: Run, search: Search, trial: Trial, run: Ru
             "foldlab.kind": "trial",
             "foldlab.trial": str(trial.number),
             "foldlab.state": trial.state,
+            SHA256: trial.sha256,
         }
         if trial.reason:
             tags["mlflow.note.content"] = trial.reason

@@ -21,6 +21,12 @@ from stages.tracking import moved
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long a locked database is waited for
+# Packages whose own errors mean that a store, or the way to it, has failed.
+CLIENTS = re.compile(
+    r"(alembic|azure|boto3|botocore|google|http|mlflow|requests|s3transfer|sqlalchemy|sqlite3"
+    r"|urllib3)\b"
+)
+OURS = ("results", "data", ".foldlab")  # folders of which no file is a store's
 COLUMNS = (
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
@@ -43,6 +49,27 @@ EXPERIMENT_TAGS = {
         }
     ),
 }
+
+
+class StoreError(UserError):
+    """A store that is there and cannot take runs; publishing survives it."""
+
+
+def failed(error: Exception) -> bool:
+    """Return whether a store or the way to it has failed: what tracking survives.
+
+    Everything else, such as a KeyError or a file of ours that is not there, is no store's fault.
+    """
+    if isinstance(error, ModuleNotFoundError):  # the driver of a database, the client of a disk
+        return (error.name or "").partition(".")[0] != "stages"
+    if isinstance(error, OSError):
+        where = error.filename2 or error.filename  # of a copy the target
+        path = Path(os.fsdecode(where)).absolute() if isinstance(where, str | bytes) else None
+        ours = [folder.absolute() / name for folder in (Path(), root()) for name in OURS]
+        return path is None or not any(path.is_relative_to(folder) for folder in ours)
+    if isinstance(error, StoreError):
+        return True
+    return any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__)
 
 
 def location() -> str:
@@ -99,13 +126,17 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
 
     Raises:
         TimeoutError: when the time is up or the lock is not free.
+        StoreError: when the address is none, or the experiment is deleted there.
         sqlite3.Error: when the sqlite file is locked, damaged or read-only.
         mlflow.exceptions.MlflowException: whatever the store refuses.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; it would stand for our runs
     uri = location()
-    path = database(uri)
-    _import(uri)
+    try:
+        path = database(uri)
+        _import(uri)
+    except ValueError as error:  # of urlsplit
+        raise StoreError(f"MLFLOW_TRACKING_URI is no address ({error})") from None
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic", "urllib3"):  # what fails is told once, by the caller
@@ -192,7 +223,7 @@ def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
         location = None if _over_network(uri) else _artifacts(path).as_uri()
         return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
-        raise UserError(
+        raise StoreError(
             f"the experiment {name!r} is deleted there, restore it with "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         )

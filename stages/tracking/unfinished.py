@@ -1,11 +1,12 @@
-"""The runs that this checkout has begun and not finished, so that none stays RUNNING for ever.
+"""The runs that this checkout has begun and not finished, so that none stays open for ever.
 
-Each is noted in `.foldlab/runs/<run id>`, with the lock that its training holds. A run of another
-machine is never noted here, so it is never taken for dead.
+Each is noted in `.foldlab/runs/<run id>`, with its variant and the lock that its training holds. A
+run of another machine is never noted here, so it is never taken for dead.
 """
 
 import os
 import time
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,21 +14,26 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from stages.entry import root
-from stages.files import read_json, write_json
+from stages.files import listed, read_json, write_json
 from stages.tracking import store
 from stages.tracking.children import RUNNING, runs_below
 
 KEPT_DAYS = 7
 
 
-def note(run_id: str, lock: Path | None = None) -> None:
+def note(run_id: str, variant: str, lock: Path | None = None) -> None:
     """Note a run that is begun.
 
     Args:
         run_id: the run's id.
+        variant: what it trains.
         lock: the file that is locked as long as the run is worked on; None: the store's own lock.
     """
-    content = {"store": _here(), "lock": os.path.relpath(lock, root()) if lock else None}
+    content = {
+        "store": _here(),
+        "variant": variant,
+        "lock": os.path.relpath(lock, root()) if lock else None,
+    }
     write_json(_notes() / run_id, content)
 
 
@@ -55,40 +61,93 @@ def held(lock: Path) -> bool:
 def fail_stale(client: store.Client) -> None:
     """Mark the noted runs FAILED that say RUNNING while nobody works on them any more.
 
-    The caller has the store's lock, so no process of this checkout is publishing now.
+    What nobody has gone on with for days is given up and ends as KILLED. The caller has the store's
+    lock, so no process of this checkout is publishing now.
     """
-    for path in sorted(_notes().glob("*")):
-        try:
-            content = read_json(path)
-            of_here, lock = content["store"] == _here(), content["lock"]
-        except (KeyError, TypeError, ValueError):  # torn by a full disk
-            path.unlink(missing_ok=True)
-            continue
-        if not of_here or (lock and held(root() / lock)):
-            continue
-        try:
-            run = client.get_run(path.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            path.unlink(missing_ok=True)
-            continue
-        if run.info.lifecycle_stage == "active":
-            fail(client, run)
-        if time.time() - path.stat().st_mtime > KEPT_DAYS * 86400:
-            path.unlink(missing_ok=True)
+    for path, content in _idle():
+        if content["store"] == _here() and (run := _run(client, path)):
+            old = time.time() - path.stat().st_mtime > KEPT_DAYS * 86400
+            end(client, run, "KILLED" if old and run.info.status == "SCHEDULED" else "FAILED")
+            if old:
+                path.unlink(missing_ok=True)
 
 
-def fail(client: store.Client, run: Run) -> None:
-    """Mark a parent run and its fold runs FAILED where they say RUNNING."""
+def overtake(client: store.Client, newer: Run) -> None:
+    """End as KILLED the noted runs of the same variant and experiment that `newer` has overtaken.
+
+    The caller has the store's lock.
+    """
+    for path, content in _idle():
+        if (content["store"], content.get("variant")) != (_here(), newer.data.tags["variant"]):
+            continue
+        run = _run(client, path)
+        if (
+            run
+            and run.info.run_id != newer.info.run_id
+            and run.info.experiment_id == newer.info.experiment_id
+            and run.info.start_time <= newer.info.start_time
+        ):
+            end(client, run, "KILLED")
+
+
+def drop_removed(rows: Container[str], client: store.Client | None) -> set[str]:
+    """Strike off the runs of variants that are removed, and return the names of these.
+
+    Args:
+        rows: the variants that there are.
+        client: an opened store, in which they end as KILLED; None: there is none to be had.
+    """
+    dropped = set()
+    for path, content in _idle():
+        name = content.get("variant")
+        if name is None or name in rows:
+            continue
+        if client and content["store"] == _here() and (run := _run(client, path)):
+            end(client, run, "KILLED")
+        path.unlink(missing_ok=True)
+        dropped.add(name)
+    return dropped
+
+
+def end(client: store.Client, run: Run, status: str) -> None:
+    """End a parent run and its fold runs that say RUNNING, and as KILLED also those SCHEDULED."""
+    if run.info.lifecycle_stage != "active":
+        return
+    endless = ("RUNNING", "SCHEDULED") if status == "KILLED" else ("RUNNING",)
     for each in (*runs_below(client, run, RUNNING), run):
-        if each.info.status == "RUNNING":
+        if each.info.status in endless:
             now = max(round(time.time() * 1000), each.info.start_time)  # a clock may be set back
-            client.set_terminated(each.info.run_id, "FAILED", now)
+            client.set_terminated(each.info.run_id, status, now)
 
 
 def _notes() -> Path:
     return root() / ".foldlab" / "runs"
+
+
+def _idle() -> Iterator[tuple[Path, dict]]:
+    """Yield the notes, with their content, of runs on which nobody works now."""
+    for path in listed(_notes()):
+        try:
+            content = read_json(path)
+            _, lock = content["store"], content["lock"]
+        except FileNotFoundError:  # another process has just finished it
+            continue
+        except (KeyError, TypeError, ValueError):  # torn by a full disk
+            path.unlink(missing_ok=True)
+            continue
+        if not (lock and held(root() / lock)):
+            yield path, content
+
+
+def _run(client: store.Client, note: Path) -> Run | None:
+    """Return the run of a note; the note goes where the store has no such run."""
+    try:
+        return client.get_run(note.name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        note.unlink(missing_ok=True)
+        return None
 
 
 def _here() -> str:

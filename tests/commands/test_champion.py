@@ -6,6 +6,7 @@ import pytest
 
 from stages import publish
 from stages.commands.champion import champion
+from stages.errors import UserError
 from tests.tracking.made_results import empty_store, make_comparison, make_repository
 
 
@@ -61,6 +62,42 @@ def test_a_dead_server_costs_one_sentence(repository, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.startswith("foldlab: the comparison not (fully) published to MLflow at http://127")
     assert said.count("\n") == 1
+
+
+def test_a_bug_of_ours_keeps_its_traceback(repository):
+    make_comparison(repository, basic=0.91, other=0.92)
+    path = repository / "results/comparison.csv"
+    path.write_text(path.read_text().replace("p_better", "p_best"))
+    with pytest.raises(KeyError, match="p_better"):
+        champion()
+
+
+def test_another_store_is_said_to_lack_what_make_publish_fills(
+    repository, monkeypatch, capsys, tmp_path, tmp_path_factory
+):
+    make_comparison(repository, basic=0.91, other=0.92)
+    champion()
+    assert "lacks" not in capsys.readouterr().err
+    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    champion()
+    said = capsys.readouterr().err
+    assert said.endswith("mlflow.db lacks other, basic; `make publish` fills it.\n")
+    assert said.count("\n") == 1
+    publish.publish("basic")  # not the best one, so nobody is crowned yet
+    champion()
+    assert "lacks other;" in capsys.readouterr().err
+    assert publish.publish_all() is True
+    champion()
+    assert capsys.readouterr().err == ""
+    assert aliases(tmp_path) == {"champion": "other", "challenger": "basic"}
+
+
+def test_what_was_never_published_is_refused(repository):
+    make_comparison(repository, basic=0.91, other=0.92)
+    (repository / "results/published/other.json").unlink()
+    with pytest.raises(UserError, match=r"published/other\.json .*`dvc repro`"):
+        champion()
 
 
 def test_without_a_comparison_it_is_refused(repository):

@@ -9,9 +9,11 @@ from stages.commands import sweep as module
 from stages.commands.sweep import sweep
 from stages.engine import fold_store, plan, predict
 from stages.evaluate import evaluate
+from stages.files import write_json
 from stages.train import train
 from tests import prepared
 from tests.test_train import contents
+from tests.tracking.made_results import empty_store
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,26 @@ def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
     monkeypatch.setattr(plan, "finish", lambda units, *rest, **named: planned.extend(units))
     sweep()
     assert planned == []
+
+
+def test_where_nothing_is_to_be_done_it_says_what_the_store_lacks(folder, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    sweep()
+    assert capsys.readouterr().err == ""  # nothing was published, so nothing is missed
+    for variant in ("plain", "normed"):
+        identity = {"fingerprint": "0" * 64, "results_sha256": "1" * 64}
+        write_json(folder / f"results/published/{variant}.json", identity)
+    sweep()
+    said = capsys.readouterr().err
+    assert "mlflow.db lacks plain, normed; `make publish` fills it." in said
+    assert said.count("\n") == 1
+    assert not Path("mlflow.db").exists()
+    shutil.copyfile(empty_store(folder), "mlflow.db")
+    sweep()
+    assert capsys.readouterr().err == said
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    sweep()  # what cannot be asked says nothing: nothing is to be published
+    assert capsys.readouterr().err == ""
 
 
 def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):

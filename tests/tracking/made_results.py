@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages import params
 from stages.files import write_table
+from stages.tracking import record
 
 PARAMS = """
 variants:
@@ -34,6 +36,11 @@ PLOTS = (
 
 def fingerprint(variant: str) -> str:
     return hashlib.sha256(variant.encode()).hexdigest()
+
+
+def identity(variant: str) -> record.Identity:
+    """Return what the results in the working folder are found by."""
+    return record.read(variant, params.load()).identity
 
 
 def make_repository(root: Path, *variants: str, folds: int = 2, epochs: int = 2) -> Path:

@@ -5,8 +5,8 @@ import pytest
 
 from stages import params
 from stages.files import read_table, write_table
-from stages.tracking import comparison, record, runs, store
-from tests.tracking.made_results import everything, fingerprint, make_repository, without_ids
+from stages.tracking import comparison, record, registry, runs, store
+from tests.tracking.made_results import everything, identity, make_repository, without_ids
 
 ROWS = [
     ("basic", "basic", 0.9, 0.01, None, None, None, "baseline"),
@@ -36,8 +36,9 @@ def show():
         for name in ("basic", "other"):
             runs.publish(client, experiment_id, record.read(name, settings), "foldlab")
         rows = read_table(Path("results/comparison.csv"))
-        marks = [fingerprint(row["variant"]) for row in rows]
-        return comparison.show(client, experiment_id, rows, marks, "foldlab")
+        found = [identity(row["variant"]) for row in rows]
+        versions = [registry.find(client, "foldlab", each) for each in found]
+        return comparison.show(client, experiment_id, rows, found, versions)
 
 
 def tags(root):

@@ -135,7 +135,7 @@ def test_the_same_training_on_another_machine_is_left_to_it(repository, live):
     assert [row["status"] for row in parents] == ["RUNNING"] * 2
     publish()
     assert statuses_of(repository, "basic") == ["FINISHED", "RUNNING"]
-    unfinished.note(other)  # now as if on the other machine, when it publishes too
+    unfinished.note(other, "basic")  # now as if on the other machine, when it publishes too
     publish()
     assert statuses_of(repository, "basic") == ["FINISHED"]
     assert statuses_of(repository, "basic fold 0") == ["FINISHED"]

@@ -147,4 +147,4 @@ def test_the_marker_has_no_time_path_or_id(repository):
     before = record.marker(read())
     Path("results/basic/timing.csv").unlink()
     assert record.marker(read()) == before
-    assert set(before) == {"variant", "fingerprint", "sha256"}
+    assert set(before) == {"variant", "fingerprint", "results_sha256", "sha256"}

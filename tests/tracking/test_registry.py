@@ -4,7 +4,7 @@ import pytest
 
 from stages import params
 from stages.tracking import record, store
-from tests.tracking.made_results import fingerprint, make_repository, make_results
+from tests.tracking.made_results import fingerprint, identity, make_repository, make_results
 
 
 @pytest.fixture
@@ -21,6 +21,11 @@ def publish(*variants):
         for variant in variants:
             found = record.read(variant, params.load())
             runs.publish(client, experiment_id, found, "foldlab")
+
+
+def crown(client, registry, names, test):
+    versions = [registry.find(client, "foldlab", identity(name)) for name in names]
+    return registry.crown(client, "foldlab", versions, test)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,6 @@ def aliases(registry, client):
 def test_the_crown_goes_by_the_rule(repository, registry):
     make_repository(repository, "basic", "other", "third")
     publish("basic", "other", "third")
-    basic, other, third = (fingerprint(name) for name in ("basic", "other", "third"))
     seen = []
 
     def test(champion, candidate):
@@ -84,13 +88,13 @@ def test_the_crown_goes_by_the_rule(repository, registry):
         return sum(candidate) / 2 - sum(champion) / 2, 0.024 if len(seen) == 2 else 0.026
 
     with store.opened("foldlab") as (client, _):
-        registry.crown(client, "foldlab", [basic, other], test)
+        crown(client, registry, ["basic", "other"], test)
         assert seen == []
         names, reasons = aliases(registry, client)
         assert names == {"champion": "basic", "challenger": "other"}
         assert "there was none" in reasons["basic"]
 
-        reason = registry.crown(client, "foldlab", [third, other, basic], test)
+        reason = crown(client, registry, ["third", "other", "basic"], test)
         assert seen == [([0.9, 0.901], [0.92, 0.921])]
         names, reasons = aliases(registry, client)
         assert names == {"champion": "basic", "challenger": "third"}
@@ -98,44 +102,44 @@ def test_the_crown_goes_by_the_rule(repository, registry):
         assert "does not replace" in reason
         assert "there was none" in reasons["basic"]
 
-        registry.crown(client, "foldlab", [third, other, basic], test)
+        crown(client, registry, ["third", "other", "basic"], test)
         names, reasons = aliases(registry, client)
         assert names == {"champion": "third", "challenger": "other"}
         assert "third (version 3) replaces basic (version 1)" in reasons["third"]
 
-        registry.crown(client, "foldlab", [third, other, basic], test)
+        crown(client, registry, ["third", "other", "basic"], test)
         assert len(seen) == 2
         assert aliases(registry, client) == (names, reasons)
 
-        registry.crown(client, "foldlab", [third], test)
+        crown(client, registry, ["third"], test)
         assert aliases(registry, client)[0] == {"champion": "third"}
 
 
 def test_a_champion_of_other_data_stays(repository, registry):
     publish("basic")
     with store.opened("foldlab") as (client, _):
-        registry.crown(client, "foldlab", [fingerprint("basic")], None)
+        crown(client, registry, ["basic"], None)
     for name in ("data/prepared/dataset.json", "results/basic/training.json"):
         text = Path(name).read_text().replace("3a6eb079", "00000000")
         Path(name).write_text(text.replace(fingerprint("basic"), fingerprint("new data")))
     publish("basic")
     with store.opened("foldlab") as (client, _):
-        reason = registry.crown(client, "foldlab", [fingerprint("new data")], None)
+        reason = crown(client, registry, ["basic"], None)
         assert "other data" in reason
         assert str(client.get_registered_model("foldlab").aliases["champion"]) == "1"
 
 
 def promoted(client, registry, variant, why=""):
-    version = registry.find(client, "foldlab", fingerprint(variant))
+    version = registry.find(client, "foldlab", identity(variant))
     return registry.promote(client, "foldlab", version, "anna", why)
 
 
 def test_a_hand_may_promote(repository, registry):
     make_repository(repository, "basic", "other")
     publish("basic", "other")
-    ranking = [fingerprint("basic"), fingerprint("other")]
+    ranking = ["basic", "other"]
     with store.opened("foldlab") as (client, _):
-        registry.crown(client, "foldlab", ranking, None)
+        crown(client, registry, ranking, None)
         reason = promoted(client, registry, "other", "it is smaller")
         assert reason == "other (version 2) was made champion by hand by anna: it is smaller."
         assert aliases(registry, client) == (
@@ -147,7 +151,7 @@ def test_a_hand_may_promote(repository, registry):
 def test_what_a_hand_promoted_stays_until_a_hand_releases_it(repository, registry):
     make_repository(repository, "basic", "other")
     publish("basic", "other")
-    ranking = [fingerprint("other"), fingerprint("basic")]
+    ranking = ["other", "basic"]
 
     def better(champion, candidate):
         return 0.1, 0.001
@@ -155,14 +159,14 @@ def test_what_a_hand_promoted_stays_until_a_hand_releases_it(repository, registr
     with store.opened("foldlab") as (client, _):
         promoted(client, registry, "basic")
         for _ in range(2):
-            said = registry.crown(client, "foldlab", ranking, better)
+            said = crown(client, registry, ranking, better)
             assert "does not replace basic (version 1): that one was made champion by hand" in said
             names, reasons = aliases(registry, client)
             assert names == {"champion": "basic", "challenger": "other"}
             assert reasons["other"] == said
             assert reasons["basic"] == "basic (version 1) was made champion by hand by anna."
         assert registry.release(client, "foldlab").tags["variant"] == "basic"
-        said = registry.crown(client, "foldlab", ranking, better)
+        said = crown(client, registry, ranking, better)
         assert aliases(registry, client)[0]["champion"] == "other"
         assert aliases(registry, client)[1] == {"basic": said, "other": said}
 
@@ -173,32 +177,22 @@ def test_a_second_hand_frees_the_first_champion(repository, registry):
     with store.opened("foldlab") as (client, _):
         promoted(client, registry, "basic")
         promoted(client, registry, "other")
-        first = registry.find(client, "foldlab", fingerprint("basic"))
+        first = registry.find(client, "foldlab", identity("basic"))
         assert first.tags[registry.BY_HAND] == "false"
 
 
 def test_an_alias_set_in_mlflow_s_pages_is_said_to_be_that(repository, registry):
     make_repository(repository, "basic", "other")
     publish("basic", "other")
-    ranking = [fingerprint("other"), fingerprint("basic")]
+    ranking = ["other", "basic"]
     with store.opened("foldlab") as (client, _):
-        registry.crown(client, "foldlab", ranking[1:], None)
-        registry.crown(client, "foldlab", ranking, lambda champion, candidate: (0.1, 0.2))
+        crown(client, registry, ranking[1:], None)
+        crown(client, registry, ranking, lambda champion, candidate: (0.1, 0.2))
         client.set_registered_model_alias("foldlab", "champion", "2")
-        said = registry.crown(client, "foldlab", ranking, None)
+        said = crown(client, registry, ranking, None)
         assert said == "other (version 2) is champion: its alias was set outside this repository."
-        assert registry.crown(client, "foldlab", ranking, None) == said
+        assert crown(client, registry, ranking, None) == said
         assert aliases(registry, client)[1]["other"] == said
-
-
-def test_a_winner_that_is_not_published_is_refused(repository, registry):
-    publish("basic")
-    ranking = [fingerprint("other"), fingerprint("basic")]
-    with (
-        store.opened("foldlab") as (client, _),
-        pytest.raises(ValueError, match="make publish"),
-    ):
-        registry.crown(client, "foldlab", ranking, None)
 
 
 def test_a_model_name_with_a_quote(repository, registry):
@@ -211,13 +205,18 @@ def test_a_model_name_with_a_quote(repository, registry):
             assert len(client.search_model_versions("")) == 1
 
 
-def test_a_new_fingerprint_is_a_new_version(repository, registry):
+def test_a_version_is_found_by_fingerprint_and_results_together(repository, registry):
     publish("basic")
+    known = [identity("basic")]
     make_results(repository / "results" / "basic", "basic", 2, 2, better=0.01)
+    publish("basic")
+    known.append(identity("basic"))
     path = Path("results/basic/training.json")
     path.write_text(path.read_text().replace(fingerprint("basic"), fingerprint("longer")))
     publish("basic")
+    known.append(identity("basic"))
     with store.opened("foldlab") as (client, _):
-        assert str(registry.find(client, "foldlab", fingerprint("basic")).version) == "1"
-        assert str(registry.find(client, "foldlab", fingerprint("longer")).version) == "2"
-        assert registry.find(client, "foldlab", fingerprint("never")) is None
+        found = [registry.find(client, "foldlab", each).version for each in known]
+        assert [str(version) for version in found] == ["1", "2", "3"]
+        never = known[0]._replace(results_sha256=record.sha256(path))
+        assert registry.find(client, "foldlab", never) is None

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -405,3 +406,20 @@ def test_variants_have_their_own_runs(repository):
     assert set(runs_of(repository, "parent")) == {"basic", "other"}
     assert len(everything(repository)["model_versions"]) == 2
     assert len(everything(repository)["datasets"]) == 1
+
+
+def test_a_training_that_was_overtaken_ends_when_the_newer_is_published(repository):
+    """As after an upgrade, which makes another fingerprint of the same row."""
+    from stages.tracking import runs
+
+    older = dataclasses.replace(record.read("basic", params.load()), results_sha256=None)
+    older = dataclasses.replace(older, fingerprint=fingerprint("older"), start=BEGAN - 1000)
+    with store.opened("foldlab") as (client, experiment_id):
+        run = runs.create_parent(client, experiment_id, older)
+        client.update_run(run.info.run_id, "SCHEDULED")
+        found = record.read("basic", params.load())
+        runs.publish(client, experiment_id, found, "foldlab")
+        assert client.get_run(run.info.run_id).info.status == "KILLED"
+    before = everything(repository)
+    publish()
+    assert everything(repository) == before

@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -8,8 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
+import sqlalchemy
+import urllib3
+from filelock import Timeout
+from mlflow.exceptions import MlflowException
 
 from stages import params
+from stages.errors import UserError
 from stages.tracking import record, store
 
 
@@ -35,6 +42,35 @@ def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
     if uri is not None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert store.location() == expected.format(root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyError("images"), False),
+        (TypeError("bug"), False),
+        (ValueError("bug"), False),
+        (UserError("bug"), False),
+        (ModuleNotFoundError("no", name="stages.trackin"), False),
+        (FileNotFoundError(2, "no", "results/basic/folds.csv"), False),
+        (PermissionError(13, "no", ".foldlab/runs/0"), False),
+        (store.StoreError("deleted"), True),
+        (MlflowException("no"), True),
+        (requests.exceptions.JSONDecodeError("no", "", 0), True),
+        (urllib3.exceptions.ProtocolError("no"), True),
+        (sqlalchemy.exc.OperationalError("select", {}, None), True),
+        (sqlite3.DatabaseError("no"), True),
+        (ModuleNotFoundError("no", name="psycopg2"), True),
+        (ConnectionResetError(104, "no"), True),
+        (socket.gaierror(-2, "no"), True),
+        (Timeout("lock"), True),
+        (OSError(28, "full", "results/basic/folds.csv", None, "mlartifacts/0/folds.csv"), True),
+        (NotADirectoryError(20, "no", "mlartifacts/0"), True),
+    ],
+    ids=repr,
+)
+def test_only_stores_and_networks_are_survived(error, expected):
+    assert store.failed(error) is expected
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def hold(path, ready):
 def test_a_run_is_stale_when_its_process_is_killed(unfinished, begun):
     client, parent = begun
     lock = Path("training.lock")
-    unfinished.note(parent, lock)
+    unfinished.note(parent, "basic", lock)
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     process = context.Process(target=hold, args=(lock, ready))
@@ -67,7 +67,7 @@ def test_a_run_is_stale_when_its_process_is_killed(unfinished, begun):
 
 def test_a_publishing_that_was_killed_is_stale_at_once(unfinished, begun):
     client, parent = begun
-    unfinished.note(parent)
+    unfinished.note(parent, "basic")
     unfinished.fail_stale(client)
     assert statuses() == DEAD
 
@@ -78,7 +78,7 @@ def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch)
     assert statuses() == ALIVE
     with monkeypatch.context() as patch:  # noted for another store
         patch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@host:1")
-        unfinished.note(parent)
+        unfinished.note(parent, "basic")
     assert "hunter2" not in (NOTES / parent).read_text()
     unfinished.fail_stale(client)
     assert statuses() == ALIVE
@@ -86,7 +86,7 @@ def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch)
 
 def test_a_finished_run_is_struck_off(unfinished, begun):
     _, parent = begun
-    unfinished.note(parent)
+    unfinished.note(parent, "basic")
     unfinished.forget(parent)
     unfinished.forget(parent)
     assert not unfinished.is_noted(parent)
@@ -103,8 +103,8 @@ def test_a_torn_note_is_dropped(unfinished, begun, note):
 
 def test_notes_of_runs_that_are_gone_and_old_ones_are_dropped(unfinished, begun):
     client, parent = begun
-    unfinished.note("0" * 32)
-    unfinished.note(parent)
+    unfinished.note("0" * 32, "basic")
+    unfinished.note(parent, "basic")
     long_ago = time.time() - 8 * 86400
     os.utime(NOTES / parent, (long_ago, long_ago))
     unfinished.fail_stale(client)
@@ -112,11 +112,76 @@ def test_notes_of_runs_that_are_gone_and_old_ones_are_dropped(unfinished, begun)
     assert list(NOTES.iterdir()) == []
 
 
+def scheduled(client, unfinished, variant, start, lock=None, experiment_id="0"):
+    """Begin a run that is trained and not published, and return its id."""
+    run_id = client.create_run(experiment_id, start, {"variant": variant}, str(start)).info.run_id
+    unfinished.note(run_id, variant, lock)
+    client.update_run(run_id, "SCHEDULED")
+    return run_id
+
+
+def test_what_nobody_publishes_for_a_week_is_given_up(unfinished, begun):
+    client, _ = begun
+    run_id = scheduled(client, unfinished, "basic", 1)
+    unfinished.fail_stale(client)
+    assert statuses()["1"] == "SCHEDULED"
+    long_ago = time.time() - 8 * 86400
+    os.utime(NOTES / run_id, (long_ago, long_ago))
+    unfinished.fail_stale(client)
+    assert statuses()["1"] == "KILLED"
+    assert not unfinished.is_noted(run_id)
+
+
+def test_only_what_is_overtaken_ends(unfinished, begun):
+    """Not the newer, another variant's, another experiment's, one being trained, another's."""
+    client, _ = begun
+    elsewhere = client.create_experiment("elsewhere")
+    scheduled(client, unfinished, "basic", 1)
+    client.update_run(scheduled(client, unfinished, "basic", 2), "RUNNING")
+    newer = scheduled(client, unfinished, "basic", 10)
+    left = [
+        scheduled(client, unfinished, "basic", 11),
+        scheduled(client, unfinished, "other", 3),
+        scheduled(client, unfinished, "basic", 4, experiment_id=elsewhere),
+        scheduled(client, unfinished, "basic", 5, Path("training.lock")),
+        scheduled(client, unfinished, "basic", 6),
+    ]
+    unfinished.forget(left[-1])
+    with FileLock("training.lock"):
+        unfinished.overtake(client, client.get_run(newer))
+    found = statuses()
+    assert (found["1"], found["2"]) == ("KILLED", "KILLED")
+    assert {found[name] for name in ("10", "11", "3", "4", "5", "6")} == {"SCHEDULED"}
+
+
+def test_runs_of_removed_variants_end_and_are_struck_off(unfinished, begun):
+    client, _ = begun
+    for number, name in enumerate(("basic", "gone", "trained")):
+        lock = Path("training.lock") if name == "trained" else None
+        scheduled(client, unfinished, name, number, lock)
+    with FileLock("training.lock"):
+        assert unfinished.drop_removed({"basic"}, client) == {"gone"}
+    found = statuses()
+    assert [found[name] for name in "012"] == ["SCHEDULED", "KILLED", "SCHEDULED"]
+    assert len([*NOTES.iterdir()]) == 2
+    assert unfinished.drop_removed({"basic"}, None) == {"trained"}  # with no store at hand
+    assert statuses()["2"] == "SCHEDULED"
+
+
+def test_what_a_killed_writer_left_among_the_notes_is_no_note(unfinished, begun):
+    client, parent = begun
+    unfinished.note(parent, "basic")
+    (NOTES / ".partial-x").write_bytes((NOTES / parent).read_bytes())
+    (NOTES / ".partial-y").mkdir()
+    unfinished.fail_stale(client)
+    assert statuses() == DEAD
+
+
 def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, begun):
     client, _ = begun
     later = round(time.time() * 1000) + 3_600_000
     run = client.create_run("0", later, run_name="later")
-    unfinished.note(run.info.run_id)
+    unfinished.note(run.info.run_id, "basic")
     unfinished.fail_stale(client)
     ended = client.get_run(run.info.run_id).info
     assert (ended.status, ended.end_time) == ("FAILED", later)
@@ -124,7 +189,7 @@ def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, be
 
 def test_a_run_in_the_bin_stays_there(unfinished, begun):
     client, parent = begun
-    unfinished.note(parent)
+    unfinished.note(parent, "basic")
     client.delete_run(parent)
     unfinished.fail_stale(client)
     assert statuses() == ALIVE
@@ -132,6 +197,6 @@ def test_a_run_in_the_bin_stays_there(unfinished, begun):
 
 def test_a_checkout_that_moved_knows_its_runs(unfinished, begun, tmp_path, monkeypatch):
     _, parent = begun
-    unfinished.note(parent, Path("training.lock"))
+    unfinished.note(parent, "basic", Path("training.lock"))
     content = json.loads((NOTES / parent).read_text())
-    assert content == {"store": "mlflow.db", "lock": "training.lock"}
+    assert content == {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}

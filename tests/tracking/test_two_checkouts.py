@@ -1,0 +1,150 @@
+"""Two checkouts with one store, whose trainings of one fingerprint came to other bits."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from stages import publish
+from stages.commands.champion import champion
+from stages.tracking import registry, store
+from tests.command import status
+from tests.tracking import test_search as searched
+from tests.tracking.made_results import (
+    everything,
+    identity,
+    make_comparison,
+    make_repository,
+    make_results,
+)
+from tests.tracking.test_live import show
+
+
+@pytest.fixture
+def enter(tmp_path, monkeypatch, empty_store):
+    """Return a function that enters the checkout `ours` or `theirs`."""
+    for name in ("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "team").mkdir()
+    shutil.copyfile(empty_store, tmp_path / "team/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team/mlflow.db")
+    for name, better in (("ours", 0.0), ("theirs", 0.001)):
+        root = make_repository(tmp_path / name, folds=5)
+        make_results(root / "results/basic", "basic", 5, 2, better)
+        make_results(root / "results/other", "other", 5, 2, better + 0.02)
+
+    def enter(name):
+        monkeypatch.chdir(tmp_path / name)
+        make_comparison(tmp_path / name, basic=0.91, other=0.92)
+
+    return enter
+
+
+def touching(version_or_run):
+    """Return all that the store says of what a model version, or its run, is."""
+    run_id = getattr(version_or_run, "run_id", version_or_run)
+    rows = everything(Path("../team"))
+    below = {
+        row["run_uuid"]
+        for row in rows["tags"]
+        if row["key"] == "mlflow.parentRunId" and row["value"] == run_id
+    }
+    versions = {row["version"] for row in rows["model_versions"] if row["run_id"] == run_id}
+    return {
+        "runs": [row for row in rows["runs"] if row["run_uuid"] in {run_id, *below}],
+        "tags": [row for row in rows["tags"] if row["run_uuid"] in {run_id, *below}],
+        "aliases": [row for row in rows["registered_model_aliases"] if row["version"] in versions],
+        "version_tags": [row for row in rows["model_version_tags"] if row["version"] in versions],
+    }
+
+
+def version(variant):
+    with store.opened("foldlab") as (client, _):
+        return registry.find(client, "foldlab", identity(variant))
+
+
+def published(enter, *names):
+    for name in names:
+        enter(name)
+        assert publish.publish("basic")
+        assert publish.publish("other")
+
+
+def test_each_command_crowns_and_judges_its_own(enter):
+    published(enter, "ours", "theirs")
+    theirs = [version(name) for name in ("basic", "other")]
+    before = [touching(each) for each in theirs]
+    enter("ours")
+    own = version("other")
+    assert own.version != theirs[1].version
+    champion()
+    assert {row["alias"] for row in touching(own)["aliases"]} == {"champion"}
+    assert {row["alias"] for row in touching(version("basic"))["aliases"]} == {"challenger"}
+    assert "foldlab.verdict" in {row["key"] for row in touching(own)["tags"]}
+    assert [touching(each) for each in theirs] == before
+
+
+def test_what_this_checkout_has_not_published_is_lacking_though_the_other_has(
+    enter, monkeypatch, capsys
+):
+    published(enter, "theirs")
+    before = everything(Path("../team"))["model_version_tags"]
+    enter("ours")
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "QUICK", 0)
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        assert not publish.publish("basic")
+        assert not publish.publish("other")
+    champion()
+    assert "lacks other, basic; `make publish`" in capsys.readouterr().err
+    assert everything(Path("../team"))["model_version_tags"] == before
+    assert everything(Path("../team"))["registered_model_aliases"] == []
+    assert "no version" in status("promote", "other")
+
+
+def test_a_training_is_shown_though_the_other_s_is_published(enter):
+    published(enter, "theirs")
+    enter("ours")
+    from stages.tracking import live
+
+    show(live, 1)
+    with closing(sqlite3.connect("../team/mlflow.db")) as connection:
+        found = connection.execute("select status from runs where name = 'basic'").fetchall()
+    assert sorted(found) == [("FINISHED",), ("RUNNING",)]
+    show(live, 5)
+    assert publish.publish("basic")
+    with closing(sqlite3.connect("../team/mlflow.db")) as connection:
+        found = connection.execute("select status from runs where name = 'basic'").fetchall()
+    assert found == [("FINISHED",), ("FINISHED",)]
+
+
+def test_a_training_that_the_other_has_just_begun_is_left_to_it(enter):
+    enter("theirs")
+    from stages.tracking import live
+
+    show(live, 0)
+    (run_id,) = (note.name for note in Path(".foldlab/runs").iterdir())
+    before = touching(run_id)
+    published(enter, "ours")
+    assert touching(run_id) == before
+    published(enter, "theirs")
+    assert touching(version("basic"))["runs"][0]["run_uuid"] == run_id
+
+
+def test_each_search_has_its_own_runs(enter):
+    enter("theirs")
+    theirs = searched.publish(searched.TRIALS)
+    before = touching(theirs)
+    enter("ours")
+    other = [
+        trial._replace(accuracies=[a + 0.01 for a in trial.accuracies]) for trial in searched.TRIALS
+    ]
+    ours = searched.publish(other[:2])
+    assert ours != theirs
+    assert searched.publish(other) == ours
+    assert touching(theirs) == before
+    assert len(touching(ours)["runs"]) == 5
+    enter("theirs")
+    assert searched.publish(searched.TRIALS) == theirs
