@@ -81,16 +81,17 @@ def onecycle(
 ):
     """Rise in a line to the learning rate, then fall along half a cosine, each batch a step.
 
-    The rise takes a part `warmup` of all steps and starts at the rate over `start_divisor`; the
-    fall ends at the rate over `end_divisor`. After Smith and Topin, "Super-convergence" (2018),
-    with PyTorch's default shares; momentum stays as it is.
+    After Smith and Topin, "Super-convergence" (2018), as PyTorch's `OneCycleLR` has it, with its
+    default arguments: the first step is at the rate over `start_divisor`, the last one at that
+    over `end_divisor` once more (`initial_lr` and `min_lr` there), and the rise ends with a part
+    `warmup` of all steps. PyTorch rises along a cosine, and turns the momentum, which stays here.
     """
-    total = steps * epochs
-    rising = min(max(round(total * warmup), 1), max(total - 1, 1))
+    last = steps * epochs - 1
+    rising = min(max(round(steps * epochs * warmup) - 1, 1), max(last - 1, 1))
     return schedules.CosineDecay(
         learning_rate / start_divisor,
-        max(total - rising, 1),
-        alpha=1 / end_divisor,
+        max(last - rising, 1),
+        alpha=1 / (start_divisor * end_divisor),
         warmup_target=learning_rate,
         warmup_steps=rising,
     )

@@ -1,3 +1,5 @@
+import math
+
 import keras
 import pytest
 
@@ -5,9 +7,9 @@ from stages.registry import check_arguments
 from stages.training.schedules import SCHEDULES
 
 
-def rates(name, steps=10, epochs=4, **arguments):
+def rates(name, steps=10, epochs=4, top=0.1, **arguments):
     arguments = check_arguments(SCHEDULES[name], arguments, name)
-    schedule = SCHEDULES[name](keras.optimizers.schedules, 0.1, steps, epochs, **arguments)
+    schedule = SCHEDULES[name](keras.optimizers.schedules, top, steps, epochs, **arguments)
     if isinstance(schedule, float):
         return [schedule] * (steps * epochs)
     return [float(schedule(step)) for step in range(steps * epochs)]
@@ -62,15 +64,20 @@ def test_cosine_rises_over_its_warmup():
     assert values[-1] < 0.001
 
 
-def test_onecycle_rises_from_its_start_and_falls_to_its_end():
-    values = rates("onecycle", steps=100, warmup=0.25, start_divisor=10, end_divisor=100)
-    assert values[0] == pytest.approx(0.01)
-    assert values[50] == pytest.approx(0.055)
-    assert values.index(max(values)) == 100
+def test_onecycle_starts_peaks_and_ends_as_published():
+    """The rates that PyTorch's own test of OneCycleLR holds (test_onecycle_lr_cosine_annealing)."""
+    values = rates("onecycle", top=25.0, steps=10, epochs=1, end_divisor=2.0)
+    fall = [0.5 + (25 - 0.5) / 2 * (math.cos(math.pi * step / 7) + 1) for step in range(1, 7)]
+    assert values == pytest.approx([1, 13, 25, *fall, 0.5])
+
+
+def test_onecycle_ends_at_the_rate_over_both_divisors():
+    values = rates("onecycle", steps=100)
+    assert values[0] == pytest.approx(0.1 / 25)
+    assert values.index(max(values)) == 119  # of 0 to 399: three tenths of the steps
     assert max(values) == pytest.approx(0.1)
-    assert values[250] == pytest.approx((0.1 + 0.001) / 2)
-    assert values[-1] == pytest.approx(0.001, rel=0.01)
-    assert values[100:] == sorted(values[100:], reverse=True)
+    assert values[119:] == sorted(values[119:], reverse=True)
+    assert values[-1] == pytest.approx(0.1 / 25 / 10_000, rel=1e-3)
 
 
 @pytest.mark.parametrize(("steps", "epochs", "warmup"), [(1, 1, 0.3), (2, 1, 0.99), (3, 1, 0.01)])
