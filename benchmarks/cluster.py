@@ -79,7 +79,9 @@ def tiny_units(count: int) -> list[tuple]:
     images = random.integers(0, 256, (60, 12, 12, 1), dtype=np.uint8)
     labels, folds = np.arange(60) % 2, (np.arange(60) // 2 % FOLDS).astype(np.int16)
     network = Named(name="basic", arguments={"dense": 8, "dropout": 0.2})
-    settings = Train(epochs=1, batch_size=16)
+    settings = Train(
+        epochs=1, batch_size=16, optimizer="adam", learning_rate=0.001, schedule="constant"
+    )
     return [
         (images, labels, folds, 2, made(f"v{unit // FOLDS}", network, settings), unit % FOLDS, None)
         for unit in range(count)

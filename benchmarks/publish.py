@@ -5,6 +5,7 @@ stage in a process of its own, for a variant that the store does not have yet.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from benchmarks import measured
 from stages import params
 from stages.tracking import record, store
+from tests.prepared import TRAIN
 from tests.tracking.made_results import make_repository
 
 CODE = Path(__file__).parents[1]
@@ -35,8 +37,9 @@ def measure(filled: int, times: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         root = make_repository(Path(folder), *names, folds=FOLDS, epochs=EPOCHS)
         rows = "".join(f"  {name}: {{architecture: basic}}\n" for name in names)
+        train = f"train: {json.dumps(TRAIN)}\n"
         compare = f"compare: {{variants: [{names[0]}], baseline: {names[0]}}}\n"
-        (root / "params.yaml").write_text(f"variants:\n{rows}{compare}")
+        (root / "params.yaml").write_text(f"{train}variants:\n{rows}{compare}")
         left = iter(names)
         seconds(root, next(left))  # makes the store
         small = [seconds(root, next(left)) for _ in range(times)]

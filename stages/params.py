@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError, model_validator
 
+from stages import yaml_text
 from stages.errors import UserError
 from stages.registry import nearest
 from stages.sections import (
@@ -32,7 +32,7 @@ class Params(Settings):
 
     data: Data = Data()
     folds: Folds = Folds()
-    train: Train = Train()
+    train: Train
     variants: dict[str, Variant]
     compare: Compare
     search: Search = Search()
@@ -123,33 +123,6 @@ class Params(Settings):
             raise UserError(f"is refused: {said}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice and reads 1e-3 as the number that it is."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key_node, _ in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise UserError(
-                    f"params.yaml has a key in line {line} that is no plain text; write a name."
-                )
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise UserError(f"params.yaml has {key!r} twice, again in line {line}; keep one.")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-for _resolvers in _Loader.yaml_implicit_resolvers.values():  # no setting is a date: it is text
-    _resolvers[:] = [found for found in _resolvers if found[0] != "tag:yaml.org,2002:timestamp"]
-
-
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate the settings.
 
@@ -157,18 +130,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         UserError: for anything in the file that is not a valid setting, named in one sentence.
         OSError: when the file cannot be read.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is safe
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise UserError(f"{path} is not valid YAML{place} ({said}); mend it there.") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; save it as such.") from None
-    except RecursionError:
-        raise UserError(f"{path} is nested too deeply to be settings; mend it.") from None
-    return parse(content, path)
+    return parse(yaml_text.read(path), path)
 
 
 def parse(content: Any, path: Path = Path("params.yaml")) -> Params:

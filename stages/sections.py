@@ -101,11 +101,11 @@ class ReduceOnPlateau(Settings):
 class Train(Settings):
     """How one fold is trained. The section `train` is the base; a variant overrides parts of it."""
 
-    epochs: Count = 10
-    batch_size: Count = 128
-    optimizer: Named = Named(name="adam")
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.001
-    schedule: Named = Named(name="constant")
+    epochs: Count  # these five must stand in params.yaml
+    batch_size: Count
+    optimizer: Named
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    schedule: Named
     early_stopping: EarlyStopping | None = None
     reduce_on_plateau: ReduceOnPlateau | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

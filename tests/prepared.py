@@ -8,6 +8,13 @@ import yaml
 from stages.files import write_json
 
 CLASSES = ("circle", "square", "star")
+TRAIN = {  # all settings of `train` that have no default
+    "epochs": 2,
+    "batch_size": 16,
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "schedule": "constant",
+}
 
 
 def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
@@ -39,7 +46,7 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
         },
     )
     settings = {
-        "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.003} | train,
+        "train": TRAIN | train,
         "variants": {
             "plain": {"architecture": {"basic": {"dense": 8}}, "description": "The small one."},
             "normed": {"architecture": {"batchnorm": {"dense": 8}}},

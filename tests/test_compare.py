@@ -12,6 +12,7 @@ from stages import files
 from stages.compare import DRAWN, compare
 from stages.report.results import SCORES
 from stages.scoring.baseline import COLUMNS
+from tests.prepared import TRAIN
 from tests.report import made
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,7 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha25
 def choose(*names, baseline="basic", rope=0.0005, count=5, repeats=1):
     """Write params.yaml and dataset.json."""
     content = {
+        "train": TRAIN,
         "variants": {name: {"architecture": "basic"} for name in names},
         "compare": {"variants": list(names), "baseline": baseline, "rope": rope},
     }

@@ -8,8 +8,11 @@ from stages import live
 from stages.files import read_json
 from stages.sections import Named, Tracking, Train
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 
-RECIPE = Recipe(variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train())
+RECIPE = Recipe(
+    variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train(**TRAIN)
+)
 NEVER = Tracking(live_after=None)
 
 

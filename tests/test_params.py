@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import params, sections
+from stages import params
 from stages.errors import UserError
 
 HERE = Path(__file__).parents[1]
@@ -36,10 +36,52 @@ def test_the_repository_s_own_settings_are_valid():
     assert set(settings.compare.variants) <= set(settings.variants)
 
 
-def test_defaults_in_code_and_in_the_file_agree():
-    """A reader of params.yaml sees the truth; a key left out there means the same."""
-    for section, model in (("folds", sections.Folds), ("tracking", sections.Tracking)):
-        assert model(**CONTENT[section]) == model()
+LINES = (HERE / "params.yaml").read_text().splitlines(keepends=True)
+
+
+def resolved(settings):
+    """Return every setting by its path, with `train` of each row as it trains; lists are one."""
+
+    def flat(value, path):
+        if not isinstance(value, dict) or not value:
+            return {path: value}
+        return {k: v for key in value for k, v in flat(value[key], (*path, key)).items()}
+
+    found = settings.model_dump()
+    for name, row in found["variants"].items():
+        row["train"] = settings.train_settings(name).model_dump()
+    return flat(found, ())
+
+
+def test_a_line_that_is_deleted_is_missed_or_means_the_same(tmp_path):
+    """No default in the code says otherwise than params.yaml; an entry takes only itself along."""
+    path = tmp_path / "params.yaml"
+    whole, refused, entries = resolved(params.load(HERE / "params.yaml")), set(), {}
+    for number, line in enumerate(LINES):
+        path.write_text("".join(LINES[:number] + LINES[number + 1 :]))
+        try:
+            left = resolved(params.load(path))
+        except UserError:
+            refused.add(line.strip().partition(":")[0])
+            continue
+        changed = {k for k in whole | left if whole.get(k, ...) != left.get(k, ...)}
+        if not changed:
+            continue
+        name = line.strip(" -\n").partition(":")[0]
+        (where,) = {key[:2] for key in changed}  # one row, or the search's space
+        entries[(*where, name)] = {key[2:] for key in changed}
+        if line.strip().startswith("- "):  # an op of an augmentation
+            ((op,),) = entries[(*where, name)]
+            kept = [one["name"] for one in left[(*where, op)]]
+            assert [one["name"] for one in whole[(*where, op)] if one["name"] != name] == kept
+        elif where == ("search", "space"):
+            assert {key[0] for key in entries[(*where, name)]} == {name}
+        else:
+            assert where[0] == "variants"
+            assert all(name in key for key in entries[(*where, name)])
+    assert refused >= {"epochs", "batch_size", "optimizer", "learning_rate", "schedule", "train"}
+    assert ("variants", "basic", "description") in entries
+    assert ("search", "space", "architecture.dropout") in entries
 
 
 @pytest.mark.parametrize(
@@ -251,11 +293,12 @@ def test_a_name_is_written_alone_or_with_its_arguments(written, name, arguments)
         ("data:\n  ? {a: 1}\n  : 3\n", "a key in line 2 that is no plain text"),
         ("&a [*a]\n", "holds no settings"),
         ("data: &a {limit: *a}\n", "data.limit is"),
-        ("variants: &a {b: *a}\n", "variants.b"),
+        ("data: {limit: 1}\n", "train is missing; add it."),
+        ("train: &a {b: *a}\n", "train.epochs is missing; add it."),
         ("<<: 5\n", "is not valid YAML in line 1"),
         ("data: {source: a, source: b}\n", "has 'source' twice, again in line 1"),
         ("data: {limit: 1}\ndata: {}\n", "has 'data' twice, again in line 2"),
-        ("data: {source: 2026-99-99, seed: x}\n", "data.seed is 'x'"),
+        ("folds: {seed: 010}\n", "has folds.seed as 010 in line 1, which the stages read as 8"),
         ("a: \0\n", "is not valid YAML"),
         ("[" * 2000, "nested too deeply"),
         ("- 1\n- 2\n", "holds no settings"),
@@ -279,24 +322,8 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 def test_an_object_tag_is_not_built(tmp_path):
     (tmp_path / "params.yaml").write_text("data: !!python/object/apply:os.getcwd []\n")
-    with pytest.raises(ValueError, match="not valid YAML"):
+    with pytest.raises(ValueError, match=r"has the tag .* in line 1"):
         params.load(tmp_path / "params.yaml")
-
-
-@given(st.floats(min_value=1e-12, max_value=100).map(lambda rate: f"{rate:e}"))
-def test_every_spelling_of_a_number_that_dvc_writes_is_read_as_a_number(text):
-    """DVC writes YAML 1.2, where 1e-05 is a number; PyYAML alone would read it as text."""
-    assert yaml.load(f"rate: {text}", params._Loader)["rate"] == float(text)
-
-
-@pytest.mark.parametrize("text", ["1e-05", "1E5", "-2e+3", "1.5e-3", "0.5", "3"])
-def test_numbers_are_numbers(text):
-    assert yaml.load(f"x: {text}", params._Loader)["x"] == float(text)
-
-
-@pytest.mark.parametrize("text", ["1e", "e5", "e-5", "1e5x", "mnist-5k"])
-def test_text_stays_text(text):
-    assert yaml.load(f"x: {text}", params._Loader)["x"] == text
 
 
 @given(

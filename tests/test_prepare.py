@@ -23,11 +23,12 @@ from stages.data.source import Source
 from stages.errors import UserError
 from stages.prepare import content_hash, prepare, select, write
 from tests import drawn
+from tests.prepared import TRAIN
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "../shared/data/mnist"
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels", "folds")
-SETTINGS = {"variants": {"basic": {"architecture": "basic"}}}
+SETTINGS = {"train": TRAIN, "variants": {"basic": {"architecture": "basic"}}}
 SETTINGS["compare"] = {"variants": ["basic"], "baseline": "basic"}
 
 

@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.sections import Data, Named, Parallel, Range, Search, Train, explain
+from tests.prepared import TRAIN
 
 
 @pytest.mark.parametrize(
@@ -43,14 +44,14 @@ def test_jobs_are_of_this_machine_only_where_folds_are():
 
 def test_settings_neither_change_nor_convert():
     with pytest.raises(ValidationError, match="frozen"):
-        Train().epochs = 3
+        Train(**TRAIN).epochs = 3
     with pytest.raises(ValidationError, match="integer"):
-        Train(epochs="3")
+        Train(**TRAIN | {"epochs": "3"})
 
 
 def test_a_finding_is_one_sentence_with_the_nearest_name():
     with pytest.raises(ValidationError) as found:
-        Train.model_validate({"epoch": 3})
+        Train.model_validate(TRAIN | {"epoch": 3})
     said = explain(found.value, Train, "train")
     assert said.startswith("train.epoch is unknown; known are epochs, ")
     assert said.endswith("Did you mean 'epochs'?")

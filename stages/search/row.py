@@ -44,10 +44,27 @@ def _op(named: Named) -> str:
 
 def _inline(value: Any) -> str:
     """Return a value as YAML on one line."""
-    dumped = yaml.safe_dump(
-        [value], default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    dumped = yaml.dump(
+        [value],
+        Dumper=_Dumper,
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=float("inf"),
     )
     return dumped.strip()[1:-1]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes all text that could be a number or a date, which readers of YAML disagree on."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, "'" if text[:1] in "+-.0123456789" else None
+    ),
+)
 
 
 def free_name(settings: Params, wanted: str) -> str:

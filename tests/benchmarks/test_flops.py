@@ -2,12 +2,13 @@ from benchmarks import flops
 from benchmarks.fit import counted
 from stages import params
 from stages.engine.resolve import recipe
+from tests.prepared import TRAIN
 
 
 def test_hours_follow_from_folds_epochs_images_and_speed():
     settings = params.parse(
         {"variants": {"a": {"architecture": "basic"}, "b": {"architecture": "tiny"}}}
-        | {"compare": {"variants": ["a"], "baseline": "a"}, "train": {"epochs": 3}}
+        | {"compare": {"variants": ["a"], "baseline": "a"}, "train": TRAIN | {"epochs": 3}}
     )
     table = flops.rows(settings, folds=10, gflops=50.0)
     assert [row[:3] for row in table] == [("`a`", "54,000", 3), ("`b`", "54,000", 3)]

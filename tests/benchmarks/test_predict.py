@@ -17,7 +17,7 @@ RECIPE = Recipe(
     variant="plain",
     architecture=Named(name="basic", arguments={"dense": 8}),
     augmentation=[],
-    train=Train(),
+    train=Train(**prepared.TRAIN),
 )
 
 

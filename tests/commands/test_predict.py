@@ -14,12 +14,13 @@ from stages.files import read_json, write_table
 from stages.prepare import prepare
 from stages.train import train
 from stages.training.artifact import probabilities
+from tests.prepared import TRAIN
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "data": {"limit": 1000},
     "folds": {"count": 2},
-    "train": {"epochs": 4, "batch_size": 32, "learning_rate": 0.004},
+    "train": TRAIN | {"epochs": 4, "batch_size": 32, "learning_rate": 0.004},
     "variants": {
         "basic": {"architecture": {"basic": {"dense": 32}}},
         "other": {"architecture": "basic"},

@@ -12,9 +12,10 @@ from stages.data import folds
 from stages.data.division import divide
 from stages.data.generators import generator
 from stages.data.source import Source
+from tests.prepared import TRAIN
 
 CLASSES = ("cat", "dog", "owl")
-ROW = {"variants": {"basic": {"architecture": "basic"}}}
+ROW = {"train": TRAIN, "variants": {"basic": {"architecture": "basic"}}}
 ROW["compare"] = {"variants": ["basic"], "baseline": "basic"}
 
 

@@ -8,8 +8,9 @@ from stages import params
 from stages.data.watch import check, check_unchanged, digests
 from stages.errors import UserError
 from tests import drawn
+from tests.prepared import TRAIN
 
-ROW = {"variants": {"basic": {"architecture": "basic"}}}
+ROW = {"train": TRAIN, "variants": {"basic": {"architecture": "basic"}}}
 ROW["compare"] = {"variants": ["basic"], "baseline": "basic"}
 
 

@@ -22,6 +22,7 @@ from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
 from tests import nodes
 from tests.nodes import on
+from tests.prepared import TRAIN
 
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 
@@ -43,7 +44,7 @@ def sliver():
         variant="small",
         architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
         augmentation=[],
-        train=Train(epochs=2, batch_size=16),
+        train=Train(**TRAIN),
     )
     folds = (np.arange(60) // 2 % 3).astype("int16")
     return images.astype("uint8"), labels, folds, 2, recipe

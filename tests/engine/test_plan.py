@@ -6,6 +6,7 @@ from stages.engine.plan import Arrays, Unit
 from stages.sections import Named, Parallel, Train
 from stages.training.fold import HISTORY, Record
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 
 ARRAYS = Arrays(
     images=np.zeros((6, 4, 4, 1), "uint8"),
@@ -22,7 +23,7 @@ def recipe(**train):
         variant="small",
         architecture=Named(name="basic"),
         augmentation=[],
-        train=Train(epochs=4, **train),
+        train=Train(**TRAIN | {"epochs": 4} | train),
     )
 
 

@@ -6,6 +6,7 @@ from stages.engine.plan import Arrays
 from stages.engine.preview import DRAWS, IMAGES, augmented, preview
 from stages.sections import Named, Parallel, Train
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 
 RANDOM = np.random.default_rng(0)
 ARRAYS = Arrays(
@@ -21,8 +22,8 @@ MIXUP = Named(name="mixup", arguments={"alpha": 1.0})
 
 
 def recipe(*ops):
-    architecture = Named(name="basic")
-    return Recipe(variant="a", architecture=architecture, augmentation=[*ops], train=Train())
+    network, train = Named(name="basic"), Train(**TRAIN)
+    return Recipe(variant="a", architecture=network, augmentation=[*ops], train=train)
 
 
 @pytest.fixture(autouse=True)

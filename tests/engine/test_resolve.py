@@ -68,8 +68,8 @@ def test_the_repository_s_own_variants_are_known():
             "variants.basic has reduce_on_plateau and a schedule with a warmup, which would both",
         ),
         (
-            "train",
-            {"final": "refit", "reduce_on_plateau": {"patience": 1}},
+            "variants.basic.train",
+            {"schedule": "constant", "final": "refit", "reduce_on_plateau": {"patience": 1}},
             "variants.basic has reduce_on_plateau and final: refit, which has no validation images",
         ),
     ],

@@ -15,6 +15,7 @@ from stages.engine.resolve import recipe
 from stages.models import ARCHITECTURES
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedules import SCHEDULES
+from tests.prepared import TRAIN
 
 HERE = Path(__file__).parents[2]
 README = (HERE / "README.md").read_text()
@@ -27,7 +28,8 @@ from stages import params
 from stages.models import build
 from stages.engine.resolve import recipe
 row = {"architecture": {"wide": {"filters": 128}}}
-content = {"variants": {"new": row}, "compare": {"variants": ["new"], "baseline": "new"}}
+content = {"train": TRAIN, "variants": {"new": row}}
+content["compare"] = {"variants": ["new"], "baseline": "new"}
 model = build(recipe(params.parse(content), "new").architecture, (28, 28, 1), 10)
 print(model(np.zeros((2, 28, 28, 1), "f4")).shape, model.count_params())
 """,
@@ -37,7 +39,8 @@ from stages import params
 from stages.augment import augmenter
 from stages.engine.resolve import recipe
 row = {"architecture": "basic", "augmentation": [{"contrast": {"factor": 0.2}}]}
-content = {"variants": {"new": row}, "compare": {"variants": ["new"], "baseline": "new"}}
+content = {"train": TRAIN, "variants": {"new": row}}
+content["compare"] = {"variants": ["new"], "baseline": "new"}
 augment = tf.function(augmenter(recipe(params.parse(content), "new").augmentation))
 images, _ = augment(tf.zeros((2, 28, 28, 1)), tf.eye(2), tf.constant([1, 2]))
 spread = np.abs(images.numpy() - 127.5)
@@ -61,8 +64,9 @@ def test_a_snippet_of_under_15_lines_works_at_the_end_of_its_file(file, tmp_path
     shutil.copytree(HERE / "stages", tmp_path / "stages")
     with (tmp_path / file).open("a") as module:
         module.write("\n\n" + SNIPPETS[file])
+    code = f"TRAIN = {TRAIN}{USE[file]}"
     done = subprocess.run(
-        [sys.executable, "-c", USE[file]], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.strip() == SAID[file], done.stderr
 

@@ -16,6 +16,7 @@ from stages.report import html
 from stages.report.results import SCORES, read
 from stages.scoring import calibration, classification
 from stages.scoring.baseline import against_baseline
+from tests.prepared import TRAIN
 
 SHA256 = "ab" * 32
 EPOCHS = 4
@@ -54,6 +55,7 @@ def make(
     dataset |= counts | {"folds": {"count": folds, "repeats": repeats}, "sha256": SHA256}
     files.write_json(prepared / "dataset.json", dataset)
     content = {
+        "train": TRAIN,
         "folds": {"count": folds, "repeats": repeats},
         "variants": {name: {"architecture": "basic"} for name in names},
         "compare": {"variants": list(names), "baseline": names[0]},

@@ -66,7 +66,11 @@ def test_in_the_repository_s_settings_every_other_byte_stays(tmp_path):
     assert list(params.load(path).variants)[-1] == "made"
 
 
-HEAD = "# first\ncompare: {variants: [a], baseline: a}  # chosen\nvariants:\n"
+HEAD = """# first
+compare: {variants: [a], baseline: a}  # chosen
+train: {epochs: 2, batch_size: 8, optimizer: adam, learning_rate: 1e-3, schedule: cosine}
+variants:
+"""
 LAST_ROWS = {
     "in braces": "  a: {architecture: basic}  # the one\n",
     "with a comment below": "  a: {architecture: basic}\n  # nothing more\n",
@@ -81,7 +85,7 @@ LAST_ROWS = {
 
 
 @pytest.mark.parametrize("kind", LAST_ROWS)
-@pytest.mark.parametrize("after", ["\n# trailing\ntrain: {epochs: 2}\n", "", "\n\n"])
+@pytest.mark.parametrize("after", ["\n# trailing\nfolds: {count: 2}\n", "", "\n\n"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_comments_and_formatting_stay_byte_for_byte(tmp_path, kind, after, newline):
     path = tmp_path / "params.yaml"
@@ -110,6 +114,18 @@ def test_rows_in_braces_are_left_alone(tmp_path):
     with pytest.raises(ValueError, match=r"has its variants in braces.*paste the row by hand"):
         rows.add("made", ROW, path)
     assert path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    "text", ["0o17", "017", "1:30", "1e5", ".5e3", "+1", "2026-01-31", "yes", "null", "~", "3"]
+)
+def test_text_of_a_row_is_read_as_text_by_dvc_too(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"{HEAD}  a: {{architecture: basic}}\n")
+    saved = {"from_model": {"path": text, text: [text]}}
+    row = Variant.model_validate({"architecture": saved, "description": text})
+    rows.add("made", row, path)
+    assert params.load(path).variants["made"] == row
 
 
 def test_a_name_that_is_taken_gets_a_number():

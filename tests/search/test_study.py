@@ -64,7 +64,7 @@ def folder(tmp_path, monkeypatch):
 
 def settings(jobs=1, **search):
     content = {
-        "train": {"epochs": 2, "batch_size": 16, "learning_rate": 0.003},
+        "train": prepared.TRAIN,
         "variants": {"plain": {"architecture": "basic"}},
         "compare": {"variants": ["plain"], "baseline": "plain"},
         "parallel": {"jobs": jobs},

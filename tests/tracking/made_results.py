@@ -12,14 +12,18 @@ import numpy as np
 from stages import params
 from stages.files import write_table
 from stages.tracking import record
+from tests.prepared import TRAIN
 
-PARAMS = """
+PARAMS = (
+    f"train: {json.dumps(TRAIN)}"
+    + """
 variants:
   basic: {architecture: basic, description: The baseline.}
   other: {architecture: basic}
   third: {architecture: basic}
 compare: {variants: [basic, other, third], baseline: basic}
 """
+)
 DATA_SHA256 = hashlib.sha256(b"data").hexdigest()
 IMAGES_SHA256 = hashlib.sha256(b"images").hexdigest()
 BEGAN = 1_700_000_000_000  # ms since 1970, when the made training began

@@ -22,6 +22,7 @@ from stages.sections import Named, Train
 from stages.training.artifact import assemble, probabilities
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
+from tests.prepared import TRAIN
 from tests.tracking.made_results import make_repository
 
 LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
@@ -30,7 +31,7 @@ RECIPE = Recipe(
     variant="basic",
     architecture=Named(name="basic", arguments={"dense": 8}),
     augmentation=[],
-    train=Train(),
+    train=Train(**TRAIN),
 )
 
 

@@ -18,13 +18,17 @@ from stages.sections import Named, Train
 from stages.train import tables
 from stages.training.fold import Record
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 from tests.tracking.made_results import fingerprint
 
 CODE = Path(__file__).parents[2]
 MARK = fingerprint("basic")
 FOLDS = 2
 RECIPE = Recipe(
-    variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train(epochs=3)
+    variant="basic",
+    architecture=Named(name="basic"),
+    augmentation=[],
+    train=Train(**TRAIN | {"epochs": 3}),
 )
 
 

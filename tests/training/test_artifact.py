@@ -10,13 +10,14 @@ from stages.sections import Named, Train
 from stages.training.artifact import assemble, average, probabilities
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed, read
+from tests.prepared import TRAIN
 
 LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
 RECIPE = Recipe(
     variant="small",
     architecture=Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9}),
     augmentation=[],
-    train=Train(),
+    train=Train(**TRAIN),
 )
 SHAPE, CLASSES = (12, 12, 1), 3
 

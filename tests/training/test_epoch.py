@@ -9,6 +9,7 @@ import tensorflow as tf
 from stages.sections import Named, Train
 from stages.training.epoch import SCORING_BATCH, compiled_epoch, loss_and_accuracy, resident, scorer
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 1), dtype="uint8")
 LABELS = np.arange(10) % 3
@@ -23,7 +24,7 @@ def linear():
 
 
 def epoch(model, **settings):
-    train = Train(batch_size=4, optimizer=Named(name="sgd"), **settings)
+    train = Train(**TRAIN | {"batch_size": 4, "optimizer": "sgd"} | settings)
     recipe = Recipe(variant="small", architecture=Named(name="basic"), augmentation=[], train=train)
     optimizer = keras.optimizers.SGD(0.0)  # nothing moves, so the loss is that of the whole
     optimizer.build(model.trainable_variables)

@@ -9,6 +9,7 @@ from stages.sections import EarlyStopping, Named, ReduceOnPlateau, Train
 from stages.training import fold as fold_module
 from stages.training.fold import HISTORY, class_weights, derive_seed, train_fold
 from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
 
 CLASSES = 3
 
@@ -24,17 +25,11 @@ def sliver(count=90, seed=0):
 
 
 def recipe(**train):
-    settings = {
-        "epochs": 3,
-        "batch_size": 16,
-        "optimizer": Named(name="adam"),
-        "learning_rate": 0.003,
-    } | train
     return Recipe(
         variant="small",
         architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
         augmentation=[Named(name="shift", arguments={"fraction": 0.1})],
-        train=Train(**settings),
+        train=Train(**TRAIN | {"epochs": 3} | train),
     )
 
 
@@ -173,6 +168,7 @@ def test_callbacks_know_which_way_is_better(monitor, mode):
     import keras
 
     settings = Train(
+        **TRAIN,
         early_stopping=EarlyStopping(monitor=monitor),
         reduce_on_plateau=ReduceOnPlateau(monitor=monitor),
     )
