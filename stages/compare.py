@@ -11,6 +11,7 @@ from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
 from stages.report.results import check, read
+from stages.scoring import uses
 from stages.scoring.baseline import COLUMNS, against_baseline
 
 PREPARED = Path("data/prepared")
@@ -19,12 +20,22 @@ DRAWN = 40  # variants in the figure: of more, the best and the baseline
 
 
 def compare() -> None:
-    """Test every chosen variant against the baseline; write table, reports and figure."""
+    """Test every chosen variant against the baseline; write table, reports and figure.
+
+    The ledger of the test set's uses gets what it lacks of these variants: results may come from
+    DVC's cache, without any scoring here.
+
+    Raises:
+        UserError: when results are missing, damaged, or of different data or environments.
+    """
     chosen = params.load().compare
     _drop_markers(chosen.variants)
     dataset = files.read_dataset(PREPARED)
     results = {name: read(name, RESULTS) for name in chosen.variants}
     check(results, dataset, chosen.baseline)
+    noted = uses.note(result.use for result in results.values())
+    test_sha256 = results[chosen.baseline].use.test_sha256
+    trainings = sum(use.test_sha256 == test_sha256 for use in noted)
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     rows = against_baseline(
         {name: result.accuracy for name, result in results.items()},
@@ -38,7 +49,7 @@ def compare() -> None:
         row |= {
             "test_accuracy": result.scores["accuracy"],
             "parameters": result.parameters,
-            "stops_early": result.stops_early,
+            "on_validation": result.on_validation,
         }
     files.write_table(
         RESULTS / "comparison.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
@@ -51,6 +62,7 @@ def compare() -> None:
         folds=folds,
         repeats=repeats,
         test_images=dataset["test"]["images"],
+        uses=trainings,
         rope=chosen.rope,
     )
     with files.replacing(RESULTS / "comparison.md") as beside:
@@ -74,9 +86,10 @@ def compare() -> None:
     page = html.comparison(
         best_first,
         results,
-        np.load(PREPARED / "test_images.npy", mmap_mode="r"),
+        files.read_array(PREPARED / "test_images.npy"),
         baseline=chosen.baseline,
         dataset=dataset,
+        uses=trainings,
         rope=chosen.rope,
         card=card.read_bytes(),
     )

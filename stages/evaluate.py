@@ -1,5 +1,6 @@
 """The stage `evaluate@<variant>`: the model file that will be shipped, scored on the test set."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from stages.engine import environment
 from stages.engine.predict import predict
 from stages.files import (
     check_writable,
+    read_array,
+    read_arrays,
     read_dataset,
     read_json,
     read_table,
@@ -16,27 +19,40 @@ from stages.files import (
     write_json,
     write_table,
 )
-from stages.scoring import calibration, classification
+from stages.scoring import calibration, classification, uses
 from stages.scoring.statistics import mean_std
 
 PREPARED = Path("data/prepared")
 
 
 def evaluate(variant: str) -> None:
-    """Score one variant's model on the test set, and its folds on their validation images."""
+    """Score one variant's model on the test set, and its folds on their validation images.
+
+    That the test set was used once more stands in the ledger before anybody can see a score.
+
+    Args:
+        variant: a row of params.yaml that is trained.
+
+    Raises:
+        UserError: when a file of an earlier stage is damaged, or a file cannot be written.
+    """
     parallel = params.load().parallel
     environment.check()
     results = Path("results") / variant
     check_writable(results)
     dataset = read_dataset(PREPARED)
     names = dataset["classes"]
-    images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
-    test_label = np.load(PREPARED / "test_labels.npy")
-    with np.load(results / "out_of_fold.npz") as stored:
-        by_repeat, oof_label = stored["oof_probability"], stored["oof_label"]
+    images = read_array(PREPARED / "test_images.npy")
+    test_label = np.array(read_array(PREPARED / "test_labels.npy"))
+    stored = read_arrays(results / "out_of_fold.npz", ("oof_probability", "oof_label"))
+    by_repeat, oof_label = stored.values()
     oof_probability = by_repeat.mean(axis=0, dtype=np.float64).astype(np.float32)
 
-    test_probability, by_member = predict(results / "model.keras", images, parallel)
+    model = results / "model.keras"
+    model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
+    test_probability, by_member = predict(model, images, parallel)
+    uses.note([use])
     with replacing(results / "predictions.npz") as beside:
         np.savez(
             beside,
@@ -44,6 +60,8 @@ def evaluate(variant: str) -> None:
             oof_label=oof_label,
             test_probability=test_probability,
             test_label=test_label,
+            test_sha256=use.test_sha256,  # by these two compare finds its line in the ledger
+            model_sha256=use.model_sha256,
         )
     write_table(
         results / "per_class.csv",
@@ -86,7 +104,7 @@ def _metrics(
     oof_label: np.ndarray,
 ) -> dict:
     """Return the content of metrics.json but for the members' scores."""
-    folds = read_table(results / "folds.csv")
+    folds = read_table(results / "folds.csv", ("accuracy", "loss"))
     return {
         "cv": {
             score: mean_std(np.array([row[score] for row in folds]))
@@ -100,5 +118,5 @@ def _metrics(
             ),
             "n": len(test_label),
         },
-        "parameters": read_json(results / "training.json")["parameters"],
+        "parameters": read_json(results / "training.json", ["parameters"])["parameters"],
     }

@@ -5,10 +5,14 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stages.entry import unwritable
 from stages.errors import UserError
@@ -106,9 +110,59 @@ def write_json(path: Path, content: Any) -> None:
         )
 
 
-def read_json(path: Path) -> Any:
-    """Return what the JSON file at `path` holds."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def damaged(path: Path, why: object) -> UserError:
+    """Return the refusal of a file that a stage has written and something else has changed."""
+    return UserError(f"{path} is damaged ({why}); delete it and run `dvc repro`.")
+
+
+def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
+    """Refuse the file at `path` where `content`, which was read from it, lacks one of the keys.
+
+    Raises:
+        UserError: names the file and what is missing.
+    """
+    for key in keys:
+        if not isinstance(content, Container) or key not in content:
+            raise damaged(path, f"without {key}")
+
+
+def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
+    """Return what the JSON file at `path` holds.
+
+    Raises:
+        UserError: when it is no JSON, or no object with these keys.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # neither UTF-8 nor JSON
+        raise damaged(path, error) from None
+    require(path, content, keys)
+    return content
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the arrays of these names that an .npz file holds.
+
+    Raises:
+        UserError: when it is no such file, is torn, or lacks one of them.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise damaged(path, error) from None
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Return the array of an .npy file, mapped: read as it is looked at.
+
+    Raises:
+        UserError: when it is no such file, or is torn.
+    """
+    try:
+        return np.lib.format.open_memmap(path, "r")
+    except ValueError as error:
+        raise damaged(path, error) from None
 
 
 def read_dataset(prepared: Path) -> dict[str, Any]:
@@ -131,14 +185,26 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
         writer.writerows(rows)
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
+def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return the rows of a CSV file as dictionaries; cells that are numbers become int or float.
 
     A column is converted only when each of its cells is a number, so class names such as "7" in
     a column with "seven" stay text.
+
+    Raises:
+        UserError: when it is no table, a line is longer or shorter than the header, or one of
+            `columns` is missing.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            header, rows = reader.fieldnames or (), list(reader)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise damaged(path, error) from None
+    require(path, header, columns)
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise damaged(path, f"row {number} has more or fewer cells than the header")
     for column in rows[0] if rows else ():
         for convert in (int, float):
             try:

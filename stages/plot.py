@@ -1,5 +1,6 @@
 """Draw the figures of one variant and write its model card: `python -m stages plot VARIANT`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from stages.scoring import classification
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
+HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # columns drawn
 
 
 def plot(variant: str) -> None:
@@ -33,20 +35,29 @@ def plot(variant: str) -> None:
         variant: a row of params.yaml that is trained and evaluated.
 
     Raises:
-        UserError: when a file of an earlier stage is missing.
+        UserError: when a file of an earlier stage is missing or damaged.
     """
     results = RESULTS / variant
-    history = _columns(_there(results / "history.csv", f"train@{variant}"))
-    folds = _columns(_there(results / "folds.csv", f"train@{variant}"))
-    with np.load(_there(results / "predictions.npz", f"evaluate@{variant}")) as predictions:
-        probability, label = predictions["test_probability"], predictions["test_label"]
-    training = files.read_json(_there(results / "training.json", f"train@{variant}"))
-    metrics = files.read_json(_there(results / "metrics.json", f"evaluate@{variant}"))
+    history = _columns(_there(results / "history.csv", f"train@{variant}"), HISTORY)
+    folds = _columns(_there(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch"))
+    predictions = files.read_arrays(
+        _there(results / "predictions.npz", f"evaluate@{variant}"),
+        ("test_probability", "test_label"),
+    )
+    probability, label = predictions.values()
+    training = files.read_json(
+        _there(results / "training.json", f"train@{variant}"),
+        ("fingerprint", "parameters", "final", "settings"),
+    )
+    metrics = files.read_json(
+        _there(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
+    )
     dataset = files.read_dataset(PREPARED)
     classes = dataset["classes"]
-    images = np.load(_there(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
-    train_images = np.load(_there(PREPARED / "train_images.npy", "prepare"), mmap_mode="r")
-    train_labels = np.load(_there(PREPARED / "train_labels.npy", "prepare"))
+    images, train_images, train_labels = (
+        files.read_array(_there(PREPARED / f"{name}.npy", "prepare"))
+        for name in ("test_images", "train_images", "train_labels")
+    )
 
     best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
     counts = classification.confusion_matrix(probability, label)
@@ -67,8 +78,9 @@ def plot(variant: str) -> None:
             train_images, train_labels, label, classes, facts(dataset), source=dataset["source"]
         ),
     }
-    with np.load(_there(results / "augmentation.npz", f"train@{variant}")) as preview:
-        original, changed = preview["original"], preview["changed"]
+    original, changed = files.read_arrays(
+        _there(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
+    ).values()
     if len(changed):
         ops = [told(op) for op in training["settings"]["augmentation"]]
         names = [*ops, "all of them, in this order"][: len(changed)]
@@ -94,7 +106,9 @@ def _there(path: Path, stage: str) -> Path:
     return path
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    """Return the columns of a CSV file of numbers."""
-    rows = files.read_table(path)
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+def _columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the named columns of a CSV file."""
+    rows = files.read_table(path, names)
+    if not rows:
+        raise files.damaged(path, "without rows")
+    return {name: np.array([row[name] for row in rows]) for name in names}

@@ -1,5 +1,7 @@
 """The stage `compare`, on small results made by hand."""
 
+import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import yaml
 
 from stages import files
 from stages.compare import DRAWN, compare
+from stages.errors import UserError
 from stages.report.results import SCORES
 from stages.scoring.baseline import COLUMNS
 from tests.prepared import TRAIN
@@ -53,6 +56,8 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha25
         oof_label=label,
         test_probability=probability,
         test_label=label,
+        test_sha256="12" * 32,
+        model_sha256=hashlib.sha256(f"{name} {test}".encode()).hexdigest(),
     )
     (folder / "plots").mkdir(exist_ok=True)
     (folder / "plots" / "data_card.png").write_bytes(b"a picture")
@@ -212,7 +217,7 @@ def test_repeats_count_as_folds_but_the_correction_is_of_one_cross_validation(no
 
 
 def test_same_bytes_twice(four):
-    names = ("comparison.csv", "comparison.md", "report.html")
+    names = ("comparison.csv", "comparison.md", "report.html", "test_set_uses.csv")
     paths = [Path("results", name) for name in names]
     paths.append(Path("results/plots/comparison.png"))
     compare()
@@ -271,12 +276,32 @@ def test_refuses_a_variant_without_finished_results(four, missing, stage):
 @pytest.mark.parametrize(
     "name", ["folds.csv", "history.csv", "training.json", "metrics.json", "predictions.npz"]
 )
-@pytest.mark.parametrize("content", ["", "{}", "PK\x03\x04 cut short"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 cut short", b"\xff\xfe,\x00"])
 def test_refuses_a_file_that_is_not_what_the_stages_write(four, name, content):
-    (Path("results/leaning") / name).write_text(content)
-    with pytest.raises(ValueError, match="leaning") as said:
+    (Path("results/leaning") / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"results/leaning/{name} is damaged .*`dvc repro`"):
         compare()
-    assert "`dvc repro" in str(said.value)
+
+
+def test_refuses_a_table_cut_in_mid_line_and_a_cell_that_is_no_number(four):
+    path = Path("results/leaning/folds.csv")
+    whole = path.read_text()
+    for content in (whole[: whole.rindex(",")], whole.replace(",0.9,", ",nought,")):
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"results/leaning/folds\.csv is damaged"):
+            compare()
+
+
+def test_refuses_predictions_that_do_not_fit_their_labels(four):
+    path = Path("results/leaning/predictions.npz")
+    with np.load(path) as stored:
+        whole = dict(stored)
+    np.savez(path, **whole | {"test_label": whole["test_label"] + 1})
+    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*test_label"):
+        compare()
+    np.savez(path, **whole | {"oof_label": whole["oof_label"][:-1]})
+    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*oof_label"):
+        compare()
 
 
 @pytest.mark.parametrize(
@@ -316,6 +341,70 @@ def test_refuses_an_ensemble_whose_members_have_two_precisions(four):
     with pytest.raises(ValueError, match=said):
         compare()
     assert not Path("results/comparison.csv").exists()
+
+
+def of_environment(name, **changed):
+    """Let training.json of a variant say what it was trained with."""
+    path = Path("results") / name / "training.json"
+    known = {"python": "3.11", "keras": "3.15.1", "kernels": "avx2"} | changed
+    files.write_json(path, files.read_json(path) | {"environment": known})
+
+
+def test_refuses_variants_of_two_environments(four):
+    for name in ("worse_one", "basic", "better_one"):
+        of_environment(name)
+    of_environment("leaning", kernels="avx512f", keras="3.16.0")
+    said = (
+        r"'worse_one', 'basic', 'better_one' with keras 3\.15\.1, kernels avx2; "
+        r"'leaning' with keras 3\.16\.0, kernels avx512f; run `make repro`"
+    )
+    with pytest.raises(UserError, match=said):
+        compare()
+    assert not Path("results/comparison.csv").exists()
+
+
+def test_refuses_a_variant_of_an_unknown_environment_among_known_ones(four):
+    for name in ("worse_one", "basic", "better_one"):
+        of_environment(name)
+    with pytest.raises(UserError, match=r"'leaning' with python unknown, .*`make repro`"):
+        compare()
+
+
+def test_the_environment_that_all_share_stands_in_the_report(four, no_picture):
+    for name in ("worse_one", "basic", "better_one", "leaning"):
+        of_environment(name)
+    compare()
+    page = Path("results/report.html").read_text(encoding="utf-8")
+    assert "with python 3.11, keras 3.15.1, kernels avx2, in float32." in page
+
+
+def test_counts_every_training_that_the_test_set_scored(four, no_picture):
+    def said():
+        compare()
+        report = Path("results/comparison.md").read_text(encoding="utf-8")
+        count = re.search("test set was scored by ([0-9]+) training", report)[1]
+        assert f"scored by {count} training" in Path("results/report.html").read_text("utf-8")
+        return int(count)
+
+    assert said() == 4  # results that came without a ledger are added to it
+    ledger = Path("results/test_set_uses.csv")
+    write_variant("leaning", LEANING, wrong=range(10), test=0.8)
+    assert said() == 5
+    choose("basic", "better_one")
+    assert said() == 5
+    other = ledger.read_text() + f"{'34' * 32},basic,{'56' * 32}\n"
+    ledger.write_text(other)
+    assert said() == 5
+    assert ledger.read_text() == other  # sorted, and what is of another test set stays
+
+
+def test_a_bug_of_ours_is_not_taken_for_a_damaged_file(four, monkeypatch):
+    def broken(*arguments):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("stages.report.results.classification.per_class", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        compare()
 
 
 def test_refuses_without_prepared_data(four):

@@ -1,6 +1,9 @@
+import hashlib
+
 import numpy as np
 import pytest
 
+from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
@@ -78,3 +81,38 @@ def test_evaluating_again_gives_the_same_bytes_without_scoring(results, monkeypa
     monkeypatch.setattr(predict, "probabilities", None)
     evaluate("plain")
     assert {path.name: path.read_bytes() for path in results.iterdir()} == before
+
+
+def test_a_scoring_is_noted_once_a_model_and_test_set(results, predictions, monkeypatch):
+    monkeypatch.chdir(results.parents[1])
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    ledger = results.parent / "test_set_uses.csv"
+    model = hashlib.sha256((results / "model.keras").read_bytes()).hexdigest()
+    (row,) = read_table(ledger)
+    assert (row["variant"], row["model_sha256"]) == ("plain", model)
+    assert predictions["model_sha256"] == model
+    assert predictions["test_sha256"] == row["test_sha256"]
+    evaluate("plain")
+    assert read_table(ledger) == [row]
+    labels = results.parents[1] / "data/prepared/test_labels.npy"
+    before = labels.read_bytes()
+    np.save(labels, np.load(labels)[::-1])
+    evaluate("plain")
+    labels.write_bytes(before)
+    rows = read_table(ledger)
+    assert [one["model_sha256"] for one in rows] == [model] * 2
+    assert len({one["test_sha256"] for one in rows}) == 2
+    evaluate("plain")  # what other tests find is of the true labels
+
+
+@pytest.mark.parametrize("name", ["out_of_fold.npz", "folds.csv", "training.json"])
+def test_a_damaged_file_of_training_is_one_sentence(results, name, monkeypatch):
+    monkeypatch.chdir(results.parents[1])
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    before = (results / name).read_bytes()
+    (results / name).write_bytes(before[: len(before) // 2])
+    try:
+        with pytest.raises(UserError, match=f"results/plain/{name} is damaged .*`dvc repro`"):
+            evaluate("plain")
+    finally:
+        (results / name).write_bytes(before)

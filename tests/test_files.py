@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from stages.errors import UserError
 from stages.files import (
     check_writable,
     listed,
+    read_array,
+    read_arrays,
     read_json,
     read_table,
     replacing,
@@ -111,6 +114,41 @@ def test_a_column_becomes_numbers_only_as_a_whole(tmp_path):
     assert first == {"n": 1, "x": 0.5, "class": "7"}
     assert second["class"] == "seven"
     assert math.isnan(second["x"])
+
+
+@pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\n1,2,3\n", "b,c\n1,2\n", "", "a\0,b\n\xff"])
+def test_a_damaged_table_is_one_sentence(tmp_path, text):
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"t\.csv is damaged .*`dvc repro`"):
+        read_table(tmp_path / "t.csv", ["a"])
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"b": 1}', "[1]", "3", '{"a": 1', "\xff"])
+def test_damaged_json_is_one_sentence(tmp_path, text):
+    (tmp_path / "t.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"t\.json is damaged .*`dvc repro`"):
+        read_json(tmp_path / "t.json", ["a"])
+
+
+def test_damaged_arrays_are_one_sentence(tmp_path):
+    path = tmp_path / "t.npz"
+    np.savez(path, a=np.arange(3), b=np.array("text"))
+    assert read_arrays(path, ["b"]) == {"b": "text"}
+    whole = path.read_bytes()
+    np.save(tmp_path / "t.npy", np.arange(1000))
+    assert read_array(tmp_path / "t.npy").sum() == 499500
+    with pytest.raises(UserError, match=r"t\.npz is damaged .*`dvc repro`"):
+        read_arrays(path, ["c"])
+    for content in (b"", whole[:100], whole[:-40], whole.replace(b"\x93NUMPY", b"\x93NUMPX")):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"t\.npz is damaged .*`dvc repro`"):
+            read_arrays(path, ["a"])
+    for content in (b"", b"nothing", (tmp_path / "t.npy").read_bytes()[:500]):
+        (tmp_path / "t.npy").write_bytes(content)
+        with pytest.raises(UserError, match=r"t\.npy is damaged .*`dvc repro`"):
+            read_array(tmp_path / "t.npy")
+    with pytest.raises(FileNotFoundError):
+        read_arrays(tmp_path / "absent", ["a"])
 
 
 def test_a_table_without_rows_is_a_header(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from stages import files
+from stages.errors import UserError
 from stages.plot import plot
 from stages.scoring import classification
 
@@ -131,6 +132,26 @@ def test_writes_eight_figures_a_card_and_nothing_else_the_same_bytes_each_time(e
 def test_names_the_missing_file_and_the_stage_that_writes_it(evaluated, file, stage):
     (evaluated / file).unlink()
     with pytest.raises(ValueError, match=f"{file} is missing; run `dvc repro {stage}` first"):
+        plot("basic")
+    assert not (evaluated / "results/basic/plots").exists()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "results/basic/history.csv",
+        "results/basic/folds.csv",
+        "results/basic/training.json",
+        "results/basic/metrics.json",
+        "results/basic/predictions.npz",
+        "results/basic/augmentation.npz",
+        "data/prepared/test_images.npy",
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 cut short"])
+def test_a_damaged_file_is_one_sentence_before_anything_is_drawn(evaluated, file, content):
+    (evaluated / file).write_bytes(content)
+    with pytest.raises(UserError, match=f"{file} is damaged .*`dvc repro`"):
         plot("basic")
     assert not (evaluated / "results/basic/plots").exists()
 

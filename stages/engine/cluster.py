@@ -68,7 +68,7 @@ def run(
             try:
                 result = ray.get(done)
             except ray.exceptions.RayTaskError as error:
-                raise error.cause from None
+                raise error.cause from error  # which has the worker's traceback
             except ray.exceptions.RayError:
                 lost.append(position)
             else:

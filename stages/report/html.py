@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stages.report import charts, details, images, markdown, matrices, strips, verdict
 from stages.report.dataset import facts
 from stages.report.results import Result
-from stages.report.settings import differing
+from stages.report.settings import differing, environment
 from stages.scoring import classification
 from stages.scoring.interval import wilson
 
@@ -36,6 +36,7 @@ def comparison(
     *,
     baseline: str,
     dataset: Mapping[str, Any],
+    uses: int,
     rope: float,
     card: bytes | None = None,
 ) -> str:
@@ -47,6 +48,7 @@ def comparison(
         test_images: uint8 (tests, height, width, channels); may be memory-mapped.
         baseline: the variant that all others are compared with.
         dataset: the content of dataset.json.
+        uses: how many trainings its test set has scored.
         rope: differences up to this fraction count as none.
         card: the PNG file of the data card's figure.
     """
@@ -69,7 +71,7 @@ def comparison(
             verdict=markdown.headline(rows, baseline),
             grounds=verdict.grounds(rows, baseline, folds, repeats) if tested else "",
             outlook=verdict.outlook(seen, folds, repeats, rope) if tested else "",
-            notes=markdown.notes(rows, baseline, folds, repeats, tests, rope),
+            notes=markdown.notes(rows, baseline, folds, repeats, tests, uses, rope),
             names=names,
             shown=shown,
             baseline=baseline,
@@ -97,6 +99,8 @@ def comparison(
             per_class=[(classes[number], *row) for number, *row in results[names[0]].per_class],
             descriptions={name: training[name]["description"] for name in names},
             settings=differing({name: training[name]["settings"] for name in names}),
+            environment=environment(training[baseline]),
+            precision=results[baseline].precision,
             fingerprints={name: training[name]["fingerprint"] for name in names},
         )
     )

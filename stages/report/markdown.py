@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stages.report.settings import ON_VALIDATION
+
 SAID = {
     "better": ("is better", "are better"),
     "worse": ("is worse", "are worse"),
@@ -20,6 +22,7 @@ def comparison(
     folds: int,
     repeats: int,
     test_images: int,
+    uses: int,
     rope: float,
 ) -> str:
     """Return the whole report: the verdict, the table, and how to read it.
@@ -27,11 +30,12 @@ def comparison(
     Args:
         rows: one a variant, best first, with the columns of comparison.csv, and `outcome` (of
             `stages.scoring.statistics.outcome`, or "baseline"), `test_accuracy`, `parameters`,
-            `stops_early`.
+            `on_validation` (of `stages.report.settings.on_validation`).
         baseline: the variant that all others are compared with.
         folds: folds of one cross-validation.
         repeats: how often it was repeated.
         test_images: size of the test set.
+        uses: how many trainings it has scored.
         rope: differences up to this fraction count as none.
     """
     tested = len(rows) > 1
@@ -43,7 +47,8 @@ def comparison(
     lines += table(columns, [_cells(row, tested) for row in rows])
     shown = "Accuracy of each fold" + (f", and differences to {baseline}" if tested else "")
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
-    lines += [f"- {note}" for note in notes(rows, baseline, folds, repeats, test_images, rope)]
+    said = notes(rows, baseline, folds, repeats, test_images, uses, rope)
+    lines += [f"- {note}" for note in said]
     return "\n".join(lines) + "\n"
 
 
@@ -108,6 +113,7 @@ def notes(
     folds: int,
     repeats: int,
     test_images: int,
+    uses: int,
     rope: float,
 ) -> list[str]:
     """Return how to read the table, one sentence or two a note; arguments as in `comparison`."""
@@ -116,13 +122,20 @@ def notes(
     error = 100 * math.sqrt(best * (1 - best) / test_images)
     said = [
         f"CV accuracy: mean ± sample standard deviation over {scores} of the training images. "
-        "The test images were scored once, by the model that is shipped; with so many of them the "
-        f"first row's test accuracy has a standard error of {error:.2f} points."
+        "The test accuracy is that of the model that is shipped; with so many test images the "
+        f"first row's has a standard error of {error:.2f} points.",
+        f"This test set was scored by {uses:,} training{'s' if uses > 1 else ''} in this "
+        "repository (`results/test_set_uses.csv`). Choices made after a look at its scores make "
+        "them optimistic, the more so the more there are to choose from.",
     ]
-    if early := [f"`{row['variant']}`" for row in rows if row["stops_early"]]:
+    chosen = []
+    for key, choice in ON_VALIDATION.items():
+        if names := [f"`{row['variant']}`" for row in rows if key in row["on_validation"]]:
+            chosen.append(f"{choice} of {', '.join(names)}")
+    if both := ", and ".join(chosen):
         said.append(
-            f"Early stopping chose the epochs of {', '.join(early)} on the images that score the "
-            "fold, which favours the CV accuracy a little; the test accuracy is free of that."
+            f"{both[0].upper()}{both[1:]}{',' if len(chosen) > 1 else ''} on the images that score "
+            "the fold, which favours the CV accuracy a little; the test accuracy is free of that."
         )
     if repeats > 1:
         said.append(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.report.settings import flat
+from stages.report.settings import ON_VALIDATION, environment, flat, on_validation
 from stages.scoring import classification
 from stages.scoring.interval import wilson
 
@@ -55,14 +55,16 @@ An image classifier: from {_shape(shape)} raw pixels (height x width x channels,
 probabilities of {len(classes)} classes.
 Shipped is {final}: `model.keras`.
 {_architecture(settings, training["parameters"])}
-Fingerprint of settings, data, code and libraries: `{training["fingerprint"]}`.
+Trained with {plain(environment(training))}.
+Fingerprint of settings, data, code and this environment: `{training["fingerprint"]}`.
 
 ## Data
 
 {plain(dataset["source"])}; licence: {plain(dataset["licence"])}.
 
 - Training: {_counts(dataset["train"])}, in {folds} stratified folds{_times(repeats)}.
-- Test: {_counts(dataset["test"])}, scored once, by the shipped model.
+- Test: {_counts(dataset["test"])}, scored by the shipped model, not trained on.
+  `results/test_set_uses.csv` lists the trainings that they have scored.
 - Classes: {", ".join(classes)}.
 - SHA-256 of images, labels and folds: `{dataset["sha256"]}`.
 
@@ -186,10 +188,10 @@ def _limits(settings: Mapping[str, Any], images: int) -> str:
         "- If this variant was chosen for its cross-validated accuracy, that number is biased "
         "upward.",
     ]
-    rows = settings.get("ensemble", {"": settings}).values()
-    if any(row["train"].get("early_stopping") for row in rows):
+    if chosen := [ON_VALIDATION[key] for key in on_validation(settings)]:
+        said = " and ".join(chosen)
         lines.append(
-            "- Early stopping chose each fold's epoch on the images that score the fold, which "
+            f"- {said[0].upper()}{said[1:]} of each fold on the images that score it, which "
             "favours the cross-validated accuracy a little; the test accuracy is free of that."
         )
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """What a comparison needs of the files of one variant, and whether variants can be compared."""
 
-import zipfile
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,9 +9,21 @@ import numpy as np
 
 from stages import files
 from stages.errors import UserError
+from stages.report.settings import on_validation
 from stages.scoring import calibration, classification
+from stages.scoring.uses import Use
 
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+STAGE_OF = {  # the files that are read, and which stage writes each
+    "folds.csv": "train",
+    "history.csv": "train",
+    "training.json": "train",
+    "metrics.json": "evaluate",
+    "predictions.npz": "evaluate",
+}
+NAMED = 5  # variants of one environment that a refusal names
+PREDICTED = ("oof_probability", "oof_label", "test_probability", "test_label")
+PREDICTED += ("test_sha256", "model_sha256")
 TRAINED = ("fingerprint", "data_sha256", "settings")
 SCORES = ("accuracy", "loss", "top_2_accuracy", "macro_precision", "macro_recall", "macro_f1")
 SCORES += ("cohen_kappa", "brier", "expected_calibration_error")
@@ -32,9 +44,10 @@ class Result(NamedTuple):
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
     history: dict[str, np.ndarray]  # the columns of history.csv; empty for an ensemble
-    training: dict[str, Any]  # fingerprint, data_sha256, settings and description
+    training: dict[str, Any]  # fingerprint, data_sha256, settings, description, environment
     scores: dict[str, float]  # SCORES, on the test images
     parameters: int
+    use: Use  # of the test set, by its model
 
     @property
     def precision(self) -> str:
@@ -43,9 +56,9 @@ class Result(NamedTuple):
         return " and ".join(sorted({row.get("precision", "float32") for row in rows}))
 
     @property
-    def stops_early(self) -> bool:
-        """Return whether the images that score a fold also chose its epoch, of any member."""
-        return any(row.get("early_stopping") for row in self._rows())
+    def on_validation(self) -> list[str]:
+        """Return the settings by which the images that score a fold also shape its training."""
+        return on_validation(self.training["settings"])
 
     def _rows(self) -> list[dict[str, Any]]:
         """Return the section `train` of its settings, of an ensemble those of its members."""
@@ -67,56 +80,68 @@ def read(name: str, results: Path = Path("results")) -> Result:
     """Read the results of one variant.
 
     Raises:
-        UserError: when a file is missing or cannot be read; says which stage writes it.
+        UserError: when a file is missing or damaged; says which, and how it is made anew.
     """
     folder = results / name
-    try:
-        rows = files.read_table(folder / "folds.csv")
-        history = files.read_table(folder / "history.csv")
-        if not history:
-            raise UserError("history.csv has no rows")
-        epochs = [row for row in history if row["epoch"]]  # an ensemble has none
-        training = files.read_json(folder / "training.json")
-        metrics = files.read_json(folder / "metrics.json")
-        with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-            label, test_label = arrays["oof_label"], arrays["test_label"]
-            guess = arrays["oof_probability"].argmax(axis=1)
-            probability = arrays["test_probability"]
-        return Result(
-            accuracy=np.array([row["accuracy"] for row in rows], dtype=np.float64),
-            folds=[(row["fold"], row["val_images"]) for row in rows],
-            label=label.astype(np.int32),  # 200 variants of 60,000 images fit into memory
-            guess=guess.astype(np.int32),
-            test_label=test_label.astype(np.int32),
-            test_guess=probability.argmax(axis=1).astype(np.int32),
-            confidence=probability.max(axis=1),
-            likelihood=probability[np.arange(len(test_label)), test_label],
-            counts=classification.confusion_matrix(probability, test_label),
-            per_class=classification.per_class(probability, test_label),
-            bins=calibration.reliability_bins(probability, test_label),
-            history={key: np.array([row[key] for row in epochs]) for key in HISTORY},
-            training={key: training[key] for key in TRAINED}
-            | {"description": training.get("description", "")},
-            scores={key: metrics["test"][key] for key in SCORES},
-            parameters=metrics["parameters"],
-        )
-    except FileNotFoundError as error:
-        missing = Path(error.filename)
-        trained = ("folds.csv", "history.csv", "training.json")
-        stage = "train" if missing.name in trained else "evaluate"
-        raise UserError(
-            f"{missing} is missing: variant {name!r} has no finished results to compare; "
-            f"run `dvc repro {stage}@{name}`."
-        ) from None
-    except (KeyError, IndexError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{folder} holds a file that is not what train and evaluate write ({error}); "
-            f"run `dvc repro -f train@{name} evaluate@{name}`."
-        ) from None
+    for file, stage in STAGE_OF.items():
+        if not (folder / file).exists():
+            raise UserError(
+                f"{folder / file} is missing: variant {name!r} has no finished results to compare; "
+                f"run `dvc repro {stage}@{name}`."
+            )
+    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images"))
+    history = files.read_table(folder / "history.csv", HISTORY)
+    if not history:
+        raise files.damaged(folder / "history.csv", "without rows")
+    epochs = [row for row in history if row["epoch"]]  # an ensemble has none
+    training = files.read_json(folder / "training.json", TRAINED)
+    metrics = files.read_json(folder / "metrics.json", ("test", "parameters"))
+    files.require(folder / "metrics.json", metrics["test"], SCORES)
+    arrays = _predictions(folder / "predictions.npz")
+    probability, test_label = arrays["test_probability"], arrays["test_label"]
+    return Result(
+        accuracy=_numbers(folder / "folds.csv", rows, "accuracy"),
+        folds=[(row["fold"], row["val_images"]) for row in rows],
+        label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
+        guess=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
+        test_label=test_label.astype(np.int32),
+        test_guess=probability.argmax(axis=1).astype(np.int32),
+        confidence=probability.max(axis=1),
+        likelihood=probability[np.arange(len(test_label)), test_label],
+        counts=classification.confusion_matrix(probability, test_label),
+        per_class=classification.per_class(probability, test_label),
+        bins=calibration.reliability_bins(probability, test_label),
+        history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY},
+        training={key: training[key] for key in TRAINED}
+        | {"description": training.get("description", "")}
+        | {"environment": training.get("environment", {})},  # older results do not know it
+        scores={key: metrics["test"][key] for key in SCORES},
+        parameters=metrics["parameters"],
+        use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
+    )
+
+
+def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
+    """Return a column of the table at `path`; refuse it where a cell is no number."""
+    values = np.array([row[key] for row in rows])
+    if values.size and values.dtype.kind not in "if":
+        raise files.damaged(path, f"with a cell of {key} that is no number")
+    return values
+
+
+def _predictions(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of predictions.npz; refuse those that do not fit together."""
+    arrays = files.read_arrays(path, PREDICTED)
+    for kind in ("oof", "test"):
+        label, probability = arrays[f"{kind}_label"], arrays[f"{kind}_probability"]
+        fits = label.ndim == 1 and probability.ndim == 2 and len(label) == len(probability)
+        if not fits or label.dtype.kind not in "iu" or label.max(initial=0) >= probability.shape[1]:
+            raise files.damaged(path, f"with {kind}_label and {kind}_probability that do not fit")
+    return arrays
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
-    """Refuse results that do not come from the same images, folds and precision.
+    """Refuse results that do not come from the same images, folds, precision and environment.
 
     Args:
         results: variant -> its results.
@@ -126,6 +151,7 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
     Raises:
         UserError: names the variant, and what differs.
     """
+    _check_environments(results)
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     for name, result in results.items():
         sha256 = result.training["data_sha256"]
@@ -158,5 +184,30 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
             raise UserError(
                 f"variant {name!r} was trained in {result.precision} and the baseline {baseline!r} "
                 f"in {other.precision}, so they cannot be compared; give all chosen variants the "
-                "same train.precision."
+                "same train.precision and run `make repro`, which resolves `auto` for all alike."
             )
+
+
+def _check_environments(results: Mapping[str, Result]) -> None:
+    """Refuse variants of more than one environment; where none is recorded nobody can tell."""
+    known = {name: result.training["environment"] for name, result in results.items()}
+    differing = [
+        key
+        for key in dict.fromkeys(key for one in known.values() for key in one)
+        if len({one.get(key) for one in known.values()}) > 1
+    ]
+    if not differing:
+        return
+    names = defaultdict(list)
+    for name, one in known.items():
+        names[", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)].append(name)
+    each = [f"{_listed(some)} with {said}" for said, some in names.items()]
+    raise UserError(
+        f"variants of different environments cannot be compared: {'; '.join(each)}; run "
+        "`make repro`, which trains all of them with the present one."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(repr(name) for name in names[:NAMED]) + more

@@ -3,6 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# Settings by which the images that score a fold also shape its training, and what they choose.
+ON_VALIDATION = {
+    "early_stopping": "early stopping chose the epochs",
+    "reduce_on_plateau": "plateaus chose the learning rates",
+}
+
+
+def on_validation(settings: Mapping[str, Any]) -> list[str]:
+    """Return which of ON_VALIDATION a variant has, of an ensemble any of its members."""
+    rows = settings.get("ensemble", {"": settings}).values()
+    return [key for key in ON_VALIDATION if any(row.get("train", {}).get(key) for row in rows)]
+
+
+def environment(training: Mapping[str, Any]) -> str:
+    """Return what a variant was trained with, such as `python 3.11, keras 3.15.1`.
+
+    Args:
+        training: the content of training.json; older ones do not know it.
+    """
+    known = training.get("environment") or {}
+    return ", ".join(f"{name} {value}" for name, value in known.items()) or (
+        "versions that were not recorded"
+    )
+
 
 def flat(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return setting -> text; those of `train` stand beside the others.

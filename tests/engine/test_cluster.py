@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -133,8 +134,9 @@ def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_n
 
 
 def test_a_refusal_on_a_node_reaches_the_caller_as_it_is(two_nodes):
-    with pytest.raises(ValueError, match=r"^7 is not allowed; give another"):
+    with pytest.raises(ValueError, match=r"^7 is not allowed; give another") as raised:
         list(cluster.run(refuse, [(7,)], on(two_nodes)))
+    assert "in refuse" in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_node_that_dies_has_its_tasks_done_elsewhere(two_nodes):

@@ -1,9 +1,12 @@
+import traceback
+
 import numpy as np
 import pytest
 
 from stages.engine import fold_store, plan
 from stages.engine.plan import Arrays, Unit
 from stages.sections import Named, Parallel, Train
+from stages.training import fold
 from stages.training.fold import HISTORY, Record
 from stages.training.recipe import Recipe
 from tests.prepared import TRAIN
@@ -83,6 +86,17 @@ def test_only_units_that_are_not_kept_are_trained(trained):
     plan.finish(units, ARRAYS, ONE)
     assert trained["folds"] == [0, 2]
     assert [len(kept.history) for kept in plan.records(units)] == [2, 1, 2]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
+    """Workers import the real fold, whatever the fixture has put in its place here."""
+    monkeypatch.setattr(plan, "train_fold", fold.train_fold)
+    broken = ARRAYS._replace(labels=ARRAYS.labels[:5])
+    units = plan.plan("mark", recipe(), broken)[1:2]
+    with pytest.raises(RuntimeError, match=r"^small fold 1 failed: IndexError: ") as raised:
+        plan.finish(units * jobs, broken, Parallel(jobs=jobs))
+    assert "everything[folds != number]" in "".join(traceback.format_exception(raised.value))
 
 
 def test_soft_vote_takes_all_folds(trained):

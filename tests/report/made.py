@@ -5,6 +5,7 @@
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,8 @@ def write(folder, name, random, labels, hard, classes, dataset):
         oof_label=labels[0],
         test_probability=probability[1],
         test_label=labels[1],
+        test_sha256=SHA256,
+        model_sha256=hashlib.sha256(name.encode()).hexdigest(),
     )
 
 
@@ -143,7 +146,7 @@ def page(root, names, **changed):
     for row in rows:
         one = found[row["variant"]]
         row |= {"test_accuracy": one.scores["accuracy"], "parameters": one.parameters}
-        row |= {"stops_early": one.stops_early}
+        row |= {"on_validation": one.on_validation}
         row |= changed.get(row["variant"], {})
     return html.comparison(
         sorted(rows, key=lambda row: -row["cv_mean"]),
@@ -151,6 +154,7 @@ def page(root, names, **changed):
         np.load(root / "data" / "prepared" / "test_images.npy"),
         baseline=names[0],
         dataset=dataset,
+        uses=7,
         rope=0.0005,
         card=(root / "results" / names[0] / "plots" / "data_card.png").read_bytes(),
     )

@@ -20,17 +20,18 @@ def row(variant, outcome, verdict="", cv_mean=0.99, **cells):
         "p_better": 0.98765,
         "test_accuracy": 0.9912,
         "parameters": 225034,
-        "stops_early": False,
+        "on_validation": [],
     } | cells
 
 
+NO_REPEATS = ("basic", 5, 1, 9, 1, 0.1)
 BASELINE = row("basic", "baseline", cv_mean=0.9876)
 BETTER = row("big", "better", "better by 0.31 points (95 % 0.12 to 0.50)", cv_mean=0.99072)
 
 
 def comparison(*rows):
     return markdown.comparison(
-        rows, baseline="basic", folds=5, repeats=2, test_images=10_000, rope=0.0005
+        rows, baseline="basic", folds=5, repeats=2, test_images=10_000, uses=1234, rope=0.0005
     )
 
 
@@ -98,13 +99,29 @@ def test_chances_are_never_rounded_to_impossible_or_certain(p, expected):
 
 
 def test_notes_name_the_variants_whose_epochs_were_chosen_on_their_own_folds():
-    said = comparison(row("early", "undecided", stops_early=True), BASELINE)
-    assert "chose the epochs of `early` on the images that score the fold" in said
+    said = comparison(row("early", "undecided", on_validation=["early_stopping"]), BASELINE)
+    assert "Early stopping chose the epochs of `early` on the images that score the fold" in said
     assert "Early stopping" not in comparison(row("late", "undecided"), BASELINE)
 
 
+def test_notes_name_the_variants_whose_learning_rates_were_chosen_on_their_own_folds():
+    flat = row("flat", "undecided", on_validation=["reduce_on_plateau"])
+    both = row("both", "undecided", on_validation=["early_stopping", "reduce_on_plateau"])
+    said = comparison(flat, BASELINE)
+    assert "Plateaus chose the learning rates of `flat` on the images that score the fold" in said
+    said = comparison(flat, both, BASELINE)
+    assert "stopping chose the epochs of `both`, and plateaus chose the learning rates of " in said
+    assert "`flat`, `both`, on the images that score the fold" in said
+    assert "lateaus" not in comparison(row("late", "undecided"), BASELINE)
+
+
+def test_notes_say_how_many_trainings_the_test_set_has_scored():
+    assert "This test set was scored by 1,234 trainings in this repository" in comparison(BASELINE)
+    assert "scored by 1 training in" in " ".join(markdown.notes([BASELINE], *NO_REPEATS))
+
+
 def test_notes_speak_of_means_over_repeats_only_where_there_are_repeats():
-    assert "one of each repeat" not in " ".join(markdown.notes([BASELINE], "basic", 5, 1, 9, 0.1))
+    assert "one of each repeat" not in " ".join(markdown.notes([BASELINE], *NO_REPEATS))
 
 
 def test_notes_say_what_must_not_be_forgotten():

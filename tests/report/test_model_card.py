@@ -10,7 +10,7 @@ from stages.report.model_card import model_card, plain
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
 
 
-def card(*, wrong=True, early_stopping=None, **training):
+def card(*, wrong=True, early_stopping=None, reduce_on_plateau=None, **training):
     label = np.array([0] * 5 + [1] * 10)
     predicted = np.array([1, 1, 0, 0, 0, *[1] * 10]) if wrong else label
     probability = np.eye(3, dtype=np.float32)[predicted] * 0.7 + 0.1
@@ -20,7 +20,11 @@ def card(*, wrong=True, early_stopping=None, **training):
     settings = {
         "architecture": {"name": "basic", "arguments": {"dense": 8}},
         "augmentation": [],
-        "train": {"epochs": 5, "early_stopping": early_stopping},
+        "train": {
+            "epochs": 5,
+            "early_stopping": early_stopping,
+            "reduce_on_plateau": reduce_on_plateau,
+        },
     }
     return model_card(
         "plain",
@@ -98,6 +102,25 @@ def test_early_stopping_is_a_limit():
     assert "Early stopping chose" in stopped
     assert "| early_stopping | monitor=val\\_loss, patience=2 |" in stopped
     assert "Early stopping chose" not in card()
+
+
+def test_plateaus_are_a_limit():
+    said = card(reduce_on_plateau={"monitor": "val_loss", "patience": 1})
+    assert "- Plateaus chose the learning rates of each fold on the images that score it" in said
+    assert "lateaus chose" not in card()
+    both = card(early_stopping={"patience": 2}, reduce_on_plateau={"patience": 1})
+    assert "- Early stopping chose the epochs and plateaus chose the learning rates of" in both
+
+
+def test_says_what_it_was_trained_with_where_that_is_known():
+    said = card(environment={"python": "3.11", "kernels": "avx512_bf16"})
+    assert r"Trained with python 3.11, kernels avx512\_bf16." in said.splitlines()
+    assert "Trained with versions that were not recorded." in card().splitlines()
+
+
+def test_claims_nothing_of_how_often_the_test_set_was_used():
+    assert "once" not in card()
+    assert "test_set_uses.csv" in card()
 
 
 def test_an_ensemble_names_its_members_and_shares_their_limits():

@@ -32,6 +32,17 @@ def test_predictions_become_what_the_report_needs(root):
     assert [row[0] for row in found.per_class] == [0, 1, 2]
 
 
+def test_what_validation_images_choose_is_known_of_a_variant_and_of_any_member(root):
+    path = root / "results" / "basic" / "training.json"
+    training = files.read_json(path)
+    plain = training["settings"]
+    assert read("basic", root / "results").on_validation == []
+    plateau = plain | {"train": {"reduce_on_plateau": {"patience": 1}, "early_stopping": None}}
+    for settings in (plateau, {"ensemble": {"a": plain, "b": plateau}}):
+        files.write_json(path, training | {"settings": settings})
+        assert read("basic", root / "results").on_validation == ["reduce_on_plateau"]
+
+
 def test_a_repeat_less_or_another_test_set_is_refused(root):
     dataset = files.read_json(root / "data" / "prepared" / "dataset.json")
     found = {name: read(name, root / "results") for name in ("basic", "other")}
