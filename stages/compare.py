@@ -103,6 +103,6 @@ def _drop_markers(chosen: Sequence[str]) -> None:
 
     The folder is a dependency of this stage, so what lies in it must follow from params.yaml.
     """
-    for marker in (RESULTS / "published").glob("*.json"):
+    for marker in files.listed(RESULTS / "published", "*.json"):
         if marker.stem not in chosen:
             marker.unlink()
