@@ -80,18 +80,6 @@ def accuracies(found: Records) -> str:
     return "\n".join(rows)
 
 
-def summary(found: Records) -> str:
-    """Return those accuracies on full MNIST that are measured, in percent."""
-    rows = [
-        "| variant | cross-validated, % | each model, test, % | soft vote, test, % | parameters |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for row in accuracy.ROWS["rows"]:
-        if record := found.get(f"accuracy-{row}"):
-            rows.append(_scores(row, record))
-    return "\n".join(rows)
-
-
 def _scores(row: str, record: Mapping[str, Any]) -> str:
     each = record.get("members_test") or record.get("seeds_test")
     vote = f"{100 * record['vote_test']:.2f}" if "vote_test" in record else ""
@@ -164,7 +152,6 @@ TABLES = {
     measured.HERE / "README.md": goals,
     accuracy.ROOT / "docs" / "results.md": accuracies,
     accuracy.ROOT / "docs" / "reliability.md": kills,
-    accuracy.ROOT / "README.md": summary,
 }
 
 

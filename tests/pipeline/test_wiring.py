@@ -16,8 +16,6 @@ from stages.tracking.record import COMPARED
 HERE = Path(__file__).parents[2]
 STAGES = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
 PROJECT = yaml.safe_load((HERE / "MLproject").read_text())
-MAKEFILE = (HERE / "Makefile").read_text()
-README = (HERE / "README.md").read_text()
 CODE = sorted((HERE / "stages").rglob("*.py"))
 
 
@@ -241,56 +239,6 @@ def test_mlproject_parameters_are_passed_on(name):
         assert stage in STAGES
     for command in re.findall(r"python -m stages ([\w-]+)", entry["command"]):
         assert command in line.commands
-
-
-def test_readme_s_commands_exist():
-    code = "\n".join(re.findall(r"```(?:bash|sh)?\n(.*?)```", README, re.S))
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.M))
-    made = set(re.findall(r"^\s*make ([a-z]+)", code, re.M))
-    assert {"repro", "test", "ui"} <= made <= targets
-    for module in re.findall(r"python -m (stages[\w.]*)", README):
-        assert module_file(module), module
-    for entry in re.findall(r"mlflow run \. -e (\w+)", README):
-        assert entry in PROJECT["entry_points"]
-    names = yaml.safe_load((HERE / "params.yaml").read_text())["variants"]
-    for name in re.findall(r"-P name=(\w+)|dvc repro \w+@(\w+)", README):
-        assert "".join(name) in names
-
-
-def test_readme_s_table_is_the_committed_comparison():
-    """What a run on other settings or another processor leaves in the working tree is no matter."""
-    if "the table of results/comparison.md" not in README:
-        pytest.skip("README holds another table")
-    shown = subprocess.run(
-        ["git", "show", "HEAD:results/comparison.md"], cwd=HERE, capture_output=True, text=True
-    )
-    if shown.returncode:
-        pytest.skip("no commit to compare with")
-    table = "\n".join(line for line in shown.stdout.splitlines() if line.startswith("|"))
-    assert table.count("\n") > 2
-    assert table in README
-
-
-def test_readme_s_versions_are_the_pinned_ones():
-    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)$", (HERE / "constraints.txt").read_text(), re.M))
-    for name in ("TensorFlow", "Keras", "DVC", "MLflow"):
-        assert f"{name} {pins[name.lower()]}" in README
-
-
-def test_readme_s_file_tree_is_the_tree():
-    (tree,) = re.findall(r"```text\n(.*?)```", README, re.S)
-    named = set(re.findall(r"^ *([\w./-]+)  ", tree, re.M))
-    present = {
-        path.name + ("/" if path.is_dir() else "")
-        for folder in (HERE, HERE / "stages")
-        for path in folder.iterdir()
-    }
-    assert named <= present | {"results/", "dvc.lock"}  # these are made
-    rooms = {
-        f"{path.name}/" for path in (HERE / "stages").iterdir() if (path / "__init__.py").exists()
-    }
-    files = {path.name for path in (HERE / "stages").glob("[a-z]*.py")}
-    assert rooms | files <= named
 
 
 def test_every_module_has_its_test():

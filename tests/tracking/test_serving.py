@@ -1,4 +1,4 @@
-"""The champion behind `mlflow models serve`, asked over HTTP as the README says."""
+"""The champion behind `mlflow models serve`, asked over HTTP as docs/tracking.md shows."""
 
 import json
 import os
