@@ -59,7 +59,7 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
                 where = folder / f"{axis}-{place}-{run}"
                 processes.make(where, settings(point, over))
                 sweep = axis == "variants"
-                command = ("commands.sweep",) if sweep else ("train", "basic_0")
+                command = ("sweep",) if sweep else ("train", "basic_0")
                 look = {"looking": 0.2, "DVC_ROOT": str(where)}  # a short command has its peak too
                 costs[place].append(processes.cost(processes.stage(*command), where, **look))
                 shutil.rmtree(where)

@@ -374,9 +374,7 @@ def test_another_environment_trains_all_variants_anew_or_none(repository, first)
 
     edit(repository, {"variants": {"vote": {"ensemble": ["basic", "batchnorm"]}}})
     edit(repository, {"compare": {"variants": ["basic", "batchnorm", "vote"]}})
-    output = well(repository, "python -m stages sweep && dvc repro", **other)
-    for name in ("basic", "batchnorm", "vote"):
-        assert output.count(f"Running stage 'train@{name}'") == 1
+    well(repository, "python -m stages sweep && dvc repro", **other)
     assert trained_with() == [f"{before[0]}, at most avx2"] * 2
     assert ran(well(repository, "dvc repro", **other)) == []
     assert ran(well(repository, "python -m stages sweep && dvc repro", **other)) == []
