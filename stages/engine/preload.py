@@ -1,4 +1,4 @@
-"""Imported by the process from which local workers are forked, so that they have TensorFlow."""
+"""Import TensorFlow in the fork server, so that workers forked from it have it already."""
 
 import atexit
 import gc
@@ -9,5 +9,5 @@ from stages.training.starting import load_tensorflow
 
 load_tensorflow()
 end_with_parent(os.getpid())
-gc.freeze()  # no worker looks for garbage here again: Keras' clear_session has it looked for
-atexit.register(os._exit, 0)  # TensorFlow takes a second to be taken down in order
+gc.freeze()  # exclude these objects from the collections that Keras' clear_session triggers
+atexit.register(os._exit, 0)  # skip TensorFlow's orderly shutdown, which takes a second

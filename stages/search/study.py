@@ -189,5 +189,5 @@ def _cross_validate(
 
 
 def _train(units: list[plan.Unit], arrays: plan.Arrays, parallel: Parallel) -> None:
-    if any(fold_store.load(unit.mark, unit.fold) is None for unit in units):
+    if any(fold_store.load(unit.fingerprint, unit.fold) is None for unit in units):
         plan.finish(units, arrays, parallel, leave=False)

@@ -8,6 +8,7 @@ import yaml
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
 from stages.engine import ensemble, fold_store, plan, predict
+from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
@@ -198,8 +199,8 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     shutil.rmtree(".foldlab/scores")
     for model in Path(".foldlab").rglob("model.keras"):
         model.unlink()
-    mark = read_json(folder / "results/normed/training.json")["fingerprint"]
-    (fold_store.folder(mark) / "fold-1.npz").unlink()
+    fingerprint = read_json(folder / "results/normed/training.json")["fingerprint"]
+    (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     sweep()
     for part in (plan, "train_fold"), (plan, "assemble"), (ensemble, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
@@ -212,14 +213,8 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     sweep()
 
 
-@pytest.mark.parametrize(
-    ("shape", "classes", "said"),
-    [
-        ((12, 12, 1), 4, r"'plain', whose model takes images of \[12, 12, 1\] to \[3\] classes"),
-        ((10, 12, 1), 3, r"where the data have \[10, 12, 1\] and 3; train 'plain' on these data"),
-    ],
-)
-def test_members_of_other_images_or_classes_are_refused(folder, shape, classes, said):
+@pytest.mark.parametrize(("shape", "classes"), [((12, 12, 1), 4), ((10, 12, 1), 3)])
+def test_members_of_other_images_or_classes_are_refused(folder, shape, classes):
     models = {"plain": (RESULTS / "plain/model.keras").read_bytes()}
-    with pytest.raises(ValueError, match=rf"^variants\.both\.ensemble has .*{said}"):
+    with pytest.raises(UserError, match=r"^variants\.both\.ensemble .*'plain'"):
         average("both", shape, classes, models)

@@ -173,7 +173,7 @@ def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parall
     def train(units, arrays, parallel):
         asked.append(len(units))
         for unit in units:
-            study.fold_store.save(unit.mark, unit.fold, made_fold(*unit.task(arrays)))
+            study.fold_store.save(unit.fingerprint, unit.fold, made_fold(*unit.task(arrays)))
 
     monkeypatch.setattr(study, "_train", train)
     chosen = settings()
