@@ -279,7 +279,7 @@ def test_refuses_a_variant_without_finished_results(four, missing, stage):
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 cut short", b"\xff\xfe,\x00"])
 def test_refuses_a_file_that_is_not_what_the_stages_write(four, name, content):
     (Path("results/leaning") / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"results/leaning/{name} is damaged .*`dvc repro`"):
+    with pytest.raises(UserError, match=rf"results/leaning/{name} .*`dvc repro`"):
         compare()
 
 
@@ -288,7 +288,7 @@ def test_refuses_a_table_cut_in_mid_line_and_a_cell_that_is_no_number(four):
     whole = path.read_text()
     for content in (whole[: whole.rindex(",")], whole.replace(",0.9,", ",nought,")):
         path.write_text(content)
-        with pytest.raises(UserError, match=r"results/leaning/folds\.csv is damaged"):
+        with pytest.raises(UserError, match=r"results/leaning/folds\.csv"):
             compare()
 
 
@@ -297,10 +297,10 @@ def test_refuses_predictions_that_do_not_fit_their_labels(four):
     with np.load(path) as stored:
         whole = dict(stored)
     np.savez(path, **whole | {"test_label": whole["test_label"] + 1})
-    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*test_label"):
+    with pytest.raises(UserError, match=r"predictions\.npz .*test_label"):
         compare()
     np.savez(path, **whole | {"oof_label": whole["oof_label"][:-1]})
-    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*oof_label"):
+    with pytest.raises(UserError, match=r"predictions\.npz .*oof_label"):
         compare()
 
 
