@@ -49,34 +49,34 @@ def train(variant: str) -> None:
     arrays = read_arrays(dataset)
     by_fingerprint = {identity.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
     if settings.variants[variant].ensemble:
-        made = _averaged(variant, by_fingerprint, arrays, settings.parallel)
+        training = _averaged(variant, by_fingerprint, arrays, settings.parallel)
     else:
-        made = _trained(*by_fingerprint.popitem(), arrays, settings, dataset)
+        training = _trained(*by_fingerprint.popitem(), arrays, settings, dataset)
 
     # It identifies the training of all other files, so delete it first and write it last.
     (results / "training.json").unlink(missing_ok=True)
-    written = tables(made.fingerprint, made.began, dict(enumerate(made.records)))
+    written = tables(training.fingerprint, training.began, dict(enumerate(training.records)))
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)
     _write_arrays(
         results / "out_of_fold.npz",
-        {"oof_probability": plan.out_of_fold(made.records, arrays), "oof_label": arrays.labels},
+        {"oof_probability": plan.out_of_fold(training.records, arrays), "oof_label": arrays.labels},
     )
-    _write_arrays(results / "augmentation.npz", made.preview)
+    _write_arrays(results / "augmentation.npz", training.preview)
     with replacing(results / "model.keras") as temporary:
-        temporary.write_bytes(made.model)
+        temporary.write_bytes(training.model)
     write_json(
         results / "training.json",
         {
-            "fingerprint": made.fingerprint,
+            "fingerprint": training.fingerprint,
             "data_sha256": dataset["sha256"],
             "environment": dict(environment.current()),
             "description": settings.variants[variant].description,
-            **made.about,
+            **training.about,
         },
     )
     fold_store.prune()
-    accuracies = [record.kept("val_accuracy") for record in made.records]
+    accuracies = [record.kept("val_accuracy") for record in training.records]
     print(
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
         f"(sd {np.std(accuracies, ddof=1):.2%}, n = {len(accuracies)} folds)"

@@ -45,7 +45,7 @@ def test_sigterm_ends_in_order():
 
 
 def test_sigterm_ends_also_while_garbage_is_collected():
-    """The exception is dropped in a weak reference's callback; without a second one it sleeps."""
+    """The exception is dropped in a weak reference's callback; only a second signal ends it."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "collect"], cwd=HERE, stdout=subprocess.PIPE, text=True
     ) as process:

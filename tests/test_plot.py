@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 @pytest.fixture
 def evaluated(tmp_path, monkeypatch) -> Path:
-    """Make a repository with one variant, trained and evaluated, the working directory."""
+    """Create a repository with a trained and evaluated variant, and change to it."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     prepared, results = Path("data/prepared"), Path("results/basic")

@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory):
-    """Train `plain` on the sliver with the default settings, in a folder that nobody changes."""
+    """Train `plain` on the sliver with default settings, in a folder that tests do not change."""
     folder = tmp_path_factory.mktemp("once")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -43,7 +43,7 @@ def once(tmp_path_factory):
 
 @pytest.fixture
 def trained(folder, once):
-    """Return the working folder with a copy of what `once` left, kept folds included."""
+    """Return the working folder with a copy of `once`, including its stored folds."""
     return Path(shutil.copytree(once, folder, dirs_exist_ok=True))
 
 
@@ -94,7 +94,7 @@ def test_out_of_fold_scores_are_those_of_the_folds(once):
 
 def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
     first = contents(trained / "results/plain")
-    monkeypatch.setenv("DVC_ROOT", str(trained / "elsewhere"))  # no folds are kept there
+    monkeypatch.setenv("DVC_ROOT", str(trained / "elsewhere"))  # no folds are stored there
     train("plain")
     assert contents(trained / "results/plain") == first
 

@@ -21,7 +21,7 @@ RESULTS = Path("results")
 
 
 def write(folder, **given):
-    """Write a sliver of data, and settings with an ensemble of the two variants."""
+    """Write a sliver of data, and settings with an ensemble of two variants."""
     prepared.write(folder, **given)
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
@@ -33,7 +33,7 @@ def write(folder, **given):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Make a repository in which the ensemble was trained before its members."""
+    """Create a repository in which the ensemble was trained before its members."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("ensemble")
         patch.chdir(folder)
@@ -192,7 +192,7 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
     settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    settings["compare"]["variants"].remove("normed")  # a member need not be chosen itself
+    settings["compare"]["variants"].remove("normed")  # members need not be compared
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / ".foldlab", ".foldlab")

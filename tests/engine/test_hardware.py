@@ -24,7 +24,7 @@ def _fresh():
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """Make this machine one with the given processor and the GPU's command, or none."""
+    """Simulate a machine with the given processor and, optionally, a GPU's command."""
 
     def make(processor, gpu=None, cudnn=True):
         (tmp_path / "cpuinfo").write_text(processor)

@@ -46,7 +46,7 @@ def test_the_fingerprint_covers_the_environment(chosen, monkeypatch, item):
 
 @pytest.fixture
 def code(monkeypatch, tmp_path):
-    """The fingerprint's code in a folder of the test."""
+    """A copy of the numerical code in a temporary folder."""
     folder = tmp_path / "stages"
     for package in (*identity.CODE, "engine"):
         (folder / package).mkdir(parents=True)
@@ -70,14 +70,14 @@ def test_the_fingerprint_covers_nothing_of_the_engine(chosen, code):
 
 def test_files_of_editors_are_no_code(chosen, code):
     fingerprint = identity.fingerprint(chosen, "data")
-    (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs locks a file so
+    (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs' lock of a file
     (code / "training" / "gone.py").symlink_to("nowhere.py")
-    (code / "training" / "._fold.py").write_bytes(b"\0")  # macOS, on foreign file systems
+    (code / "training" / "._fold.py").write_bytes(b"\0")  # made by macOS on other file systems
     assert identity.fingerprint(chosen, "data") == fingerprint
 
 
 def test_training_imports_nothing_of_what_stands_above_it():
-    """models, augment and training are all that the fingerprint covers, so they stand alone."""
+    """The fingerprint covers only models, augment and training, so they must be self-contained."""
     allowed = {"augment", "errors", "models", "registry", "sections", "training"}
     for package in identity.CODE:
         for file in (STAGES / package).glob("*.py"):

@@ -46,7 +46,7 @@ def record(accuracies, best):
 
 @pytest.fixture(autouse=True)
 def trained(tmp_path, monkeypatch):
-    """Keep folds in a folder of the test, and list what would be trained and assembled."""
+    """Store folds in a temporary folder, and record what would be trained and assembled."""
     calls = {"folds": [], "epochs": [], "members": []}
 
     def train_fold(images, labels, assigned, classes, recipe, fold, on_epoch):
@@ -90,7 +90,7 @@ def test_only_units_that_are_not_kept_are_trained(trained):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
-    """Workers import the real fold, whatever the fixture has put in its place here."""
+    """Workers import the real function, although the fixture has replaced it here."""
     monkeypatch.setattr(plan, "train_fold", fold.train_fold)
     broken = ARRAYS._replace(labels=ARRAYS.labels[:5])
     units = plan.plan("fingerprint", recipe(), broken)[1:2]

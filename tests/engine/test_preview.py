@@ -50,7 +50,7 @@ def test_each_op_alone_then_all_together():
     brightness, flip, both = made["changed"].astype(int)
     original = made["original"].astype(int)
     ratio = brightness.sum((2, 3, 4)) / original.sum((1, 2, 3))
-    assert len({*ratio.ravel()}) > IMAGES  # each image of each draw has its own
+    assert len({*ratio.ravel()}) > IMAGES  # each image of each draw differs
     as_it_was = (flip == original).all((2, 3, 4))
     mirrored = (flip == original[:, :, ::-1]).all((2, 3, 4))
     assert (as_it_was ^ mirrored).all()
