@@ -99,8 +99,9 @@ def _trained(
         "final": recipe.train.final,
         "settings": recipe.model_dump(exclude={"variant"}),
     }
-    images = preview(fingerprint, recipe, arrays, parallel)
-    return Trained(fingerprint, records, model, images, about, began)
+    return Trained(
+        fingerprint, records, model, preview(fingerprint, recipe, arrays, parallel), about, began
+    )
 
 
 def _averaged(
@@ -119,8 +120,9 @@ def _averaged(
     records = combine.averaged(
         [member.probability for member in members], arrays.folds, arrays.labels
     )
-    images = preview(fingerprint, None, arrays, parallel)
-    return Trained(fingerprint, records, model, images, about, 0)
+    return Trained(
+        fingerprint, records, model, preview(fingerprint, None, arrays, parallel), about, 0
+    )
 
 
 def read_arrays(dataset: dict) -> plan.Arrays:

@@ -75,8 +75,8 @@ def _gpu() -> float | None:
         return None
     query = [command, "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True)
-        return max((float(line) for line in done.stdout.split()), default=None)
+        text = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
+        return max((float(line) for line in text.split()), default=None)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
 

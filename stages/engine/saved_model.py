@@ -178,7 +178,7 @@ def _member(config: dict, member: int, where: str) -> dict:
     if member >= max(len(members), 1):
         raise UserError(
             f"{where}.member is {member}, but the number of the saved model's members, counted "
-            f"from 0, is {max(len(members), 1)}; use a smaller number."
+            f"from 0, is {len(members) or 1}; use a smaller number."
         )
     return members[member] if members else config
 

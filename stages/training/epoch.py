@@ -46,8 +46,8 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             optimizer.apply(tf.gradients(loss, trained))  # not a tape: see fused.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
             correct = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
-            correct_sum += tf.reduce_sum(tf.cast(correct, tf.float32))
-            return start + settings.batch_size, loss_sum + loss * size, correct_sum
+            number_correct = tf.reduce_sum(tf.cast(correct, tf.float32))
+            return start + settings.batch_size, loss_sum + loss * size, correct_sum + number_correct
 
         # The last batch may be smaller: every image is seen once per epoch.
         _, loss_sum, correct_sum = tf.while_loop(

@@ -87,8 +87,10 @@ def layers() -> SimpleNamespace:
             (before_relu,) = inputs.op.inputs
             return tf.nn.relu(super().call(before_relu))
 
-    faster = [BatchNormalization, Conv2D, Dropout, MaxPooling2D]
-    return SimpleNamespace(**vars(keras.layers) | {layer.__name__: layer for layer in faster})
+    faster = {
+        layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout, MaxPooling2D)
+    }
+    return SimpleNamespace(**vars(keras.layers) | faster)
 
 
 def optimizers() -> SimpleNamespace:
