@@ -36,7 +36,7 @@ def test_the_fingerprint_is_the_same_for_the_same_and_other_for_other(chosen):
     assert len({fingerprint, *others}) == 5
 
 
-@pytest.fingerprint.parametrize("item", ["python", "tensorflow", "keras", "numpy", "kernels"])
+@pytest.mark.parametrize("item", ["python", "tensorflow", "keras", "numpy", "kernels"])
 def test_the_fingerprint_covers_the_environment(chosen, monkeypatch, item):
     fingerprint = identity.fingerprint(chosen, "data")
     other = dict(environment.current()) | {item: "other"}
