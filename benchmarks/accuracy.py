@@ -171,8 +171,8 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
         kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
         alone = unit.recipe.model_copy(update={"train": kept})
         fold = record._replace(history=np.nan_to_num(record.history))
-        plan.model(unit.mark, alone, arrays, Parallel(), [fold])
-        vote, _ = predict(fold_store.folder(unit.mark) / "model.keras", images, Parallel())
+        plan.model(unit.fingerprint, alone, arrays, Parallel(), [fold])
+        vote, _ = predict(fold_store.folder(unit.fingerprint) / "model.keras", images, Parallel())
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))
     return {

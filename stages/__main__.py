@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 
 def handle(command: Callable[[], object]) -> None:
-    """Call `command` and turn what it raises into a message and an exit status.
+    """Call `command` and turn its exceptions into a message and an exit status.
 
-    A UserError, and an OSError that only the user can fix, is one sentence on stderr and status 1;
-    an interrupt, also during imports, is one sentence and status 130. Everything else is a bug of
-    ours and keeps its traceback.
+    A UserError, or an OSError that the user can fix, gives one sentence on stderr and status 1. An
+    interrupt, even during imports, gives one sentence and status 130. Any other exception is a bug
+    and keeps its traceback.
     """
     try:
         from stages.errors import UserError, system_refusal
@@ -25,19 +25,19 @@ def handle(command: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         from signal import SIG_IGN, SIGINT, signal
 
-        signal(SIGINT, SIG_IGN)  # a second one must not interrupt the clean-up at exit
+        signal(SIGINT, SIG_IGN)  # a second interrupt must not stop the clean-up at exit
         print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the arguments name; None: those of this process."""
+    """Run the command in `arguments`; None means this process' arguments."""
     import click
 
     from stages.commands.line import line
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:  # not line.main(), which turns an interrupt into words of its own
+    try:  # not line.main(), which has its own message for an interrupt
         with line.make_context("python -m stages", given) as context:
             line.invoke(context)
     except click.exceptions.Exit as end:  # after --help
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main() -> None:
-    """Run this process' command; SIGTERM ends it like an exit."""
+    """Run this process' command; SIGTERM ends it like sys.exit."""
     from stages.entry import end_in_order
 
     end_in_order()

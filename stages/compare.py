@@ -1,4 +1,4 @@
-"""The stage `compare`: every chosen variant against the baseline, on the same folds."""
+"""The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +16,17 @@ from stages.scoring.baseline import COLUMNS, against_baseline
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
-DRAWN = 40  # variants in the figure: of more, the best and the baseline
+DRAWN = 40  # variants in the figure; if there are more, the best ones and the baseline
 
 
 def compare() -> None:
-    """Test every chosen variant against the baseline; write table, reports and figure.
+    """Test every chosen variant against the baseline; write the table, reports and figure.
 
-    The ledger of the test set's uses gets what it lacks of these variants: results may come from
-    DVC's cache, without any scoring here.
+    Uses of the test set that are missing in the ledger are added to it, since results may come
+    from DVC's cache, without a run of `evaluate` here.
 
     Raises:
-        UserError: when results are missing, damaged, or of different data or environments.
+        UserError: when results are missing, damaged, or from different data or environments.
     """
     chosen = params.load().compare
     _drop_markers(chosen.variants)
@@ -55,7 +55,7 @@ def compare() -> None:
         RESULTS / "comparison.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
     )
 
-    best_first = sorted(rows, key=lambda row: -row["cv_mean"])  # ties stay in the chosen order
+    best_first = sorted(rows, key=lambda row: -row["cv_mean"])  # ties keep the order in params.yaml
     report = markdown.comparison(
         best_first,
         baseline=chosen.baseline,
@@ -65,8 +65,8 @@ def compare() -> None:
         uses=trainings,
         rope=chosen.rope,
     )
-    with files.replacing(RESULTS / "comparison.md") as beside:
-        beside.write_text(report, encoding="utf-8")
+    with files.replacing(RESULTS / "comparison.md") as temporary:
+        temporary.write_text(report, encoding="utf-8")
     drawn = best_first[:DRAWN]
     if chosen.baseline not in [row["variant"] for row in drawn]:
         drawn[-1] = next(row for row in best_first if row["variant"] == chosen.baseline)
@@ -93,15 +93,15 @@ def compare() -> None:
         rope=chosen.rope,
         card=card.read_bytes(),
     )
-    with files.replacing(RESULTS / "report.html") as beside:
-        beside.write_text(page, encoding="utf-8")
+    with files.replacing(RESULTS / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
     print(markdown.headline(best_first, chosen.baseline))
 
 
 def _drop_markers(chosen: Sequence[str]) -> None:
-    """Remove what DVC keeps of published variants that are no longer chosen.
+    """Remove the markers of published variants that are no longer chosen.
 
-    The folder is a dependency of this stage, so what lies in it must follow from params.yaml.
+    The folder is a dependency of this stage, so its content must depend on params.yaml only.
     """
     for marker in files.listed(RESULTS / "published", "*.json"):
         if marker.stem not in chosen:

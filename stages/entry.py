@@ -1,4 +1,4 @@
-"""What the commands share: the repository's folder, orderly ends, one process per stage."""
+"""Functions that commands share: find the repository, handle SIGTERM, run one process per stage."""
 
 import errno
 import functools
@@ -13,56 +13,57 @@ from filelock import FileLock, Timeout
 
 from stages.errors import UserError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def root() -> Path:
-    """Return the repository's folder, also inside one of DVC's temporary experiments."""
+    """Return the repository's folder, even inside one of DVC's temporary experiments."""
     return Path(os.environ.get("DVC_ROOT") or Path.cwd())
 
 
-def find(given: str) -> Path:
-    """Return where a path of params.yaml lies: in the working folder, else in the repository's.
+def find(name: str) -> Path:
+    """Resolve a path of params.yaml in the working folder or else in the repository's folder.
 
-    They are two in DVC's temporary experiments only. The working folder then has what Git and DVC
-    track, as the experiment had it when it was queued; the repository's has what is there now.
-    Where neither has it, this is the path in the repository's.
+    The two differ only in DVC's temporary experiments. There the working folder contains the files
+    that Git and DVC track, as of when the experiment was queued. A path that exists in neither
+    folder is resolved in the repository's.
     """
-    path = os.path.expanduser(given)
+    path = os.path.expanduser(name)
     here = Path.cwd() / path
     return here if os.path.exists(here) else root() / path
 
 
 def end_in_order() -> None:
-    """Make SIGTERM an exception like any exit, so that temporary files go and workers end.
+    """Turn SIGTERM into SystemExit, so that temporary files are removed and workers end.
 
-    Python drops an exception that strikes while it collects garbage, and tells a hook; the signal
-    is then sent once more, as is that of an interrupt.
+    Python drops an exception raised during garbage collection and calls a hook instead. The hook
+    sends the signal, or an interrupt, once more.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    told = sys.unraisablehook
+    original_hook = sys.unraisablehook
 
-    def once_more(dropped: "sys.UnraisableHookArgs") -> None:
+    def resend(dropped: "sys.UnraisableHookArgs") -> None:
         if isinstance(dropped.exc_value, SystemExit):
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
         elif isinstance(dropped.exc_value, KeyboardInterrupt):
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         else:
-            told(dropped)
+            original_hook(dropped)
 
-    sys.unraisablehook = once_more
+    sys.unraisablehook = resend
 
 
-def alone(stage: Callable) -> Callable:
-    """Return `stage` as a function that waits while another process runs the same here.
+def exclusive(stage: Callable) -> Callable:
+    """Wrap `stage` to wait while another process runs the same stage in this folder.
 
-    A dvc that is killed leaves its stage running: the next one waits for it, finds its folds kept,
-    and never has two writers in one folder. The system frees the lock of a killed process.
+    A killed dvc leaves its stage running. The next run waits for it and then uses its folds, so
+    that two processes never write to the same folder. The system releases the lock of a killed
+    process.
     """
 
     @functools.wraps(stage)
-    def waiting(**given: str) -> None:
-        name = "-".join([stage.__name__, *given.values()])
+    def wrapper(**arguments: str) -> None:
+        name = "-".join([stage.__name__, *arguments.values()])
         path = Path(".foldlab") / "running" / f"{name}.lock"
         lock = FileLock(path)
         try:
@@ -71,7 +72,7 @@ def alone(stage: Callable) -> Callable:
         except Timeout:
             print(
                 f"foldlab: another process runs {name} here, perhaps left by a dvc that was "
-                "killed; this one waits for its end.",
+                "killed; this one waits for it to end.",
                 file=sys.stderr,
                 flush=True,
             )
@@ -79,17 +80,17 @@ def alone(stage: Callable) -> Callable:
         except OSError as error:
             raise unwritable(path, error) from None
         try:
-            stage(**given)
+            stage(**arguments)
         finally:
             lock.release()
 
-    return waiting
+    return wrapper
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
-    """Return the refusal to go on where the system does not let `path` be written."""
-    cure = "make room there" if error.errno in FULL else "mend that"
+    """Return the error to raise when the system does not allow `path` to be written."""
+    action = "free disk space" if error.errno in DISK_FULL else "fix this"
     return UserError(
-        f"{path} cannot be written ({error.strerror}); {cure} and run the same command again: "
-        "what is finished is kept."
+        f"{path} cannot be written ({error.strerror}); {action} and run the same command again: "
+        "finished work is saved."
     )

@@ -1,9 +1,9 @@
-"""The stage `environment`: the versions and kernels that compute, as a file that stages follow."""
+"""The stage `environment`: record library versions and processor features for DVC to track."""
 
 from stages.engine.environment import RECORDED, current
 from stages.files import write_json
 
 
 def environment() -> None:
-    """Write the present environment."""
+    """Write the current environment to data/environment.json."""
     write_json(RECORDED, dict(current()))

@@ -1,4 +1,4 @@
-"""The stage `evaluate@<variant>`: the model file that will be shipped, scored on the test set."""
+"""The stage `evaluate@<variant>`: score the shipped model file on the test set."""
 
 import hashlib
 from pathlib import Path
@@ -26,12 +26,12 @@ PREPARED = Path("data/prepared")
 
 
 def evaluate(variant: str) -> None:
-    """Score one variant's model on the test set, and its folds on their validation images.
+    """Score a variant's model on the test set, and its folds on their validation images.
 
-    That the test set was used once more stands in the ledger before anybody can see a score.
+    The use of the test set is recorded in the ledger before any score is written.
 
     Args:
-        variant: a row of params.yaml that is trained.
+        variant: a trained row of params.yaml.
 
     Raises:
         UserError: when a file of an earlier stage is damaged, or a file cannot be written.
@@ -53,14 +53,14 @@ def evaluate(variant: str) -> None:
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
     test_probability, by_member = predict(model, images, parallel)
     uses.note([use])
-    with replacing(results / "predictions.npz") as beside:
+    with replacing(results / "predictions.npz") as temporary:
         np.savez(
-            beside,
+            temporary,
             oof_probability=oof_probability,
             oof_label=oof_label,
             test_probability=test_probability,
             test_label=test_label,
-            test_sha256=use.test_sha256,  # by these two compare finds its line in the ledger
+            test_sha256=use.test_sha256,  # these two identify the line in the ledger
             model_sha256=use.model_sha256,
         )
     write_table(
@@ -81,15 +81,15 @@ def evaluate(variant: str) -> None:
         results / "mistakes.csv",
         ("index", "actual", "predicted", "confidence"),
         [
-            (index, names[actual], names[guess], confidence)
-            for index, actual, guess, confidence in classification.mistakes(
+            (index, names[actual], names[predicted], confidence)
+            for index, actual, predicted, confidence in classification.mistakes(
                 test_probability, test_label
             )
         ],
     )
     metrics = _metrics(results, test_probability, test_label, oof_probability, oof_label)
-    hits = (by_member.argmax(axis=2) == test_label).mean(axis=1)
-    metrics["test"]["members_accuracy"] = mean_std(hits)
+    accuracies = (by_member.argmax(axis=2) == test_label).mean(axis=1)
+    metrics["test"]["members_accuracy"] = mean_std(accuracies)
     write_json(results / "metrics.json", metrics)
     print(
         f"{variant}: test accuracy {metrics['test']['accuracy']:.2%} (n = {len(test_label)} images)"
@@ -103,7 +103,7 @@ def _metrics(
     oof_probability: np.ndarray,
     oof_label: np.ndarray,
 ) -> dict:
-    """Return the content of metrics.json but for the members' scores."""
+    """Return the content of metrics.json, except the members' scores."""
     folds = read_table(results / "folds.csv", ("accuracy", "loss"))
     return {
         "cv": {

@@ -17,37 +17,37 @@ import numpy as np
 from stages.entry import unwritable
 from stages.errors import UserError
 
-PARTIAL = ".partial-"  # what the name of a file begins with while it is written
+PARTIAL = ".partial-"  # prefix of the names of temporary files
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it when the block ends well.
+    """Yield a temporary path that replaces `path` when the block succeeds.
 
-    The temporary name keeps the suffix, since some writers choose the format by it. After an
-    exception neither the temporary file nor any change to `path` remains. What a killed process
-    has left in the folder goes with the next writing there.
+    The temporary file is in the same folder and has the same suffix, since some writers choose the
+    format by it. After an exception it is removed and `path` is unchanged. Temporary files left by
+    killed processes are removed by the next write to the folder.
 
     Raises:
-        OSError: when the disk is full or refuses, in one sentence that names `path`.
+        UserError: when the system does not allow `path` to be written.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
-        handle, beside = _begun(path)
+        handle, temporary = _create_temporary(path)
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        yield beside
-        beside.chmod(0o644)
-        _flush(beside)
-        beside.replace(path)
+        yield temporary
+        temporary.chmod(0o644)
+        _flush(temporary)
+        temporary.replace(path)
         _flush(path.parent)
     except BaseException as error:
-        with suppress(OSError):  # the disk may take nothing any more, not even this
-            beside.unlink()
-        if isinstance(error, OSError) and error.filename in (None, str(beside)) and error.errno:
+        with suppress(OSError):  # this may fail as well
+            temporary.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)) and error.errno:
             raise unwritable(path, error) from None
         raise
     finally:
@@ -55,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold a file's content, or a folder's names, before anything builds on it."""
+    """Flush a file's content, or a folder's entries, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -64,87 +64,87 @@ def _flush(path: Path) -> None:
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """Return what of a folder fits `pattern`, in order; nothing of a folder that is not there.
+    """Return the sorted paths in a folder that match `pattern`, without temporary files.
 
-    What is written at this moment, or was when its writer was killed, is not there yet.
+    A folder that does not exist gives an empty list.
     """
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL))
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a folder that takes no file, before anything costly runs; leave nothing there.
+    """Check that files can be created in a folder, before anything costly runs.
 
     Raises:
-        OSError: when nothing can be written to `folder`, or it cannot be made.
+        UserError: when `folder` cannot be written to or created.
     """
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        tempfile.TemporaryFile(prefix=PARTIAL, dir=there).close()
+        tempfile.TemporaryFile(prefix=PARTIAL, dir=existing).close()
     except OSError as error:
         raise unwritable(folder, error) from None
 
 
-def _begun(path: Path) -> tuple[int, Path]:
-    """Make a temporary file beside `path`, locked as long as this process lives: no leftover."""
+def _create_temporary(path: Path) -> tuple[int, Path]:
+    """Create a temporary file in the folder of `path`, locked until closed or this process ends."""
     while True:
         handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:  # nobody took it for a leftover before it was locked
+        if os.fstat(handle).st_nlink:  # not removed by `_sweep` before it was locked
             return handle, Path(name)
         os.close(handle)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the temporary files of processes that are no more: the system freed their locks."""
-    for left in folder.glob(f"{PARTIAL}*"):
-        with suppress(OSError), left.open("rb") as file:
+    """Remove the temporary files of processes that have ended, which are no longer locked."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+            path.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON with a final newline; numbers keep full precision."""
-    with replacing(path) as beside:
-        beside.write_text(
+    with replacing(path) as temporary:
+        temporary.write_text(
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
 
 
-def damaged(path: Path, why: object) -> UserError:
-    """Return the refusal of a file that a stage has written and something else has changed."""
-    return UserError(f"{path} is damaged ({why}); delete it and run `dvc repro`.")
+def damaged(path: Path, reason: object) -> UserError:
+    """Return the error to raise for a damaged file that a stage has written."""
+    return UserError(f"{path} is damaged ({reason}); delete it and run `dvc repro`.")
 
 
 def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
-    """Refuse the file at `path` where `content`, which was read from it, lacks one of the keys.
+    """Check that `content`, which was read from `path`, has all the keys.
 
     Raises:
-        UserError: names the file and what is missing.
+        UserError: when a key is missing; names the file and the key.
     """
     for key in keys:
         if not isinstance(content, Container) or key not in content:
-            raise damaged(path, f"without {key}")
+            raise damaged(path, f"{key} is missing")
 
 
 def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
-    """Return what the JSON file at `path` holds.
+    """Return the content of a JSON file.
 
     Raises:
-        UserError: when it is no JSON, or no object with these keys.
+        UserError: when it is not JSON, or not an object with these keys.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # neither UTF-8 nor JSON
+    except ValueError as error:  # not UTF-8, or not JSON
         raise damaged(path, error) from None
     require(path, content, keys)
     return content
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Return the arrays of these names that an .npz file holds.
+    """Return the named arrays of an .npz file.
 
     Raises:
-        UserError: when it is no such file, is torn, or lacks one of them.
+        UserError: when the file is not an .npz file, is damaged, or lacks one of the arrays.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -154,10 +154,10 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """Return the array of an .npy file, mapped: read as it is looked at.
+    """Return the array of an .npy file, memory-mapped read-only.
 
     Raises:
-        UserError: when it is no such file, or is torn.
+        UserError: when the file is not an .npy file, or is damaged.
     """
     try:
         return np.lib.format.open_memmap(path, "r")
@@ -169,7 +169,7 @@ def read_dataset(prepared: Path) -> dict[str, Any]:
     """Return the content of dataset.json in the folder of the prepared data.
 
     Raises:
-        UserError: when nothing is prepared there.
+        UserError: when the file is missing or damaged.
     """
     path = prepared / "dataset.json"
     if not path.is_file():
@@ -178,21 +178,21 @@ def read_dataset(prepared: Path) -> dict[str, Any]:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file with a header; floats are written so that reading gives the same bits."""
-    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+    """Write a CSV file with a header; floats keep full precision."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
 
 
 def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Return the rows of a CSV file as dictionaries; cells that are numbers become int or float.
+    """Return the rows of a CSV file as dictionaries; numeric columns become int or float.
 
-    A column is converted only when each of its cells is a number, so class names such as "7" in
-    a column with "seven" stay text.
+    A column is converted only if all of its cells are numbers, so that class names such as "7"
+    and "seven" in one column remain text.
 
     Raises:
-        UserError: when it is no table, a line is longer or shorter than the header, or one of
+        UserError: when the file is not CSV, a line is longer or shorter than the header, or one of
             `columns` is missing.
     """
     try:

@@ -1,8 +1,8 @@
-"""The stage `members`: what each chosen variant's ensemble depends on, a file a variant.
+"""The stage `members`: write the settings of each ensemble's members, one file per variant.
 
-DVC cannot give one item of a matrix other dependencies than its neighbours. `train@<variant>`
-depends on its file in data/members, which is empty of rows but for an ensemble; there an edited
-row of a member makes it another, and DVC trains again.
+In DVC all items of a matrix stage have the same kind of dependencies. So every `train@<variant>`
+depends on its file in data/members, which is an empty object unless the variant is an ensemble.
+Editing the row of a member changes the file, and DVC trains the ensemble again.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ MEMBERS = Path("data/members")
 
 
 def members() -> None:
-    """Write the settings of each chosen variant's members, none where it is no ensemble."""
+    """Write the settings of each compared variant's members; `{}` if it is not an ensemble."""
     settings = params.load()
     for variant in settings.compare.variants:
         content = {

@@ -1,4 +1,4 @@
-"""The settings: `params.yaml` as frozen, validated values, refused by name when they are wrong."""
+"""Read and validate the settings of `params.yaml`."""
 
 import re
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from stages.sections import (
 )
 
 VARIANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-RESERVED_NAMES = ("plots", "published")  # folders of results/ that are not a variant's
+RESERVED_NAMES = ("plots", "published")  # folders of results/ that do not belong to variants
 
 
 class Params(Settings):
-    """The whole of params.yaml."""
+    """All settings of params.yaml."""
 
     data: Data = Data()
     folds: Folds = Folds()
@@ -44,17 +44,18 @@ class Params(Settings):
         for name in self.variants:
             if not VARIANT_NAME.fullmatch(name) or name in RESERVED_NAMES:
                 raise UserError(
-                    f"has the variant name {name!r}, but a name is a lower-case letter, then "
-                    f"letters, digits or _, and none of {', '.join(RESERVED_NAMES)}"
+                    f"has the variant name {name!r}, but names consist of a lower-case letter and "
+                    "then lower-case letters, digits or _, up to 64 in all, and must not be "
+                    f"{' or '.join(RESERVED_NAMES)}"
                 )
         for name in self.compare.variants:
             if name not in self.variants:
                 raise UserError(
-                    f"has compare.variants with {name!r}, which is no row of variants; "
-                    f"known are {', '.join(self.variants)}.{nearest(name, self.variants)}"
+                    f"has {name!r} in compare.variants, which is not a row of variants; "
+                    f"the rows are {', '.join(self.variants)}.{nearest(name, self.variants)}"
                 )
         if len(set(self.compare.variants)) < len(self.compare.variants):
-            raise UserError(f"has a name twice in compare.variants: {self.compare.variants}")
+            raise UserError(f"has a duplicate name in compare.variants: {self.compare.variants}")
         if self.compare.baseline not in self.compare.variants:
             raise UserError(
                 f"has compare.baseline {self.compare.baseline!r}, which must be one of "
@@ -66,32 +67,32 @@ class Params(Settings):
         return self
 
     def _check_row(self, name: str) -> None:
-        """Refuse a row that is neither to be trained nor an ensemble of rows that are."""
+        """Check that a row has either an architecture or an ensemble of rows that have one."""
         row, where = self.variants[name], f"has variants.{name}"
         if row.ensemble is None:
             if row.architecture is None:
-                raise UserError(f"{where} without architecture; add it, or ensemble.")
+                raise UserError(f"{where} without architecture; add architecture or ensemble.")
             return
         for key in ("architecture", "augmentation", "train"):
             if getattr(row, key):
                 raise UserError(
-                    f"{where} with ensemble and {key}, but an ensemble averages what other rows "
-                    "have trained and trains nothing itself; remove one of the two."
+                    f"{where} with both ensemble and {key}, but an ensemble averages other rows' "
+                    "models and is not trained; remove one of them."
                 )
         trained = [other for other, its in self.variants.items() if its.ensemble is None]
         for member in row.ensemble:
             if member not in trained:
                 raise UserError(
-                    f"{where}.ensemble with {member!r}, which is no row that is trained; "
-                    f"known are {', '.join(trained)}.{nearest(member, trained)}"
+                    f"{where}.ensemble with {member!r}, which is not a row with an architecture; "
+                    f"those rows are {', '.join(trained)}.{nearest(member, trained)}"
                 )
         if len(set(row.ensemble)) < max(2, len(row.ensemble)):
             raise UserError(
-                f"{where}.ensemble {row.ensemble}, which must name at least two rows, each once."
+                f"{where}.ensemble {row.ensemble}, which must name at least two different rows."
             )
 
     def variant(self, name: str) -> Variant:
-        """Return the row of one variant.
+        """Return the row of a variant.
 
         Raises:
             UserError: when there is no such row.
@@ -99,15 +100,15 @@ class Params(Settings):
         if name not in self.variants:
             raise UserError(
                 f"{name!r} is no row of variants in params.yaml; "
-                f"known are {', '.join(self.variants)}.{nearest(name, self.variants)}"
+                f"the rows are {', '.join(self.variants)}.{nearest(name, self.variants)}"
             )
         return self.variants[name]
 
     def train_settings(self, name: str) -> Train:
-        """Return the base `train` with one variant's overrides.
+        """Return the base `train` with a variant's overrides.
 
-        An override of null leaves the base as it is where a setting cannot be null, so that a row
-        can name a setting for `dvc exp run --set-param` to find, and not yet change it.
+        A null override of a setting that cannot be null has no effect. So a row can contain a
+        setting only to make it available to `dvc exp run --set-param`.
         """
         base = {field: getattr(self.train, field) for field in Train.model_fields}
         optional = {field for field, about in Train.model_fields.items() if about.default is None}
@@ -119,24 +120,24 @@ class Params(Settings):
         try:
             return Train.model_validate({**base, **overrides})
         except ValidationError as error:
-            said = explain(error, Train, f"variants.{name}.train")
-            raise UserError(f"is refused: {said}") from None
+            reason = explain(error, Train, f"variants.{name}.train")
+            raise UserError(f"is refused: {reason}") from None
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate the settings.
 
     Raises:
-        UserError: for anything in the file that is not a valid setting, named in one sentence.
+        UserError: when the file is not valid YAML, or a setting is not valid; names the setting.
         OSError: when the file cannot be read.
     """
     return parse(yaml_text.read(path), path)
 
 
 def parse(content: Any, path: Path = Path("params.yaml")) -> Params:
-    """Validate settings that are already read; see `load`."""
+    """Validate the content of params.yaml; see `load`."""
     if not isinstance(content, Mapping):
-        raise UserError(f"{path} holds no settings; it must be a mapping of sections.")
+        raise UserError(f"{path} contains no settings; it must be a mapping of sections.")
     try:
         return Params.model_validate(dict(content))
     except ValidationError as error:

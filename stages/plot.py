@@ -1,4 +1,4 @@
-"""Draw the figures of one variant and write its model card: `python -m stages plot VARIANT`."""
+"""The stage `plot@<variant>`: draw the figures of a variant and write its model card."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,40 +22,40 @@ from stages.scoring import classification
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
-HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # columns drawn
+HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # columns of curves
 
 
 def plot(variant: str) -> None:
-    """Draw the figures of one variant and write its model card.
+    """Draw the figures of a variant and write its model card.
 
-    They are curves, confusion matrices, calibration, mistakes, samples, the data card and,
-    where there is any, augmentation.
+    The figures are curves, confusion matrices, calibration, mistakes, samples, the data card and,
+    if the variant has any, augmentation.
 
     Args:
-        variant: a row of params.yaml that is trained and evaluated.
+        variant: a trained and evaluated row of params.yaml.
 
     Raises:
         UserError: when a file of an earlier stage is missing or damaged.
     """
     results = RESULTS / variant
-    history = _columns(_there(results / "history.csv", f"train@{variant}"), HISTORY)
-    folds = _columns(_there(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch"))
+    history = _columns(_existing(results / "history.csv", f"train@{variant}"), HISTORY)
+    folds = _columns(_existing(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch"))
     predictions = files.read_arrays(
-        _there(results / "predictions.npz", f"evaluate@{variant}"),
+        _existing(results / "predictions.npz", f"evaluate@{variant}"),
         ("test_probability", "test_label"),
     )
     probability, label = predictions.values()
     training = files.read_json(
-        _there(results / "training.json", f"train@{variant}"),
+        _existing(results / "training.json", f"train@{variant}"),
         ("fingerprint", "parameters", "final", "settings"),
     )
     metrics = files.read_json(
-        _there(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
+        _existing(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
     )
     dataset = files.read_dataset(PREPARED)
     classes = dataset["classes"]
     images, train_images, train_labels = (
-        files.read_array(_there(PREPARED / f"{name}.npy", "prepare"))
+        files.read_array(_existing(PREPARED / f"{name}.npy", "prepare"))
         for name in ("test_images", "train_images", "train_labels")
     )
 
@@ -79,7 +79,7 @@ def plot(variant: str) -> None:
         ),
     }
     original, changed = files.read_arrays(
-        _there(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
+        _existing(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
     ).values()
     if len(changed):
         ops = [told(op) for op in training["settings"]["augmentation"]]
@@ -95,12 +95,12 @@ def plot(variant: str) -> None:
         probability=probability,
         label=label,
     )
-    with files.replacing(results / "model_card.md") as beside:
-        beside.write_text(card, encoding="utf-8")
+    with files.replacing(results / "model_card.md") as temporary:
+        temporary.write_text(card, encoding="utf-8")
 
 
-def _there(path: Path, stage: str) -> Path:
-    """Return `path`, or refuse with the stage that writes it."""
+def _existing(path: Path, stage: str) -> Path:
+    """Return `path` if it exists; otherwise raise a UserError that names the stage to run."""
     if not path.exists():
         raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
     return path
@@ -110,5 +110,5 @@ def _columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the named columns of a CSV file."""
     rows = files.read_table(path, names)
     if not rows:
-        raise files.damaged(path, "without rows")
+        raise files.damaged(path, "it has no rows")
     return {name: np.array([row[name] for row in rows]) for name in names}

@@ -1,4 +1,4 @@
-"""Names that stand for functions: how they are looked up and how their arguments are checked."""
+"""Register functions under their names, look them up, and check their arguments."""
 
 import difflib
 import inspect
@@ -12,42 +12,41 @@ from stages.errors import UserError
 
 
 def register(table: dict[str, Callable]) -> Callable[[Callable], Callable]:
-    """Return a decorator that enters a function into `table` under its own name.
+    """Return a decorator that adds a function to `table` under its own name.
 
-    Raises:
-        UserError: when the decorated function's name is taken.
+    The decorator raises ValueError when the name is taken.
     """
 
-    def enter(function: Callable) -> Callable:
+    def add(function: Callable) -> Callable:
         if function.__name__ in table:
-            raise ValueError(f"{function.__name__} is registered twice; give one another name.")
+            raise ValueError(f"{function.__name__} is registered twice; rename one of them.")
         table[function.__name__] = function
         return function
 
-    return enter
+    return add
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return " Did you mean 'x'?" for the closest of `known`, or "" when none is close."""
+    """Return " Did you mean 'x'?" for the closest of `known`, or "" if none is close."""
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def lookup(kind: str, table: Mapping[str, Callable], name: str, where: str) -> Callable:
-    """Return the function that `name` stands for.
+    """Return the function registered under `name`.
 
     Args:
-        kind: what the table holds, in the singular, for the message ("architecture").
+        kind: the kind of function, for the message ("architecture").
         table: name -> function.
-        name: the name asked for.
-        where: the setting that asks, for the message ("variants.basic.architecture").
+        name: the name to look up.
+        where: the setting with the name, for the message ("variants.basic.architecture").
 
     Raises:
-        UserError: when the name is unknown; says which are known and which is nearest.
+        UserError: when the name is unknown; lists the known names and the nearest one.
     """
     if name not in table:
         raise UserError(
-            f"{where} is {name!r}, which is no known {kind}; "
+            f"{where} is {name!r}, which is not a known {kind}; "
             f"known are {', '.join(sorted(table))}.{nearest(name, table)}"
         )
     return table[name]
@@ -58,11 +57,11 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
 
     Args:
         function: a registered function; its keyword-only parameters are its settings.
-        arguments: what params.yaml gives for them.
+        arguments: the arguments in params.yaml.
         where: the setting's path, for the message.
 
     Returns:
-        Every keyword-only parameter with the given value or its default.
+        All keyword-only parameters with the value in `arguments` or the default.
 
     Raises:
         UserError: for an unknown, missing, wrongly typed or out-of-range argument.
@@ -85,12 +84,12 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
 
 
 def describe(error: ValidationError, where: str, known: Collection[str]) -> str:
-    """Put pydantic's first finding in one sentence: key, value, what is allowed, nearest name.
+    """Describe pydantic's first error in one sentence: key, value, what is allowed, nearest name.
 
     Args:
-        error: what validation raised.
+        error: the validation error.
         where: the path of the validated mapping ("" at the top level).
-        known: names allowed at the level of the first unknown key.
+        known: names allowed at the level of an unknown key.
     """
     first = error.errors()[0]
     parts = [str(part) for part in (where, *first["loc"]) if part != ""]
@@ -100,5 +99,5 @@ def describe(error: ValidationError, where: str, known: Collection[str]) -> str:
         return f"{path} is unknown; known are {', '.join(known) or 'none'}.{nearest(name, known)}"
     if first["type"] == "missing":
         return f"{path} is missing; add it."
-    said = re.sub(r"^(Value error, |\w+ (?=should))", "", first["msg"])
-    return f"{path} is {first['input']!r}: it {said.rstrip('.')}."
+    requirement = re.sub(r"^(Value error, |\w+ (?=should))", "", first["msg"])
+    return f"{path} is {first['input']!r}: it {requirement.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""The stage `train@<variant>`: all folds of one variant, and the model file made of them."""
+"""The stage `train@<variant>`: train all folds of a variant and build its model file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,24 +20,24 @@ PREPARED = Path("data/prepared")
 
 
 class Trained(NamedTuple):
-    """What the stage makes of a variant before it writes files."""
+    """The results of training a variant, before they are written to files."""
 
-    mark: str  # the fingerprint
-    records: Sequence[Record]  # of the folds
+    fingerprint: str
+    records: Sequence[Record]  # of all folds
     model: bytes  # the content of the model file
-    preview: Mapping[str, np.ndarray]  # of augmentation
-    about: Mapping[str, Any]  # what training.json says besides
-    began: int  # when the training began, in ms since 1970
+    preview: Mapping[str, np.ndarray]  # of the augmentation
+    about: Mapping[str, Any]  # additional content of training.json
+    began: int  # start of the training, in ms since 1970
 
 
 def train(variant: str) -> None:
-    """Train the folds of one variant and make its model, or average those of an ensemble."""
+    """Train the folds of a variant and build its model, or average the models of an ensemble."""
     settings = params.load()
     check(settings)
     environment.check()
     chosen = recipes(settings, variant)
     dataset = read_dataset(PREPARED)
-    # Of all that will be trained, so that no variant is refused after others took hours.
+    # Check all compared variants, so that an error shows up before others are trained for hours.
     for name in dict.fromkeys([variant, *settings.compare.variants]):
         for recipe in recipes(settings, name):
             check_data(recipe, dataset, PREPARED)
@@ -47,36 +47,36 @@ def train(variant: str) -> None:
     results = Path("results") / variant
     check_writable(results)
     arrays = read_arrays(dataset)
-    marks = {identity.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
+    by_fingerprint = {identity.fingerprint(recipe, dataset["sha256"]): recipe for recipe in chosen}
     if settings.variants[variant].ensemble:
-        made = _averaged(variant, marks, arrays, settings.parallel)
+        training = _averaged(variant, by_fingerprint, arrays, settings.parallel)
     else:
-        made = _trained(*marks.popitem(), arrays, settings, dataset)
+        training = _trained(*by_fingerprint.popitem(), arrays, settings, dataset)
 
-    # It names the training that all other files are of, so it goes first and comes back last.
+    # It identifies the training of all other files, so delete it first and write it last.
     (results / "training.json").unlink(missing_ok=True)
-    written = tables(made.mark, made.began, dict(enumerate(made.records)))
+    written = tables(training.fingerprint, training.began, dict(enumerate(training.records)))
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)
     _write_arrays(
         results / "out_of_fold.npz",
-        {"oof_probability": plan.out_of_fold(made.records, arrays), "oof_label": arrays.labels},
+        {"oof_probability": plan.out_of_fold(training.records, arrays), "oof_label": arrays.labels},
     )
-    _write_arrays(results / "augmentation.npz", made.preview)
-    with replacing(results / "model.keras") as beside:
-        beside.write_bytes(made.model)
+    _write_arrays(results / "augmentation.npz", training.preview)
+    with replacing(results / "model.keras") as temporary:
+        temporary.write_bytes(training.model)
     write_json(
         results / "training.json",
         {
-            "fingerprint": made.mark,
+            "fingerprint": training.fingerprint,
             "data_sha256": dataset["sha256"],
             "environment": dict(environment.current()),
             "description": settings.variants[variant].description,
-            **made.about,
+            **training.about,
         },
     )
     fold_store.prune()
-    accuracies = [record.kept("val_accuracy") for record in made.records]
+    accuracies = [record.kept("val_accuracy") for record in training.records]
     print(
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
         f"(sd {np.std(accuracies, ddof=1):.2%}, n = {len(accuracies)} folds)"
@@ -84,45 +84,49 @@ def train(variant: str) -> None:
 
 
 def _trained(
-    mark: str, chosen: Recipe, arrays: plan.Arrays, settings: params.Params, dataset: dict
+    fingerprint: str, recipe: Recipe, arrays: plan.Arrays, settings: params.Params, dataset: dict
 ) -> Trained:
     parallel = settings.parallel
-    description = settings.variants[chosen.variant].description
-    began = live.announce(mark, chosen, description, dataset)
-    with live.shown([mark], settings.tracking):
-        units = plan.plan(mark, chosen, arrays)
+    description = settings.variants[recipe.variant].description
+    began = live.announce(fingerprint, recipe, description, dataset)
+    with live.shown([fingerprint], settings.tracking):
+        units = plan.plan(fingerprint, recipe, arrays)
         plan.finish(units, arrays, parallel)
         records = plan.records(units)
-        model = plan.model(mark, chosen, arrays, parallel, records)
+        model = plan.model(fingerprint, recipe, arrays, parallel, records)
     about = {
         "parameters": combine.parameters(records),
-        "final": chosen.train.final,
-        "settings": chosen.model_dump(exclude={"variant"}),
+        "final": recipe.train.final,
+        "settings": recipe.model_dump(exclude={"variant"}),
     }
-    return Trained(mark, records, model, preview(mark, chosen, arrays, parallel), about, began)
+    return Trained(
+        fingerprint, records, model, preview(fingerprint, recipe, arrays, parallel), about, began
+    )
 
 
 def _averaged(
-    variant: str, chosen: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel
+    variant: str, recipes: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel
 ) -> Trained:
-    mark = identity.ensemble_fingerprint(variant, chosen)
-    members = ensemble.members(chosen, arrays, parallel)
-    rows = {recipe.variant: recipe.model_dump(exclude={"variant"}) for recipe in chosen.values()}
+    fingerprint = identity.ensemble_fingerprint(variant, recipes)
+    members = ensemble.members(recipes, arrays, parallel)
+    rows = {recipe.variant: recipe.model_dump(exclude={"variant"}) for recipe in recipes.values()}
     about = {
         "parameters": sum(member.parameters for member in members),
         "final": "ensemble",
         "settings": {"ensemble": rows},
-        "members": {recipe.variant: own for own, recipe in chosen.items()},
+        "members": {recipe.variant: own for own, recipe in recipes.items()},
     }
-    model = ensemble.model(mark, variant, members, arrays, parallel)
+    model = ensemble.model(fingerprint, variant, members, arrays, parallel)
     records = combine.averaged(
         [member.probability for member in members], arrays.folds, arrays.labels
     )
-    return Trained(mark, records, model, preview(mark, None, arrays, parallel), about, 0)
+    return Trained(
+        fingerprint, records, model, preview(fingerprint, None, arrays, parallel), about, 0
+    )
 
 
 def read_arrays(dataset: dict) -> plan.Arrays:
-    """Return the prepared training arrays; the images stay on disk, for workers to map."""
+    """Return the prepared training data; the images are memory-mapped."""
     return plan.Arrays(
         images=np.load(PREPARED / "train_images.npy", mmap_mode="r"),
         labels=np.load(PREPARED / "train_labels.npy"),
@@ -131,15 +135,15 @@ def read_arrays(dataset: dict) -> plan.Arrays:
     )
 
 
-def tables(mark: str, began: int, folds: Mapping[int, Record]) -> dict[str, tuple]:
+def tables(fingerprint: str, began: int, folds: Mapping[int, Record]) -> dict[str, tuple]:
     """Return the tables of a training: file name -> (columns, rows).
 
-    An ensemble has no epochs: its row of history stands at epoch 0, empty but for validation.
+    An ensemble has no epochs: its history has one row per fold, at epoch 0, with validation only.
 
     Args:
-        mark: the fingerprint.
-        began: when the training began, in ms since 1970.
-        folds: number -> record, of all folds or of those that have ended.
+        fingerprint: the training's fingerprint.
+        began: start of the training, in ms since 1970.
+        folds: number -> record, of all or only the finished folds.
     """
     return {
         "folds.csv": (
@@ -168,7 +172,7 @@ def tables(mark: str, began: int, folds: Mapping[int, Record]) -> dict[str, tupl
         "timing.csv": (
             ("fold", "epoch", "time", "seconds", "fingerprint", "began"),
             [
-                (fold, epoch, round(end * 1000), round(seconds, 3), mark, began)
+                (fold, epoch, round(end * 1000), round(seconds, 3), fingerprint, began)
                 for fold, record in folds.items()
                 for epoch, (end, seconds) in enumerate(record.times.tolist(), start=1)
             ],
@@ -177,5 +181,5 @@ def tables(mark: str, began: int, folds: Mapping[int, Record]) -> dict[str, tupl
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as beside:
-        np.savez(beside, **arrays)
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)

@@ -8,7 +8,7 @@ import yaml
 from stages.files import write_json
 
 CLASSES = ("circle", "square", "star")
-TRAIN = {  # all settings of `train` that have no default
+TRAIN = {  # all required settings of `train`
     "epochs": 2,
     "batch_size": 16,
     "optimizer": "adam",
@@ -54,6 +54,6 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
         "compare": {"variants": ["plain", "normed"], "baseline": "plain"},
         "folds": {"count": folds, "repeats": repeats},
         "parallel": {"jobs": 1},
-        "tracking": {"live_after": None},  # no process beside a training, which it may outlive
+        "tracking": {"live_after": None},  # no background process that may outlive a training
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))

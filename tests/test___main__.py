@@ -42,19 +42,17 @@ def test_a_stage_that_ends_well_exits_with_zero():
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "start"),
     [
-        ("user", "foldlab: x is 1; give 2.\n"),
-        (
-            "system",
-            "foldlab: results cannot be used (Permission denied); make that possible and run the "
-            "same command again.\n",
-        ),
+        ("user", "foldlab: x is 1; give 2."),
+        ("system", "foldlab: results cannot be used (Permission denied)"),
     ],
 )
-def test_a_refusal_is_one_sentence_and_a_status(kind, said):
+def test_a_refusal_is_one_sentence_and_a_status(kind, start):
     done = call(kind)
-    assert (done.returncode, done.stderr) == (1, said)
+    assert done.returncode == 1
+    assert done.stderr.startswith(start)
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["../basic", "/etc", "a/b", "..", "", "Basic", "a.b", "basic\n"])

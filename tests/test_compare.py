@@ -1,4 +1,4 @@
-"""The stage `compare`, on small results made by hand."""
+"""The stage `compare`, on small hand-made results."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ LEANING = TIED + np.array([0.08, -0.05, 0.03, 0.0, 0.01])
 
 
 def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, images=8, sha256=SHA256, test=0.9):
-    """Write what train and evaluate leave of one variant; `wrong` are its out-of-fold mistakes."""
+    """Write a variant's files of train and evaluate; `wrong` are its out-of-fold mistakes."""
     folder = Path("results") / name
     right = ~np.isin(np.arange(len(label)), wrong)
     probability = np.eye(2, dtype=np.float32)[np.where(right, label, 1 - label)]
@@ -96,7 +96,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_picture(monkeypatch):
-    """Save the time of drawing where a test does not look at it."""
+    """Skip drawing, to save time in tests that do not need the figure."""
     monkeypatch.setattr("stages.compare.draw", lambda *arguments, **keywords: None)
 
     def save(figure, path):
@@ -139,7 +139,7 @@ def test_table_holds_what_hand_calculation_gives(four, no_picture):
     assert better["p"] == pytest.approx(0.029134, abs=1e-6)
     assert better["p_holm"] == pytest.approx(3 * 0.029134, abs=1e-5)
     assert better["p_better"] + better["p_equal"] + better["p_worse"] == pytest.approx(1)
-    assert better["mcnemar_p"] == pytest.approx(2 / 2**9)  # right on nine that the baseline misses
+    assert better["mcnemar_p"] == pytest.approx(2 / 2**9)  # nine more correct
     assert float(found["worse_one"]["mcnemar_p"]) == pytest.approx(2 / 2**10)
     assert found["better_one"]["verdict"] == "undecided: +7.80 points (95 % 1.29 to 14.31)"
 
@@ -265,11 +265,9 @@ def test_markers_of_variants_no_longer_chosen_go(four, no_picture):
 def test_refuses_a_variant_without_finished_results(four, missing, stage):
     path = Path("results/leaning") / missing
     path.unlink()
-    with pytest.raises(
-        ValueError, match=rf"'leaning' has no finished.*`dvc repro {stage}`"
-    ) as said:
+    with pytest.raises(UserError, match=rf"'leaning' .*`dvc repro {stage}`") as caught:
         compare()
-    assert str(path) in str(said.value)
+    assert str(path) in str(caught.value)
     assert not Path("results/comparison.csv").exists()
 
 
@@ -279,7 +277,7 @@ def test_refuses_a_variant_without_finished_results(four, missing, stage):
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04 cut short", b"\xff\xfe,\x00"])
 def test_refuses_a_file_that_is_not_what_the_stages_write(four, name, content):
     (Path("results/leaning") / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"results/leaning/{name} is damaged .*`dvc repro`"):
+    with pytest.raises(UserError, match=rf"results/leaning/{name} .*`dvc repro`"):
         compare()
 
 
@@ -288,7 +286,7 @@ def test_refuses_a_table_cut_in_mid_line_and_a_cell_that_is_no_number(four):
     whole = path.read_text()
     for content in (whole[: whole.rindex(",")], whole.replace(",0.9,", ",nought,")):
         path.write_text(content)
-        with pytest.raises(UserError, match=r"results/leaning/folds\.csv is damaged"):
+        with pytest.raises(UserError, match=r"results/leaning/folds\.csv"):
             compare()
 
 
@@ -297,22 +295,22 @@ def test_refuses_predictions_that_do_not_fit_their_labels(four):
     with np.load(path) as stored:
         whole = dict(stored)
     np.savez(path, **whole | {"test_label": whole["test_label"] + 1})
-    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*test_label"):
+    with pytest.raises(UserError, match=r"predictions\.npz .*test_label"):
         compare()
     np.savez(path, **whole | {"oof_label": whole["oof_label"][:-1]})
-    with pytest.raises(UserError, match=r"predictions\.npz is damaged .*oof_label"):
+    with pytest.raises(UserError, match=r"predictions\.npz .*oof_label"):
         compare()
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"sha256": "cd" * 32}, "other images or folds than data/prepared.*cdcdcdcd.*abababab"),
-        ({"accuracy": TIED[:4]}, "4 folds where data/prepared has 5 x 1"),
-        ({"accuracy": [*TIED[:4], np.nan]}, "accuracy is no number"),
-        ({"images": 9}, "'basic' were not scored on the same folds"),
-        ({"label": 1 - LABEL}, "'basic' were not scored on the same labels"),
-        ({"label": LABEL[:-1]}, "'basic' were not scored on the same labels"),
+        ({"sha256": "cd" * 32}, "cdcdcdcd.*abababab"),
+        ({"accuracy": TIED[:4]}, "4 folds.* 5 x 1"),
+        ({"accuracy": [*TIED[:4], np.nan]}, "accuracy"),
+        ({"images": 9}, "'basic'.*folds"),
+        ({"label": 1 - LABEL}, "'basic'.*labels"),
+        ({"label": LABEL[:-1]}, "'basic'.*labels"),
     ],
 )
 def test_refuses_results_of_other_folds_or_data(four, changed, said):
@@ -322,13 +320,12 @@ def test_refuses_results_of_other_folds_or_data(four, changed, said):
 
 
 def test_refuses_variants_of_two_precisions(four):
-    """`auto` becomes another precision on another machine, which params.yaml does not show."""
+    """`auto` may mean another precision on another machine, with the same params.yaml."""
     path = Path("results/leaning/training.json")
     training = files.read_json(path)
     training["settings"]["train"]["precision"] = "mixed_bfloat16"
     files.write_json(path, training)
-    said = "'leaning' was trained in mixed_bfloat16 and the baseline 'basic' in float32, so they"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=r"'leaning'.* mixed_bfloat16.*'basic'.* float32"):
         compare()
     assert not Path("results/comparison.csv").exists()
 
@@ -337,14 +334,13 @@ def test_refuses_an_ensemble_whose_members_have_two_precisions(four):
     path = Path("results/leaning/training.json")
     rows = {kind: {"train": {"precision": kind}} for kind in ("float32", "mixed_bfloat16")}
     files.write_json(path, files.read_json(path) | {"settings": {"ensemble": rows}})
-    said = "'leaning' was trained in float32 and mixed_bfloat16 and the baseline 'basic' in float32"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=r"'leaning'.* mixed_bfloat16.*'basic'.* float32"):
         compare()
     assert not Path("results/comparison.csv").exists()
 
 
 def of_environment(name, **changed):
-    """Let training.json of a variant say what it was trained with."""
+    """Set the environment in a variant's training.json."""
     path = Path("results") / name / "training.json"
     known = {"python": "3.11", "keras": "3.15.1", "kernels": "avx2"} | changed
     files.write_json(path, files.read_json(path) | {"environment": known})
@@ -354,11 +350,11 @@ def test_refuses_variants_of_two_environments(four):
     for name in ("worse_one", "basic", "better_one"):
         of_environment(name)
     of_environment("leaning", kernels="avx512f", keras="3.16.0")
-    said = (
-        r"'worse_one', 'basic', 'better_one' with keras 3\.15\.1, kernels avx2; "
-        r"'leaning' with keras 3\.16\.0, kernels avx512f; run `make repro`"
+    pattern = (
+        r"'worse_one', 'basic', 'better_one' .*keras 3\.15\.1, kernels avx2.*"
+        r"'leaning' .*keras 3\.16\.0, kernels avx512f.*`make repro`"
     )
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=pattern):
         compare()
     assert not Path("results/comparison.csv").exists()
 
@@ -366,7 +362,7 @@ def test_refuses_variants_of_two_environments(four):
 def test_refuses_a_variant_of_an_unknown_environment_among_known_ones(four):
     for name in ("worse_one", "basic", "better_one"):
         of_environment(name)
-    with pytest.raises(UserError, match=r"'leaning' with python unknown, .*`make repro`"):
+    with pytest.raises(UserError, match=r"'leaning' .*python unknown.*`make repro`"):
         compare()
 
 
@@ -386,7 +382,7 @@ def test_counts_every_training_that_the_test_set_scored(four, no_picture):
         assert f"scored by {count} training" in Path("results/report.html").read_text("utf-8")
         return int(count)
 
-    assert said() == 4  # results that came without a ledger are added to it
+    assert said() == 4  # missing uses are added to the ledger
     ledger = Path("results/test_set_uses.csv")
     write_variant("leaning", LEANING, wrong=range(10), test=0.8)
     assert said() == 5
@@ -395,7 +391,7 @@ def test_counts_every_training_that_the_test_set_scored(four, no_picture):
     other = ledger.read_text() + f"{'34' * 32},basic,{'56' * 32}\n"
     ledger.write_text(other)
     assert said() == 5
-    assert ledger.read_text() == other  # sorted, and what is of another test set stays
+    assert ledger.read_text() == other  # sorted, and lines of other test sets stay
 
 
 def test_a_bug_of_ours_is_not_taken_for_a_damaged_file(four, monkeypatch):

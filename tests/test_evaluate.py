@@ -102,7 +102,7 @@ def test_a_scoring_is_noted_once_a_model_and_test_set(results, predictions, monk
     rows = read_table(ledger)
     assert [one["model_sha256"] for one in rows] == [model] * 2
     assert len({one["test_sha256"] for one in rows}) == 2
-    evaluate("plain")  # what other tests find is of the true labels
+    evaluate("plain")  # other tests need the results of the true labels
 
 
 @pytest.mark.parametrize("name", ["out_of_fold.npz", "folds.csv", "training.json"])
@@ -112,7 +112,7 @@ def test_a_damaged_file_of_training_is_one_sentence(results, name, monkeypatch):
     before = (results / name).read_bytes()
     (results / name).write_bytes(before[: len(before) // 2])
     try:
-        with pytest.raises(UserError, match=f"results/plain/{name} is damaged .*`dvc repro`"):
+        with pytest.raises(UserError, match=f"results/plain/{name} .*`dvc repro`"):
             evaluate("plain")
     finally:
         (results / name).write_bytes(before)

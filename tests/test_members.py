@@ -11,7 +11,7 @@ from tests import prepared
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    """Return settings with an ensemble, and a function that writes the stage's files for them."""
+    """Return settings with an ensemble, and a function that runs the stage on settings."""
     monkeypatch.chdir(tmp_path)
     prepared.write(tmp_path)
     content = yaml.safe_load(Path("params.yaml").read_text())

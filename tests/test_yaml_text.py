@@ -31,9 +31,9 @@ def read(tmp_path_factory):
 def refusal(read, text):
     with pytest.raises(UserError) as refused:
         read(text)
-    said = str(refused.value).partition("params.yaml ")[2]
-    assert "\n" not in said
-    return said
+    message = str(refused.value).partition("params.yaml ")[2]
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_what_readers_disagree_on_is_refused_by_name(read, text, has, meant, ins
 @pytest.mark.parametrize(
     ("text", "has"),
     [
-        ("a: 2026-13-31", "a as 2026-13-31 in line 1, which cannot be read"),
-        (f"a: {'1' * 5000}", f"a as {'1' * 57}... in line 1, which cannot be read"),
-        (f"a: 1{':1' * 300}.5", f"a as 1{':1' * 28}... in line 1, which cannot be read"),
+        ("a: 2026-13-31", "a as 2026-13-31 in line 1"),
+        (f"a: {'1' * 5000}", f"a as {'1' * 57}... in line 1"),
+        (f"a: 1{':1' * 300}.5", f"a as 1{':1' * 28}... in line 1"),
         ("a: !!int ''", "the tag tag:yaml.org,2002:int in line 1"),
         ('a: ! "5"', "the tag tag:yaml.org,2002:int in line 1"),
         ("a: !!omap [b: 1]", "the tag tag:yaml.org,2002:omap in line 1"),

@@ -1,8 +1,8 @@
-"""Augmentation: an ordered list of named ops, applied to training batches and never to the model.
+"""Augmentation: an ordered list of named ops, applied to training batches only.
 
-Pixels are float32 in 0-255 all the way, labels are class probabilities. The ops of the affine
-family only say where each output pixel comes from; all of a list's are multiplied into one
-transformation, so that an image is resampled once however many there are.
+Pixels are float32 in 0-255 throughout; labels are class probabilities. Affine ops only return
+transformation matrices. All those of a list are multiplied into one matrix, so that each image is
+resampled only once.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,28 +20,28 @@ def augmenter(ops: Sequence[Named]) -> Callable:
     """Return the function that augments one batch.
 
     Args:
-        ops: registered names with all of their arguments. They apply in order, but for the affine
-            ones, which all apply where the first of them stands.
+        ops: registered names with all of their arguments. They are applied in order, except that
+            all affine ops are applied at the position of the first one.
 
     Returns:
         A function `(images, labels, seed) -> (images, labels)` that TensorFlow can compile:
         images float32 (n, height, width, channels) in 0-255, labels float32 (n, classes), seed
-        int32 (2,). The same seed gives the same batch. Without ops it returns what it is given.
+        int32 (2,). The same seed gives the same batch. Without ops it returns its input.
     """
-    moves = [op for op in ops if op.name in AFFINE]
+    affine_ops = [op for op in ops if op.name in AFFINE]
 
     def augment(images, labels, seed):
         if not ops:
             return images, labels
-        moved = False
+        resampled = False
         for position, op in enumerate(ops):
-            own = keys.of_op(seed, position)
+            key = keys.of_op(seed, position)
             if op.name in MIXING:
-                images, labels = MIXING[op.name](images, labels, own, **op.arguments)
+                images, labels = MIXING[op.name](images, labels, key, **op.arguments)
             elif op.name in PIXELS:
-                images = PIXELS[op.name](images, own, **op.arguments)
-            elif not moved:
-                images, moved = affine.resample(images, moves, seed), True
+                images = PIXELS[op.name](images, key, **op.arguments)
+            elif not resampled:
+                images, resampled = affine.resample(images, affine_ops, seed), True
         return images, labels
 
     return augment

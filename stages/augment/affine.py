@@ -1,10 +1,9 @@
-"""Affine ops: rotation, zoom, shift and shear, fused into one resampling.
+"""Affine ops: rotation, zoom, shift and shear, combined into one resampling.
 
-An op is a function `(draw, size, *, arguments) -> matrices`: `draw(low, high)` gives one uniform
-random number an image, float32 (n,), and the result is float32 (n, 3, 3). A matrix takes output
-coordinates (x, y, 1), in pixels from the image's centre, to the input coordinates whose colour
-the output pixel gets. TensorFlow is imported inside the functions, so that a stage can check an
-op's name and arguments without it.
+An op is a function `(draw, size, *, arguments) -> matrices`: `draw(low, high)` returns one uniform
+random number per image, float32 (n,), and the result is float32 (n, 3, 3). A matrix maps output
+coordinates (x, y, 1), in pixels from the image's centre, to the input coordinates to sample.
+TensorFlow is imported inside the functions, so that names and arguments can be checked without it.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ Size = tuple[int, int]  # height and width in pixels
 
 @affine
 def rotate(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, le=180)]):
-    """Turn by a random angle of at most `degrees` either way."""
+    """Rotate by a random angle of up to `degrees` in either direction."""
     import tensorflow as tf
 
     angle = draw(-degrees, degrees) * (pi / 180)
@@ -35,7 +34,7 @@ def rotate(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, 
 
 @affine
 def zoom(draw: Callable, size: Size, *, factor: Annotated[float, Field(ge=0, lt=1)]):
-    """Enlarge or shrink by a random factor between 1 - `factor` and 1 + `factor`."""
+    """Scale by a random factor between 1 - `factor` and 1 + `factor`."""
     scale = 1.0 / draw(1.0 - factor, 1.0 + factor)
     return _matrices([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
 
@@ -48,9 +47,9 @@ def shift(
     fraction: Annotated[float, Field(ge=0, lt=1)],
     whole: bool = False,
 ):
-    """Move by a random part of the height and of the width, at most `fraction` of each.
+    """Translate by a random fraction of height and width, up to `fraction` of each.
 
-    `whole` rounds to whole pixels, which alone moves an image without blurring it.
+    `whole` rounds to whole pixels, so that the image is not blurred.
     """
     import tensorflow as tf
 
@@ -64,7 +63,7 @@ def shift(
 
 @affine
 def shear(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, le=60)]):
-    """Slant upright lines by a random angle of at most `degrees` either way."""
+    """Shear horizontally by a random angle of up to `degrees` in either direction."""
     import tensorflow as tf
 
     slope = tf.tan(draw(-degrees, degrees) * (pi / 180))
@@ -72,12 +71,12 @@ def shear(draw: Callable, size: Size, *, degrees: Annotated[float, Field(ge=0, l
 
 
 def resample(images, ops: Sequence[Named], seed):
-    """Apply affine ops in order, by one bilinear resampling; what comes from outside is black.
+    """Apply affine ops in order by one bilinear resampling; pixels outside the image are black.
 
     Args:
         images: float32 (n, height, width, channels).
         ops: names of `AFFINE` with their arguments.
-        seed: int32 (2,); each draw derives its own from it.
+        seed: int32 (2,); each draw derives its own key from it.
 
     Returns:
         Images of the same shape, dtype and range.
@@ -93,7 +92,7 @@ def resample(images, ops: Sequence[Named], seed):
         draws += 1
         return tf.random.stateless_uniform([count], keys.of_affine_draw(seed, draws), low, high)
 
-    # The op that is applied last is the first step back from output to input.
+    # Matrices map output to input, so the last op comes first.
     matrices = tf.eye(3, batch_shape=[count])
     for op in ops:
         matrices = matrices @ AFFINE[op.name](draw, (height, width), **op.arguments)
@@ -112,7 +111,7 @@ def resample(images, ops: Sequence[Named], seed):
 
 
 def _matrices(rows: list[list]):
-    """Stack two rows of numbers or (n,) tensors, and the row 0 0 1, to float32 (n, 3, 3)."""
+    """Stack two rows of numbers or (n,) tensors and the row 0 0 1 into float32 (n, 3, 3)."""
     import tensorflow as tf
 
     like = next(cell for row in rows for cell in row if not isinstance(cell, float))

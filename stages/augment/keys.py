@@ -1,25 +1,25 @@
-"""Random keys: every draw of every op has a key of its own, derived from its batch's key.
+"""Random keys: derive a distinct key for every draw of every op from the batch's key.
 
-`stateless_fold_in(key, n)` returns [hash of key, n], so two places that fold the same number into
-the same key would draw the same values. All keys are therefore made here. A key is int32 (2,).
+`stateless_fold_in(key, n)` returns [hash of key, n], so folding the same number into the same key
+twice gives the same random values. All keys are therefore derived here. A key is int32 (2,).
 """
 
 
 def of_affine_draw(batch, number: int):
-    """Return the key of an affine draw; `number` counts the draws of all affine ops from 1."""
+    """Return the key of an affine draw; `number` counts draws over all affine ops, from 1."""
     return part(batch, number)
 
 
 def of_op(batch, position: int):
-    """Return the key of a pixel or mixing op; `position` is its place in the list, from 0.
+    """Return the key of a pixel or mixing op; `position` is its index in the list.
 
-    It is folded in below 0, which no affine draw has.
+    It is derived from fold-in number 0, which affine draws do not use.
     """
     return part(part(batch, 0), position)
 
 
 def part(key, number: int):
-    """Return a key for one of several draws; `number` is at least 0."""
+    """Return the key of one of several draws; `number` is at least 0."""
     import tensorflow as tf
 
     return tf.random.experimental.stateless_fold_in(key, number)

@@ -1,9 +1,9 @@
-"""Mixing ops: images that are part one and part another of the batch, and labels likewise.
+"""Mixing ops: combine each image and its label with another of the batch.
 
 An op is a function `(images, labels, seed, *, arguments) -> (images, labels)`: images float32
-(n, height, width, channels) in 0-255, labels float32 (n, classes) that sum to 1, with n unknown
-until it runs, seed int32 (2,). The other image is drawn from the batch without replacement and
-may be the image itself. TensorFlow is imported inside the functions.
+(n, height, width, channels) in 0-255, labels float32 (n, classes) that sum to 1, seed int32 (2,);
+n is unknown when the graph is built. The other image is drawn from the batch without replacement
+and may be the image itself. TensorFlow is imported inside the functions.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ Alpha = Annotated[float, Field(ge=0, le=100)]
 
 @mixing
 def mixup(images, labels, seed, *, alpha: Alpha):
-    """Blend each image with another; its own share is drawn from Beta(`alpha`, `alpha`).
+    """Blend each image with another; its weight is drawn from Beta(`alpha`, `alpha`).
 
-    An `alpha` of 0 leaves the batch as it is. Zhang et al., "mixup: Beyond empirical risk
-    minimization" (2018), with a share for each image rather than each batch.
+    With `alpha` 0 nothing changes. Source: Zhang et al., "mixup: Beyond empirical risk
+    minimization" (2018), with a weight per image instead of per batch.
     """
     import tensorflow as tf
 
@@ -39,11 +39,12 @@ def mixup(images, labels, seed, *, alpha: Alpha):
 
 @mixing
 def cutmix(images, labels, seed, *, alpha: Alpha):
-    """Replace a rectangle of each image by another's; the rest's share is Beta distributed.
+    """Replace a rectangle of each image by that of another image.
 
-    Both parameters of the distribution are `alpha`; 0 leaves the batch as it is. Labels mix by
-    the pixels that stayed, where the rectangle was cut off at an edge too. Yun et al., "CutMix:
-    Regularization strategy to train strong classifiers with localizable features" (2019).
+    The fraction that remains is drawn from Beta(`alpha`, `alpha`); with `alpha` 0 nothing changes.
+    Rectangles may be clipped at the edges; labels are mixed by the actual fraction of pixels.
+    Source: Yun et al., "CutMix: Regularization strategy to train strong classifiers with
+    localizable features" (2019).
     """
     import tensorflow as tf
 
@@ -53,28 +54,28 @@ def cutmix(images, labels, seed, *, alpha: Alpha):
     centre = tf.random.stateless_uniform([2, tf.shape(images)[0], 1], keys.part(seed, 3))
     half = tf.sqrt(1 - share)[:, None] / 2
     inside = []
-    for place, side in zip((centre[0], centre[1]), images.shape[1:3], strict=True):
-        middles = (tf.range(side, dtype=tf.float32) + 0.5) / side
-        inside.append(tf.abs(middles - place) < half)
+    for position, side in zip((centre[0], centre[1]), images.shape[1:3], strict=True):
+        pixel_centres = (tf.range(side, dtype=tf.float32) + 0.5) / side
+        inside.append(tf.abs(pixel_centres - position) < half)
     rectangle = inside[0][:, :, None] & inside[1][:, None, :]
     images = tf.where(rectangle[..., None], tf.gather(images, other), images)
-    stayed = 1 - tf.reduce_mean(tf.cast(rectangle, tf.float32), axis=[1, 2])
-    return images, _blend(labels, other, stayed)
+    share = 1 - tf.reduce_mean(tf.cast(rectangle, tf.float32), axis=[1, 2])
+    return images, _blend(labels, other, share)
 
 
 def _draw(images, seed, alpha: float):
-    """Return each image's own share, float32 (n,) from Beta(alpha, alpha), and its partner."""
+    """Draw each image's own share, float32 (n,) from Beta(alpha, alpha), and its partner's row."""
     import tensorflow as tf
 
     count = tf.shape(images)[0]
     seeds = [keys.part(seed, number) for number in range(3)]
     one, two = (tf.random.stateless_gamma([count], part, alpha) for part in seeds[:2])
-    share = tf.math.divide_no_nan(one, one + two)  # a small alpha can give 0 twice
+    share = tf.math.divide_no_nan(one, one + two)  # with a small alpha both can underflow to 0
     return share, tf.argsort(tf.random.stateless_uniform([count], seeds[2]))
 
 
 def _blend(labels, other, share):
-    """Return labels float32 (n, classes), each of its own by `share` and the rest of `other`'s."""
+    """Mix labels, float32 (n, classes): `share` of each image's own, the rest of `other`'s."""
     import tensorflow as tf
 
     theirs = tf.gather(labels, other)

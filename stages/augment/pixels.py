@@ -1,8 +1,8 @@
-"""Pixel ops: elastic distortion, erasing, noise, brightness and flips; labels stay.
+"""Pixel ops: elastic distortion, erasing, noise, brightness and flips; labels do not change.
 
 An op is a function `(images, seed, *, arguments) -> images`: images float32 (n, height, width,
-channels) in 0-255 with n unknown until it runs, seed int32 (2,). TensorFlow is imported inside
-the functions, so that a stage can check an op's name and arguments without it.
+channels) in 0-255, seed int32 (2,); n is unknown when the graph is built. TensorFlow is imported
+inside the functions, so that names and arguments can be checked without it.
 """
 
 from collections.abc import Callable
@@ -25,37 +25,38 @@ def elastic(
     pixels: Annotated[float, Field(ge=0, le=100)],
     sigma: Annotated[float, Field(gt=0, le=50)] = 4.0,
 ):
-    """Bend by random displacements, smooth over about `sigma` pixels.
+    """Distort by a random displacement field, smoothed by a Gaussian of width `sigma` pixels.
 
-    `pixels` is their standard deviation, down and across. Bilinear; what comes from outside is
-    black. After Simard, Steinkraus and Platt, "Best practices for convolutional neural networks"
-    (2003), with the field scaled by its expected instead of its drawn size.
+    `pixels` is the standard deviation of the displacements in each direction. Interpolation is
+    bilinear; pixels outside the image are black. After Simard, Steinkraus and Platt, "Best
+    practices for convolutional neural networks" (2003), except that the field is scaled by its
+    expected rather than its actual norm.
     """
     import tensorflow as tf
 
     height, width = images.shape[1:3]
-    reach = round(3 * sigma)
+    radius = round(3 * sigma)
 
     def smoother(side: int):
-        """Return the matrix of a Gaussian filter, side x (side + 2 reach), of unit rows."""
-        place = np.arange(side + 2 * reach) - reach - np.arange(side)[:, None]
-        bell = np.where(abs(place) <= reach, np.exp(-((place / sigma) ** 2) / 2), 0)
+        """Return a Gaussian filter as a matrix, side x (side + 2 radius), with rows of norm 1."""
+        distance = np.arange(side + 2 * radius) - radius - np.arange(side)[:, None]
+        bell = np.where(abs(distance) <= radius, np.exp(-((distance / sigma) ** 2) / 2), 0)
         return tf.constant(bell / np.linalg.norm(bell, axis=1, keepdims=True), tf.float32)
 
-    shape = [2, tf.shape(images)[0], height + 2 * reach, width + 2 * reach]
+    shape = [2, tf.shape(images)[0], height + 2 * radius, width + 2 * radius]
     noise = tf.random.stateless_normal(shape, seed)
-    move = pixels * (smoother(height) @ (noise @ tf.transpose(smoother(width))))
-    down = tf.range(height, dtype=tf.float32)[:, None] + move[0]
-    across = tf.range(width, dtype=tf.float32) + move[1]
+    displacement = pixels * (smoother(height) @ (noise @ tf.transpose(smoother(width))))
+    down = tf.range(height, dtype=tf.float32)[:, None] + displacement[0]
+    across = tf.range(width, dtype=tf.float32) + displacement[1]
     return _bilinear(images, down, across)
 
 
 def _bilinear(images, down, across):
-    """Return the colours at rows `down` and columns `across`, each float32 (n, height, width)."""
+    """Sample images at rows `down` and columns `across`, each float32 (n, height, width)."""
     import tensorflow as tf
 
     height, width = images.shape[1:3]
-    framed = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])  # black on every side
+    padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])  # black on every side
     down = tf.clip_by_value(down, -1, height) + 1
     across = tf.clip_by_value(across, -1, width) + 1
     top, left = tf.floor(down), tf.floor(across)
@@ -64,7 +65,7 @@ def _bilinear(images, down, across):
 
     def line(row):
         one, next_one = (
-            tf.gather_nd(framed, tf.stack([row, column + step], -1), batch_dims=1)
+            tf.gather_nd(padded, tf.stack([row, column + step], -1), batch_dims=1)
             for step in (0, 1)
         )
         return one + (next_one - one) * part_across
@@ -75,7 +76,7 @@ def _bilinear(images, down, across):
 
 @pixel
 def erase(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)]):
-    """Blacken a rectangle at a random place, each side at most `fraction` of the image's.
+    """Black out a random rectangle; each side is up to `fraction` of the image's.
 
     After Zhong et al., "Random erasing data augmentation" (2020).
     """
@@ -84,18 +85,18 @@ def erase(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)]):
     height, width = images.shape[1:3]
     random = tf.random.stateless_uniform([4, tf.shape(images)[0], 1], seed)
     inside = []
-    for side, length, place in ((height, random[0], random[1]), (width, random[2], random[3])):
+    for side, length, position in ((height, random[0], random[1]), (width, random[2], random[3])):
         length = length * fraction * side
-        start = place * (side - length)
-        middles = tf.range(side, dtype=tf.float32) + 0.5
-        inside.append((middles >= start) & (middles < start + length))
+        start = position * (side - length)
+        pixel_centres = tf.range(side, dtype=tf.float32) + 0.5
+        inside.append((pixel_centres >= start) & (pixel_centres < start + length))
     rectangle = inside[0][:, :, None] & inside[1][:, None, :]
     return tf.where(rectangle[..., None], 0.0, images)
 
 
 @pixel
 def noise(images, seed, *, deviation: Annotated[float, Field(ge=0, le=255)]):
-    """Add Gaussian noise with a standard deviation of `deviation` grey levels, 0 to 255."""
+    """Add Gaussian noise with a standard deviation of `deviation`, in units of 0-255."""
     import tensorflow as tf
 
     added = tf.random.stateless_normal(tf.shape(images), seed, stddev=deviation)
@@ -104,20 +105,20 @@ def noise(images, seed, *, deviation: Annotated[float, Field(ge=0, le=255)]):
 
 @pixel
 def brightness(images, seed, *, factor: Annotated[float, Field(ge=0, le=1)]):
-    """Multiply all pixels by one random number between 1 - `factor` and 1 + `factor`."""
+    """Scale the brightness by a random factor between 1 - `factor` and 1 + `factor`."""
     import tensorflow as tf
 
     shape = [tf.shape(images)[0], 1, 1, 1]
-    times = tf.random.stateless_uniform(shape, seed, 1 - factor, 1 + factor)
-    return tf.clip_by_value(images * times, 0, 255)
+    scale = tf.random.stateless_uniform(shape, seed, 1 - factor, 1 + factor)
+    return tf.clip_by_value(images * scale, 0, 255)
 
 
 @pixel
 def flip(images, seed, *, horizontal: bool = True, vertical: bool = False, force: bool = False):
-    """Mirror every second image or so, left to right and top to bottom each on its own.
+    """Mirror images with probability 1/2, independently in each enabled direction.
 
-    Digits are not symmetric: for them `stages.engine.resolve.check_data` refuses this without
-    `force`.
+    `stages.engine.resolve.check_data` rejects this op for digits, which are not symmetric, unless
+    `force` is set.
     """
     import tensorflow as tf
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stages.entry import alone
+from stages.entry import exclusive
 from stages.errors import UserError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
@@ -38,7 +38,7 @@ def prepare() -> None:
     """Check the images, hold out a test set, assign the folds."""
     from stages import prepare
 
-    alone(prepare.prepare)()
+    exclusive(prepare.prepare)()
 
 
 @line.command()
@@ -46,7 +46,7 @@ def environment() -> None:
     """Record the versions and kernels that compute."""
     from stages import environment
 
-    alone(environment.environment)()
+    exclusive(environment.environment)()
 
 
 @line.command()
@@ -54,7 +54,7 @@ def members() -> None:
     """List the settings of each chosen ensemble's members."""
     from stages import members
 
-    alone(members.members)()
+    exclusive(members.members)()
 
 
 @line.command()
@@ -63,7 +63,7 @@ def train(variant: str) -> None:
     """Train the folds of one variant and make its model."""
     from stages import train
 
-    alone(train.train)(variant=variant)
+    exclusive(train.train)(variant=variant)
 
 
 @line.command()
@@ -72,7 +72,7 @@ def evaluate(variant: str) -> None:
     """Score the model that will be shipped on the test set."""
     from stages import evaluate
 
-    alone(evaluate.evaluate)(variant=variant)
+    exclusive(evaluate.evaluate)(variant=variant)
 
 
 @line.command()
@@ -81,7 +81,7 @@ def plot(variant: str) -> None:
     """Draw the figures of one variant and write its model card."""
     from stages import plot
 
-    alone(plot.plot)(variant=variant)
+    exclusive(plot.plot)(variant=variant)
 
 
 @line.command()
@@ -104,7 +104,7 @@ def compare() -> None:
     """Compare the chosen variants by their fold scores."""
     from stages import compare
 
-    alone(compare.compare)()
+    exclusive(compare.compare)()
 
 
 @line.command()

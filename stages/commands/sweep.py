@@ -80,7 +80,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     units = [unit for units in planned.values() for unit in units]
     parallel = settings.parallel
     if parallel.backend == "local":  # a pool that is at work must not be asked to change its size
-        jobs = parallel.jobs or workers.suited(len(units), joblib.cpu_count())
+        jobs = parallel.jobs or workers.optimal_workers(len(units), joblib.cpu_count())
         parallel = parallel.model_copy(update={"jobs": jobs})
 
     def complete(mark: str) -> None:

@@ -1,1 +1,1 @@
-"""The engine runs trainings: fold store, workers, clusters, ensembles. It changes no result."""
+"""The engine runs trainings: fold store, workers, clusters, ensembles. It never affects results."""

@@ -1,9 +1,9 @@
-"""Fan-out over a Ray cluster: what `workers.run` does when `parallel.backend` is ray.
+"""Run tasks on a Ray cluster: the counterpart of `workers.run` for `parallel.backend: ray`.
 
-A task travels with all that it needs: arrays once through Ray's object store, the package `stages`
-as a module of the job. Workers need the libraries that requirements.txt names, in the driver's
-versions, and neither the repository nor the tracker. Ray runs a task again whose process or node
-died; results come to the driver, which alone writes files.
+Workers need neither the repository nor the tracker. Arrays are sent once, through Ray's object
+store, and the package `stages` as a module of the job. The libraries of requirements.txt must be
+installed on the nodes, in the driver's versions. Ray retries a task whose process or node died.
+Only the driver writes files.
 """
 
 import itertools
@@ -21,9 +21,9 @@ import numpy as np
 from stages.errors import UserError
 from stages.sections import Parallel
 
-RETRIES = 3  # for a task whose process or node died; one that raises is not tried again
-SECONDS = 5.0  # to reach the address
-SAME = ("tensorflow", "keras", "numpy", "pydantic")  # pydantic, because settings travel
+RETRIES = 3  # for a task whose process or node died; exceptions are not retried
+TIMEOUT_SECONDS = 5.0  # for connecting to the address
+SAME_VERSION = ("tensorflow", "keras", "numpy", "pydantic")  # pydantic pickles the settings
 
 
 def run(
@@ -32,18 +32,18 @@ def run(
     """Call `function(*task)` for every task on a cluster; see `stages.engine.workers.run`.
 
     Raises:
-        UserError: when Ray is not installed, or a node has other versions than the driver.
-        OSError: when there is no cluster at the address, or a task's processes died again and
-            again; by then all other tasks are yielded.
+        UserError: when Ray is not installed, when there is no cluster at the address, when a node's
+            versions differ from the driver's, or, after all other tasks are yielded, when a
+            task's processes died on every attempt.
     """
     if not tasks:
-        return  # no cluster is needed to find all done
+        return  # do not connect for nothing
     ray = connect(parallel)
     call = ray.remote(_call).options(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES
     )
     needed = versions()
-    stored: dict[int, tuple[np.ndarray, Any]] = {}  # the array is held, so its id stays its own
+    stored: dict[int, tuple[np.ndarray, Any]] = {}  # holds the array, so that its id stays unique
     waiting: dict[Any, int] = {}
     lost: list[int] = []
 
@@ -54,11 +54,11 @@ def run(
             stored[id(argument)] = argument, ray.put(np.asarray(argument))
         return stored[id(argument)][1]
 
-    left = iter(enumerate(tasks))
+    remaining = iter(enumerate(tasks))
     try:
         while True:
-            room = (parallel.jobs or len(tasks)) - len(waiting)
-            for position, task in itertools.islice(left, room):
+            free = (parallel.jobs or len(tasks)) - len(waiting)
+            for position, task in itertools.islice(remaining, free):
                 arguments = [by_reference(argument) for argument in task]
                 waiting[call.remote(function, needed, *arguments)] = position
             if not waiting:
@@ -68,7 +68,7 @@ def run(
             try:
                 result = ray.get(done)
             except ray.exceptions.RayTaskError as error:
-                raise error.cause from error  # which has the worker's traceback
+                raise error.cause from error  # `error` has the worker's traceback
             except ray.exceptions.RayError:
                 lost.append(position)
             else:
@@ -79,32 +79,31 @@ def run(
     if lost:
         raise UserError(
             f"the worker processes of {len(lost)} of {len(tasks)} tasks died {RETRIES + 1} times, "
-            "perhaps for lack of memory; all others are kept, so give parallel.cpus_per_fold a "
-            "larger share of a node, or larger nodes, and run the same command again."
+            "possibly out of memory; the other results are saved: increase parallel.cpus_per_fold "
+            "or use larger nodes, then run the same command again."
         )
 
 
 def connect(parallel: Parallel) -> ModuleType:
-    """Return Ray, connected to the cluster at `parallel.address`, or to one started here.
+    """Return Ray, connected to the cluster at `parallel.address` or to a new local one.
 
     Raises:
-        UserError: when Ray is not installed.
-        OSError: when nothing answers at the address, or not as this Ray does.
+        UserError: when Ray is not installed, or there is no compatible cluster at the address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the first error is told, once
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # `run` raises the first error
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ModuleNotFoundError:
         raise UserError(
-            "parallel.backend is ray, which is not installed; run "
+            "parallel.backend is ray, but Ray is not installed; run "
             "pip install -r requirements-cluster.txt -c constraints.txt, or choose local."
         ) from None
     if ray.is_initialized():
         return ray
     if parallel.address and parallel.address != "auto":
-        _reach(parallel.address)
+        _check_reachable(parallel.address)
     try:
         ray.init(
             address=parallel.address or "local",
@@ -113,43 +112,44 @@ def connect(parallel: Parallel) -> ModuleType:
             logging_level="ERROR",
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"parallel.address {parallel.address!r} gives no Ray cluster ({said}); start one, or "
-            "set parallel.backend to local."
+            f"could not connect to a Ray cluster at parallel.address {parallel.address!r} "
+            f"({reason}); start one, or set parallel.backend to local."
         ) from None
     return ray
 
 
 def versions() -> dict[str, str]:
-    """Return what a worker must have in the driver's version: Python's first two numbers too."""
+    """Return the versions that must match between workers and driver; Python's as major.minor."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python} | {name: version(name) for name in SAME}
+    return {"python": python} | {name: version(name) for name in SAME_VERSION}
 
 
 def _call(function: Callable, needed: dict[str, str], *arguments: Any) -> Any:
-    """Call `function` on a worker, unless the worker's libraries are others than the driver's."""
-    for name, here in versions().items():
-        if here != needed[name]:
+    """Call `function` on a worker after comparing its versions with the driver's."""
+    for name, installed in versions().items():
+        if installed != needed[name]:
             raise UserError(
-                f"the node {socket.gethostname()} has {name} {here}, the driver {needed[name]}; "
-                "install the same there: pip install -r requirements.txt -c constraints.txt."
+                f"node {socket.gethostname()} has {name} {installed}, but the driver has "
+                f"{needed[name]}; install the same version there: "
+                "pip install -r requirements.txt -c constraints.txt."
             )
     return function(*arguments)
 
 
-def _reach(address: str) -> None:
-    """Refuse an address where nothing listens; Ray itself would try for half a minute."""
+def _check_reachable(address: str) -> None:
+    """Reject an address where nothing listens; Ray itself would retry for half a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         raise UserError(
-            f"parallel.address is {address!r}; give HOST:PORT of the cluster's head, "
-            "ray://HOST:PORT of its client server, or null for this machine alone."
+            f"parallel.address is {address!r}; use HOST:PORT of the cluster's head node, "
+            "ray://HOST:PORT of its client server, or null for this machine only."
         )
     try:
-        socket.create_connection((host, int(port)), SECONDS).close()
+        socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
     except OSError as error:
         raise UserError(
-            f"nothing answers at parallel.address {address!r} ({error}); start the cluster (ray "
+            f"could not connect to parallel.address {address!r} ({error}); start the cluster (ray "
             "start --head), or set parallel.backend to local."
         ) from None

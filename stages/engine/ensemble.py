@@ -1,4 +1,4 @@
-"""An ensemble: the models of other variants averaged into one, without training."""
+"""Ensembles: average the models of other variants into one, without training."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -18,62 +18,62 @@ RESULTS = Path("results")
 
 
 class Member(NamedTuple):
-    """What an ensemble takes of one variant."""
+    """The results of one variant that an ensemble needs."""
 
     variant: str
-    probability: np.ndarray  # float32 (repeats, n, classes), out of fold
+    probability: np.ndarray  # float32 (repeats, n, classes), out-of-fold
     model: bytes  # the content of its model file
-    parameters: int  # of one of its fold models
+    parameters: int  # number of parameters of one fold model
 
 
 def missing(recipes: Mapping[str, Recipe], arrays: plan.Arrays) -> dict[str, list[plan.Unit]]:
-    """Return fingerprint -> the folds of those members whose results are not there.
+    """Return fingerprint -> folds of the members without results.
 
     Args:
-        recipes: fingerprint -> settings, one a member.
-        arrays: what the folds are trained on.
+        recipes: fingerprint -> recipe, one per member.
+        arrays: the training data.
     """
     return {
-        mark: plan.plan(mark, recipe, arrays)
-        for mark, recipe in recipes.items()
-        if _of_results(recipe.variant, mark) is None
+        fingerprint: plan.plan(fingerprint, recipe, arrays)
+        for fingerprint, recipe in recipes.items()
+        if _from_results(recipe.variant, fingerprint) is None
     }
 
 
 def members(recipes: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel) -> list[Member]:
     """Return the members, in order.
 
-    Results of the same fingerprint are taken as they are, wherever they were trained. Without them
-    the member's folds are, as in its own stage, those kept, and trained when nobody has kept them.
+    Result files with a member's fingerprint are used as they are. For the other members the folds
+    are loaded from the fold store, and those missing there are trained.
 
     Args:
-        recipes: fingerprint -> settings, one a member.
-        arrays: what the folds are trained on.
-        parallel: where and how many at a time.
+        recipes: fingerprint -> recipe, one per member.
+        arrays: the training data.
+        parallel: where to train, and how many folds at a time.
     """
-    # Results are read before the training, which takes long: they may be gone after it.
-    there = {own: _of_results(recipe.variant, own) for own, recipe in recipes.items()}
+    # Read all results first: training takes long, and they may be deleted meanwhile.
+    members = {key: _from_results(recipe.variant, key) for key, recipe in recipes.items()}
     planned = {
-        own: plan.plan(own, recipe, arrays) for own, recipe in recipes.items() if not there[own]
+        key: plan.plan(key, recipe, arrays) for key, recipe in recipes.items() if not members[key]
     }
     plan.finish([unit for units in planned.values() for unit in units], arrays, parallel)
-    for own, units in planned.items():
-        recipe, records = recipes[own], plan.records(units)
-        there[own] = Member(
+    for key, units in planned.items():
+        recipe, records = recipes[key], plan.records(units)
+        members[key] = Member(
             recipe.variant,
             plan.out_of_fold(records, arrays),
-            plan.model(own, recipe, arrays, parallel, records),
+            plan.model(key, recipe, arrays, parallel, records),
             combine.parameters(records),
         )
-    return list(there.values())
+    return list(members.values())
 
 
-def _of_results(variant: str, mark: str) -> Member | None:
-    """Return what a variant's result files say, or None where they are of another training."""
+def _from_results(variant: str, fingerprint: str) -> Member | None:
+    """Read a member from its result files; return None without files of this fingerprint."""
     folder = RESULTS / variant
     try:
         training = read_json(folder / "training.json")
-        if training["fingerprint"] != mark:
+        if training["fingerprint"] != fingerprint:
             return None
         with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
             probability = stored["oof_probability"]
@@ -84,18 +84,22 @@ def _of_results(variant: str, mark: str) -> Member | None:
 
 
 def model(
-    mark: str, variant: str, members: Sequence[Member], arrays: plan.Arrays, parallel: Parallel
+    fingerprint: str,
+    variant: str,
+    members: Sequence[Member],
+    arrays: plan.Arrays,
+    parallel: Parallel,
 ) -> bytes:
     """Return the content of the ensemble's model file.
 
     Raises:
-        UserError: when a member's model takes other images or knows other classes.
+        UserError: when a member has a different input shape or number of classes.
     """
-    kept = fold_store.load_model(mark)
-    if kept is not None:
-        return kept
+    stored = fold_store.load_model(fingerprint)
+    if stored is not None:
+        return stored
     models = {member.variant: member.model for member in members}
     task = (variant, arrays.images.shape[1:], arrays.classes, models)
     ((_, content),) = workers.run(average, [task], parallel.local_jobs)
-    fold_store.save_model(mark, content)
+    fold_store.save_model(fingerprint, content)
     return content

@@ -1,7 +1,7 @@
-"""The environment that computes: versions and kernels. It is part of every fingerprint.
+"""The environment: library versions and processor features, part of every fingerprint.
 
-`data/environment.json`, which the stage `environment` writes and train and evaluate depend on, is
-what DVC knows of it. A command that computes compares it with the present environment first.
+DVC tracks it as `data/environment.json`, written by the stage `environment`; `train` and
+`evaluate` depend on that file. Commands that compute first check that it is up to date.
 """
 
 import platform
@@ -20,12 +20,11 @@ LIBRARIES = ("tensorflow", "keras", "numpy")
 
 @cache
 def current() -> Mapping[str, str]:
-    """Return the present environment.
+    """Return the current environment.
 
     Returns:
-        `python` (major and minor version), the version of each library that computes, and
-        `kernels`, the instruction set of the processor or the GPU, and `auto_precision`, what the
-        precision `auto` is with them.
+        `python` (major.minor), the version of each of LIBRARIES, `kernels` (the instruction set of
+        the processor or the GPU) and `auto_precision` (what precision `auto` means here).
     """
     python = ".".join(platform.python_version_tuple()[:2])
     libraries = {name: version(name) for name in LIBRARIES}
@@ -38,21 +37,21 @@ def current() -> Mapping[str, str]:
 
 
 def check() -> None:
-    """Refuse to compute in another environment than the recorded one.
+    """Check that the current environment is the recorded one.
 
     Raises:
-        UserError: names what differs.
+        UserError: when it is not; names the differences.
     """
     if changes := _changes():
         raise UserError(
-            f"the environment changed since {RECORDED} was written ({changes}), and results of "
-            "both cannot be compared; run `make repro` to train all variants with the present "
-            "one, or install the versions of before."
+            f"the environment has changed since {RECORDED} was written ({changes}), so results "
+            "would not be comparable; run `make repro` to retrain all variants in the current "
+            "environment, or install the previous versions."
         )
 
 
 def adopt() -> str:
-    """Record the present environment; return what changed, "" for nothing."""
+    """Record the current environment; return what changed, or ""."""
     changes = _changes()
     if changes:
         write_json(RECORDED, dict(current()))

@@ -1,8 +1,8 @@
-"""Finished folds, outside DVC's outs, under the fingerprint of what determines them.
+"""Store finished folds under the fingerprint of everything that determines them.
 
-DVC deletes a stage's outs before it runs the stage, so a half-done training lives elsewhere: in
-`.foldlab/folds/<fingerprint>/` of the repository, ignored by Git and DVC, shared with temporary
-experiments.
+DVC deletes a stage's outputs before running it, so unfinished trainings are stored elsewhere: in
+`.foldlab/folds/<fingerprint>/` of the repository. Git and DVC ignore it, and DVC's temporary
+experiments share it.
 """
 
 import shutil
@@ -20,38 +20,38 @@ from stages import entry
 from stages.files import listed, replacing
 from stages.training.fold import Record
 
-COMPLETE_DAYS = 7  # a complete training needs its folds only until DVC has its results
-UNFINISHED_DAYS = 90
+COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
+UNFINISHED_DAYS = 90  # before an unfinished training is deleted
 
 
 def folder(fingerprint: str) -> Path:
-    """Return where the finished folds of a fingerprint are kept."""
+    """Return the folder of a fingerprint's folds."""
     return entry.root() / ".foldlab" / "folds" / fingerprint
 
 
 def save(fingerprint: str, fold: int | str, record: Record) -> None:
-    """Store a finished fold, whole or not at all."""
+    """Store a finished fold atomically."""
     arrays = {name: value for name, value in record._asdict().items() if name != "weights"}
-    arrays |= {f"weights_{place:04d}": array for place, array in enumerate(record.weights)}
+    arrays |= {f"weights_{index:04d}": array for index, array in enumerate(record.weights)}
     save_arrays(fingerprint, f"fold-{fold}", arrays)
 
 
 def load(fingerprint: str, fold: int | str) -> Record | None:
-    """Return a stored fold, or None when it is not finished or cannot be read."""
+    """Return a stored fold, or None if it is missing or unreadable."""
     stored = load_arrays(fingerprint, f"fold-{fold}") or {}
     weights = [stored[name] for name in sorted(stored) if name.startswith("weights_")]
-    rest = {name: stored[name] for name in Record._fields if name in stored}
-    return Record(**rest, weights=weights) if stored else None
+    fields = {name: stored[name] for name in Record._fields if name in stored}
+    return Record(**fields, weights=weights) if stored else None
 
 
 def save_arrays(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Store named arrays of a training, whole or not at all."""
-    with replacing(folder(fingerprint) / f"{name}.npz") as beside:
-        np.savez(beside, **arrays)
+    """Store named arrays of a training atomically."""
+    with replacing(folder(fingerprint) / f"{name}.npz") as temporary:
+        np.savez(temporary, **arrays)
 
 
 def load_arrays(fingerprint: str, name: str) -> dict[str, np.ndarray] | None:
-    """Return stored arrays, or None when they are not made yet or cannot be read."""
+    """Return stored arrays, or None if they are missing or unreadable."""
     try:
         with np.load(folder(fingerprint) / f"{name}.npz", allow_pickle=False) as stored:
             return dict(stored)
@@ -60,31 +60,31 @@ def load_arrays(fingerprint: str, name: str) -> dict[str, np.ndarray] | None:
 
 
 def save_model(fingerprint: str, content: bytes) -> None:
-    """Store the content of a variant's model file, whole or not at all."""
-    with replacing(folder(fingerprint) / "model.keras") as beside:
-        beside.write_bytes(content)
+    """Store the content of a variant's model file atomically."""
+    with replacing(folder(fingerprint) / "model.keras") as temporary:
+        temporary.write_bytes(content)
 
 
 def load_model(fingerprint: str) -> bytes | None:
-    """Return the stored content of a model file, or None when it is not made yet or is torn."""
+    """Return the stored content of a model file, or None if it is missing or damaged."""
     path = folder(fingerprint) / "model.keras"
     return path.read_bytes() if zipfile.is_zipfile(path) else None
 
 
 def lock_path(fingerprint: str) -> Path:
-    """Return the file that is locked while a process trains this."""
+    """Return the file that a process locks while it trains this fingerprint."""
     return folder(fingerprint) / "training.lock"
 
 
 def prune() -> None:
-    """Delete what nobody has touched for a while: complete trainings, and old scores.
+    """Delete old scores and trainings.
 
-    Unfinished folds stay much longer, and one line says when they go. What a process trains now is
-    never deleted.
+    Unfinished trainings are kept much longer than complete ones, and deleting one prints a line.
+    Running trainings are never deleted.
     """
     store = entry.root() / ".foldlab"
     for path in listed(store / "scores", "*.npz"):
-        with suppress(OSError):  # another process deletes the same
+        with suppress(OSError):  # another process may delete it at the same time
             if _days(path) > COMPLETE_DAYS:
                 path.unlink()
     for path in listed(store / "folds"):
@@ -95,23 +95,23 @@ def prune() -> None:
                 continue
             if not complete and (count := len(listed(path, "fold-*.npz"))):
                 print(
-                    f"foldlab: deleting {count} folds of an unfinished training that nobody has "
-                    f"touched for {days:.0f} days: {path.name[:8]}.",
+                    f"foldlab: deleting {count} folds of an unfinished training that has not "
+                    f"changed for {days:.0f} days: {path.name[:8]}.",
                     file=sys.stderr,
                 )
             _delete(path)
 
 
 def _days(*paths: Path) -> float:
-    """Return for how many days none of the files was written."""
+    """Return the days since the last of the files was written."""
     return (time.time() - max(path.stat().st_mtime for path in paths)) / 86400
 
 
 def _delete(path: Path) -> None:
-    """Delete a training's folder unless a process holds its lock."""
+    """Delete a training's folder unless its lock is held."""
     lock = FileLock(lock_path(path.name))
     try:
         with lock.acquire(timeout=0):
             shutil.rmtree(path)
     except Timeout:
-        pass  # it is being trained
+        pass  # training is running

@@ -1,7 +1,7 @@
-"""What the processor or the GPU computes with: its kernels, and whether it multiplies bfloat16.
+"""Detect the instruction set of the processor or GPU, and bfloat16 support.
 
-`mixed_bfloat16` keeps weights, losses and updates in float32 and multiplies in bfloat16, which has
-half the bits. Where the processor has no instructions for it, it is emulated, many times slower.
+With `mixed_bfloat16`, weights, losses and updates are float32 and products are bfloat16, which has
+half the bits. Processors without bfloat16 instructions emulate it, many times slower.
 """
 
 import os
@@ -17,22 +17,22 @@ from pathlib import Path
 
 MIXED = "mixed_bfloat16"
 PROCESSOR = Path("/proc/cpuinfo")
-LEVELS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # the best one comes first
-BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # of processors that multiply bfloat16
-CAPABILITY = 8.0  # the least compute capability of such a GPU
+LEVELS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # best first
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # flags of processors with bfloat16 instructions
+CAPABILITY = 8.0  # lowest compute capability of a GPU with bfloat16 instructions
 
 
 def resolve(precision: str) -> str:
-    """Return `precision`, or what this machine computes best where it is `auto`."""
+    """Return `precision`, or for `auto` the fastest one on this machine."""
     if precision != "auto":
         return precision
     return MIXED if bfloat16() else "float32"
 
 
 def kernels() -> str:
-    """Return what TensorFlow's kernels are chosen by: the GPU's capability, or the processor's.
+    """Return what TensorFlow selects kernels by: GPU capability or CPU instruction set.
 
-    Another value may round otherwise. `ONEDNN_MAX_CPU_ISA` limits the processor's.
+    Results may round differently with another value. `ONEDNN_MAX_CPU_ISA` limits the CPU's.
     """
     if (gpu := _gpu()) is not None:
         return f"cuda {gpu}"
@@ -43,17 +43,17 @@ def kernels() -> str:
 
 
 def bfloat16() -> bool:
-    """Return whether the processor or a GPU here multiplies bfloat16 by itself."""
+    """Return whether the processor or a GPU here has bfloat16 instructions."""
     gpu = _gpu()
     return bool(BFLOAT16 & _flags()) or (gpu is not None and gpu >= CAPABILITY)
 
 
 def warn(precisions: Collection[str]) -> None:
-    """Say on stderr when one of these precisions would be emulated; the results are the same."""
+    """Print a warning to stderr if one of these precisions is emulated; results do not change."""
     if MIXED in precisions and not bfloat16():
         print(
-            f"foldlab: train.precision is {MIXED}, which this processor only emulates, many times "
-            "slower; use float32, or auto, which chooses by the processor.",
+            f"foldlab: train.precision is {MIXED}, which this processor can only emulate, many "
+            "times slower; use float32, or auto to choose by the processor.",
             file=sys.stderr,
         )
 
@@ -63,27 +63,24 @@ def _flags() -> frozenset[str]:
     try:
         lines = PROCESSOR.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return frozenset()  # another system than Linux
+        return frozenset()  # not Linux
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 @cache
 def _gpu() -> float | None:
-    """Return the best compute capability of the GPUs that TensorFlow would use, None without one.
-
-    NVIDIA's own command is asked, once in a process.
-    """
+    """Return the highest compute capability of the GPUs that TensorFlow would use, or None."""
     command = shutil.which("nvidia-smi")
     if not command or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _cudnn():
         return None
     query = [command, "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
-        return max((float(line) for line in told.split()), default=None)
+        text = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
+        return max((float(line) for line in text.split()), default=None)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
 
 
 def _cudnn() -> bool:
-    """Return whether the library is here without which TensorFlow leaves a GPU alone."""
+    """Return whether cuDNN is installed; without it TensorFlow does not use a GPU."""
     return bool(find_spec("nvidia") or find_library("cudnn"))

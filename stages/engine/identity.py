@@ -1,4 +1,4 @@
-"""The identity of a result: one fingerprint of all that determines a variant's training."""
+"""Fingerprints: hashes of everything that determines a variant's training."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ CODE = ("augment", "models", "training")  # packages whose code can change a fol
 
 
 def fingerprint(recipe: Recipe, data_sha256: str) -> str:
-    """Return the SHA-256, in hexadecimal, of all that determines a variant's folds.
+    """Return the SHA-256, in hexadecimal, of everything that determines a variant's folds.
 
-    These are the resolved settings, the prepared data with its fold assignment, the code that
-    computes, and the environment.
+    That is the resolved settings, the prepared data with its folds, the numerical code and the
+    environment.
     """
     content = {
         "settings": recipe.model_dump(),
@@ -32,9 +32,9 @@ def ensemble_fingerprint(variant: str, members: Iterable[str]) -> str:
 
 
 def code() -> list[tuple[str, str]]:
-    """Return the path and the SHA-256, in hexadecimal, of each file of code that computes.
+    """Return the path and the SHA-256, in hexadecimal, of each file of numerical code.
 
-    Hidden files and broken links are an editor's or a file manager's, not code.
+    Hidden files and broken links are skipped: editors and file managers leave them.
     """
     here = Path(__file__).parents[1]
     files = sorted(

@@ -1,4 +1,4 @@
-"""Which folds a variant needs, and training those of them that nobody has finished yet."""
+"""Plan a variant's folds, train the missing ones, and build its model."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,28 +17,28 @@ from stages.training.recipe import Recipe
 
 
 class Arrays(NamedTuple):
-    """What all folds of all variants share."""
+    """The training data that all folds of all variants share."""
 
     images: np.ndarray  # uint8 (n, height, width, channels)
     labels: np.ndarray  # int64 (n,)
-    folds: np.ndarray  # int16 (repeats, n): the fold that validates with the image
+    folds: np.ndarray  # int16 (repeats, n): the fold in which the image is a validation image
     classes: int
 
 
 class Unit(NamedTuple):
-    """One fold of one variant, or its training on all images."""
+    """One fold of one variant, or a refit on all images."""
 
-    mark: str  # the fingerprint under which it is kept
+    fingerprint: str  # its key in the fold store
     recipe: Recipe
-    fold: int | str  # the number over all repeats, or "refit"
+    fold: int | str  # number over all repeats, or "refit"
 
     @property
     def name(self) -> str:
-        """Return what to call it before a person."""
+        """Return a name to display."""
         return f"{self.recipe.variant} fold {self.fold}"
 
     def task(self, arrays: Arrays) -> tuple:
-        """Return the arguments of `train_fold`, but for the reporter."""
+        """Return the arguments of `train_fold`, except the reporter."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = None if self.fold == "refit" else folds[self.fold // per_repeat]
@@ -46,15 +46,15 @@ class Unit(NamedTuple):
 
 
 def attached(recipe: Recipe) -> Recipe:
-    """Return the recipe with the saved model that it may start from: workers read no file."""
+    """Return the recipe with the content of its saved model, if any: workers read no files."""
     architecture = saved_model.attached(recipe.variant, recipe.architecture)
     return recipe.model_copy(update={"architecture": architecture})
 
 
-def plan(mark: str, recipe: Recipe, arrays: Arrays) -> list[Unit]:
+def plan(fingerprint: str, recipe: Recipe, arrays: Arrays) -> list[Unit]:
     """Return a variant's folds, in order."""
     count = (int(arrays.folds.max()) + 1) * len(arrays.folds)
-    return [Unit(mark, recipe, fold) for fold in range(count)]
+    return [Unit(fingerprint, recipe, fold) for fold in range(count)]
 
 
 def finish(
@@ -64,34 +64,34 @@ def finish(
     leave: bool = True,
     trained: Callable[[str], None] | None = None,
 ) -> None:
-    """Train, several at a time, those units that are not kept yet, and keep each as it ends.
+    """Train the missing folds in parallel, and store each one when it finishes.
 
     Args:
-        units: folds of one variant or of several.
-        arrays: what they are trained on.
-        parallel: where and how many at a time.
-        leave: whether the progress bar stays when all is done.
-        trained: called with a fingerprint when the last of its units is kept, but not where all
-            were kept before; others may still be training.
+        units: folds of one or several variants.
+        arrays: the training data.
+        parallel: where to train, and how many folds at a time.
+        leave: whether the progress bar remains visible at the end.
+        trained: callback, run with a fingerprint when its last fold finishes; not for
+            fingerprints that were already complete.
 
     Raises:
-        UntrainableError: before any is trained, when the model of one of several variants cannot be
-            built; a single variant finds that out as its first fold begins.
+        UntrainableError: when a model cannot be built: with several variants before any training,
+            with one variant when its first fold starts.
     """
-    pending = [unit for unit in units if fold_store.load(unit.mark, unit.fold) is None]
+    pending = [unit for unit in units if fold_store.load(unit.fingerprint, unit.fold) is None]
     hardware.warn({unit.recipe.train.precision for unit in pending})
     recipes = {unit.recipe.variant: unit.recipe for unit in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
     finished = len(units) - len(pending)
-    left = Counter(unit.mark for unit in pending)
+    remaining = Counter(unit.fingerprint for unit in pending)
     names = ", ".join(dict.fromkeys(unit.recipe.variant for unit in units))
     with tqdm(
         total=sum(unit.recipe.train.epochs for unit in pending),
         desc=names if len(names) <= 30 else f"{len(units)} folds",
         unit="epoch",
         leave=leave,
-        disable=None,  # no bar where nobody watches
+        disable=None,  # no bar unless stderr is a terminal
     ) as bar:
 
         def show(name: str, epoch: int, accuracy: float) -> None:
@@ -102,24 +102,24 @@ def finish(
 
         with workers.listening(show, parallel) as reporter:
             tasks = [(unit.name, *unit.task(arrays), reporter(unit.name)) for unit in pending]
-            for position, record in workers.spread(_train, tasks, parallel):
+            for position, record in workers.dispatch(_train, tasks, parallel):
                 unit = pending[position]
-                fold_store.save(unit.mark, unit.fold, record)
+                fold_store.save(unit.fingerprint, unit.fold, record)
                 finished += 1
-                left[unit.mark] -= 1
-                if trained and not left[unit.mark]:
-                    trained(unit.mark)
-                if parallel.backend == "local":  # the others are shown already
+                remaining[unit.fingerprint] -= 1
+                if trained and not remaining[unit.fingerprint]:
+                    trained(unit.fingerprint)
+                if parallel.backend == "local":  # `show` has counted the epochs trained
                     bar.update(unit.recipe.train.epochs - len(record.history))
                 else:
                     bar.update(unit.recipe.train.epochs)
 
 
 def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
-    """Build each recipe's model and drop it.
+    """Build each recipe's model and discard it.
 
     Raises:
-        UntrainableError: for one that cannot be built; names the variant.
+        UntrainableError: when one cannot be built; names the variant.
     """
     shape, classes = arrays.images.shape[1:], arrays.classes
     tasks = [(attached(recipe), shape, classes) for recipe in recipes]
@@ -128,43 +128,43 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
 
 
 def _train(name: str, *task: Any) -> Record:
-    """Train a fold; what fails says which fold it was, as a worker's traceback does not."""
+    """Train a fold; name it in any exception, since a worker's traceback does not."""
     try:
         return train_fold(*task)
-    except UserError:  # it names the variant
+    except UserError:  # names the variant already
         raise
     except Exception as error:
         raise RuntimeError(f"{name} failed: {type(error).__name__}: {error}") from error
 
 
 def records(units: Sequence[Unit]) -> list[Record]:
-    """Return the kept records of finished units, in their order."""
-    return [fold_store.load(unit.mark, unit.fold) for unit in units]
+    """Return the stored records of finished folds, in order."""
+    return [fold_store.load(unit.fingerprint, unit.fold) for unit in units]
 
 
 def out_of_fold(records: Sequence[Record], arrays: Arrays) -> np.ndarray:
-    """Return `combine.out_of_fold` of these records: float32 (repeats, n, classes)."""
+    """Return the out-of-fold probabilities of these records, float32 (repeats, n, classes)."""
     return combine.out_of_fold(records, *arrays.folds.shape, arrays.classes)
 
 
 def model(
-    mark: str, recipe: Recipe, arrays: Arrays, parallel: Parallel, folds: Sequence[Record]
+    fingerprint: str, recipe: Recipe, arrays: Arrays, parallel: Parallel, folds: Sequence[Record]
 ) -> bytes:
-    """Return the content of a variant's model file, made as `train.final` says.
+    """Return the content of a variant's model file, built according to `train.final`.
 
     Args:
-        mark: the variant's fingerprint.
+        fingerprint: the variant's fingerprint.
         recipe: the variant's settings.
-        arrays: what the folds were trained on; `refit` trains on all of it once more.
-        parallel: where and how many at a time.
+        arrays: the training data; `refit` trains on all of it.
+        parallel: where to train, and how many folds at a time.
         folds: the finished folds.
     """
-    kept = fold_store.load_model(mark)
-    if kept is not None:
-        return kept
+    stored = fold_store.load_model(fingerprint)
+    if stored is not None:
+        return stored
     if recipe.train.final == "refit":
         shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
-        unit = Unit(mark, recipe.model_copy(update={"train": shorter}), "refit")
+        unit = Unit(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")
         finish([unit], arrays, parallel)
         folds = records([unit])
     elif recipe.train.final == "best_fold":
@@ -174,5 +174,5 @@ def model(
     listed = saved_model.listed(complete.architecture, arrays.images)
     task = (complete, arrays.images.shape[1:], arrays.classes, members, listed)
     ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
-    fold_store.save_model(mark, content)
+    fold_store.save_model(fingerprint, content)
     return content

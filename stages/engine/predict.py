@@ -1,4 +1,4 @@
-"""Scoring images with a model file in worker processes, at most once for the same two."""
+"""Score images with a model file in worker processes, and cache the result."""
 
 import hashlib
 import zipfile
@@ -14,20 +14,19 @@ from stages.files import replacing
 from stages.sections import Parallel
 from stages.training.artifact import probabilities
 
-CHUNK = 2500  # images a worker scores at a time; fixed, so that worker count changes nothing
+CHUNK = 2500  # images per task; fixed, so that results do not depend on the number of workers
 
 
 def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.ndarray, np.ndarray]:
-    """Return a model's probabilities and those of the members that vote in it.
+    """Return the probabilities of a model and of each of its members.
 
-    The answer is kept under the digest of the model's and the images' bytes, and of the code and
-    the libraries that score: a sweep, whose workers have TensorFlow at hand, scores each model
-    once, and `evaluate` finds it done.
+    Results are cached by a digest of the model, the images, the numerical code and the environment.
+    A sweep fills the cache, since its workers have TensorFlow loaded, and `evaluate` reads it.
 
     Args:
-        model: a `.keras` file that `artifact.assemble` made.
+        model: a `.keras` file made by `artifact.assemble`.
         images: uint8 (n, height, width, channels).
-        parallel: where and how many at a time.
+        parallel: where to run, and how many processes at a time.
 
     Returns:
         float32 (n, classes) and float32 (members, n, classes).
@@ -37,8 +36,8 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
     digest.update(np.ascontiguousarray(images).data)
     path = entry.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            return kept["vote"], kept["members"]
+        with np.load(path, allow_pickle=False) as cached:
+            return cached["vote"], cached["members"]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         pass  # not scored yet
 
@@ -47,6 +46,6 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
     parts = dict(workers.run(probabilities, tasks, parallel.local_jobs))
     vote = np.concatenate([parts[position][0] for position in range(len(tasks))])
     members = np.concatenate([parts[position][1] for position in range(len(tasks))], axis=1)
-    with replacing(path) as beside:
-        np.savez(beside, vote=vote, members=members)
+    with replacing(path) as temporary:
+        np.savez(temporary, vote=vote, members=members)
     return vote, members

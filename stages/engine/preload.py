@@ -1,4 +1,4 @@
-"""Imported by the process from which local workers are forked, so that they have TensorFlow."""
+"""Import TensorFlow in the process that local workers are forked from, so that they have it."""
 
 import atexit
 import gc
@@ -10,5 +10,5 @@ from stages.training.starting import load_tensorflow
 load_tensorflow()
 end_with_parent(os.getpid())
 os.register_at_fork(after_in_child=lambda: end_with_parent(os.getpid()))  # idle workers too
-gc.freeze()  # no worker looks for garbage here again: Keras' clear_session has it looked for
-atexit.register(os._exit, 0)  # TensorFlow takes a second to be taken down in order
+gc.freeze()  # exclude TensorFlow's objects from the collections that Keras' clear_session triggers
+atexit.register(os._exit, 0)  # skip TensorFlow's orderly shutdown, which takes a second

@@ -1,6 +1,6 @@
-"""From rows of params.yaml to resolved settings: base and row merged, every name checked.
+"""Resolve rows of params.yaml into recipes: merge row and base, check every name and argument.
 
-It needs neither Keras nor TensorFlow, so a misspelt name costs milliseconds.
+It imports neither Keras nor TensorFlow, so that a misspelled name is reported immediately.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,28 +19,28 @@ from stages.training.schedules import SCHEDULES
 
 
 def recipe(params: Params, variant: str) -> Recipe:
-    """Resolve one row of `variants`: base and overrides merged, names known, arguments complete.
+    """Resolve one row of `variants`: merge it with the base and complete all arguments.
 
     Raises:
-        UserError: for an unknown variant or name, or an argument that is not allowed.
+        UserError: for an unknown variant or name, an invalid argument, or conflicting settings.
     """
     row = params.variant(variant)
     train = params.train_settings(variant)
     where = f"variants.{variant}"
     if train.reduce_on_plateau and train.schedule.name != "constant":
         raise UserError(
-            f"{where} has reduce_on_plateau and the schedule {train.schedule.name!r}, which would "
-            "both set the learning rate; set one of them to null or constant."
+            f"{where} has both reduce_on_plateau and the schedule {train.schedule.name!r}, which "
+            "conflict; set reduce_on_plateau to null or schedule to constant."
         )
     if train.reduce_on_plateau and train.schedule.arguments.get("warmup"):
         raise UserError(
-            f"{where} has reduce_on_plateau and a schedule with a warmup, which would both set the "
-            "learning rate; set reduce_on_plateau to null or remove the warmup."
+            f"{where} has both reduce_on_plateau and a schedule with warmup, which conflict; set "
+            "reduce_on_plateau to null or remove the warmup."
         )
     if train.reduce_on_plateau and train.final == "refit":
         raise UserError(
-            f"{where} has reduce_on_plateau and final: refit, which has no validation images that "
-            "show a plateau; choose another final, or a schedule in its place."
+            f"{where} has both reduce_on_plateau and final: refit, but a refit has no validation "
+            "images to detect a plateau; choose another final, or a schedule instead."
         )
     return Recipe(
         variant=variant,
@@ -66,43 +66,43 @@ def recipe(params: Params, variant: str) -> Recipe:
 
 
 def recipes(params: Params, variant: str) -> list[Recipe]:
-    """Resolve what a variant's model is trained by: its own row, or those of its ensemble.
+    """Resolve the rows that a variant's model is trained with: its own, or its members'.
 
     Raises:
-        UserError: as `recipe`.
+        UserError: see `recipe`.
     """
     return [recipe(params, name) for name in params.variant(variant).ensemble or [variant]]
 
 
 def check(params: Params) -> None:
-    """Refuse params.yaml when any of its variants names what does not exist.
+    """Check that all variants of params.yaml can be resolved.
 
     Raises:
-        UserError: for the first such name or argument.
+        UserError: for the first variant that cannot.
     """
     for variant in params.variants:
         recipes(params, variant)
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Refuse a recipe that makes no sense for the prepared data.
+    """Check that a recipe makes sense for the prepared data.
 
     Args:
         recipe: the variant's settings.
         dataset: the content of dataset.json.
-        prepared: the folder of it and of the images.
+        prepared: the folder that contains dataset.json and the images.
 
     Raises:
-        UserError: when digits would be flipped; a 2 in the mirror is no digit. When a saved
-            model does not fit; see `saved_model.check`.
+        UserError: when digits would be flipped, or a saved model does not fit; see
+            `saved_model.check`.
     """
     saved_model.check(recipe.variant, recipe.architecture, dataset, prepared)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:
             raise UserError(
-                f"variants.{recipe.variant}.augmentation[{position}] is flip, but the images are "
-                "digits, which mean nothing in a mirror; remove it, or give it force: true."
+                f"variants.{recipe.variant}.augmentation[{position}] is flip, but mirrored digits "
+                "are not digits; remove it, or set force: true."
             )
 
 

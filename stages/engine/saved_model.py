@@ -1,7 +1,7 @@
-"""The saved model that a `from_model` variant starts from: found, checked, sent to workers.
+"""Find and check the saved model that a `from_model` variant starts from.
 
-What it is made of is read from the file's own config.json, so a model that does not fit costs no
-import of TensorFlow, and one with code of its own is never loaded.
+The checks read the file's config.json. So they do not import TensorFlow, and a model with custom
+code is never loaded.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
 
 
 def attached(variant: str, named: Named) -> Named:
-    """Return a variant's architecture with the content of its saved model, for a worker to load.
+    """Return a variant's architecture with the content of its saved model added, for workers.
 
     Raises:
-        UserError: when the file is missing or is not the one that the row's digest names.
+        UserError: when the file is missing or does not match the row's digest.
         OSError: when it cannot be read.
     """
     if named.name != "from_model":
@@ -41,10 +41,10 @@ def attached(variant: str, named: Named) -> Named:
 
 
 def listed(attached: Named, images: np.ndarray) -> Listed:
-    """Return the images that a variant's model is trained on, with those of its saved model.
+    """Return the images that a variant's model is trained on, including its saved model's.
 
     Args:
-        attached: its architecture, as `attached` returns it.
+        attached: the architecture, as returned by `attached`.
         images: uint8 (n, height, width, channels), all training images.
     """
     own = Listed(np.unique(trained_images.digests(images)), True)
@@ -54,32 +54,32 @@ def listed(attached: Named, images: np.ndarray) -> Listed:
 
 
 def note(variant: str, named: Named) -> str:
-    """Return what cannot be checked of the saved model that a variant starts from, or ""."""
+    """Return a warning if a saved model's training images are not fully known, else ""."""
     if named.name != "from_model":
         return ""
     known = trained_images.read(attached(variant, named).arguments["content"])
     if known and known.complete:
         return ""
-    whose = "that model" if known is None else "a model that it started from"
+    which = "the saved model" if known is None else "a model that the saved model started from"
     return (
-        f"{_where(variant)}: {whose} has no list of the images that it was trained on, as models "
-        "of Foldlab have; make sure that none of them validates or tests this variant."
+        f"{_where(variant)}: {which} does not list the images that it was trained on, as Foldlab's "
+        "models do; make sure that none of them validates or tests this variant."
     )
 
 
 def check(variant: str, named: Named, dataset: Mapping, prepared: Path) -> None:
-    """Refuse a saved model that `from_model` cannot start from on the prepared data.
+    """Check that `from_model` can start from its saved model on the prepared data.
 
     Args:
         variant: the row's name, for messages.
-        named: its architecture; any other than `from_model` is fine.
+        named: its architecture; any other than `from_model` passes.
         dataset: the content of dataset.json.
-        prepared: the folder of it and of the images.
+        prepared: the folder that contains dataset.json and the images.
 
     Raises:
-        UserError: in one sentence, when the file is missing, is no `.keras` file, has custom or
-            Lambda objects, takes images of another shape, has no last Dense, is not the one of
-            the digest, or was trained on images that would validate or test this variant.
+        UserError: when the file is missing, is not a `.keras` file, has custom or Lambda objects,
+            has another input shape, does not end with a Dense layer, does not match the digest, or
+            was trained on images that would validate or test this variant.
     """
     if named.name != "from_model":
         return
@@ -95,41 +95,41 @@ def check(variant: str, named: Named, dataset: Mapping, prepared: Path) -> None:
 
 
 def kept(sha256: str) -> Path:
-    """Return where a registered model's file is kept under its digest."""
+    """Return the path under which `fetch` stores a registered model's file, by its digest."""
     return entry.root() / ".foldlab" / "models" / sha256 / "model.keras"
 
 
 def _file(arguments: Mapping[str, Any], where: str) -> Path:
     path, model = arguments["path"], arguments["model"]
     if (path is None) == (model is None):
-        raise UserError(
-            f"{where} needs a path or a model, and not both; name the one that it starts from."
-        )
+        raise UserError(f"{where} needs either path or model; name the one that it starts from.")
     if model:
         file = kept(arguments["sha256"] or "none")
         if not file.exists():
             raise UserError(
-                f"{where}.model is {model!r}, of which no file is here with the row's sha256; "
+                f"{where}.model is {model!r}, but no file with the row's sha256 has been fetched; "
                 f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
             )
         return file
     if (file := entry.find(path)).is_file():
         return file
-    raise UserError(f"{where}.path is {path!r}, which is no file; give the path of a .keras file.")
+    raise UserError(
+        f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."
+    )
 
 
 def _check_digest(content: bytes, arguments: Mapping[str, Any], where: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != arguments["sha256"]:
-        given = f"is {arguments['sha256'][:8]}..." if arguments["sha256"] else "is missing"
+        found = f"is {arguments['sha256'][:8]}..." if arguments["sha256"] else "is missing"
         raise UserError(
-            f"{where}.sha256 {given}, but the file's content has {digest}; "
-            "put this into the row if it is the model that you mean."
+            f"{where}.sha256 {found}, but the file's digest is {digest}; "
+            "copy it to the row if this is the right model."
         )
 
 
 def _config(content: bytes, name: str, where: str) -> dict:
-    """Return a model's configuration, when all of it is Keras' own."""
+    """Return a model's configuration after checking that all its objects are Keras' own."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.getinfo("model.weights.h5")
@@ -137,28 +137,30 @@ def _config(content: bytes, name: str, where: str) -> dict:
         kind, layers = config["class_name"], config["config"].get("layers")
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(
-            f"{where} names {name}, which is no .keras file; save the model with "
+            f"{where}: {name} is not a .keras file; save the model with "
             "model.save('name.keras') of Keras 3."
         ) from None
     for part in _objects(config):
         if part["class_name"] in ("Lambda", "__lambda__"):
             raise UserError(
-                f"{where} names a model with a Lambda layer, whose code is not loaded from a file; "
-                "choose a model of Keras' own layers."
+                f"{where}: the saved model has a Lambda layer, whose code is not loaded from "
+                "files; choose a model with Keras' own layers only."
             )
-        room = (part.get("module") or "keras").split(".")[0]
-        if room not in ("keras", "builtins") or ">" in (part.get("registered_name") or ""):
+        package = (part.get("module") or "keras").split(".")[0]
+        if package not in ("keras", "builtins") or ">" in (part.get("registered_name") or ""):
             raise UserError(
-                f"{where} names a model with the custom object {part['class_name']!r}, whose code "
-                "is not in the file; choose a model of Keras' own layers."
+                f"{where}: the saved model has the custom object {part['class_name']!r}, whose "
+                "code is not in the file; choose a model with Keras' own layers only."
             )
     if kind not in ("Functional", "Sequential") or not isinstance(layers, list):
-        raise UserError(f"{where} names a {kind} model; choose a Functional or Sequential one.")
+        raise UserError(
+            f"{where}: the saved model is of class {kind}; choose a Functional or Sequential one."
+        )
     return config
 
 
 def _objects(part: Any) -> Iterator[dict]:
-    """Yield every serialised object in a configuration."""
+    """Yield every serialized object in a configuration."""
     if isinstance(part, dict):
         if isinstance(part.get("class_name"), str):
             yield part
@@ -170,59 +172,59 @@ def _objects(part: Any) -> Iterator[dict]:
 
 
 def _member(config: dict, member: int, where: str) -> dict:
-    """Return the configuration of the model to start from: the whole, or one that votes in it."""
+    """Return the configuration of the model to start from: one member, or the whole model."""
     layers = config["config"]["layers"]
-    voting = [one for one in layers if re.fullmatch(r"member_\d+", one["config"].get("name", ""))]
-    if member >= max(len(voting), 1):
+    members = [one for one in layers if re.fullmatch(r"member_\d+", one["config"].get("name", ""))]
+    if member >= max(len(members), 1):
         raise UserError(
-            f"{where}.member is {member}, but the saved model has {len(voting) or 'one'}, counted "
-            "from 0; give a smaller number."
+            f"{where}.member is {member}, but the number of the saved model's members, counted "
+            f"from 0, is {len(members) or 1}; use a smaller number."
         )
-    return voting[member] if voting else config
+    return members[member] if members else config
 
 
 def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
-    """Refuse a model whose input is not the prepared images or that does not end with a Dense."""
+    """Check that a model takes images of the prepared shape and ends with a Dense layer."""
     kinds = [layer["class_name"] for layer in layers]
     if kinds.count("InputLayer") != 1:
         raise UserError(
-            f"{where} names a model with {kinds.count('InputLayer')} inputs of known shape; choose "
-            "one that takes one image."
+            f"{where}: the saved model has {kinds.count('InputLayer')} inputs of known shape; "
+            "choose a model with one input."
         )
-    taken = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
-    if taken != image_shape:
-        there, here = ("x".join(str(side) for side in shape) for shape in (taken, image_shape))
+    expected = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
+    if expected != image_shape:
+        theirs, ours = ("x".join(str(side) for side in shape) for shape in (expected, image_shape))
         raise UserError(
-            f"{where} names a model for inputs of {there}, but the prepared images are {here}; "
-            "choose a model of the same shape."
+            f"{where}: the saved model takes images of {theirs}, but the prepared images are "
+            f"{ours}; choose a model for that shape."
         )
     while kinds[-1] in AFTER_DENSE:
         kinds.pop()
     if kinds[-1] != "Dense":
         raise UserError(
-            f"{where} names a model that ends with {kinds[-1]}, but a new head can only replace a "
-            "Dense layer; choose a classifier that ends with one."
+            f"{where}: the saved model ends with {kinds[-1]}, but a new head can only replace a "
+            "Dense layer; choose a classifier that ends with a Dense layer."
         )
 
 
 def _check_new(trained_on: np.ndarray, prepared: Path, sha256: str, where: str) -> None:
-    """Refuse a model that was trained on images which would validate or test the variant."""
-    seen, all_of = [], []
+    """Reject a model that was trained on images which would validate or test the variant."""
+    seen, total = [], []
     for split in ("train", "test"):
         present = _digests(prepared / f"{split}_images.npy", sha256)
         seen.append(int(np.isin(present, trained_on).sum()))
-        all_of.append(len(present))
+        total.append(len(present))
     if any(seen):
         raise UserError(
-            f"{where} names a model that was trained on {seen[0]} of the {all_of[0]} images that "
-            f"validate the folds here and on {seen[1]} of the {all_of[1]} test images, which are "
-            "not new to it; start from a model of other images, or give it force: true."
+            f"{where}: the saved model was trained on {seen[0]} of the {total[0]} images that "
+            f"validate the folds and on {seen[1]} of the {total[1]} test images; start from a "
+            "model trained on other images, or set force: true."
         )
 
 
 @cache
 def _digests(file: Path, sha256: str) -> np.ndarray:
-    """Return the digests of prepared images; `sha256`, the data's own, is the key of the cache."""
+    """Return the digests of prepared images; the data's `sha256` is part of the cache key."""
     return trained_images.digests(np.load(file, mmap_mode="r"))
 
 

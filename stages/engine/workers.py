@@ -1,9 +1,9 @@
-"""Fan-out: calls spread over worker processes, of this machine or, by cluster.py, of others.
+"""Run tasks in worker processes on this machine, or through cluster.py on a Ray cluster.
 
-Workers of this machine stay alive from call to call, since importing TensorFlow costs seconds; each
-computes with one thread. On Linux they are forked from one process that has imported it for all of
-them, but not where there may be a GPU, whose driver does not survive a fork. Epochs are reported by
-a datagram on the loopback interface: a lost one costs a step of the progress bar and nothing else.
+Local workers are reused from call to call, since importing TensorFlow takes seconds; each computes
+with one thread. On Linux they are forked from a fork server that has imported TensorFlow, except
+on machines with NVIDIA's driver, which does not survive a fork. Workers report epochs by datagrams
+on the loopback interface; a lost datagram costs one step of the progress bar and nothing else.
 """
 
 import json
@@ -29,39 +29,41 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from stages.errors import UserError
 from stages.sections import Parallel
 
-# Bytes that a worker may grow by. loky would end it at 300 MB, which one large fold takes, and the
-# next would import TensorFlow anew.
+# Bytes by which a worker's memory may grow. By default loky ends a worker at 300 MB, which one
+# large fold exceeds, and its successor would have to import TensorFlow again.
 GROWTH = 2**40
-# What is raised when a worker was killed, or the process that was to fork it.
+# Raised when a worker or the fork server was killed.
 DEATHS = (TerminatedWorkerError, EOFError, ConnectionError)
-ORPHAN_SECONDS = 2.0  # after which a process whose parent is gone ends
-LISTEN_SECONDS = 0.2  # after which the listener looks whether it is over
-_started = 2  # fewer tasks than workers leave these alive; 1 would compute in this process
+ORPHAN_SECONDS = 2.0  # interval at which a process checks that its parent is alive
+LISTEN_SECONDS = 0.2  # interval at which the listener checks whether to stop
+_started = 2  # workers to keep alive with fewer tasks; with 1 this process itself would compute
 
 
 def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterator[tuple[int, Any]]:
     """Call `function(*task)` for every task, several at a time.
 
     Args:
-        function: importable by its name; all that it needs comes in the task.
+        function: an importable function that depends only on its arguments.
         tasks: tuples of arguments.
-        jobs: worker processes at most; None: what `suited` says. With 1 the caller's process works.
+        jobs: maximum number of worker processes; None means `optimal_workers`. With 1 the tasks
+            run in this process.
 
     Yields:
-        (position of the task, result), as they end.
+        (position of the task, result), in order of completion.
 
     Raises:
-        OSError: when tasks kill their worker processes also when they run alone, by lack of memory
-            for example. By then all others are yielded.
+        UserError: after all other tasks are yielded, when a task's worker process died even while
+            no other task was running, for example for lack of memory.
     """
     global _started
-    size = min(jobs or suited(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
+    size = min(jobs or optimal_workers(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
     if size == 1:
         yield from ((position, function(*task)) for position, task in enumerate(tasks))
         return
     _started = max(_started, size)
-    # Arrays in memory travel through pipes, since files in their stead would stay until the end of
-    # this process: forked workers do not share its account of them. Mapped images stay mapped.
+    # Send arrays through pipes (max_nbytes=None), not as memory-mapped temporary files: forked
+    # workers do not share joblib's resource tracker, so the files would stay until this process
+    # ends. Arrays that are memory-mapped already stay so.
     pool = partial(
         joblib.Parallel, backend="loky", return_as="generator_unordered", max_nbytes=None
     )
@@ -69,84 +71,83 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
     remaining = dict(enumerate(tasks))
     lost = 0
     while remaining:
-        begun: list[int] = []
+        dispatched: list[int] = []
 
-        def calls(begun: list[int] = begun) -> Iterator:
+        def calls(dispatched: list[int] = dispatched) -> Iterator:
             for position, task in list(remaining.items()):
-                begun.append(position)
-                yield joblib.delayed(_numbered)(position, function, task)
+                dispatched.append(position)
+                yield joblib.delayed(_call)(position, function, task)
 
         try:
-            # No more than the workers can begin: a call from another thread need not wait for all,
-            # and only these are suspects when a worker dies.
+            # Dispatch only as many tasks as can start at once, so that calls from other threads
+            # need not wait for all of them, and few are suspects when a worker dies.
             for position, result in pool(size, pre_dispatch=size)(calls()):
                 del remaining[position]
                 yield position, result
         except DEATHS as error:
-            if _of_the_task(error):
+            if _raised_by_task(error):
                 raise
         else:
             break
-        suspects = [position for position in begun if position in remaining]
-        _tell(len(suspects), len(remaining) - len(suspects))
+        suspects = [position for position in dispatched if position in remaining]
+        _report_death(len(suspects), len(remaining) - len(suspects))
         for position in suspects:
-            result = _alone(pool, position, function, remaining.pop(position))
+            result = _retry(pool, position, function, remaining.pop(position))
             if result is None:
                 lost += 1
             else:
                 yield result
     if lost:
         raise UserError(
-            f"the worker processes of {lost} of {len(tasks)} tasks died, perhaps for lack of "
-            "memory; all others are kept, so free memory or lower train.batch_size and run the "
+            f"the worker processes of {lost} of {len(tasks)} tasks died, possibly out of memory; "
+            "the other results are saved: free memory or lower train.batch_size, then run the "
             "same command again."
         )
 
 
-def _tell(suspects: int, others: int) -> None:
+def _report_death(suspects: int, others: int) -> None:
     print(
-        f"foldlab: a worker process died, perhaps for lack of memory; {suspects} unfinished "
-        f"tasks run again one at a time, then {others} others side by side.",
+        f"foldlab: a worker process died, possibly out of memory; retrying {suspects} unfinished "
+        f"tasks one at a time, then running {others} others in parallel.",
         file=sys.stderr,
     )
 
 
-def _alone(pool: Callable, position: int, function: Callable, task: tuple) -> tuple | None:
-    """Run one task, twice if its worker dies; return None when it dies both times."""
+def _retry(pool: Callable, position: int, function: Callable, task: tuple) -> tuple | None:
+    """Run one task by itself, a second time if its worker dies; return None if both die."""
     for _ in range(2):
         try:
-            # of two workers, since one would be this process
-            (result,) = pool(2, pre_dispatch=1)(
-                [joblib.delayed(_numbered)(position, function, task)]
-            )
+            # Ask for two workers: with one, joblib would run the task in this process.
+            (result,) = pool(2, pre_dispatch=1)([joblib.delayed(_call)(position, function, task)])
         except DEATHS as error:
-            if _of_the_task(error):
+            if _raised_by_task(error):
                 raise
-            time.sleep(1)  # a forking process that was killed is replaced only when it is gone
+            time.sleep(1)  # a killed fork server is replaced only once it has exited
         else:
             return result
     return None
 
 
-def _of_the_task(error: BaseException) -> bool:
-    """Return whether `error` was raised by the function in its worker, whose traceback it has."""
+def _raised_by_task(error: BaseException) -> bool:
+    """Return whether the function itself raised `error`: then it has the worker's traceback."""
     return isinstance(error.__cause__, process_executor._RemoteTraceback)
 
 
 @cache
 def _start_method() -> None:
-    """Choose, once in a process, how its workers start."""
-    short = len(tempfile.gettempdir()) < 70  # a socket there may have a name of 107 characters
+    """Choose how workers are started, once per process."""
+    short = len(tempfile.gettempdir()) < 70  # the path of a Unix socket is limited to 107 bytes
     if sys.platform == "linux" and short and not Path("/proc/driver/nvidia").exists():
         set_start_method("forkserver", force=True)
         multiprocessing.set_forkserver_preload(["stages.engine.preload"])
 
 
-def suited(tasks: int, cores: int) -> int:
-    """Return how many workers end so many equal tasks soonest: one a core, or somewhat more.
+def optimal_workers(tasks: int, cores: int) -> int:
+    """Return the number of workers that finishes equally long tasks first, at least one per core.
 
-    Two workers on two cores take three rounds for five tasks, with an idle core in the last. Three
-    that share the cores take two and a half. More memory is spent only to save a tenth of the time.
+    Two workers on two cores need three rounds for five tasks, with one core idle in the last.
+    Three workers that share the cores need the time of two and a half rounds. Extra workers need
+    memory, so they are used only if they save a tenth of the time.
     """
 
     def time(workers: int) -> int:
@@ -157,10 +158,10 @@ def suited(tasks: int, cores: int) -> int:
     return best if 10 * time(best) <= 9 * time(cores) else cores
 
 
-def spread(
+def dispatch(
     function: Callable, tasks: Sequence[tuple], parallel: Parallel
 ) -> Iterator[tuple[int, Any]]:
-    """Call `function(*task)` for every task where `parallel` says; see `run`."""
+    """Call `function(*task)` for every task, locally or on a cluster; see `run`."""
     if parallel.backend == "ray":
         from stages.engine import cluster
 
@@ -168,20 +169,20 @@ def spread(
     return run(function, tasks, parallel.jobs)
 
 
-def _numbered(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
+def _call(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     end_with_parent(os.getpid())
     return position, function(*task)
 
 
-@cache  # by process: a forked one has this cache too, but no timer yet
+@cache  # keyed by process: a forked process inherits the cache, but not the timer
 def end_with_parent(process: int) -> None:
-    """Have this process end soon after the one that started it.
+    """Make this process exit soon after its parent does.
 
-    A killed driver tells nobody, and what it started would keep the memory of TensorFlow.
+    Otherwise the workers of a killed driver would run on and keep their memory.
 
     Args:
-        process: the number of this process.
+        process: the id of this process.
     """
     if (
         not hasattr(signal, "setitimer")
@@ -200,8 +201,8 @@ def listening(
     """Call `show(name, epoch, accuracy)` for every epoch reported while the block runs.
 
     Yields:
-        A function from a fold's name to the reporter that its worker calls after each epoch; None
-        where workers may be on other machines, which report whole folds.
+        A function from a fold's name to the reporter that its worker calls after each epoch. On
+        a cluster, which reports only whole folds, it returns None instead of a reporter.
     """
     if parallel.backend != "local":
         yield lambda name: None
@@ -210,10 +211,10 @@ def listening(
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(LISTEN_SECONDS)
         port = receiver.getsockname()[1]
-        over = threading.Event()
+        stop = threading.Event()
 
         def listen() -> None:
-            while not over.is_set():
+            while not stop.is_set():
                 with suppress(TimeoutError):
                     show(*json.loads(receiver.recv(1024)))
 
@@ -222,24 +223,24 @@ def listening(
         try:
             yield lambda name: partial(_report, port, os.getpid(), name)
         finally:
-            over.set()
+            stop.set()
             listener.join()
 
 
 def _report(port: int, driver: int, name: str, epoch: int, accuracy: float) -> None:
     if _orphaned(driver):
-        os._exit(1)  # the driver is gone: nobody would take the fold
-    with suppress(OSError):  # it is lost
+        os._exit(1)  # nobody would receive the fold
+    with suppress(OSError):  # only the report is lost
         _send(json.dumps([name, epoch, accuracy]).encode(), port)
 
 
 def _orphaned(driver: int) -> bool:
-    """Return whether this process is a worker whose driver is gone."""
+    """Return whether this process is a worker whose driver has exited."""
     if driver in (os.getpid(), os.getppid()):
         return False
     try:
         return not multiprocessing.parent_process().is_alive()
-    except ValueError:  # not forked, it was the driver's own child
+    except ValueError:  # not from the fork server: a direct child that has lost its parent
         return True
 
 

@@ -1,9 +1,9 @@
-"""Architectures: the registry, and the Keras model that a name and its arguments stand for.
+"""Architectures: the registry, and `build`, which makes a Keras model from a registered name.
 
 An architecture is a function `(layers, images, classes, *, arguments) -> logits`: `layers` is
 `keras.layers`, `images` a symbolic tensor (n, height, width, channels) of pixels in 0-1, `classes`
-how many scores to give, and the keyword-only arguments are its settings, checked by their
-annotations. Handing `layers` in lets a stage check names and arguments without importing Keras.
+the number of logits, and the keyword-only arguments are its settings, checked by their
+annotations. `layers` is passed in so that names and arguments can be checked without Keras.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ def build(
         named: a registered name with all of its arguments.
         image_shape: (height, width, channels).
         classes: number of classes, at least 2.
-        layers: what stands for `keras.layers`; None: that itself.
+        layers: replacement for the namespace `keras.layers`; None means Keras' own.
 
     Returns:
         A model from raw pixels, 0-255 float32 (n, height, width, channels), to logits float32
-        (n, classes). Initial weights follow Keras' global seed.
+        (n, classes). Initial weights depend on Keras' global seed.
 
     Raises:
-        UserError: when the images are too small for the architecture's convolutions and poolings.
+        UserError: when the images are too small for the architecture.
     """
     import keras
 
@@ -51,7 +51,7 @@ def build(
             **named.arguments,
         )
     except ValueError as error:
-        if "zero or negative" in str(error):  # Keras' words for a feature map that has run out
+        if "zero or negative" in str(error):  # Keras' message for an empty feature map
             size = "x".join(str(side) for side in image_shape[:2])
             raise UserError(
                 f"architecture {named.name!r} is too deep for images of {size} pixels; "

@@ -1,4 +1,4 @@
-"""Convolutions with learned pooling: strides in place of MaxPooling.
+"""An all-convolutional network: strided convolutions instead of MaxPooling.
 
 Parameter counts are for images of 28x28x1 and ten classes.
 """
@@ -14,16 +14,16 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 @architecture
 def allconv(layers, images, classes, *, dropout: Rate = 0.4, momentum: Rate = 0.99):
-    """Convolve all the way down to 1x1, with strides for pooling: 327,242 parameters.
+    """Convolve down to 1x1, with strided convolutions for pooling: 327,242 parameters.
 
-    Twice: two of 3x3, then one of 5x5 with stride 2, then Dropout; 32 filters, then 64. At the
-    end 128 filters of 4x4, Flatten, Dropout and one dense layer. BatchNormalization follows the
-    ReLU of every convolution. Source: Chris Deotte, "25 Million Images! [0.99757] MNIST" (Kaggle,
-    2018), which soft-votes fifteen of them.
+    Two blocks, of 32 and 64 filters: two 3x3 convolutions, a 5x5 convolution with stride 2, and
+    Dropout. Then 128 filters of 4x4, Flatten, Dropout and one dense layer. Every convolution is
+    followed by ReLU and BatchNormalization. Source: Chris Deotte, "25 Million Images! [0.99757]
+    MNIST" (Kaggle, 2018), which averages the votes of fifteen such networks.
     """
 
-    def convolve(x, filters, side, **how):
-        x = layers.Conv2D(filters, side, activation="relu", **how)(x)
+    def convolve(x, filters, side, **arguments):
+        x = layers.Conv2D(filters, side, activation="relu", **arguments)(x)
         return layers.BatchNormalization(momentum=momentum)(x)
 
     x = images

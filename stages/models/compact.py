@@ -1,4 +1,4 @@
-"""Compact CNNs: one made to learn fast, one with few parameters.
+"""Compact CNNs: one that learns fast, and one with few parameters.
 
 Parameter counts are for images of 28x28x1 and ten classes.
 """
@@ -17,10 +17,10 @@ Units = Annotated[int, Field(ge=1, le=65536)]
 def sprint(layers, images, classes, *, dense: Units = 256):
     """Reach 99 % in one epoch: 24 filters of 5x5, 32 of 3x3, one dense layer: 215,194 parameters.
 
-    ReLU follows each pooling, which is the same function on a quarter of the values. Learns best
-    with `onecycle`, Adam at 0.01 with betas of 0.7 and 0.9, and batches of 256; an epoch of 60,000
-    images is 0.41 TFLOP. Source: the published race to 99 % on MNIST in one epoch, mean 99.04 over
-    30 seeds.
+    ReLU follows each pooling, which gives the same result from a quarter of the values. It trains
+    best with `onecycle`, Adam at 0.01 with betas of 0.7 and 0.9, and batches of 256. An epoch of
+    60,000 images takes 0.41 TFLOP. Source: the published race to 99 % on MNIST in one epoch, mean
+    accuracy 99.04 over 30 seeds.
     """
     x = images
     for filters, side in ((24, 5), (32, 3)):
@@ -34,12 +34,12 @@ def sprint(layers, images, classes, *, dense: Units = 256):
 
 @architecture
 def tiny(layers, images, classes, *, dropout: Rate = 0.05):
-    """Convolve 3x3 with 8 or 16 filters, squeeze 1x1, average over the image: 9,970 parameters.
+    """Use few 3x3 filters, a 1x1 bottleneck and global average pooling: 9,970 parameters.
 
-    Filters of 8 and 16, pooling, a squeeze to 8, then four times 16, without padding or bias; each
-    convolution is followed by ReLU, BatchNormalization and a light Dropout. One dense layer
-    scores the averages. Source: the family of MNIST nets below 10,000 parameters at 99.4 %, whose
-    common parts are small 3x3 filters, batch normalisation, a 1x1 squeeze and global averaging.
+    Convolutions with 8 and 16 filters, pooling, a 1x1 convolution to 8 channels, then four
+    convolutions with 16 filters, without padding or bias. Each is followed by ReLU,
+    BatchNormalization and a low Dropout. Global average pooling and one dense layer follow.
+    Source: the family of MNIST networks with fewer than 10,000 parameters that reach 99.4 %.
     """
     x = images
     for filters, side in ((8, 3), (16, 3), (8, 1), (16, 3), (16, 3), (16, 3), (16, 3)):

@@ -1,7 +1,7 @@
-"""The five reference CNNs: one function for each public MNIST project that Foldlab grew from.
+"""The five reference CNNs, one for each public MNIST project that Foldlab is based on.
 
-Where a README is silent, the value is ours and stands as an argument's default. Parameter counts
-are for images of 28x28x1 and ten classes.
+Values that a project's README does not state are our choice, given as an argument's default.
+Parameter counts are for images of 28x28x1 and ten classes.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ Kernel = Annotated[int, Field(ge=1, le=11)]
 
 @architecture
 def basic(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
-    """Convolve 32 and 64 filters of 3x3, pool after each, one dense layer: 225,034 parameters."""
+    """Two 3x3 convolutions, each followed by pooling, and one dense layer: 225,034 parameters."""
     x = layers.Conv2D(32, 3, activation="relu")(images)
     x = layers.MaxPooling2D()(x)
     x = layers.Conv2D(64, 3, activation="relu")(x)
@@ -30,7 +30,7 @@ def basic(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
 
 @architecture
 def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0.9):
-    """Normalise after each of two ReLU convolutions, pool, one dense layer: 225,418 parameters."""
+    """Like `basic`, with BatchNormalization after each convolution: 225,418 parameters."""
     x = images
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3, activation="relu")(x)
@@ -43,7 +43,7 @@ def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0
 
 @architecture
 def dropout(layers, images, classes, *, dense: Units = 128, pooled: Rate = 0.25, flat: Rate = 0.5):
-    """Drop out after each pooling and after the dense layer, else `basic`: 225,034 parameters."""
+    """Like `basic`, with Dropout also after each pooling: 225,034 parameters."""
     x = images
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3, activation="relu")(x)
@@ -57,7 +57,7 @@ def dropout(layers, images, classes, *, dense: Units = 128, pooled: Rate = 0.25,
 
 @architecture
 def stacked(layers, images, classes, *, dense: Units = 64, dropout: Rate = 0.5):
-    """Stack 32, 64 and 64 filters of 3x3, two poolings between, one dropout: 93,322 parameters."""
+    """Three 3x3 convolutions with two poolings between them, and Dropout: 93,322 parameters."""
     x = layers.Conv2D(32, 3, activation="relu")(images)
     x = layers.MaxPooling2D()(x)
     x = layers.Conv2D(64, 3, activation="relu")(x)
@@ -81,10 +81,10 @@ def double_conv(
     pooled: Rate = 0.25,
     flat: Rate = 0.5,
 ):
-    """Convolve twice with 32 and twice with 64 filters, pool and drop out: 887,530 parameters.
+    """Two pairs of convolutions, each followed by pooling and Dropout: 887,530 parameters.
 
-    `kernel` is the side of the first pair's filters; the second pair's are 3x3. Filters of 3x3
-    without padding take a third of the time.
+    `kernel` is the filter size of the first pair; the second pair has 3x3 filters. With 3x3
+    filters everywhere and no padding, it takes a third of the time.
     """
     x = images
     for filters, side in ((32, kernel), (64, 3)):

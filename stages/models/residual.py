@@ -11,7 +11,7 @@ from stages.models import architecture
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
-# size -> filters of each stage, residual blocks in each
+# size -> filters per stage, number of residual blocks in each
 SIZES = {"small": ((16, 32, 64), 1), "medium": ((32, 64, 128), 2)}
 
 
@@ -25,14 +25,14 @@ def resnet(
     dropout: Rate = 0.0,
     momentum: Rate = 0.9,
 ):
-    """Add what 3x3 convolutions find to what came in, three stages: 78,426 parameters.
+    """Three stages of residual blocks: 78,426 parameters.
 
-    A 3x3 convolution, then three stages, each a 2x2 MaxPooling and residual blocks: two 3x3
-    convolutions with BatchNormalization whose result is added to the block's input, which a 1x1
-    convolution widens where a stage begins. Averages over the image, Dropout and one dense layer
-    follow. `small` has one block a stage and 16, 32 and 64 filters; `medium` has two and twice
-    the filters: 698,282 parameters. Source: He et al., "Deep residual learning for image
-    recognition" (2016), with poolings for its strides.
+    A 3x3 convolution, then three stages, each a 2x2 MaxPooling and residual blocks. A block adds
+    its input to the result of two 3x3 convolutions with BatchNormalization; where the number of
+    channels changes, a 1x1 convolution adapts the input. Global average pooling, Dropout and one
+    dense layer follow. `small` has one block per stage and 16, 32 and 64 filters; `medium` has two
+    and twice as many filters: 698,282 parameters. Source: He et al., "Deep residual learning for
+    image recognition" (2016), with poolings instead of strides.
     """
     widths, blocks = SIZES[size]
 
@@ -44,10 +44,10 @@ def resnet(
     for filters in widths:
         x = layers.MaxPooling2D()(x)
         for _ in range(blocks):
-            found = layers.ReLU()(convolve(x, filters, 3))
-            found = convolve(found, filters, 3)
-            came = x if x.shape[-1] == filters else convolve(x, filters, 1)
-            x = layers.ReLU()(layers.Add()([found, came]))
+            residual = layers.ReLU()(convolve(x, filters, 3))
+            residual = convolve(residual, filters, 3)
+            shortcut = x if x.shape[-1] == filters else convolve(x, filters, 1)
+            x = layers.ReLU()(layers.Add()([residual, shortcut]))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
     return layers.Dense(classes)(x)

@@ -1,4 +1,4 @@
-"""Transfer learning: the body of a saved model under a new head."""
+"""Transfer learning: a saved model's layers with a new head."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ REGISTERED = r"^models:/[^/@:]+(/[0-9]+|@[^/@:]+)$"
 RANGES = {"raw": (255.0, 0.0), "unit": (1.0, 0.0), "signed": (2.0, -1.0)}
 
 
-def _freezing(given: Any) -> str | int:
-    if given in ("all", "none") or (type(given) is int and given >= 0):
-        return given
+def _check_freeze(value: Any) -> str | int:
+    if value in ("all", "none") or (type(value) is int and value >= 0):
+        return value
     raise ValueError("should be all, none, or the number of leading layers with weights")
 
 
@@ -36,38 +36,39 @@ def from_model(
     model: Annotated[str, Field(pattern=REGISTERED)] | None = None,
     sha256: Digest = "",
     member: Annotated[int, Field(ge=0)] = 0,
-    freeze: Annotated[str | int, PlainValidator(_freezing)] = "all",
+    freeze: Annotated[str | int, PlainValidator(_check_freeze)] = "all",
     pixels: Literal["raw", "unit", "signed"] = "raw",
     dense: Units | None = None,
     dropout: Rate = 0.0,
     force: bool = False,
 ):
-    """Start from a saved model: its layers before the last Dense, and a new head.
+    """Start from a saved model: replace its last Dense layer by a new head.
 
-    The head is a ReLU layer of `dense` units, where it is set, Dropout, and one dense layer.
-    Parameters: the saved model's, with the new head's for the old one's.
+    The head is a ReLU layer with `dense` units, if set, Dropout and one dense layer. The number of
+    parameters is that of the saved model, with the new head instead of the old one.
 
     Args:
-        content: the saved model's file, which engine/saved_model.py reads and checks.
-        path: a `.keras` file, from the repository's folder; or else
+        content: the saved model's file, read and checked by engine/saved_model.py.
+        path: a `.keras` file, relative to the repository's folder; or
         model: a registered model, `models:/name/version`, fetched by `python -m stages fetch`.
-        sha256: the file's digest. With it the row says which model it starts from.
-        member: which of the models that vote, where the file is one of Foldlab's.
-        freeze: `all` of the body's weights stay as they are, `none`, or those of so many leading
-            layers with weights. Frozen batch normalisation uses and keeps its statistics; dropout
-            in the body goes on in training.
-        pixels: what the saved model takes: `raw` 0 to 255, `unit` 0 to 1, `signed` -1 to 1.
-        force: start also from a model that was trained on images that validate or test this one.
+        sha256: the file's digest, to make sure that the row starts from the intended model.
+        member: the number of the member model, if the file is one of Foldlab's.
+        freeze: which layers of the body are not trained: `all`, `none`, or the first so many
+            layers with weights. Frozen batch normalization uses its stored statistics without
+            updating them; dropout in the body remains active in training.
+        pixels: the range that the saved model expects: `raw` 0-255, `unit` 0-1, `signed` -1 to 1.
+        force: allow a model that was trained on images that validate or test this variant.
     """
     body = _body(content, member)
     weighted = [layer for layer in body.layers if layer.weights]
     if isinstance(freeze, int) and freeze > len(weighted):
         raise UserError(
-            f"architecture 'from_model' freezes {freeze} layers, but the saved model has only "
-            f"{len(weighted)} with weights before its last Dense; freeze fewer, or all."
+            f"architecture 'from_model' has freeze: {freeze}, but the saved model has only "
+            f"{len(weighted)} layers with weights before its last Dense; use a smaller number, "
+            "or all."
         )
-    for place, layer in enumerate(weighted):  # whatever was frozen where it was saved
-        layer.trainable = freeze == "none" or (freeze != "all" and place >= freeze)
+    for index, layer in enumerate(weighted):  # also resets what was frozen in the saved model
+        layer.trainable = freeze == "none" or (freeze != "all" and index >= freeze)
     factor, offset = RANGES[pixels]
     x = images if pixels == "unit" else layers.Rescaling(factor, offset=offset)(images)
     x = body(x)
@@ -78,7 +79,7 @@ def from_model(
 
 
 def _body(content: bytes, member: int):
-    """Return the model that ends before the saved one's last Dense, in the present precision."""
+    """Return the saved model up to its last Dense layer, in the current precision."""
     import keras
 
     with tempfile.TemporaryDirectory() as folder:
@@ -86,14 +87,14 @@ def _body(content: bytes, member: int):
         file.write_bytes(content)
         try:
             saved = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except Exception as error:  # of many kinds, for a damaged file or one of another version
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+        except Exception as error:  # Keras raises many types for damaged or incompatible files
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
             raise UserError(
-                f"architecture 'from_model': Keras {keras.__version__} cannot load the saved model "
-                f"({said}); save it anew with this version."
+                f"architecture 'from_model': Keras {keras.__version__} could not load the saved "
+                f"model ({reason}); save it again with this version."
             ) from None
-    voting = [layer for layer in saved.layers if layer.name == f"member_{member}"]
-    saved = voting[0] if voting else saved
+    members = [layer for layer in saved.layers if layer.name == f"member_{member}"]
+    saved = members[0] if members else saved
     *_, last = (layer for layer in saved.layers if isinstance(layer, keras.layers.Dense))
     body = keras.Model(saved.inputs[0], last.input, name="body")
     for layer in _leaves(body):

@@ -1,1 +1,1 @@
-"""Search: which settings of a row are tried, trial after trial, and the row that came out best."""
+"""Hyperparameter search over the settings of a row."""

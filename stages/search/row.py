@@ -1,4 +1,4 @@
-"""A row of `variants` as YAML text, and params.yaml with one row more and all else as it was."""
+"""Write rows of `variants` as YAML, and add them to params.yaml without changing the rest."""
 
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from stages.training.recipe import Recipe
 
 
 def written(row: Variant) -> Variant:
-    """Return the row without the overrides of null that leave the base as it is."""
+    """Return the row without null overrides that have no effect."""
     optional = {field for field, about in Train.model_fields.items() if about.default is None}
     overrides = {key: v for key, v in row.train.items() if v is not None or key in optional}
     return row.model_copy(update={"train": overrides})
 
 
 def text(name: str, row: Variant, indent: int = 2) -> str:
-    """Return a row as lines of params.yaml, `indent` spaces before its name."""
+    """Return a row as lines of params.yaml, indented by `indent` spaces."""
     lines = [f"{name}:"]
     if row.description:
         lines.append(f"  description: {_inline(row.description)}")
@@ -43,7 +43,7 @@ def _op(named: Named) -> str:
 
 
 def _inline(value: Any) -> str:
-    """Return a value as YAML on one line."""
+    """Return a value as YAML in one line."""
     dumped = yaml.dump(
         [value],
         Dumper=_Dumper,
@@ -56,7 +56,7 @@ def _inline(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes all text that could be a number or a date, which readers of YAML disagree on."""
+    """Quotes text that YAML parsers might read as a number or a date."""
 
 
 _Dumper.add_representer(
@@ -68,33 +68,33 @@ _Dumper.add_representer(
 
 
 def free_name(settings: Params, wanted: str) -> str:
-    """Return `wanted`, or with the first number after it that no row has."""
+    """Return `wanted`, followed by the first free number if a row has that name."""
     names = (wanted, *(f"{wanted}_{number}" for number in range(2, len(settings.variants) + 3)))
     return next(name for name in names if name not in settings.variants)
 
 
 def same(settings: Params, row: Variant) -> str | None:
-    """Return the name of the row that trains with just the settings of `row`, None without one."""
-    wanted = _trained(settings, row)
-    trained = {name: known for name, known in settings.variants.items() if not known.ensemble}
-    equal = (name for name, known in trained.items() if _trained(settings, known) == wanted)
+    """Return the name of a row with the same resolved settings as `row`, or None."""
+    wanted = _resolved(settings, row)
+    trained = {name: other for name, other in settings.variants.items() if not other.ensemble}
+    equal = (name for name, other in trained.items() if _resolved(settings, other) == wanted)
     return next(equal, None)
 
 
-def _trained(settings: Params, row: Variant) -> Recipe:
+def _resolved(settings: Params, row: Variant) -> Recipe:
     return recipe(settings.model_copy(update={"variants": {"a": row}}), "a")
 
 
 def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
-    """Write a row after the last one of `variants`; every other byte stays.
+    """Append a row to `variants`; every other byte of the file stays the same.
 
     Args:
-        name: one that no row has.
-        row: what `written` returned.
+        name: a new name.
+        row: the row, as returned by `written`.
         path: params.yaml.
 
     Raises:
-        UserError: when there is no place for lines, as in `variants: {...}`.
+        UserError: when `variants` is written in braces, or the row cannot be inserted as text.
         OSError: when the file cannot be written.
     """
     before = path.read_bytes().decode("utf-8")
@@ -107,24 +107,24 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
     )
     if rows.flow_style:
         raise UserError(
-            f"{path} has its variants in braces, where no row can be added by itself; "
-            "write them in lines, or paste the row by hand."
+            f"{path} has variants in braces, where a row cannot be added automatically; "
+            "write one row per line, or paste the row by hand."
         )
-    at = _last_line(rows) + 1
+    end = _last_line(rows) + 1
     added = "\n" + text(name, row, rows.value[0][0].start_mark.column)
-    if not lines[at - 1].endswith("\n"):
+    if not lines[end - 1].endswith("\n"):
         added = "\n" + added
-    after = "".join([*lines[:at], added.replace("\n", newline), *lines[at:]])
-    known = params.load(path)
-    wanted = known.model_copy(update={"variants": {**known.variants, name: row}})
-    with replacing(path) as beside:
-        beside.write_bytes(after.encode("utf-8"))
-        if params.load(beside) != wanted:
-            raise UserError(f"the rows of {path} do not end where they seem to; paste it by hand.")
+    after = "".join([*lines[:end], added.replace("\n", newline), *lines[end:]])
+    settings = params.load(path)
+    expected = settings.model_copy(update={"variants": {**settings.variants, name: row}})
+    with replacing(path) as temporary:
+        temporary.write_bytes(after.encode("utf-8"))
+        if params.load(temporary) != expected:
+            raise UserError(f"could not find the end of variants in {path}; paste the row by hand.")
 
 
 def _last_line(node: yaml.Node) -> int:
-    """Return the line, counted from 0, on which a node's last content stands."""
+    """Return the last line of a node's content, counted from 0."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         parts = last if isinstance(last, tuple) else (last,)

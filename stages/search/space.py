@@ -1,4 +1,4 @@
-"""The space of a search: paths inside a row, what each may be, and the row with values put in."""
+"""The search space: dotted paths inside a row, their allowed values, and rows with values set."""
 
 import itertools
 import json
@@ -21,35 +21,35 @@ from stages.registry import lookup, register
 from stages.sections import Named, Range, Settings, Train, Variant, explain
 from stages.training.recipe import Recipe
 
-DIGITS = 4  # significant ones of a real number, so that a row can be read and typed
+DIGITS = 4  # significant digits of real numbers, to keep rows readable
 
 PLACES: dict[str, Callable] = {}
 place = register(PLACES)
 
 
 def tuned_name(variant: str) -> str:
-    """Return the name under which a search of a variant trains; it enters the seeds."""
+    """Return the name under which a search trains a variant; it is part of the seeds."""
     return f"{variant[:58]}_tuned"
 
 
 def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
-    """Return the settings with one more row: that of `search.variant`, `values` put in.
+    """Return the settings with one additional row: that of `search.variant` with `values` set.
 
     Args:
         settings: params.yaml.
-        values: dotted path inside the row -> value, as params.yaml would have it.
+        values: dotted path inside the row -> value, as in params.yaml.
 
     Raises:
-        UserError: when the row has no such place.
+        UserError: when the row has no such path, or the value is not allowed.
     """
     name = tuned_name(settings.search.variant)
     row = settings.variant(settings.search.variant)
     settings = _with_row(settings, name, row)
-    for path in sorted(values, key=lambda path: path.count(".")):  # a name before its arguments
+    for path in sorted(values, key=lambda path: path.count(".")):  # names before their arguments
         first, *rest = path.split(".")
-        put = lookup("part of a row", PLACES, first, "its first part")
+        set_value = lookup("part of a row", PLACES, first, "its first part")
         row = settings.variants[name]
-        changed = put(row, settings.train_settings(name), rest, values[path])
+        changed = set_value(row, settings.train_settings(name), rest, values[path])
         try:
             row = Variant.model_validate(dict(row) | changed)
         except ValidationError as error:
@@ -59,26 +59,26 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
 
 
 def tuned_recipe(settings: Params, values: Mapping[str, Any]) -> Recipe:
-    """Return the recipe of the row with `values` put in; raises UserError as `recipe` does."""
+    """Return the recipe of the row with `values` set; raises UserError like `recipe`."""
     return recipe(tuned(settings, values), tuned_name(settings.search.variant))
 
 
 @place
 def architecture(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Put in an architecture, or an argument of the one that is there."""
+    """Set the architecture, or an argument of the row's architecture."""
     return {"architecture": _within(row.architecture, rest, value)}
 
 
 @place
 def augmentation(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Put in a list of ops, or an argument of the only op of a name."""
+    """Set the list of ops, or an argument of an op that occurs once."""
     if not rest:
         return {"augmentation": value}
     places = [number for number, op in enumerate(row.augmentation) if op.name == rest[0]]
     if len(places) != 1 or len(rest) != 2:
         raise UserError(
-            f"augmentation.{'.'.join(rest)} is no argument of an op that stands once in the row; "
-            f"its ops are {', '.join(op.name for op in row.augmentation) or 'none'}."
+            f"augmentation.{'.'.join(rest)} is not an argument of an op that occurs once in the "
+            f"row; its ops are {', '.join(op.name for op in row.augmentation) or 'none'}."
         )
     ops: list[Any] = list(row.augmentation)
     ops[places[0]] = _within(ops[places[0]], rest[1:], value)
@@ -87,22 +87,22 @@ def augmentation(row: Variant, train: Train, rest: list[str], value: Any) -> dic
 
 @place
 def train(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Put in an override of the base `train`, or an argument of one that has arguments."""
+    """Set an override of the base `train`, or an argument of one."""
     field, *deeper = rest or [""]
-    if field in Train.model_fields:  # others are refused by name when the row is read
+    if field in Train.model_fields:  # validating the row rejects other names
         value = _within(getattr(train, field), deeper, value)
     return {"train": {**row.train, field: value}}
 
 
 def _within(old: Any, rest: list[str], value: Any) -> Any:
-    """Return `old` as params.yaml would have it, with `value` at the path `rest` inside it."""
+    """Return `old`, as in params.yaml, with `value` at the path `rest` inside it."""
     if not rest:
         return value
     if len(rest) == 1 and isinstance(old, Named):
         return {old.name: {**old.arguments, rest[0]: value}}
     if len(rest) == 1 and isinstance(old, Settings):
         return {**old.model_dump(), rest[0]: value}
-    raise UserError(f"{'.'.join(rest)} has no place in the row, which has {old!r} there.")
+    raise UserError(f"{'.'.join(rest)} cannot be set, because the row has {old!r} there.")
 
 
 def _with_row(settings: Params, name: str, row: Variant) -> Params:
@@ -110,18 +110,18 @@ def _with_row(settings: Params, name: str, row: Variant) -> Params:
 
 
 def check(settings: Params, dataset: Mapping, prepared: Path) -> None:
-    """Refuse a space with a place or an end that the row's settings would refuse.
+    """Check that the limits of the space give valid rows.
 
-    Each dimension is tried at its ends with the row as it stands, then with each other one's, since
-    an argument of one architecture may be none of another.
+    The limits of each dimension are tried separately, then in pairs with those of every other
+    dimension, since an argument of one architecture may be unknown to another.
 
     Args:
         settings: params.yaml.
         dataset: the content of dataset.json.
-        prepared: the folder of it and of the images.
+        prepared: the folder that contains dataset.json and the images.
 
     Raises:
-        UserError: for the first value or pair of values that is refused, or an empty space.
+        UserError: for an empty space, or the first value or pair of values that is not valid.
     """
     space = settings.search.space
     if not space:
@@ -131,52 +131,52 @@ def check(settings: Params, dataset: Mapping, prepared: Path) -> None:
         )
     if settings.variant(settings.search.variant).ensemble:
         raise UserError(
-            f"search.variant is {settings.search.variant!r}, an ensemble, which trains nothing; "
-            "name a row that has an architecture."
+            f"search.variant is {settings.search.variant!r}, an ensemble, which is not trained; "
+            "name a row with an architecture."
         )
     check_data(tuned_recipe(settings, {}), dataset, prepared)
-    ends = {path: _ends(allowed) for path, allowed in space.items()}
+    limits = {path: _limits(allowed) for path, allowed in space.items()}
     for paths in [(path,) for path in space] + list(itertools.combinations(space, 2)):
-        for values in itertools.product(*(ends[path] for path in paths)):
+        for values in itertools.product(*(limits[path] for path in paths)):
             tried = dict(zip(paths, values, strict=True))
             try:
                 check_data(tuned_recipe(settings, tried), dataset, prepared)
             except UserError as error:
-                said = " and ".join(f"{path} = {json.dumps(v)}" for path, v in tried.items())
+                assigned = " and ".join(f"{path} = {json.dumps(v)}" for path, v in tried.items())
                 name = tuned_name(settings.search.variant)
-                why = str(error).removeprefix("is refused: ").replace(f"variants.{name}.", "")
-                raise UserError(f"search.space cannot have {said}: {why}") from None
+                reason = str(error).removeprefix("is refused: ").replace(f"variants.{name}.", "")
+                raise UserError(f"search.space cannot have {assigned}: {reason}") from None
 
 
 def architectures(settings: Params) -> list[Recipe]:
-    """Return the row, and the row with each end of each dimension of its architecture."""
+    """Return the row, and the row at each limit of each dimension of its architecture."""
     dimensions = {p: r for p, r in settings.search.space.items() if p.startswith("architecture")}
-    tried = [{path: end} for path, allowed in dimensions.items() for end in _ends(allowed)]
+    tried = [{path: limit} for path, allowed in dimensions.items() for limit in _limits(allowed)]
     return [tuned_recipe(settings, values) for values in [{}, *tried]]
 
 
-def _ends(allowed: Range) -> list[Any]:
+def _limits(allowed: Range) -> list[Any]:
     if allowed.choices is not None:
         return allowed.choices
-    return [int(end) if allowed.step else end for end in (allowed.low, allowed.high)]
+    return [int(limit) if allowed.step else limit for limit in (allowed.low, allowed.high)]
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
-    """Return the space as Optuna has it; choices are JSON texts, since Optuna takes no mapping."""
+    """Return the space as Optuna distributions; choices are JSON, as Optuna takes no mappings."""
     return {path: _distribution(allowed) for path, allowed in space.items()}
 
 
 def _distribution(allowed: Range) -> BaseDistribution:
     if allowed.choices is not None:
         return CategoricalDistribution([json.dumps(choice) for choice in allowed.choices])
-    low, high = _ends(allowed)
+    low, high = _limits(allowed)
     if allowed.step:
         return IntDistribution(low, high, log=allowed.log, step=allowed.step)
     return FloatDistribution(low, high, log=allowed.log)
 
 
 def values(space: Mapping[str, Range], drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Optuna drew as params.yaml would have it, real numbers of `DIGITS` digits."""
+    """Convert Optuna's values to those of params.yaml; real numbers are rounded to `DIGITS`."""
     return {path: _value(space[path], drawn[path]) for path in space}
 
 
@@ -189,34 +189,34 @@ def _value(allowed: Range, drawn: Any) -> Any:
 
 
 def standing(settings: Params) -> dict[str, Any] | None:
-    """Return the row's own values as Optuna would draw them, None where the space lacks one.
+    """Return the row's own values as Optuna values, or None if one lies outside the space.
 
     Args:
-        settings: params.yaml with a space that `check` has accepted.
+        settings: params.yaml, with a space that has passed `check`.
     """
     space = settings.search.space
     untouched = tuned_recipe(settings, {})
     drawn = {}
     for path, allowed in space.items():
         if allowed.choices is not None:
-            known = [json.dumps(choice) for choice in allowed.choices]
+            candidates = [json.dumps(choice) for choice in allowed.choices]
         else:
             value = _at(untouched, path)
             inside = value is not None and allowed.low <= value <= allowed.high
-            reached = inside and (allowed.step is None or (value - allowed.low) % allowed.step == 0)
-            known = [value] if reached else []
-        for candidate in known:
+            on_grid = inside and (allowed.step is None or (value - allowed.low) % allowed.step == 0)
+            candidates = [value] if on_grid else []
+        for candidate in candidates:
             if tuned_recipe(settings, {path: _value(allowed, candidate)}) == untouched:
                 drawn[path] = candidate
     return drawn if len(drawn) == len(space) else None
 
 
-def _at(chosen: Recipe, path: str) -> Any:
+def _at(recipe: Recipe, path: str) -> Any:
     first, *rest = path.split(".")
-    found: Any = getattr(chosen, first)
+    value: Any = getattr(recipe, first)
     if first == "augmentation":
-        (found,) = (op for op in found if op.name == rest[0])
+        (value,) = (op for op in value if op.name == rest[0])
         rest = rest[1:]
     for part in rest:
-        found = found.arguments[part] if isinstance(found, Named) else getattr(found, part)
-    return found
+        value = value.arguments[part] if isinstance(value, Named) else getattr(value, part)
+    return value

@@ -1,7 +1,7 @@
-"""A search as an Optuna study in a file: one trial after the other, each cross-validated.
+"""Run a search as an Optuna study in a file: trials run one by one, each cross-validated.
 
-Nothing depends on the number of workers or on how often the search was stopped: a trial's sampler
-is seeded by the trial's number, and whether a trial goes on is decided fold by fold, in order.
+Results depend neither on the number of workers nor on interruptions: the sampler is seeded by the
+trial's number, and pruning is decided fold by fold, in order.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from stages.search.trial import Trial
 from stages.sections import Parallel
 from stages.training.fold import UntrainableError, derive_seed
 
-STARTUP = 5  # complete trials before any is pruned, and random ones before the sampler learns
-LEAST_FOLDS = 2  # before a trial may be pruned: one fold says little
+STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
+MIN_FOLDS = 2  # folds before a trial may be pruned
 
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -39,26 +39,26 @@ STATES = {
 
 
 class MedianOfFolds(optuna.pruners.BasePruner):
-    """Prune a trial whose mean so far is below the median of complete ones after the same folds.
+    """Prune a trial whose mean is below the median of complete trials after the same folds.
 
     The median stopping rule of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner`
-    takes a trial's best intermediate value instead, which suits learning curves: an easy first
+    uses a trial's best intermediate value, which is meant for learning curves; here an easy first
     fold would protect every trial. Its `WilcoxonPruner` compares fold by fold with the best trial,
-    but four folds are the fewest from which its p can come below 0.1.
+    but needs at least four folds for p < 0.1.
     """
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Say whether the trial, whose step is the number of its folds, should end here."""
+        """Return whether to end the trial, whose last step is the number of its folds."""
         folds = trial.last_step
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(complete) < STARTUP or folds < LEAST_FOLDS:
+        if len(complete) < STARTUP or folds < MIN_FOLDS:
             return False
         others = [other.intermediate_values[folds] for other in complete]
         return trial.intermediate_values[folds] < float(np.median(others))
 
 
 def fingerprint(settings: Params, data_sha256: str) -> str:
-    """Return the SHA-256 of what makes two searches the same but for the number of trials."""
+    """Return the SHA-256, in hexadecimal, that identifies a search except its number of trials."""
     content = {
         "row": identity.fingerprint(space.tuned_recipe(settings, {}), data_sha256),
         "search": settings.search.model_dump(exclude={"trials"}),
@@ -67,21 +67,24 @@ def fingerprint(settings: Params, data_sha256: str) -> str:
 
 
 @contextmanager
-def opened(mark: str) -> Iterator[optuna.Study]:
-    """Open the study of a fingerprint, a new one when there is none, for this process alone.
+def opened(study_name: str) -> Iterator[optuna.Study]:
+    """Open or create a study, exclusively for this process.
+
+    Args:
+        study_name: the search's fingerprint.
 
     Raises:
-        OSError: when another process has it open.
+        UserError: when another process has it open.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    path = entry.root() / ".foldlab" / "search" / f"{mark}.log"
+    path = entry.root() / ".foldlab" / "search" / f"{study_name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".running"), timeout=0):
-            _mend(path)
+            _repair(path)
             yield optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(path))),
-                study_name=mark,
+                study_name=study_name,
                 direction="maximize",
                 pruner=MedianOfFolds(),
                 load_if_exists=True,
@@ -92,10 +95,10 @@ def opened(mark: str) -> Iterator[optuna.Study]:
         ) from None
 
 
-def _mend(path: Path) -> None:
-    """Remove what a killed process may leave: half a line, and a lock that Optuna would wait for.
+def _repair(path: Path) -> None:
+    """Remove what a killed process may leave: Optuna's lock, and an incomplete last line.
 
-    Optuna would refuse the file once something follows half a line.
+    Optuna could not read the file if more lines followed an incomplete one.
     """
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
     content = path.read_bytes() if path.exists() else b""
@@ -104,7 +107,7 @@ def _mend(path: Path) -> None:
 
 
 def finished(study: optuna.Study, settings: Params) -> list[Trial]:
-    """Return the trials that came to an end, in order; those that were killed do not count."""
+    """Return the finished trials, in order, without those that were killed."""
     ended = [
         trial
         for trial in study.get_trials(deepcopy=False, states=tuple(STATES))
@@ -127,32 +130,32 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
 def run(
     study: optuna.Study, settings: Params, trials: int, data_sha256: str, arrays: plan.Arrays
 ) -> Iterator[Trial]:
-    """Run trials until there are `trials` in all.
+    """Run the remaining trials.
 
     Args:
-        study: what `opened` gave.
-        settings: params.yaml, whose space `space.check` has accepted.
-        trials: how many there shall be, those of earlier runs counted.
-        data_sha256: of the prepared data.
-        arrays: the prepared training images with their folds.
+        study: an open study; see `opened`.
+        settings: params.yaml, with a space that has passed `space.check`.
+        trials: total number of trials, including those of earlier runs.
+        data_sha256: hash of the prepared data.
+        arrays: the prepared training data.
 
     Yields:
-        Each trial as it ends. One that cannot be trained has failed; any other error ends the
-        search, and the trial that met it does not count.
+        Each trial when it ends. A trial that raises UntrainableError fails; any other error ends
+        the search, and its trial does not count.
     """
-    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(left.number, state=TrialState.FAIL)  # of a killed search; its folds are kept
+    for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(stale.number, state=TrialState.FAIL)  # of a killed search; its folds are stored
     while (number := len(finished(study, settings))) < trials:
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=STARTUP, seed=derive_seed(settings.search.seed, number)
         )
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if number == 0 and not waiting and (own := space.standing(settings)):
-            study.enqueue_trial(own)  # the row as it stands, to compare with
+            study.enqueue_trial(own)  # the unchanged row, for comparison
         trial = study.ask(space.distributions(settings.search.space))
         try:
             _cross_validate(study, trial, settings, data_sha256, arrays)
-        except UntrainableError as error:  # it diverged, or is too deep for the images
+        except UntrainableError as error:
             trial.set_user_attr("reason", str(error))
             study.tell(trial, state=TrialState.FAIL)
         yield finished(study, settings)[-1]
@@ -165,18 +168,19 @@ def _cross_validate(
     data_sha256: str,
     arrays: plan.Arrays,
 ) -> None:
-    chosen = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
-    units = plan.plan(identity.fingerprint(chosen, data_sha256), chosen, arrays)
+    recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
+    units = plan.plan(identity.fingerprint(recipe, data_sha256), recipe, arrays)
     parallel = settings.parallel
-    everywhere = len(units) if parallel.backend == "ray" else joblib.cpu_count()
-    at_once = parallel.jobs or everywhere
+    workers = len(units) if parallel.backend == "ray" else joblib.cpu_count()
+    batch = parallel.jobs or workers
     accuracies: list[float] = []
     for fold, unit in enumerate(units):
-        if fold % at_once == 0:
-            # As many folds as there are workers, of which a pruned trial needs not all. One that
-            # fails says so below, in its turn, so that the order of their ends does not matter.
+        if fold % batch == 0:
+            # Train as many folds in parallel as there are workers, even if a pruned trial does not
+            # need them all. Errors are raised below, in order of folds, so that the result does
+            # not depend on which fold fails first.
             with suppress(UntrainableError):
-                _train(units[fold : fold + at_once], arrays, parallel)
+                _train(units[fold : fold + batch], arrays, parallel)
         _train([unit], arrays, parallel)
         (record,) = plan.records([unit])
         accuracies.append(record.kept("val_accuracy"))
@@ -189,5 +193,5 @@ def _cross_validate(
 
 
 def _train(units: list[plan.Unit], arrays: plan.Arrays, parallel: Parallel) -> None:
-    if any(fold_store.load(unit.mark, unit.fold) is None for unit in units):
+    if any(fold_store.load(unit.fingerprint, unit.fold) is None for unit in units):
         plan.finish(units, arrays, parallel, leave=False)

@@ -1,5 +1,5 @@
-"""Numerics: from resolved settings and arrays to finished folds and one model file.
+"""Numerics: turn resolved settings and arrays into trained folds and one model file.
 
-With models, augment and the environment this is all that can change a result, and all that enters
-the fingerprint. It knows no file of the repository, no process and nothing of the engine.
+Together with `models`, `augment` and the environment, this code determines every result, so it is
+part of the fingerprint. It does not depend on repository files, worker processes or the engine.
 """

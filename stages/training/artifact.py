@@ -1,4 +1,4 @@
-"""The artifact: one Keras model file from raw pixels to class probabilities, byte by byte again."""
+"""Build reproducible Keras model files that map raw pixels to class probabilities."""
 
 import io
 import json
@@ -26,19 +26,19 @@ def assemble(
     members: Sequence[Sequence[np.ndarray]],
     listed: Listed,
 ) -> bytes:
-    """Make the model file of a variant.
+    """Build the model file of a variant.
 
     Args:
         recipe: the variant's settings.
         image_shape: (height, width, channels).
         classes: number of classes.
-        members: the weights of each model that votes, as `model.get_weights()` gives them.
-        listed: the images that they were trained on.
+        members: the weights of each member model, as returned by `model.get_weights()`.
+        listed: the images that the members were trained on.
 
     Returns:
         The content of a `.keras` file. The model takes float32 or uint8 (n, height, width,
-        channels) in 0-255 and gives the mean of its members' probabilities, float32 (n, classes).
-        It computes in float32, whatever the precision that it was trained in.
+        channels) in 0-255 and returns the mean of its members' probabilities, float32
+        (n, classes). It computes in float32 regardless of the training precision.
     """
     import_tensorflow()
     import keras
@@ -58,7 +58,7 @@ def assemble(
 def average(
     variant: str, image_shape: tuple[int, int, int], classes: int, members: Mapping[str, bytes]
 ) -> bytes:
-    """Make the model file of an ensemble out of those of other variants.
+    """Build the model file of an ensemble from the model files of other variants.
 
     Args:
         variant: the ensemble's name.
@@ -67,12 +67,11 @@ def average(
         members: variant -> the content of its model file.
 
     Raises:
-        UserError: when a member takes images of another shape or knows another number of classes.
+        UserError: when a member has a different input shape or number of classes.
 
     Returns:
-        The content of a `.keras` file like those that `assemble` makes. It gives the mean of its
-        members' probabilities, each member's being those of its own file, and lists the images
-        that any of them was trained on.
+        The content of a `.keras` file, as for `assemble`. The model returns the mean of its
+        members' probabilities. The file lists every image that any member was trained on.
     """
     import_tensorflow()
     import keras
@@ -88,9 +87,9 @@ def average(
         shapes = [*member.input_shape[1:]], [*member.output_shape[1:]]
         if shapes != ([*image_shape], [classes]):
             raise UserError(
-                f"variants.{variant}.ensemble has {name!r}, whose model takes images of "
-                f"{shapes[0]} to {shapes[1]} classes, where the data have {[*image_shape]} and "
-                f"{classes}; train {name!r} on these data, or remove it."
+                f"variants.{variant}.ensemble includes {name!r}, whose model maps images of shape "
+                f"{shapes[0]} to {shapes[1]} classes, but the data have shape {[*image_shape]} and "
+                f"{classes} classes; train {name!r} on these data, or remove it."
             )
         member.name = f"member_{number}"
         votes.append(keras.layers.Identity(name=f"vote_{number}")(member(pixels)))
@@ -103,12 +102,12 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Score images with a model file.
 
     Args:
-        path: a `.keras` file that `assemble` or `average` made.
+        path: a `.keras` file made by `assemble` or `average`.
         images: uint8 (n, height, width, channels).
 
     Returns:
-        The model's probabilities float32 (n, classes), and those of its members, one by one,
-        float32 (members, n, classes).
+        The model's probabilities, float32 (n, classes), and those of each member, float32
+        (members, n, classes).
     """
     tf = import_tensorflow()
     import keras
@@ -131,21 +130,21 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _saved(model, listed: Listed) -> bytes:
-    """Return the content of a model's `.keras` file, the same for the same model."""
+    """Return the content of a model's `.keras` file; equal models give equal bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        return _stable(path, listed)
+        return _normalized(path, listed)
 
 
-def _stable(path: Path, listed: Listed) -> bytes:
-    """Return a `.keras` file's content with the list of images, the same for every saving.
+def _normalized(path: Path, listed: Listed) -> bytes:
+    """Return a `.keras` file's content, normalized to be reproducible, with the list of images.
 
-    Two savings of one model differ in the time, in metadata and zip archive, and in the memory
-    addresses that Keras takes as names of objects that layers share.
+    Saving a model twice gives different time stamps in the metadata and the zip archive, and
+    different ids of shared objects, for which Keras uses memory addresses.
     """
     content = io.BytesIO()
-    with zipfile.ZipFile(path) as saved, zipfile.ZipFile(content, "w") as stable:
+    with zipfile.ZipFile(path) as saved, zipfile.ZipFile(content, "w") as normalized:
         for name in sorted(saved.namelist()):
             data = saved.read(name)
             if name == "metadata.json":
@@ -156,7 +155,7 @@ def _stable(path: Path, listed: Listed) -> bytes:
                     address: number
                     for number, address in enumerate(dict.fromkeys(shared.findall(data)))
                 }
-                data = shared.sub(lambda found, by=numbers: b"%d" % by[found[0]], data)
-            stable.writestr(zipfile.ZipInfo(name), data)  # a ZipInfo's own date is 1980
-        trained_images.write(stable, listed)
+                data = shared.sub(lambda match, by=numbers: b"%d" % by[match[0]], data)
+            normalized.writestr(zipfile.ZipInfo(name), data)  # the default date is 1980
+        trained_images.write(normalized, listed)
     return content.getvalue()

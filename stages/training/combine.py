@@ -1,4 +1,4 @@
-"""From the finished folds of a variant to its out-of-fold scores and the models that it ships."""
+"""Combine a variant's folds into out-of-fold probabilities and the choice of models to ship."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from stages.training.fold import Record
 
 
 def parameters(records: Sequence[Record]) -> int:
-    """Return how many parameters one fold's model has."""
+    """Return the number of parameters of one fold's model."""
     return sum(weights.size for weights in records[0].weights)
 
 
 def out_of_fold(records: Sequence[Record], repeats: int, images: int, classes: int) -> np.ndarray:
-    """Return each image's probabilities by the model that did not see it, one for each repeat.
+    """Return each image's out-of-fold probabilities, once per repeat.
 
     Args:
         records: the folds of all repeats, in order.
-        repeats: of the cross-validation.
-        images: how many there are.
-        classes: how many there are.
+        repeats: number of repeats of the cross-validation.
+        images: number of images.
+        classes: number of classes.
 
     Returns:
         float32 (repeats, images, classes).
@@ -33,35 +33,35 @@ def out_of_fold(records: Sequence[Record], repeats: int, images: int, classes: i
 
 
 def refit_epochs(records: Sequence[Record]) -> int:
-    """Return for how many epochs a model of all images is trained: the folds' mean best epoch."""
+    """Return the number of epochs for a refit on all images: the folds' mean best epoch."""
     return round(float(np.mean([record.best_epoch for record in records])))
 
 
 def best_fold(records: Sequence[Record]) -> Record:
-    """Return the fold of the highest validation accuracy, the first of equals."""
+    """Return the fold with the highest validation accuracy; ties go to the first."""
     return max(records, key=lambda record: record.kept("val_accuracy"))
 
 
 def averaged(
     probabilities: Sequence[np.ndarray], folds: np.ndarray, labels: np.ndarray
 ) -> list[Record]:
-    """Return an ensemble's folds: on each, the mean of its members' out-of-fold probabilities.
+    """Return an ensemble's folds, scored by the mean of its members' out-of-fold probabilities.
 
-    No model of a fold has seen the images that it scores, so neither has their mean. There is no
-    epoch: the history's one row holds validation scores only.
+    The mean stays out-of-fold, since no member was trained on the images that it scores. An
+    ensemble has no epochs: the history's single row holds validation scores only.
 
     Args:
-        probabilities: of each member, float32 (repeats, n, classes).
-        folds: int16 (repeats, n), the fold that validates with the image.
+        probabilities: for each member, float32 (repeats, n, classes).
+        folds: int16 (repeats, n), the fold in which the image is a validation image.
         labels: int64 (n,).
     """
     mean = np.mean(probabilities, axis=0, dtype=np.float64)
-    found = []
+    records = []
     for probability, assigned in zip(mean.astype(np.float32), folds, strict=True):
         for fold in range(int(folds.max()) + 1):
             (validation,) = np.nonzero(assigned == fold)
             loss, accuracy = loss_and_accuracy(probability[validation], labels[validation])
-            found.append(
+            records.append(
                 Record(
                     history=np.array([[np.nan, np.nan, loss, accuracy, np.nan]]),
                     times=np.zeros((0, 2)),
@@ -72,4 +72,4 @@ def averaged(
                     weights=[],
                 )
             )
-    return found
+    return records

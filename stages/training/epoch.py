@@ -1,7 +1,7 @@
-"""One epoch of a fold, compiled as a whole, and the scores between epochs.
+"""Compile one training epoch into a single graph, and score images between epochs.
 
-Images stay in memory as uint8, once for all workers of a machine; batches are gathered and
-augmented inside the loop.
+Images stay in memory as uint8, shared by all workers of a machine. Batches are gathered and
+augmented inside the compiled loop.
 """
 
 import ctypes
@@ -11,14 +11,14 @@ import numpy as np
 
 from stages.augment import augmenter
 
-SCORING_BATCH = 500  # images at once where nothing is learned; more gains nothing on a CPU
-ALIGNMENT = 64  # bytes, as TensorFlow's own buffers
+SCORING_BATCH = 500  # images per batch in inference; larger batches are no faster on a CPU
+ALIGNMENT = 64  # bytes, the alignment of TensorFlow's own buffers
 
 
 def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights=None) -> Callable:
     """Return the compiled epoch: (order int32 (n,), seed int32 (2,)) -> mean loss, accuracy.
 
-    `weights` float32 (classes,) multiply each image's loss by that of its class; None: all weigh 1.
+    `weights` are class weights, float32 (classes,), that multiply each image's loss; None means 1.
     """
     settings = recipe.train
     augment = augmenter(recipe.augmentation)
@@ -30,7 +30,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
     def train_epoch(order, seed):
         count = tf.shape(order)[0]
 
-        def step(start, loss_sum, correct):
+        def step(start, loss_sum, correct_sum):
             rows = order[start : start + settings.batch_size]
             batch = tf.cast(tf.gather(all_images, rows), tf.float32)
             target = tf.one_hot(tf.gather(all_labels, rows), classes)
@@ -38,31 +38,33 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
             logits = tf.cast(model(batch, training=True), tf.float32)
             losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
-            if weights is not None:  # of a mixed image, in the shares of its classes
+            if weights is not None:  # a mixed image gets the weighted mean over its classes
                 losses *= tf.linalg.matvec(target, weights)
             loss = tf.reduce_mean(losses)
             for kernel in kernels:
                 loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
-            optimizer.apply(tf.gradients(loss, trained))  # no tape: see fused.Conv2D
+            optimizer.apply(tf.gradients(loss, trained))  # not a tape: see fused.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
-            hits = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
-            hit = tf.reduce_sum(tf.cast(hits, tf.float32))
-            return start + settings.batch_size, loss_sum + loss * size, correct + hit
+            correct = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
+            number_correct = tf.reduce_sum(tf.cast(correct, tf.float32))
+            return start + settings.batch_size, loss_sum + loss * size, correct_sum + number_correct
 
-        # The last batch may be a part-batch; every image is seen once an epoch.
-        _, loss_sum, correct = tf.while_loop(lambda start, *_: start < count, step, (0, 0.0, 0.0))
+        # The last batch may be smaller: every image is seen once per epoch.
+        _, loss_sum, correct_sum = tf.while_loop(
+            lambda start, *_: start < count, step, (0, 0.0, 0.0)
+        )
         total = tf.cast(count, tf.float32)
-        return loss_sum / total, correct / total
+        return loss_sum / total, correct_sum / total
 
     return train_epoch
 
 
 def resident(tf, images: np.ndarray):
-    """Return images as a tensor that shares their memory, if it may: workers map one file.
+    """Return images as a tensor that shares their memory where possible: workers map one file.
 
-    The array must outlive the tensor. TensorFlow takes no memory that is marked read-only, although
-    it does not write to a tensor; so it is given the same memory without the mark. Where there is a
-    GPU, or the memory is not aligned, the images are copied.
+    The array must outlive the tensor. TensorFlow never writes to a tensor, but rejects read-only
+    memory, so it gets a writable view of the same memory. With a GPU, or if the memory is not
+    aligned, the images are copied.
 
     Args:
         tf: TensorFlow.
@@ -80,9 +82,10 @@ def resident(tf, images: np.ndarray):
 
 
 def scorer(tf, model, images, shipped) -> Callable:
-    """Return the function from rows (m,) to class probabilities float32 (m, classes).
+    """Return a function from rows (m,) to class probabilities, float32 (m, classes).
 
-    `shipped` computes them: the model itself, or its float32 twin, which takes the weights first.
+    `shipped` is the model that computes them: `model` itself, or a float32 copy of it, which
+    receives its weights before each scoring.
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -102,7 +105,7 @@ def scorer(tf, model, images, shipped) -> Callable:
 
 
 def loss_and_accuracy(probability: np.ndarray, label: np.ndarray) -> tuple[float, float]:
-    """Return the mean cross-entropy, without smoothing or penalties, and the accuracy."""
+    """Return the mean cross-entropy, without label smoothing or penalties, and the accuracy."""
     if not len(label):
         return float("nan"), float("nan")
     of_label = probability[np.arange(len(label)), label].astype(np.float64)

@@ -1,7 +1,7 @@
-"""One fold: a pure function of arrays, recipe and fold number that returns a record.
+"""Train one fold: a pure function of arrays, recipe and fold number that returns a record.
 
-It runs in a worker process that may serve many folds, writes no file and knows no tracker. Keras'
-own callbacks run between epochs, which epoch.py computes.
+It runs in a worker process that may train many folds, and neither writes files nor tracks runs.
+Keras callbacks run between the epochs, which epoch.py computes.
 """
 
 import hashlib
@@ -25,27 +25,27 @@ BETTER = {"val_accuracy": "max", "val_loss": "min"}
 
 
 class UntrainableError(UserError):
-    """A variant that cannot be trained with its settings, wherever and whenever it is tried."""
+    """Training fails deterministically with these settings."""
 
 
 class Record(NamedTuple):
-    """What training one fold leaves behind; every field is an array, so NumPy can store it."""
+    """The result of training one fold; every field is an array, so that NumPy can store it."""
 
     history: np.ndarray  # float64 (epochs, 5): the columns of HISTORY
-    times: np.ndarray  # float64 (epochs, 2): end of the epoch in s since 1970, its length in s
-    best_epoch: np.ndarray  # int64 (): the kept epoch, counted from 1; 0 where none was trained
+    times: np.ndarray  # float64 (epochs, 2): end of the epoch in s since 1970, its duration in s
+    best_epoch: np.ndarray  # int64 (): the selected epoch, from 1; 0 without training
     validation: np.ndarray  # int64 (m,): rows of the validation images
-    probability: np.ndarray  # float32 (m, classes): the kept epoch's scores of these
-    train_images: np.ndarray  # int64 (): how many images were trained on
-    weights: list[np.ndarray]  # the kept epoch's, in the order of model.get_weights()
+    probability: np.ndarray  # float32 (m, classes): their probabilities after the best epoch
+    train_images: np.ndarray  # int64 (): number of training images
+    weights: list[np.ndarray]  # after the best epoch, in the order of model.get_weights()
 
     def kept(self, column: str) -> float:
-        """Return one column of HISTORY at the kept epoch."""
+        """Return one column of HISTORY at the best epoch."""
         return float(self.history[int(self.best_epoch) - 1, HISTORY.index(column)])
 
 
 def derive_seed(*parts: object) -> int:
-    """Return a seed in 0..2**31-1 that depends on nothing but `parts`."""
+    """Return a seed in 0..2**31-1 that depends only on `parts`."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
     return int.from_bytes(digest[:4], "little") >> 1
 
@@ -57,17 +57,17 @@ def network(
     precision: str = "float32",
     layers: Any = None,
 ):
-    """Build a variant's Keras model, whose layers compute in `precision`; weights are float32.
+    """Build a variant's Keras model; layers compute in `precision`, weights are float32.
 
     Args:
         recipe: the variant's settings.
         image_shape: (height, width, channels).
         classes: number of classes.
         precision: "float32" or "mixed_bfloat16".
-        layers: what stands for `keras.layers`; None: that itself.
+        layers: replacement for the namespace `keras.layers`; None means Keras' own.
 
     Raises:
-        UntrainableError: when the images are too small for it; names the variant.
+        UntrainableError: when the images are too small; names the variant.
     """
     import keras
 
@@ -77,11 +77,11 @@ def network(
     except UserError as error:
         raise UntrainableError(f"variants.{recipe.variant}: {error}") from None
     finally:
-        keras.config.set_dtype_policy("float32")  # the process may serve other folds
+        keras.config.set_dtype_policy("float32")  # the process may train other folds
 
 
 def try_network(recipe: Recipe, image_shape: tuple[int, int, int], classes: int) -> None:
-    """Build a variant's model and drop it, so that one that cannot be built is refused early."""
+    """Build a variant's model and discard it, to fail early if it cannot be built."""
     import_tensorflow()
     import keras
 
@@ -103,21 +103,21 @@ def train_fold(
     Args:
         images: uint8 (n, height, width, channels).
         labels: int64 (n,), in 0..classes-1.
-        folds: int16 (n,): the fold that validates with the image. None trains on all images and
-            validates on none; there is then no best epoch but the last.
+        folds: int16 (n,): the fold in which the image is a validation image. None trains on all
+            images without validation; the last epoch then counts as the best.
         classes: number of classes.
         recipe: the variant's settings.
-        fold: the fold's number, over all repeats, or another name; it enters the seed.
+        fold: the fold's number, over all repeats, or another name; it determines the seed.
         on_epoch: called after each epoch with its number and validation accuracy.
 
     Raises:
-        UntrainableError: when a loss is no longer a number, or the images are too small.
+        UntrainableError: when a loss is not finite, or the images are too small.
 
     Returns:
-        The record. Without early stopping the last epoch is kept, with it the best one. With
-        `ema`, validation scores and kept weights are those of the average; the statistics of
-        batch normalisation, which are averages already, stay as they are. Validation scores are
-        those of the float32 model that is shipped, whatever `precision` it was trained in.
+        The record. With early stopping it holds the best epoch, otherwise the last. With `ema`,
+        validation scores and weights are those of the averaged weights; batch normalization
+        statistics, which are moving averages already, are not averaged again. Validation scores
+        come from the float32 model that is shipped, regardless of the training `precision`.
     """
     tf = import_tensorflow()
     import keras
@@ -127,7 +127,7 @@ def train_fold(
     seed = derive_seed(settings.seed, recipe.variant, fold)
     keras.utils.set_random_seed(seed)
 
-    everything = np.arange(len(labels))
+    everything = np.arange(len(labels))  # rows of all images
     number = fold % (int(folds.max()) + 1) if folds is not None else None
     training = everything if folds is None else everything[folds != number]
     validation = everything[:0] if folds is None else everything[folds == number]
@@ -149,8 +149,8 @@ def train_fold(
     )
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
-    # One replica has nothing to sum. Keras' sum registers a gradient with TensorFlow, which would
-    # hold graph, weights and images of every fold for as long as the worker lives.
+    # With one replica there is nothing to reduce. Keras' reduction registers a gradient function
+    # in TensorFlow, which would keep each fold's graph, weights and images until the worker exits.
     optimizer._all_reduce_sum_gradients = list
     weights = class_weights(labels[training], classes) if settings.class_weight else None
     train_epoch = compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights)
@@ -162,10 +162,10 @@ def train_fold(
     history, times = [], []
     unaveraged = None
     for epoch in range(1, settings.epochs + 1):
-        started = time.monotonic()  # the clock may be set back meanwhile
+        started = time.monotonic()  # the system clock may be adjusted during the epoch
         order = np.random.default_rng([seed, epoch]).permutation(training).astype(np.int32)
         rate = float(optimizer.learning_rate.numpy())
-        if unaveraged:  # training goes on from these; the average was only scored
+        if unaveraged:  # training continues from these; the average is only for scoring
             for variable, value in zip(model.trainable_variables, unaveraged, strict=True):
                 variable.assign(value)
         loss, accuracy = (float(value) for value in train_epoch(order, np.int32([seed, epoch])))
@@ -174,12 +174,12 @@ def train_fold(
             optimizer.finalize_variable_values(model.trainable_variables)
         val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
         measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
-        for kind, value in measured.items():  # the last step alone may ruin the weights
+        for kind, value in measured.items():  # the last step alone may make weights infinite
             if not np.isfinite(value):
                 raise UntrainableError(
                     f"{recipe.variant} fold {fold} diverged: the {kind} loss of epoch {epoch} is "
-                    f"{value}; lower train.learning_rate, now {settings.learning_rate:g}, and run "
-                    "again."
+                    f"{value}; lower train.learning_rate, now {settings.learning_rate:g}, and "
+                    "try again."
                 )
         history.append((loss, accuracy, val_loss, val_accuracy, rate))
         times.append((time.time(), time.monotonic() - started))
@@ -189,7 +189,7 @@ def train_fold(
         if model.stop_training:
             break
     callback_list.on_train_end()
-    stopping = [call for call in callbacks if isinstance(call, keras.callbacks.EarlyStopping)]
+    stopping = [one for one in callbacks if isinstance(one, keras.callbacks.EarlyStopping)]
     return Record(
         history=np.array(history),
         times=np.array(times),
@@ -202,16 +202,16 @@ def train_fold(
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
-    """Return the weight of each class in the loss, n / (classes x images of the class).
+    """Return balanced class weights for the loss: n / (classes x images of the class).
 
-    Each class then weighs the same in all, and an image 1 on average.
+    All classes then have the same total weight, and the mean weight of an image is 1.
 
     Args:
-        labels: int64 (n,), of the training images of a fold.
+        labels: int64 (n,), labels of a fold's training images.
         classes: number of classes.
 
     Returns:
-        float32 (classes,), or None where all weights are 1.
+        float32 (classes,), or None if all weights are 1.
     """
     sizes = np.bincount(labels, minlength=classes)
     if sizes.min() == sizes.max():
@@ -220,7 +220,7 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
 
 
 def _shared(settings) -> dict:
-    """Return the arguments that every Keras optimizer takes, where they are set."""
+    """Return those arguments common to all Keras optimizers that the settings use."""
     shared = {}
     if settings.clip_norm:
         shared["global_clipnorm"] = settings.clip_norm
@@ -230,7 +230,7 @@ def _shared(settings) -> dict:
 
 
 def _callbacks(keras, settings) -> list:
-    """Return fresh callbacks: they carry state, so no two folds may share one."""
+    """Return new callbacks; they are stateful, so folds must not share them."""
     callbacks = []
     if plateau := settings.reduce_on_plateau:
         callbacks.append(

@@ -1,28 +1,28 @@
-"""Keras' layers and optimizers, computed in fewer and quicker operations.
+"""Faster implementations of some Keras layers and optimizers.
 
-Training runs in these; the model file is built of Keras' own, which have the same weights in the
-same order and compute the same functions. Both namespaces hold everything that Keras' hold.
-docs/experiments.md has what each of them gains.
+They are used in training only. The model file is built of Keras' own layers, which have the same
+weights in the same order and compute the same functions. Both namespaces also contain everything
+else that Keras' namespaces do. docs/experiments.md has the measured gains.
 """
 
 from functools import cache
 from types import SimpleNamespace
 
-BIAS = "FoldlabBias"  # under which TensorFlow has the gradient
+BIAS = "FoldlabBias"  # name of the gradient function in TensorFlow's registry
 
 
 @cache
 def layers() -> SimpleNamespace:
-    """Return `keras.layers`, four of which train faster here."""
+    """Return the namespace `keras.layers` with faster versions of four layers."""
     import keras
     import tensorflow as tf
 
-    processor = not tf.config.list_physical_devices("GPU")
+    on_cpu = not tf.config.list_physical_devices("GPU")
 
     class BatchNormalization(keras.layers.BatchNormalization):
-        """TensorFlow's fused kernel for batches of images; all else is left to Keras.
+        """Use TensorFlow's fused kernel for batches of images, and Keras otherwise.
 
-        Keras' own takes several passes over the batch.
+        Keras' implementation makes several passes over the batch.
         """
 
         def call(self, inputs, training=None, mask=None):
@@ -34,7 +34,7 @@ def layers() -> SimpleNamespace:
                 inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
             )
             count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
-            variance = unbiased * (count - 1) / count  # Keras averages the biased one
+            variance = unbiased * (count - 1) / count  # Keras averages the biased variance
             for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + now * (1 - self.momentum))
             return values
@@ -45,16 +45,16 @@ def layers() -> SimpleNamespace:
         return upstream, tf.matmul(tf.ones((1, tf.shape(rows)[0])), rows)[0]
 
     class Conv2D(keras.layers.Conv2D):
-        """The bias' gradient as a product of matrices of its own.
+        """Compute the bias gradient by a separate matrix product.
 
-        Else oneDNN computes it together with the gradient of the filters, by a kernel that takes
-        twice as long where there is one input channel. `tf.gradients` finds ours, a tape does not;
-        `tf.custom_gradient` would keep every fold's graph until the process ends.
+        Otherwise oneDNN computes it together with the filter gradient, in one kernel that takes
+        twice as long for a single input channel. `tf.gradients` uses this gradient, a GradientTape
+        does not; `tf.custom_gradient` would keep each fold's graph until the process exits.
         """
 
         def call(self, inputs):
             plain = self.compute_dtype == "float32" and self.data_format == "channels_last"
-            if not (processor and plain and self.use_bias):
+            if not (on_cpu and plain and self.use_bias):
                 return super().call(inputs)
             values = self.convolution_op(inputs, self.kernel)
             with tf.compat.v1.get_default_graph().gradient_override_map({"BiasAdd": BIAS}):
@@ -62,9 +62,9 @@ def layers() -> SimpleNamespace:
             return self.activation(values)
 
     class Dropout(keras.layers.Dropout):
-        """The rate to the nearest 65,536th, by 16 random bits a value.
+        """Draw 16 random bits per value, so the rate is rounded to a multiple of 1/65,536.
 
-        Keras draws 32 bits and makes a number of 0 to 1 of them.
+        Keras draws 32 bits per value and converts them to a float in 0-1.
         """
 
         def call(self, inputs, training=False):
@@ -79,25 +79,27 @@ def layers() -> SimpleNamespace:
             return inputs * (tf.cast(keep, inputs.dtype) * scale)
 
     class MaxPooling2D(keras.layers.MaxPooling2D):
-        """ReLU after pooling, if it stands before: the same bits, from a quarter of the values."""
+        """Move a preceding ReLU behind the pooling: same result from a quarter of the values."""
 
         def call(self, inputs):
             if tf.executing_eagerly() or inputs.op.type != "Relu":
                 return super().call(inputs)
-            (before,) = inputs.op.inputs
-            return tf.nn.relu(super().call(before))
+            (before_relu,) = inputs.op.inputs
+            return tf.nn.relu(super().call(before_relu))
 
-    ours = {layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout, MaxPooling2D)}
-    return SimpleNamespace(**vars(keras.layers) | ours)
+    faster = {
+        layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout, MaxPooling2D)
+    }
+    return SimpleNamespace(**vars(keras.layers) | faster)
 
 
 def optimizers() -> SimpleNamespace:
-    """Return `keras.optimizers`, where Adam and RMSprop update a variable by one kernel."""
+    """Return `keras.optimizers` with an Adam and RMSprop that use one kernel per variable."""
     import keras
     import tensorflow as tf
 
     class Adam(keras.optimizers.Adam):
-        """Adam without amsgrad; averaging, clipping and schedules are Keras' own."""
+        """Adam without amsgrad; averaging, clipping and schedules are left to Keras."""
 
         def update_step(self, gradient, variable, learning_rate):
             index = self._get_variable_index(variable)
@@ -116,7 +118,7 @@ def optimizers() -> SimpleNamespace:
             )
 
     class RMSprop(keras.optimizers.RMSprop):
-        """RMSprop with neither momentum nor centering; all else is left to Keras."""
+        """Plain RMSprop; momentum, centering and everything else are left to Keras."""
 
         def build(self, variables):
             super().build(variables)

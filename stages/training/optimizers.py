@@ -1,6 +1,6 @@
-"""Optimizers: each a function `(keras.optimizers, learning_rate, *, arguments, **shared)`.
+"""Optimizers: functions `(keras.optimizers, learning_rate, *, arguments, **shared)`.
 
-`shared` is what every Keras optimizer takes: clipping and averaging, which `train` sets.
+`shared` are arguments common to all Keras optimizers: clipping and averaging, set in `train`.
 """
 
 from collections.abc import Callable
@@ -64,8 +64,8 @@ def muon(
 ):
     """Muon (Jordan 2024; Liu et al. 2025), with Keras' defaults.
 
-    Keras orthogonalises the updates of dense kernels, the last layer's too, and gives everything
-    else, convolutions as well, to AdamW.
+    Keras orthogonalizes the updates of all dense kernels, including the last layer's. It updates
+    everything else, including convolutions, by AdamW.
     """
     return optimizers.Muon(
         learning_rate,

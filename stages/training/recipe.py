@@ -1,4 +1,4 @@
-"""Everything that determines how one variant is trained."""
+"""The recipe: all settings that determine how one variant is trained."""
 
 from stages.sections import Named, Settings, Train
 

@@ -1,7 +1,7 @@
-"""Learning-rate schedules: how the rate runs from the first training step to the last.
+"""Learning-rate schedules.
 
 Each is a function `(schedules, learning_rate, steps, epochs, *, arguments)`: `schedules` is
-`keras.optimizers.schedules`, `learning_rate` the setting, `steps` the optimizer's steps an epoch.
+`keras.optimizers.schedules`, `learning_rate` the setting, `steps` the number of steps per epoch.
 It returns a number or a Keras schedule over steps.
 """
 
@@ -15,17 +15,17 @@ from stages.registry import register
 SCHEDULES: dict[str, Callable] = {}
 schedule = register(SCHEDULES)
 
-Warmup = Annotated[float, Field(ge=0, lt=1)]  # the part of all steps that the rise takes
+Warmup = Annotated[float, Field(ge=0, lt=1)]  # fraction of all steps
 
 
 @schedule
 def constant(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
-    """Stay at the learning rate, after a linear rise over a part `warmup` of the steps.
+    """Keep the learning rate constant after a linear warmup over the fraction `warmup` of steps.
 
-    Without a rise it is the only schedule that `reduce_on_plateau` can change.
+    Without warmup this is the only schedule that works with `reduce_on_plateau`.
     """
-    rising = round(steps * epochs * warmup)
-    return _rise(schedules, learning_rate, rising) if rising else learning_rate
+    warmup_steps = round(steps * epochs * warmup)
+    return _rise(schedules, learning_rate, warmup_steps) if warmup_steps else learning_rate
 
 
 @schedule
@@ -38,33 +38,33 @@ def exponential(
     rate: Annotated[float, Field(gt=0, le=1)] = 0.95,
     warmup: Warmup = 0.0,
 ):
-    """Multiply by `rate` from epoch to epoch, in a stair; a linear rise is a factor on it.
+    """Multiply the rate by `rate` after each epoch, with an optional linear warmup.
 
-    The rise goes over a part `warmup` of the steps, and the stair falls beneath it as ever, so
-    that the rates after it are the same as without.
+    Over the fraction `warmup` of the steps, the rate is scaled by a factor that rises from 0 to 1.
+    The decay runs from the first epoch, so that later rates do not depend on the warmup.
     """
-    stair = schedules.ExponentialDecay(learning_rate, steps, rate, staircase=True)
-    rising = round(steps * epochs * warmup)
-    if not rising:
-        return stair
-    part = _rise(schedules, 1.0, rising)
+    decay = schedules.ExponentialDecay(learning_rate, steps, rate, staircase=True)
+    warmup_steps = round(steps * epochs * warmup)
+    if not warmup_steps:
+        return decay
+    factor = _rise(schedules, 1.0, warmup_steps)
 
-    class Rising(schedules.LearningRateSchedule):  # Keras has no schedule made of two
+    class WarmupDecay(schedules.LearningRateSchedule):  # Keras cannot combine two schedules
         def __call__(self, step):
-            return part(step) * stair(step)
+            return factor(step) * decay(step)
 
-    return Rising()
+    return WarmupDecay()
 
 
 @schedule
 def cosine(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
-    """Fall to zero along half a cosine, after a linear rise over a part `warmup` of the steps."""
+    """Decay to zero along half a cosine, after a linear warmup over the fraction `warmup`."""
     total = steps * epochs
-    rising = min(round(total * warmup), total - 1)  # a fall over no step is none
-    if not rising:
+    warmup_steps = min(round(total * warmup), total - 1)  # leave at least one step for the decay
+    if not warmup_steps:
         return schedules.CosineDecay(learning_rate, total)
     return schedules.CosineDecay(
-        0.0, total - rising, warmup_target=learning_rate, warmup_steps=rising
+        0.0, total - warmup_steps, warmup_target=learning_rate, warmup_steps=warmup_steps
     )
 
 
@@ -79,24 +79,24 @@ def onecycle(
     start_divisor: Annotated[float, Field(ge=1, le=1e9)] = 25.0,
     end_divisor: Annotated[float, Field(ge=1, le=1e9)] = 10000.0,
 ):
-    """Rise in a line to the learning rate, then fall along half a cosine, each batch a step.
+    """Rise linearly to the learning rate, then decay along half a cosine, updated every step.
 
-    After Smith and Topin, "Super-convergence" (2018), as PyTorch's `OneCycleLR` has it, with its
-    default arguments: the first step is at the rate over `start_divisor`, the last one at that
-    over `end_divisor` once more (`initial_lr` and `min_lr` there), and the rise ends with a part
-    `warmup` of all steps. PyTorch rises along a cosine, and turns the momentum, which stays here.
+    After Smith and Topin, "Super-convergence" (2018), with the default arguments of PyTorch's
+    `OneCycleLR`. The first step has the rate divided by `start_divisor` (`initial_lr` in PyTorch),
+    the last step has that divided by `end_divisor` (`min_lr`), and the rise takes the fraction
+    `warmup` of all steps. Unlike here, PyTorch rises along a cosine and also cycles the momentum.
     """
     last = steps * epochs - 1
-    rising = min(max(round(steps * epochs * warmup) - 1, 1), max(last - 1, 1))
+    warmup_steps = min(max(round(steps * epochs * warmup) - 1, 1), max(last - 1, 1))
     return schedules.CosineDecay(
         learning_rate / start_divisor,
-        max(last - rising, 1),
+        max(last - warmup_steps, 1),
         alpha=1 / (start_divisor * end_divisor),
         warmup_target=learning_rate,
-        warmup_steps=rising,
+        warmup_steps=warmup_steps,
     )
 
 
 def _rise(schedules, top, steps):
-    """Return the schedule that rises from zero to `top` in a line over `steps` and stays there."""
+    """Return a schedule that rises linearly from zero to `top` over `steps`, then stays there."""
     return schedules.PolynomialDecay(0.0, steps, end_learning_rate=top, power=1.0)

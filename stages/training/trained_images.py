@@ -1,7 +1,7 @@
-"""The images that a model was trained on: a digest of each, listed in the model's own file.
+"""Digests of the images that a model was trained on, stored in the model file.
 
-The list travels with the file, into the registry and out of it. So a variant that starts from the
-model is refused where the same images would validate or test it, in whatever data they are.
+The list stays with the file, also in the model registry. It is used to reject a variant that
+starts from the model if the same images would validate or test it, whatever the data set.
 """
 
 import hashlib
@@ -12,30 +12,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-NAME = "trained_images.npz"  # in the .keras archive, where Keras leaves alone what it does not know
+NAME = "trained_images.npz"  # in the .keras archive; Keras ignores files it does not know
 
 
 class Listed(NamedTuple):
-    """The images that a model was trained on, and those of the model that it started from."""
+    """The images that a model was trained on, including those of the model it started from."""
 
-    digests: np.ndarray  # uint64 (n,), in order, each once
-    complete: bool  # False where it started from a model without a list
+    digests: np.ndarray  # uint64 (n,), sorted and unique
+    complete: bool  # False if it started from a model without a list
 
 
 def digests(images: np.ndarray) -> np.ndarray:
-    """Return one BLAKE2b digest of 8 bytes an image, the same for the same pixels: uint64 (n,).
+    """Return an 8-byte BLAKE2b digest of each image's pixels, uint64 (n,).
 
     Args:
         images: uint8 (n, height, width, channels); memory-mapped ones are read one at a time.
     """
-    found = (
+    parts = (
         hashlib.blake2b(np.ascontiguousarray(image), digest_size=8).digest() for image in images
     )
-    return np.frombuffer(b"".join(found), "<u8")
+    return np.frombuffer(b"".join(parts), "<u8")
 
 
 def merged(lists: Iterable[Listed | None]) -> Listed:
-    """Return one list of all; it is complete when every list is there and complete."""
+    """Merge lists into one, which is complete if every list is present and complete."""
     lists = list(lists)
     known = [listed.digests for listed in lists if listed]
     return Listed(
@@ -52,7 +52,7 @@ def write(archive: zipfile.ZipFile, listed: Listed) -> None:
 
 
 def read(content: bytes) -> Listed | None:
-    """Return the list in the content of a `.keras` file, or None where it has none."""
+    """Return the list stored in the content of a `.keras` file, or None without one."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if NAME not in archive.namelist():
             return None
@@ -60,4 +60,4 @@ def read(content: bytes) -> Listed | None:
             with np.load(io.BytesIO(archive.read(NAME)), allow_pickle=False) as stored:
                 return Listed(stored["digests"].astype("<u8"), bool(stored["complete"]))
         except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-            return None  # some other program's
+            return None  # written by another program

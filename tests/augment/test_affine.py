@@ -12,7 +12,7 @@ def batch(count=8, side=9, channels=1):
 
 
 def test_no_draw_of_an_epoch_is_another_one_of_the_next():
-    """The seed of an epoch is (seed, epoch); of two ops none may take what the other had."""
+    """The seed of an epoch is (seed, epoch); two ops must not share random values."""
     found = []
 
     def recorded(draw, size):
@@ -50,14 +50,14 @@ def test_a_shift_moves_whole_pixels_exactly(monkeypatch):
     fixed(monkeypatch, shift=[[1, 0, 2], [0, 1, -1], [0, 0, 1]])
     images = batch()
     moved = resample(tf.constant(images), [Named(name="shift")], tf.constant([0, 0])).numpy()
-    # Output (x, y) takes its colour from (x + 2, y - 1).
+    # Output (x, y) is sampled at (x + 2, y - 1).
     np.testing.assert_allclose(moved[:, 1:, :-2], images[:, :-1, 2:], atol=1e-3)
     np.testing.assert_array_equal(moved[:, 0], 0)
     np.testing.assert_array_equal(moved[:, :, -2:], 0)
 
 
 def test_whole_shifts_move_and_never_blur():
-    """A single bright pixel stays one pixel, at another place of the reach."""
+    """A single bright pixel stays one pixel, at another place within the shift's range."""
     images = np.zeros((400, 9, 9, 1), "f4")
     images[:, 4, 4] = 200
     moved = apply([("shift", {"fraction": 0.3, "whole": True})], images)[..., 0]
@@ -77,7 +77,7 @@ def test_a_quarter_turn_about_the_centre_is_exact(monkeypatch):
 
 
 def test_ops_apply_in_the_order_of_the_list(monkeypatch):
-    """Shift right then turn is not turn then shift right."""
+    """Shifting and then rotating differs from rotating and then shifting."""
     fixed(
         monkeypatch,
         rotate=[[0, -1, 0], [1, 0, 0], [0, 0, 1]],
@@ -94,7 +94,7 @@ def test_ops_apply_in_the_order_of_the_list(monkeypatch):
 
 
 def test_a_list_is_resampled_once():
-    """Fusing keeps a picture sharper than op after op, and costs one resampling."""
+    """Resampling once keeps the image sharper than resampling for each op."""
     ops = {"rotate": {"degrees": 30}, "shift": {"fraction": 0.2}, "noise": {"deviation": 3}}
     ops |= {"zoom": {"factor": 0.3}, "shear": {"degrees": 20}}
     named = [Named(name=name, arguments=arguments) for name, arguments in ops.items()]

@@ -1,4 +1,4 @@
-"""What holds for every op, whatever the images, the strength and the seed."""
+"""Properties of every op for arbitrary images, strengths and seeds."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,7 @@ def upto(most, least=0.0):
     return st.floats(least, most, width=32) | st.sampled_from([least, most])
 
 
-STRENGTHS = {  # name -> its arguments, over the whole of their ranges
+STRENGTHS = {  # name -> strategies for its arguments, over their full ranges
     "rotate": {"degrees": upto(180)},
     "zoom": {"factor": upto(0.96875)},
     "shift": {"fraction": upto(0.96875), "whole": st.booleans()},

@@ -1,4 +1,4 @@
-"""Independence of random draws: every draw of a batch has a key of its own."""
+"""Independence of random draws: every draw of a batch has a distinct key."""
 
 import itertools
 
@@ -29,7 +29,7 @@ DRAWS = ("stateless_uniform", "stateless_normal", "stateless_gamma")
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Collect what the ops draw: per draw its key, and one number an image for each of its rows."""
+    """Collect the ops' draws: the key of each, and one number per image for each of its rows."""
     keys, columns = [], []
 
     def collecting(function):
@@ -58,7 +58,7 @@ def augment(names, seed=(7, 3)):
 
 
 def highest_correlation(columns):
-    """Return the highest |r| between the ranks of two different draws."""
+    """Return the highest |r| between the ranks of any two draws."""
     ranks = [np.argsort(np.argsort(column)) for column in columns]
     return np.abs(np.corrcoef(ranks) - np.eye(len(ranks))).max()
 

@@ -8,7 +8,7 @@ COUNT = 64
 
 
 def batch():
-    """Return images of one colour each, the colour being the number of their class."""
+    """Return images of one colour each, whose value is the number of their class."""
     images = np.zeros((COUNT, 8, 10, 1), "f4") + np.arange(COUNT)[:, None, None, None]
     return tf.constant(images, tf.float32), tf.eye(COUNT)
 
@@ -48,7 +48,7 @@ def test_each_image_lends_itself_once(op):
 
 
 def test_alpha_shapes_the_shares():
-    """Half of all draws from Beta(a, a) are this far from 1/2: all or nothing, even, halves."""
+    """Half of all draws from Beta(a, a) are at least this far from 1/2."""
     for alpha, distance in ((0.01, 0.5), (1.0, 0.25), (50.0, 0.034)):
         share = np.diagonal(mixed(mixup, alpha)[1])
         assert np.isfinite(share).all()

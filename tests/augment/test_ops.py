@@ -1,4 +1,4 @@
-"""What holds for every op, whatever its family."""
+"""Properties of every op."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ NONE = {
     "mixup": {"alpha": 0},
     "cutmix": {"alpha": 0},
 }
-GREATEST = {  # what the arguments' ranges allow
+GREATEST = {  # the largest values that the arguments allow
     "rotate": {"degrees": 180},
     "zoom": {"factor": 0.999},
     "shift": {"fraction": 0.999},
@@ -56,7 +56,7 @@ def batch(count=12, height=9, width=8, channels=1):
 
 
 def apply(ops, images, seed=(1, 2)):
-    """Augment as the compiled epoch does: the batch size is unknown to the graph."""
+    """Augment as in a compiled epoch, where the batch size is unknown to the graph."""
     named = [
         Named(name=name, arguments=check_arguments(OPS[name], arguments, name))
         for name, arguments in ops
@@ -96,7 +96,7 @@ def test_shape_dtype_and_range_stay(name, channels):
 def test_the_greatest_strength_stays_in_range_too(name):
     changed, labels = apply([(name, GREATEST[name])], batch(200))
     assert changed.shape == (200, 9, 8, 1)
-    assert changed.min() >= 0  # and no NaN, with which this is false
+    assert changed.min() >= 0  # also fails for NaN
     assert changed.max() <= 255
     np.testing.assert_allclose(labels.sum(1), 1, atol=1e-6)
 
@@ -185,5 +185,5 @@ def test_affine_ops_apply_where_the_first_of_them_stands():
     move, grain = ("shift", {"fraction": 0.2}), ("noise", {"deviation": 1})
     last = apply([grain, move, ("zoom", {"factor": 0})], images)[0]
     first = apply([move, grain, ("zoom", {"factor": 0})], images)[0]
-    # Of the black that a shift brings in, later noise leaves about half.
+    # Noise after a shift leaves about half of the black border black.
     assert 0 < (first == 0).sum() < 0.7 * (last == 0).sum()

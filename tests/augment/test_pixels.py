@@ -12,16 +12,16 @@ def test_bilinear_takes_the_weighted_mean_of_four_and_black_outside():
     down, across = np.zeros((2, 1, 3, 4), "f4")
     down[0, 0], across[0, 0] = [0, 0.5, -0.25, 99], [2, 0.25, 1, 1]
     colours = _bilinear(tf.constant(image), tf.constant(down), tf.constant(across)).numpy()
-    # Rows hold 0 1 2 3 and 4 5 6 7: between them 0.25 + 2; a quarter outside leaves 0.75 of 1.
+    # Rows are 0 1 2 3 and 4 5 6 7: 0.25 + 2 between them; a quarter outside leaves 0.75 of 1.
     np.testing.assert_allclose(colours[0, 0, :, 0], [2, 2.25, 0.75, 0], atol=1e-6)
 
 
 def test_elastic_displaces_by_the_pixels_it_says():
-    """On a ramp of slope 1 the change of colour is the displacement."""
+    """On a ramp of slope 1, the change of value equals the displacement."""
     side, pixels = 61, 1.5
     ramp = np.broadcast_to(np.arange(side, dtype="f4")[:, None], (20, side, side))[..., None]
     moved = elastic(tf.constant(ramp.copy()), SEED, pixels=pixels, sigma=3.0).numpy()
-    inner = np.s_[:, 10:-10, 10:-10]  # the edges see black
+    inner = np.s_[:, 10:-10, 10:-10]  # the edges mix with black
     assert (moved - ramp)[inner].std() == pytest.approx(pixels, rel=0.05)
     assert (moved - ramp)[inner].mean() == pytest.approx(0, abs=0.1)
 
@@ -47,7 +47,7 @@ def test_erase_blackens_one_rectangle_up_to_its_fraction():
     np.testing.assert_array_equal(black[..., 0], rows[:, :, None] & columns[:, None, :])
     assert rows.sum(1).max() in (9, 10)
     assert columns.sum(1).max() in (4, 5)
-    assert rows.any(0).all()  # every place is reached
+    assert rows.any(0).all()  # every position occurs
     assert columns.any(0).all()
 
 

@@ -27,7 +27,7 @@ def two_nodes():
 
 
 def repository(folder, address, jobs=None, **train):
-    """Write what the stages find after `prepare`, in a repository that trains on the cluster."""
+    """Write prepared data, in a repository that trains on the cluster."""
     prepared.write(folder, **train)
     settings = yaml.safe_load((folder / "params.yaml").read_text())
     if address:
@@ -37,7 +37,7 @@ def repository(folder, address, jobs=None, **train):
 
 
 def driver(folder, *arguments, before=""):
-    """Start a stage or a command as DVC does, in a process of its own."""
+    """Start a stage or a command as DVC does, in a separate process."""
     code = f"import sys; {before}\nfrom stages.__main__ import handle, main\nhandle(main)"
     environment = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
     return subprocess.Popen(

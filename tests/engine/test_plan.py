@@ -46,7 +46,7 @@ def record(accuracies, best):
 
 @pytest.fixture(autouse=True)
 def trained(tmp_path, monkeypatch):
-    """Keep folds in a folder of the test, and list what would be trained and assembled."""
+    """Store folds in a temporary folder, and record what would be trained and assembled."""
     calls = {"folds": [], "epochs": [], "members": []}
 
     def train_fold(images, labels, assigned, classes, recipe, fold, on_epoch):
@@ -65,24 +65,24 @@ def trained(tmp_path, monkeypatch):
 
 
 def test_a_plan_has_every_fold_of_every_repeat():
-    units = plan.plan("mark", recipe(), ARRAYS)
+    units = plan.plan("fingerprint", recipe(), ARRAYS)
     assert [unit.fold for unit in units] == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("fold", "row"), [(0, 0), (2, 0), (3, 1), (5, 1)])
 def test_a_unit_validates_with_its_own_repeat(fold, row):
-    task = Unit("mark", recipe(), fold).task(ARRAYS)
+    task = Unit("fingerprint", recipe(), fold).task(ARRAYS)
     np.testing.assert_array_equal(task[2], ARRAYS.folds[row])
     assert task[3:] == (2, recipe(), fold)
 
 
 def test_refitting_validates_with_nothing():
-    assert Unit("mark", recipe(), "refit").task(ARRAYS)[2] is None
+    assert Unit("fingerprint", recipe(), "refit").task(ARRAYS)[2] is None
 
 
 def test_only_units_that_are_not_kept_are_trained(trained):
-    fold_store.save("mark", 1, record([0.5], 1))
-    units = plan.plan("mark", recipe(), ARRAYS)[:3]
+    fold_store.save("fingerprint", 1, record([0.5], 1))
+    units = plan.plan("fingerprint", recipe(), ARRAYS)[:3]
     plan.finish(units, ARRAYS, ONE)
     assert trained["folds"] == [0, 2]
     assert [len(kept.history) for kept in plan.records(units)] == [2, 1, 2]
@@ -90,10 +90,10 @@ def test_only_units_that_are_not_kept_are_trained(trained):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
-    """Workers import the real fold, whatever the fixture has put in its place here."""
+    """Workers import the real function, although the fixture has replaced it here."""
     monkeypatch.setattr(plan, "train_fold", fold.train_fold)
     broken = ARRAYS._replace(labels=ARRAYS.labels[:5])
-    units = plan.plan("mark", recipe(), broken)[1:2]
+    units = plan.plan("fingerprint", recipe(), broken)[1:2]
     with pytest.raises(RuntimeError, match=r"^small fold 1 failed: IndexError: ") as raised:
         plan.finish(units * jobs, broken, Parallel(jobs=jobs))
     assert "everything[folds != number]" in "".join(traceback.format_exception(raised.value))
@@ -101,24 +101,24 @@ def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatc
 
 def test_soft_vote_takes_all_folds(trained):
     folds = [record([0.1], 1), record([0.1, 0.9], 2)]
-    assert plan.model("mark", recipe(), ARRAYS, ONE, folds) == MODEL
+    assert plan.model("fingerprint", recipe(), ARRAYS, ONE, folds) == MODEL
     assert trained["members"] == [[1.0, 2.0]]
 
 
 def test_best_fold_takes_the_fold_with_the_best_kept_epoch(trained):
     folds = [record([0.3, 0.95], 1), record([0.1, 0.9], 2), record([0.2], 1)]
-    plan.model("mark", recipe(final="best_fold"), ARRAYS, ONE, folds)
+    plan.model("fingerprint", recipe(final="best_fold"), ARRAYS, ONE, folds)
     assert trained["members"] == [[2.0]]
 
 
 def test_refit_trains_once_more_for_the_mean_best_epoch(trained):
     folds = [record([0.1] * 4, 2), record([0.1] * 4, 4)]
-    plan.model("mark", recipe(final="refit"), ARRAYS, ONE, folds)
+    plan.model("fingerprint", recipe(final="refit"), ARRAYS, ONE, folds)
     assert (trained["folds"], trained["epochs"]) == (["refit"], [3])
     assert trained["members"] == [[2.0]]
 
 
 def test_a_model_is_assembled_once(trained):
-    plan.model("mark", recipe(), ARRAYS, ONE, [record([0.1], 1)])
-    assert plan.model("mark", recipe(), ARRAYS, ONE, []) == MODEL
+    plan.model("fingerprint", recipe(), ARRAYS, ONE, [record([0.1], 1)])
+    assert plan.model("fingerprint", recipe(), ARRAYS, ONE, []) == MODEL
     assert len(trained["members"]) == 1

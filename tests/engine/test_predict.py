@@ -11,7 +11,7 @@ ONE = Parallel(jobs=1)
 
 @pytest.fixture(autouse=True)
 def scored(tmp_path, monkeypatch):
-    """Score by the images' means in place of a model, and list what was scored."""
+    """Score by the images' means instead of a model, and record what was scored."""
     calls = []
 
     def probabilities(path, images):

@@ -12,7 +12,7 @@ print("ready", flush=True)
 
 
 def ran(code):
-    """Return exit status, output and errors of Python on this code, in the project's folder."""
+    """Run code in the project's folder; return exit status, stdout and stderr."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],

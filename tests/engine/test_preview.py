@@ -33,24 +33,24 @@ def _in_a_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("given", [None, recipe()])
 def test_without_augmentation_there_are_no_rows_and_no_worker(given):
-    made = preview("mark", given, ARRAYS, ONE)
+    made = preview("fingerprint", given, ARRAYS, ONE)
     assert made["changed"].shape == (0, DRAWS, IMAGES, 6, 5, 1)
 
 
 def test_images_are_the_first_of_each_class_in_turn():
     rows = [20, 39, 0, 21, 1, 22, 2, 23]  # classes 0, 1, 2, then 0, 2, 0, 2, 0
-    made = preview("mark", None, ARRAYS, ONE)
+    made = preview("fingerprint", None, ARRAYS, ONE)
     np.testing.assert_array_equal(made["original"], ARRAYS.images[rows])
 
 
 def test_each_op_alone_then_all_together():
-    made = preview("mark", recipe(DARKER, FLIP), ARRAYS, ONE)
+    made = preview("fingerprint", recipe(DARKER, FLIP), ARRAYS, ONE)
     assert made["changed"].dtype == np.uint8
     assert made["changed"].shape == (3, DRAWS, IMAGES, 6, 5, 1)
     brightness, flip, both = made["changed"].astype(int)
     original = made["original"].astype(int)
     ratio = brightness.sum((2, 3, 4)) / original.sum((1, 2, 3))
-    assert len({*ratio.ravel()}) > IMAGES  # each image of each draw has its own
+    assert len({*ratio.ravel()}) > IMAGES  # each image of each draw differs
     as_it_was = (flip == original).all((2, 3, 4))
     mirrored = (flip == original[:, :, ::-1]).all((2, 3, 4))
     assert (as_it_was ^ mirrored).all()
@@ -60,12 +60,12 @@ def test_each_op_alone_then_all_together():
 
 
 def test_what_was_made_is_kept_and_the_same_when_it_is_made_again(tmp_path, monkeypatch):
-    first = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    first = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
     monkeypatch.setattr(module, "augmented", None)  # calling it would fail
-    kept = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    kept = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
     monkeypatch.undo()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "elsewhere"))
-    again = preview("mark", recipe(FLIP), ARRAYS, ONE)
+    again = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
     for made in (kept, again):
         np.testing.assert_array_equal(made["original"], first["original"])
         np.testing.assert_array_equal(made["changed"], first["changed"])

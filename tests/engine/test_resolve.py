@@ -6,11 +6,12 @@ import pytest
 
 from stages import params
 from stages.engine.resolve import check, check_data, recipe
+from stages.errors import UserError
 from tests.test_params import HERE, changed
 
 
 def refusal(path, value):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         check(params.parse(changed(path, value)))
     return str(caught.value)
 
@@ -25,52 +26,52 @@ def test_the_repository_s_own_variants_are_known():
         (
             "variants.basic.architecture",
             "basik",
-            "variants.basic.architecture is 'basik', which is no known architecture; known are",
+            "variants.basic.architecture is 'basik'",
         ),
         (
             "variants.basic.architecture",
             {"basic": {"droput": 0.1}},
-            "variants.basic.architecture.basic.droput is unknown; known are dense, dropout. Did",
+            "variants.basic.architecture.basic.droput is ",
         ),
         (
             "variants.basic.architecture",
             {"basic": {"dropout": 1.0}},
-            "variants.basic.architecture.basic.dropout is 1.0: it should be less than 1.",
+            "variants.basic.architecture.basic.dropout is 1.0",
         ),
         (
             "variants.basic.augmentation",
             [{"zoom": {"factor": 0.1}}, {"rotat": {"degrees": 3}}],
-            "variants.basic.augmentation[1] is 'rotat', which is no known augmentation op; known",
+            "variants.basic.augmentation[1] is 'rotat'",
         ),
         (
             "variants.basic.augmentation",
             [{"rotate": {"degrees": 300}}],
-            "variants.basic.augmentation[0].rotate.degrees is 300: it should be less than",
+            "variants.basic.augmentation[0].rotate.degrees is 300",
         ),
         (
             "variants.basic.train",
             {"optimizer": "adma"},
-            "variants.basic.train.optimizer is 'adma', which is no known optimizer; known are",
+            "variants.basic.train.optimizer is 'adma'",
         ),
         (
             "variants.basic.train",
             {"schedule": {"cosine": {"warmup": 1.0}}},
-            "variants.basic.train.schedule.cosine.warmup is 1.0: it should be less than 1.",
+            "variants.basic.train.schedule.cosine.warmup is 1.0",
         ),
         (
             "variants.basic.train",
             {"schedule": "cosine", "reduce_on_plateau": {"patience": 1}},
-            "variants.basic has reduce_on_plateau and the schedule 'cosine', which would both",
+            "variants.basic has both reduce_on_plateau and the schedule 'cosine'",
         ),
         (
             "variants.basic.train",
             {"schedule": {"constant": {"warmup": 0.1}}, "reduce_on_plateau": {"patience": 1}},
-            "variants.basic has reduce_on_plateau and a schedule with a warmup, which would both",
+            "variants.basic has both reduce_on_plateau and a schedule with warmup",
         ),
         (
             "variants.basic.train",
             {"schedule": "constant", "final": "refit", "reduce_on_plateau": {"patience": 1}},
-            "variants.basic has reduce_on_plateau and final: refit, which has no validation images",
+            "variants.basic has both reduce_on_plateau and final: refit",
         ),
     ],
 )
@@ -79,7 +80,7 @@ def test_what_does_not_exist_is_refused_by_name(path, value, said):
 
 
 def test_a_recipe_is_complete():
-    """Defaults of architecture and optimizer are part of it, so changing one changes the run."""
+    """It includes default arguments, so changing a default changes the fingerprint."""
     resolved = recipe(params.parse(changed("variants.basic.architecture", "basic")), "basic")
     assert resolved.architecture.arguments == {"dense": 128, "dropout": 0.5}
     assert "beta_1" in resolved.train.optimizer.arguments
@@ -95,8 +96,7 @@ def flipping(**arguments):
 
 
 def test_flipping_digits_is_refused():
-    said = r"variants\.basic\.augmentation\[1\] is flip, .* remove it, or give it force: true\."
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UserError, match=r"^variants\.basic\.augmentation\[1\] is flip"):
         check_data(flipping(), {"classes": DIGITS}, PREPARED)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stages.engine import saved_model
+from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.registry import check_arguments
 from stages.sections import Named
@@ -57,13 +58,13 @@ def check(dataset=DATASET, **arguments):
 
 
 def refusal(dataset=DATASET, **arguments):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         check(dataset, **arguments)
-    said = str(caught.value)
-    assert said.startswith("variants.moved.architecture.from_model")
-    assert said.endswith(".")
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert message.startswith("variants.moved.architecture.from_model")
+    assert message.endswith(".")
+    assert "\n" not in message
+    return message
 
 
 def test_a_fitting_model_is_fine_and_travels_with_the_recipe(folder):
@@ -90,29 +91,29 @@ def test_a_file_that_is_not_in_a_temporary_experiment_s_folder_is_found(folder, 
 @pytest.mark.parametrize("given", ["", "0" * 64])
 def test_the_digest_must_be_given_and_be_the_file_s(given):
     right = save()["sha256"]
-    said = refusal(path="saved.keras", sha256=given)
-    assert f"sha256 is {'missing' if not given else '00000000...'}" in said
-    assert right in said
+    message = refusal(path="saved.keras", sha256=given)
+    assert f"sha256 is {'missing' if not given else '00000000...'}" in message
+    assert right in message
 
 
 def test_a_file_that_changed_is_refused_also_after_the_check(folder):
     arguments = save()
     check(**arguments)
     save(keras.layers.Dense(2))
-    with pytest.raises(ValueError, match=r"sha256 is .*, but the file's content has"):
+    with pytest.raises(UserError, match=r"from_model\.sha256"):
         saved_model.attached("moved", named(**arguments))
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"path": "none.keras"}, "path is 'none.keras', which is no file; give the path"),
-        ({"path": "."}, "path is '.', which is no file; give the path"),
-        ({}, "needs a path or a model, and not both"),
-        ({"path": "a", "model": "models:/foldlab/3"}, "needs a path or a model, and not both"),
+        ({"path": "none.keras"}, "from_model.path is 'none.keras'"),
+        ({"path": "."}, "from_model.path is '.'"),
+        ({}, "either path or model"),
+        ({"path": "a", "model": "models:/foldlab/3"}, "either path or model"),
         (
             {"model": "models:/foldlab@champion", "sha256": "a" * 64},
-            "run `python -m stages fetch models:/foldlab@champion` and copy the sha256",
+            "`python -m stages fetch models:/foldlab@champion`",
         ),
     ],
 )
@@ -123,7 +124,7 @@ def test_a_file_that_is_not_there_is_refused(arguments, said):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"\x89HDF"])
 def test_what_is_no_keras_file_is_refused(folder, content):
     (folder / "saved.keras").write_bytes(content)
-    assert "names saved.keras, which is no .keras file" in refusal(path="saved.keras")
+    assert "saved.keras is not a .keras file" in refusal(path="saved.keras")
 
 
 @pytest.mark.parametrize("config", ["[]", "{}", '{"class_name": 1, "config": []}', "not JSON"])
@@ -131,21 +132,15 @@ def test_a_zip_of_something_else_is_refused(config):
     with zipfile.ZipFile("saved.keras", "w") as archive:
         archive.writestr("config.json", config)
         archive.writestr("model.weights.h5", b"")
-    assert "which is no .keras file" in refusal(path="saved.keras")
+    assert "is not a .keras file" in refusal(path="saved.keras")
 
 
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        ([keras.layers.ReLU()], "ends with Flatten, but a new head can only replace a Dense layer"),
-        (
-            [keras.layers.Dense(4), keras.layers.Reshape((2, 2))],
-            "ends with Reshape, but a new head can only replace a Dense layer",
-        ),
-        (
-            [keras.layers.Lambda(lambda x: x, output_shape=(64,)), keras.layers.Dense(2)],
-            "names a model with a Lambda layer, whose code is not loaded",
-        ),
+        ([keras.layers.ReLU()], "Flatten"),
+        ([keras.layers.Dense(4), keras.layers.Reshape((2, 2))], "Reshape"),
+        ([keras.layers.Lambda(lambda x: x, output_shape=(64,)), keras.layers.Dense(2)], "Lambda"),
     ],
 )
 def test_a_model_that_cannot_be_started_from_is_refused(layers, said):
@@ -165,36 +160,34 @@ class Tripling(keras.layers.Layer):
 
 @pytest.mark.parametrize("own", [Doubling, Tripling])
 def test_a_model_with_custom_objects_is_refused(own):
-    said = refusal(**save(own(), keras.layers.Dense(2)))
-    assert f"names a model with the custom object '{own.__name__}', whose code is not in" in said
+    assert f"custom object '{own.__name__}'" in refusal(**save(own(), keras.layers.Dense(2)))
 
 
 def test_a_model_with_two_inputs_is_refused():
     one, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(keras.layers.Add()([one, other]))
     keras.Model([one, other], keras.layers.Dense(2)(x)).save("saved.keras")
-    assert "names a model with 2 inputs of known shape" in refusal(path="saved.keras")
+    assert "2 inputs" in refusal(path="saved.keras")
 
 
 @pytest.mark.parametrize("shape", [(9, 8, 1), (8, 8, 3)])
 @pytest.mark.parametrize("members", [0, 2])
 def test_a_model_for_other_images_is_refused(shape, members):
     size = "x".join(str(side) for side in shape)
-    said = refusal(**save(shape=shape, members=members))
-    assert f"for inputs of {size}, but the prepared images are 8x8x1; choose a model of" in said
+    message = refusal(**save(shape=shape, members=members))
+    assert size in message
+    assert "8x8x1" in message
 
 
 def test_members_are_counted_from_zero():
     arguments = save(members=2)
     check(**arguments, member=1)
-    assert "member is 2, but the saved model has 2, counted from 0" in refusal(
-        **arguments, member=2
-    )
-    assert "member is 1, but the saved model has one" in refusal(**save(), member=1)
+    assert "from_model.member is 2" in refusal(**arguments, member=2)
+    assert "from_model.member is 1" in refusal(**save(), member=1)
 
 
 def listing(path, *known, complete=True):
-    """Have a saved model say that it was trained on these images; return what names its file."""
+    """Add a list of images to a saved model; return the arguments that name its file."""
     listed = Listed(np.unique(np.concatenate([digests(part) for part in known])), complete)
     with zipfile.ZipFile(path, "a") as archive:
         write(archive, listed)
@@ -203,7 +196,7 @@ def listing(path, *known, complete=True):
 
 @pytest.fixture
 def present(folder):
-    """The prepared images: 20 for training, 6 for the test."""
+    """The prepared images: 20 training and 6 test images."""
     images = np.random.default_rng(0).integers(0, 256, (26, 8, 8, 1), "uint8")
     (folder / PREPARED).mkdir(parents=True)
     for split, part in (("train", images[:20]), ("test", images[20:])):
@@ -214,17 +207,17 @@ def present(folder):
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        (slice(0, 5), "5 of the 20 images that validate the folds here and on 0 of the 6 test"),
-        (slice(23, 24), "0 of the 20 images that validate the folds here and on 1 of the 6 test"),
-        (slice(10, 30), "10 of the 20 images that validate the folds here and on 6 of the 6 test"),
+        (slice(0, 5), ("5 of the 20 images", "0 of the 6 test images")),
+        (slice(23, 24), ("0 of the 20 images", "1 of the 6 test images")),
+        (slice(10, 30), ("10 of the 20 images", "6 of the 6 test images")),
     ],
 )
 def test_a_model_of_images_that_are_here_is_refused_by_their_number(present, known, said):
-    """Part of them, in another order, in another split, among others: single images count."""
+    """Images are compared one by one, whatever their order, split and neighbours."""
     save()
     others = np.random.default_rng(1).integers(0, 256, (50, 8, 8, 1), "uint8")
     arguments = listing("saved.keras", others, present[known][::-1])
-    assert said in refusal(**arguments)
+    assert all(part in refusal(**arguments) for part in said)
     check(**arguments, force=True)
 
 
@@ -238,10 +231,11 @@ def test_a_model_of_other_images_is_taken_without_a_note(present):
 def test_a_model_without_a_full_list_is_taken_with_a_note(present):
     arguments = save()
     check(**arguments)
-    assert "no list of the images" in saved_model.note("moved", named(**arguments))
+    unlisted = saved_model.note("moved", named(**arguments))
+    assert unlisted.startswith("variants.moved.architecture.from_model: ")
     arguments = listing("saved.keras", 255 - present, complete=False)
     check(**arguments)
-    assert "started from has no list" in saved_model.note("moved", named(**arguments))
+    assert saved_model.note("moved", named(**arguments)) not in ("", unlisted)
     assert saved_model.note("basic", Named(name="basic", arguments={})) == ""
 
 

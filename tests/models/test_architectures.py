@@ -1,4 +1,4 @@
-"""What holds for every architecture, whatever its family."""
+"""Properties of every architecture."""
 
 import inspect
 
@@ -7,13 +7,14 @@ import pytest
 
 from stages import params
 from stages.engine.resolve import recipe
+from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
 from stages.registry import check_arguments
 from stages.sections import Named
 from tests.test_params import CONTENT, HERE
 
 ROWS = CONTENT["variants"]
-BUILT = sorted(set(ARCHITECTURES) - {"from_model"})  # which is what its file is: test_transfer.py
+BUILT = sorted(set(ARCHITECTURES) - {"from_model"})  # tested in test_transfer.py
 SMALL = {
     "basic": {"dense": 8},
     "batchnorm": {"dense": 8},
@@ -51,7 +52,7 @@ def test_every_row_of_params_yaml_is_a_recipe_whose_model_fits_the_default_image
 
 @pytest.mark.parametrize("name", BUILT)
 def test_images_too_small_for_the_depth_are_refused_by_name(name):
-    with pytest.raises(ValueError, match=rf"'{name}' is too deep for images of 3x3 pixels; use"):
+    with pytest.raises(UserError, match=rf"'{name}'.* 3x3 "):
         model(name, (3, 3, 1))
 
 

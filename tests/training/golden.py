@@ -1,8 +1,8 @@
-"""Train a few small folds and print what they leave, as JSON; golden.json is its output.
+"""Train a few small folds and print their results as JSON; golden.json is its output.
 
-After a change that is meant to change bits, make it anew:
+Regenerate it after a change that is meant to change bits:
     ONEDNN_MAX_CPU_ISA=AVX2 python -m tests.training.golden > tests/training/golden.json
-The kernels are chosen when TensorFlow starts, so it needs a process of its own.
+TensorFlow selects kernels when it starts, so this must run in a separate process.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ ROWS = {
 
 
 def recipe(variant, row):
-    """Return the resolved settings of a row, every one of them explicit."""
+    """Return the resolved settings of a row."""
 
     def named(table, name, arguments):
         return Named(name=name, arguments=check_arguments(table[name], arguments, name))
@@ -63,7 +63,7 @@ def recipe(variant, row):
 
 
 def images():
-    """Return images, labels and folds that integers alone determine."""
+    """Return images, labels and folds computed with integers only."""
     count = 120
     place = np.arange(count * 28 * 28, dtype=np.uint64).reshape(count, 28, 28, 1)
     labels = np.arange(count) % 3
@@ -78,7 +78,7 @@ def images():
 
 
 def processor():
-    """Return vendor, family and model of the processor, "" where they are not known."""
+    """Return vendor, family and model of the processor, or "" if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -89,7 +89,7 @@ def processor():
 
 
 def folds(rows):
-    """Return row -> validation losses, and SHA-256 of weights and probabilities, of one fold."""
+    """Return row -> one fold's validation losses and SHA-256 of weights and probabilities."""
     found = {}
     for variant, row in rows.items():
         record = train_fold(*images(), 3, recipe(variant, row), 0)

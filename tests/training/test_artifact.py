@@ -12,7 +12,7 @@ from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed, read
 from tests.prepared import TRAIN
 
-LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
+LISTED = Listed(np.array([5, 7], "<u8"), True)  # not digests of images used here
 RECIPE = Recipe(
     variant="small",
     architecture=Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9}),
@@ -77,7 +77,7 @@ def test_a_single_member_is_the_model(members, images, tmp_path):
 
 
 def test_the_same_weights_give_the_same_bytes(path, members, images):
-    probabilities(path, images)  # whatever else happened in the process
+    probabilities(path, images)  # does not depend on earlier work in the process
     assert assemble(RECIPE, SHAPE, CLASSES, members, LISTED) == path.read_bytes()
 
 

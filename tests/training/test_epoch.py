@@ -16,7 +16,7 @@ LABELS = np.arange(10) % 3
 
 
 def linear():
-    """Return a model of one dense layer, with the same weights each time."""
+    """Return a model of one dense layer that always has the same weights."""
     keras.utils.set_random_seed(1)
     pixels = keras.Input((2, 2, 1))
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))
@@ -26,7 +26,7 @@ def linear():
 def epoch(model, **settings):
     train = Train(**TRAIN | {"batch_size": 4, "optimizer": "sgd"} | settings)
     recipe = Recipe(variant="small", architecture=Named(name="basic"), augmentation=[], train=train)
-    optimizer = keras.optimizers.SGD(0.0)  # nothing moves, so the loss is that of the whole
+    optimizer = keras.optimizers.SGD(0.0)  # weights stay, so batches add up to the whole
     optimizer.build(model.trainable_variables)
     return compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, recipe)
 
@@ -60,14 +60,14 @@ def test_scores_of_more_images_than_a_batch_are_in_their_order():
 def test_loss_and_accuracy_are_those_of_the_formula():
     probability = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.0, 1.0, 0.0]], "f4")
     loss, accuracy = loss_and_accuracy(probability, np.array([0, 2, 0]))
-    never = -np.log(np.finfo("f4").eps)  # a probability of 0 costs much, but not all
+    never = -np.log(np.finfo("f4").eps)  # the loss of probability 0 is finite
     assert loss == pytest.approx((-np.log(0.5) - np.log(0.7) + never) / 3, rel=1e-6)
     assert accuracy == pytest.approx(2 / 3)
     assert np.isnan(loss_and_accuracy(probability[:0], np.array([], int))).all()
 
 
 def anonymous_mib():
-    """Return how much memory this process holds that no file backs."""
+    """Return how much memory of this process is not backed by a file."""
     (kib,) = re.findall(r"^Anonymous: +(\d+)", Path("/proc/self/smaps_rollup").read_text(), re.M)
     return int(kib) / 1024
 
@@ -77,7 +77,7 @@ def test_mapped_images_are_taken_without_a_copy(tmp_path, mode):
     images = np.random.default_rng(0).integers(0, 256, (4096, 64, 64, 3), dtype="uint8")  # 48 MiB
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode=mode)
-    tf.gather(resident(tf, mapped), [0])  # what is needed once
+    tf.gather(resident(tf, mapped), [0])  # warm up
     before = anonymous_mib()
     tensor = resident(tf, mapped)
     rows = tf.gather(tensor, [4095, 7])

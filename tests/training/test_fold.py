@@ -7,7 +7,13 @@ import pytest
 from stages.augment import augmenter
 from stages.sections import EarlyStopping, Named, ReduceOnPlateau, Train
 from stages.training import fold as fold_module
-from stages.training.fold import HISTORY, class_weights, derive_seed, train_fold
+from stages.training.fold import (
+    HISTORY,
+    UntrainableError,
+    class_weights,
+    derive_seed,
+    train_fold,
+)
 from stages.training.recipe import Recipe
 from tests.prepared import TRAIN
 
@@ -15,7 +21,7 @@ CLASSES = 3
 
 
 def sliver(count=90, seed=0):
-    """Return images whose class is the row of their bright stripe, noisy enough to take epochs."""
+    """Return images whose class is the row of a bright stripe, with noise to make learning slow."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
     images = random.integers(0, 120, (count, 12, 12, 1))
@@ -59,7 +65,7 @@ def alive():
     ],
 )
 def test_nothing_of_a_fold_stays_in_the_process(given):
-    """Neither graphs nor tensors, images among them: a worker may train hundreds of folds."""
+    """A worker may train hundreds of folds, so graphs and tensors must be freed."""
     fold(0, epochs=1, **given)
     before = alive()
     fold(1, epochs=1, **given)
@@ -99,14 +105,14 @@ def test_seed_variant_and_fold_each_change_the_result(record):
 
 def test_scores_are_those_of_the_validation_images(record):
     _, labels, _ = sliver()
-    hits = record.probability.argmax(1) == labels[record.validation]
-    assert record.kept("val_accuracy") == hits.mean()
+    correct = record.probability.argmax(1) == labels[record.validation]
+    assert record.kept("val_accuracy") == correct.mean()
     of_label = record.probability[np.arange(30), labels[record.validation]]
     assert record.kept("val_loss") == pytest.approx(-np.log(of_label.astype("f8")).mean())
 
 
 def test_validation_images_are_never_trained_on():
-    """Their pixels can be anything: the weights stay the same."""
+    """Changing their pixels does not change the weights."""
     images, labels, assigned = sliver()
     altered = images.copy()
     altered[assigned == 1] = 255
@@ -116,7 +122,7 @@ def test_validation_images_are_never_trained_on():
 
 
 def test_every_training_image_counts_also_in_a_part_batch():
-    """60 images in batches of 16 leave 12: leaving those out would not change with their pixels."""
+    """60 images in batches of 16 leave 12; if those were skipped, their pixels would not matter."""
     images, labels, assigned = sliver()
     before = fold(given=(images, labels, assigned), epochs=1).history[0]
     seed = derive_seed(1, "small", 0)
@@ -186,7 +192,7 @@ def test_the_schedule_reaches_the_optimizer():
 
 
 def test_a_warmup_reaches_the_optimizer():
-    """60 images in batches of 16 make 4 steps an epoch: the rise goes over 6 of 12."""
+    """60 images in batches of 16 make 4 steps per epoch, so the warmup takes 6 of 12 steps."""
     warm = {"rate": 0.5, "warmup": 0.5}
     record = fold(schedule=Named(name="exponential", arguments=warm))
     rates = record.history[:, HISTORY.index("learning_rate")]
@@ -194,7 +200,7 @@ def test_a_warmup_reaches_the_optimizer():
 
 
 def all_weights(**train):
-    """Return the kept weights of a fold with one step an epoch, plain descent, as one vector."""
+    """Return the weights of a fold trained by plain SGD, one step per epoch, as one vector."""
     plain = {"batch_size": 60, "optimizer": Named(name="sgd", arguments={"momentum": 0.0})}
     record = fold(**plain | {"learning_rate": 0.1} | train)
     return np.concatenate([weights.ravel() for weights in record.weights])
@@ -245,7 +251,7 @@ def test_early_stopping_keeps_the_average_of_the_best_epoch():
 
 
 def test_a_recipe_of_everything_new_trains_and_repeats_itself():
-    """Every family of ops, onecycle, clipping and averaging inside the compiled epoch."""
+    """Compile an epoch with every family of ops, onecycle, clipping and weight averaging."""
     images, labels, assigned = sliver()
     names = {
         "shear": {"degrees": 5.0},
@@ -274,7 +280,7 @@ def test_mixed_precision_computes_otherwise_and_keeps_float32(mixed):
     assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}
     assert not np.array_equal(mixed.history[:, 0], full.history[:, 0])
     np.testing.assert_allclose(mixed.history[:, 0], full.history[:, 0], rtol=0.05)
-    # with eight bits for a number, an average of them would lie on a coarse grid
+    # bfloat16 has 8 significant bits, so its values have zeros in the low 16 bits of float32
     assert any((weights.view("i4") & 0xFFFF).any() for weights in mixed.weights)
 
 
@@ -305,22 +311,21 @@ def test_a_model_in_mixed_precision_gives_bfloat16_before_the_loss():
 
 def test_a_network_that_cannot_be_built_names_the_variant():
     deep = recipe().model_copy(update={"architecture": Named(name="m5")})
-    said = "^variants.small: architecture 'm5' is too deep for images of 12x12 pixels; use larger"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(UntrainableError, match=r"variants\.small.*'m5'"):
         fold_module.try_network(deep, (12, 12, 1), CLASSES)
 
 
 def test_a_diverged_training_is_refused_by_name():
     """Each step of this rate multiplies the weights by about -200."""
     sgd = Named(name="sgd", arguments={"momentum": 0.0})
-    with pytest.raises(ValueError, match=r"small fold 0 diverged: .* epoch \d+ is .*lower train"):
+    with pytest.raises(UntrainableError, match=r"small fold 0 .*train\.learning_rate"):
         fold(learning_rate=100.0, l2=1.0, optimizer=sgd, epochs=20)
 
 
 def test_weights_that_an_epoch_s_last_step_ruins_are_refused():
-    """An epoch of one step takes its loss before the step, so validation alone can show it."""
+    """With one step per epoch the training loss is from before the step; validation shows it."""
     sgd = Named(name="sgd", arguments={"momentum": 0.0})
-    with pytest.raises(ValueError, match=r"small fold 0 diverged: the validation loss of epoch \d"):
+    with pytest.raises(UntrainableError, match=r"small fold 0 .*validation loss"):
         fold(learning_rate=100.0, l2=1.0, optimizer=sgd, epochs=20, batch_size=60)
 
 
@@ -357,7 +362,7 @@ def test_seeds_depend_on_all_parts_and_fit_31_bits():
 
 
 def uneven():
-    """Return a sliver whose last class has a tenth of its images; every fold has some of it."""
+    """Return a sliver with a tenth of the last class' images, some of them in every fold."""
     images, labels, assigned = sliver(300)
     kept = (labels != 2) | (np.arange(300) // 9 % 10 == 0)
     return images[kept], labels[kept], assigned[kept]
@@ -377,7 +382,7 @@ def test_balanced_weights_of_equal_classes_change_no_bit(record):
 
 
 def test_balanced_weights_make_each_class_count_the_same():
-    """So slow a training shows the loss of its first weights; those depend on the fold's name."""
+    """With a tiny learning rate the loss is that of the initial weights, set by the fold's name."""
     images, labels, _ = uneven()
     still = recipe(epochs=1, batch_size=999, learning_rate=1e-30)
     still = still.model_copy(
@@ -399,7 +404,7 @@ def test_balanced_weights_make_each_class_count_the_same():
 
 
 def test_a_mixed_image_is_weighted_in_the_shares_of_its_classes():
-    """So smooth labels make the loss of all mixtures alike; what remains is the mean weight."""
+    """Smoothing makes the loss of all mixtures almost equal, which leaves the mean weight."""
     import tensorflow as tf
 
     images, labels, _ = uneven()

@@ -11,10 +11,10 @@ from stages.training import fused
 
 
 def trained(layers, optimizer, steps=6, momentum=0.9):
-    """Return losses and weights after some steps of a small net; batches of different sizes."""
+    """Train a small network in batches of different sizes; return losses and the model."""
     keras.utils.set_random_seed(3)
     pixels = keras.Input((8, 8, 1))
-    x = layers.Conv2D(4, 3, use_bias=False)(pixels)  # a bias before normalising learns only noise
+    x = layers.Conv2D(4, 3, use_bias=False)(pixels)  # a bias would learn only noise
     x = layers.BatchNormalization(momentum=momentum)(x)
     x = layers.Conv2D(5, 3, activation="relu", padding="same")(layers.ReLU()(x))
     x = layers.Flatten()(x)
@@ -142,7 +142,7 @@ def test_dropout_drops_as_many_as_its_rate_says(rate):
         assert abs((drawn == 0).mean() - rate) < 4 * error + 2**-17
         assert abs(drawn.mean() - 1) < 4 * error / (1 - rate) + 1e-5
     both = ((first == 0) & (second == 0)).mean()
-    assert abs(both - rate**2) < 4 * np.sqrt(rate**2 / count) + 1e-4  # drawn anew each time
+    assert abs(both - rate**2) < 4 * np.sqrt(rate**2 / count) + 1e-4  # independent draws
     beside = ((first[:-1] == 0) & (first[1:] == 0)).mean()
     assert abs(beside - rate**2) < 4 * np.sqrt(rate**2 / count) + 1e-4  # halves of one word
 

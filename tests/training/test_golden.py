@@ -1,4 +1,4 @@
-"""Moving code changes no bit of a fold: golden.json holds what folds left before."""
+"""Refactoring must not change a bit of a fold: golden.json holds the expected results."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def made():
     assert ran.returncode == 0, ran.stderr
     made = json.loads(ran.stdout)
     if made["versions"] != GOLDEN["versions"]:
-        pytest.skip("golden.json is of other library versions")
+        pytest.skip("golden.json was made with other library versions")
     return made
 
 
@@ -38,5 +38,5 @@ def test_losses_are_those_of_before_on_every_processor(made, row):
 @pytest.mark.parametrize("row", GOLDEN["folds"])
 def test_bits_are_those_of_before(made, row):
     if made["processor"] != GOLDEN["processor"]:
-        pytest.skip("the last bits of golden.json are of another processor")
+        pytest.skip("golden.json was made on another processor, which may round differently")
     assert made["folds"][row]["sha256"] == GOLDEN["folds"][row]["sha256"]

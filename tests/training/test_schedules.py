@@ -65,7 +65,7 @@ def test_cosine_rises_over_its_warmup():
 
 
 def test_onecycle_starts_peaks_and_ends_as_published():
-    """The rates that PyTorch's own test of OneCycleLR holds (test_onecycle_lr_cosine_annealing)."""
+    """The rates in PyTorch's test of OneCycleLR, test_onecycle_lr_cosine_annealing."""
     values = rates("onecycle", top=25.0, steps=10, epochs=1, end_divisor=2.0)
     fall = [0.5 + (25 - 0.5) / 2 * (math.cos(math.pi * step / 7) + 1) for step in range(1, 7)]
     assert values == pytest.approx([1, 13, 25, *fall, 0.5])

@@ -34,7 +34,7 @@ def test_a_digest_is_that_of_the_pixels_wherever_they_lie():
     images = np.arange(48, dtype="uint8").reshape(3, 4, 4, 1)
     wide = np.repeat(images, 2, axis=2)[:, :, ::2]  # not contiguous
     assert np.array_equal(digests(wide), digests(images))
-    assert digests(images)[0] == 16903989052985087732  # whatever the machine's byte order
+    assert digests(images)[0] == 16903989052985087732  # on machines of either byte order
 
 
 def test_a_list_comes_back_from_the_file_and_is_the_same_bytes_each_time():
