@@ -81,15 +81,15 @@ def evaluate(variant: str) -> None:
         results / "mistakes.csv",
         ("index", "actual", "predicted", "confidence"),
         [
-            (index, names[actual], names[guess], confidence)
-            for index, actual, guess, confidence in classification.mistakes(
+            (index, names[actual], names[predicted], confidence)
+            for index, actual, predicted, confidence in classification.mistakes(
                 test_probability, test_label
             )
         ],
     )
     metrics = _metrics(results, test_probability, test_label, oof_probability, oof_label)
-    hits = (by_member.argmax(axis=2) == test_label).mean(axis=1)
-    metrics["test"]["members_accuracy"] = mean_std(hits)
+    accuracy = (by_member.argmax(axis=2) == test_label).mean(axis=1)
+    metrics["test"]["members_accuracy"] = mean_std(accuracy)
     write_json(results / "metrics.json", metrics)
     print(
         f"{variant}: test accuracy {metrics['test']['accuracy']:.2%} (n = {len(test_label)} images)"
