@@ -39,7 +39,7 @@ def compare() -> None:
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     rows = against_baseline(
         {name: result.accuracy for name, result in results.items()},
-        {name: result.right for name, result in results.items()},
+        {name: result.correct for name, result in results.items()},
         chosen.baseline,
         folds,
         chosen.rope,

@@ -16,7 +16,7 @@ from stages.figures.data_card import data_card
 from stages.figures.gallery import mistakes, samples
 from stages.report.dataset import facts
 from stages.report.model_card import model_card
-from stages.report.settings import told
+from stages.report.settings import formatted
 from stages.scoring import calibration as reliability
 from stages.scoring import classification
 
@@ -82,7 +82,7 @@ def plot(variant: str) -> None:
         _existing(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
     ).values()
     if len(changed):
-        ops = [told(op) for op in training["settings"]["augmentation"]]
+        ops = [formatted(op) for op in training["settings"]["augmentation"]]
         names = [*ops, "all of them, in this order"][: len(changed)]
         figures["augmentation"] = augmentation(original, changed, names, variant=variant)
     for name, figure in figures.items():

@@ -142,6 +142,7 @@ def test_table_holds_what_hand_calculation_gives(four, no_picture):
     assert better["mcnemar_p"] == pytest.approx(2 / 2**9)  # nine more correct
     assert float(found["worse_one"]["mcnemar_p"]) == pytest.approx(2 / 2**10)
     assert found["better_one"]["verdict"] == "undecided: +7.80 points (95 % 1.29 to 14.31)"
+    assert found["better_one"]["outcome"] == "undecided"
 
 
 @pytest.mark.parametrize(

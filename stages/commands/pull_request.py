@@ -91,20 +91,18 @@ def verdicts(old: Sequence[Mapping] | None, now: Sequence[Mapping], base: str) -
     ]
     if not changed:
         return "\n".join([*said, f"All {len(after)} verdicts are those of `{base}`."])
-    outcomes = sum(_outcome(one) != _outcome(other) for _, one, other in changed)
-    said += [f"Outcomes that changed: {outcomes} of {len(before | after)} variants.", ""]
+    if all("outcome" in row for row in old):  # tables before it had a column lack it
+        one, other = ({row["variant"]: row["outcome"] for row in rows} for rows in (old, now))
+        count = sum(one.get(name) != other.get(name) for name in one | other)
+        said += [f"Outcomes that changed: {count} of {len(one | other)} variants.", ""]
     return "\n".join(said + _left(table(["variant", f"on `{base}`", "here"], changed)))
 
 
 def _verdict(row: Mapping[str, str]) -> str:
     """Return the verdict with numbers; a baseline has its accuracy in their place."""
-    if row["verdict"] != "baseline":
+    if row["variant"] != row["baseline"]:
         return row["verdict"]
     return f"baseline: {100 * float(row['cv_mean']):.2f} ± {100 * float(row['cv_std'] or 0):.2f} %"
-
-
-def _outcome(verdict: str) -> str:
-    return re.split(":| by ", verdict)[0]
 
 
 def changes(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:

@@ -1,7 +1,7 @@
-"""The numbers of the page's drawings, as SVG has them: pixels, from the upper left corner.
+"""Coordinates of the page's SVG charts, in pixels from the upper left corner.
 
-A drawing is text like the rest of the page: a few kB, sharp in print, in the colours of the scheme.
-report/charts.html.j2 holds the shapes. Variants side by side share their scales.
+SVG charts take a few kB, print sharply and follow the page's colour scheme. charts.html.j2 is
+their template. Variants side by side share their scales.
 """
 
 import math
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-PANEL_WIDE, PANEL_TALL = 320, 150  # one diagram; the frame inside leaves room for its labels
+PANEL_WIDE, PANEL_TALL = 320, 150  # one chart; the frame inside leaves space for labels
 LEFT, RIGHT, TOP, BOTTOM = 44, 304, 10, 128
 SERIES = (("training", ""), ("validation", "val_"))
-FEW = 10  # images of a bin; the accuracy of fewer says little
+FEW = 10  # images in a bin; the accuracy of fewer is unreliable
 
 
 def curves(histories: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
-    """Return loss and accuracy by epoch: of each variant the folds' range and their mean.
+    """Return loss and accuracy by epoch: range and mean over the folds of each variant.
 
     Args:
-        histories: variant -> columns of history.csv; none where nothing was trained.
+        histories: variant -> columns of history.csv; ensembles have none.
 
     Returns:
         measure -> `ticks`, `epochs` (ticks below), and `rows`: variant -> ("training" or
@@ -49,22 +49,22 @@ def curves(histories: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
 
 
 def calibration(bins: Mapping[str, np.ndarray]) -> list[tuple[float, float, float, bool]]:
-    """Return the points of a reliability diagram: (x, y, y where it were calibrated, few images).
+    """Return the points of a reliability diagram: (x, y, y if calibrated, whether images are few).
 
     Args:
-        bins: `confidence`, `accuracy` and `count`, as from `scoring.calibration.reliability_bins`.
+        bins: `confidence`, `accuracy` and `count`, from `scoring.calibration.reliability_bins`.
     """
     across, up = _scale(0, 1, LEFT, RIGHT), _scale(0, 1, BOTTOM, TOP)
     columns = (np.asarray(bins[key]).tolist() for key in ("confidence", "accuracy", "count"))
     return [
-        (across(sure), up(right), up(sure), count < FEW)
-        for sure, right, count in zip(*columns, strict=True)
+        (across(confidence), up(accuracy), up(confidence), count < FEW)
+        for confidence, accuracy, count in zip(*columns, strict=True)
         if count
     ]
 
 
 def ruler(kind: str = "percent") -> list[tuple[float, str]]:
-    """Return the ticks of a share from 0 to 1: (pixel, text), across or `up`."""
+    """Return the ticks of a percent axis: (pixel, text), horizontal or `up`."""
     at = _scale(0, 1, BOTTOM, TOP) if kind == "up" else _scale(0, 1, LEFT, RIGHT)
     return [(at(part), f"{100 * part:.0f}") for part in (0, 0.25, 0.5, 0.75, 1)]
 
@@ -85,7 +85,7 @@ def axis(low: float, high: float, start: float, end: float, whole: bool = False)
 
 
 def _logarithmic(low: float, high: float, start: float, end: float):
-    """Return scale and ticks as `axis`, for values above 0 of several orders of magnitude."""
+    """Return a logarithmic scale and its ticks; see `axis`."""
     linear = _scale(math.log10(low), math.log10(high), start, end)
     values = LogLocator(subs=(1, 2, 5), numticks=6).tick_values(low, high)
     shown = [value for value in values.tolist() if low <= value <= high]
@@ -98,21 +98,21 @@ def _logarithmic(low: float, high: float, start: float, end: float):
 
 
 def _by_epoch(history: Mapping[str, np.ndarray], column: str, times: float):
-    """Return epochs, and least, mean and greatest value over the folds still running at each."""
+    """Return epochs, and minimum, mean and maximum over the folds still running at each."""
     epochs, at = np.unique(history["epoch"], return_inverse=True)
     values = times * np.asarray(history[column], dtype=np.float64)
     least, greatest = np.full(len(epochs), np.inf), np.full(len(epochs), -np.inf)
-    with np.errstate(invalid="ignore"):  # the loss of a training that fell apart is no number
+    with np.errstate(invalid="ignore"):  # the loss of a diverged training is NaN
         np.minimum.at(least, at, values)
         np.maximum.at(greatest, at, values)
     return epochs, least, np.bincount(at, values) / np.bincount(at), greatest
 
 
 def _common(parts: Sequence[tuple]) -> tuple[float, float]:
-    """Return the range to draw: of all means but the first epoch's, which may be far off.
+    """Return the y range: of all means but the first epoch's, which are often far off.
 
-    A variant that failed is left out likewise: what lies beyond ten times the middle half of all
-    means runs out of its diagram.
+    Diverged variants are cut off likewise: the range ignores means further from the median than
+    ten times the interquartile range.
     """
     means = np.concatenate([mean[1:] if len(mean) > 2 else mean for _, _, mean, _ in parts])
     means = means[np.isfinite(means)]
@@ -127,7 +127,7 @@ def _common(parts: Sequence[tuple]) -> tuple[float, float]:
 
 
 def _band(epochs, least, mean, greatest, across: Callable, up: Callable) -> tuple[str, str]:
-    """Return the range as a closed path, and the mean as a line; what is no number is left out."""
+    """Return the range as a closed path and the mean as a line, without NaN."""
     known = np.isfinite(least) & np.isfinite(mean) & np.isfinite(greatest)
     if not known.any():
         return "", ""

@@ -1,4 +1,4 @@
-"""The tables of the page that comparison.md has no room for."""
+"""The tables of the page that comparison.md leaves out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,14 +9,13 @@ from stages.report import markdown
 from stages.report.results import Result
 from stages.scoring import statistics
 from stages.scoring.agreement import agreement
-from stages.scoring.bootstrap import mean_interval
-from stages.scoring.interval import wilson
-from stages.scoring.power import POWER, Sight, sight
+from stages.scoring.interval import bootstrap_mean, wilson
+from stages.scoring.power import POWER, MinimumDetectable, minimum_detectable
 
 Column = tuple[str, str]  # title, what it holds
-Cell = tuple[str, Any]  # text, what the column sorts by or None
-SHADES = 5  # of the table of agreement
-SCORES = (  # of metrics.json: title, what it holds, how it is written
+Cell = tuple[str, Any]  # text, sort key or None
+SHADES = 5  # in the table of agreement
+SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
     ("top_2_accuracy", "top-2 accuracy, %", "", "{:.2%}"),
     ("macro_precision", "precision, %", "mean over classes", "{:.2%}"),
@@ -28,13 +27,13 @@ SCORES = (  # of metrics.json: title, what it holds, how it is written
 )
 
 
-def sights(
+def minimum_detectables(
     results: Mapping[str, Result], baseline: str, folds: int, rope: float
-) -> dict[str, Sight | None]:
-    """Return what the comparison of each variant but the baseline can see."""
+) -> dict[str, MinimumDetectable | None]:
+    """Return for each variant but the baseline what its comparison can detect."""
     reference = results[baseline].accuracy
     return {
-        name: sight(result.accuracy - reference, folds, rope)
+        name: minimum_detectable(result.accuracy - reference, folds, rope)
         for name, result in results.items()
         if name != baseline
     }
@@ -43,17 +42,17 @@ def sights(
 def tests(
     names: Sequence[str],
     results: Mapping[str, Result],
-    seen: Mapping[str, Sight | None],
+    detectable: Mapping[str, MinimumDetectable | None],
     *,
     baseline: str,
     rope: float,
 ) -> tuple[list[Column], list[list[Cell]]]:
-    """Return columns and rows of the table of tests on images, and of what folds can see.
+    """Return columns and rows of the table of tests on images, and of the folds' power.
 
     Args:
         names: the variants, in the order of the rows.
         results: variant -> its results.
-        seen: from `sights`.
+        detectable: from `minimum_detectables`.
         baseline: the variant that all others are compared with.
         rope: differences up to this fraction count as none.
     """
@@ -62,37 +61,40 @@ def tests(
     columns = [("variant", "")]
     columns += [("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)")]
     columns += [("test accuracy, %", f"n = {tests:,}, 95 % (bootstrap)")]
-    if seen:
+    if detectable:
         columns += [("difference on test, points", "95 % (paired bootstrap)")]
         columns += [("McNemar p", "out-of-fold"), ("McNemar p, test", "same test images")]
-        columns += [("visible, points", f"{100 * POWER:.0f} % power")]
-        columns += [("repeats needed", f"to see {100 * rope:g} points")]
+        columns += [("minimum detectable effect, points", f"{100 * POWER:.0f} % power")]
+        columns += [("repeats needed", f"to detect {100 * rope:g} points")]
     rows = []
     for name in names:
         result = results[name]
-        right, test_right = result.right, result.test_right
-        row = [(name, name), _interval(right.mean(), *wilson(int(right.sum()), images))]
-        row += [_interval(test_right.mean(), *mean_interval(test_right))]
-        if seen:
-            row += _against(result, reference, seen[name]) if name in seen else [("", None)] * 5
+        correct, test_correct = result.correct, result.test_correct
+        row = [(name, name), _interval(correct.mean(), *wilson(int(correct.sum()), images))]
+        row += [_interval(test_correct.mean(), *bootstrap_mean(test_correct))]
+        if name in detectable:
+            row += _against(result, reference, detectable[name])
+        elif detectable:
+            row += [("", None)] * 5
         rows.append(row)
     return columns, rows
 
 
-def _against(result: Result, reference: Result, seen: Sight | None) -> list[Cell]:
-    """Return the cells of one variant that compare it with the baseline."""
-    change = result.test_right.astype(int) - reference.test_right
-    low, high = mean_interval(change)
+def _against(result: Result, reference: Result, detectable: MinimumDetectable | None) -> list[Cell]:
+    """Return the cells that compare one variant with the baseline."""
+    change = result.test_correct.astype(int) - reference.test_correct
+    low, high = bootstrap_mean(change)
     text = f"{100 * change.mean():+z.2f} ({100 * low:z.2f} to {100 * high:z.2f})"
     p = [
-        statistics.mcnemar(result.right, reference.right),
-        statistics.mcnemar(result.test_right, reference.test_right),
+        statistics.mcnemar(result.correct, reference.correct),
+        statistics.mcnemar(result.test_correct, reference.test_correct),
     ]
-    cells = [(text, float(change.mean())), *((markdown.chance(one), one) for one in p)]
-    if seen is None:
+    cells = [(text, float(change.mean())), *((markdown.probability(one), one) for one in p)]
+    if detectable is None:
         return [*cells, ("constant", None), ("", None)]
-    needed = (f"{seen.repeats:,}", seen.repeats) if seen.repeats else ("no number", float("inf"))
-    return [*cells, (f"{100 * seen.detectable:.2f}", seen.detectable), needed]
+    effect, _, repeats = detectable
+    needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
+    return [*cells, (f"{100 * effect:.2f}", effect), needed]
 
 
 def scores(
@@ -109,16 +111,16 @@ def scores(
 
 
 def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list[tuple[str, int]]]:
-    """Return a square of cells (text, shade): above the diagonal test, below it out-of-fold."""
-    test = agreement(np.array([results[name].test_guess for name in names]))
-    fold = agreement(np.array([results[name].guess for name in names]))
+    """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it."""
+    test = agreement(np.array([results[name].test_predicted for name in names]))
+    fold = agreement(np.array([results[name].predicted for name in names]))
     both = np.triu(test, 1) + np.tril(fold, -1)
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()
     shade = np.ceil(SHADES * (both - low) / max(high - low, 1e-9)).astype(int).clip(1, SHADES)
     return [
         [
-            ("", 0) if row == column else (_share(both[row, column]), int(shade[row, column]))
+            ("", 0) if row == column else (_percent(both[row, column]), int(shade[row, column]))
             for column in range(len(names))
         ]
         for row in range(len(names))
@@ -130,6 +132,6 @@ def _interval(centre: float, low: float, high: float) -> Cell:
     return text, float(centre)
 
 
-def _share(share: float) -> str:
-    """Return percents; what is not all does not look like it."""
-    return ">99.9" if 0.9995 <= share < 1 else f"{100 * share:.1f}"
+def _percent(fraction: float) -> str:
+    """Format percents; only 1 itself is 100."""
+    return ">99.9" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f}"

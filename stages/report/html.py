@@ -1,8 +1,8 @@
-"""The comparison as one HTML file that needs nothing else: no network, no other file.
+"""The comparison as one self-contained HTML file.
 
-What it shows is plain text from files, escaped by the template; diagrams are drawn by the browser
-from numbers (charts.html.j2), only test images are embedded. All variants stand in the tables;
-diagrams and images are of the MOST best and the baseline, so the page stays small.
+The template escapes all text. Charts are inline SVG (charts.html.j2), test images are embedded.
+Tables list all variants; charts and images show the best MOST and the baseline, so that the page
+stays small.
 """
 
 import re
@@ -20,7 +20,7 @@ from stages.report.settings import differing, environment
 from stages.scoring import classification
 from stages.scoring.interval import wilson
 
-MOST = 20  # variants with diagrams
+MOST = 20  # variants with charts
 PAIRS = 2  # confused pairs named below a matrix
 TESTS = (
     (("difference, points", "95 % interval"), "difference"),
@@ -43,14 +43,14 @@ def comparison(
     """Return the whole page.
 
     Args:
-        rows: one a variant, best first, as `stages.report.markdown.comparison` takes them.
+        rows: one per variant, best first, as `stages.report.markdown.comparison` takes them.
         results: variant -> its results.
         test_images: uint8 (tests, height, width, channels); may be memory-mapped.
         baseline: the variant that all others are compared with.
         dataset: the content of dataset.json.
-        uses: how many trainings its test set has scored.
+        uses: number of models that the test set has scored.
         rope: differences up to this fraction count as none.
-        card: the PNG file of the data card's figure.
+        card: content of the data card's PNG file.
     """
     names = [row["variant"] for row in rows]
     shown = names[:MOST]
@@ -60,7 +60,7 @@ def comparison(
     tests = dataset["test"]["images"]
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     training = {name: results[name].training for name in names}
-    seen = details.sights(results, baseline, folds, rope)
+    detectable = details.minimum_detectables(results, baseline, folds, rope)
     tested = len(names) > 1
     counts = {name: results[name].counts for name in shown}
     trained = [name for name in shown if results[name].history["epoch"].size]
@@ -69,8 +69,8 @@ def comparison(
         .get_template("report.html.j2")
         .render(
             verdict=markdown.headline(rows, baseline),
-            grounds=verdict.grounds(rows, baseline, folds, repeats) if tested else "",
-            outlook=verdict.outlook(seen, folds, repeats, rope) if tested else "",
+            verdict_note=verdict.verdict_note(rows, baseline, folds, repeats) if tested else "",
+            power_note=verdict.power_note(detectable, folds, repeats, rope) if tested else "",
             notes=markdown.notes(rows, baseline, folds, repeats, tests, uses, rope),
             names=names,
             shown=shown,
@@ -79,7 +79,7 @@ def comparison(
             facts=facts(dataset),
             card=card and images.embedded(card, "png"),
             results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
-            tests_table=details.tests(names, results, seen, baseline=baseline, rope=rope),
+            tests_table=details.tests(names, results, detectable, baseline=baseline, rope=rope),
             scores_table=details.scores(names, results),
             means={row["variant"]: markdown.mean_std(row) for row in rows},
             differences=[_difference(row) for row in rows],
@@ -89,7 +89,7 @@ def comparison(
             curves=charts.curves({name: results[name].history for name in trained}),
             frame=matrices.frame(classes),
             **_matrices(counts, baseline),
-            confusion_said={name: _confusion_said(counts[name], classes) for name in shown},
+            confusion_note={name: _confusion_note(counts[name], classes) for name in shown},
             calibrations={name: charts.calibration(results[name].bins) for name in shown},
             errors={name: results[name].scores["expected_calibration_error"] for name in shown},
             hardest=images.hardest_images(results, test_images, classes),
@@ -131,7 +131,7 @@ def _environment() -> Environment:
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[details.Column]:
-    """Return (title, what it holds) of each column; tests only where there is something to test."""
+    """Return (title, note) of each column; those of tests only for two variants or more."""
     tested = len(rows) > 1
     return [
         ("variant", ""),
@@ -144,7 +144,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[details.Col
 
 
 def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Cell]:
-    """Return one row of the results table: (text, what the column sorts by or None)."""
+    """Return one row of the results table: (text, sort key or None)."""
     test = row["test_accuracy"]
     low, high = (100 * end for end in wilson(round(test * images), images))
     first = [(row["variant"], row["variant"])]
@@ -156,7 +156,7 @@ def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Ce
         return first + last
     if row["outcome"] == "baseline":
         return [*first, *[("", None)] * len(TESTS), *last]
-    texts = [_difference(row), *(markdown.chance(row[key]) for key in ("p_better", "p_holm"))]
+    texts = [_difference(row), *(markdown.probability(row[key]) for key in ("p_better", "p_holm"))]
     values = [row[key] for _, key in TESTS]
     return [*first, *zip(texts, values, strict=True), *last]
 
@@ -169,9 +169,9 @@ def _difference(row: Mapping[str, Any]) -> str:
 
 
 def _matrices(counts: Mapping[str, np.ndarray], baseline: str) -> dict[str, Any]:
-    """Return all confusion matrices in the same shades, and the differences likewise."""
+    """Return all confusion matrices, and their differences, each on a common scale of shades."""
     mistakes = [count - np.diag(np.diag(count)) for count in counts.values()]
-    most = max(4, *(int(one.max()) for one in mistakes))  # one mistake is no disaster
+    most = max(4, *(int(one.max()) for one in mistakes))  # one is not the darkest shade
     others = {name: count for name, count in counts.items() if name != baseline}
     changes = [int(np.abs(count - counts[baseline]).max()) for count in others.values()]
     return {
@@ -183,8 +183,8 @@ def _matrices(counts: Mapping[str, np.ndarray], baseline: str) -> dict[str, Any]
     }
 
 
-def _confusion_said(counts: np.ndarray, classes: Sequence[str]) -> str:
-    """Return how many mistakes there are, the commonest, and the hardest class."""
+def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """Return the number of mistakes, the most common ones, and the hardest class."""
     total, images = int(counts.sum()), counts.sum(axis=1)
     wrong = total - int(np.trace(counts))
     if not wrong:

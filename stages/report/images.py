@@ -1,4 +1,4 @@
-"""Test images on the page: the hardest of all, and those that a single variant gets wrong."""
+"""Test images on the page: the hardest ones, and those that only one variant gets wrong."""
 
 import base64
 import io
@@ -13,8 +13,8 @@ from stages.report.results import Result
 from stages.scoring.agreement import hardest, only_one
 
 HARDEST = 24  # images
-OWN = 8  # images a variant
-SIDE = 56  # pixels that an image has at most; the page shows it about as large
+OWN = 8  # images per variant
+SIDE = 56  # pixels, the longer side of a thumbnail; the page shows it at about this size
 
 
 def hardest_images(
@@ -23,15 +23,15 @@ def hardest_images(
     """Return the test images that most variants get wrong, hardest first; see `_shown`."""
     every = list(results.values())
     label = every[0].test_label
-    wrong = np.array([~result.test_right for result in every])
-    likelihood = np.mean([result.likelihood for result in every], axis=0)
+    wrong = np.array([~result.test_correct for result in every])
+    p_true = np.mean([result.p_true for result in every], axis=0)
     shown = []
-    for index in hardest(wrong, likelihood, HARDEST):
-        guesses = np.array([result.test_guess[index] for result in every])[wrong[:, index]]
-        taken = int(np.bincount(guesses).argmax())  # of two as common, the first class
-        actual, times = int(label[index]), len(guesses)
+    for index in hardest(wrong, p_true, HARDEST):
+        predicted = np.array([result.test_predicted[index] for result in every])[wrong[:, index]]
+        mode = int(np.bincount(predicted).argmax())  # of a tie, the first class
+        actual, times = int(label[index]), len(predicted)
         note = f"{times} of {len(every)}" if len(every) > 1 else percent(every[0].confidence[index])
-        shown.append(_shown(images[index], classes[actual], classes[taken], note))
+        shown.append(_shown(images[index], classes[actual], classes[mode], note))
     return shown
 
 
@@ -41,30 +41,30 @@ def own_mistakes(
     images: np.ndarray,
     classes: Sequence[str],
 ) -> dict[str, tuple[int, list[dict[str, str]]]]:
-    """Return variant -> (how many mistakes only it makes, the most confident of them).
+    """Return variant -> (number of mistakes that only it makes, the most confident of them).
 
     Args:
-        results: variant -> its results; "only" means that all others of these are right.
+        results: variant -> its results; "only" means that all others predict correctly.
         names: the variants to show.
         images: uint8 (tests, height, width, channels); may be memory-mapped.
         classes: the names of the labels.
     """
-    alone = dict(zip(results, only_one([~r.test_right for r in results.values()]), strict=True))
+    single = dict(zip(results, only_one([~r.test_correct for r in results.values()]), strict=True))
     found = {}
     for name in names:
-        result, own = results[name], alone[name]
+        result, own = results[name], single[name]
         order = own[np.argsort(-result.confidence[own], kind="stable")][:OWN]
         shown = []
         for index in order.tolist():
-            actual, taken = result.test_label[index], result.test_guess[index]
+            actual, predicted = result.test_label[index], result.test_predicted[index]
             note = percent(float(result.confidence[index]))
-            shown.append(_shown(images[index], classes[actual], classes[taken], note))
+            shown.append(_shown(images[index], classes[actual], classes[predicted], note))
         found[name] = len(own), shown
     return found
 
 
 def thumbnail(image: np.ndarray) -> str:
-    """Return a small picture as a data URL: PNG where it is grey, JPEG in colours.
+    """Return a thumbnail as a data URL: PNG for grey images, JPEG for colour.
 
     Args:
         image: uint8 (height, width, channels), 1 or 3 channels.
@@ -83,7 +83,13 @@ def embedded(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _shown(image: np.ndarray, actual: str, taken: str, note: str) -> dict[str, Any]:
-    """Return one image with what is said of it."""
-    alt = f"An image of {actual} that is taken for {taken}."
-    return {"src": thumbnail(image), "alt": alt, "taken": taken, "actual": actual, "note": note}
+def _shown(image: np.ndarray, actual: str, predicted: str, note: str) -> dict[str, Any]:
+    """Return one image with its caption."""
+    alt = f"An image of {actual} predicted as {predicted}."
+    return {
+        "src": thumbnail(image),
+        "alt": alt,
+        "predicted": predicted,
+        "actual": actual,
+        "note": note,
+    }

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.report.settings import ON_VALIDATION
+from stages.scoring.baseline import margin
 
-SAID = {
+PHRASES = {
     "better": ("is better", "are better"),
     "worse": ("is worse", "are worse"),
     "no difference": ("makes no difference", "make no difference"),
@@ -25,17 +26,16 @@ def comparison(
     uses: int,
     rope: float,
 ) -> str:
-    """Return the whole report: the verdict, the table, and how to read it.
+    """Return the whole report: the verdict, the table, and notes on how to read it.
 
     Args:
-        rows: one a variant, best first, with the columns of comparison.csv, and `outcome` (of
-            `stages.scoring.statistics.outcome`, or "baseline"), `test_accuracy`, `parameters`,
-            `on_validation` (of `stages.report.settings.on_validation`).
+        rows: one per variant, best first, with the columns of comparison.csv, `test_accuracy`,
+            `parameters`, and `on_validation` (of `stages.report.settings.on_validation`).
         baseline: the variant that all others are compared with.
         folds: folds of one cross-validation.
         repeats: how often it was repeated.
         test_images: size of the test set.
-        uses: how many trainings it has scored.
+        uses: number of models that it has scored.
         rope: differences up to this fraction count as none.
     """
     tested = len(rows) > 1
@@ -47,8 +47,8 @@ def comparison(
     lines += table(columns, [_cells(row, tested) for row in rows])
     shown = "Accuracy of each fold" + (f", and differences to {baseline}" if tested else "")
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
-    said = notes(rows, baseline, folds, repeats, test_images, uses, rope)
-    lines += [f"- {note}" for note in said]
+    reading = notes(rows, baseline, folds, repeats, test_images, uses, rope)
+    lines += [f"- {note}" for note in reading]
     return "\n".join(lines) + "\n"
 
 
@@ -67,13 +67,14 @@ def headline(rows: Sequence[Mapping[str, Any]], baseline: str) -> str:
             f"`{others[0]['variant']}` against the baseline `{baseline}`: {others[0]['verdict']}."
         )
     counts = Counter(row["outcome"] for row in others)
-    parts = [f"{counts[key]} {SAID[key][counts[key] > 1]}" for key in SAID if counts[key]]
+    parts = [f"{counts[key]} {PHRASES[key][counts[key] > 1]}" for key in PHRASES if counts[key]]
     tally = f"of {len(others)} variants tested, {', '.join(parts)}"
     best = next((row for row in others if row["outcome"] == "better"), None)
     if best is None:
         return f"No variant is shown to be better than the baseline `{baseline}`: {tally}."
-    by_how_much = best["verdict"].removeprefix("better ")
-    return f"`{best['variant']}` is better than the baseline `{baseline}` {by_how_much}; {tally}."
+    return (
+        f"`{best['variant']}` is better than the baseline `{baseline}` by {margin(best)}; {tally}."
+    )
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -91,7 +92,7 @@ def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
         return [*first, "", "", "", *last, "baseline"]
     centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
     test = f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"
-    chances = [chance(row["p_better"]), chance(row["p_holm"])]
+    chances = [probability(row["p_better"]), probability(row["p_holm"])]
     return [*first, test, *chances, *last, row["outcome"]]
 
 
@@ -100,8 +101,8 @@ def mean_std(row: Mapping[str, Any]) -> str:
     return f"{100 * row['cv_mean']:.2f} ± {100 * row['cv_std']:.2f}"
 
 
-def chance(p: float) -> str:
-    """Return a probability in three digits, never rounded to impossible or certain."""
+def probability(p: float) -> str:
+    """Format a probability with three decimals; only 0 and 1 themselves look certain."""
     if p in (0, 1):
         return f"{p:.0f}"
     return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"{p:.3f}"
@@ -116,11 +117,11 @@ def notes(
     uses: int,
     rope: float,
 ) -> list[str]:
-    """Return how to read the table, one sentence or two a note; arguments as in `comparison`."""
+    """Return notes on how to read the table; arguments as in `comparison`."""
     scores = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
     best = rows[0]["test_accuracy"]
     error = 100 * math.sqrt(best * (1 - best) / test_images)
-    said = [
+    lines = [
         f"CV accuracy: mean ± sample standard deviation over {scores} of the training images. "
         "The test accuracy is that of the model that is shipped; with so many test images the "
         f"first row's has a standard error of {error:.2f} points.",
@@ -133,20 +134,20 @@ def notes(
         if names := [f"`{row['variant']}`" for row in rows if key in row["on_validation"]]:
             chosen.append(f"{choice} of {', '.join(names)}")
     if both := ", and ".join(chosen):
-        said.append(
+        lines.append(
             f"{both[0].upper()}{both[1:]}{',' if len(chosen) > 1 else ''} on the images that score "
             "the fold, which favours the CV accuracy a little; the test accuracy is free of that."
         )
     if repeats > 1:
-        said.append(
+        lines.append(
             f"An out-of-fold prediction is that of the mean of the {repeats} models, one of each "
-            "repeat, that did not train on the image; all that is said of such predictions, "
-            "pooled accuracy and McNemar's test for example, is about these means."
+            "repeat, that did not train on the image; the pooled accuracy and McNemar's test "
+            "are about these means."
         )
     if len(rows) == 1:
-        return said
+        return lines
     return [
-        *said,
+        *lines,
         f"Differences to `{baseline}` are paired fold by fold. Interval and p: corrected resampled "
         "t test (Nadeau and Bengio 2003); P(better): its Bayesian form (Benavoli et al. 2017); "
         f"both allow for training sets that overlap. Holm p allows for {len(rows) - 1} "

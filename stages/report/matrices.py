@@ -1,35 +1,35 @@
-"""Confusion matrices and their differences to the baseline's, as the page draws them."""
+"""SVG coordinates of confusion matrices and of their differences to the baseline's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 LEVELS = 5  # shades of a cell
-MOST_NUMBERS = 12  # classes up to which a cell has room for its number
-MOST_NAMES = 30  # classes up to which rows and columns have room for their names
+MOST_NUMBERS = 12  # classes up to which numbers fit into the cells
+MOST_NAMES = 30  # classes up to which names fit beside rows and columns
 NAME = 8  # characters of a class name at the edge
 SIDE = 300  # pixels of the matrix
-EDGE = (24, 92)  # pixels beside it for names: of up to two characters, and longer
+EDGE = (24, 92)  # pixels beside it, for names of up to two characters and for longer ones
 
 
 def confusion(counts: np.ndarray, most: int) -> dict[str, Any]:
-    """Return the cells of a confusion matrix: right ones, and mistakes in shades.
+    """Return the cells of a confusion matrix: correct predictions in grey, mistakes in shades.
 
     Args:
         counts: int (classes, classes), images by actual (row) and predicted class (column).
         most: the number of mistakes of the darkest shade, the same for all matrices side by side.
     """
-    hits = np.eye(len(counts), dtype=bool) & (counts > 0)
+    correct = np.eye(len(counts), dtype=bool) & (counts > 0)
     mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    shades = {"right": hits} | _shades("bad", mistakes, most)
+    shades = {"correct": correct} | _shades("bad", mistakes, most)
     return _cells(counts, shades, lambda images: f"{images:,}")
 
 
 def difference(counts: np.ndarray, baseline: np.ndarray, most: int) -> dict[str, Any]:
-    """Return the cells of a matrix minus the baseline's: what got worse, and what better.
+    """Return the cells of a matrix minus the baseline's.
 
-    More mistakes and fewer hits are bad, fewer mistakes and more hits are good.
+    More mistakes and fewer correct predictions are bad, the opposite is good.
 
     Args:
         counts: int (classes, classes), of the variant.
@@ -61,14 +61,16 @@ def frame(classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _shades(kind: str, values: np.ndarray, most: int) -> dict[str, np.ndarray]:
-    """Return shade -> its cells; the exponent keeps a single image visible beside a hundred."""
+    """Return shade -> its cells; the exponent keeps one image visible next to a hundred."""
     share = np.clip(values / max(most, 1), 0, 1) ** 0.7
     level = np.ceil(LEVELS * share).astype(int)
     return {f"{kind}{number}": level == number for number in range(1, LEVELS + 1)}
 
 
-def _cells(values: np.ndarray, shades: Mapping[str, np.ndarray], told) -> dict[str, Any]:
-    """Return a path a shade, and the numbers: (x, y, text)."""
+def _cells(
+    values: np.ndarray, shades: Mapping[str, np.ndarray], number_format: Callable[[int], str]
+) -> dict[str, Any]:
+    """Return one path per shade, and the numbers: (x, y, text)."""
     cell = SIDE / len(values)
     wide = f"{cell:.2f}".rstrip("0").rstrip(".")
     paths = {}
@@ -79,7 +81,7 @@ def _cells(values: np.ndarray, shades: Mapping[str, np.ndarray], told) -> dict[s
     few = len(values) <= MOST_NUMBERS
     places = np.argwhere(values).tolist() if few else []
     numbers = [
-        (f"{(x + 0.5) * cell:.1f}", f"{(y + 0.5) * cell:.1f}", told(int(values[y, x])))
+        (f"{(x + 0.5) * cell:.1f}", f"{(y + 0.5) * cell:.1f}", number_format(int(values[y, x])))
         for y, x in places
     ]
     return {"paths": paths, "numbers": numbers}

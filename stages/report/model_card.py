@@ -1,4 +1,4 @@
-"""The model card of one variant in Markdown: what it is, how good, where it fails, how to load."""
+"""The model card of one variant in Markdown: description, scores, failures, limits, loading."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ FINAL = {
     "ensemble": "the mean of the probabilities of other variants' models, as one Keras model",
     "best_fold": "the fold model with the best validation accuracy, of {n}",
 }
-SURE = 0.9  # the confidence from which a mistake is called a confident one
+CONFIDENT = 0.9  # the confidence from which a mistake counts as confident
 
 
 def model_card(
@@ -103,7 +103,7 @@ print(probability.argmax(axis=1))  # the number of a class, counted from 0 in th
 
 
 def plain(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Escape text for Markdown, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>|#&~])", r"\\\1", " ".join(text.split()))
 
 
@@ -145,18 +145,18 @@ def _scores(metrics: Mapping[str, Any], images: int) -> str:
     return "\n".join(lines)
 
 
-def _interval(hits: int, n: int) -> str:
-    low, high = (100 * end for end in wilson(hits, n))
+def _interval(correct: int, n: int) -> str:
+    low, high = (100 * end for end in wilson(correct, n))
     return f"95 %: {low:.1f} to {high:.1f} %"
 
 
 def _failures(classes: Sequence[str], probability: np.ndarray, label: np.ndarray) -> str:
-    """Return the hardest class, the most confused pairs and the confident mistakes, a line each."""
+    """Return one line each on confident mistakes, the hardest class and confused pairs."""
     counts = classification.confusion_matrix(probability, label)
     present = np.flatnonzero(counts.sum(axis=1))
     recall = np.diag(counts)[present] / counts.sum(axis=1)[present]
     hardest = int(present[recall.argmin()])
-    hits, support = int(counts[hardest, hardest]), int(counts[hardest].sum())
+    correct, support = int(counts[hardest, hardest]), int(counts[hardest].sum())
     wrong = classification.mistakes(probability, label)
     if not wrong:
         return f"No mistake on {len(label):,} test images."
@@ -164,13 +164,13 @@ def _failures(classes: Sequence[str], probability: np.ndarray, label: np.ndarray
         f"{classes[actual]} taken for {classes[predicted]} ({images})"
         for actual, predicted, images in classification.most_confused_pairs(counts, 3)
     ]
-    sure = sum(confidence >= SURE for *_, confidence in wrong)
+    confident = sum(confidence >= CONFIDENT for *_, confidence in wrong)
     return "\n".join(
         [
-            f"- {len(wrong):,} of {len(label):,} test images are wrong, {sure:,} of them with a "
-            f"confidence of {100 * SURE:.0f} % or more.",
-            f"- The hardest class is {classes[hardest]}: {hits:,} of {support:,} found "
-            f"({_interval(hits, support)}).",
+            f"- {len(wrong):,} of {len(label):,} test images are wrong, {confident:,} of them with "
+            f"a confidence of {100 * CONFIDENT:.0f} % or more.",
+            f"- The hardest class is {classes[hardest]}: {correct:,} of {support:,} found "
+            f"({_interval(correct, support)}).",
             f"- Most often confused: {', '.join(pairs)}.",
             "- `mistakes.csv` lists all mistakes, `plots/mistakes.png` shows the most confident.",
         ]
@@ -189,9 +189,9 @@ def _limits(settings: Mapping[str, Any], images: int) -> str:
         "upward.",
     ]
     if chosen := [ON_VALIDATION[key] for key in on_validation(settings)]:
-        said = " and ".join(chosen)
+        text = " and ".join(chosen)
         lines.append(
-            f"- {said[0].upper()}{said[1:]} of each fold on the images that score it, which "
+            f"- {text[0].upper()}{text[1:]} of each fold on the images that score it, which "
             "favours the cross-validated accuracy a little; the test accuracy is free of that."
         )
     return "\n".join(lines)

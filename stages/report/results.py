@@ -1,4 +1,4 @@
-"""What a comparison needs of the files of one variant, and whether variants can be compared."""
+"""Read what a comparison needs of a variant's results, and check that variants are comparable."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,16 +30,16 @@ SCORES += ("cohen_kappa", "brier", "expected_calibration_error")
 
 
 class Result(NamedTuple):
-    """One variant: its files without what takes room; classes are numbers from 0."""
+    """Results of one variant, without large arrays. Classes are numbers from 0."""
 
     accuracy: np.ndarray  # float (n,), validation accuracy of each fold
     folds: list[tuple[int, int]]  # (fold number, validation images)
     label: np.ndarray  # int (images,), of the training images
-    guess: np.ndarray  # int (images,), the out-of-fold prediction for each
+    predicted: np.ndarray  # int (images,), their out-of-fold predictions
     test_label: np.ndarray  # int (tests,), of the test images
-    test_guess: np.ndarray  # int (tests,), the prediction for each
+    test_predicted: np.ndarray  # int (tests,), their predictions
     confidence: np.ndarray  # float (tests,), the probability of that prediction
-    likelihood: np.ndarray  # float (tests,), the probability of the true class
+    p_true: np.ndarray  # float (tests,), the probability of the true class
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
@@ -51,36 +51,36 @@ class Result(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """Return what it was trained in; an ensemble was trained in what its members were."""
+        """Return the numeric precision of the training, for an ensemble that of its members."""
         rows = self._rows()
         return " and ".join(sorted({row.get("precision", "float32") for row in rows}))
 
     @property
     def on_validation(self) -> list[str]:
-        """Return the settings by which the images that score a fold also shape its training."""
+        """Return the settings that let the validation images of a fold influence its training."""
         return on_validation(self.training["settings"])
 
     def _rows(self) -> list[dict[str, Any]]:
-        """Return the section `train` of its settings, of an ensemble those of its members."""
+        """Return the settings' section `train`, for an ensemble one per member."""
         settings = self.training["settings"]
         return [row.get("train", {}) for row in settings.get("ensemble", {"": settings}).values()]
 
     @property
-    def right(self) -> np.ndarray:
-        """Return which training images the out-of-fold prediction hits: bool (images,)."""
-        return self.guess == self.label
+    def correct(self) -> np.ndarray:
+        """Return which out-of-fold predictions are correct: bool (images,)."""
+        return self.predicted == self.label
 
     @property
-    def test_right(self) -> np.ndarray:
-        """Return which test images are predicted rightly: bool (tests,)."""
-        return self.test_guess == self.test_label
+    def test_correct(self) -> np.ndarray:
+        """Return which predictions of test images are correct: bool (tests,)."""
+        return self.test_predicted == self.test_label
 
 
 def read(name: str, results: Path = Path("results")) -> Result:
     """Read the results of one variant.
 
     Raises:
-        UserError: when a file is missing or damaged; says which, and how it is made anew.
+        UserError: when a file is missing or damaged; names the file and the next command.
     """
     folder = results / name
     for file, stage in STAGE_OF.items():
@@ -103,18 +103,18 @@ def read(name: str, results: Path = Path("results")) -> Result:
         accuracy=_numbers(folder / "folds.csv", rows, "accuracy"),
         folds=[(row["fold"], row["val_images"]) for row in rows],
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
-        guess=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
+        predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
-        test_guess=probability.argmax(axis=1).astype(np.int32),
+        test_predicted=probability.argmax(axis=1).astype(np.int32),
         confidence=probability.max(axis=1),
-        likelihood=probability[np.arange(len(test_label)), test_label],
+        p_true=probability[np.arange(len(test_label)), test_label],
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=calibration.reliability_bins(probability, test_label),
         history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY},
         training={key: training[key] for key in TRAINED}
         | {"description": training.get("description", "")}
-        | {"environment": training.get("environment", {})},  # older results do not know it
+        | {"environment": training.get("environment", {})},  # missing from older results
         scores={key: metrics["test"][key] for key in SCORES},
         parameters=metrics["parameters"],
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
@@ -122,7 +122,7 @@ def read(name: str, results: Path = Path("results")) -> Result:
 
 
 def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
-    """Return a column of the table at `path`; refuse it where a cell is no number."""
+    """Return a column of the table at `path`; refuse cells that are not numbers."""
     values = np.array([row[key] for row in rows])
     if values.size and values.dtype.kind not in "if":
         raise files.damaged(path, f"with a cell of {key} that is no number")
@@ -130,7 +130,7 @@ def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndar
 
 
 def _predictions(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of predictions.npz; refuse those that do not fit together."""
+    """Return the arrays of predictions.npz; refuse inconsistent shapes and labels."""
     arrays = files.read_arrays(path, PREDICTED)
     for kind in ("oof", "test"):
         label, probability = arrays[f"{kind}_label"], arrays[f"{kind}_probability"]
@@ -141,7 +141,7 @@ def _predictions(path: Path) -> dict[str, np.ndarray]:
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
-    """Refuse results that do not come from the same images, folds, precision and environment.
+    """Refuse results of different images, folds, precisions or environments.
 
     Args:
         results: variant -> its results.
@@ -149,7 +149,7 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         baseline: the variant whose folds all others must have.
 
     Raises:
-        UserError: names the variant, and what differs.
+        UserError: names the variant and what differs.
     """
     _check_environments(results)
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
@@ -168,8 +168,8 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
             )
         if not np.isfinite(result.accuracy).all():
             raise UserError(
-                f"variant {name!r} has a fold whose accuracy is no number, so it cannot be "
-                f"compared; mend its settings and run `dvc repro publish@{name}`."
+                f"variant {name!r} has a fold whose accuracy is not a number, so it cannot be "
+                f"compared; correct its settings and run `dvc repro publish@{name}`."
             )
         other = results[baseline]
         same_folds = result.folds == other.folds
@@ -189,7 +189,7 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
 
 
 def _check_environments(results: Mapping[str, Result]) -> None:
-    """Refuse variants of more than one environment; where none is recorded nobody can tell."""
+    """Refuse variants of different environments, unless no variant recorded one."""
     known = {name: result.training["environment"] for name, result in results.items()}
     differing = [
         key
@@ -201,7 +201,7 @@ def _check_environments(results: Mapping[str, Result]) -> None:
     names = defaultdict(list)
     for name, one in known.items():
         names[", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)].append(name)
-    each = [f"{_listed(some)} with {said}" for said, some in names.items()]
+    each = [f"{_listed(some)} with {versions}" for versions, some in names.items()]
     raise UserError(
         f"variants of different environments cannot be compared: {'; '.join(each)}; run "
         "`make repro`, which trains all of them with the present one."

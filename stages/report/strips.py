@@ -1,4 +1,4 @@
-"""The drawings in the table of folds and differences: a strip a variant; see charts.py."""
+"""The charts in the table of folds and differences: one strip per variant; see charts.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,18 @@ from stages.figures.comparison import near_others
 from stages.report.charts import axis
 
 WIDE, TALL = 260, 30  # pixels of a strip
-MOST_DOTS = 100  # folds with a dot each; of more, mean and standard deviation have to do
+MOST_DOTS = 100  # folds up to which each has a dot, beside mean and standard deviation
 
 
 def fold_strips(accuracy: np.ndarray) -> dict[str, Any]:
-    """Return a strip a variant: its folds as dots, their mean and standard deviation.
+    """Return one strip per variant: its folds as dots, their mean and standard deviation.
 
     Args:
         accuracy: float (variants, n), fractions, n at least 2.
 
     Returns:
-        `ticks`, and `rows`: `dots` (a path of points), `low`, `mean`, `high`. For a variant far
-        from all others, whose dots would squeeze them, `edge` says on which side it lies.
+        `ticks`, and `rows`: `dots` (a path of points), `low`, `mean`, `high`, and `edge`: on which
+        side an outlier lies that is left out of the scale, else "".
     """
     percent = 100 * np.asarray(accuracy, dtype=np.float64)
     mean, std = percent.mean(axis=1), percent.std(axis=1, ddof=1)
@@ -39,7 +39,7 @@ def fold_strips(accuracy: np.ndarray) -> dict[str, Any]:
 
 
 def difference_strips(rows: Sequence[Mapping[str, Any]], rope: float) -> dict[str, Any]:
-    """Return a strip a variant: its difference to the baseline with the 95 % interval.
+    """Return one strip per variant: its difference to the baseline with the 95 % interval.
 
     Args:
         rows: `difference`, `ci_low` and `ci_high`, fractions, of each; None of the baseline.

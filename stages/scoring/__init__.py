@@ -1,1 +1,1 @@
-"""Scoring: pure functions over arrays; scores, calibration, and statistics between variants."""
+"""Scores, calibration, and statistics between variants: pure functions of arrays."""

@@ -1,4 +1,4 @@
-"""Every variant against one baseline: all tests, and the verdict in words."""
+"""Every variant against one baseline: all tests, the outcome, and the verdict in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,12 +23,13 @@ COLUMNS = (
     "p_better",
     "mcnemar_p",
     "verdict",
+    "outcome",
 )
 
 
 def against_baseline(
     accuracy: Mapping[str, np.ndarray],
-    right: Mapping[str, np.ndarray],
+    correct: Mapping[str, np.ndarray],
     baseline: str,
     folds: int,
     rope: float,
@@ -37,26 +38,26 @@ def against_baseline(
 
     Args:
         accuracy: variant -> float (n,), of the same folds.
-        right: variant -> bool (images,), which images its out-of-fold prediction hits.
+        correct: variant -> bool (images,), whether its out-of-fold prediction is correct.
         baseline: one of the variants.
         folds: folds of one cross-validation.
         rope: differences up to this fraction count as none.
 
     Returns:
-        One row a variant in the order of `accuracy`: the columns of comparison.csv, and `outcome`.
-        The baseline's own comparison cells are None.
+        One row per variant in the order of `accuracy`, with COLUMNS as keys. The outcome and the
+        verdict of the baseline are "baseline", its cells of the comparison None.
     """
     difference = {
         name: values - accuracy[baseline] for name, values in accuracy.items() if name != baseline
     }
-    found = {
+    tested = {
         name: statistics.corrected_resampled_t(values, folds)
         | statistics.bayesian_correlated_t(values, folds, rope)
-        | {"mcnemar_p": statistics.mcnemar(right[name], right[baseline])}
+        | {"mcnemar_p": statistics.mcnemar(correct[name], correct[baseline])}
         for name, values in difference.items()
     }
-    adjusted = statistics.holm([row["p"] for row in found.values()])
-    for row, p_holm in zip(found.values(), adjusted, strict=True):
+    adjusted = statistics.holm([row["p"] for row in tested.values()])
+    for row, p_holm in zip(tested.values(), adjusted, strict=True):
         row["p_holm"] = p_holm
         row["outcome"] = statistics.outcome(row, rope)
         row["verdict"] = verdict(row, rope)
@@ -67,18 +68,24 @@ def against_baseline(
             dict.fromkeys(COLUMNS)
             | {"variant": name, "baseline": baseline, "n": score["n"]}
             | {"cv_mean": score["mean"], "cv_std": score["std"]}
-            | found.get(name, {"outcome": "baseline", "verdict": "baseline"})
+            | tested.get(name, {"outcome": "baseline", "verdict": "baseline"})
         )
     return rows
 
 
 def verdict(row: Mapping[str, Any], rope: float) -> str:
-    """Return the outcome of one comparison as a person would say it, in percentage points."""
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
+    """Return the outcome of one comparison in words, in percentage points."""
     if row["outcome"] == "no difference":
         return f"no difference beyond {100 * rope:g} points"
     if row["outcome"] == "undecided":
+        centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
         return f"undecided: {centre:+z.2f} points (95 % {low:z.2f} to {high:z.2f})"
+    return f"{row['outcome']} by {margin(row)}"
+
+
+def margin(row: Mapping[str, Any]) -> str:
+    """Return by how many points a variant is better, or worse, than the baseline."""
+    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
     if row["outcome"] == "worse":
         centre, low, high = -centre, -high, -low
-    return f"{row['outcome']} by {centre:.2f} points (95 % {low:.2f} to {high:.2f})"
+    return f"{centre:.2f} points (95 % {low:.2f} to {high:.2f})"

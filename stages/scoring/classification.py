@@ -1,14 +1,14 @@
-"""Scores of one classifier.
+"""Scores of one classifier, by scikit-learn.
 
 All functions take the same two arrays, in the same order of images:
     probability: float (n, classes), each row sums to 1;
     label: int (n,), the true class of each row, 0 to classes - 1.
 The predicted class is the one with the highest probability; the lower number wins a tie. A score
-whose denominator is 0 is 0. numpy does all of it: scikit-learn gives the same numbers (the tests
-compare), but costs seconds of import.
+whose denominator is 0 is 0.
 """
 
 import numpy as np
+from sklearn import metrics
 
 
 def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
@@ -20,63 +20,63 @@ def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
 
     Returns:
         accuracy and top_2_accuracy: fractions of images whose label has the highest, or one of
-            the two highest probabilities;
-        loss: mean negative log-likelihood in nats; probabilities below the float type's epsilon
-            count as that, so one certain mistake does not make it infinite;
+            the two highest probabilities; of a tie for second place the higher number counts;
+        loss: mean negative log-likelihood in nats; probabilities are clipped by the float type's
+            epsilon, so one certain mistake does not make it infinite;
         macro_precision, macro_recall, macro_f1: means over the classes that occur as a label or
             as a prediction;
         cohen_kappa: agreement beyond chance, at most 1 (Cohen 1960);
         brier: mean squared distance between probabilities and truth, 0 to 2 (Brier 1950).
     """
-    label = np.asarray(label)
-    confusion = confusion_matrix(probability, label)
-    precision, recall, f1, support = _by_class(confusion)
-    occurs = (support + confusion.sum(axis=0)) > 0
-    total = len(label)
-    accuracy = float(np.trace(confusion) / total)
-    chance = float(support @ confusion.sum(axis=0)) / total**2
-    of_label = probability[np.arange(total), label]
-    likelihood = np.maximum(of_label, np.finfo(probability.dtype).eps).astype(np.float64)
-    top_2 = np.argsort(-probability, axis=1, kind="stable")[:, :2]
-    # |p - y|^2 = |p|^2 - 2 p[label] + 1, without an (n, classes) array of truths
-    squared = np.square(probability, dtype=np.float64).sum(axis=1)
-    return {
-        "accuracy": accuracy,
-        "loss": float(-np.log(likelihood).mean()),
-        "macro_f1": float(f1[occurs].mean()),
-        "macro_precision": float(precision[occurs].mean()),
-        "macro_recall": float(recall[occurs].mean()),
-        "top_2_accuracy": float((top_2 == label[:, None]).any(axis=1).mean()),
-        "cohen_kappa": (accuracy - chance) / (1 - chance) if chance < 1 else 0.0,
-        "brier": float((squared - 2.0 * of_label + 1.0).mean()),
+    probability = np.minimum(probability, 1)  # rounding may leave a softmax slightly above
+    predicted, classes = probability.argmax(axis=1), range(probability.shape[1])
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        label, predicted, average="macro", zero_division=0
+    )
+    scores = {
+        "accuracy": metrics.accuracy_score(label, predicted),
+        "loss": metrics.log_loss(label, probability, labels=classes),
+        "macro_f1": f1,
+        "macro_precision": precision,
+        "macro_recall": recall,
+        "top_2_accuracy": metrics.top_k_accuracy_score(label, probability, k=2, labels=classes)
+        if len(classes) > 2
+        else 1.0,
+        "cohen_kappa": metrics.cohen_kappa_score(
+            label, predicted, labels=classes, replace_undefined_by=0.0
+        ),
+        "brier": metrics.brier_score_loss(label, probability, labels=classes, scale_by_half=False),
     }
+    return {name: float(score) for name, score in scores.items()}
 
 
 def per_class(
     probability: np.ndarray, label: np.ndarray
 ) -> list[tuple[int, float, float, float, int]]:
-    """Return one row a class: (class number, precision, recall, F1, number of its images)."""
-    columns = [column.tolist() for column in _by_class(confusion_matrix(probability, label))]
-    return list(zip(range(probability.shape[1]), *columns, strict=True))
+    """Return one row per class: (class number, precision, recall, F1, number of its images)."""
+    classes = range(probability.shape[1])
+    columns = metrics.precision_recall_fscore_support(
+        label, probability.argmax(axis=1), labels=classes, zero_division=0
+    )
+    return list(zip(classes, *(column.tolist() for column in columns), strict=True))
 
 
 def confusion_matrix(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Count images by actual class (row) and predicted class (column): int64 (classes, classes)."""
-    classes = probability.shape[1]
-    pairs = np.asarray(label, dtype=np.int64) * classes + probability.argmax(axis=1)
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    classes = range(probability.shape[1])
+    return metrics.confusion_matrix(label, probability.argmax(axis=1), labels=classes)
 
 
 def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, int]]:
-    """Return at most `count` mistakes by kind: (actual, predicted, images), most images first.
+    """Return at most `count` confused pairs: (actual, predicted, images), most images first.
 
-    Ties come in the order of the class numbers; kinds that never happened are left out.
+    Ties are in the order of the class numbers; pairs without images are left out.
     """
-    mistaken = np.array(confusion)
-    np.fill_diagonal(mistaken, 0)
-    order = np.argsort(-mistaken, axis=None, kind="stable")[:count]
-    actual, predicted = np.unravel_index(order, mistaken.shape)
-    images = mistaken[actual, predicted]
+    mistakes = np.array(confusion)
+    np.fill_diagonal(mistakes, 0)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+    actual, predicted = np.unravel_index(order, mistakes.shape)
+    images = mistakes[actual, predicted]
     rows = zip(actual.tolist(), predicted.tolist(), images.tolist(), strict=True)
     return [row for row in rows if row[2] > 0]
 
@@ -84,7 +84,7 @@ def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, in
 def mistakes(probability: np.ndarray, label: np.ndarray) -> list[tuple[int, int, int, float]]:
     """Return the wrongly predicted images: (index, actual, predicted, confidence).
 
-    The most confident mistake comes first; ties come in the order of the images.
+    The most confident mistake comes first; ties are in the order of the images.
     """
     label = np.asarray(label)
     predicted = probability.argmax(axis=1)
@@ -93,13 +93,3 @@ def mistakes(probability: np.ndarray, label: np.ndarray) -> list[tuple[int, int,
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
     columns = (wrong, label[wrong], predicted[wrong], confidence[wrong])
     return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _by_class(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return precision, recall, F1 and support of each class."""
-    hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    # max(., 1): where a denominator is 0, so are the hits above it
-    precision = hits / np.maximum(predicted, 1)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + predicted, 1)
-    return precision, recall, f1, support

@@ -1,43 +1,69 @@
-"""The interval of an accuracy that was counted on so many images; needs no scipy.
+"""95 % intervals of an accuracy or of a paired difference, over images.
+
+The bootstrap is written out because scipy.stats.bootstrap resamples image by image, and its
+jackknife takes time quadratic in their number: 1.8 s at 10,000 images and 21 s at 60,000, where
+this takes 1 and 2 ms.
 
 Source:
-    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal
-        of the American Statistical Association 22, 1927, doi:10.1080/01621459.1927.10502953.
+    B. Efron, "Better Bootstrap Confidence Intervals", Journal of the American Statistical
+        Association 82, 1987, doi:10.1080/01621459.1987.10478410: BCa, equation 2.3; its
+        acceleration from the jackknife, equation 6.6.
 """
 
-from math import sqrt
-from statistics import NormalDist
+import numpy as np
+from scipy.stats import binomtest, norm
 
-from stages.errors import UserError
+CONFIDENCE = 0.95
+RESAMPLES = 9_999
+SEED = 1
 
-CERTAIN = 0.95
 
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """Return Wilson's interval of an accuracy, without continuity correction (Wilson 1927).
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, without continuity correction (Wilson 1927).
-
-    It is honest near 1, where accuracies lie and mean +- 2 standard errors is not. It speaks of
-    other images of the same kind, for one finished model; not of training anew.
+    It stays accurate near 1, where mean +- 2 standard errors does not. It covers this model on
+    other images of the same kind, not training it again.
 
     Args:
-        hits: how many images are predicted rightly, 0 to n.
-        n: how many images there are, at least 1.
+        correct: number of correctly predicted images, 0 to n.
+        n: number of images, at least 1.
 
     Returns:
         The lower and the upper end, fractions.
-
-    Raises:
-        UserError: when the counts are impossible.
     """
-    if n < 1 or not 0 <= hits <= n:
-        raise UserError(
-            f"{hits} hits of {n} images came where hits are 0 to n and n is at least 1; "
-            "count the images again."
-        )
-    z = NormalDist().inv_cdf((1 + CERTAIN) / 2)
-    share = hits / n
-    centre = share + z**2 / (2 * n)
-    reach = z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low, high = ((centre + sign * reach) / (1 + z**2 / n) for sign in (-1, 1))
-    # at the ends the interval is exact, but for rounding
-    return (low if hits else 0.0), (high if hits < n else 1.0)
+    interval = binomtest(correct, n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap_mean(values: np.ndarray, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """Return the BCa bootstrap interval of a mean; it is the same on every call.
+
+    Resampling n images draws the count of each distinct value from a multinomial distribution,
+    so the cost of a resample depends on the number of distinct values only.
+
+    Args:
+        values: float or bool (n,), one per image, n at least 1, with few distinct values. Whether
+            each prediction is correct gives the interval of the accuracy; the difference of two
+            models' correctness gives that of their difference, paired by image.
+        resamples: number of bootstrap resamples.
+
+    Returns:
+        The lower and the upper end. If all values are equal, both are that value: resampling
+        cannot know of values that did not occur. `wilson` does not have this flaw.
+    """
+    distinct, inverse, counts = np.unique(
+        np.asarray(values, dtype=np.float64), return_inverse=True, return_counts=True
+    )
+    n, mean = len(inverse), float(distinct @ counts / len(inverse))
+    if len(distinct) == 1:
+        return mean, mean
+    drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=resamples)
+    means = drawn @ distinct / n
+    tolerance = 1e-12  # the same counts, summed in another order
+    below = (np.mean(means < mean - tolerance) + np.mean(means <= mean + tolerance)) / 2
+    bias = norm.ppf(np.clip(below, 1 / resamples, 1 - 1 / resamples))
+    deviation = distinct - mean
+    acceleration = (counts @ deviation**3) / (6 * (counts @ deviation**2) ** 1.5)
+    normal = bias + norm.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.quantile(means, norm.cdf(bias + normal / (1 - acceleration * normal)))
+    return float(low), float(high)

@@ -1,12 +1,12 @@
-"""How small a difference the corrected resampled t test can see, and what more repeats would bring.
+"""Power of the corrected resampled t test: the minimum detectable effect, and repeats needed.
 
-The power is that of the two-sided test at 5 % when the true difference is as given, with the
-variance of differences between folds that was observed: t then follows the noncentral t
-distribution with n - 1 degrees of freedom. It is reckoned for one test, before Holm's correction.
+The power is that of one two-sided test at 5 %, before Holm's correction, given the true difference
+and the observed variance of differences between folds: t then follows the noncentral t
+distribution with n - 1 degrees of freedom.
 
 Repeating k folds r times divides only the first part of the corrected variance (1 / (k r) +
-1 / (k - 1)) * s2: repeats share their images, so the second part stays, and with it a floor below
-which no number of repeats sees anything.
+1 / (k - 1)) * s2: repeats share their images, so the second part stays. It sets a limit below
+which no number of repeats detects a difference.
 
 Source:
     C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003,
@@ -14,47 +14,51 @@ Source:
 """
 
 import math
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import nctdtr, ndtri, stdtrit
+from scipy.optimize import brentq
+from scipy.stats import nct, norm
+from scipy.stats import t as student
 
-from stages.scoring.statistics import ROUNDING, SIGNIFICANT
+from stages.scoring.statistics import ROUNDING, SIGNIFICANCE
 
-POWER = 0.8  # the convention: a difference is seen in four of five experiments
-
-
-class Sight(NamedTuple):
-    """What a comparison can see; differences are fractions."""
-
-    detectable: float  # the smallest true difference seen with a power of 80 %
-    floor: float  # the same with repeats without end
-    repeats: int | None  # needed to see a difference of the asked size; None: no number suffices
+POWER = 0.8  # the convention: four of five experiments detect the difference
+MOST_FOLDS = 1_000_000
 
 
-def sight(difference: np.ndarray, folds: int, size: float) -> Sight | None:
-    """Return what the test sees now, and how many repeats would let it see `size`.
+class MinimumDetectable(NamedTuple):
+    """What a comparison can detect with a power of 80 %; effects are fractions."""
+
+    effect: float  # the smallest true difference that these folds detect
+    limit: float  # the same with unlimited repeats
+    repeats: int | None  # needed to detect a difference of a given size; None: no number suffices
+
+
+def minimum_detectable(difference: np.ndarray, folds: int, size: float) -> MinimumDetectable | None:
+    """Return the minimum detectable effect, and the repeats needed to detect `size`.
 
     Args:
         difference: float (n,), of the folds, as `corrected_resampled_t` takes it.
         folds: k of the cross-validation, at least 2; n is a multiple of it.
-        size: the true difference to be seen, a fraction, such as the ROPE.
+        size: the true difference to detect, a fraction, such as the ROPE.
 
     Returns:
-        None where the difference is constant: there is no variance to reckon with.
+        None for a constant difference, which has no variance to estimate power from.
     """
     difference = np.asarray(difference, dtype=np.float64)
     if np.ptp(difference) < ROUNDING:
         return None
-    deviation = float(difference.std(ddof=1))
-    normal = float(ndtri(1 - SIGNIFICANT / 2) + ndtri(POWER))
-    floor = normal * deviation * math.sqrt(1 / (folds - 1))
-    now = _detectable(len(difference), folds) * deviation
-    return Sight(now, floor, _repeats(folds, size / deviation) if size > floor else None)
+    std = float(difference.std(ddof=1))
+    n = len(difference)
+    effect = std * brentq(lambda effect: power(effect, n, folds) - POWER, 0, 1e3)
+    limit = float(norm.ppf(1 - SIGNIFICANCE / 2) + norm.ppf(POWER)) * std / math.sqrt(folds - 1)
+    return MinimumDetectable(effect, limit, _repeats(folds, size / std) if size > limit else None)
 
 
 def power(effect: float, n: int, folds: int) -> float:
-    """Return how probable it is that the test finds a true difference, on either side.
+    """Return the probability that the test detects a true difference, on either side.
 
     Args:
         effect: the true difference over the standard deviation of differences between folds.
@@ -62,32 +66,14 @@ def power(effect: float, n: int, folds: int) -> float:
         folds: k of the cross-validation, at least 2.
     """
     shift = abs(effect) / math.sqrt(1 / n + 1 / (folds - 1))
-    critical = stdtrit(n - 1, 1 - SIGNIFICANT / 2)
-    below = nctdtr(n - 1, shift, [critical, -critical])
-    missed, mistaken = np.nan_to_num(below)  # nan: shifted so far that nothing lies below
-    return float(1 - missed + mistaken)
-
-
-def _detectable(n: int, folds: int) -> float:
-    """Return the effect that is found with a power of POWER, by halving the range."""
-    low, high = 0.0, 1.0
-    while power(high, n, folds) < POWER:
-        low, high = high, 2 * high
-    while high - low > 1e-9 * high:
-        middle = (low + high) / 2
-        low, high = (middle, high) if power(middle, n, folds) < POWER else (low, middle)
-    return high
+    critical = student.ppf(1 - SIGNIFICANCE / 2, n - 1)
+    below = nct.cdf([critical, -critical], n - 1, shift)
+    missed, opposite = np.nan_to_num(below)  # scipy returns NaN where the probability vanishes
+    return float(1 - missed + opposite)
 
 
 def _repeats(folds: int, effect: float) -> int | None:
-    """Return the fewest repeats with a power of POWER; None beyond a million folds."""
-    low, high = 0, 1
-    while power(effect, folds * high, folds) < POWER:
-        low, high = high, 2 * high
-        if folds * high > 1_000_000:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        seen = power(effect, folds * middle, folds) >= POWER
-        low, high = (low, middle) if seen else (middle, high)
-    return high
+    """Return the fewest repeats with a power of POWER; None beyond MOST_FOLDS folds."""
+    repeats = range(1, MOST_FOLDS // folds + 1)
+    found = bisect_left(repeats, POWER, key=lambda count: power(effect, folds * count, folds))
+    return repeats[found] if found < len(repeats) else None

@@ -1,7 +1,7 @@
-"""Which trainings a test set has scored: a ledger that only grows, kept by Git.
+"""The ledger of test-set uses, an append-only table in Git: which models a test set has scored.
 
-A test set that chose nothing is honest. Whoever chooses by its scores makes them optimistic, the
-more so the more trainings it has scored, and nobody remembers how many these were.
+Choosing a model by its test score makes that score optimistic, the more so the more models were
+scored. Nobody remembers how many they were, so the ledger does.
 """
 
 import csv
@@ -22,7 +22,7 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Use(NamedTuple):
-    """One line: a test set, and a model that it has scored; its fields are the columns."""
+    """One row of the ledger: a test set and a model that it scored. The fields are the columns."""
 
     test_sha256: str
     variant: str
@@ -30,7 +30,7 @@ class Use(NamedTuple):
 
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """Return the SHA-256, in hexadecimal, of a test set.
+    """Return the SHA-256 of a test set, in hexadecimal.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -44,19 +44,19 @@ def digest(images: np.ndarray, labels: np.ndarray) -> str:
 
 
 def note(uses: Iterable[Use]) -> set[Use]:
-    """Add to the ledger those of these uses that it lacks, and return all that it then holds.
+    """Add new uses to the ledger and return all of its rows.
 
-    Several processes may do so at once. The same uses give the same bytes in any order, and lines
-    that Git has merged are sorted again.
+    Safe for concurrent processes. The rows are sorted, so the bytes do not depend on the order of
+    calls, and rows that Git merged are sorted again.
 
     Raises:
-        UserError: when the ledger holds what is no line of it.
+        UserError: when the ledger has an invalid row.
     """
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(LOCK):
-        every = _read() | {*uses}
-        write_table(LEDGER, Use._fields, sorted(every))
-    return every
+        rows = _read() | {*uses}
+        write_table(LEDGER, Use._fields, sorted(rows))
+    return rows
 
 
 def _read() -> set[Use]:

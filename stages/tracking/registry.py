@@ -14,6 +14,7 @@ from stages.tracking.store import Client
 CHAMPION = "champion"
 CHALLENGER = "challenger"  # the runner-up
 REASON = "foldlab.reason"  # the tag of a version: why the champion's alias moved to it or did not
+REFUSED = "foldlab.refused"  # the tag of a version: whether the rule last refused it the alias
 BY_HAND = "foldlab.by_hand"  # the tag of a champion that a person chose: the rule leaves it alone
 LEVEL = 0.05
 
@@ -143,16 +144,16 @@ def crown(
 
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
-        if not reason or "does not replace" in reason:  # a hand in MLflow's pages gave it the alias
+        if not reason or candidate.tags.get(REFUSED) == "true":  # set in MLflow's pages
             reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
-            _set_tag(client, candidate, REASON, reason)
+            _explain(client, candidate, reason)
     else:
         rivals = sum(champion is None or v.version != champion.version for v in versions)
         moves, reason = _judge(client, candidate, champion, test, level, rivals)
-        _set_tag(client, candidate, REASON, reason)
+        _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
-                _set_tag(client, champion, REASON, reason)
+                _explain(client, champion, reason)
             client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
             champion = candidate
     second = next((v for v in versions if v.version != champion.version), None)
@@ -180,10 +181,10 @@ def promote(client: Client, model_name: str, version: ModelVersion, who: str, wh
     reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
     reason = reason.rstrip(".") + "."
     client.set_registered_model_alias(model_name, CHAMPION, version.version)
-    _set_tag(client, version, REASON, reason)
+    _explain(client, version, reason)
     client.set_model_version_tag(model_name, version.version, BY_HAND, "true")
     if before and before.version != version.version:
-        _set_tag(client, before, REASON, reason)
+        _explain(client, before, reason)
         aliases = client.get_registered_model(model_name).aliases
         if str(aliases.get(CHALLENGER)) == str(version.version):
             client.set_registered_model_alias(model_name, CHALLENGER, before.version)
@@ -237,6 +238,13 @@ def _judge(
 
 def _name(version: ModelVersion) -> str:
     return f"{version.tags.get('variant', 'a model')} (version {version.version})"
+
+
+def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
+    """Write on a version why it has the alias or not; `refused`: the rule denied it just now."""
+    _set_tag(client, version, REASON, reason)
+    if refused or REFUSED in version.tags:
+        _set_tag(client, version, REFUSED, str(refused).lower())
 
 
 def _set_tag(client: Client, version: ModelVersion, key: str, value: str) -> None:

@@ -81,7 +81,7 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
     assert list(sections) == ["Verdicts", "Settings", "Scores", "Comparison"]
     (other,) = [line for line in sections["Verdicts"].splitlines() if line.startswith("| `")]
     old = next(
-        line.rpartition(",")[2]
+        line.split(",")[-2]
         for line in well(repository, "git", "show", "main:results/comparison.csv").splitlines()
         if line.startswith("other")
     )
@@ -152,26 +152,37 @@ def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, t
         pull_request.pull_request("main")
 
 
+BASELINE = ("a", "a", "baseline", "baseline")
+
+
 @pytest.mark.parametrize(
     ("old", "now", "said"),
     [
-        (None, [("a", "a", "baseline")], "`main` holds no results/comparison.csv"),
-        ([("a", "a", "baseline")], [("b", "b", "baseline")], "from `a` to `b`"),
-        ([("a", "a", "baseline")], [("b", "b", "baseline")], "| `b` | not compared | baseline:"),
+        (None, [BASELINE], "`main` holds no results/comparison.csv"),
+        ([BASELINE], [("b", "b", "baseline", "baseline")], "from `a` to `b`"),
+        ([BASELINE], [("b", "b", "baseline", "baseline")], "| `b` | not compared | baseline:"),
         (
-            [("a", "a", "baseline"), ("b", "a", "undecided: +1")],
-            [("a", "a", "baseline"), ("b", "a", "undecided: +2")],
-            "Outcomes that changed: 0 of 2",
+            [BASELINE, ("b", "a", "1", "undecided")],
+            [BASELINE, ("b", "a", "2", "undecided")],
+            "0 of 2",
         ),
-        ([("b", "a", "undecided: +1")], [("b", "a", "worse by 1")], "changed: 1 of 1"),
-        ([("b", "a", "worse by 2")], [("b", "a", "worse by 1")], "changed: 0 of 1"),
+        ([("b", "a", "1", "undecided")], [("b", "a", "2", "worse")], "changed: 1 of 1"),
+        ([("b", "a", "1", "worse")], [("b", "a", "2", "worse")], "changed: 0 of 1"),
     ],
 )
 def test_verdicts_that_changed(old, now, said):
     def rows(cells):
-        names = ("variant", "baseline", "verdict")
+        names = ("variant", "baseline", "verdict", "outcome")
         return cells and [
             dict(zip(names, row, strict=True)) | {"cv_mean": "0.9", "cv_std": ""} for row in cells
         ]
 
     assert said in pull_request.verdicts(rows(old), rows(now), "main")
+
+
+def test_a_base_without_outcomes_has_verdicts_only():
+    old = {"variant": "b", "baseline": "a", "verdict": "worse by 1"}
+    now = {"variant": "b", "baseline": "a", "verdict": "worse by 2", "outcome": "worse"}
+    report = pull_request.verdicts([old], [now], "main")
+    assert "| `b` | worse by 1 | worse by 2 |" in report
+    assert "changed" not in report

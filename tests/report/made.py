@@ -75,17 +75,17 @@ def write(folder, name, random, labels, hard, classes, dataset):
         for label, own in zip(labels, hard, strict=True)
     ]
     folds = dataset["folds"]["count"] * dataset["folds"]["repeats"]
-    right = probability[0].argmax(axis=1) == labels[0]
-    size = len(right) // dataset["folds"]["count"]
+    correct = probability[0].argmax(axis=1) == labels[0]
+    size = len(correct) // dataset["folds"]["count"]
     accuracy = [
-        random.permutation(right)[:size].mean() if number else right.mean()
+        random.permutation(correct)[:size].mean() if number else correct.mean()
         for number in range(folds)
     ]
     files.write_table(
         folder / "folds.csv",
         ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
         [
-            (fold, float(score), 0.1, EPOCHS, EPOCHS, len(right) - size, size)
+            (fold, float(score), 0.1, EPOCHS, EPOCHS, len(correct) - size, size)
             for fold, score in enumerate(accuracy)
         ],
     )
@@ -138,7 +138,7 @@ def page(root, names, **changed):
     found = {name: read(name, root / "results") for name in names}
     rows = against_baseline(
         {name: one.accuracy for name, one in found.items()},
-        {name: one.right for name, one in found.items()},
+        {name: one.correct for name, one in found.items()},
         names[0],
         dataset["folds"]["count"],
         0.0005,

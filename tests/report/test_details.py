@@ -6,24 +6,26 @@ import numpy as np
 import pytest
 
 from stages.report import details
-from stages.scoring.power import Sight
+from stages.scoring.power import MinimumDetectable
 
-SIGHT = Sight(detectable=0.004, floor=0.002, repeats=3)
-BLIND = Sight(detectable=0.02, floor=0.01, repeats=None)
+POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
+IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
 
 
 def result(wrong, test_wrong, accuracy=(0.8, 0.9)):
     """Return what the tables read of one variant with so many of 100 images wrong."""
     label = np.zeros(100, int)
-    guess, test_guess = (np.isin(np.arange(100), one).astype(int) for one in (wrong, test_wrong))
+    predicted, test_predicted = (
+        np.isin(np.arange(100), one).astype(int) for one in (wrong, test_wrong)
+    )
     return SimpleNamespace(
         accuracy=np.array(accuracy),
         label=label,
-        guess=guess,
-        right=guess == 0,
+        predicted=predicted,
+        correct=predicted == 0,
         test_label=label,
-        test_guess=test_guess,
-        test_right=test_guess == 0,
+        test_predicted=test_predicted,
+        test_correct=test_predicted == 0,
         scores={key: 0.1234 for key, *_ in details.SCORES},
     )
 
@@ -35,34 +37,34 @@ RESULTS = {
 
 
 def test_tests_on_images_by_hand():
-    seen = {"other": SIGHT}
+    detectable = {"other": POSSIBLE}
     columns, (basic, other) = details.tests(
-        ["basic", "other"], RESULTS, seen, baseline="basic", rope=0.0005
+        ["basic", "other"], RESULTS, detectable, baseline="basic", rope=0.0005
     )
     assert [title for title, _ in columns][1:3] == ["out-of-fold accuracy, %", "test accuracy, %"]
-    assert ("repeats needed", "to see 0.05 points") in columns
+    assert ("repeats needed", "to detect 0.05 points") in columns
     assert len(basic) == len(other) == len(columns)
     assert basic[3:] == [("", None)] * 5
     assert other[1][0].startswith("99.00 (94.55 to 99.8")  # Wilson, 99 of 100
     assert other[2][0].startswith("96.00 (")
-    difference, p, test_p, visible, repeats = other[3:]
+    difference, p, test_p, effect, repeats = other[3:]
     assert difference[0].startswith("+4.00 (")
     # only basic wrong: 10, only other wrong: 1; on test 4 and none
     assert p == ("0.012", pytest.approx(2 * 12 / 2**11))
     assert test_p == ("0.125", pytest.approx(2 / 2**4))
-    assert visible == ("0.40", 0.004)
+    assert effect == ("0.40", 0.004)
     assert repeats == ("3", 3)
 
 
 @pytest.mark.parametrize(
-    ("seen", "cells"),
+    ("detectable", "cells"),
     [
-        (BLIND, [("2.00", 0.02), ("no number", float("inf"))]),
+        (IMPOSSIBLE, [("2.00", 0.02), ("no number", float("inf"))]),
         (None, [("constant", None), ("", None)]),
     ],
 )
-def test_what_cannot_be_seen_is_said(seen, cells):
-    found = details.tests(["other"], RESULTS, {"other": seen}, baseline="basic", rope=0.0005)
+def test_what_cannot_be_detected(detectable, cells):
+    found = details.tests(["other"], RESULTS, {"other": detectable}, baseline="basic", rope=0.0005)
     assert found[1][0][-2:] == cells
 
 
@@ -73,11 +75,14 @@ def test_one_variant_has_intervals_only():
     assert len(columns) == len(row) == 3
 
 
-def test_sights_are_of_all_but_the_baseline():
-    found = details.sights(RESULTS, "basic", 2, 0.01)
+def test_minimum_detectables_are_of_all_but_the_baseline():
+    found = details.minimum_detectables(RESULTS, "basic", 2, 0.01)
     assert list(found) == ["other"]
     assert found["other"].repeats is None
-    assert details.sights(RESULTS | {"twin": RESULTS["basic"]}, "basic", 2, 0.01)["twin"] is None
+    assert (
+        details.minimum_detectables(RESULTS | {"twin": RESULTS["basic"]}, "basic", 2, 0.01)["twin"]
+        is None
+    )
 
 
 def test_scores_are_those_of_the_file():
@@ -93,5 +98,5 @@ def test_agreement_has_test_above_and_out_of_fold_below_the_diagonal():
 
 
 def test_agreement_that_is_not_whole_does_not_look_whole():
-    assert details._share(0.9999) == ">99.9"
-    assert details._share(1.0) == "100.0"
+    assert details._percent(0.9999) == ">99.9"
+    assert details._percent(1.0) == "100.0"

@@ -46,9 +46,9 @@ def test_says_what_the_rows_and_files_say(results):
     said = text(made.page(results, NAMES, wide=WIDE, basic={"cv_mean": 0.98}))
     cells = "wide undecided 99.00 ± 0.12 +1.00 (0.00 to 2.00) 0.988 0.021 80.00 (62.7 to 90.5) 9"
     assert cells in said
-    assert "The highest mean is that of wide (undecided): 99.00 ± 0.12 %" in said
+    assert "wide (undecided) has the highest mean: 99.00 ± 0.12 %" in said
     assert "as the best of 3 on the same folds it is biased upward" in said
-    assert "Better and worse hold for all 2 comparisons together (Holm)" in said
+    assert "corrected for all 2 comparisons (Holm)" in said
     assert "Classes of wide" in said
     assert "8 × 9 × 3" in said  # noqa: RUF001
     assert "training images 60, 20 a class" in said
@@ -73,7 +73,7 @@ def test_every_diagram_and_image_says_what_it_shows(results):
     source = made.page(results, NAMES)
     alternatives = [unescape(alt) for alt in re.findall(r'<img [^>]*alt="([^"]*)"', source)]
     assert len(alternatives) == source.count("<img") > 3
-    assert any("An image of cat that is taken for <b>dog</b>." in alt for alt in alternatives)
+    assert any("An image of cat predicted as <b>dog</b>." in alt for alt in alternatives)
     drawings = re.findall(r"<svg ([^>]*)>", source)
     said = [re.search(r'role="img" aria-label="([^"]+)"', one) for one in drawings]
     hidden = [one for one in drawings if "aria-hidden" in one]
@@ -172,7 +172,7 @@ def test_200_variants_are_all_in_the_tables_and_the_best_20_in_diagrams(tmp_path
     source = made.page(tmp_path, names)
     assert len(source.encode()) < 2_000_000
     said = text(source)
-    assert "Diagrams and images below are of 20 of 200 variants" in said
+    assert "Charts and images below show 20 of 200 variants" in said
     for name in names:
         assert source.count(f'<th scope="row" data-value="{name}">{name}</th>') == 4
     assert "Confusion matrix of basic:" in source  # whatever its rank

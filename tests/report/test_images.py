@@ -14,14 +14,14 @@ CLASSES = ["cat", "<dog>", "owl"]
 IMAGES = np.arange(6, dtype="uint8")[:, None, None, None] * np.full((6, 4, 4, 1), 40, "uint8")
 
 
-def result(guess, confidence):
+def result(predicted, confidence):
     label = np.array([0, 0, 1, 1, 2, 2])
-    guess, confidence = np.array(guess), np.array(confidence)
-    right = guess == label
-    likelihood = np.where(right, confidence, 1 - confidence)
+    predicted, confidence = np.array(predicted), np.array(confidence)
+    correct = predicted == label
+    p_true = np.where(correct, confidence, 1 - confidence)
     return SimpleNamespace(
-        test_label=label, test_guess=guess, test_right=right, confidence=confidence,
-        likelihood=likelihood,
+        test_label=label, test_predicted=predicted, test_correct=correct, confidence=confidence,
+        p_true=p_true,
     )  # fmt: skip
 
 
@@ -36,9 +36,9 @@ def decoded(url):
     return Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))
 
 
-def test_the_hardest_come_first_with_what_most_take_them_for():
+def test_the_hardest_come_first_with_their_most_common_prediction():
     found = hardest_images(RESULTS, IMAGES, CLASSES)
-    said = [(one["taken"], one["actual"], one["note"]) for one in found]
+    said = [(one["predicted"], one["actual"], one["note"]) for one in found]
     assert said == [
         ("<dog>", "cat", "3 of 3"),
         ("cat", "<dog>", "2 of 3"),
@@ -47,12 +47,12 @@ def test_the_hardest_come_first_with_what_most_take_them_for():
         ("cat", "owl", "1 of 3"),  # .70
     ]
     assert np.array(decoded(found[1]["src"]))[0, 0] == 120  # the fourth image
-    assert found[0]["alt"] == "An image of cat that is taken for <dog>."
+    assert found[0]["alt"] == "An image of cat predicted as <dog>."
 
 
-def test_of_a_single_variant_the_confidence_is_said():
+def test_a_single_variant_has_its_confidence():
     (first, *_) = hardest_images({"a": RESULTS["a"]}, IMAGES, CLASSES)
-    assert (first["taken"], first["actual"], first["note"]) == ("<dog>", "owl", "99 %")
+    assert (first["predicted"], first["actual"], first["note"]) == ("<dog>", "owl", "99 %")
 
 
 def test_own_mistakes_are_those_of_one_alone():
@@ -62,12 +62,12 @@ def test_own_mistakes_are_those_of_one_alone():
     assert own_mistakes(RESULTS, ["b"], IMAGES, CLASSES) == {"b": (0, [])}
 
 
-def test_no_more_than_there_is_room_for():
+def test_no_more_than_own():
     wrong = result([1, 1, 0, 0, 0, 0], [0.9] * 6)
     many = SimpleNamespace(**{key: np.tile(one, 9) for key, one in vars(wrong).items()})
-    right = SimpleNamespace(**vars(many) | {"test_right": np.ones(54, bool)})
+    correct = SimpleNamespace(**vars(many) | {"test_correct": np.ones(54, bool)})
     count, shown = own_mistakes(
-        {"a": many, "b": right}, ["a"], np.tile(IMAGES, (9, 1, 1, 1)), CLASSES
+        {"a": many, "b": correct}, ["a"], np.tile(IMAGES, (9, 1, 1, 1)), CLASSES
     )["a"]
     assert (count, len(shown)) == (54, OWN)
 

@@ -11,7 +11,7 @@ OTHER = np.array([[92, 3, 0], [1, 1198, 4], [0, 0, 0]])
 
 def test_right_ones_are_apart_and_mistakes_in_shades():
     found = matrices.confusion(COUNTS, 5)
-    assert found["paths"]["right"].count("z") == 2
+    assert found["paths"]["correct"].count("z") == 2
     assert found["paths"]["bad5"] == "M100.0 0.0h100v100h-100z"  # five cats taken for dogs
     assert sum(path.count("z") for path in found["paths"].values()) == 5
     numbers = {(float(y), float(x)): text for x, y, text in found["numbers"]}

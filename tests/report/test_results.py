@@ -19,16 +19,16 @@ def test_predictions_become_what_the_report_needs(root):
     with np.load(root / "results" / "basic" / "predictions.npz") as stored:
         probability, label = stored["test_probability"], stored["test_label"]
         out_of_fold = stored["oof_probability"].argmax(axis=1) == stored["oof_label"]
-    guess = probability.argmax(axis=1)
-    np.testing.assert_array_equal(found.right, out_of_fold)
-    np.testing.assert_array_equal(found.test_right, guess == label)
+    predicted = probability.argmax(axis=1)
+    np.testing.assert_array_equal(found.correct, out_of_fold)
+    np.testing.assert_array_equal(found.test_correct, predicted == label)
     np.testing.assert_array_equal(found.confidence, probability.max(axis=1))
     for index in range(len(label)):
-        assert found.likelihood[index] == probability[index, label[index]]
-        assert (found.confidence[index] == found.likelihood[index]) == found.test_right[index]
+        assert found.p_true[index] == probability[index, label[index]]
+        assert (found.confidence[index] == found.p_true[index]) == found.test_correct[index]
     assert found.counts.sum() == found.bins["count"].sum() == 30
-    assert np.trace(found.counts) == found.test_right.sum()
-    assert found.scores["accuracy"] == pytest.approx(found.test_right.mean())
+    assert np.trace(found.counts) == found.test_correct.sum()
+    assert found.scores["accuracy"] == pytest.approx(found.test_correct.mean())
     assert [row[0] for row in found.per_class] == [0, 1, 2]
 
 

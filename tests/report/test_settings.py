@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.report.settings import differing, flat, told
+from stages.report.settings import differing, flat, formatted
 
 ROTATE = {"name": "rotate", "arguments": {"degrees": 10, "fill": None}}
 
@@ -21,8 +21,8 @@ ROTATE = {"name": "rotate", "arguments": {"degrees": 10, "fill": None}}
         ([ROTATE, {"name": "flip", "arguments": {}}], "rotate (degrees=10, fill=none), flip"),
     ],
 )
-def test_told(value, expected):
-    assert told(value) == expected
+def test_formatted(value, expected):
+    assert formatted(value) == expected
 
 
 def test_flat_has_no_level_below_train():

@@ -28,9 +28,9 @@ def test_agreement_is_the_accuracy_of_one_with_the_other_as_truth():
 
 
 def test_hardest_first_and_those_all_get_right_left_out():
-    likelihood = np.array([0.2, 0.3, 0.9, 0.1, 0.05, 0.0])
-    assert hardest(WRONG, likelihood, 10) == [0, 1, 4, 3]
-    assert hardest(WRONG, likelihood, 2) == [0, 1]
+    p_true = np.array([0.2, 0.3, 0.9, 0.1, 0.05, 0.0])
+    assert hardest(WRONG, p_true, 10) == [0, 1, 4, 3]
+    assert hardest(WRONG, p_true, 2) == [0, 1]
     assert hardest(WRONG, np.zeros(6), 10) == [0, 1, 3, 4]  # equals in the order of the images
     assert hardest(np.zeros((2, 3), bool), np.zeros(3), 10) == []
 

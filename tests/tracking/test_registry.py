@@ -129,6 +129,29 @@ def test_a_champion_of_other_data_stays(repository, registry):
         assert str(client.get_registered_model("foldlab").aliases["champion"]) == "1"
 
 
+def test_a_refused_version_that_gets_the_alias_elsewhere_has_a_reason_that_says_so(
+    repository, registry
+):
+    make_repository(repository, "basic", "other")
+    publish("basic", "other")
+
+    def undecided(champion, candidate):
+        return 0.1, 0.5
+
+    with store.opened("foldlab") as (client, _):
+        crown(client, registry, ["basic", "other"], undecided)
+        crown(client, registry, ["other", "basic"], undecided)
+        other = registry.find(client, "foldlab", identity("other"))
+        assert other.tags[registry.REFUSED] == "true"
+        client.set_registered_model_alias("foldlab", "champion", other.version)
+        for _ in range(2):
+            reason = crown(client, registry, ["other", "basic"], undecided)
+            assert "outside this repository" in reason
+            other = registry.find(client, "foldlab", identity("other"))
+            assert other.tags[registry.REASON] == reason
+            assert other.tags[registry.REFUSED] == "false"
+
+
 def promoted(client, registry, variant, why=""):
     version = registry.find(client, "foldlab", identity(variant))
     return registry.promote(client, "foldlab", version, "anna", why)
