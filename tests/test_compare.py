@@ -121,12 +121,12 @@ def test_table_holds_what_hand_calculation_gives(four, no_picture):
     header, first = Path("results/comparison.csv").read_text().splitlines()[:2]
     assert header == (
         "variant,baseline,cv_mean,cv_std,n,difference,ci_low,ci_high,"
-        "p,p_holm,p_worse,p_equal,p_better,mcnemar_p,verdict"
+        "p,p_holm,p_worse,p_equal,p_better,mcnemar_p,verdict,outcome"
     )
     assert first.startswith("worse_one,basic,")
     found = rows()
     assert list(found) == ["worse_one", "basic", "better_one", "leaning"]
-    better = {key: found["better_one"][key] for key in COLUMNS if key != "verdict"}
+    better = {key: found["better_one"][key] for key in COLUMNS if key not in ("verdict", "outcome")}
     for key in set(better) - {"variant", "baseline", "cv_mean", "cv_std", "n"}:
         better[key] = float(better[key])
     scale = np.sqrt((1 / 5 + 1 / 4) * 0.00122)
@@ -172,7 +172,7 @@ def test_baseline_has_empty_cells(four, no_picture):
     compare()
     line = Path("results/comparison.csv").read_text().splitlines()[2]
     assert line.startswith("basic,basic,0.8,0.07")
-    assert line.endswith(",5,,,,,,,,,,baseline")
+    assert line.endswith(",5,,,,,,,,,,baseline,baseline")
 
 
 def test_ties_are_no_difference_and_nowhere_nan():
@@ -182,7 +182,7 @@ def test_ties_are_no_difference_and_nowhere_nan():
     compare()
     for name in ("twin", "twin_too"):
         row = rows()[name]
-        numbers = [float(row[key]) for key in COLUMNS[5:-1]]
+        numbers = [float(row[key]) for key in COLUMNS[5:-2]]
         assert numbers == [0, 0, 0, 1, 1, 0, 1, 0, 1]
     assert "nan" not in Path("results/comparison.md").read_text(encoding="utf-8").lower()
 

@@ -5,6 +5,18 @@ twice gives the same random values. All keys are therefore derived here. A key i
 """
 
 
+def of_batch(epoch, start):
+    """Return the key of a batch: distinct for at least 1,000 epochs of any batch size.
+
+    Args:
+        epoch: the key of an epoch, int32 (2,): the fold's seed and the number of the epoch.
+        start: how many images of the epoch come before the batch.
+    """
+    import tensorflow as tf
+
+    return epoch + tf.stack([0, start * 1000])
+
+
 def of_affine_draw(batch, number: int):
     """Return the key of an affine draw; `number` counts draws over all affine ops, from 1."""
     return part(batch, number)

@@ -32,13 +32,14 @@ def resolve(precision: str) -> str:
 def kernels() -> str:
     """Return what TensorFlow selects kernels by: GPU capability or CPU instruction set.
 
-    Results may round differently with another value. `ONEDNN_MAX_CPU_ISA` limits the CPU's.
+    Results may round differently with another value. `ONEDNN_MAX_CPU_ISA`, or its older
+    name `DNNL_MAX_CPU_ISA`, limits the CPU's.
     """
     if (gpu := _gpu()) is not None:
         return f"cuda {gpu}"
     flags = _flags()
     level = next((level for level in LEVELS if level in flags), platform.machine())
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     return f"{level}, at most {limit.lower()}" if limit else level
 
 

@@ -34,16 +34,20 @@ def ensemble_fingerprint(variant: str, members: Iterable[str]) -> str:
 def code() -> list[tuple[str, str]]:
     """Return the path and the SHA-256, in hexadecimal, of each file of numerical code.
 
-    Hidden files and broken links are skipped: editors and file managers leave them.
+    Hidden files and folders and broken links are skipped: editors and file managers leave them.
     """
     here = Path(__file__).parents[1]
     files = sorted(
         path
         for package in CODE
         for path in (here / package).rglob("*.py")
-        if not path.name.startswith(".") and path.is_file()
+        if path.is_file() and not any(_is_hidden(part) for part in path.relative_to(here).parts)
     )
     return [
         (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
         for path in files
     ]
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part == "__pycache__"

@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
 import joblib
 from joblib.externals.loky import process_executor
+from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 from joblib.externals.loky.backend.context import set_start_method
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -140,6 +142,26 @@ def _start_method() -> None:
     if sys.platform == "linux" and short and not Path("/proc/driver/nvidia").exists():
         set_start_method("forkserver", force=True)
         multiprocessing.set_forkserver_preload(["stages.engine.preload"])
+        with _interrupts_ignored():
+            resource_tracker.ensure_running()
+            loky_resource_tracker.ensure_running()
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Have the processes that are started in the block ignore Ctrl-C, which the driver handles.
+
+    They inherit it. Otherwise each of them prints a traceback of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set a handler
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def optimal_workers(tasks: int, cores: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.augment import augmenter
+from stages.augment import augmenter, keys
 
 SCORING_BATCH = 500  # images per batch in inference; larger batches are no faster on a CPU
 ALIGNMENT = 64  # bytes, the alignment of TensorFlow's own buffers
@@ -34,7 +34,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             rows = order[start : start + settings.batch_size]
             batch = tf.cast(tf.gather(all_images, rows), tf.float32)
             target = tf.one_hot(tf.gather(all_labels, rows), classes)
-            batch, target = augment(batch, target, seed + tf.stack([0, start * 1000]))
+            batch, target = augment(batch, target, keys.of_batch(seed, start))
             smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
             logits = tf.cast(model(batch, training=True), tf.float32)
             losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)

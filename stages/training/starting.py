@@ -26,10 +26,14 @@ def load_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[threads] = "1"  # read when TensorFlow first computes
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default on some processors
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # off by default on some processors
     with _stderr_silent(), _hidden("matplotlib", "pandas", "sklearn"):
-        import keras  # noqa: F401 - also prints during import
+        import keras  # also prints during import
         import tensorflow as tf
+    # A user's ~/.keras/keras.json may say otherwise; results must not depend on it.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     return tf
 
 

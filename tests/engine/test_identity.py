@@ -73,6 +73,9 @@ def test_files_of_editors_are_no_code(chosen, code):
     (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs' lock of a file
     (code / "training" / "gone.py").symlink_to("nowhere.py")
     (code / "training" / "._fold.py").write_bytes(b"\0")  # made by macOS on other file systems
+    for folder in (".ipynb_checkpoints", "__pycache__"):
+        (code / "training" / folder).mkdir()
+        (code / "training" / folder / "fold.py").write_text("a = 3\n")
     assert identity.fingerprint(chosen, "data") == fingerprint
 
 
