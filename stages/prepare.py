@@ -11,15 +11,15 @@ import numpy as np
 from stages import data, files, params
 from stages.data import rows, watch
 from stages.data.card import card
-from stages.data.division import Division, divide
 from stages.data.source import Source
+from stages.data.splits import Splits, make_splits
 from stages.errors import UserError
 
 PREPARED = Path("data/prepared")
 
 
 def prepare() -> None:
-    """Read the images that params.yaml names, check them, divide them, write data/prepared."""
+    """Read the images that params.yaml names, check and split them, and write data/prepared."""
 
     from stages.engine import resolve  # knows all registries, which nothing else here needs
 
@@ -29,9 +29,9 @@ def prepare() -> None:
     before = watch.digests(settings)
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
-    division = divide(source, settings)
-    arrays = select(source, division)
-    write(source, division, arrays, PREPARED)
+    splits = make_splits(source, settings)
+    arrays = select(source, splits)
+    write(source, splits, arrays, PREPARED)
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):
@@ -48,7 +48,7 @@ def prepare() -> None:
     )
 
 
-def select(source: Source, division: Division) -> dict[str, np.ndarray | rows.Rows]:
+def select(source: Source, splits: Splits) -> dict[str, np.ndarray | rows.Rows]:
     """Return the arrays that are written, in the source's order.
 
     Returns:
@@ -61,22 +61,22 @@ def select(source: Source, division: Division) -> dict[str, np.ndarray | rows.Ro
     if test_images is None:
         test_images, test_labels = train_images, train_labels
     return {
-        "train_images": rows.take(train_images, division.train),
-        "train_labels": train_labels[division.train],
-        "test_images": rows.take(test_images, division.test),
-        "test_labels": test_labels[division.test],
-        "folds": division.folds,
+        "train_images": rows.take(train_images, splits.train),
+        "train_labels": train_labels[splits.train],
+        "test_images": rows.take(test_images, splits.test),
+        "test_labels": test_labels[splits.test],
+        "folds": splits.folds,
     }
 
 
 def write(
-    source: Source, division: Division, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
+    source: Source, splits: Splits, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
 ) -> None:
     """Write each array as <name>.npy, and dataset.json, which describes them, last.
 
     Args:
         source: where the images come from.
-        division: which of them were taken.
+        splits: which of them were taken.
         arrays: what `select` returned.
         folder: created when it is missing.
     """
@@ -96,7 +96,7 @@ def write(
             "folds": {"count": int(arrays["folds"].max()) + 1, "repeats": repeats},
             "sha256": content_hash(arrays, source.classes),
             "source_sha256": source.sha256,
-            **card(source, division, arrays["train_images"]),
+            **card(source, splits, arrays["train_images"]),
         },
     )
 

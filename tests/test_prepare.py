@@ -18,8 +18,8 @@ from stages import data, params
 from stages.data import rows
 from stages.data.card import card
 from stages.data.checks import check
-from stages.data.division import divide
 from stages.data.source import Source
+from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.prepare import content_hash, prepare, select, write
 from tests import drawn
@@ -102,7 +102,7 @@ def test_the_files_hold_what_the_contract_says(capsys):
         "folds": {"count": 4, "repeats": 2},
         "sha256": content_hash(arrays, ("cat", "dog")),
         "source_sha256": "",
-        **card(source, divide(source, settings), arrays["train_images"]),
+        **card(source, make_splits(source, settings), arrays["train_images"]),
     }
     assert described["imbalance"] == {"largest": "dog", "smallest": "cat", "ratio": 2.0}
     assert described["pixels"]["mean"] == [pytest.approx(arrays["train_images"].mean())]
@@ -130,14 +130,14 @@ def test_a_test_set_that_the_source_brings_is_kept():
     settings, source = write_params(), drawings(None)
     brought = replace(source, test_images=source.train_images[:7], test_labels=np.arange(7) % 2)
     brought = replace(brought, test_images=255 - brought.test_images)
-    arrays = select(brought, divide(brought, settings))
+    arrays = select(brought, make_splits(brought, settings))
     assert arrays["train_images"].array is source.train_images
     assert arrays["test_images"].shape[0] == 7
 
 
 def test_limit_is_per_split_and_stratified():
     settings = write_params(data={"source": "drawings", "limit": 9}, folds={"count": 3})
-    arrays = select(drawings(None), divide(drawings(None), settings))
+    arrays = select(drawings(None), make_splits(drawings(None), settings))
     assert np.bincount(arrays["train_labels"]).tolist() == [3, 6]
     assert np.bincount(arrays["test_labels"]).tolist() == [3, 6]
     assert arrays["folds"].shape == (1, 9)
@@ -145,7 +145,7 @@ def test_limit_is_per_split_and_stratified():
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_the_hash_covers_every_array(name):
-    arrays = select(drawings(None), divide(drawings(None), write_params()))
+    arrays = select(drawings(None), make_splits(drawings(None), write_params()))
     before = content_hash(arrays, ("cat", "dog"))
     one_off, same = np.array(arrays[name]), np.array(arrays[name])
     assert content_hash({**arrays, name: same}, ("cat", "dog")) == before
@@ -249,9 +249,9 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
     def meanwhile(*given):
         for file in (top / "cat").iterdir():
             file.unlink() if emptied else file.write_bytes(drawn.encoded(drawn.pixels(99)))
-        return divide(*given)
+        return make_splits(*given)
 
-    monkeypatch.setattr("stages.prepare.divide", meanwhile)
+    monkeypatch.setattr("stages.prepare.make_splits", meanwhile)
     with pytest.raises(UserError, match=r"data\.source changed while"):
         prepare()
     assert not Path("data/prepared/dataset.json").exists()
@@ -259,9 +259,9 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
 
 def test_the_files_are_those_that_numpy_writes():
     settings, source = write_params(), drawings(None)
-    division = divide(source, settings)
-    arrays = select(source, division)
-    write(source, division, arrays, Path("data/prepared"))
+    splits = make_splits(source, settings)
+    arrays = select(source, splits)
+    write(source, splits, arrays, Path("data/prepared"))
     for name in ARRAYS:
         np.save("expected.npy", np.array(arrays[name]))
         assert Path(f"data/prepared/{name}.npy").read_bytes() == Path("expected.npy").read_bytes()
@@ -275,8 +275,8 @@ def test_no_second_copy_of_the_images_is_made(monkeypatch, limit):
     source = Source("drawings", "none", ("cat", "dog"), images, np.arange(1000) % 2)
     settings = write_params(data={"source": "drawings", "limit": limit})
     tracemalloc.start()
-    division = divide(check(source), settings)
-    write(source, division, select(source, division), Path("data/prepared"))
+    splits = make_splits(check(source), settings)
+    write(source, splits, select(source, splits), Path("data/prepared"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 3

@@ -6,18 +6,16 @@ from typing import Any
 import numpy as np
 
 from stages.data import rows
-from stages.data.division import Division
 from stages.data.source import Source
+from stages.data.splits import Splits
 
 
-def card(
-    source: Source, division: Division, train_images: np.ndarray | rows.Rows
-) -> dict[str, Any]:
+def card(source: Source, splits: Splits, train_images: np.ndarray | rows.Rows) -> dict[str, Any]:
     """Return the facts that dataset.json adds to the counts; all of it goes into JSON.
 
     Args:
         source: where the images come from.
-        division: which of them were taken.
+        splits: which of them were taken.
         train_images: uint8 (n, height, width, channels), the training images; may be
             memory-mapped, or `Rows`.
 
@@ -25,10 +23,10 @@ def card(
         `pixels` (mean and standard deviation of each channel over all training images, 0 to 255),
         `imbalance` (the training set's largest class, its smallest, and how many times larger the
         one is), `images_sha256` (by which the same images are known again in another order or
-        division), `groups` (how many each split has; {} without `folds.group`), `duplicates` (as
+        split), `groups` (how many each split has; {} without `folds.group`), `duplicates` (as
         `stages.data.duplicates.find` has them), `unreadable` (file -> reason) and `notes`.
     """
-    per_class = np.bincount(source.train_labels[division.train], minlength=len(source.classes))
+    per_class = np.bincount(source.train_labels[splits.train], minlength=len(source.classes))
     largest, smallest = int(per_class.argmax()), int(per_class.argmin())
     return {
         "pixels": pixels(train_images),
@@ -37,9 +35,9 @@ def card(
             "smallest": source.classes[smallest],
             "ratio": per_class[largest] / per_class[smallest],
         },
-        "images_sha256": division.images_sha256,
-        "groups": division.groups,
-        "duplicates": division.duplicates,
+        "images_sha256": splits.images_sha256,
+        "groups": splits.groups,
+        "duplicates": splits.duplicates,
         "unreadable": dict(sorted(source.unreadable.items())),
         "notes": list(source.notes),
     }

@@ -1,4 +1,4 @@
-"""Images that are there more than once, pixel by pixel."""
+"""Images that occur more than once, pixel for pixel."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from stages.errors import UserError
 SHOWN = 5  # groups of equal images that are listed, and images of each
 
 
-def marks(images: np.ndarray) -> np.ndarray:
-    """Return one hash an image, equal for equal pixels: void of 16 bytes (n,).
+def digests(images: np.ndarray) -> np.ndarray:
+    """Return one hash per image, equal for equal pixels: void of 16 bytes (n,).
 
     Images may be memory-mapped; one at a time is read, and none is copied.
     """
-    digests = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
-    return np.frombuffer(b"".join(digest.digest() for digest in digests), "V16")
+    hashes = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
+    return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
 
 
 def numbered(*parts: np.ndarray) -> np.ndarray:
@@ -41,11 +41,11 @@ def find(
     labels: np.ndarray,
     names: tuple[Sequence, Sequence],
 ) -> dict[str, Any]:
-    """Return what is there twice, inside each split and in both.
+    """Return the images that occur twice or more, within each split and across the two.
 
     Args:
-        train: the marks of the training images (n,).
-        test: the marks of the test images (m,).
+        train: the digests of the training images (n,).
+        test: the digests of the test images (m,).
         labels: int64 (n,), of the training images.
         names: for each split, the file or the row number of each image.
 
@@ -65,9 +65,9 @@ def find(
         for one in both[:SHOWN]
     ]
     return {
-        "train": _told(list(in_train.values()), names[0]),
-        "test": _told(list(in_test.values()), names[1]),
-        "other_label": _told(other, names[0]),
+        "train": _summary(list(in_train.values()), names[0]),
+        "test": _summary(list(in_test.values()), names[1]),
+        "other_label": _summary(other, names[0]),
         "between": {
             "groups": len(both),
             "images": int(np.isin(number, both).sum()),
@@ -110,7 +110,7 @@ def _groups(number: np.ndarray) -> dict[int, list[int]]:
     return groups
 
 
-def _told(groups: list[list[int]], names: Sequence) -> dict[str, Any]:
+def _summary(groups: list[list[int]], names: Sequence) -> dict[str, Any]:
     return {
         "groups": len(groups),
         "images": sum(map(len, groups)),

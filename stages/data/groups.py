@@ -1,8 +1,8 @@
-"""Images that belong together: of one person, one device, one day; and how groups are dealt.
+"""Groups of images, such as those of one person, device or day, which no split may separate.
 
-A model that has seen a person's images knows the person's others too well, so a group is never
-divided. scikit-learn's StratifiedGroupKFold deals folds only; a test set needs other shares, and
-importing it takes longer than preparing the images. What is dealt here is as even.
+A model that was trained on some images of a person scores too well on the others. Folds and test
+set come from one function of our own: scikit-learn's StratifiedGroupKFold makes folds of equal
+share only, and on 200 random cases was no more even (docs/experiments.md, 2026-11-26).
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import entry
-from stages.data.generators import generator
+from stages.data.random_states import random_state
 from stages.data.source import Source
 from stages.errors import UserError
 
@@ -71,7 +71,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 
 def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
-    """Join groups that hold equal images: neither may be divided from the other.
+    """Merge groups that share equal images, since these must stay together.
 
     Args:
         groups: int64 (n,), the group of each image.
@@ -90,10 +90,10 @@ def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
     return np.unique(of_node[groups], return_inverse=True)[1]
 
 
-def deal(
-    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], generator: np.random.Generator
+def assign(
+    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], state: np.random.RandomState
 ) -> np.ndarray:
-    """Deal whole groups to parts, so that each part gets its share of each class and of all.
+    """Assign whole groups to parts, so that each part gets its share of each class and in total.
 
     Large groups come first (in the order of a shuffle those of about the same size); each goes to
     the part where it adds least to the sum, over classes and all images, of (images - due)^2 /
@@ -103,13 +103,13 @@ def deal(
         labels: int64 (n,).
         groups: int64 (n,), from 0 without gaps.
         shares: of each part, above 0; together 1.
-        generator: shuffles groups of about the same size.
+        state: shuffles groups of about the same size.
 
     Returns:
         int64 (n,), the part of each image.
     """
     sizes = np.bincount(groups)
-    order = generator.permutation(len(sizes))
+    order = state.permutation(len(sizes))
     order = order[np.argsort(-np.floor(np.log2(sizes[order])), kind="stable")]
     rows = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
     everything = int(labels.max()) + 1  # stands for a class that all images have
@@ -154,21 +154,23 @@ def folds(
                 f"folds.count is {count}, but class {name!r} has training images of only {there} "
                 f"groups of folds.group; {remedy}give the class images of more groups."
             )
-    dealt = np.empty((repeats, len(labels)), np.int16)
+    folds_of = np.empty((repeats, len(labels)), np.int16)
     for repeat in range(repeats):
-        dealt[repeat] = deal(labels, groups, [1 / count] * count, generator("folds", seed, repeat))
+        folds_of[repeat] = assign(
+            labels, groups, [1 / count] * count, random_state("folds", seed, repeat)
+        )
         for label, name in enumerate(classes):
-            if len(np.unique(dealt[repeat, labels == label])) < 2:
+            if len(np.unique(folds_of[repeat, labels == label])) < 2:
                 raise UserError(
                     f"the groups of folds.group leave all of class {name!r} in one fold; use "
                     "another folds.seed, fewer folds, or smaller groups."
                 )
-        if len(np.unique(dealt[repeat])) < count:
+        if len(np.unique(folds_of[repeat])) < count:
             raise UserError(
                 f"the groups of folds.group are too large for folds.count {count}: a fold stays "
                 "empty; use fewer folds or smaller groups."
             )
-    return dealt
+    return folds_of
 
 
 def hold_out(
@@ -182,7 +184,7 @@ def hold_out(
     Raises:
         UserError: when a class would have no image to train or to test with.
     """
-    tests = deal(labels, groups, [1 - fraction, fraction], generator("test set", seed)) == 1
+    tests = assign(labels, groups, [1 - fraction, fraction], random_state("test set", seed)) == 1
     for label, name in enumerate(classes):
         for split, there in (("training", ~tests), ("test", tests)):
             if not (there & (labels == label)).any():

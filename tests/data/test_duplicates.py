@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.data.duplicates import SHOWN, find, marks, numbered, refuse
+from stages.data.duplicates import SHOWN, digests, find, numbered, refuse
 
 FEW = st.lists(st.integers(0, 9), min_size=1, max_size=30)  # of which many are equal
 
@@ -19,13 +19,13 @@ def drawn(numbers, shape=(3, 2, 1)) -> np.ndarray:
 def found(train, test, labels=None, names=None):
     labels = np.zeros(len(train), int) if labels is None else np.array(labels)
     names = names or (list(range(len(train))), list(range(len(test))))
-    return find(marks(drawn(train)), marks(drawn(test)), labels, names)
+    return find(digests(drawn(train)), digests(drawn(test)), labels, names)
 
 
 @given(FEW)
-def test_marks_are_equal_for_equal_pixels_only(numbers):
+def test_digests_are_equal_for_equal_pixels_only(numbers):
     equal = np.equal.outer(numbers, numbers)
-    of = numbered(marks(drawn(np.array(numbers))))
+    of = numbered(digests(drawn(np.array(numbers))))
     assert (np.equal.outer(of, of) == equal).all()
     assert of[0] == 0
     assert (np.diff(np.unique(of, return_index=True)[1]) > 0).all()  # by first appearance
@@ -35,15 +35,15 @@ def test_a_single_pixel_and_channel_counts_and_the_memory_s_order_does_not():
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
     images[3] = images[1]
     images[3, 7, 7, 2] ^= 1
-    assert len(set(marks(images).tolist())) == 5
-    assert (marks(np.asfortranarray(images)) == marks(images)).all()
+    assert len(set(digests(images).tolist())) == 5
+    assert (digests(np.asfortranarray(images)) == digests(images)).all()
 
 
 def test_memory_mapped_images_are_hashed_one_by_one(tmp_path):
     images = np.arange(4000, dtype=np.uint8).reshape(10, 20, 20, 1)
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    assert (marks(mapped) == marks(images)).all()
+    assert (digests(mapped) == digests(images)).all()
 
 
 @given(FEW, FEW, st.integers(1, 3))
@@ -98,7 +98,7 @@ def test_sixty_thousand_images_are_compared_at_once():
     """The work grows with the images, not with their pairs; all equal is the worst case."""
     images = np.zeros((60_000, 2, 2, 1), np.uint8)
     images[:30_000, 0, 0, 0] = np.arange(30_000) % 251
-    of = marks(images)
+    of = digests(images)
     told = find(of, of[:10], np.zeros(60_000, int), (range(60_000), range(10)))
     assert told["train"]["images"] == 60_000
     assert told["train"]["groups"] == 251

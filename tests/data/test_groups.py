@@ -1,4 +1,4 @@
-"""Groups: the CSV file, what belongs together, and how even the dealt parts are."""
+"""Groups: the CSV file, what belongs together, and how even the parts are."""
 
 from pathlib import Path
 
@@ -136,21 +136,21 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
 
 
 @given(IMAGES, st.integers(2, 6), st.integers(0, 9))
-def test_dealt_groups_stay_whole_and_the_same_seed_deals_the_same(images, count, seed):
+def test_groups_stay_whole_and_the_same_seed_gives_the_same(images, count, seed):
     of, labels = (np.array(column) for column in zip(*images, strict=True))
     of = np.unique(of, return_inverse=True)[1]
-    parts = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+    parts = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
     for group in range(of.max() + 1):
         assert len(set(parts[of == group].tolist())) == 1
     assert (
-        parts == groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+        parts == groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
     ).all()
 
 
 def unevenness(labels, parts, count) -> float:
     sizes = np.bincount(labels)
-    dealt = [np.bincount(labels[parts == part], minlength=len(sizes)) for part in range(count)]
-    return sum(float(((of - sizes / count) ** 2 / sizes).sum()) for of in dealt)
+    parts = [np.bincount(labels[parts == part], minlength=len(sizes)) for part in range(count)]
+    return sum(float(((of - sizes / count) ** 2 / sizes).sum()) for of in parts)
 
 
 def test_parts_are_as_even_as_scikit_learn_s():
@@ -163,7 +163,7 @@ def test_parts_are_as_even_as_scikit_learn_s():
         of = np.unique(np.floor(60 * random.random(800) ** 2), return_inverse=True)[1]
         usual = random.integers(0, 4, of.max() + 1)
         labels = np.where(random.random(800) < 0.5, usual[of], random.integers(0, 4, 800))
-        ours = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+        ours = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
         theirs = np.empty_like(ours)
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
         for part, (_, rows) in enumerate(splitter.split(labels, labels, of)):
@@ -172,15 +172,15 @@ def test_parts_are_as_even_as_scikit_learn_s():
     assert np.median(ratios) < 1.1
 
 
-def test_groups_of_equal_size_are_dealt_evenly_and_repeats_differ():
+def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     labels, of = np.arange(600) % 2, np.arange(600) // 6
-    dealt = groups.folds(labels, of, CLASSES, 5, 3, seed=1)
-    assert (dealt.dtype, dealt.shape) == (np.int16, (3, 600))
-    for repeat in dealt:
+    parts = groups.folds(labels, of, CLASSES, 5, 3, seed=1)
+    assert (parts.dtype, parts.shape) == (np.int16, (3, 600))
+    for repeat in parts:
         for label in range(2):
             assert np.bincount(repeat[labels == label]).tolist() == [60] * 5
-    assert len({repeat.tobytes() for repeat in dealt}) == 3
-    assert (dealt[:1] == groups.folds(labels, of, CLASSES, 5, 1, seed=1)).all()
+    assert len({repeat.tobytes() for repeat in parts}) == 3
+    assert (parts[:1] == groups.folds(labels, of, CLASSES, 5, 1, seed=1)).all()
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.37])
