@@ -156,18 +156,18 @@ def test_the_hash_covers_every_array(name):
 
 
 @pytest.mark.parametrize(
-    ("sections", "said"),
+    ("sections", "message"),
     [
         ({"data": {"source": "drawing"}}, "Did you mean 'drawings'"),
         ({"folds": {"count": 17}}, "folds.count is 17, but class 'cat' has only 16 different"),
         ({"data": {"source": "drawings", "limit": 1}}, "data.limit is 1"),
-        ({"data": {"source": "mnist", "folder": "absent"}}, "absent is no folder"),
+        ({"data": {"source": "mnist", "folder": "absent"}}, "absent is not a folder"),
         ({"variants": {"basic": {"architecture": "basick"}}}, "variants.basic.architecture"),
     ],
 )
-def test_a_refusal_leaves_nothing_behind(sections, said):
+def test_a_refusal_leaves_nothing_behind(sections, message):
     write_params(**sections)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare()
     assert not Path("data").exists()
 
@@ -195,7 +195,7 @@ def test_a_refusal_through_the_command_is_one_line_and_status_1():
     assert done.returncode == 1
     assert done.stderr.startswith("foldlab: ")
     assert done.stderr.count("\n") == 1
-    assert "holds no train-images-idx3-ubyte" in done.stderr
+    assert "has no train-images-idx3-ubyte" in done.stderr
 
 
 def test_a_folder_of_images_through_the_command(tmp_path):
@@ -206,9 +206,9 @@ def test_a_folder_of_images_through_the_command(tmp_path):
     done = run()
     assert done.returncode == 0
     assert done.stderr == (
-        "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is no image "
-        "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
-        "foldlab: my pets: 20 of 20 images were brought to 16 x 16 pixels (pad).\n"
+        "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is not an "
+        "image of the formats BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
+        "foldlab: my pets: 20 of 20 images were resized to 16 x 16 pixels (pad).\n"
     )
     assert done.stdout == (
         "my pets: 16 training and 4 test images of 16x16x1 in 2 classes, 5 folds, 1 repeat\n"
@@ -288,8 +288,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(monkeypatch):
 
     write_params()
     monkeypatch.setattr(rows, "blocks", full)
-    said = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
-    with pytest.raises(UserError, match=said):
+    message = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
+    with pytest.raises(UserError, match=message):
         prepare()
     assert list(Path("data/prepared").iterdir()) == []
 

@@ -8,23 +8,23 @@ import numpy as np
 
 from stages.errors import UserError
 
-SHOWN = 5  # groups of equal images that are listed, and images of each
+SHOWN = 5  # groups of equal images listed, and images of each
 
 
 def digests(images: np.ndarray) -> np.ndarray:
     """Return one hash per image, equal for equal pixels: void of 16 bytes (n,).
 
-    Images may be memory-mapped; one at a time is read, and none is copied.
+    Reads one image at a time, so images may be memory-mapped.
     """
     hashes = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
     return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
 
 
 def numbered(*parts: np.ndarray) -> np.ndarray:
-    """Number equal values alike, from 0 in the order in which they first come.
+    """Number distinct values from 0, in order of first appearance.
 
     Args:
-        parts: arrays (n,), one after the other.
+        parts: arrays (n,), concatenated.
 
     Returns:
         int64 (n of all parts,).
@@ -51,9 +51,8 @@ def find(
 
     Returns:
         `train`, `test`, `other_label` (equal training images whose labels differ) and `between`
-        (training images that are test images too). Each has `groups`, how many different images
-        are concerned, `images`, how many in all, and `first`, the names of some; those of
-        `between` are split by split.
+        (training images that are test images too). Each has `groups` (the number of distinct
+        images), `images` (their total number) and `first` (some names; for `between`, per split).
     """
     number = numbered(train, test)
     count = len(train)
@@ -97,13 +96,13 @@ def refuse(found: dict[str, Any]) -> None:
         more = f", the first of {between['groups']} such pairs," if between["groups"] > 1 else ""
         raise UserError(
             f"the training image {first['train'][0]!r} and the test image {first['test'][0]!r} "
-            f"hold the same pixels{more} so the test would score images that were trained on; "
-            "take them out of one split, or set data.duplicates to allow."
+            f"have the same pixels{more} so the model would be tested on images it was trained on; "
+            "remove them from one split, or set data.duplicates to allow."
         )
 
 
 def _groups(number: np.ndarray) -> dict[int, list[int]]:
-    """Return the rows of each number that comes twice or more, in the order of their first."""
+    """Return the rows of each number that occurs twice or more, by first appearance."""
     groups: dict[int, list[int]] = {}
     for row in np.flatnonzero(np.bincount(number, minlength=1)[number] > 1).tolist():
         groups.setdefault(int(number[row]), []).append(row)

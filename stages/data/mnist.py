@@ -1,4 +1,4 @@
-"""The sources `mnist` and `fashion-mnist`: four IDX files each, from a folder or downloaded.
+"""The sources `mnist` and `fashion-mnist`: four IDX files each, read from a folder or downloaded.
 
 Each file's decompressed content is checked by SHA-256, wherever it came from, because mirrors
 compress differently and DVC does not watch the folder. MNIST's digests are those of the official
@@ -154,10 +154,11 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     folder = top / published.name if (top / published.name).is_dir() else top
     if found := idx.find(folder, file):
         return found
-    problem = f"holds no {file}, with or without .gz" if folder.is_dir() else "is no folder"
+    problem = f"has no {file}, with or without .gz" if folder.is_dir() else "is not a folder"
+    remedy = f"unset {VARIABLE}" if setting == VARIABLE else f"set {setting} to null"
     raise UserError(
-        f"{folder} {problem}; put the four files of {published.name} there, or let them be "
-        f"downloaded by {'unsetting' if setting == VARIABLE else 'setting to null'} {setting}."
+        f"{folder} {problem}; put the four files of {published.name} there, or {remedy} to "
+        "download them."
     )
 
 
@@ -168,7 +169,7 @@ def read(path: Path, file: str, published: Published) -> np.ndarray:
         uint8 (n, 28, 28) or (n,).
 
     Raises:
-        UserError: when it is no whole IDX file or not the published one.
+        UserError: when it is not a complete IDX file, or not the published one.
         OSError: when it cannot be read.
     """
     raw = idx.content(path)

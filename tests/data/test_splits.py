@@ -97,7 +97,7 @@ def test_copies_do_not_hide_that_a_class_is_too_small():
 def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
     files = tuple(f"{row}.png" for row in range(30))
     came = source(np.arange(30), [200, 7, 201], train_files=files, test_files=("a", "b", "c"))
-    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' hold"):
+    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' "):
         make_splits(came, chosen())
     made = make_splits(came, chosen(data={"duplicates": "allow"}))
     assert made.duplicates["between"]["groups"] == 1
