@@ -1,4 +1,4 @@
-"""The stage `prepare`: from a source of images to checked arrays, a test set and folds."""
+"""The stage `prepare`: read, check and split the images."""
 
 import hashlib
 import json
@@ -11,17 +11,16 @@ import numpy as np
 from stages import data, files, params
 from stages.data import rows, watch
 from stages.data.card import card
-from stages.data.division import Division, divide
 from stages.data.source import Source
+from stages.data.splits import Splits, make_splits
 from stages.errors import UserError
 
 PREPARED = Path("data/prepared")
 
 
 def prepare() -> None:
-    """Read the images that params.yaml names, check them, divide them, write data/prepared."""
-
-    from stages.engine import resolve  # knows all registries, which nothing else here needs
+    """Read, check and split the images of params.yaml, and write data/prepared."""
+    from stages.engine import resolve  # imports all registries, which nothing else here needs
 
     settings = params.load()
     resolve.check(settings)
@@ -29,9 +28,9 @@ def prepare() -> None:
     before = watch.digests(settings)
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
-    division = divide(source, settings)
-    arrays = select(source, division)
-    write(source, division, arrays, PREPARED)
+    splits = make_splits(source, settings)
+    arrays = select(source, splits)
+    write(source, splits, arrays, PREPARED)
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):
@@ -48,37 +47,37 @@ def prepare() -> None:
     )
 
 
-def select(source: Source, division: Division) -> dict[str, np.ndarray | rows.Rows]:
-    """Return the arrays that are written, in the source's order.
+def select(source: Source, splits: Splits) -> dict[str, np.ndarray | rows.Rows]:
+    """Return the arrays to write, in the source's order.
 
     Returns:
         `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
         `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n). Images are `Rows`
-        of the source's array: never a second copy.
+        of the source's array, not copies.
     """
     train_images, train_labels = source.train_images, source.train_labels
     test_images, test_labels = source.test_images, source.test_labels
     if test_images is None:
         test_images, test_labels = train_images, train_labels
     return {
-        "train_images": rows.take(train_images, division.train),
-        "train_labels": train_labels[division.train],
-        "test_images": rows.take(test_images, division.test),
-        "test_labels": test_labels[division.test],
-        "folds": division.folds,
+        "train_images": rows.take(train_images, splits.train),
+        "train_labels": train_labels[splits.train],
+        "test_images": rows.take(test_images, splits.test),
+        "test_labels": test_labels[splits.test],
+        "folds": splits.folds,
     }
 
 
 def write(
-    source: Source, division: Division, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
+    source: Source, splits: Splits, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
 ) -> None:
-    """Write each array as <name>.npy, and dataset.json, which describes them, last.
+    """Write each array as <name>.npy, then dataset.json, which describes them.
 
     Args:
         source: where the images come from.
-        division: which of them were taken.
+        splits: which images are in which split.
         arrays: what `select` returned.
-        folder: created when it is missing.
+        folder: created if missing.
     """
     for name, array in arrays.items():
         with files.replacing(folder / f"{name}.npy") as beside:
@@ -96,15 +95,15 @@ def write(
             "folds": {"count": int(arrays["folds"].max()) + 1, "repeats": repeats},
             "sha256": content_hash(arrays, source.classes),
             "source_sha256": source.sha256,
-            **card(source, division, arrays["train_images"]),
+            **card(source, splits, arrays["train_images"]),
         },
     )
 
 
 def _save(array: np.ndarray | rows.Rows, path: Path) -> None:
-    """Write the same bytes as `numpy.save`, a block at a time.
+    """Write the same bytes as `numpy.save`, in blocks.
 
-    Plain writes, not a memory-mapped file: a full disk is then an OSError and no fatal signal.
+    The file is not memory-mapped: there, a full disk is a fatal signal instead of an OSError.
     """
     header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
     with path.open("wb") as file:
@@ -124,6 +123,6 @@ def content_hash(arrays: dict[str, np.ndarray | rows.Rows], classes: tuple[str, 
 
 
 def _counts(labels: np.ndarray, classes: tuple[str, ...]) -> dict:
-    """Return how many images a split has, and how many of each class."""
+    """Count the images of a split, in total and per class."""
     per_class = np.bincount(labels, minlength=len(classes))
     return {"images": len(labels), "per_class": per_class.tolist()}

@@ -18,8 +18,8 @@ from stages import data, params
 from stages.data import rows
 from stages.data.card import card
 from stages.data.checks import check
-from stages.data.division import divide
 from stages.data.source import Source
+from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.prepare import content_hash, prepare, select, write
 from tests import drawn
@@ -102,7 +102,7 @@ def test_the_files_hold_what_the_contract_says(capsys):
         "folds": {"count": 4, "repeats": 2},
         "sha256": content_hash(arrays, ("cat", "dog")),
         "source_sha256": "",
-        **card(source, divide(source, settings), arrays["train_images"]),
+        **card(source, make_splits(source, settings), arrays["train_images"]),
     }
     assert described["imbalance"] == {"largest": "dog", "smallest": "cat", "ratio": 2.0}
     assert described["pixels"]["mean"] == [pytest.approx(arrays["train_images"].mean())]
@@ -130,14 +130,14 @@ def test_a_test_set_that_the_source_brings_is_kept():
     settings, source = write_params(), drawings(None)
     brought = replace(source, test_images=source.train_images[:7], test_labels=np.arange(7) % 2)
     brought = replace(brought, test_images=255 - brought.test_images)
-    arrays = select(brought, divide(brought, settings))
+    arrays = select(brought, make_splits(brought, settings))
     assert arrays["train_images"].array is source.train_images
     assert arrays["test_images"].shape[0] == 7
 
 
 def test_limit_is_per_split_and_stratified():
     settings = write_params(data={"source": "drawings", "limit": 9}, folds={"count": 3})
-    arrays = select(drawings(None), divide(drawings(None), settings))
+    arrays = select(drawings(None), make_splits(drawings(None), settings))
     assert np.bincount(arrays["train_labels"]).tolist() == [3, 6]
     assert np.bincount(arrays["test_labels"]).tolist() == [3, 6]
     assert arrays["folds"].shape == (1, 9)
@@ -145,7 +145,7 @@ def test_limit_is_per_split_and_stratified():
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_the_hash_covers_every_array(name):
-    arrays = select(drawings(None), divide(drawings(None), write_params()))
+    arrays = select(drawings(None), make_splits(drawings(None), write_params()))
     before = content_hash(arrays, ("cat", "dog"))
     one_off, same = np.array(arrays[name]), np.array(arrays[name])
     assert content_hash({**arrays, name: same}, ("cat", "dog")) == before
@@ -156,18 +156,18 @@ def test_the_hash_covers_every_array(name):
 
 
 @pytest.mark.parametrize(
-    ("sections", "said"),
+    ("sections", "message"),
     [
         ({"data": {"source": "drawing"}}, "Did you mean 'drawings'"),
         ({"folds": {"count": 17}}, "folds.count is 17, but class 'cat' has only 16 different"),
         ({"data": {"source": "drawings", "limit": 1}}, "data.limit is 1"),
-        ({"data": {"source": "mnist", "folder": "absent"}}, "absent is no folder"),
+        ({"data": {"source": "mnist", "folder": "absent"}}, "absent is not a folder"),
         ({"variants": {"basic": {"architecture": "basick"}}}, "variants.basic.architecture"),
     ],
 )
-def test_a_refusal_leaves_nothing_behind(sections, said):
+def test_a_refusal_leaves_nothing_behind(sections, message):
     write_params(**sections)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare()
     assert not Path("data").exists()
 
@@ -195,7 +195,7 @@ def test_a_refusal_through_the_command_is_one_line_and_status_1():
     assert done.returncode == 1
     assert done.stderr.startswith("foldlab: ")
     assert done.stderr.count("\n") == 1
-    assert "holds no train-images-idx3-ubyte" in done.stderr
+    assert "has no train-images-idx3-ubyte" in done.stderr
 
 
 def test_a_folder_of_images_through_the_command(tmp_path):
@@ -206,9 +206,9 @@ def test_a_folder_of_images_through_the_command(tmp_path):
     done = run()
     assert done.returncode == 0
     assert done.stderr == (
-        "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is no image "
-        "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
-        "foldlab: my pets: 20 of 20 images were brought to 16 x 16 pixels (pad).\n"
+        "foldlab: 2 files of my pets are left out: a cat/x.png is empty, Ωmega/y.jpg is not an "
+        "image of the formats BMP, GIF, JPEG, PNG, TIFF, WEBP\n"
+        "foldlab: my pets: 20 of 20 images were resized to 16 x 16 pixels (pad).\n"
     )
     assert done.stdout == (
         "my pets: 16 training and 4 test images of 16x16x1 in 2 classes, 5 folds, 1 repeat\n"
@@ -249,9 +249,9 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
     def meanwhile(*given):
         for file in (top / "cat").iterdir():
             file.unlink() if emptied else file.write_bytes(drawn.encoded(drawn.pixels(99)))
-        return divide(*given)
+        return make_splits(*given)
 
-    monkeypatch.setattr("stages.prepare.divide", meanwhile)
+    monkeypatch.setattr("stages.prepare.make_splits", meanwhile)
     with pytest.raises(UserError, match=r"data\.source changed while"):
         prepare()
     assert not Path("data/prepared/dataset.json").exists()
@@ -259,9 +259,9 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch
 
 def test_the_files_are_those_that_numpy_writes():
     settings, source = write_params(), drawings(None)
-    division = divide(source, settings)
-    arrays = select(source, division)
-    write(source, division, arrays, Path("data/prepared"))
+    splits = make_splits(source, settings)
+    arrays = select(source, splits)
+    write(source, splits, arrays, Path("data/prepared"))
     for name in ARRAYS:
         np.save("expected.npy", np.array(arrays[name]))
         assert Path(f"data/prepared/{name}.npy").read_bytes() == Path("expected.npy").read_bytes()
@@ -275,8 +275,8 @@ def test_no_second_copy_of_the_images_is_made(monkeypatch, limit):
     source = Source("drawings", "none", ("cat", "dog"), images, np.arange(1000) % 2)
     settings = write_params(data={"source": "drawings", "limit": limit})
     tracemalloc.start()
-    division = divide(check(source), settings)
-    write(source, division, select(source, division), Path("data/prepared"))
+    splits = make_splits(check(source), settings)
+    write(source, splits, select(source, splits), Path("data/prepared"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 3
@@ -288,8 +288,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(monkeypatch):
 
     write_params()
     monkeypatch.setattr(rows, "blocks", full)
-    said = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
-    with pytest.raises(UserError, match=said):
+    message = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
+    with pytest.raises(UserError, match=message):
         prepare()
     assert list(Path("data/prepared").iterdir()) == []
 

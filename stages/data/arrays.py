@@ -1,4 +1,4 @@
-"""What sources made of arrays share: labels become classes, pixels become bytes."""
+"""Sources made from arrays: convert labels to classes and pixels to bytes."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from stages.data.checks import MOST_CLASSES
 from stages.data.source import Source
 from stages.errors import UserError
 
-SHOWN = 8  # labels that a note names
+SHOWN = 8  # labels listed in a note
 
 
 def source(
@@ -16,7 +16,7 @@ def source(
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray] | None,
 ) -> Source:
-    """Make a source of a user's arrays.
+    """Build a source from a user's arrays.
 
     Args:
         name: the source's name.
@@ -25,17 +25,17 @@ def source(
         test: likewise, or None.
 
     Returns:
-        A source that is still to be checked, its classes named by the labels and in their order.
+        An unchecked source whose classes are the distinct labels, sorted.
 
     Raises:
-        UserError: for labels that name no class: negative, fractional, of another type or shape.
+        UserError: for labels that are negative, fractional, or of another type or shape.
     """
     splits = {"training": train} | ({"test": test} if test is not None else {})
     images, notes = as_bytes([pixels for pixels, _ in splits.values()])
     named = [names(labels, f"{name}'s {split}") for split, (_, labels) in splits.items()]
     if len({labels.dtype.kind for labels in named}) > 1:
         raise UserError(
-            f"{name}'s training labels and its test labels are not of one type; give both as "
+            f"{name}'s training labels and its test labels have different types; give both as "
             "numbers or both as text."
         )
     classes, numbers = np.unique(np.concatenate(named), return_inverse=True)
@@ -44,8 +44,8 @@ def source(
             f"{name} has {len(classes):,} different labels; give at most {MOST_CLASSES:,} classes."
         )
     if classes.dtype.kind == "i" and classes.tolist() != list(range(len(classes))):
-        shown = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
-        notes.append(f"The labels are not 0, 1, 2 and so on; they name the classes: {shown}.")
+        listed = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
+        notes.append(f"The labels are not 0, 1, 2 and so on; they name the classes: {listed}.")
     count = len(named[0])
     return Source(
         name=name,
@@ -60,27 +60,27 @@ def source(
 
 
 def names(labels: np.ndarray, what: str) -> np.ndarray:
-    """Return the names that labels give: int64 or text (n,).
+    """Return labels as class names: int64 or text (n,).
 
     Args:
         labels: integers, whole floats, booleans, text, or bytes of UTF-8, (n,) or (n, 1).
         what: the split, for messages ("mine's test").
 
     Raises:
-        UserError: for other labels, negative ones and empty text.
+        UserError: for other types, negative numbers and empty text.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise UserError(
-            f"{what} labels are of shape {labels.shape}; give one class an image, of one-hot rows "
-            "the position of the 1."
+            f"{what} labels have the shape {labels.shape}; give one class per image, not "
+            "one-hot rows."
         )
     if labels.dtype.kind == "S":
         try:
             labels = np.char.decode(labels, "utf-8")
         except UnicodeDecodeError:
-            raise UserError(f"{what} labels are no UTF-8 text; save them as such.") from None
+            raise UserError(f"{what} labels are not UTF-8 text; save them as UTF-8.") from None
     if labels.dtype.kind == "U":
         empty = np.flatnonzero(labels == "")
         if empty.size:
@@ -88,36 +88,36 @@ def names(labels: np.ndarray, what: str) -> np.ndarray:
         return labels
     if labels.dtype.kind not in "biuf":
         raise UserError(
-            f"{what} labels are of type {labels.dtype}; give whole numbers or text, one an image."
+            f"{what} labels are of type {labels.dtype}; give one whole number or text per image."
         )
     whole = np.isfinite(labels) & (labels == np.floor(labels)) if labels.dtype.kind == "f" else True
     wrong = np.flatnonzero(~(whole & (labels >= 0) & (labels < 2**31)))
     if wrong.size:
         raise UserError(
             f"{what} label of image {wrong[0]} is {labels[wrong[0]]}; labels are whole numbers "
-            "from 0, so mend it, or leave out images without a class."
+            "from 0, so correct it, or leave out images without a class."
         )
     return labels.astype(np.int64)
 
 
 def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
-    """Give grey images their one channel, and scale floats of 0 to 1 to bytes.
+    """Add a channel axis to grey images, and scale floats in [0, 1] to bytes.
 
     Args:
-        splits: the images of each split; they are scaled all or none.
+        splits: the images of each split; either all splits are scaled or none.
 
     Returns:
-        The images, and a note in a list where they were scaled. What is neither is left for
-        `stages.data.checks.check` to judge.
+        The images, and a list with a note if they were scaled. Other arrays are returned as they
+        are, for `stages.data.checks.check`.
     """
     splits = [images[..., np.newaxis] if images.ndim == 3 else images for images in splits]
     if any(images.dtype.kind != "f" or not images.size for images in splits):
         return splits, []
-    if not all(images.min() >= 0 and images.max() <= 1 for images in splits):  # nor for NaN
+    if not all(images.min() >= 0 and images.max() <= 1 for images in splits):  # false for NaN
         return splits, []
     scaled = []
     for images in splits:
         scaled.append(np.empty(images.shape, np.uint8))
-        for row, image in enumerate(images):  # one at a time: no second copy of them all
+        for row, image in enumerate(images):  # one at a time, to avoid a second copy
             scaled[-1][row] = np.rint(image.astype(np.float64) * 255)
     return scaled, ["Pixels from 0 to 1 were multiplied by 255 and rounded."]

@@ -1,4 +1,4 @@
-"""What all sources share: images and labels are checked before anything is computed from them."""
+"""Validation of images and labels, for all sources."""
 
 from dataclasses import replace
 
@@ -8,23 +8,23 @@ from stages.data.source import Source
 from stages.errors import UserError
 
 MOST_CLASSES = 1000
-DARK = 64  # images without a pixel so bright are hardly of 0 to 255: of 0 and 1, or 0 to 16
+DARK = 64  # if no pixel is this bright, the scale is probably 0 to 1 or 0 to 16, not 0 to 255
 
 
 def check(source: Source) -> Source:
     """Check a source and return it with images as uint8 and labels as int64.
 
-    Images that are all nearly black get a note that says so.
+    If all images are nearly black, a note says so.
 
     Args:
-        source: what a source's function returned; images may be of any numeric type when each
-            pixel is a whole number from 0 to 255, labels of any integer type.
+        source: images may have any numeric type if each pixel is a whole number from 0 to 255;
+            labels may have any integer type.
 
     Raises:
         UserError: for fewer than 2 or more than 1,000 classes, or one without a name or without
             a training image; images of another shape, NaN, fractional or out-of-range pixels;
-            labels that are not integers, not as many as the images, or outside the classes; test
-            images unlike the training images.
+            labels that are not integers, not as many as the images, or out of range; test images
+            whose shape differs from that of the training images.
     """
     classes = source.classes
     if len(classes) > MOST_CLASSES:
@@ -45,9 +45,11 @@ def check(source: Source) -> Source:
         )
     checked = replace(source, train_images=train_images, train_labels=train_labels)
     if source.test_images is None and source.test_labels is None:
-        return _noted(checked)
+        return _with_note(checked)
     if source.test_images is None or source.test_labels is None:
-        raise UserError(f"{source.name} brings test images or test labels; give both or neither.")
+        raise UserError(
+            f"{source.name} has only test images or only test labels; give both or neither."
+        )
     test_images = _images(source.test_images, f"{source.name}'s test images")
     if test_images.shape[1:] != train_images.shape[1:]:
         raise UserError(
@@ -55,11 +57,11 @@ def check(source: Source) -> Source:
             f"{train_images.shape[1:]} (height, width, channels); give both the same shape."
         )
     test_labels = _labels(source.test_labels, test_images, classes, f"{source.name}'s test")
-    return _noted(replace(checked, test_images=test_images, test_labels=test_labels))
+    return _with_note(replace(checked, test_images=test_images, test_labels=test_labels))
 
 
-def _noted(source: Source) -> Source:
-    """Return a checked source with a note where its pixels seem to be on another scale."""
+def _with_note(source: Source) -> Source:
+    """Add a note to a checked source if its pixels seem to be on another scale."""
     splits = (source.train_images, source.test_images)
     greatest = max(int(images.max()) for images in splits if images is not None)
     if greatest >= DARK:
@@ -72,7 +74,7 @@ def _noted(source: Source) -> Source:
 
 
 def _images(images: np.ndarray, what: str) -> np.ndarray:
-    """Return images as uint8 (n, height, width, 1 or 3) or refuse them by the name `what`."""
+    """Return images as uint8 (n, height, width, 1 or 3) or raise a UserError naming `what`."""
     if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
         raise UserError(
             f"{what} have the shape {images.shape}; give (images, height, width, channels), none "
@@ -86,17 +88,17 @@ def _images(images: np.ndarray, what: str) -> np.ndarray:
     if not np.isfinite([low, high]).all():
         first = next(row for row, image in enumerate(images) if not np.isfinite(image).all())
         raise UserError(
-            f"{what} have pixels that are NaN or infinite, first in image {first}; mend or leave "
-            "out such images."
+            f"{what} have pixels that are NaN or infinite, first in image {first}; correct or "
+            "leave out such images."
         )
     if low < 0 or high > 255:
         raise UserError(f"{what} have pixels from {low} to {high}; scale them to 0 to 255.")
     whole = np.empty(images.shape, np.uint8)
-    for row, image in enumerate(images):  # one at a time: no second copy of them all
+    for row, image in enumerate(images):  # one at a time, to avoid a second copy
         whole[row] = image
         if (whole[row] != image).any():
             raise UserError(
-                f"{what} have pixels that are no whole numbers; multiply pixels from 0 to 1 by "
+                f"{what} have pixels that are not whole numbers; multiply pixels from 0 to 1 by "
                 "255, then round."
             )
     return whole
@@ -105,19 +107,19 @@ def _images(images: np.ndarray, what: str) -> np.ndarray:
 def _labels(
     labels: np.ndarray, images: np.ndarray, classes: tuple[str, ...], what: str
 ) -> np.ndarray:
-    """Return labels as int64 (n,) or refuse them; `what` names the split ("mnist's test")."""
+    """Return labels as int64 (n,) or raise a UserError; `what` names the split ("mnist's test")."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise UserError(
-            f"{what} labels are {labels.dtype} of shape {labels.shape}; give one integer an image."
+            f"{what} labels are {labels.dtype} of shape {labels.shape}; give one integer per image."
         )
     if len(labels) != len(images):
         raise UserError(
-            f"{what} split has {len(labels)} labels for {len(images)} images; give one an image."
+            f"{what} split has {len(labels)} labels for {len(images)} images; give one per image."
         )
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if outside.size:
         raise UserError(
             f"{what} label of image {outside[0]} is {labels[outside[0]]}; labels go from 0 to "
-            f"{len(classes) - 1} for the {len(classes)} classes, so mend it or name more classes."
+            f"{len(classes) - 1} for the {len(classes)} classes; correct it or name more classes."
         )
     return labels.astype(np.int64, copy=False)

@@ -1,4 +1,4 @@
-"""Images that are there more than once, pixel by pixel."""
+"""Images that occur more than once, pixel for pixel."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ import numpy as np
 
 from stages.errors import UserError
 
-SHOWN = 5  # groups of equal images that are listed, and images of each
+SHOWN = 5  # groups of equal images listed, and images of each
 
 
-def marks(images: np.ndarray) -> np.ndarray:
-    """Return one hash an image, equal for equal pixels: void of 16 bytes (n,).
+def digests(images: np.ndarray) -> np.ndarray:
+    """Return one hash per image, equal for equal pixels: void of 16 bytes (n,).
 
-    Images may be memory-mapped; one at a time is read, and none is copied.
+    Reads one image at a time, so images may be memory-mapped.
     """
-    digests = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
-    return np.frombuffer(b"".join(digest.digest() for digest in digests), "V16")
+    hashes = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
+    return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
 
 
 def numbered(*parts: np.ndarray) -> np.ndarray:
-    """Number equal values alike, from 0 in the order in which they first come.
+    """Number distinct values from 0, in order of first appearance.
 
     Args:
-        parts: arrays (n,), one after the other.
+        parts: arrays (n,), concatenated.
 
     Returns:
         int64 (n of all parts,).
@@ -41,19 +41,18 @@ def find(
     labels: np.ndarray,
     names: tuple[Sequence, Sequence],
 ) -> dict[str, Any]:
-    """Return what is there twice, inside each split and in both.
+    """Return the images that occur twice or more, within each split and across the two.
 
     Args:
-        train: the marks of the training images (n,).
-        test: the marks of the test images (m,).
+        train: the digests of the training images (n,).
+        test: the digests of the test images (m,).
         labels: int64 (n,), of the training images.
         names: for each split, the file or the row number of each image.
 
     Returns:
         `train`, `test`, `other_label` (equal training images whose labels differ) and `between`
-        (training images that are test images too). Each has `groups`, how many different images
-        are concerned, `images`, how many in all, and `first`, the names of some; those of
-        `between` are split by split.
+        (training images that are test images too). Each has `groups` (the number of distinct
+        images), `images` (their total number) and `first` (some names; for `between`, per split).
     """
     number = numbered(train, test)
     count = len(train)
@@ -65,9 +64,9 @@ def find(
         for one in both[:SHOWN]
     ]
     return {
-        "train": _told(list(in_train.values()), names[0]),
-        "test": _told(list(in_test.values()), names[1]),
-        "other_label": _told(other, names[0]),
+        "train": _summary(list(in_train.values()), names[0]),
+        "test": _summary(list(in_test.values()), names[1]),
+        "other_label": _summary(other, names[0]),
         "between": {
             "groups": len(both),
             "images": int(np.isin(number, both).sum()),
@@ -97,20 +96,20 @@ def refuse(found: dict[str, Any]) -> None:
         more = f", the first of {between['groups']} such pairs," if between["groups"] > 1 else ""
         raise UserError(
             f"the training image {first['train'][0]!r} and the test image {first['test'][0]!r} "
-            f"hold the same pixels{more} so the test would score images that were trained on; "
-            "take them out of one split, or set data.duplicates to allow."
+            f"have the same pixels{more} so the model would be tested on images it was trained on; "
+            "remove them from one split, or set data.duplicates to allow."
         )
 
 
 def _groups(number: np.ndarray) -> dict[int, list[int]]:
-    """Return the rows of each number that comes twice or more, in the order of their first."""
+    """Return the rows of each number that occurs twice or more, by first appearance."""
     groups: dict[int, list[int]] = {}
     for row in np.flatnonzero(np.bincount(number, minlength=1)[number] > 1).tolist():
         groups.setdefault(int(number[row]), []).append(row)
     return groups
 
 
-def _told(groups: list[list[int]], names: Sequence) -> dict[str, Any]:
+def _summary(groups: list[list[int]], names: Sequence) -> dict[str, Any]:
     return {
         "groups": len(groups),
         "images": sum(map(len, groups)),

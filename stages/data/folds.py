@@ -1,29 +1,28 @@
-"""Which images train, validate and test: stratified, seeded, in the source's order.
-
-The folds are dealt as scikit-learn's StratifiedKFold deals them (each class in turn, round and
-round over the folds), so class counts and fold sizes differ by at most one. They are dealt here
-since that takes three lines, where importing scikit-learn takes longer than preparing MNIST.
-"""
+"""Stratified splits by scikit-learn, with error messages that name the setting and the class."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.utils import resample
 
-from stages.data.generators import generator
+from stages.data.random_states import random_state
 from stages.errors import UserError
 
 
 def stratified_folds(
     labels: np.ndarray, classes: Sequence[str], count: int, repeats: int, seed: int
 ) -> np.ndarray:
-    """Assign each image to the fold that validates it, once for each repeat.
+    """Assign each image to the fold that validates it, once per repeat.
+
+    Fold sizes differ by at most one, and so do the folds' counts of each class.
 
     Args:
         labels: int64 (n,), the training labels.
         classes: the class names.
         count: the number of folds, 2 or more.
-        repeats: how often to divide anew; each repeat shuffles with a seed of its own.
+        repeats: how many times to split; each repeat shuffles with its own random state.
         seed: fixes the shuffles.
 
     Returns:
@@ -42,27 +41,29 @@ def stratified_folds(
         )
     folds = np.empty((repeats, len(labels)), np.int16)
     for repeat in range(repeats):
-        order = _by_class(labels, generator("folds", seed, repeat))
-        folds[repeat, order] = np.arange(len(labels)) % count
+        state = random_state("folds", seed, repeat)
+        splitter = StratifiedKFold(count, shuffle=True, random_state=state)
+        for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
+            folds[repeat, validation] = fold
     return folds
 
 
 def hold_out(
     labels: np.ndarray, classes: Sequence[str], fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose a stratified test set where the source brings none.
+    """Choose a stratified test set for a source without one.
 
     Args:
         labels: int64 (n,).
         classes: the class names.
-        fraction: the share of the images that test, between 0 and 1.
+        fraction: the test set's share of the images, between 0 and 1.
         seed: fixes the choice.
 
     Returns:
         The indices of the training images and of the test images, both ascending.
 
     Raises:
-        UserError: when a class has a single image, or the test set fewer images than classes.
+        UserError: when a class has a single image, or would be missing from either set.
     """
     sizes = np.bincount(labels, minlength=len(classes))
     smallest = int(np.argmin(sizes))
@@ -78,20 +79,39 @@ def hold_out(
             f"{len(classes)} classes; use {math.ceil(1000 * len(classes) / len(labels)) / 1000} "
             "or more."
         )
-    test = choose(labels, count, generator("test set", seed))
-    return np.setdiff1d(np.arange(len(labels)), test, assume_unique=True), test
+    if len(labels) - count < len(classes):
+        raise UserError(
+            f"data.test_fraction is {fraction}, which leaves {len(labels) - count} of "
+            f"{len(labels)} images to train {len(classes)} classes; use a smaller fraction."
+        )
+    train, test = train_test_split(
+        np.arange(len(labels)),
+        test_size=count,
+        stratify=labels,
+        random_state=random_state("test set", seed),
+    )
+    for name, rows in (("training", train), ("test", test)):
+        _check_classes(labels[rows], classes, f"data.test_fraction {fraction}", name)
+    return np.sort(train), np.sort(test)
 
 
 def at_most(
-    limit: int | None, labels: np.ndarray, classes: Sequence[str], generator: np.random.Generator
+    limit: int | None, labels: np.ndarray, classes: Sequence[str], split: str, seed: int
 ) -> np.ndarray:
     """Choose at most `limit` images, stratified; all of them when it is None.
+
+    Args:
+        limit: the setting `data.limit`.
+        labels: int64 (n,).
+        classes: the class names.
+        split: "training" or "test"; each has its own random state.
+        seed: fixes the choice.
 
     Returns:
         The indices of the chosen images, ascending.
 
     Raises:
-        UserError: when there are more classes than `limit`.
+        UserError: when there are more classes than `limit`, or a class gets no image.
     """
     if limit is None or limit >= len(labels):
         return np.arange(len(labels))
@@ -100,33 +120,22 @@ def at_most(
             f"data.limit is {limit}, but there are {len(classes)} classes; use {len(classes)} or "
             "more, or null for all images."
         )
-    return choose(labels, limit, generator)
+    chosen = resample(  # train_test_split would refuse a rest that is smaller than the classes
+        np.arange(len(labels)),
+        replace=False,
+        n_samples=limit,
+        stratify=labels,
+        random_state=random_state(f"limit of {split} images", seed),
+    )
+    _check_classes(labels[chosen], classes, f"data.limit {limit}", split)
+    return np.sort(chosen)
 
 
-def choose(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Choose `count` images at random, each class by its share, but at least one of each.
-
-    The shares are rounded as Sainte-Lague rounds seats: of a class with s images the next one
-    after r is due at (r + 1/2) / s.
-
-    Args:
-        labels: int64 (n,).
-        count: from the number of classes present to n.
-        generator: decides which images of a class are chosen.
-
-    Returns:
-        int64 (count,), ascending indices.
-    """
-    order = _by_class(labels, generator)
-    sizes = np.bincount(labels)
-    starts = np.cumsum(sizes) - sizes
-    grouped = labels[order]
-    rank = np.arange(len(labels)) - starts[grouped]
-    due = np.where(rank == 0, 0, (rank + 0.5) / sizes[grouped])
-    return np.sort(order[np.argsort(due, kind="stable")[:count]])
-
-
-def _by_class(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return all indices, one class after the other, in random order within each."""
-    order = generator.permutation(len(labels))
-    return order[np.argsort(labels[order], kind="stable")]
+def _check_classes(labels: np.ndarray, classes: Sequence[str], setting: str, split: str) -> None:
+    """Refuse a choice without an image of some class, as proportional shares can give."""
+    sizes = np.bincount(labels, minlength=len(classes))
+    if not sizes.all():
+        raise UserError(
+            f"{setting} leaves no {split} image of class {classes[int(np.argmin(sizes))]!r}; use "
+            "another value or give the class more images."
+        )

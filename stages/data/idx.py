@@ -15,7 +15,7 @@ from stages.errors import UserError
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
-# The names that MNIST's publishers gave its four files, and all since.
+# The file names of MNIST, which later data sets share.
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
@@ -23,7 +23,7 @@ TEST_LABELS = "t10k-labels-idx1-ubyte"
 
 
 def find(folder: Path, file: str) -> Path | None:
-    """Return the path of one of the four files, with or without .gz; None where it is not."""
+    """Return the path of one of the four files, with or without .gz, or None."""
     dotted = file.replace("-idx", ".idx")  # as some archives name it
     for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
         if (folder / name).is_file():
@@ -41,17 +41,17 @@ def read(path: Path) -> np.ndarray:
         uint8, read-only, in the shape that the file states.
 
     Raises:
-        UserError: when the file is no whole IDX file of unsigned bytes.
+        UserError: when the file is not a complete IDX file of unsigned bytes.
         OSError: when it cannot be read.
     """
     return parse(content(path), str(path))
 
 
 def content(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed when they are gzip, whatever the file's name.
+    """Return the bytes of a file, decompressed if they are gzip, regardless of its name.
 
     Raises:
-        UserError: when it is a gzip file that is cut short or damaged.
+        UserError: when it is a gzip file that is truncated or damaged.
         OSError: when it cannot be read.
     """
     raw = path.read_bytes()
@@ -61,7 +61,7 @@ def content(path: Path) -> bytes:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error):
         raise UserError(
-            f"{path} is a gzip file that is cut short or damaged; copy or download it again."
+            f"{path} is a truncated or damaged gzip file; copy or download it again."
         ) from None
 
 
@@ -76,22 +76,22 @@ def parse(raw: bytes, name: str) -> np.ndarray:
     if raw[:2] != b"\0\0" or not dimensions:
         begins = f"begins with {raw[:4].hex(' ')}" if raw else "is empty"
         raise UserError(
-            f"{name} is no IDX file: it {begins}, where 00 00 08 and the number of dimensions "
-            "belong; copy or download it again."
+            f"{name} is not an IDX file: it {begins} instead of 00 00 08 and the number of "
+            "dimensions; copy or download it again."
         )
     if raw[2] != UNSIGNED_BYTES:
         raise UserError(
-            f"{name} holds numbers of the IDX type {raw[2]:02x}, but only 08 (unsigned bytes) is "
-            "read; convert it."
+            f"{name} has the IDX type {raw[2]:02x}, but only 08 (unsigned bytes) is "
+            "supported; convert it."
         )
     header = 4 + 4 * dimensions
     shape = struct.unpack(f">{dimensions}I", raw[4:header]) if len(raw) >= header else None
     expected = header + math.prod(shape) if shape else header
     if len(raw) != expected or shape is None:
         raise UserError(
-            f"{name} holds {len(raw)} bytes, but its header asks for {expected}; "
+            f"{name} has {len(raw)} bytes, but its header requires {expected}; "
             "copy or download it again."
         )
     if expected == header:
-        raise UserError(f"{name} holds nothing: its shape is {shape}; give a file with images.")
+        raise UserError(f"{name} is empty: its shape is {shape}; give a file with images.")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

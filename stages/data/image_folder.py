@@ -1,4 +1,4 @@
-"""A source of your own as a folder of images per class, decoded straight into one array."""
+"""User source: a folder of images per class, decoded directly into one array."""
 
 import os
 import sys
@@ -16,45 +16,45 @@ from stages.data.source import Source
 from stages.errors import UserError
 from stages.sections import SIDES, Data
 
-KNOWN = listing.KNOWN
-BLOCK = 64  # files that a thread takes at once
-SHOWN = 3  # files, sizes that a message names
+DESCRIPTION = listing.DESCRIPTION
+BLOCK = 64  # files per task of a thread
+SHOWN = 3  # files or sizes listed in a message
 
 
 def recognises(path: Path) -> bool:
-    """Say whether this is a folder with folders in it."""
+    """Return whether this is a folder with subfolders."""
     return path.is_dir() and any(child.is_dir() for child in path.iterdir())
 
 
 def files(path: Path) -> list[Path]:
-    """Return the files that are images by their names."""
+    """Return the files with image suffixes."""
     return [path / file for *_, file in listing.files(path).rows]
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read all images of a folder; its class folders' names are the classes.
+    """Read all images of a folder; classes are the names of the class folders.
 
-    What cannot be read is left out and listed, in `Source.unreadable` and on stderr. Each file is
-    opened twice: first for its size, so that one array can take all pixels.
+    Unreadable files are left out and listed in `Source.unreadable` and on stderr. Each file is
+    opened twice, first for its size, so that one array can be allocated for all pixels.
 
     Raises:
-        UserError: for a folder of another kind, a class without a readable image, or images of
-            different sizes where `data.image_size` names none.
+        UserError: for a folder of another layout, a class without a readable image, or images of
+            different sizes if `data.image_size` is null.
         OSError: when a folder cannot be read.
     """
     found = listing.files(path)
     left_out = dict(found.left_out)
-    looks = _each(decode.look, path, found.rows, left_out, "looking at images")
-    rows = [row for row, look in zip(found.rows, looks, strict=True) if look is not None]
-    looks = [look for look in looks if look is not None]
+    facts = _map_images(decode.inspect, path, found.rows, left_out, "inspecting images")
+    rows = [row for row, fact in zip(found.rows, facts, strict=True) if fact is not None]
+    facts = [fact for fact in facts if fact is not None]
     _check_classes(path, found, rows, left_out)
-    size = data.image_size or _shared_size(path, looks)
-    colour = data.channels == "rgb" or (data.channels is None and any(look[2] for look in looks))
+    size = data.image_size or _shared_size(path, facts)
+    colour = data.channels == "rgb" or (data.channels is None and any(fact[2] for fact in facts))
     images = np.empty((len(rows), *size, 3 if colour else 1), np.uint8)
     read = partial(decode.decode, size=size, channels=images.shape[3], resize=data.resize)
-    changed = _each(read, path, rows, left_out, "reading images", images)
-    kept = [row for row, known in enumerate(changed) if known is not None]
-    for to, row in enumerate(kept):  # close the gaps in place: no second copy of all images
+    changed = _map_images(read, path, rows, left_out, "reading images", images)
+    kept = [row for row, result in enumerate(changed) if result is not None]
+    for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
         if to != row:
             images[to] = images[row]
     images, rows = images[: len(kept)], [rows[row] for row in kept]
@@ -64,27 +64,27 @@ def load(path: Path, data: Data) -> Source:
     if colour and data.channels is None and _is_grey(images):
         images = images[..., :1]
     resized = sum(filter(None, changed))
-    said = f"{resized:,} of {len(rows):,} images were brought to {size[0]} x {size[1]} pixels"
+    note = f"{resized:,} of {len(rows):,} images were resized to {size[0]} x {size[1]} pixels"
     labels = np.array([label for _, label, _ in rows], np.int64)
     files = tuple(file for *_, file in rows)
     train = sum(split == "train" for split, *_ in rows)
-    tested = train < len(rows)
+    has_test = train < len(rows)
     return Source(
         name=path.name,
         licence="not stated",
         classes=found.classes,
         train_images=images[:train],
         train_labels=labels[:train],
-        test_images=images[train:] if tested else None,
-        test_labels=labels[train:] if tested else None,
+        test_images=images[train:] if has_test else None,
+        test_labels=labels[train:] if has_test else None,
         train_files=files[:train],
-        test_files=files[train:] if tested else None,
+        test_files=files[train:] if has_test else None,
         unreadable=dict(sorted(left_out.items())),
-        notes=(f"{said} ({data.resize}).",) if resized else (),
+        notes=(f"{note} ({data.resize}).",) if resized else (),
     )
 
 
-def _each(
+def _map_images(
     function: Callable,
     folder: Path,
     rows: list[tuple[str, int, str]],
@@ -92,19 +92,18 @@ def _each(
     doing: str,
     images: np.ndarray | None = None,
 ) -> list:
-    """Call `function` with each opened image, on one thread a core, and show the progress.
+    """Call `function` on each opened image, with one thread per core and a progress bar.
 
     Args:
-        function: takes an image; where `images` is given, it returns pixels for its row of that
-            and something else.
-        folder: what the files in `rows` are relative to.
+        function: takes an image; with `images`, it returns a pair of pixels and result.
+        folder: the base of the relative paths in `rows`.
         rows: (split, label, file) of each image.
-        left_out: file -> why; files that cannot be read are added.
+        left_out: file -> reason; unreadable files are added.
         doing: the progress bar's text.
-        images: uint8 (rows, height, width, channels), filled.
+        images: uint8 (rows, height, width, channels), filled in place.
 
     Returns:
-        What the function returned (apart from pixels) for each row, None for what cannot be read.
+        The result for each row, None for unreadable files.
     """
     from tqdm import tqdm
 
@@ -126,7 +125,7 @@ def _each(
     threads = ThreadPoolExecutor(os.cpu_count())
     try:
         with (
-            warnings.catch_warnings(),  # of damaged EXIF, which concerns nobody here
+            warnings.catch_warnings(),  # about damaged EXIF, which does not matter here
             tqdm(desc=doing, total=len(rows), unit=" files", disable=None) as bar,
         ):
             warnings.simplefilter("ignore")
@@ -143,38 +142,38 @@ def _check_classes(
     rows: list[tuple[str, int, str]],
     left_out: dict[str, str],
 ) -> None:
-    """Refuse a class folder without an image that can be read."""
-    there = {(split, label) for split, label, _ in rows}
+    """Refuse a class folder without a readable image."""
+    present = {(split, label) for split, label, _ in rows}
     for key, name in found.folders.items():
-        if key not in there:
+        if key not in present:
             first = next((file for file in sorted(left_out) if file.startswith(f"{name}/")), None)
             reason = f" ({_shown(first, left_out)})" if first else ""
             raise UserError(
-                f"{folder}'s class folder {name!r} holds no image that can be read{reason}; put "
-                "images there or take it away."
+                f"{folder}'s class folder {name!r} has no readable image{reason}; put "
+                "images there or remove it."
             )
 
 
-def _shared_size(folder: Path, looks: list[tuple[int, int, bool]]) -> tuple[int, int]:
-    """Return the height and width that all images share, or refuse to guess them."""
-    sizes = Counter((height, width) for height, width, _ in looks).most_common()
+def _shared_size(folder: Path, facts: list[tuple[int, int, bool]]) -> tuple[int, int]:
+    """Return the common height and width of all images."""
+    sizes = Counter((height, width) for height, width, _ in facts).most_common()
     if len(sizes) == 1 and all(side in SIDES for side in sizes[0][0]):
         return sizes[0][0]
     shown = ", ".join(f"{count:,} of {high} x {wide}" for (high, wide), count in sizes[:SHOWN])
-    more = f", and {len(sizes) - SHOWN:,} sizes more" if len(sizes) > SHOWN else ""
+    more = f", and {len(sizes) - SHOWN:,} more sizes" if len(sizes) > SHOWN else ""
     raise UserError(
-        f"{folder} holds images of these heights and widths: {shown}{more}; set data.image_size to "
-        f"the one to bring all to, from {SIDES[0]} to {SIDES[-1]} pixels a side."
+        f"{folder} has images of these heights and widths: {shown}{more}; set data.image_size to "
+        f"resize all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
     )
 
 
 def _is_grey(images: np.ndarray) -> bool:
-    """Say whether no pixel of images in three channels has a colour."""
+    """Return whether all pixels of three-channel images are grey."""
     return all((image[..., :1] == image).all() for image in images)
 
 
 def _warn(name: str, left_out: dict[str, str]) -> None:
-    """Say in one line on stderr which files are left out."""
+    """Print one line on stderr about files left out."""
     shown = ", ".join(_shown(file, left_out) for file in sorted(left_out)[:SHOWN])
     more = ", ..." if len(left_out) > SHOWN else ""
     print(
@@ -183,5 +182,5 @@ def _warn(name: str, left_out: dict[str, str]) -> None:
 
 
 def _shown(file: str, left_out: dict[str, str]) -> str:
-    """Name a file with its fault, in one line whatever characters the name has."""
+    """Return a file name and its fault on one line, escaping unprintable names."""
     return f"{file if file.isprintable() else ascii(file)} {left_out[file]}"

@@ -1,17 +1,15 @@
-"""The sources `mnist` and `fashion-mnist`: four IDX files each, from a folder or downloaded.
+"""The sources `mnist` and `fashion-mnist`: four IDX files each, read from a folder or downloaded.
 
-The SHA-256 of each file's decompressed content is checked, whichever way it came: mirrors differ
-in how they compressed the same content, and the folder is no part of what DVC watches. MNIST's
-sums are those of the official files. Fashion-MNIST's publisher states MD5 sums of the compressed
-files only; the SHA-256 sums here are the ones that several independent public loaders state
-for the decompressed content of those files.
+Each file's decompressed content is checked by SHA-256, wherever it came from, because mirrors
+compress differently and DVC does not watch the folder. MNIST's digests are those of the official
+files. Fashion-MNIST's publisher states only MD5 digests of the compressed files; the SHA-256
+digests here are those that several independent public loaders state.
 """
 
 import hashlib
 import json
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +33,14 @@ class Published:
         licence: the licence of the images, in words.
         classes: the class names, in the order of the labels.
         mirrors: addresses of folders that hold the compressed files, the first choice first.
-        sums: file name -> SHA-256 of its decompressed content.
+        digests: file name -> SHA-256 of its decompressed content.
     """
 
     name: str
     licence: str
     classes: tuple[str, ...]
     mirrors: tuple[str, ...]
-    sums: dict[str, str]
+    digests: dict[str, str]
 
 
 MNIST = Published(
@@ -53,7 +51,7 @@ MNIST = Published(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
-    sums={
+    digests={
         TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -80,7 +78,7 @@ FASHION_MNIST = Published(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
-    sums={
+    digests={
         TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -102,30 +100,32 @@ def load_fashion_mnist(data: Data) -> Source:
 def load(published: Published, data: Data) -> Source:
     """Read the four files of a published data set.
 
-    They lie in `data.folder`, else in the folder that the environment variable FOLDLAB_DATA
-    names (or in a folder there that is named after the source), with or without .gz; else they
-    are downloaded to data/downloads/<source>/ of the repository, once. Where the files lie and
-    how they are compressed changes nothing: their content is the published one, or is refused.
+    They are read from `data.folder`, else from the folder that the environment variable
+    FOLDLAB_DATA names (or a subfolder named after the source), with or without .gz; else they are
+    downloaded once to data/downloads/<source>/ of the repository. Only the published content is
+    accepted, so the place and the compression do not matter.
 
     Raises:
-        UserError: when a file is missing, cut short or altered.
-        OSError: when a file cannot be read, or no mirror gives it.
+        UserError: when a file is missing, truncated or altered, or no mirror has it.
+        OSError: when a file cannot be read or written.
     """
     setting, given = "data.folder", data.folder
     if not given:
         setting, given = VARIABLE, os.environ.get(VARIABLE)
     arrays = {}
-    for file in published.sums:
+    for file, digest in published.digests.items():
         if given:
-            arrays[file] = read(find(file, published, given, setting), file, published)
+            path = find(file, published, given, setting)
         else:
-            arrays[file] = download.fetch(
+            path = download.fetch(
                 [f"{mirror}{file}.gz" for mirror in published.mirrors],
-                entry.root() / "data" / "downloads" / published.name / f"{file}.gz",
-                partial(read, file=file, published=published),
-                f"connect to the internet, or put the four files of {published.name} in a folder "
-                f"and name it in data.folder or in the environment variable {VARIABLE}",
+                entry.root() / "data" / "downloads" / published.name / file,
+                digest,
+                f"connect to the internet, or put {', '.join(published.digests)} of "
+                f"{published.name} in a folder, with or without .gz, and name the folder in "
+                f"data.folder or in the environment variable {VARIABLE}",
             )
+        arrays[file] = read(path, file, published)
     return Source(
         name=published.name,
         licence=published.licence,
@@ -134,7 +134,7 @@ def load(published: Published, data: Data) -> Source:
         train_labels=arrays[TRAIN_LABELS].astype(np.int64),
         test_images=arrays[TEST_IMAGES][..., np.newaxis],
         test_labels=arrays[TEST_LABELS].astype(np.int64),
-        sha256=hashlib.sha256(json.dumps(published.sums).encode()).hexdigest(),
+        sha256=hashlib.sha256(json.dumps(published.digests).encode()).hexdigest(),
     )
 
 
@@ -144,8 +144,8 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     Args:
         file: the file's official name, without .gz.
         published: the data set.
-        given: the folder; one in it that has the data set's name goes first.
-        setting: who named the folder, for the message.
+        given: the folder; one of the data set's name inside it is preferred.
+        setting: the setting or variable that names the folder, for the message.
 
     Raises:
         UserError: when the folder or the file is missing.
@@ -154,10 +154,11 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     folder = top / published.name if (top / published.name).is_dir() else top
     if found := idx.find(folder, file):
         return found
-    lacks = f"holds no {file}, with or without .gz" if folder.is_dir() else "is no folder"
+    problem = f"has no {file}, with or without .gz" if folder.is_dir() else "is not a folder"
+    remedy = f"unset {VARIABLE}" if setting == VARIABLE else f"set {setting} to null"
     raise UserError(
-        f"{folder} {lacks}; put the four files of {published.name} there, or let them be "
-        f"downloaded by {'unsetting' if setting == VARIABLE else 'setting to null'} {setting}."
+        f"{folder} {problem}; put the four files of {published.name} there, or {remedy} to "
+        "download them."
     )
 
 
@@ -168,23 +169,23 @@ def read(path: Path, file: str, published: Published) -> np.ndarray:
         uint8 (n, 28, 28) or (n,).
 
     Raises:
-        UserError: when it is no whole IDX file or not the published one.
+        UserError: when it is not a complete IDX file, or not the published one.
         OSError: when it cannot be read.
     """
     raw = idx.content(path)
     array = idx.parse(raw, str(path))
     digest = hashlib.sha256(raw).hexdigest()
-    if digest != published.sums[file]:
+    if digest != published.digests[file]:
         for other in (MNIST, FASHION_MNIST):
-            if digest in other.sums.values():
-                came = next(name for name, known in other.sums.items() if known == digest)
+            if digest in other.digests.values():
+                actual = next(name for name, known in other.digests.items() if known == digest)
                 raise UserError(
-                    f"{path} is {came} of {other.name}, not {file} of {published.name}; "
+                    f"{path} is {actual} of {other.name}, not {file} of {published.name}; "
                     "put the right file there."
                 )
         raise UserError(
             f"{path} is not the published {file} of {published.name}: the SHA-256 of its content "
-            f"begins with {digest[:12]} instead of {published.sums[file][:12]}; "
+            f"begins with {digest[:12]} instead of {published.digests[file][:12]}; "
             "copy or download it again."
         )
     return array

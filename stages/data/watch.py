@@ -1,4 +1,4 @@
-"""Whether what is read is what DVC notices and hashes."""
+"""Check that DVC watches the files that are read, and that they do not change meanwhile."""
 
 import hashlib
 import json
@@ -13,55 +13,55 @@ from stages.params import Params
 
 
 def check(settings: Params) -> None:
-    """Refuse a DVC stage whose data DVC does not watch.
+    """Refuse data that DVC does not watch, when run as a DVC stage.
 
-    dvc.yaml makes `data.watch` a dependency of `prepare`, since DVC's templates can take a value
-    but not choose one. Outside of DVC there is nothing to notice.
+    In dvc.yaml, `data.watch` is a dependency of `prepare`, because DVC's templates can insert a
+    value but not choose one.
 
     Args:
         settings: the sections `data` and `folds` are used.
 
     Raises:
-        UserError: when `data.source`, `data.folder` or `folds.group` names a path that is not
-            in `data.watch`, as DVC finds that from the working folder.
+        UserError: when `data.source`, `data.folder` or `folds.group` is a path outside
+            `data.watch`, which DVC resolves from the working folder.
     """
     if "DVC_STAGE" not in os.environ:
         return
-    chosen = settings.data
-    named = {"data.folder": chosen.folder, "folds.group": settings.folds.group}
-    if chosen.source not in SOURCES:
-        named["data.source"] = chosen.source
-    for setting, given in named.items():
-        if not given or not (place := _absolute(entry.find(given))).exists():
-            continue  # what does not exist is refused by who reads it
-        if _holds(Path(chosen.watch), place):
+    data = settings.data
+    paths_given = {"data.folder": data.folder, "folds.group": settings.folds.group}
+    if data.source not in SOURCES:
+        paths_given["data.source"] = data.source
+    for setting, given in paths_given.items():
+        if not given or not (path := _absolute(entry.find(given))).exists():
+            continue  # a missing file is reported where it is read
+        if _tracks(Path(data.watch), path):
             continue
-        if _holds(entry.root() / chosen.watch, place):  # in a temporary experiment
+        if _tracks(entry.root() / data.watch, path):  # in a temporary experiment
             raise UserError(
-                f"{setting} is {given!r}, which is found at {place}, but DVC watches "
-                f"{_absolute(Path(chosen.watch))} in this experiment; track the data with "
+                f"{setting} is {given!r}, which is found at {path}, but DVC watches "
+                f"{_absolute(Path(data.watch))} in this experiment; track the data with "
                 f"`dvc add`, add `--copy-paths {given}`, or make data.watch an absolute path."
             )
         raise UserError(
-            f"{setting} is {given!r}, where DVC would notice no change; set data.watch to "
-            f"{os.path.expanduser(given)!r}, or to a folder that holds all your data."
+            f"{setting} is {given!r}, where DVC would not notice a change; set data.watch to "
+            f"{os.path.expanduser(given)!r}, or to a folder that contains all your data."
         )
 
 
 def digests(settings: Params) -> dict[str, str]:
-    """Return the SHA-256, in hexadecimal, of the user's own files that each setting names.
+    """Return the SHA-256 (hexadecimal) of the user's own files, per setting that names them.
 
-    It is of their names below the path that the setting gives, and of their content.
+    It covers the relative names and the content of the files.
 
     Args:
         settings: the sections `data` and `folds` are used.
 
     Returns:
-        `data.source` and `folds.group`, where they name files; those of `mnist` and its like are
-        checked against digests of their own.
+        `data.source` and `folds.group`, if they name files; registered sources have digests of
+        their own.
 
     Raises:
-        UserError: as `stages.data.paths.load`, when it cannot be told what is to be read.
+        UserError: as `stages.data.paths.load`, when the format is unclear.
         OSError: when a folder cannot be read.
     """
     found, group = {}, settings.folds.group
@@ -73,12 +73,12 @@ def digests(settings: Params) -> dict[str, str]:
 
 
 def check_unchanged(settings: Params, before: Mapping[str, str]) -> None:
-    """Refuse files that are no longer those of `before`, which `digests` returned.
+    """Refuse files that have changed since `digests` returned `before`.
 
-    DVC hashes its dependencies once more after a stage, so what was read must still be there.
+    DVC hashes the dependencies again after the stage, so they must be what was read.
 
     Raises:
-        UserError: with the setting that names them, or as `digests`.
+        UserError: names the setting; or as `digests`.
         OSError: when a folder cannot be read.
     """
     now = digests(settings)
@@ -86,29 +86,29 @@ def check_unchanged(settings: Params, before: Mapping[str, str]) -> None:
         if now.get(setting) != digest:
             raise UserError(
                 f"the files of {setting} changed while they were read; run the same command again "
-                "when nothing writes there."
+                "when nothing writes to them."
             )
 
 
 def _digest(top: Path, files: Sequence[Path]) -> str:
-    known = [(os.path.relpath(file, top), _content(file)) for file in files]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    contents = [(os.path.relpath(file, top), _content(file)) for file in files]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def _content(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:  # who reads the file refuses it, or leaves it out
+    except OSError as error:  # the reader refuses the file or leaves it out
         return str(error.strerror)
 
 
-def _holds(folder: Path, place: Path) -> bool:
-    """Say whether DVC hashes `place` with `folder`; links to folders in it DVC does not follow."""
+def _tracks(folder: Path, path: Path) -> bool:
+    """Return whether DVC hashes `path` with `folder`; it does not follow links to folders."""
     folder = _absolute(folder)
-    below = [path for path in (place, *place.parents) if folder in path.parents]
-    linked = any(path.is_symlink() and path.is_dir() for path in below)
-    return folder in (place, *place.parents) and not linked
+    below = [part for part in (path, *path.parents) if folder in part.parents]
+    linked = any(part.is_symlink() and part.is_dir() for part in below)
+    return folder in (path, *path.parents) and not linked
 
 
 def _absolute(path: Path) -> Path:

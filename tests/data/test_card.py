@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from stages.data import rows
 from stages.data.card import card, pixels
-from stages.data.division import Division
 from stages.data.source import Source
+from stages.data.splits import Splits
 
 SHAPES = st.tuples(*[st.integers(1, 5)] * 3, st.sampled_from([1, 3]))
 
@@ -44,8 +44,8 @@ def test_the_card_is_of_the_images_that_were_taken_and_goes_into_json():
     )
     train = np.array([0, 1, 2, 3])
     test, folds = np.array([4, 5]), np.zeros((1, 4), np.int16)
-    division = Division(train, test, folds, {"train": 2}, {"a": 1}, "ab")
-    made = json.loads(json.dumps(card(source, division, images[train])))
+    splits = Splits(train, test, folds, {"train": 2}, {"a": 1}, "ab")
+    made = json.loads(json.dumps(card(source, splits, images[train])))
     assert made == {
         "pixels": {"mean": [1.5], "std": [pytest.approx(1.25**0.5)]},
         "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},

@@ -67,7 +67,7 @@ def test_16_bits_are_scaled(path, kind):
 def test_32_bits_are_not_guessed(path):
     for kind in (np.int32, np.float32):
         content = encoded(Image.fromarray(np.ones((8, 8), kind)), "TIFF")
-        assert refusal(path, content) == "has pixels of 32 bits, where 8 or 16 are read"
+        assert refusal(path, content) == "has pixels of 32 bits; only 8 and 16 are supported"
 
 
 def test_what_is_transparent_is_white(path):
@@ -108,7 +108,7 @@ def test_an_orientation_is_applied(path, kind, turn):
     exif[decode.ORIENTATION] = turn
     content = encoded(stored, kind, exif=exif)
     assert (read(path, content, (16, 32), 1)[..., 0] > 128).tolist() == (upright > 128).tolist()
-    assert decode.attempt(decode.look, path)[:2] == (16, 32)
+    assert decode.attempt(decode.inspect, path)[:2] == (16, 32)
 
 
 @pytest.mark.parametrize("value", [0, 9, 77])
@@ -197,28 +197,28 @@ TEXT_BOMB = png(header(8, 8), (b"zTXt", b"a\0\0" + TEXT), (b"IDAT", b""), (b"IEN
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"", "is empty"),
-        (b"just text\n" * 9, "is no image of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no image of the kinds"),
-        (b"P5 8 8 255\n" + bytes(64), "is no image of the kinds"),
-        (encoded(COLOUR)[:-40], "is cut short or damaged"),
-        (encoded(COLOUR, "JPEG")[:-60], "is cut short or damaged"),
+        (b"just text\n" * 9, "is not an image of the formats BMP, GIF, JPEG, PNG, TIFF, WEBP"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image of the formats"),
+        (b"P5 8 8 255\n" + bytes(64), "is not an image of the formats"),
+        (encoded(COLOUR)[:-40], "is truncated or damaged"),
+        (encoded(COLOUR, "JPEG")[:-60], "is truncated or damaged"),
         (encoded(COLOUR)[:20], "is"),
         (BOMB, "has more than 89,478,485 pixels"),
         (LARGE, "has 10000 x 10000 pixels, more than 89,478,485"),
-        (TEXT_BOMB, "is cut short or damaged"),
+        (TEXT_BOMB, "is truncated or damaged"),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_file_that_cannot_be_used_says_why(path, content, said):
-    assert refusal(path, content).startswith(said)
+def test_a_file_that_cannot_be_used_says_why(path, content, expected):
+    assert refusal(path, content).startswith(expected)
 
 
 def test_a_file_that_is_gone(path):
     with pytest.raises(decode.UnreadableError, match="cannot be opened"):
-        decode.attempt(decode.look, path)
+        decode.attempt(decode.inspect, path)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +232,6 @@ def test_a_file_that_is_gone(path):
         (Image.new("P", (9, 8)), True),
     ],
 )
-def test_a_look_tells_size_and_whether_colour_is_possible(path, image, colour):
+def test_inspect_returns_size_and_whether_colour_is_possible(path, image, colour):
     path.write_bytes(encoded(image))
-    assert decode.attempt(decode.look, path) == (8, 9, colour)
+    assert decode.attempt(decode.inspect, path) == (8, 9, colour)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stages.data.folds import at_most, choose, hold_out, stratified_folds
+from stages.data.folds import at_most, hold_out, stratified_folds
+from stages.errors import UserError
 
 CLASSES = ("cat", "dog", "owl")
 # shuffled labels of three classes, each of which has 2 to 40 images
@@ -34,7 +35,7 @@ def test_folds_are_whole_stratified_and_repeatable(labels, count, repeats, seed)
     assert (folds == stratified_folds(labels, CLASSES, count, repeats, seed)).all()
 
 
-def test_other_repeats_and_other_seeds_divide_otherwise():
+def test_other_repeats_and_other_seeds_split_differently():
     labels = np.repeat([0, 1, 2], 50)
     folds = stratified_folds(labels, CLASSES, 5, 3, seed=1)
     other = stratified_folds(labels, CLASSES, 5, 3, seed=2)
@@ -48,30 +49,16 @@ def test_more_repeats_leave_the_first_ones_as_they_were():
     assert (many[:1] == few).all()
 
 
-def test_the_division_is_the_one_of_scikit_learn():
-    from sklearn.model_selection import StratifiedKFold
-
-    labels = np.repeat([0, 1, 2], [13, 29, 8])
-    ours = stratified_folds(labels, CLASSES, 5, 1, seed=1)[0]
-    theirs = np.empty_like(ours)
-    splitter = StratifiedKFold(5, shuffle=True, random_state=1)
-    for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
-        theirs[validation] = fold
-    for label in range(3):
-        counts = [np.bincount(f[labels == label], minlength=5).tolist() for f in (ours, theirs)]
-        assert counts[0] == counts[1]
-
-
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ([9, 4, 7], "folds.count is 5, but class 'dog' has only 4 .* use at most 4 folds or give"),
         ([9, 9, 1], "class 'owl' has only 1 different training images; give the class more images"),
         ([9, 9, 0], "class 'owl' has only 0 different training images; give the class more images"),
     ],
 )
-def test_more_folds_than_the_smallest_class_has_images(sizes, said):
-    with pytest.raises(ValueError, match=said):
+def test_more_folds_than_the_smallest_class_has_images(sizes, message):
+    with pytest.raises(ValueError, match=message):
         stratified_folds(np.repeat([0, 1, 2], sizes), CLASSES, 5, 1, 1)
 
 
@@ -81,40 +68,51 @@ def test_as_many_folds_as_the_smallest_class_has_images_are_allowed():
 
 
 @given(LABELS, SEEDS, st.data())
-def test_a_choice_keeps_the_order_and_the_shares(labels, seed, data):
-    count = data.draw(st.integers(len(CLASSES), len(labels)))
-    chosen = choose(labels, count, np.random.default_rng(seed))
-    assert len(chosen) == count
+def test_a_limit_keeps_the_order_and_the_shares(labels, seed, data):
+    limit = data.draw(st.integers(len(CLASSES), len(labels)))
+    try:
+        chosen = at_most(limit, labels, CLASSES, "training", seed)
+    except UserError:  # only where a class's share is less than one image
+        assert np.bincount(labels).min() * limit / len(labels) < 1
+        return
+    assert len(chosen) == limit
     assert (np.diff(chosen) > 0).all()
-    sizes, taken = np.bincount(labels), np.bincount(labels[chosen], minlength=3)
-    assert taken.min() >= 1
-    # Sainte-Lague: no class that has one over its least is further on than the next of another
-    for one in range(3):
-        for other in range(3):
-            if taken[one] > 1 and taken[other] < sizes[other]:
-                assert (taken[one] - 0.5) / sizes[one] <= (taken[other] + 0.5) / sizes[other]
-    assert (chosen == choose(labels, count, np.random.default_rng(seed))).all()
+    due = np.bincount(labels) * limit / len(labels)
+    assert np.abs(np.bincount(labels[chosen], minlength=3) - due).max() < 1
+    assert (chosen == at_most(limit, labels, CLASSES, "training", seed)).all()
 
 
-def test_choices_by_hand():
-    labels = np.repeat([0, 1, 2], [60, 30, 1])
-    assert np.bincount(labels[choose(labels, 10, np.random.default_rng(1))]).tolist() == [6, 3, 1]
-    assert np.bincount(labels[choose(labels, 3, np.random.default_rng(1))]).tolist() == [1, 1, 1]
-    assert (
-        choose(labels, 10, np.random.default_rng(1)).tolist()
-        != choose(labels, 10, np.random.default_rng(2)).tolist()
-    )
+def test_other_seeds_and_other_splits_choose_others():
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    choices = [
+        at_most(10, labels, CLASSES, split, seed).tolist()
+        for split in ("training", "test")
+        for seed in (1, 2)
+    ]
+    assert len({tuple(choice) for choice in choices}) == 4
+    assert np.bincount(labels[choices[0]]).tolist() == [6, 3, 1]
+
+
+def test_a_limit_that_loses_a_class_is_refused():
+    with pytest.raises(UserError, match=r"data\.limit.*'owl'"):
+        at_most(10, np.repeat([0, 1, 2], [600, 300, 1]), CLASSES, "test", 1)
 
 
 @given(LABELS, st.floats(0.05, 0.9), SEEDS)
 def test_a_hold_out_is_disjoint_whole_and_stratified(labels, fraction, seed):
-    assume(round(fraction * len(labels)) >= len(CLASSES))
-    train, test = hold_out(labels, CLASSES, fraction, seed)
+    count = round(fraction * len(labels))
+    try:
+        train, test = hold_out(labels, CLASSES, fraction, seed)
+    except UserError:  # only where a class's share of a split is less than one image
+        rarest = np.bincount(labels).min() / len(labels)
+        assert min(count, len(labels) - count) * rarest < 1
+        return
     assert sorted([*train, *test]) == list(range(len(labels)))
     assert (np.diff(train) > 0).all()
     assert (np.diff(test) > 0).all()
-    assert len(test) == round(fraction * len(labels))
-    assert np.bincount(labels[test], minlength=3).min() >= 1
+    assert len(test) == count
+    for rows in (train, test):
+        assert np.bincount(labels[rows], minlength=3).min() >= 1
 
 
 def test_a_hold_out_takes_the_same_share_of_each_class():
@@ -125,14 +123,16 @@ def test_a_hold_out_takes_the_same_share_of_each_class():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "fraction", "said"),
+    ("sizes", "fraction", "message"),
     [
         ([9, 1, 9], 0.5, "class 'dog' has only 1 different images"),
         ([90, 90, 70], 0.004, r"is 1 of 250 images for 3 classes; use 0\.012 or more"),
+        ([9, 9, 2], 0.9, r"data\.test_fraction is 0\.9"),
+        ([90, 90, 2], 0.05, r"data\.test_fraction 0\.05 leaves no test image of class 'owl'"),
     ],
 )
-def test_a_hold_out_that_cannot_be(sizes, fraction, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_hold_out_that_cannot_be(sizes, fraction, message):
+    with pytest.raises(ValueError, match=message):
         hold_out(np.repeat([0, 1, 2], sizes), CLASSES, fraction, 1)
 
 
@@ -141,12 +141,9 @@ def test_a_hold_out_that_cannot_be(sizes, fraction, said):
 )
 def test_at_most(limit, expected):
     labels = np.tile([0, 1, 2], 6)
-    assert (
-        np.bincount(labels[at_most(limit, labels, CLASSES, np.random.default_rng(1))]).tolist()
-        == expected
-    )
+    assert np.bincount(labels[at_most(limit, labels, CLASSES, "test", 1)]).tolist() == expected
 
 
 def test_a_limit_below_the_number_of_classes_is_refused():
     with pytest.raises(ValueError, match=r"data\.limit is 2, but there are 3 classes; use 3 or"):
-        at_most(2, np.tile([0, 1, 2], 6), CLASSES, np.random.default_rng(1))
+        at_most(2, np.tile([0, 1, 2], 6), CLASSES, "test", 1)

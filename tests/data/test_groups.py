@@ -1,4 +1,4 @@
-"""Groups: the CSV file, what belongs together, and how even the dealt parts are."""
+"""Groups: the CSV file, what belongs together, and how even the parts are."""
 
 from pathlib import Path
 
@@ -70,17 +70,17 @@ def test_a_file_that_was_left_out_may_have_a_group():
 
 
 @pytest.mark.parametrize(
-    ("lines", "tested", "said"),
+    ("lines", "tested", "expected"),
     [
-        (["file,who", "a/1.png,1"], None, "begins with the columns 'file,who'; they must be 'file"),
+        (["file,who", "a/1.png,1"], None, "has the columns 'file,who'; they must be 'file"),
         (["row,group", "0,1"], None, "they must be 'file,group' for this source"),
-        ([""], None, "begins with the columns ''"),
+        ([""], None, "has the columns ''"),
         (["file,group", "a/1.png,1", "b/1.png,2"], None, "has no line for the file 'a/2.png'"),
         (["file,group", "c/1.png,1"], None, "names the file 'c/1.png', which photos does not"),
-        (["file,group", "a/1.png,1", "a/1.png,1"], None, "line 3: 'a/1.png' is in it twice"),
-        (["file,group", "a/1.png,"], None, "line 2: 'a/1.png' needs two cells"),
-        (["file,group", "a/1.png"], None, "line 2: 'a/1.png' needs two cells"),
-        (["file,group", "a/1.png,1,2"], None, "line 2: 'a/1.png' needs two cells"),
+        (["file,group", "a/1.png,1", "a/1.png,1"], None, "line 3: 'a/1.png' occurs twice"),
+        (["file,group", "a/1.png,"], None, "line 2: 'a/1.png' needs two"),
+        (["file,group", "a/1.png"], None, "line 2: 'a/1.png' needs two"),
+        (["file,group", "a/1.png,1,2"], None, "line 2: 'a/1.png' needs two"),
         (
             ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob", "t.png,Bob"],
             ("t.png",),
@@ -88,17 +88,17 @@ def test_a_file_that_was_left_out_may_have_a_group():
         ),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_by_name(lines, tested, said):
+def test_a_file_that_does_not_fit_is_refused_by_name(lines, tested, expected):
     with pytest.raises(ValueError, match=r"^folds\.group: ") as refused:
         groups.read(write(*lines), source(test_files=tested))
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused():
-    with pytest.raises(ValueError, match=r"folds\.group: none\.csv is not there"):
+    with pytest.raises(ValueError, match=r"folds\.group: none\.csv"):
         groups.read("none.csv", source())
     Path("groups.csv").write_bytes(b"file,group\n\xff\xfe,1\n")
-    with pytest.raises(ValueError, match=r"folds\.group: groups\.csv is no CSV file in UTF-8"):
+    with pytest.raises(ValueError, match=r"folds\.group: groups\.csv is not a CSV file in UTF-8"):
         groups.read("groups.csv", source())
 
 
@@ -136,21 +136,21 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
 
 
 @given(IMAGES, st.integers(2, 6), st.integers(0, 9))
-def test_dealt_groups_stay_whole_and_the_same_seed_deals_the_same(images, count, seed):
+def test_groups_stay_whole_and_the_same_seed_gives_the_same(images, count, seed):
     of, labels = (np.array(column) for column in zip(*images, strict=True))
     of = np.unique(of, return_inverse=True)[1]
-    parts = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+    parts = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
     for group in range(of.max() + 1):
         assert len(set(parts[of == group].tolist())) == 1
     assert (
-        parts == groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+        parts == groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
     ).all()
 
 
 def unevenness(labels, parts, count) -> float:
     sizes = np.bincount(labels)
-    dealt = [np.bincount(labels[parts == part], minlength=len(sizes)) for part in range(count)]
-    return sum(float(((of - sizes / count) ** 2 / sizes).sum()) for of in dealt)
+    parts = [np.bincount(labels[parts == part], minlength=len(sizes)) for part in range(count)]
+    return sum(float(((of - sizes / count) ** 2 / sizes).sum()) for of in parts)
 
 
 def test_parts_are_as_even_as_scikit_learn_s():
@@ -163,7 +163,7 @@ def test_parts_are_as_even_as_scikit_learn_s():
         of = np.unique(np.floor(60 * random.random(800) ** 2), return_inverse=True)[1]
         usual = random.integers(0, 4, of.max() + 1)
         labels = np.where(random.random(800) < 0.5, usual[of], random.integers(0, 4, 800))
-        ours = groups.deal(labels, of, [1 / count] * count, np.random.default_rng(seed))
+        ours = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
         theirs = np.empty_like(ours)
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
         for part, (_, rows) in enumerate(splitter.split(labels, labels, of)):
@@ -172,15 +172,15 @@ def test_parts_are_as_even_as_scikit_learn_s():
     assert np.median(ratios) < 1.1
 
 
-def test_groups_of_equal_size_are_dealt_evenly_and_repeats_differ():
+def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     labels, of = np.arange(600) % 2, np.arange(600) // 6
-    dealt = groups.folds(labels, of, CLASSES, 5, 3, seed=1)
-    assert (dealt.dtype, dealt.shape) == (np.int16, (3, 600))
-    for repeat in dealt:
+    parts = groups.folds(labels, of, CLASSES, 5, 3, seed=1)
+    assert (parts.dtype, parts.shape) == (np.int16, (3, 600))
+    for repeat in parts:
         for label in range(2):
             assert np.bincount(repeat[labels == label]).tolist() == [60] * 5
-    assert len({repeat.tobytes() for repeat in dealt}) == 3
-    assert (dealt[:1] == groups.folds(labels, of, CLASSES, 5, 1, seed=1)).all()
+    assert len({repeat.tobytes() for repeat in parts}) == 3
+    assert (parts[:1] == groups.folds(labels, of, CLASSES, 5, 1, seed=1)).all()
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.37])

@@ -101,21 +101,21 @@ def test_a_changed_file_is_read_or_refused_in_one_sentence(tmp_path, monkeypatch
     outcomes = {"read": 0, "refused": 0, "left out": 0}
     for seed in range(TRIES):
         (tmp_path / name).write_bytes(changed(files[name], random.Random(f"{case} {seed}")))
-        begun, said = time.monotonic(), None
+        begun, expected = time.monotonic(), None
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # nobody reads a library's warning
             try:
                 found = data.load(settings)
             except (ValueError, OSError) as error:
-                said = str(error)
+                expected = str(error)
         assert time.monotonic() - begun < LONGEST
-        if said is None:
+        if expected is None:
             assert found.train_images.dtype == np.uint8
             assert len(found.train_images) == len(found.train_labels)
             outcomes["left out" if found.unreadable else "read"] += 1
         else:
-            assert said
-            assert "\n" not in said
+            assert expected
+            assert "\n" not in expected
             outcomes["refused"] += 1
     assert outcomes["left out" if is_folder else "refused"] > TRIES // 20
     assert capfd.readouterr().err.count("foldlab: 1 ") == outcomes["left out"]

@@ -39,29 +39,29 @@ def test_what_is_written_is_read_again(array, level):
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "expected"),
     [
         (b"", "is empty"),
         (b"\0", "begins with 00"),
         (b"\x89PNG" + GOOD, "begins with 89 50 4e 47"),
         (GOOD[:3] + b"\0" + GOOD[4:], "begins with 00 00 08 00"),
         (GOOD[:2] + b"\x0d" + GOOD[3:], "IDX type 0d"),
-        (GOOD[:7], "holds 7 bytes, but its header asks for 16"),
-        (GOOD[:-1], "holds 21 bytes, but its header asks for 22"),
-        (GOOD + b"\0", "holds 23 bytes, but its header asks for 22"),
-        (struct.pack(">BBBBI", 0, 0, 8, 1, 0), "holds nothing"),
+        (GOOD[:7], "7 bytes, but its header requires 16"),
+        (GOOD[:-1], "21 bytes, but its header requires 22"),
+        (GOOD + b"\0", "23 bytes, but its header requires 22"),
+        (struct.pack(">BBBBI", 0, 0, 8, 1, 0), "is empty"),
         (
             struct.pack(">BBBBIII", 0, 0, 8, 3, *[2**32 - 1] * 3),
-            f"asks for {16 + (2**32 - 1) ** 3}",
+            f"requires {16 + (2**32 - 1) ** 3}",
         ),
     ],
 )
-def test_refused_by_name(tmp_path, raw, said):
+def test_refused_by_name(tmp_path, raw, expected):
     path = tmp_path / "train-images"
     path.write_bytes(raw)
     with pytest.raises(ValueError, match="train-images") as refusal:
         idx.read(path)
-    assert said in str(refusal.value)
+    assert expected in str(refusal.value)
 
 
 @given(st.integers(0, len(gzip.compress(GOOD, mtime=0)) - 1))
@@ -77,7 +77,7 @@ def test_a_damaged_gzip_file_is_refused(tmp_path):
     raw[len(raw) // 2] ^= 0xFF
     path = tmp_path / "damaged"
     path.write_bytes(raw)
-    with pytest.raises(ValueError, match="cut short or damaged"):
+    with pytest.raises(ValueError, match="truncated or damaged"):
         idx.read(path)
 
 

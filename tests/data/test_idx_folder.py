@@ -42,22 +42,22 @@ def test_the_test_files_may_be_missing(tmp_path):
 
 @pytest.mark.parametrize("missing", [*FILES])
 def test_any_one_missing_file_is_named(tmp_path, missing):
-    with pytest.raises(ValueError, match=f"mine holds no {missing}, with or without .gz; put it"):
+    with pytest.raises(ValueError, match=f"mine has no {missing}"):
         load(tmp_path, {name: raw for name, raw in FILES.items() if name != missing})
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
-        (idx.TRAIN_IMAGES, b"\x89PNG", f"{idx.TRAIN_IMAGES} is no IDX file"),
-        (idx.TRAIN_IMAGES, FILES[idx.TRAIN_IMAGES][:-1], "but its header asks for"),
+        (idx.TRAIN_IMAGES, b"\x89PNG", f"{idx.TRAIN_IMAGES} is not an IDX file"),
+        (idx.TRAIN_IMAGES, FILES[idx.TRAIN_IMAGES][:-1], "its header requires"),
         (idx.TRAIN_LABELS, drawn.idx(np.arange(5)), "5 labels for 4 images"),
-        (idx.TRAIN_LABELS, drawn.idx(IMAGES[0]), "one class an image"),
+        (idx.TRAIN_LABELS, drawn.idx(IMAGES[0]), "one class per image"),
         (idx.TRAIN_IMAGES, drawn.idx(np.arange(4)), r"have the shape \(4,\)"),
         (idx.TEST_IMAGES, drawn.idx(IMAGES[4:, :, :8]), "give both the same shape"),
         (idx.TEST_LABELS, drawn.idx(np.array([1, 2])), "class '2' has no training image"),
     ],
 )
-def test_a_wrong_file_is_refused(tmp_path, name, content, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_file_is_refused(tmp_path, name, content, expected):
+    with pytest.raises(ValueError, match=expected):
         load(tmp_path, {**FILES, name: content})

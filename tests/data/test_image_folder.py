@@ -50,24 +50,28 @@ def test_any_name_of_class_and_file(tmp_path, name, capfd):
 
 BAD = {
     "cat/empty.png": (b"", "is empty"),
-    "cat/text.png": (b"no picture", "is no image of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP"),
-    "dog/cut.png": (encoded(pixels(1))[:-30], "is cut short or damaged"),
-    "dog/first.jpg": (encoded(pixels(1), "JPEG")[:-90], "is cut short or damaged"),
+    "cat/text.png": (
+        b"no picture",
+        "is not an image of the formats BMP, GIF, JPEG, PNG, TIFF, WEBP",
+    ),
+    "dog/cut.png": (encoded(pixels(1))[:-30], "is truncated or damaged"),
+    "dog/first.jpg": (encoded(pixels(1), "JPEG")[:-90], "is truncated or damaged"),
 }
 
 
-def test_what_cannot_be_read_is_left_out_and_said(tmp_path, capfd):
+def test_what_cannot_be_read_is_left_out_and_listed(tmp_path, capfd):
     files = classes("cat", "dog")
     source = load(tmp_path, files | {name: content for name, (content, _) in BAD.items()})
     assert (source.train_images == np.stack([*files.values()])).all()
     assert source.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert source.train_files == tuple(files)
-    assert source.unreadable == {name: said for name, (_, said) in BAD.items()}
+    assert source.unreadable == {name: message for name, (_, message) in BAD.items()}
     out, err = capfd.readouterr()
     assert out == ""
     assert err == (
-        "foldlab: 4 files of pets are left out: cat/empty.png is empty, cat/text.png is no image "
-        "of the kinds BMP, GIF, JPEG, PNG, TIFF, WEBP, dog/cut.png is cut short or damaged, ...\n"
+        "foldlab: 4 files of pets are left out: cat/empty.png is empty, cat/text.png is not an "
+        "image of the formats BMP, GIF, JPEG, PNG, TIFF, WEBP, "
+        "dog/cut.png is truncated or damaged, ...\n"
     )
 
 
@@ -84,7 +88,7 @@ def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err == ""
     monkeypatch.setattr(sys, "stderr", Terminal())
     load(tmp_path, files)
-    assert "looking at images: 100%" in sys.stderr.getvalue()
+    assert "inspecting images: 100%" in sys.stderr.getvalue()
     assert "reading images: 100%" in sys.stderr.getvalue()
     assert "6/6" in sys.stderr.getvalue()
 
@@ -103,41 +107,41 @@ def test_gaps_are_closed_wherever_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
-        ({"owl/1.png": b""}, "class folder 'owl' holds no image that can be read (owl/1.png is em"),
-        ({"owl/1.png": encoded(pixels())[:-40]}, "(owl/1.png is cut short or damaged)"),
-        ({"owl/notes.txt": b"x"}, "class folder 'owl' holds no image that can be read; put"),
+        ({"owl/1.png": b""}, "class folder 'owl' has no readable image (owl/1.png is em"),
+        ({"owl/1.png": encoded(pixels())[:-40]}, "(owl/1.png is truncated or damaged)"),
+        ({"owl/notes.txt": b"x"}, "class folder 'owl' has no readable image; put"),
         ({"owl/1.png": pixels(width=10)}, "widths: 6 of 8 x 9, 1 of 8 x 10; set data.image_size"),
     ],
 )
-def test_refused_in_one_sentence(tmp_path, files, said):
+def test_refused_in_one_sentence(tmp_path, files, message):
     with pytest.raises(ValueError, match="pets") as refusal:
         load(tmp_path, classes("cat", "dog") | files)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_an_empty_class_folder_and_a_file(tmp_path):
     (tmp_path / "pets/owl").mkdir(parents=True)
-    with pytest.raises(ValueError, match="class folder 'owl' holds no image"):
+    with pytest.raises(ValueError, match="class folder 'owl' has no readable image"):
         load(tmp_path, classes("cat", "dog"))
-    with pytest.raises(ValueError, match=r"0\.png is no folder; give a folder with"):
+    with pytest.raises(ValueError, match=r"0\.png is not a folder"):
         image_folder.load(tmp_path / "pets/cat/0.png", Data())
 
 
 @pytest.mark.parametrize("side", [7, 257])
 def test_a_shared_size_that_cannot_be_trained_is_refused(tmp_path, side):
-    with pytest.raises(ValueError, match=f"6 of {side} x 20; .* from 8 to 256 pixels a side"):
+    with pytest.raises(ValueError, match=f"6 of {side} x 20; .* from 8 to 256 pixels per side"):
         load(tmp_path, classes("cat", "dog", height=side, width=20))
 
 
-def test_mixed_sizes_are_brought_to_one(tmp_path):
+def test_mixed_sizes_are_resized_to_one(tmp_path):
     files = classes("cat", "dog") | {"cat/x.png": pixels(height=20, width=30)}
     source = load(tmp_path, files, image_size=[8, 9], resize="stretch")
     assert source.train_images.shape == (7, 8, 9, 1)
     assert (source.train_images[0] == files["cat/0.png"]).all()
-    assert source.notes == ("1 of 7 images were brought to 8 x 9 pixels (stretch).",)
+    assert source.notes == ("1 of 7 images were resized to 8 x 9 pixels (stretch).",)
 
 
 RED = np.full((8, 9, 3), [200, 0, 0], np.uint8)
@@ -217,7 +221,7 @@ def test_links_inside_are_read_and_a_path_may_be_a_link(tmp_path, capfd):
     source = paths.load(tmp_path / "pets", Data(source="pets"))
     assert source.train_files[3] == "cat/same.png"
     assert (source.train_images[3] == source.train_images[4]).all()
-    assert source.unreadable == {"cat/out.png": "is a link that leads out of the folder"}
+    assert source.unreadable == {"cat/out.png": "is a link out of the folder"}
 
 
 def test_the_repository_s_root_is_where_a_relative_path_starts(tmp_path, monkeypatch):

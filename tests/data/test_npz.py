@@ -61,11 +61,11 @@ def test_pixels_of_any_numeric_type_are_the_same_pixels(tmp_path, images):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "expected"),
     [
-        ({}, "mine.npz holds nothing; give it x_train and y_train, or images and labels"),
-        ({"x": IMAGES, "y": LABELS}, "mine.npz holds 'x', 'y'; give it x_train"),
-        ({"x_train": IMAGES, "labels": LABELS}, "holds 'labels', 'x_train'; give"),
+        ({}, "mine.npz has nothing; give it x_train"),
+        ({"x": IMAGES, "y": LABELS}, "mine.npz has 'x', 'y'; give it x_train"),
+        ({"x_train": IMAGES, "labels": LABELS}, "has 'labels', 'x_train'; give"),
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES}, "both or neither"),
         ({"images": IMAGES, "labels": LABELS[:5]}, "5 labels for 6 images"),
         ({"images": IMAGES[:5], "labels": LABELS}, "6 labels for 5 images"),
@@ -78,27 +78,27 @@ def test_pixels_of_any_numeric_type_are_the_same_pixels(tmp_path, images):
         ({"images": IMAGES.astype(str), "labels": LABELS}, "of type <U3"),
         ({"images": np.where(IMAGES, np.nan, 1), "labels": LABELS}, "NaN or infinite"),
         ({"images": IMAGES, "labels": LABELS - 1}, "is -1"),
-        ({"images": IMAGES.astype(object), "labels": LABELS}, "Python objects as images"),
-        ({"images": IMAGES, "labels": np.array([Alarm()] * 6)}, "Python objects as labels"),
+        ({"images": IMAGES.astype(object), "labels": LABELS}, "Python objects, images"),
+        ({"images": IMAGES, "labels": np.array([Alarm()] * 6)}, "Python objects, labels"),
     ],
 )
-def test_refused_in_one_sentence(tmp_path, arrays, said):
-    with pytest.raises(ValueError, match=said) as refusal:
+def test_refused_in_one_sentence(tmp_path, arrays, expected):
+    with pytest.raises(ValueError, match=expected) as refusal:
         load(tmp_path, **arrays)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
-        (b"", "is no .npz file"),
-        (b"not a zip", "is no .npz file"),
-        (b"PK\x05\x06" + bytes(18), "holds nothing"),
+        (b"", "not an .npz file"),
+        (b"not a zip", "not an .npz file"),
+        (b"PK\x05\x06" + bytes(18), "has nothing"),
     ],
 )
-def test_another_file_is_refused(tmp_path, content, said):
+def test_another_file_is_refused(tmp_path, content, expected):
     (tmp_path / "mine.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=expected):
         paths.load(tmp_path / "mine.npz", Data(source="mine.npz"))
 
 
@@ -111,5 +111,5 @@ def test_a_header_that_promises_more_than_is_there_asks_for_no_memory(tmp_path):
         pytest.warns(match="Duplicate name"),
     ):
         archive.writestr("images.npy", raw.replace(b"(6, 8, 9, 3)", b"(99999999, 8, 9, 3)"))
-    with pytest.raises(ValueError, match="has a damaged array as images"):
+    with pytest.raises(ValueError, match="has a damaged array images"):
         paths.load(tmp_path / "mine.npz", Data(source="mine.npz"))

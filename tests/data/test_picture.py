@@ -135,9 +135,9 @@ def test_unreadable_files_are_one_sentence(tmp_path, monkeypatch):
     for name, content in {"empty": b"", "text": b"no image", "cut": data[:-30]}.items():
         (tmp_path / name).write_bytes(content)
     for name in ("empty", "text", "cut", "absent", ""):
-        with pytest.raises(ValueError, match=f"^{tmp_path / name}.*[a-z];? .*[.]$") as said:
+        with pytest.raises(ValueError, match=f"^{tmp_path / name}.*[a-z];? .*[.]$") as expected:
             picture.read(tmp_path / name)
-        assert "\n" not in str(said.value)
+        assert "\n" not in str(expected.value)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(ValueError, match="more than 500"):
         picture.read(tmp_path / "good.png")

@@ -92,7 +92,7 @@ def test_a_folder_holds_training_and_test(tmp_path):
     assert (source.test_images == IMAGES[:1]).all()
     assert source.test_labels.tolist() == [1]
     (tmp_path / "mine/train.csv").unlink()
-    with pytest.raises(ValueError, match=r"holds no train\.csv"):
+    with pytest.raises(ValueError, match=r"has no train\.csv"):
         paths.load(tmp_path / "mine", Data(source="mine", format="csv"))
 
 
@@ -103,36 +103,36 @@ def replaced(row, column, cell):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("", "begins with the columns none, of which 0 are named 'label'"),
         ("a,b\n1,2\n", "begins with the columns 'a', 'b', of which 0 are named 'label'"),
         ("label,label\n1,2\n", "of which 2 are named"),
         ("label\n1\n", "has 0 columns of pixels"),
         (table().splitlines()[0], "has no row of pixels"),
-        (table(IMAGES[:, :, :7]), "has 56 columns of pixels, where 7 x 7 pixels of 1 channel need"),
+        (table(IMAGES[:, :, :7]), "has 56 columns of pixels, but 7 x 7 pixels of 1 channel need"),
         (table(IMAGES[:, :4, :4]), "images of 4 x 4 pixels; give images of 8 to"),
-        (table() + "1,2\n", "has 2 cells in row 6, where the header has 65"),
-        (replaced(3, 1, "1,2"), "has 66 cells in row 3, where the header has 65"),
-        (replaced(2, 5, "dark"), "has 'dark' in row 2, column '1x5', which is no number"),
-        (replaced(2, 5, ""), "has '' in row 2, column '1x5', which is no number"),
+        (table() + "1,2\n", "has 2 cells in row 6, but the header has 65"),
+        (replaced(3, 1, "1,2"), "has 66 cells in row 3, but the header has 65"),
+        (replaced(2, 5, "dark"), "has 'dark' in row 2, column '1x5'"),
+        (replaced(2, 5, ""), "has '' in row 2, column '1x5'"),
         (replaced(2, 5, "nan"), "NaN or infinite, first in image 1"),
         (replaced(2, 5, "1e999"), "NaN or infinite, first in image 1"),
         (replaced(2, 5, "256"), r"pixels from \d\.0 to 256\.0"),
         (replaced(2, 5, "-1"), r"pixels from -1\.0 to"),
-        (replaced(2, 5, "0.5"), "no whole numbers"),
-        (replaced(2, 5, "0x10"), "column '1x5', which is no number"),
+        (replaced(2, 5, "0.5"), "whole numbers"),
+        (replaced(2, 5, "0x10"), "column '1x5'"),
         (replaced(2, 0, "-1"), "label of image 1 is -1"),
         (replaced(2, 0, ""), "label of image 1 is empty"),
         (replaced(2, 0, "x" * 100), "a label of 100 characters or more"),
         (replaced(2, 0, "9" * 30), "label"),
         (table(IMAGES[:1], ["1"]), "two or more"),
-        (b"label,a\n\xff,1\n", "no UTF-8 text"),
-        (b"PK\x03\x04" + bytes(range(256)), "no UTF-8 text"),
-        ('label,"' + "a" * 200_000 + '"\n', "is no CSV"),
+        (b"label,a\n\xff,1\n", "UTF-8"),
+        (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
+        ('label,"' + "a" * 200_000 + '"\n', "not CSV"),
     ],
 )
-def test_refused_in_one_sentence(tmp_path, text, said):
-    with pytest.raises(ValueError, match=said) as refusal:
+def test_refused_in_one_sentence(tmp_path, text, expected):
+    with pytest.raises(ValueError, match=expected) as refusal:
         load(tmp_path, text)
     assert "\n" not in str(refusal.value)

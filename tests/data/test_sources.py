@@ -157,21 +157,21 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(files, name, source):
     @MANY
     @given(st.sampled_from(BEGINNINGS), st.binary(max_size=200))
     def attempt(beginning, rest):
-        said = None
+        expected = None
         with redirect_stderr(io.StringIO()):  # which names what is left out
             try:
                 found = read({**files, name: beginning + rest}, source)
             except (ValueError, OSError) as error:
-                said = error
-        if said is None:
+                expected = error
+        if expected is None:
             assert len(found.train_images) == len(found.train_labels)
             assert found.train_images.dtype == np.uint8
             refused.extend(found.unreadable)
         else:
-            assert type(said) is UserError  # not one of a library's own kinds
-            assert str(said)
-            assert "\n" not in str(said)
-            refused.append(said)
+            assert type(expected) is UserError  # not one of a library's own kinds
+            assert str(expected)
+            assert "\n" not in str(expected)
+            refused.append(expected)
 
     attempt()
     assert len(refused) > 100
@@ -202,7 +202,7 @@ READERS = {
         ("npz", "npz.math", AttributeError),
         ("npz", "arrays.names", TypeError),
         ("csv", "pixel_csv.math", AttributeError),
-        ("csv", "pixel_csv._parsed", TypeError),
+        ("csv", "pixel_csv._parse", TypeError),
         ("folder", "decode.GREY", TypeError),  # a look at an image
         ("folder", "decode.TURNS", TypeError),  # its pixels
         ("folder", "decode._eight_bits", TypeError),

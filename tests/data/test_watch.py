@@ -46,7 +46,7 @@ def test_watched_data_pass(data, group):
 
 
 @pytest.mark.parametrize(
-    ("data", "group", "said"),
+    ("data", "group", "expected"),
     [
         ({"source": "photos"}, None, "data.source is 'photos'"),
         ({"source": "photos", "watch": "photos/train"}, None, "set data.watch to 'photos'"),
@@ -55,10 +55,10 @@ def test_watched_data_pass(data, group):
         ({"source": "photos", "watch": "photos"}, "groups.csv", "folds.group is 'groups.csv'"),
     ],
 )
-def test_data_that_could_change_unnoticed_are_refused(data, group, said, monkeypatch):
-    with pytest.raises(ValueError, match="notice no change") as refused:
+def test_data_that_could_change_unnoticed_are_refused(data, group, expected, monkeypatch):
+    with pytest.raises(ValueError, match="would not notice") as refused:
         check(chosen(data, group))
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
     monkeypatch.delenv("DVC_STAGE")
     check(chosen(data, group))
 
@@ -67,7 +67,7 @@ def test_a_link_to_a_folder_is_watched_only_by_its_own_name(tmp_path):
     (tmp_path / "photos/linked").symlink_to(tmp_path / "photos-2")
     for source in ("photos/linked", "photos/linked/cats"):
         (tmp_path / source).mkdir(exist_ok=True)
-        with pytest.raises(UserError, match="notice no change"):  # DVC does not follow it
+        with pytest.raises(UserError, match="would not notice"):  # DVC does not follow it
             check(chosen({"source": source, "watch": "photos"}))
         check(chosen({"source": source, "watch": "photos/linked"}))
 
@@ -110,7 +110,7 @@ def test_files_that_only_the_repository_has_are_refused_where_dvc_hashes_others(
 def test_an_experiment_s_own_files_are_refused_where_dvc_hashes_the_repository_s(
     experiment, tmp_path
 ):
-    with pytest.raises(UserError, match="notice no change"):
+    with pytest.raises(UserError, match="would not notice"):
         check(chosen({"source": "data", "watch": str(tmp_path / "data")}))
 
 

@@ -1,4 +1,4 @@
-"""The division of a source: equal images and groups stay together, all else is as it was."""
+"""Splits: equal images and groups stay together, and everything else is stratified."""
 
 from pathlib import Path
 
@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from stages import params
 from stages.data import folds
-from stages.data.division import divide
-from stages.data.generators import generator
 from stages.data.source import Source
+from stages.data.splits import make_splits
 from tests.prepared import TRAIN
 
 CLASSES = ("cat", "dog", "owl")
@@ -46,14 +45,14 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
 
 
-def test_without_duplicates_and_groups_it_is_the_plain_division():
+def test_without_duplicates_and_groups_the_splits_are_plainly_stratified():
     came = source(np.arange(300))
-    made = divide(came, chosen(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2}))
+    made = make_splits(
+        came, chosen(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2})
+    )
     train, test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
-    of_train = generator("limit of training images", 3)
-    of_test = generator("limit of test images", 3)
-    train = train[folds.at_most(60, came.train_labels[train], CLASSES, of_train)]
-    test = test[folds.at_most(60, came.train_labels[test], CLASSES, of_test)]
+    train = train[folds.at_most(60, came.train_labels[train], CLASSES, "training", 3)]
+    test = test[folds.at_most(60, came.train_labels[test], CLASSES, "test", 3)]
     np.testing.assert_array_equal(made.train, train)
     np.testing.assert_array_equal(made.test, test)
     plain = folds.stratified_folds(came.train_labels[train], CLASSES, 4, 2, 1)
@@ -62,11 +61,11 @@ def test_without_duplicates_and_groups_it_is_the_plain_division():
     assert made.groups == {}
 
 
-def test_the_same_images_are_known_again_in_another_order_and_division():
-    first = divide(source(np.arange(90)), chosen())
-    again = divide(source(np.arange(90)[::-1]), chosen(data={"seed": 5}, folds={"seed": 4}))
+def test_the_same_images_are_known_again_in_another_order_and_split():
+    first = make_splits(source(np.arange(90)), chosen())
+    again = make_splits(source(np.arange(90)[::-1]), chosen(data={"seed": 5}, folds={"seed": 4}))
     assert again.images_sha256 == first.images_sha256
-    others = divide(source(np.arange(1, 91)), chosen())
+    others = make_splits(source(np.arange(1, 91)), chosen())
     assert others.images_sha256 != first.images_sha256
 
 
@@ -77,7 +76,7 @@ def test_equal_images_are_never_on_both_sides(count, seed):
     pictures = np.random.default_rng(seed).integers(0, 60, count)
     came = source(pictures)
     try:
-        made = divide(came, chosen(data={"seed": seed}, folds={"count": 2, "seed": seed}))
+        made = make_splits(came, chosen(data={"seed": seed}, folds={"count": 2, "seed": seed}))
     except ValueError as error:  # too few different images of a class
         assume("different" not in str(error))
         raise
@@ -92,15 +91,15 @@ def test_copies_do_not_hide_that_a_class_is_too_small():
     rows = np.arange(90)
     few = np.where(rows % 3 == 1, rows // 3 % 5, 100 + rows)
     with pytest.raises(ValueError, match="class 'dog' has only 4 different training images"):
-        divide(source(few), chosen())
+        make_splits(source(few), chosen())
 
 
 def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
     files = tuple(f"{row}.png" for row in range(30))
     came = source(np.arange(30), [200, 7, 201], train_files=files, test_files=("a", "b", "c"))
-    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' hold"):
-        divide(came, chosen())
-    made = divide(came, chosen(data={"duplicates": "allow"}))
+    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' "):
+        make_splits(came, chosen())
+    made = make_splits(came, chosen(data={"duplicates": "allow"}))
     assert made.duplicates["between"]["groups"] == 1
     assert len(made.test) == 3
 
@@ -116,7 +115,7 @@ def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_gro
     pictures = np.arange(600)
     pictures[np.flatnonzero(of == 3)[0]] = pictures[np.flatnonzero(of == 9)[0]]
     given = chosen(folds={"count": 4, "repeats": 2, "group": group(of)})
-    made = divide(source(pictures), given)
+    made = make_splits(source(pictures), given)
     assert sorted([*made.train, *made.test]) == list(range(600))
     assert len(made.test) == pytest.approx(120, abs=12)
     assert not set(of[made.train]) & set(of[made.test])
@@ -134,7 +133,7 @@ def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_gro
 def test_a_limit_takes_the_groups_of_what_it_takes():
     of = np.arange(600) // 6
     given = chosen(data={"limit": 90}, folds={"count": 3, "group": group(of)})
-    made = divide(source(np.arange(600)), given)
+    made = make_splits(source(np.arange(600)), given)
     assert (len(made.train), len(made.test)) == (90, 90)
     assert made.groups["train"] == len(set(of[made.train]))
     for one in set(of[made.train].tolist()):
@@ -145,4 +144,4 @@ def test_a_group_of_training_and_test_images_is_refused_even_where_duplicates_ar
     of = [*(f"writer {row // 3}" for row in range(60)), "new", "writer 5", "new"]
     given = chosen(data={"duplicates": "allow"}, folds={"count": 2, "group": group(of)})
     with pytest.raises(ValueError, match="the group 'writer 5' has images in drawings's training"):
-        divide(source(np.arange(60), [200, 201, 202]), given)
+        make_splits(source(np.arange(60), [200, 201, 202]), given)
