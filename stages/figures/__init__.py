@@ -1,1 +1,1 @@
-"""Figures: each one a function that takes arrays and returns a matplotlib Figure."""
+"""Figures: functions that take arrays and return a matplotlib Figure."""

@@ -1,4 +1,4 @@
-"""What augmentation makes of training images: each op alone, and all of them together."""
+"""Augmented training images: each op by itself, and all of them together."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ LINE = 0.3  # inches for the name above a row
 def augmentation(
     original: np.ndarray, changed: np.ndarray, names: Sequence[str], *, variant: str
 ) -> Figure:
-    """Draw images as they are, then several draws of each op, one below the other.
+    """Draw the original images, and below them several draws of each op.
 
     Args:
         original: uint8 (n, height, width, channels), 1 or 3 channels; one column each.

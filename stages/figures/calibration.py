@@ -1,4 +1,4 @@
-"""Whether the model is right as often as it is sure: a reliability diagram."""
+"""Reliability diagram: accuracy against confidence."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from stages.figures.style import (
 )
 
 PALE = "#d3dfec"
-FEW = 10  # images; the accuracy of fewer says little
+FEW = 10  # images in a bin; the accuracy of fewer is unreliable
 
 
 @styled
@@ -30,7 +30,7 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
 
     Args:
         bins: arrays (bins,) over equal widths of confidence from 0 to 1: `confidence` and
-            `accuracy`, the means over a bin's images as fractions, and `count`, their number; as
+            `accuracy`, the means over a bin's images as fractions, and `count`, their number;
             from `stages.scoring.calibration.reliability_bins`.
         error: the expected calibration error, a fraction.
         variant: the name in the title.
@@ -88,7 +88,7 @@ def _percent(value: float, _: int) -> str:
 
 
 def _handles() -> list[Line2D]:
-    """Return what the legend explains."""
+    """Return the legend's handles."""
     dot = {"linestyle": "", "marker": "o", "markersize": 6.6, "markeredgecolor": BLUE}
     return [
         Line2D([], [], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)), label="perfect"),

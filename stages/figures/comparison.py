@@ -1,4 +1,4 @@
-"""All variants on one page: the accuracy of every fold, and the differences to the baseline."""
+"""All variants in one figure: accuracy of every fold, and differences to the baseline."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from stages.figures.style import (
 
 PAGE = 11.0  # inches: two panels and the text beside them
 HEAD, FOOT = 1.55, 0.6  # inches above the rows (heading, titles) and below (numbers)
-MEAN, TEST, OUTCOME = 1.35, 2.15, 1.05  # inches that the columns of text take
+MEAN, TEST, OUTCOME = 1.35, 2.15, 1.05  # inches, widths of the text columns
 BESIDE = 0.15  # inches between a panel and its text
 LINE = 24  # characters of a name on one line
 COLOURS = {"better": BLUE, "worse": ORANGE, "no difference": INK, "undecided": MUTED}
@@ -44,19 +44,18 @@ def comparison(
 ) -> Figure:
     """Draw fold accuracies on the left and, for two variants or more, a forest plot on the right.
 
-    A variant far from all others does not squeeze them: an arrow at the edge stands for it, and
-    its numbers are written beside it like everyone's.
+    An outlier does not set the scale: an arrow at the edge marks it, with its numbers beside it.
 
     Args:
         names: the variants, from the top row to the bottom row.
         accuracy: float (variants, n), fractions; the same folds for all, n at least 2.
         interval: float (variants, 3), fractions: difference to the baseline, lower and upper end
-            of its 95 % interval; the baseline's own row is not read.
-        outcomes: one a variant: "better", "worse", "no difference" or "undecided"; the baseline's
-            own is not read.
+            of its 95 % interval; the baseline's row is ignored.
+        outcomes: one per variant: "better", "worse", "no difference" or "undecided"; the
+            baseline's is ignored.
         baseline: which of the names all others are compared with.
         rope: differences up to this fraction count as none; they are shaded.
-        hidden: how many further variants were compared and are not drawn.
+        hidden: number of further variants that were compared and are not drawn.
 
     Returns:
         The figure; its height grows with the number of variants.
@@ -121,7 +120,7 @@ def comparison(
 
 
 def _broken(name: str) -> str:
-    """Return a long name on several lines, broken after an underscore where there is one."""
+    """Wrap a long name, if possible after underscores."""
     lines = [""]
     for part in re.findall(rf"[^_]{{1,{LINE - 1}}}_*|_+", name):
         if lines[-1] and len(lines[-1] + part) > LINE:
@@ -131,10 +130,10 @@ def _broken(name: str) -> str:
 
 
 def near_others(accuracy: np.ndarray) -> np.ndarray:
-    """Return which variants are near enough to the others to set the scale: bool (variants,).
+    """Return which variants set the scale, all but outliers: bool (variants,).
 
-    Near is within ten times the usual distance from the median variant, and never so strict that
-    a variant within the usual spread of folds is cut off.
+    An outlier is further from the median variant than ten times the median distance, and than ten
+    times the median range of folds.
     """
     mean = accuracy.mean(axis=1)
     away = np.abs(mean - np.median(mean))
@@ -144,7 +143,7 @@ def near_others(accuracy: np.ndarray) -> np.ndarray:
 def _panel(
     figure: Figure, start: float, room: float, pitch: float, shown: np.ndarray, count: int
 ) -> Axes:
-    """Add axes with one row a variant, the first on top, as wide as the values of `shown`."""
+    """Add axes with one row per variant, the first on top, and limits from `shown`."""
     axes = place(figure, start, FOOT, room, pitch * count)
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_yticks([])
@@ -159,7 +158,7 @@ def _panel(
 
 
 def _titles(figure: Figure, start: float, panel: str, room: float, column: str) -> None:
-    """Write what a panel shows, and what the text beside it says."""
+    """Write the titles of a panel and of the text column beside it."""
     write(figure, start, HEAD - 0.1, panel, va="bottom", weight="bold")
     write(figure, start + room + BESIDE, HEAD - 0.1, column, va="bottom", size=10, color=MUTED)
 
@@ -170,7 +169,7 @@ def _folds(axes: Axes, row: int, scores: np.ndarray, mean: float, std: float) ->
         return
     axes.plot([mean - std, mean + std], [row, row], color=BLUE, alpha=0.25, linewidth=10)
     axes.plot([mean, mean], [row - 0.38, row + 0.38], color=INK, linewidth=2)
-    # a fold stands at the same height in every row, so equal scores do not hide each other
+    # a fold has the same height in every row, so equal scores do not overlap
     height = row + np.linspace(-0.24, 0.24, len(scores))
     size = 5 if len(scores) <= 20 else 3
     axes.plot(
@@ -185,7 +184,7 @@ def _folds(axes: Axes, row: int, scores: np.ndarray, mean: float, std: float) ->
 
 
 def _interval(axes: Axes, row: int, interval: np.ndarray, colour: str, hollow: bool) -> None:
-    """Draw one difference with its interval; a hollow mark is one that decides nothing."""
+    """Draw one difference with its interval; a hollow marker means undecided."""
     centre, low, high = interval
     if _edge(axes, row, centre, colour):
         return
@@ -197,7 +196,7 @@ def _interval(axes: Axes, row: int, interval: np.ndarray, colour: str, hollow: b
 
 
 def _edge(axes: Axes, row: int, value: float, colour: str) -> bool:
-    """Draw an arrow where `value` lies outside of the axes; returns whether it does."""
+    """Draw an arrow at the edge if `value` lies outside of the axes; return whether it does."""
     low, high = axes.get_xlim()
     if low <= value <= high:
         return False

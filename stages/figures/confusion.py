@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the confusion matrix in images and in percent."""
+"""The confusion matrix, in images and in percent."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,8 +24,8 @@ from stages.figures.style import (
 from stages.scoring.classification import most_confused_pairs
 
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#fff3e6", "#f79a4b", "#8f1d0e"])
-DIAGONAL = "#d3dde6"  # muted: the mistakes are what one looks for
-MOST_NUMBERS = 25  # classes up to which a cell has room for its number
+DIAGONAL = "#d3dde6"  # muted, so that mistakes stand out
+MOST_NUMBERS = 25  # classes up to which numbers fit into the cells
 PAIRS = 5
 LONGEST = 1.8  # inches that a class name may take
 LINE = 0.22  # inches from one line of text to the next
@@ -33,7 +33,7 @@ LINE = 0.22  # inches from one line of text to the next
 
 @styled
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, variant: str) -> Figure:
-    """Draw how many images of each class are taken for which; name the commonest mistakes.
+    """Draw the confusion matrix in images, and name the most confused pairs.
 
     Args:
         counts: int (classes, classes), images by actual (row) and predicted class (column).
@@ -41,8 +41,8 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, variant: str
         variant: the name in the title.
 
     Returns:
-        A figure with one axes. Colour means mistakes, the diagonal is grey, a cell of 0 empty;
-        with more than 25 classes the cells have no numbers.
+        A figure with one axes. Mistakes are coloured, the diagonal is grey, zeros are empty; with
+        more than 25 classes the cells have no numbers.
     """
     mistakes = int(counts.sum() - np.trace(counts))
     pairs = [
@@ -64,7 +64,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, variant: str
 def confusion_matrix_normalized(
     counts: np.ndarray, classes: Sequence[str], *, variant: str
 ) -> Figure:
-    """Draw which share of each class is taken for which; see `confusion_matrix`.
+    """Draw the confusion matrix in percent of each class; see `confusion_matrix`.
 
     Args:
         counts: int (classes, classes), images by actual (row) and predicted class (column). Each
@@ -89,7 +89,7 @@ def confusion_matrix_normalized(
 
 
 def _percent(share: float) -> str:
-    """Return a share as a number of percents; what is not 0 or 1 does not look like it."""
+    """Format percents; only 0 and 1 themselves become 0 and 100."""
     if 0 < share < 0.0005:
         return "<0.1"
     if 0.9995 <= share < 1:
@@ -119,17 +119,17 @@ def _draw(
     *,
     least: float,
 ) -> Figure:
-    """Lay out the heading, the matrix, and the commonest mistakes in words below it.
+    """Lay out the heading, the matrix, and the most confused pairs below it.
 
     Args:
         matrix: (classes, classes), the values of the cells.
-        number: what a cell of such a value says.
+        number: formats the value of a cell.
         classes: the names of the classes.
         title: the bold line.
         note: the line below it.
-        pairs: the commonest mistakes in words.
-        least: the darkest colour stands for the largest mistake, but never for less than this:
-            one single mistake is not to look like a disaster.
+        pairs: the most confused pairs in words.
+        least: the darkest colour is the largest mistake but at least this, so that a single
+            mistake is pale.
     """
     n = len(classes)
     off_diagonal = np.where(np.eye(n, dtype=bool), 0, matrix)
@@ -165,17 +165,17 @@ def _draw(
 def _colours(matrix: np.ndarray, mistaken: np.ndarray) -> np.ndarray:
     """Return the colour of each cell, float (classes, classes, 3).
 
-    The exponent keeps a single mistake visible beside a hundred.
+    The exponent keeps one mistake visible next to a hundred.
     """
     colours = MISTAKES(mistaken**0.7)[..., :3]
     colours[matrix == 0] = 1.0
-    hits = np.eye(len(matrix), dtype=bool) & (matrix > 0)
-    colours[hits] = to_rgb(DIAGONAL)
+    correct = np.eye(len(matrix), dtype=bool) & (matrix > 0)
+    colours[correct] = to_rgb(DIAGONAL)
     return colours
 
 
 def _rule(axes: Axes, n: int, step: int, names: Sequence[str], upright: bool) -> None:
-    """Name each `step`-th row and column, and draw the lines between them."""
+    """Label every `step`-th row and column, and draw the grid."""
     shown = range(0, n, step)
     axes.set_xticks(shown, names, rotation=90 if upright else 0)
     axes.set_yticks(shown, names)

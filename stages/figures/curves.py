@@ -42,8 +42,8 @@ def curves(
         variant: the name in the title.
 
     Returns:
-        A figure with two axes: loss, logarithmic where it falls by much, and accuracy. Of an
-        ensemble, whose history ends at epoch 0, it says that there was nothing to train.
+        A figure with two axes: loss, logarithmic if its range is large, and accuracy. For an
+        ensemble, whose history ends at epoch 0, only a note that nothing was trained.
     """
     history = {name: np.asarray(column) for name, column in history.items()}
     title = f"{variant}: training and validation"
@@ -80,7 +80,7 @@ def curves(
         loss.yaxis.set_minor_locator(NullLocator())
         loss.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     loss.tick_params(labelbottom=False)
-    # The first epoch is often far below all others: its line comes up from under the axis.
+    # The first epoch is often far below all others: leave it outside of the axes.
     near = (history["epoch"] > 1) | kept | (last < 3)
     lowest = min(history[column][near].min() for column in ("accuracy", "val_accuracy"))
     highest = max(history[column].max() for column in ("accuracy", "val_accuracy"))
@@ -94,7 +94,7 @@ def curves(
 
 
 def _lines(axes: Axes, history: Mapping[str, np.ndarray], column: str, colour: str) -> None:
-    """Draw one column: a thin line a fold, all in one artist for speed, and the thick mean."""
+    """Draw one column: a thin line per fold, all in one artist for speed, and the thick mean."""
     fold, epoch, values = history["fold"], history["epoch"], history[column]
     lines = [
         np.column_stack([epoch[fold == unit], values[fold == unit]]) for unit in np.unique(fold)

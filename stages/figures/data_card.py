@@ -1,4 +1,4 @@
-"""The data card: how many images each class has in each split, what they look like, what is odd."""
+"""The data card: images per class and split, a sample of each class, and facts on the data."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from stages.figures.gallery import show
 from stages.figures.style import (
     BLUE,
     INK,
@@ -25,8 +26,8 @@ from stages.figures.style import (
     write,
 )
 
-MOST = 20  # classes that have a row of their own; of more, the largest and the smallest have
-ENDS = 8  # how many of these each
+MOST = 20  # classes up to which each has a row; of more, only the largest and smallest
+ENDS = 8  # number of these, each
 ROW = 0.42  # inches
 SAMPLE = 0.36  # inches, the side of an image
 CURVE = 1.9  # inches, the height of the sizes of many classes
@@ -44,22 +45,21 @@ def data_card(
     *,
     source: str,
 ) -> Figure:
-    """Draw bars of both splits for each class with its first training image, and facts in words.
+    """Draw image counts of both splits per class with a sample, and facts as text.
 
-    Of more than 20 classes it draws the sizes of all in order, and the rows of the largest and
-    the smallest.
+    For more than 20 classes, draw the sorted counts of all, and rows of the largest and smallest.
 
     Args:
         images: uint8 (n, height, width, channels), the training images; only the rows shown are
             read, so it may be memory-mapped.
-        labels: int (n,), of the training images; each class has one at least.
+        labels: int (n,), of the training images; each class has at least one.
         test_labels: int (m,), of the test images.
         classes: the names of the labels.
-        facts: (what, sentence), as from `stages.report.dataset.facts`.
+        facts: (name, sentence), from `stages.report.dataset.facts`.
         source: the data set's name, for the title.
 
     Returns:
-        The figure; it is as high as its rows and facts need.
+        The figure; its height depends on the rows and facts.
     """
     classes = [" ".join(name.split()) for name in classes]
     counts = np.array([np.bincount(of, minlength=len(classes)) for of in (labels, test_labels)])
@@ -134,9 +134,9 @@ def _rows(
     images: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    """Draw a row a class: its first training image, its name, a bar a split with its number.
+    """Draw one row per class: its first training image, its name, one bar per split.
 
-    All rows are one axes measured in inches: one axes an image would take ten times as long.
+    All rows share one axes in inches: an axes per image would take ten times as long.
     """
     numbers = [f"{count:,}" for count in counts[:, shown].max(axis=0)]
     longest = max(text_width(classes[label], SIZE) for label in shown)
@@ -152,14 +152,7 @@ def _rows(
         middle = (position + 0.5) * ROW
         image = np.asarray(images[int(np.argmax(labels == label))])
         start, top = MARGIN + (SAMPLE - shape[1]) / 2, middle - shape[0] / 2
-        axes.imshow(
-            image[..., 0] if image.shape[-1] == 1 else image,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            extent=(start, start + shape[1], top + shape[0], top),
-            aspect="auto",
-        )
+        show(axes, image, start, top, *shape)
         text = shorten(classes[label], name, SIZE)
         axes.text(left - 0.1, middle, text, size=SIZE, ha="right", va="center")
     for of, colour, offset in zip(counts[:, shown], (BLUE, ORANGE), (-0.085, 0.085), strict=True):

@@ -1,4 +1,4 @@
-"""Images with what the model made of them: its worst mistakes, a fair sample, a person's own."""
+"""Images with their predictions: the worst mistakes, a random sample, a user's own images."""
 
 from collections.abc import Sequence
 from math import ceil, floor
@@ -47,14 +47,14 @@ def mistakes(
     Args:
         test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
             are read, so it may be memory-mapped.
-        found: (index, actual, predicted, confidence) of each mistake, most confident first, as
+        found: (index, actual, predicted, confidence) of each mistake, most confident first,
             from `stages.scoring.classification.mistakes`.
         classes: the names of the labels.
         variant: the name in the title.
-        count: how many to show at most.
+        count: maximum number of images.
 
     Returns:
-        A figure; without any mistake, it says so.
+        A figure; without mistakes, only a note.
     """
     title = f"{variant}: most confident mistakes"
     n, m, shown = len(test_images), len(found), found[:count]
@@ -88,20 +88,20 @@ def samples(
     count: int = 20,
     seed: int = 1,
 ) -> Figure:
-    """Show predictions of test images drawn at random, whether right or wrong.
+    """Show predictions of randomly drawn test images.
 
-    The draw depends on the number of images and the seed only: all variants show the same images.
-    A right label is green with a check mark; a wrong one red with a cross and the actual class.
+    The draw depends only on the number of images and the seed: all variants show the same images.
+    Correct predictions are green with a check mark, wrong ones red with a cross and the true class.
 
     Args:
         test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
             are read, so it may be memory-mapped.
         actual: int (n,), labels.
-        predicted: int (n,), what the model says.
+        predicted: int (n,), predicted classes.
         classes: the names of the labels.
         variant: the name in the title.
-        count: how many to show at most.
-        seed: of the draw.
+        count: maximum number of images.
+        seed: seed of the draw.
 
     Returns:
         A figure.
@@ -118,10 +118,10 @@ def samples(
             captions.append([(f"✗ {name}, is {truth}", RED, "bold")])
         else:
             captions.append([(f"✗ {name}", RED, "bold"), (f"is {truth}", RED, "normal")])
-    right = int((actual[chosen] == predicted[chosen]).sum())
+    correct = int((actual[chosen] == predicted[chosen]).sum())
     note = (
         f"{len(chosen)} of n = {n:,} test images, drawn at random; "
-        f"{right} right (green ✓), {len(chosen) - right} wrong (red ✗)"
+        f"{correct} right (green ✓), {len(chosen) - correct} wrong (red ✗)"
     )
     edges = [caption[0][1] for caption in captions]
     title = f"{variant}: sample predictions"
@@ -152,15 +152,15 @@ def predictions(
     model: str,
     count: int = 100,
 ) -> Figure:
-    """Show a person's images as the model saw them, with its answers.
+    """Show a user's images as the model saw them, with its predictions.
 
     Args:
         images: uint8 (n, height, width, channels), 1 or 3 channels; n at least 1.
-        names: one an image, as the person knows it.
+        names: one per image, such as its file name.
         probability: float (n, classes).
         classes: the names of the classes.
-        model: what answered, for the title.
-        count: how many to show at most.
+        model: the model, for the title.
+        count: maximum number of images.
 
     Returns:
         A figure.
@@ -180,14 +180,14 @@ def predictions(
 
 
 def percent(fraction: float) -> str:
-    """Return a probability in words; only certainty itself is called 100 %."""
+    """Format a probability in percent; only 1 itself is 100 %."""
     if 0.995 <= fraction < 1:  # rounding to whole percents would claim certainty
         return "> 99.9 %" if fraction > 0.999 else f"{floor(1000 * fraction) / 10:.1f} %"
     return f"{100 * fraction:.0f} %"
 
 
 def _columns(classes: Sequence[str], pattern: str) -> tuple[int, bool]:
-    """Return how many images stand in a row, and whether two names fit into one line."""
+    """Return the number of images per row, and whether two names fit into one line."""
     longest = max(classes, key=lambda name: text_width(name, TEXT, "bold"))
     if text_width(pattern.format(longest, longest), TEXT, "bold") <= _side(5):
         return 5, True
@@ -195,7 +195,7 @@ def _columns(classes: Sequence[str], pattern: str) -> tuple[int, bool]:
 
 
 def _side(columns: int) -> float:
-    """Return the side in inches of the square that an image of a row may fill."""
+    """Return the side in inches of the square for each image."""
     return (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
 
 
@@ -209,7 +209,7 @@ def _grid(
 ) -> Figure:
     """Draw images in rows, their captions below them.
 
-    All of it is one axes measured in inches: one axes an image would take ten times as long.
+    All images share one axes in inches: an axes per image would take ten times as long.
     """
     side = _side(columns)
     shape = np.array(images.shape[1:3]) * side / max(images.shape[1:3])

@@ -1,4 +1,4 @@
-"""How all figures look, and how they become files: one place for fonts, colours and headings."""
+"""Style shared by all figures: fonts, colours, headings, and saving."""
 
 import functools
 from bisect import bisect_right
@@ -25,8 +25,8 @@ ORANGE = "#d9660a"
 GREEN = "#1a7f37"
 RED = "#c0271d"
 
-# Nothing here depends on installed fonts or on a user's matplotlibrc, so bytes are the same
-# everywhere. parse_math is off because class names may hold dollar signs.
+# Independent of installed fonts and of a user's matplotlibrc, so that bytes are the same
+# everywhere. parse_math is off because class names may contain dollar signs.
 STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": TEXT,
@@ -50,7 +50,7 @@ STYLE = {
 
 
 def styled(function: Callable) -> Callable:
-    """Return `function` made to run in the house style; global settings stay as they were."""
+    """Decorate `function` to run with STYLE; global settings stay unchanged."""
 
     @functools.wraps(function)
     def inside(*arguments, **keywords):
@@ -63,7 +63,7 @@ def styled(function: Callable) -> Callable:
 
 
 def page(width: float, height: float) -> Figure:
-    """Return an empty white figure of `width` x `height` inches, ready to measure text on."""
+    """Return an empty white figure of `width` x `height` inches, on which text can be measured."""
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -95,7 +95,7 @@ def _ruler():
 
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Return `text`, its end replaced by an ellipsis where it is wider than `width` inches."""
+    """Truncate `text` with an ellipsis if it is wider than `width` inches."""
     if text_width(text, size, weight) <= width:
         return text
     lengths = range(1, len(text))
@@ -122,15 +122,15 @@ def wrap(text: str, width: float, size: float) -> list[str]:
 
 
 def heading_height(note: str, width: float = WIDTH) -> float:
-    """Return how many inches of a figure's top its heading takes; see `heading`."""
+    """Return the height of a heading in inches; see `heading`."""
     return MARGIN + 0.45 + 0.22 * len(wrap(note, width - 2 * MARGIN, TEXT))
 
 
 def heading(figure: Figure, title: str, note: str) -> float:
-    """Write a bold title, made to fit, and below it a note that may take several lines.
+    """Write a bold title, shrunk to fit, and below it a wrapped note.
 
     Returns:
-        How far down the heading reaches from the figure's upper edge, in inches.
+        The height of the heading, in inches.
     """
     width = float(figure.get_size_inches()[0])
     room = width - 2 * MARGIN
@@ -143,13 +143,13 @@ def heading(figure: Figure, title: str, note: str) -> float:
 
 @styled
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG file whose bytes depend on nothing but the figure."""
+    """Write `figure` as a PNG file; its bytes depend only on the figure."""
     with replacing(path) as beside:
         figure.savefig(beside, dpi=DPI, metadata={"Software": None})
 
 
 def key(figure: Figure, handles: list, down: float) -> None:
-    """Explain what is drawn, in one line `down` inches below the upper edge."""
+    """Draw a legend in one line, `down` inches below the upper edge."""
     width, height = figure.get_size_inches()
     figure.legend(
         handles=handles,

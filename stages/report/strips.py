@@ -26,7 +26,7 @@ def fold_strips(accuracy: np.ndarray) -> dict[str, Any]:
     mean, std = percent.mean(axis=1), percent.std(axis=1, ddof=1)
     shown = np.column_stack([percent, mean - std, mean + std])[near_others(percent)]
     across, ticks = axis(shown.min(), shown.max(), 8, WIDE - 8)
-    # a fold stands at the same height in every row, so equal scores do not hide each other
+    # a fold has the same height in every row, so equal scores do not overlap
     height = TALL / 2 + np.linspace(-8, 8, percent.shape[1])
     rows = []
     for values, centre, spread in zip(percent, mean, std, strict=True):

@@ -31,9 +31,9 @@ def test_points_bars_gaps_and_histogram_are_the_bins():
 
 def test_error_and_n_are_said(texts, fits):
     figure = calibration(BINS, 0.0312, variant="basic")
-    said = texts(figure)
-    assert "basic: calibration" in said
-    assert "expected calibration error 3.12 %, n = 5,032 test images" in said
+    written = texts(figure)
+    assert "basic: calibration" in written
+    assert "expected calibration error 3.12 %, n = 5,032 test images" in written
     assert fits(figure)
 
 

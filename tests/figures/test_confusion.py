@@ -28,14 +28,14 @@ def cells(figure: Figure) -> dict[tuple[int, int], str]:
 
 def test_counts_pairs_names_and_n_are_said(texts):
     figure = confusion_matrix(COUNTS, NAMES, variant="basic")
-    said = texts(figure)
+    written = texts(figure)
     assert isinstance(figure, Figure)
     assert cells(figure) == {
         (0, 0): "90", (0, 1): "5", (1, 0): "1", (1, 1): "1,200", (1, 2): "2"
     }  # fmt: skip
-    assert "basic: confusion matrix" in said
-    assert "n = 1,298 test images, 8 mistakes" in said
-    pairs = [text for text in said if "taken for" in text]
+    assert "basic: confusion matrix" in written
+    assert "n = 1,298 test images, 8 mistakes" in written
+    pairs = [text for text in written if "taken for" in text]
     assert pairs == [
         "cat taken for dog: 5 times",
         "dog taken for $owl_x$: 2 times",
@@ -52,9 +52,9 @@ def test_normalized_rows_are_percents_of_the_actual_class(texts):
     assert cells(figure) == {
         (0, 0): "94.7", (0, 1): "5.3", (1, 0): "0.1", (1, 1): "99.8", (1, 2): "0.2"
     }  # fmt: skip
-    said = texts(figure)
-    assert "cat taken for dog: 5.3 % of the time" in said
-    assert "a class without test images has an empty row" in said
+    written = texts(figure)
+    assert "cat taken for dog: 5.3 % of the time" in written
+    assert "a class without test images has an empty row" in written
 
 
 def test_a_rare_mistake_is_neither_0_nor_is_its_class_at_100():

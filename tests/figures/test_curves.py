@@ -74,10 +74,10 @@ def test_accuracy_shows_all_from_the_second_epoch_and_every_ring():
 )
 def test_says_variant_and_n(epochs, note, texts, fits):
     figure = curves(history_of(*epochs), dict.fromkeys(range(50), 1), variant="double_conv")
-    said = texts(figure)
-    assert note in said
-    assert "double_conv: training and validation" in said
-    assert {"training", "validation", "kept epoch of a fold"} <= set(said)
+    written = texts(figure)
+    assert note in written
+    assert "double_conv: training and validation" in written
+    assert {"training", "validation", "kept epoch of a fold"} <= set(written)
     assert fits(figure)
 
 

@@ -33,17 +33,17 @@ def test_every_class_has_its_first_image_its_name_and_its_numbers(texts):
     ]  # fmt: skip
     lengths = [bar.get_width() for bar in axes.patches]
     np.testing.assert_allclose(np.array(lengths) / lengths[0] * 2, [2, 3, 4, 1, 1, 1])
-    said = texts(figure)
-    assert "photos: data" in said
-    assert "9 training and 3 test images of 8 x 8 pixels, grey, in 3 classes" in said
-    assert {"duplicates", "none", "unreadable"} <= set(said)
+    written = texts(figure)
+    assert "photos: data" in written
+    assert "9 training and 3 test images of 8 x 8 pixels, grey, in 3 classes" in written
+    assert {"duplicates", "none", "unreadable"} <= set(written)
 
 
 def test_of_many_classes_the_ends_are_shown_and_all_sizes_drawn(texts):
     figure = made(300)
-    said = texts(figure)
-    assert {"class 299", "class 292", "class 7", "class 0"} <= set(said)
-    assert not {"class 291", "class 8", "class 100"} & set(said)
+    written = texts(figure)
+    assert {"class 299", "class 292", "class 7", "class 0"} <= set(written)
+    assert not {"class 291", "class 8", "class 100"} & set(written)
     assert sum(len(axes.images) for axes in figure.axes) == 2 * ENDS
     curve, _ = next(axes.patches for axes in figure.axes if not axes.images and axes.patches)
     np.testing.assert_array_equal(curve.get_data().values, np.arange(301, 1, -1))

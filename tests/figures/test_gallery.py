@@ -30,7 +30,7 @@ def test_mistakes_show_predicted_for_actual_and_confidence(texts):
 
 
 @pytest.mark.parametrize(
-    ("m", "shown", "said"),
+    ("m", "shown", "expected"),
     [
         (0, 0, "none: all n = 1,000 test images are classified correctly"),
         (1, 1, "the only mistake on n = 1,000 test images"),
@@ -38,10 +38,10 @@ def test_mistakes_show_predicted_for_actual_and_confidence(texts):
         (91, 20, "the first 20 of 91 mistakes on n = 1,000 test images"),
     ],
 )
-def test_mistakes_say_how_many_there_are(m, shown, said, texts, fits):
+def test_mistakes_say_how_many_there_are(m, shown, expected, texts, fits):
     found = [(row, 1, 2, 0.9) for row in range(m)]
     figure = mistakes(images_of(1000), found, DIGITS, variant="basic")
-    assert said in texts(figure)
+    assert expected in texts(figure)
     assert fits(figure)
     assert sum(len(axes.images) for axes in figure.axes) == shown
 
@@ -50,9 +50,9 @@ def test_samples_are_green_when_right_and_red_when_wrong_and_marked(texts):
     actual = np.arange(30) % 10
     predicted = np.where(np.arange(30) % 3 == 0, (actual + 1) % 10, actual)
     figure = samples(images_of(30), actual, predicted, DIGITS, variant="basic", count=30)
-    said = [(text.get_text(), text.get_color()) for text in figure.axes[0].texts]
-    right = [text for text, colour in said if colour == style.GREEN]
-    wrong = [text for text, colour in said if colour == style.RED]
+    expected = [(text.get_text(), text.get_color()) for text in figure.axes[0].texts]
+    right = [text for text, colour in expected if colour == style.GREEN]
+    wrong = [text for text, colour in expected if colour == style.RED]
     assert len(right) == 20
     assert all(text.startswith("✓ ") for text in right)
     assert len(wrong) == 10
@@ -97,9 +97,9 @@ def test_captions_stay_below_their_image_and_on_the_page(shape, classes, fits):
 
 
 @pytest.mark.parametrize(
-    ("n", "said"), [(1, "1 image,"), (7, "7 images,"), (103, "the first 100 of 103 images,")]
+    ("n", "expected"), [(1, "1 image,"), (7, "7 images,"), (103, "the first 100 of 103 images,")]
 )
-def test_own_images_show_class_probability_and_file(n, said, texts, fits):
+def test_own_images_show_class_probability_and_file(n, expected, texts, fits):
     probability = np.tile([0.2, 0.7, 0.1], (n, 1))
     images = images_of(n)
     names = [f"a rather long name of a file {number}.png" for number in range(n)]
@@ -108,7 +108,7 @@ def test_own_images_show_class_probability_and_file(n, said, texts, fits):
     assert len(shown) == 3 * min(n, 100)
     assert shown[:2] == ["dog", "70 %"]
     assert shown[2].startswith("a rather")
-    assert any(text.startswith(said) for text in texts(figure))
+    assert any(text.startswith(expected) for text in texts(figure))
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[0, ..., 0])
     assert fits(figure)
 
@@ -126,11 +126,11 @@ def test_grey_values_are_not_stretched():
 
 
 @pytest.mark.parametrize(
-    ("fraction", "said"),
+    ("fraction", "expected"),
     [
         (0.0, "0 %"), (0.124, "12 %"), (0.97, "97 %"), (0.9949, "99 %"), (0.996, "99.6 %"),
         (0.9989, "99.8 %"), (0.99999, "> 99.9 %"), (1.0, "100 %"),
     ],
 )  # fmt: skip
-def test_percent_never_claims_a_certainty_that_is_none(fraction, said):
-    assert percent(fraction) == said
+def test_percent_never_claims_a_certainty_that_is_none(fraction, expected):
+    assert percent(fraction) == expected

@@ -22,7 +22,7 @@ addEventListener("securitypolicyviolation", event => seen.push("blocked: " + eve
 for (const kind of ["error", "warn"]) console[kind] = (...words) => seen.push(words.join(" "));
 </script>"""
 CLICK = """<script>
-const told = {tables: [], requests: performance.getEntriesByType("resource")
+const measured = {tables: [], requests: performance.getEntriesByType("resource")
   .map(entry => entry.name).filter(name => !name.startsWith("data:"))};
 for (const table of document.querySelectorAll("table.sortable")) {
   const orders = {};
@@ -38,20 +38,20 @@ for (const table of document.querySelectorAll("table.sortable")) {
       orders[title].push(sorted.map(one => one === head && one.ariaSort) + ": " + names);
     }
   }
-  told.tables.push(orders);
+  measured.tables.push(orders);
 }
-told.seen = seen;
-told.wide = document.documentElement.scrollWidth - innerWidth;
-told.broken = [...document.images].filter(one => !one.naturalWidth).length;
-told.flat = [...document.querySelectorAll("main svg")].filter(one =>
+measured.seen = seen;
+measured.wide = document.documentElement.scrollWidth - innerWidth;
+measured.broken = [...document.images].filter(one => !one.naturalWidth).length;
+measured.flat = [...document.querySelectorAll("main svg")].filter(one =>
   !one.ownerSVGElement && one.getBoundingClientRect().height < 5).length;
-told.outside = [...document.querySelectorAll("main svg text")].filter(one => {
+measured.outside = [...document.querySelectorAll("main svg text")].filter(one => {
   const [text, frame] = [one, one.ownerSVGElement].map(all => all.getBoundingClientRect());
   return text.left < frame.left - 1 || text.right > frame.right + 1
     || text.top < frame.top - 3 || text.bottom > frame.bottom + 3;
 }).map(one => one.textContent);
 document.body.innerHTML = "";
-document.body.append(JSON.stringify(told));
+document.body.append(JSON.stringify(measured));
 </script>"""
 
 

@@ -7,7 +7,7 @@ from stages.report.dataset import facts
 NONE = {"groups": 0, "images": 0, "first": []}
 
 
-def said(**content) -> str:
+def described(**content) -> str:
     ((_, sentence),) = facts(content)
     return sentence
 
@@ -47,21 +47,23 @@ def test_facts_come_in_a_fixed_order_and_empty_ones_are_left_out():
 )
 def test_duplicates(found, sentence):
     everything = dict.fromkeys(("train", "test", "other_label", "between"), NONE) | found
-    assert said(duplicates=everything) == sentence
+    assert described(duplicates=everything) == sentence
 
 
 def test_unreadable_files_are_counted_and_the_first_named():
     files = {f"{number}.png": "is empty" for number in range(5000)}
-    assert said(unreadable=files) == (
+    assert described(unreadable=files) == (
         "5,000 files left out (0.png: is empty; 1.png: is empty; 2.png: is empty; and 4,997 more "
         "in dataset.json)"
     )
-    assert said(unreadable={"x": "is empty"}) == "1 file left out (x: is empty)"
+    assert described(unreadable={"x": "is empty"}) == "1 file left out (x: is empty)"
 
 
 def test_imbalance_and_groups():
     even = {"largest": "cat", "smallest": "cat", "ratio": 1.0}
-    assert said(imbalance=even).startswith("none")
+    assert described(imbalance=even).startswith("none")
     uneven = {"largest": "cat", "smallest": "owl", "ratio": 12.34}
-    assert said(imbalance=uneven).startswith("the largest class, cat, has 12.3 times as many")
-    assert said(groups={"train": 1200, "test": 3}).startswith("1,200 in the training set, 3 others")
+    assert described(imbalance=uneven).startswith("the largest class, cat, has 12.3 times as many")
+    assert described(groups={"train": 1200, "test": 3}).startswith(
+        "1,200 in the training set, 3 others"
+    )

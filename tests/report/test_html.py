@@ -43,30 +43,32 @@ WIDE |= {"p_better": 0.98765, "p_holm": 0.0213, "test_accuracy": 0.8, "parameter
 
 
 def test_says_what_the_rows_and_files_say(results):
-    said = text(made.page(results, NAMES, wide=WIDE, basic={"cv_mean": 0.98}))
+    body_text = text(made.page(results, NAMES, wide=WIDE, basic={"cv_mean": 0.98}))
     cells = "wide undecided 99.00 ± 0.12 +1.00 (0.00 to 2.00) 0.988 0.021 80.00 (62.7 to 90.5) 9"
-    assert cells in said
-    assert "wide (undecided) has the highest mean: 99.00 ± 0.12 %" in said
-    assert "as the best of 3 on the same folds it is biased upward" in said
-    assert "corrected for all 2 comparisons (Holm)" in said
-    assert "Classes of wide" in said
-    assert "8 × 9 × 3" in said  # noqa: RUF001
-    assert "training images 60, 20 a class" in said
-    assert "the largest class, <b>dog</b>, has 3 times as many training images" in said
-    assert f"1 file left out ({HOSTILE}: is no image)" in said
-    assert f"wide {b'wide'.hex()}" in said
-    assert "dvc repro -f train@wide" in said
+    assert cells in body_text
+    assert "wide (undecided) has the highest mean: 99.00 ± 0.12 %" in body_text
+    assert "as the best of 3 on the same folds it is biased upward" in body_text
+    assert "corrected for all 2 comparisons (Holm)" in body_text
+    assert "Classes of wide" in body_text
+    assert "8 × 9 × 3" in body_text  # noqa: RUF001
+    assert "training images 60, 20 a class" in body_text
+    assert "the largest class, <b>dog</b>, has 3 times as many training images" in body_text
+    assert f"1 file left out ({HOSTILE}: is no image)" in body_text
+    assert f"wide {b'wide'.hex()}" in body_text
+    assert "dvc repro -f train@wide" in body_text
     per_class = read("wide", results / "results").per_class
     _, precision, recall, f1, images = per_class[0]
-    assert f"cat {100 * precision:.1f} {100 * recall:.1f} {100 * f1:.1f} {images}" in said
+    assert f"cat {100 * precision:.1f} {100 * recall:.1f} {100 * f1:.1f} {images}" in body_text
 
 
 def test_settings_are_those_that_differ(results):
-    said = text(made.page(results, NAMES)).split("settings that differ")[1].split("Data source")[0]
-    assert re.search(r"batch_size (none )*86( none)*", said)
-    assert "architecture basic (dense=" in said
-    assert "epochs" not in said
-    assert "early_stopping" not in said
+    body_text = (
+        text(made.page(results, NAMES)).split("settings that differ")[1].split("Data source")[0]
+    )
+    assert re.search(r"batch_size (none )*86( none)*", body_text)
+    assert "architecture basic (dense=" in body_text
+    assert "epochs" not in body_text
+    assert "early_stopping" not in body_text
 
 
 def test_every_diagram_and_image_says_what_it_shows(results):
@@ -75,18 +77,18 @@ def test_every_diagram_and_image_says_what_it_shows(results):
     assert len(alternatives) == source.count("<img") > 3
     assert any("An image of cat predicted as <b>dog</b>." in alt for alt in alternatives)
     drawings = re.findall(r"<svg ([^>]*)>", source)
-    said = [re.search(r'role="img" aria-label="([^"]+)"', one) for one in drawings]
+    body_text = [re.search(r'role="img" aria-label="([^"]+)"', one) for one in drawings]
     hidden = [one for one in drawings if "aria-hidden" in one]
     # of each variant two strips, two curves, a matrix, its difference but for the baseline, bins
-    told = [one[1] for one in said if one]
-    assert len(told) == len(set(told)) == 3 * 6 + 2
+    labels = [one[1] for one in body_text if one]
+    assert len(labels) == len(set(labels)) == 3 * 6 + 2
     inner = [one for one in drawings if one.startswith("x=")]
     keys = [one for one in drawings if one.startswith('viewBox="0 0 40')]
-    assert len(drawings) == len(told) + len(hidden) + len(inner) + len(keys)
+    assert len(drawings) == len(labels) + len(hidden) + len(inner) + len(keys)
     assert any(
-        one.startswith("Confusion matrix of wide: ") and "hardest class" in one for one in told
+        one.startswith("Confusion matrix of wide: ") and "hardest class" in one for one in labels
     )
-    assert "Confusion matrix of wide minus that of basic." in told
+    assert "Confusion matrix of wide minus that of basic." in labels
 
 
 def test_text_of_users_stays_text(results):
@@ -132,11 +134,11 @@ def test_is_whole_and_loads_nothing(results):
 
 
 def test_one_variant_has_no_tests(results):
-    said = text(made.page(results, ["basic"]))
-    assert said.startswith("Comparison of 1 variant Comparison of 1 variant basic is the only")
+    body_text = text(made.page(results, ["basic"]))
+    assert body_text.startswith("Comparison of 1 variant Comparison of 1 variant basic is the only")
     for word in ("Holm", "verdict", "differ", "McNemar", "repeats needed", "Agreement"):
-        assert word not in said
-    assert "Hardest images" in said
+        assert word not in body_text
+    assert "Hardest images" in body_text
 
 
 def test_variants_without_a_mistake_say_so(results):
@@ -146,11 +148,11 @@ def test_variants_without_a_mistake_say_so(results):
             content = dict(stored)
         content["test_probability"] = np.eye(3, dtype="float32")[content["test_label"]]
         np.savez(path, **content)
-    said = text(made.page(results, NAMES))
-    assert "No variant makes a mistake on the test images." in said
-    assert said.count("no mistake on 30 test images") == 3
-    assert "wide : none" in said or "wide: none" in said
-    assert "nan" not in said
+    body_text = text(made.page(results, NAMES))
+    assert "No variant makes a mistake on the test images." in body_text
+    assert body_text.count("no mistake on 30 test images") == 3
+    assert "wide : none" in body_text or "wide: none" in body_text
+    assert "nan" not in body_text
 
 
 def test_a_training_that_fell_apart_is_drawn_without_what_is_no_number(results):
@@ -171,8 +173,8 @@ def test_200_variants_are_all_in_the_tables_and_the_best_20_in_diagrams(tmp_path
     made.make(tmp_path, names, train=50, tests=50)
     source = made.page(tmp_path, names)
     assert len(source.encode()) < 2_000_000
-    said = text(source)
-    assert "Charts and images below show 20 of 200 variants" in said
+    body_text = text(source)
+    assert "Charts and images below show 20 of 200 variants" in body_text
     for name in names:
         assert source.count(f'<th scope="row" data-value="{name}">{name}</th>') == 4
     assert "Confusion matrix of basic:" in source  # whatever its rank

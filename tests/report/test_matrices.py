@@ -28,7 +28,7 @@ def test_a_difference_says_what_is_worse_and_what_better():
     }
     worse = [cell for shade, some in cells.items() if shade.startswith("bad") for cell in some]
     better = [cell for shade, some in cells.items() if shade.startswith("good") for cell in some]
-    # more mistakes and fewer hits; more hits and fewer mistakes
+    # more mistakes and fewer correct; more correct and fewer mistakes
     assert sorted(worse) == ["M0.0 0.0", "M100.0 0.0"]
     assert sorted(better) == ["M100.0 100.0", "M200.0 100.0"]
     assert sorted(text for *_, text in found["numbers"]) == ["+2", "+2", "−2", "−2"]  # noqa: RUF001

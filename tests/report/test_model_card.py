@@ -86,15 +86,15 @@ def test_says_what_the_files_say(line):
 
 
 @pytest.mark.parametrize(
-    ("final", "said"),
+    ("final", "markdown"),
     [
         ("soft_vote", "the mean of the probabilities of its 10 fold models"),
         ("refit", "one model, trained on all training images"),
         ("best_fold", "best validation accuracy, of 10"),
     ],
 )
-def test_says_what_is_shipped(final, said):
-    assert said in " ".join(card(final=final).split())
+def test_says_what_is_shipped(final, markdown):
+    assert markdown in " ".join(card(final=final).split())
 
 
 def test_early_stopping_is_a_limit():
@@ -105,16 +105,18 @@ def test_early_stopping_is_a_limit():
 
 
 def test_plateaus_are_a_limit():
-    said = card(reduce_on_plateau={"monitor": "val_loss", "patience": 1})
-    assert "- Plateaus chose the learning rates of each fold on the images that score it" in said
+    markdown = card(reduce_on_plateau={"monitor": "val_loss", "patience": 1})
+    assert (
+        "- Plateaus chose the learning rates of each fold on the images that score it" in markdown
+    )
     assert "lateaus chose" not in card()
     both = card(early_stopping={"patience": 2}, reduce_on_plateau={"patience": 1})
     assert "- Early stopping chose the epochs and plateaus chose the learning rates of" in both
 
 
 def test_says_what_it_was_trained_with_where_that_is_known():
-    said = card(environment={"python": "3.11", "kernels": "avx512_bf16"})
-    assert r"Trained with python 3.11, kernels avx512\_bf16." in said.splitlines()
+    markdown = card(environment={"python": "3.11", "kernels": "avx512_bf16"})
+    assert r"Trained with python 3.11, kernels avx512\_bf16." in markdown.splitlines()
     assert "Trained with versions that were not recorded." in card().splitlines()
 
 
@@ -126,18 +128,18 @@ def test_claims_nothing_of_how_often_the_test_set_was_used():
 def test_an_ensemble_names_its_members_and_shares_their_limits():
     row = {"architecture": {"name": "basic", "arguments": {}}, "train": {"early_stopping": None}}
     stopped = row | {"train": {"early_stopping": {"monitor": "val_loss", "patience": 2}}}
-    said = card(final="ensemble", settings={"ensemble": {"a_1": row, "b": row}})
-    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in said
-    assert "Shipped is the mean of the probabilities of other variants' models" in said
-    assert "| ensemble | a\\_1, b |" in said
-    assert "Early stopping chose" not in said
+    markdown = card(final="ensemble", settings={"ensemble": {"a_1": row, "b": row}})
+    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in markdown
+    assert "Shipped is the mean of the probabilities of other variants' models" in markdown
+    assert "| ensemble | a\\_1, b |" in markdown
+    assert "Early stopping chose" not in markdown
     assert "Early stopping chose" in card(settings={"ensemble": {"a": row, "b": stopped}})
 
 
 def test_no_mistake_and_no_description():
-    said = card(wrong=False, description="")
-    assert "No mistake on 15 test images." in said
-    assert "No description." in said
+    markdown = card(wrong=False, description="")
+    assert "No mistake on 15 test images." in markdown
+    assert "No description." in markdown
 
 
 def test_same_text_twice_without_trailing_spaces():
