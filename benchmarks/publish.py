@@ -81,7 +81,7 @@ def seconds(root: Path, variant: str) -> float:
         text=True,
     )
     taken = time.perf_counter() - began
-    if done.returncode or "not (fully) published" in done.stderr:
+    if done.returncode or "foldlab: publishing" in done.stderr:
         raise OSError(f"{variant} is not published: {done.stderr.strip()}")
     return taken
 

@@ -1,7 +1,7 @@
-"""What a training leaves for a tracker that shows it while it runs; knows no tracker.
+"""Live tracking: a start marker for each training, and the process that logs its progress.
 
-`python -m stages live` does the showing, in a process of its own: it reads the folds as
-they are kept. Nothing waits for it, and nothing is lost when it fails, hangs or is killed.
+That process, `python -m stages live`, reads finished folds from the fold store. Training never
+waits for it, and loses nothing if it fails, hangs or is killed. No tracker is imported here.
 """
 
 import os
@@ -20,22 +20,24 @@ from stages.files import read_json, write_json
 from stages.sections import Tracking
 from stages.training.recipe import Recipe
 
-DONE = b"done"  # the last word of a training that ends well; one that is killed says nothing
+DONE = b"done"  # sent when training ends normally; a killed process only closes the pipe
 
 
-def announce(mark: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]) -> int:
-    """Leave what there is to know of a training before its first fold ends.
+def write_start_marker(
+    fingerprint: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]
+) -> int:
+    """Write what is known of a training before its first fold ends.
 
     Args:
-        mark: the training's fingerprint.
+        fingerprint: of the training.
         recipe: the variant's settings.
-        description: what params.yaml says of the variant.
+        description: the variant's description in params.yaml.
         dataset: the content of dataset.json.
 
     Returns:
-        When the training began, in ms since 1970: a resumed one began when it first did.
+        When the training began, in ms since 1970. A resumed training keeps its first start.
     """
-    path = ticket(mark)
+    path = start_marker(fingerprint)
     try:
         began = int(read_json(path)["began"])
     except (OSError, KeyError, TypeError, ValueError):
@@ -43,7 +45,7 @@ def announce(mark: str, recipe: Recipe, description: str, dataset: Mapping[str, 
     content = {
         "variant": recipe.variant,
         "description": description,
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "settings": recipe.model_dump(exclude={"variant"}),
         "dataset": dataset,
         "began": began,
@@ -52,44 +54,44 @@ def announce(mark: str, recipe: Recipe, description: str, dataset: Mapping[str, 
     return began
 
 
-def ticket(mark: str) -> Path:
-    """Return the file that `announce` writes."""
-    return fold_store.folder(mark) / "training.json"
+def start_marker(fingerprint: str) -> Path:
+    """Return the path of a training's start marker."""
+    return fold_store.folder(fingerprint) / "training.json"
 
 
-def lock(mark: str) -> Path:
-    """Return the file that is locked while a process trains this."""
-    return fold_store.lock_path(mark)
+def lock(fingerprint: str) -> Path:
+    """Return the file that is locked while a process runs this training."""
+    return fold_store.lock_path(fingerprint)
 
 
 @contextmanager
-def shown(marks: Sequence[str], tracking: Tracking) -> Iterator[None]:
-    """Let a process beside this one show announced trainings while the block runs.
+def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
+    """Lock trainings and log their progress in a second process while the block runs.
 
-    The process learns of the block's end, and of this process' death, by the end of its input.
-    A training that another process has in hand already is left to that one.
+    The second process sees the end of the block, or the death of this process, as the end of its
+    input. Trainings that another process has locked are left to that process.
     """
     with ExitStack() as stack:
-        own = [mark for mark in marks if _locked(stack, mark)]
+        own = [fingerprint for fingerprint in fingerprints if _locked(stack, fingerprint)]
         if not own or tracking.live_after is None:
             yield
             return
-        beside = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
+        tracker = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
         try:
             yield
             with suppress(OSError):
-                beside and beside.stdin.write(DONE)
+                tracker and tracker.stdin.write(DONE)
         finally:
             with suppress(OSError):
-                beside and beside.stdin.close()
+                tracker and tracker.stdin.close()
 
 
-def _locked(stack: ExitStack, mark: str) -> bool:
-    path = lock(mark)
+def _locked(stack: ExitStack, fingerprint: str) -> bool:
+    path = lock(fingerprint)
     path.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(path)
     try:
-        held.acquire(timeout=1)  # who only looks whether it is free holds it for a moment
+        held.acquire(timeout=1)  # a process that only tests the lock holds it for a moment
     except Timeout:
         return False
     stack.callback(held.release)
@@ -97,7 +99,7 @@ def _locked(stack: ExitStack, mark: str) -> bool:
 
 
 def _start(*arguments: str) -> subprocess.Popen | None:
-    """Start the command; in a session of its own, so that Ctrl-C leaves it time to tell."""
+    """Start the tracker in its own session, so that Ctrl-C leaves it time to log the end."""
     code = str(Path(__file__).parents[1])
     paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
@@ -109,5 +111,5 @@ def _start(*arguments: str) -> subprocess.Popen | None:
             start_new_session=True,
             bufsize=0,
         )
-    except OSError:  # no memory for one more process: the training comes first
+    except OSError:  # no memory for another process: training matters more
         return None

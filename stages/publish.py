@@ -1,4 +1,4 @@
-"""Stage publish: make MLflow show what the files of a variant say, and leave a marker for DVC."""
+"""Stage publish: log the results of a variant to MLflow and write a marker file for DVC."""
 
 import sys
 import time
@@ -13,58 +13,57 @@ from stages.tracking import record as records
 from stages.tracking import store
 from stages.tracking.record import Record
 
-SECONDS = 20.0  # what a server may take of a pipeline's time in all
-QUICK = 5.0  # a store that fails within this time is tried once more
+SECONDS = 20.0  # time limit for a server while a pipeline runs
+QUICK = 5.0  # if the store fails within this time, retry once
 
 
 def publish(variant: str, seconds: float | None = SECONDS) -> bool:
-    """Publish one variant to MLflow; a store that fails costs a warning and nothing else.
+    """Publish one variant to MLflow; if the store fails, only warn.
 
-    A variant that could not be published is noted, and each later call tries those noted too.
+    A variant that could not be published is noted, and each later call retries the noted ones.
 
     Args:
-        variant: a row of params.yaml whose results are there.
-        seconds: how long a server may take in all; None: any time.
+        variant: a row of params.yaml that has results.
+        seconds: time limit for a server; None: no limit.
 
     Returns:
-        Whether the store has all of this variant.
+        Whether the store has this variant in full.
 
     Raises:
-        UserError: when the variant is unknown, or its files are missing or do not fit.
+        UserError: if the variant is unknown, or its files are missing or of other data.
     """
     settings = params.load()
-    wanted = records.read(variant, settings)
-    noted = [name for name in unpublished() if name != variant]
-    left, _ = _read(noted, settings)
-    failed = _send([wanted, *left], settings, seconds)
-    _mark(wanted)
+    record = records.read(variant, settings)
+    others, _ = _read([name for name in unpublished() if name != variant], settings)
+    failed = _send([record, *others], settings, seconds)
+    _write_marker(record)
     return variant not in failed
 
 
 def publish_all() -> bool:
-    """Publish every chosen variant that has results, and those noted.
+    """Publish every compared variant that has results, and the noted ones.
 
     Returns:
-        Whether the store has them all.
+        Whether the store has all of them.
 
     Raises:
-        UserError: when there are no results.
+        UserError: if there are no results.
     """
     settings = params.load()
-    wanted, refused = _read([*settings.compare.variants, *unpublished()], settings)
-    for reason in refused:
-        print(f"foldlab: {reason}", file=sys.stderr)
-    if not wanted and not refused:
+    readable, errors = _read([*settings.compare.variants, *unpublished()], settings)
+    for error in errors:
+        print(f"foldlab: {error}", file=sys.stderr)
+    if not readable and not errors:
         raise UserError("no variant has results to publish; run `dvc repro`.")
-    failed = _send(wanted, settings, None)
-    for record in wanted:
-        if record.variant in settings.compare.variants:  # compare depends on no other marker
-            _mark(record)
-    return not failed and not refused
+    failed = _send(readable, settings, None)
+    for record in readable:
+        if record.variant in settings.compare.variants:  # compare depends on these markers only
+            _write_marker(record)
+    return not failed and not errors
 
 
 def unpublished() -> list[str]:
-    """Return the variants that a store has not taken so far."""
+    """Return the noted variants, which could not be published so far."""
     return [note.name for note in listed(_notes())]
 
 
@@ -73,40 +72,40 @@ def _notes() -> Path:
 
 
 def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], list[str]]:
-    """Return the records of those variants that have results, and why the others have none."""
-    read, refused = [], []
+    """Return the records of the variants that have results, and errors for unreadable ones."""
+    read, errors = [], []
     for name in dict.fromkeys(names):
         if name in settings.variants and records.has_results(name):
             try:
                 read.append(records.read(name, settings))
             except UserError as error:
-                refused.append(str(error))
-    return read, refused
+                errors.append(str(error))
+    return read, errors
 
 
-def _send(wanted: list[Record], settings: params.Params, seconds: float | None) -> list[str]:
-    """Publish records in turn; return the names of those that the store has not taken.
+def _send(pending: list[Record], settings: params.Params, seconds: float | None) -> list[str]:
+    """Publish records one by one; return the names of those that could not be published.
 
-    The first failure ends it: a store that fails once would make each of the others wait too.
+    Stops at the first failure, because each further record would wait for the same time limit.
     """
-    left = list(wanted)
+    pending = list(pending)
     began = time.monotonic()
-    for last in (False, True):
+    for final_try in (False, True):
         try:
             with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
                 from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
-                while left:
-                    runs.publish(client, experiment_id, left[0], settings.tracking.model_name)
-                    (_notes() / left.pop(0).variant).unlink(missing_ok=True)
+                while pending:
+                    runs.publish(client, experiment_id, pending[0], settings.tracking.model_name)
+                    (_notes() / pending.pop(0).variant).unlink(missing_ok=True)
                 _drop_removed(settings, client)
                 unfinished.fail_stale(client)
             return []
         except Exception as error:
             if not store.failed(error):
                 raise
-            if last or time.monotonic() - began > QUICK:
-                names = [record.variant for record in left]
+            if final_try or time.monotonic() - began > QUICK:
+                names = [record.variant for record in pending]
                 _notes().mkdir(parents=True, exist_ok=True)
                 for name in names:
                     (_notes() / name).touch()
@@ -114,34 +113,34 @@ def _send(wanted: list[Record], settings: params.Params, seconds: float | None) 
                 _drop_removed(settings)
                 return names
             time.sleep(1)
-    raise AssertionError("the last try returns")
+    raise AssertionError("the final try returns")
 
 
 def _drop_removed(settings: params.Params, client: store.Client | None = None) -> None:
-    """Forget, and say so, what is unpublished or unfinished of variants that are no rows any more.
+    """Drop the notes of variants that were removed from params.yaml, and print their names.
 
-    `client` is an opened store, None where it cannot be reached.
+    `client` is an opened store, or None if the store cannot be reached.
     """
     if root().resolve() != Path.cwd().resolve():
-        return  # a temporary experiment has rows of its own
+        return  # a temporary experiment has its own params.yaml
     from stages.tracking import unfinished  # MLflow's import takes seconds
 
-    left = {name for name in unpublished() if name not in settings.variants}
-    for name in left:
+    removed = {name for name in unpublished() if name not in settings.variants}
+    for name in removed:
         (_notes() / name).unlink(missing_ok=True)
-    if names := sorted(left | unfinished.drop_removed(settings.variants, client)):
+    if names := sorted(removed | unfinished.drop_removed(settings.variants, client)):
         print(
-            f"foldlab: {', '.join(names)}: no row of params.yaml any more, so what MLflow lacked "
-            "of it is forgotten.",
+            f"foldlab: {', '.join(names)}: no longer in params.yaml, so unpublished results will "
+            "not be published.",
             file=sys.stderr,
         )
 
 
-def lacking(settings: params.Params) -> list[str]:
-    """Return the chosen variants whose published results the store lacks.
+def missing(settings: params.Params) -> list[str]:
+    """Return the compared variants whose published results are missing from the store.
 
     Raises:
-        Exception: of a store that cannot be asked; see `store.failed`.
+        Exception: if the store cannot be reached; see `store.failed`.
     """
     names = {name: records.published(name) for name in settings.compare.variants}
     names = {name: identity for name, identity in names.items() if identity}
@@ -155,28 +154,26 @@ def lacking(settings: params.Params) -> list[str]:
         return [name for name in names if not registry.find(client, model, names[name])]
 
 
-def tell_lacking(names: Sequence[str]) -> None:
-    """Say on stderr that the store lacks these variants, where there are any, and the cure."""
+def warn_missing(names: Sequence[str]) -> None:
+    """Print on stderr which variants are missing from the store, if any, and what to do."""
     if names:
         print(
-            f"foldlab: MLflow at {store.safe(store.location())} lacks {', '.join(names)}; "
-            "`make publish` fills it.",
+            f"foldlab: {', '.join(names)} missing from MLflow at {store.safe(store.location())}; "
+            "run `make publish`.",
             file=sys.stderr,
         )
 
 
 def warn(what: str, error: Exception) -> None:
-    """Say on stderr that something did not reach MLflow, why, and what to do."""
+    """Print on stderr that publishing failed, why, and what to do."""
     uri = store.safe(store.location())
-    old = "db upgrade" in str(error)
-    upgrade = f"`mlflow db upgrade {uri}` after a backup, then " if old else ""
-    print(
-        f"foldlab: {what} not (fully) published to MLflow at {uri}: "
-        f"{store.why(error)}; the results are safe in results/, "
-        f"run {upgrade}`make publish` when it is back.",
-        file=sys.stderr,
-    )
+    message = f"foldlab: publishing {what} to MLflow at {uri} failed: {store.why(error)}"
+    if not isinstance(error, store.StoreError):  # which says itself what to do
+        outdated = "db upgrade" in str(error)
+        upgrade = f"`mlflow db upgrade {uri}` after a backup, then " if outdated else ""
+        message += f"; results/ is complete, run {upgrade}`make publish` when the store is back"
+    print(f"{message}.", file=sys.stderr)
 
 
-def _mark(record: Record) -> None:
+def _write_marker(record: Record) -> None:
     write_json(Path("results/published") / f"{record.variant}.json", records.marker(record))

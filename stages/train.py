@@ -88,8 +88,8 @@ def _trained(
 ) -> Trained:
     parallel = settings.parallel
     description = settings.variants[recipe.variant].description
-    began = live.announce(fingerprint, recipe, description, dataset)
-    with live.shown([fingerprint], settings.tracking):
+    began = live.write_start_marker(fingerprint, recipe, description, dataset)
+    with live.tracked([fingerprint], settings.tracking):
         units = plan.plan(fingerprint, recipe, arrays)
         plan.finish(units, arrays, parallel)
         records = plan.records(units)

@@ -23,20 +23,20 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_resumed_training_began_when_it_first_did(monkeypatch):
-    first = live.announce("mark", RECIPE, "Old.", {"sha256": "x"})
+    first = live.write_start_marker("mark", RECIPE, "Old.", {"sha256": "x"})
     assert abs(first - time.time() * 1000) < 5000
     monkeypatch.setattr(live.time, "time", lambda: 0)
-    assert live.announce("mark", RECIPE, "New.", {"sha256": "x"}) == first
-    content = read_json(live.ticket("mark"))
+    assert live.write_start_marker("mark", RECIPE, "New.", {"sha256": "x"}) == first
+    content = read_json(live.start_marker("mark"))
     assert (content["began"], content["description"]) == (first, "New.")
     assert content["settings"]["architecture"]["name"] == "basic"
 
 
 @pytest.mark.parametrize("torn", ["", "{", "[]", '{"began": null}'])
 def test_a_torn_ticket_is_written_anew(torn):
-    live.ticket("mark").parent.mkdir(parents=True)
-    live.ticket("mark").write_text(torn)
-    assert live.announce("mark", RECIPE, "", {}) > 0
+    live.start_marker("mark").parent.mkdir(parents=True)
+    live.start_marker("mark").write_text(torn)
+    assert live.write_start_marker("mark", RECIPE, "", {}) > 0
 
 
 def free(mark):
@@ -49,7 +49,7 @@ def free(mark):
 
 def test_a_training_is_locked_while_it_runs_and_free_after_a_failure():
     seen = []
-    with suppress(ZeroDivisionError), live.shown(["one", "two"], NEVER):
+    with suppress(ZeroDivisionError), live.tracked(["one", "two"], NEVER):
         seen += [free("one"), free("two")]
         raise ZeroDivisionError
     assert seen == [False, False]
@@ -59,10 +59,10 @@ def test_a_training_is_locked_while_it_runs_and_free_after_a_failure():
 def test_a_training_in_other_hands_is_left_to_them(monkeypatch):
     started = []
     monkeypatch.setattr(live, "_start", lambda *given: started.append(given))
-    with live.shown(["one"], Tracking(live_after=3)):
-        with live.shown(["one", "two"], Tracking(live_after=5, experiment="mine")):
+    with live.tracked(["one"], Tracking(live_after=3)):
+        with live.tracked(["one", "two"], Tracking(live_after=5, experiment="mine")):
             pass
-        with live.shown(["one"], Tracking()):
+        with live.tracked(["one"], Tracking()):
             pass
     assert started == [("3.0", "foldlab", "one"), ("5.0", "mine", "two")]
 
@@ -73,18 +73,18 @@ def test_no_memory_for_one_more_process_costs_nothing(monkeypatch):
 
     monkeypatch.setattr(live.subprocess, "Popen", refuse)
     ran = []
-    with live.shown(["one"], Tracking()):
+    with live.tracked(["one"], Tracking()):
         ran.append(1)
     assert ran == [1]
 
 
-@pytest.mark.parametrize(("ends", "said"), [(None, b"done"), (ZeroDivisionError, b"")])
-def test_the_process_beside_learns_how_it_ended(monkeypatch, tmp_path, ends, said):
+@pytest.mark.parametrize(("ends", "received"), [(None, b"done"), (ZeroDivisionError, b"")])
+def test_the_tracker_learns_how_training_ended(monkeypatch, tmp_path, ends, received):
     heard = tmp_path / "heard"
     monkeypatch.setattr(live.sys, "executable", str(tmp_path / "listen"))
     (tmp_path / "listen").write_text(f"#!/bin/sh\ncat > {heard}.part; mv {heard}.part {heard}\n")
     (tmp_path / "listen").chmod(0o755)
-    with suppress(ZeroDivisionError), live.shown(["one"], Tracking()):
+    with suppress(ZeroDivisionError), live.tracked(["one"], Tracking()):
         time.sleep(0.05)
         assert not heard.exists()
         if ends:
@@ -93,4 +93,4 @@ def test_the_process_beside_learns_how_it_ended(monkeypatch, tmp_path, ends, sai
         if heard.exists():
             break
         time.sleep(0.01)
-    assert heard.read_bytes() == said
+    assert heard.read_bytes() == received

@@ -62,21 +62,21 @@ def run_in(folder, *arguments, **environment):
 def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
     began = time.monotonic()
     process = run("basic")
-    _, told = process.communicate()
+    _, stderr = process.communicate()
     assert process.returncode == 0
     assert time.monotonic() - began < 30
-    assert told.count("\n") == 1
-    assert "basic not (fully) published to MLflow at http://127.0.0.1:" in told
-    assert "Connection refused" in told
-    assert "`make publish`" in told
-    assert "hunter2" not in told
+    assert stderr.count("\n") == 1
+    assert "publishing basic to MLflow at http://127.0.0.1:" in stderr
+    assert "Connection refused" in stderr
+    assert "`make publish`" in stderr
+    assert "hunter2" not in stderr
     assert json.loads(MARKER.read_text())["fingerprint"] == fingerprint("basic")
     assert stage.unpublished() == ["basic"]
 
 
 def test_all_tells_by_its_status(dead, monkeypatch, capfd):
     assert status("publish", "--all") == 1
-    assert "basic not (fully) published" in capfd.readouterr().err
+    assert "publishing basic to MLflow" in capfd.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert status("publish", "--all") == 0
     assert stage.unpublished() == []
@@ -136,9 +136,9 @@ def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
     with closing(sqlite3.connect("mlflow.db")) as connection, connection:
         connection.execute("update alembic_version set version_num = '451aebb31d03'")
     assert not stage.publish("basic")
-    told = capfd.readouterr().err
-    assert f"run `mlflow db upgrade sqlite:///{repository}/mlflow.db` after a backup" in told
-    assert told.count("\n") == 1
+    stderr = capfd.readouterr().err
+    assert f"run `mlflow db upgrade sqlite:///{repository}/mlflow.db` after a backup" in stderr
+    assert stderr.count("\n") == 1
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(repository, monkeypatch, capfd):
@@ -263,10 +263,10 @@ def test_a_bug_of_ours_keeps_its_traceback_and_fails_the_stage(repository):
     path = Path("data/prepared/dataset.json")
     path.write_text(path.read_text().replace("images_sha256", "images"))
     process = run("basic")
-    _, told = process.communicate()
+    _, stderr = process.communicate()
     assert process.returncode == 1
-    assert "Traceback" in told
-    assert told.endswith("KeyError: 'images_sha256'\n")
+    assert "Traceback" in stderr
+    assert stderr.endswith("KeyError: 'images_sha256'\n")
     assert not MARKER.exists()
     assert stage.unpublished() == []
 
@@ -307,7 +307,7 @@ def test_what_is_noted_of_a_removed_variant_goes_with_one_line(
     assert stage.publish("basic") is reached
     assert "other" not in stage.unpublished()
     lines = capfd.readouterr().err.splitlines()
-    assert ["other: no row of params.yaml any more" in line for line in lines].count(True) == 1
+    assert ["other: no longer in params.yaml" in line for line in lines].count(True) == 1
     stage.publish("basic")
     assert "other" not in capfd.readouterr().err
 
@@ -320,5 +320,5 @@ def test_a_temporary_experiment_without_a_row_leaves_its_notes(dead, tmp_path, r
     path.write_text(path.read_text().replace("baseline: basic", "baseline: basis"))
     process = run_in(elsewhere, "third", DVC_ROOT=str(repository))
     assert process.wait() == 0
-    assert "no row" not in process.stderr.read()
+    assert "no longer in params.yaml" not in process.stderr.read()
     assert stage.unpublished() == ["basic", "third"]

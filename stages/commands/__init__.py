@@ -1,1 +1,1 @@
-"""What a person runs beside the pipeline."""
+"""The command line, and the commands that are not DVC stages."""

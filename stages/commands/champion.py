@@ -1,9 +1,9 @@
-"""`python -m stages champion`: show the comparison in MLflow, and name the champion.
+"""`python -m stages champion`: log the comparison to MLflow and choose the champion.
 
-`dvc repro` runs it after `compare`. The rule: the best variant by cross-validated accuracy becomes
-`champion` when there is none, or when the corrected resampled t test on the same folds of the same
-data says that it is better than the present one; p counts once for each of its rivals, since it is
-the best of them. The best of the others is `challenger`.
+`dvc repro` runs it after `compare`. The variant with the best cross-validated accuracy becomes
+`champion` if there is none, or if the corrected resampled t test on the same folds of the same data
+finds it better than the current one. Its p is multiplied by the number of its rivals (Bonferroni),
+because it is the best of them. The runner-up becomes `challenger`.
 """
 
 from pathlib import Path
@@ -19,10 +19,10 @@ from stages.tracking.record import Identity
 
 
 def champion() -> None:
-    """Show verdicts and move aliases; a store that fails costs a warning and nothing else.
+    """Log the verdicts and set the aliases; if the store fails, only warn.
 
     Raises:
-        UserError: when a compared variant was not published, even to a store that failed.
+        UserError: if a compared variant has no marker of `publish`.
     """
     settings = params.load()
     rows = read_table(Path("results/comparison.csv"))
@@ -30,8 +30,8 @@ def champion() -> None:
     identities = [_published(row["variant"]) for row in rows]
     folds = read_dataset(Path("data/prepared"))["folds"]["count"]
 
-    def test(present: list[float], candidate: list[float]) -> tuple[float, float]:
-        found = corrected_resampled_t(np.subtract(candidate, present), folds)
+    def test(current: list[float], candidate: list[float]) -> tuple[float, float]:
+        found = corrected_resampled_t(np.subtract(candidate, current), folds)
         return found["difference"], found["p"]
 
     try:
@@ -42,8 +42,8 @@ def champion() -> None:
             versions = [registry.find(client, name, identity) for identity in identities]
             comparison.show(client, experiment_id, rows, identities, versions)
             pairs = zip(rows, versions, strict=True)
-            publish.tell_lacking([row["variant"] for row, version in pairs if not version])
-            if versions[0]:  # or the best one could not be crowned
+            publish.warn_missing([row["variant"] for row, version in pairs if not version])
+            if versions[0]:  # otherwise the best variant has no version that could be champion
                 print(registry.crown(client, name, [v for v in versions if v], test))
     except Exception as error:
         if not store.failed(error):

@@ -1,7 +1,7 @@
-"""`python -m stages fetch models:/foldlab/3`: a registered model to start a variant from.
+"""`python -m stages fetch models:/foldlab/3`: download a model to start a variant from.
 
-It is kept in `.foldlab/models/` under the digest of its content, which the printed row holds: the
-row then names the model's bytes, wherever they come from, and training needs no MLflow.
+The file is stored in `.foldlab/models/` under the SHA-256 of its content. The printed setting holds
+that hash, so it identifies the model whatever its source, and training does not need MLflow.
 """
 
 import hashlib
@@ -17,30 +17,29 @@ from stages.tracking import store
 
 
 def fetch(model: str) -> None:
-    """Bring a registered model's file here, and print the row that starts from it.
+    """Download a registered model and print the `architecture` setting that starts from it.
 
     Args:
-        model: `models:/name/version` or `models:/name@alias`; the row holds the version.
+        model: `models:/name/version` or `models:/name@alias`; the setting names the version.
 
     Raises:
-        UserError: when it is neither.
-        OSError: when the store cannot be used or has no such model.
+        UserError: if it is neither, or the store cannot be used or has no such model.
     """
     if not re.fullmatch(REGISTERED, model):
         raise UserError(
-            f"{model!r} is no registered model; write models:/name/version or models:/name@alias."
+            f"{model!r} is not a registered model; give models:/name/version or models:/name@alias."
         )
     try:
         with store.opened(params.load().tracking.experiment) as (client, _):
-            from stages.tracking import registry  # it imports MLflow, which takes seconds
+            from stages.tracking import registry  # MLflow's import takes seconds
 
             version = registry.named(client, model)
     except Exception as error:
         if not store.failed(error):
             raise
         raise UserError(
-            f"{model} is not to be had from {store.safe(store.location())}: {store.why(error)}; "
-            "see `make ui` for what is registered."
+            f"could not fetch {model} from {store.safe(store.location())}: {store.why(error)}; "
+            "`make ui` shows the registered models."
         ) from None
 
     from stages.tracking.model import fetch as download
@@ -49,6 +48,6 @@ def fetch(model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         content = download(pinned, Path(folder)).read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    with files.replacing(kept(sha256)) as beside:
-        beside.write_bytes(content)
+    with files.replacing(kept(sha256)) as partial:
+        partial.write_bytes(content)
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

@@ -1,4 +1,4 @@
-"""Every command with its options; each imports what it runs only when it is called."""
+"""The command line. Each command imports its module only when it is called."""
 
 import re
 import sys
@@ -9,14 +9,14 @@ import click
 from stages.entry import exclusive
 from stages.errors import UserError
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant, which is a folder's name too
+NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant; it is also a folder's name
 
 
 def _name(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
     if given is not None and not NAME.fullmatch(given):
         raise UserError(
-            f"variant is {given!r}, but a name is a lower-case letter, then letters, digits or _; "
-            "give a row of params.yaml."
+            f"variant is {given!r}, but a name is a lower-case letter, then lower-case letters, "
+            "digits or _; give a row of params.yaml."
         )
     return given
 
@@ -26,16 +26,16 @@ variant = click.argument("variant", callback=_name)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def line() -> None:
-    """Honest experiments on image classifiers.
+    """Train image classifiers by cross-validation and compare them.
 
-    DVC runs the stages environment, prepare, members, train, evaluate, plot, publish and compare;
-    the other commands are for you. VARIANT is a row of `variants` in params.yaml.
+    DVC runs the stages environment, prepare, members, train, evaluate, plot, publish and compare,
+    then champion. Run the other commands yourself. A VARIANT is a row of `variants` in params.yaml.
     """
 
 
 @line.command()
 def prepare() -> None:
-    """Check the images, hold out a test set, assign the folds."""
+    """Check the images, split off a test set and assign folds."""
     from stages import prepare
 
     exclusive(prepare.prepare)()
@@ -43,7 +43,7 @@ def prepare() -> None:
 
 @line.command()
 def environment() -> None:
-    """Record the versions and kernels that compute."""
+    """Record library versions, kernels and processor features."""
     from stages import environment
 
     exclusive(environment.environment)()
@@ -51,7 +51,7 @@ def environment() -> None:
 
 @line.command()
 def members() -> None:
-    """List the settings of each chosen ensemble's members."""
+    """List the settings of the members of each compared ensemble."""
     from stages import members
 
     exclusive(members.members)()
@@ -60,7 +60,7 @@ def members() -> None:
 @line.command()
 @variant
 def train(variant: str) -> None:
-    """Train the folds of one variant and make its model."""
+    """Train all folds of VARIANT and build its final model."""
     from stages import train
 
     exclusive(train.train)(variant=variant)
@@ -69,7 +69,7 @@ def train(variant: str) -> None:
 @line.command()
 @variant
 def evaluate(variant: str) -> None:
-    """Score the model that will be shipped on the test set."""
+    """Score the final model of VARIANT on the test set."""
     from stages import evaluate
 
     exclusive(evaluate.evaluate)(variant=variant)
@@ -78,7 +78,7 @@ def evaluate(variant: str) -> None:
 @line.command()
 @variant
 def plot(variant: str) -> None:
-    """Draw the figures of one variant and write its model card."""
+    """Draw the figures of VARIANT and write its model card."""
     from stages import plot
 
     exclusive(plot.plot)(variant=variant)
@@ -86,11 +86,16 @@ def plot(variant: str) -> None:
 
 @line.command()
 @click.argument("variant", required=False, callback=_name)
-@click.option("--all", "everything", is_flag=True, help="Every chosen variant that has results.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Publish every compared variant that has results."
+)
 def publish(variant: str | None, everything: bool) -> None:
-    """Complete the runs and the model of one variant, or of all, in MLflow."""
+    """Log the results and model of VARIANT to MLflow.
+
+    Only what is missing from MLflow is added, so publishing twice changes nothing.
+    """
     if everything == bool(variant):
-        raise click.UsageError("give one VARIANT, or --all")
+        raise click.UsageError("give either a VARIANT or --all")
     from stages import publish
 
     if variant:
@@ -101,7 +106,7 @@ def publish(variant: str | None, everything: bool) -> None:
 
 @line.command()
 def compare() -> None:
-    """Compare the chosen variants by their fold scores."""
+    """Compare variants by their fold scores and write the report."""
     from stages import compare
 
     exclusive(compare.compare)()
@@ -109,7 +114,7 @@ def compare() -> None:
 
 @line.command()
 def champion() -> None:
-    """Show the comparison in MLflow and name the champion."""
+    """Log the comparison to MLflow and choose the champion."""
     from stages.commands import champion
 
     champion.champion()
@@ -117,24 +122,36 @@ def champion() -> None:
 
 @line.command()
 def sweep() -> None:
-    """Train the unfinished folds of all chosen variants as one pool."""
+    """Train unfinished folds of all compared variants together.
+
+    Run this before `dvc repro` to keep all cores busy; the results are the same.
+    """
     from stages.commands import sweep
 
     sweep.sweep()
 
 
 @line.command()
-@click.option("--trials", type=click.IntRange(0), default=0, help="In all; 0: as in params.yaml.")
+@click.option(
+    "--trials",
+    type=click.IntRange(0),
+    default=0,
+    help="Total number of trials, finished ones included; 0 means the number in params.yaml.",
+)
 @click.option(
     "--write",
     type=click.Choice(["yes", "no"]),
     is_flag=False,
     flag_value="yes",
     default="no",
-    help="Put the best row into params.yaml.",
+    help="Add the best settings to params.yaml as a new variant.",
 )
 def search(trials: int, write: str) -> None:
-    """Try the settings that params.yaml declares under `search`."""
+    """Search for better settings of a variant.
+
+    The section `search` of params.yaml names the variant, the settings and their bounds. An
+    interrupted search is resumed.
+    """
     from stages.commands import search
 
     search.search(trials, write == "yes")
@@ -142,10 +159,23 @@ def search(trials: int, write: str) -> None:
 
 @line.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--model", default="", help="Variant, .keras file or models:/ address.")
-@click.option("--output", type=click.Path(path_type=Path), default="predictions.png")
+@click.option(
+    "--model",
+    default="",
+    help="A variant, a .keras file or a models:/ address; by default the best variant.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default="predictions.png",
+    show_default=True,
+    help="The figure to write.",
+)
 def predict(images: tuple[str, ...], model: str, output: Path) -> None:
-    """Classify image files or folders of them, and draw what the model saw."""
+    """Classify image files or folders of images.
+
+    Prints the two most probable classes of each image and draws the images as the model sees them.
+    """
     from stages.commands import predict
 
     if not predict.predict(images, model, output):
@@ -153,22 +183,26 @@ def predict(images: tuple[str, ...], model: str, output: Path) -> None:
 
 
 @line.command()
-@click.argument("name", required=False)
-@click.option("--release", is_flag=True, help="Let the rule decide again.")
-@click.option("--reason", default="", help="Why, in your words.")
-def promote(name: str | None, release: bool, reason: str) -> None:
-    """Make the model of the variant NAME the champion by hand."""
-    if release == bool(name):
-        raise click.UsageError("give one NAME, or --release")
+@click.argument("variant", required=False)
+@click.option("--release", is_flag=True, help="Let the comparison choose the champion again.")
+@click.option("--reason", default="", help="Why; it is stored with the model version.")
+def promote(variant: str | None, release: bool, reason: str) -> None:
+    """Make the current model of VARIANT the champion by hand."""
+    if release == bool(variant):
+        raise click.UsageError("give either a VARIANT or --release")
     from stages.commands import promote
 
-    print(promote.promote(name, reason) if name else promote.release())
+    print(promote.promote(variant, reason) if variant else promote.release())
 
 
 @line.command()
 @click.argument("model")
 def fetch(model: str) -> None:
-    """Fetch MODEL, models:/name/version or models:/name@alias, to start a variant from."""
+    """Download a registered model to start a variant from.
+
+    MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in
+    params.yaml.
+    """
     from stages.commands import fetch
 
     fetch.fetch(model)
@@ -176,10 +210,14 @@ def fetch(model: str) -> None:
 
 @line.command("pull-request")
 @click.argument("base")
-@click.option("--output", type=click.Path(path_type=Path), help="File instead of standard output.")
-@click.option("--figures", default="", help="Address of the folder of comparison.png.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write to this file instead of standard output.",
+)
+@click.option("--figures", default="", help="URL of the folder that holds comparison.png.")
 def pull_request(base: str, output: Path | None, figures: str) -> None:
-    """Report in Markdown what a branch changes against the commit BASE."""
+    """Report changes against the commit BASE in Markdown."""
     from stages.commands import pull_request
 
     pull_request.report(base, output, figures)
@@ -190,7 +228,7 @@ def pull_request(base: str, output: Path | None, figures: str) -> None:
 @click.argument("experiment")
 @click.argument("fingerprints")
 def live(seconds: float, experiment: str, fingerprints: str) -> None:
-    """Show trainings in MLflow while they run; train and sweep start this."""
+    """Log trainings to MLflow while they run; started by train and sweep."""
     from stages.commands import live
 
     live.live(seconds, experiment, fingerprints.split(","))

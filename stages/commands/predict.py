@@ -1,8 +1,8 @@
-"""`python -m stages predict IMAGE...`: classify image files, and draw what the model saw.
+"""`python -m stages predict IMAGE...`: classify image files and plot the model's inputs.
 
-Grey or coloured, of any size, dark on light or light on dark. Digits are brought into the form of
-MNIST, images of other data sets are scaled to fit. Nothing here needs MLflow, unless the model is
-one of its `models:/` addresses.
+Images may be grey or colour, of any size, dark on light or light on dark. Digits are converted to
+the style of MNIST; images of other data sets are resized. MLflow is needed only for a model that is
+given as a `models:/` address.
 """
 
 import json
@@ -25,78 +25,78 @@ RESULTS = Path("results")
 
 
 def predict(images: Sequence[str], model: str = "", output: Path = Path("predictions.png")) -> bool:
-    """Classify image files, print a line each, and write a picture of them.
+    """Classify image files, print one line per file, and write a figure of them.
 
     Args:
-        images: files, or folders of which every file is taken.
+        images: files, or folders whose files are all classified.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
             variant with the best cross-validated accuracy in results/comparison.csv.
-        output: the picture, a PNG file.
+        output: the PNG file to write.
 
     Returns:
-        Whether all files could be classified; each other one has a sentence on stderr.
+        Whether all files could be classified; stderr gets one sentence for each that could not.
 
     Raises:
-        UserError: when the model is unknown or does not fit the prepared data set, or no file
-            could be read.
-        OSError: when a file of the model cannot be read, or the picture not be written.
+        UserError: if the model is unknown or does not fit the prepared data set, or no file could
+            be read.
+        OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
     classes, shape = dataset["classes"], dataset["image_shape"]
     with tempfile.TemporaryDirectory() as folder:
-        path, called = find(model, dataset, Path(folder))
+        path, label = find(model, dataset, Path(folder))
         check(path, shape)
-        pixels, refused = _read(_files(images), classes, shape, params.load().data.resize)
-        for reason in refused:
-            print(f"foldlab: {reason}", file=sys.stderr)
+        pixels, errors = _read(_files(images), classes, shape, params.load().data.resize)
+        for error in errors:
+            print(f"foldlab: {error}", file=sys.stderr)
         if not pixels:
-            raise UserError("none of these files could be classified; give images that can.")
-        from stages.training.artifact import probabilities  # TensorFlow takes seconds
+            raise UserError("none of these files could be classified; give image files.")
+        from stages.training.artifact import probabilities  # TensorFlow's import takes seconds
 
         probability, _ = probabilities(path, np.stack(list(pixels.values())))
     if probability.shape[1] != len(classes):
         raise UserError(
-            f"{called} knows {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "
+            f"{label} has {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "
             "run `dvc repro prepare` with the model's data set."
         )
 
-    print(f"model: {called}")
+    print(f"model: {label}")
     for name, row in zip(pixels, probability, strict=True):
-        first, second = (int(place) for place in row.argsort()[::-1][:2])
+        first, second = (int(index) for index in row.argsort()[::-1][:2])
         print(
             f"{name}: {classes[first]} ({gallery.percent(row[first])}), "
             f"then {classes[second]} ({gallery.percent(row[second])})"
         )
     names = [name.name for name in pixels]
-    seen = np.stack(list(pixels.values()))
-    title = called.split(" ")[0]
-    style.save(gallery.predictions(seen, names, probability, classes, model=title), output)
+    inputs = np.stack(list(pixels.values()))
+    title = label.split(" ")[0]
+    style.save(gallery.predictions(inputs, names, probability, classes, model=title), output)
     print(f"picture: {output}")
-    return not refused
+    return not errors
 
 
 def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
-    """Return a model's file and what to call it.
+    """Return a model's file and its label for the output.
 
     Args:
         model: as for `predict`.
         dataset: the content of dataset.json.
-        folder: where a model of a store may be put.
+        folder: where a model from MLflow is downloaded to.
     """
     if "://" in model or model.startswith(("models:/", "runs:/")):
-        from stages.tracking.model import fetch  # it imports MLflow, which takes seconds
+        from stages.tracking.model import fetch  # MLflow's import takes seconds
 
         return fetch(model, folder), model
     if model.endswith(".keras"):
         if not Path(model).is_file():
             raise UserError(
-                f"{model} is no file; give a .keras file that is there, a row of params.yaml, or "
-                "an address such as models:/foldlab@champion."
+                f"{model} is not a file; give an existing .keras file, a row of params.yaml, or an "
+                "address such as models:/foldlab@champion."
             )
         return Path(model), model
     settings = params.load()
     variant = model or _best()
-    settings.variant(variant)  # refuses what is no row, and with it any path
+    settings.variant(variant)  # refuses unknown names, and so any path
     path = RESULTS / variant / "model.keras"
     missing = [file for file in (path, path.with_name("training.json")) if not file.is_file()]
     if missing:
@@ -110,11 +110,11 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
 
 
 def check(path: Path, shape: Sequence[int]) -> None:
-    """Refuse a model file that does not take the data set's images, without loading it.
+    """Check, without loading it, that a model file fits the data set's images.
 
     Raises:
-        UserError: when it is no Keras file, or takes images of another shape.
-        OSError: when it cannot be read.
+        UserError: if it is not a Keras file of this pipeline, or takes images of another shape.
+        OSError: if it cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -125,10 +125,10 @@ def check(path: Path, shape: Sequence[int]) -> None:
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, StopIteration):
         takes, votes = None, False
     if takes is None or not votes:
-        raise UserError(f"{path} is no model file of this pipeline; give one from results/.")
+        raise UserError(f"{path} is not a model file of this pipeline; give one from results/.")
     if takes != [*shape]:
         raise UserError(
-            f"{path} takes images of {takes} (height, width, channels), those of {PREPARED} are "
+            f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
             f"{[*shape]}; run `dvc repro prepare` with the model's data set."
         )
 
@@ -141,31 +141,35 @@ def _best() -> str:
 
 
 def _files(given: Sequence[str]) -> list[Path]:
-    """Return the files, with those of a folder in the folder's place; hidden ones are left out."""
+    """Return the given files, with folders replaced by their files except hidden ones."""
     found = []
     for name in given:
         path = Path(name)
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        found += [file for file in inside if file == path or not file.name.startswith(".")]
+        if path.is_dir():
+            found += [file for file in sorted(path.iterdir()) if not file.name.startswith(".")]
+        else:
+            found.append(path)
     return list(dict.fromkeys(found))
 
 
 def _read(
     files: Sequence[Path], classes: Sequence[str], shape: Sequence[int], resize: str
 ) -> tuple[dict[Path, np.ndarray], list[str]]:
-    """Return file -> pixels as the model takes them, and a sentence for each other file."""
-    pixels, refused = {}, []
+    """Return file -> pixels as the model takes them, and one error for each other file."""
+    pixels, errors = {}, []
     digits = picture.is_digits(classes, shape)
     for file in files:
         try:
             image = picture.read(file)
         except UserError as error:
-            refused.append(str(error))
+            errors.append(str(error))
             continue
         try:
-            made = picture.as_digit(image) if digits else picture.as_trained(image, shape, resize)
+            converted = (
+                picture.as_digit(image) if digits else picture.as_trained(image, shape, resize)
+            )
         except UserError as error:
-            refused.append(f"{file} {error}; give a picture of one digit.")
+            errors.append(f"{file} {error}; give a picture of one digit.")
             continue
-        pixels[file] = made
-    return pixels, refused
+        pixels[file] = converted
+    return pixels, errors

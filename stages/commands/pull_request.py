@@ -1,8 +1,8 @@
-"""`python -m stages pull-request BASE`: what a branch changes, in Markdown.
+"""`python -m stages pull-request BASE`: report a branch's changes in Markdown.
 
-Settings and scores against the commit BASE by DVC's own diffs, verdicts against BASE's committed
-comparison, the comparison as it is now. `make pr-report BASE=main` runs it, and so does the job
-`.github/workflows/pull_request.yaml`. It reads only what Git holds and what `make repro` left.
+Settings and scores are compared with the commit BASE by DVC's diffs, verdicts with BASE's committed
+comparison; the current comparison follows. `make pr-report BASE=main` and the job
+`.github/workflows/pull_request.yaml` run it. It only reads Git's files and results of `make repro`.
 """
 
 import csv
@@ -29,20 +29,20 @@ SHOWN = (
     "test.expected_calibration_error",
     "parameters",
 )
-MARK = "<!-- foldlab: pull request -->"  # by which the job finds its own comment
+MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 
 
 def pull_request(base: str, figures: str = "") -> str:
-    """Return the report on the working tree against the commit `base`.
+    """Return a report that compares the working tree with the commit `base`.
 
     Args:
         base: a branch, tag or commit.
-        figures: address of the folder in which a browser finds comparison.png; "" when there is
-            none, since a comment cannot hold a local file.
+        figures: URL of the folder of comparison.png; "" if there is none, because a comment cannot
+            show a local file.
 
     Raises:
-        UserError: outside a Git repository, for an unknown `base`, and for stale results.
-        OSError: when there is no comparison yet.
+        UserError: outside a Git repository, for an unknown `base`, and for missing or outdated
+            results.
     """
     _check_base(base)
     for path in (TABLE, TEXT):
@@ -70,19 +70,19 @@ def pull_request(base: str, figures: str = "") -> str:
 
 
 def verdicts(old: Sequence[Mapping] | None, now: Sequence[Mapping], base: str) -> str:
-    """Return what changed from one comparison to the other: one row a variant, in Markdown.
+    """Return the changed verdicts as a Markdown table with one row per variant.
 
     Args:
-        old: rows of the base's comparison.csv, None when it has none.
-        now: rows of the present one.
-        base: what the base is called.
+        old: rows of the base's comparison.csv, None if it has none.
+        now: rows of the current one.
+        base: the base's name.
     """
     if old is None:
-        return f"`{base}` holds no {TABLE}, so there is nothing to compare the verdicts with."
-    said = []
+        return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
+    lines = []
     baselines = [rows[0]["baseline"] for rows in (old, now) if rows]
     if len(set(baselines)) > 1:
-        said = [f"The baseline changed from `{baselines[0]}` to `{baselines[1]}`.", ""]
+        lines = [f"The baseline changed from `{baselines[0]}` to `{baselines[1]}`.", ""]
     before, after = ({row["variant"]: _verdict(row) for row in rows} for rows in (old, now))
     changed = [
         [f"`{name}`", before.get(name, "not compared"), after.get(name, "not compared")]
@@ -90,27 +90,27 @@ def verdicts(old: Sequence[Mapping] | None, now: Sequence[Mapping], base: str) -
         if before.get(name) != after.get(name)
     ]
     if not changed:
-        return "\n".join([*said, f"All {len(after)} verdicts are those of `{base}`."])
+        return "\n".join([*lines, f"All {len(after)} verdicts are the same as on `{base}`."])
     if all("outcome" in row for row in old):  # tables before it had a column lack it
         one, other = ({row["variant"]: row["outcome"] for row in rows} for rows in (old, now))
         count = sum(one.get(name) != other.get(name) for name in one | other)
-        said += [f"Outcomes that changed: {count} of {len(one | other)} variants.", ""]
-    return "\n".join(said + _left(table(["variant", f"on `{base}`", "here"], changed)))
+        lines += [f"Changed outcomes: {count} of {len(one | other)} variants.", ""]
+    return "\n".join(lines + _left(table(["variant", f"on `{base}`", "here"], changed)))
 
 
 def _verdict(row: Mapping[str, str]) -> str:
-    """Return the verdict with numbers; a baseline has its accuracy in their place."""
+    """Return the verdict; for the baseline, its accuracy."""
     if row["variant"] != row["baseline"]:
         return row["verdict"]
     return f"baseline: {100 * float(row['cv_mean']):.2f} ± {100 * float(row['cv_std'] or 0):.2f} %"
 
 
 def changes(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
-    """Return the scores in `SHOWN` that changed, in Markdown.
+    """Return the changed scores among `SHOWN` as a Markdown table.
 
     Args:
-        scores: what `dvc metrics diff --json` prints: file -> key -> old, new, diff.
-        base: what the base is called.
+        scores: the output of `dvc metrics diff --json`: file -> key -> old, new, diff.
+        base: the base's name.
     """
     rows = []
     for path, found in scores.items():
@@ -138,32 +138,32 @@ def _left(lines: Sequence[str]) -> list[str]:
 
 
 def comparison(text: str, figures: str) -> str:
-    """Return comparison.md one heading lower; its figure from `figures`, else by its name."""
+    """Return comparison.md one heading level down, with a URL or the path of its figure."""
     text = text.replace("# Comparison", "## Comparison", 1).strip()
     place = rf"![\1]({figures.rstrip('/')}/comparison.png)" if figures else rf"\1: `{FIGURE}`"
     return re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", place, text)
 
 
 def _check_base(base: str) -> None:
-    """Refuse what no diff can start from, with the next step."""
+    """Check that `base` is a commit of this repository."""
     if _run("git", "rev-parse", "--git-dir").returncode:
-        raise UserError("this folder is no Git repository; diffs need one: run it in a clone.")
+        raise UserError("this folder is not a Git repository; run the command in a clone.")
     commit = f"{base}^{{commit}}"
     found = _run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
     if found.returncode or base.startswith("-"):
         shallow = _run("git", "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         fetch = "git fetch --unshallow origin" if shallow else "git fetch origin"
-        cut = ", and this clone's history is cut off" if shallow else ""
+        cut = ", and this clone is shallow" if shallow else ""
         raise UserError(
-            f"BASE is {base!r}, which is no commit here{cut}; run `{fetch}` and give a branch, "
+            f"BASE is {base!r}, which is not a commit here{cut}; run `{fetch}` and give a branch, "
             "tag or commit, such as origin/main."
         )
 
 
 def _check_fresh() -> None:
-    """Refuse results that do not follow from the present settings, data and code.
+    """Refuse results that are outdated by changes of settings, data or code.
 
-    A file that DVC knows and that is not there, as in a clone without the cache, says nothing.
+    Files missing from the working tree do not count: a clone without the cache has none of them.
     """
     found = json.loads(_dvc("status", "--json") or "{}")
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))
@@ -173,7 +173,7 @@ def _check_fresh() -> None:
 
 
 def _changed(reasons: Any) -> bool:
-    """Say whether what `dvc status` tells of a stage is more than files that are missing."""
+    """Return whether `dvc status` reports more of a stage than missing files."""
     if isinstance(reasons, Mapping):
         return any(_changed(reason) for reason in reasons.values())
     if isinstance(reasons, list):
@@ -186,7 +186,11 @@ def _run(*command: str) -> subprocess.CompletedProcess:
 
 
 def _dvc(*arguments: str) -> str:
-    """Return what a command of DVC prints; its refusal is a ValueError with its last line."""
+    """Return the output of a DVC command.
+
+    Raises:
+        UserError: with the last line of its stderr, if the command fails.
+    """
     done = _run(sys.executable, "-m", "dvc", *arguments)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -196,9 +200,9 @@ def _dvc(*arguments: str) -> str:
 
 def report(base: str, output: Path | None, figures: str) -> None:
     """Print the report, or write it to the file `output`; see `pull_request`."""
-    made = pull_request(base, figures)
+    text = pull_request(base, figures)
     if output is None:
-        print(made, end="")
+        print(text, end="")
         return
-    with replacing(output) as beside:
-        beside.write_text(made, encoding="utf-8")
+    with replacing(output) as partial:
+        partial.write_text(text, encoding="utf-8")

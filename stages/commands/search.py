@@ -1,8 +1,8 @@
-"""`python -m stages search`: try settings of one row, and print the best as a new row.
+"""`python -m stages search`: optimize the settings of one variant and print the best as a new row.
 
-The section `search` of params.yaml says which settings, within what bounds, and how many trials.
-A trial is cross-validated on the prepared folds; the test set is not read. The study lies in
-`.foldlab/search/`, so the same command goes on where it ended.
+The section `search` of params.yaml declares the settings, their bounds and the number of trials.
+Each trial is cross-validated on the prepared folds; the test set is not read. The study is stored
+in `.foldlab/search/`, so the same command resumes it.
 """
 
 import sys
@@ -23,17 +23,15 @@ from stages.train import PREPARED, read_arrays
 
 
 def search(trials: int = 0, write: bool = False) -> None:
-    """Run what lacks of the trials, and print the best one as a row for params.yaml.
+    """Run the remaining trials and print the best one as a row for params.yaml.
 
     Args:
-        trials: how many there shall be in all, those of earlier runs counted; 0: as params.yaml has
-            it.
-        write: also put the row into params.yaml.
+        trials: total number of trials, including those of earlier runs; 0: as in params.yaml.
+        write: also add the row to params.yaml.
 
     Raises:
-        UserError: when the settings are refused, the data are not prepared, or no trial came to
-            its end.
-        OSError: when this search is running already.
+        UserError: if the settings are invalid, the data are not prepared, or no trial completed.
+        OSError: if this search is already running.
     """
     settings = params.load()
     check(settings)
@@ -43,46 +41,47 @@ def search(trials: int = 0, write: bool = False) -> None:
     arrays = read_arrays(dataset)
 
     wanted = trials or settings.search.trials
-    mark = study.fingerprint(settings, dataset["sha256"])
-    tell = _tracker(settings, mark, dataset["sha256"])
-    with study.opened(mark) as opened:
-        found = study.finished(opened, settings)
-        if len(found) < wanted:
+    fingerprint = study.fingerprint(settings, dataset["sha256"])
+    track = _tracker(settings, fingerprint, dataset["sha256"])
+    with study.opened(fingerprint) as opened:
+        finished = study.finished(opened, settings)
+        if len(finished) < wanted:
             plan.try_networks(space.architectures(settings), arrays, settings.parallel)
-        if found:
-            print(f"Trials there already: {len(found)}; wanted in all: {wanted}.")
-            tell(found)
+        if finished:
+            print(f"Finished trials: {len(finished)} of {wanted}.")
+            track(finished)
         for trial in study.run(opened, settings, wanted, dataset["sha256"], arrays):
-            found.append(trial)
-            leader = best(found)
+            finished.append(trial)
+            leader = best(finished)
             first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
-            print(f"trial {trial.number}: {_said(trial)}: {trial.outcome()}{first}", flush=True)
-            tell(found)
+            values = _formatted(trial)
+            print(f"trial {trial.number}: {values}: {trial.outcome()}{first}", flush=True)
+            track(finished)
     fold_store.prune()
-    _conclude(settings, found, write)
+    _conclude(settings, finished, write)
 
 
-def _said(trial: Trial) -> str:
+def _formatted(trial: Trial) -> str:
     return ", ".join(f"{path} {value}" for path, value in flat(trial.values))
 
 
-def _tracker(settings: Params, mark: str, data_sha256: str) -> Callable[[list[Trial]], None]:
-    """Return the function that publishes the trials so far; after one failure it does nothing."""
+def _tracker(settings: Params, fingerprint: str, data_sha256: str) -> Callable[[list[Trial]], None]:
+    """Return a function that publishes the trials so far; after a failure it does nothing."""
     chosen = settings.search
     params_shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
     for path, allowed in chosen.space.items():
         params_shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     failed = False
 
-    def tell(trials: list[Trial]) -> None:
+    def track(trials: list[Trial]) -> None:
         nonlocal failed
         if failed:
             return
         try:
             with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
-                from stages.tracking import search as runs  # it imports MLflow, which takes seconds
+                from stages.tracking import search as runs  # MLflow's import takes seconds
 
-                shown = runs.Search(chosen.variant, mark, data_sha256, params_shown)
+                shown = runs.Search(chosen.variant, fingerprint, data_sha256, params_shown)
                 runs.publish(client, number, shown, trials)
         except Exception as error:
             if not store.failed(error):
@@ -90,20 +89,24 @@ def _tracker(settings: Params, mark: str, data_sha256: str) -> Callable[[list[Tr
             failed = True
             where = store.safe(store.location())
             print(
-                f"foldlab: the search is not (fully) in MLflow at {where}: "
-                f"{store.why(error)}; its trials are kept, run `make search` when it is back.",
+                f"foldlab: publishing the search to MLflow at {where} failed: {store.why(error)}; "
+                "its trials are saved, run `make search` again when the store is back.",
                 file=sys.stderr,
             )
 
-    return tell
+    return track
 
 
 def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
-    """Print the best trial as a row with what its score is worth, and write it where asked to."""
+    """Print the best trial as a row with a note on its bias, and add it to params.yaml on request.
+
+    Raises:
+        UserError: if no trial completed.
+    """
     found = best(trials)
     if found is None:
         raise UserError(
-            f"none of {len(trials)} trials came to its end; the last one {trials[-1].outcome()}"
+            f"none of {len(trials)} trials completed; the last one {trials[-1].outcome()}"
         )
     named = space.tuned_name(settings.search.variant)
     made = space.tuned(settings, found.values).variants[named]
@@ -114,19 +117,19 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     print(
         f"\nBest of {len(trials)} trials: trial {found.number} with a cross-validated accuracy of "
         f"{found.mean:.2%} (sd {found.sd:.2%}, n = {len(found.accuracies)} folds).\n"
-        f"As the highest of {len(trials)} on the same folds it is biased upward: on other images "
-        "expect less.\n"
+        f"As the best of {len(trials)} on the same folds, this score is biased upward: expect less "
+        "on other images.\n"
     )
     if known:
-        print(f"It is the row `{known}` of params.yaml.")
+        print(f"It is already in params.yaml, as `{known}`.")
         return
     print(rows.text(name, made))
     if write:
         rows.add(name, made)
-        print(f"params.yaml has the row `{name}` now. ", end="")
+        print(f"Added the row `{name}` to params.yaml. ", end="")
     else:
-        print("Paste this under `variants` in params.yaml, or let --write do it. ", end="")
+        print("Paste this under `variants` in params.yaml, or run again with --write. ", end="")
     print(
-        f"To compare it, add {name} to compare.variants, give folds.seed another value, so that it "
-        "is judged by folds on which it was not chosen, and run `dvc repro`."
+        f"To compare it, add {name} to compare.variants, change folds.seed, so that it is compared "
+        "on other folds than those it was selected on, and run `dvc repro`."
     )

@@ -1,10 +1,9 @@
-"""`python -m stages sweep`: train what is unfinished of all chosen variants as one pool.
+"""`python -m stages sweep`: train the unfinished folds of all compared variants in one pool.
 
-`dvc repro` trains variant after variant, each in processes of its own. A sweep before it keeps
-every core busy from the first fold to the last and starts TensorFlow once; the stages then find
-their folds, models and scores done. While others still train, it has DVC run the stages of each
-variant that is trained, so that these come to MLflow early. It changes no result and may be left
-out.
+`dvc repro` trains one variant after the other, each in its own processes. Running a sweep first
+keeps all cores busy and starts TensorFlow once; the stages then find folds, models and scores
+cached. As soon as a variant is trained, the sweep has DVC run its remaining stages. It is optional
+and does not change results.
 """
 
 import subprocess
@@ -31,7 +30,7 @@ from stages.training.recipe import Recipe
 
 
 def reproduce(variant: str) -> None:
-    """Have DVC run the stages of a trained variant; what fails is left to the next `dvc repro`."""
+    """Run a trained variant's stages with DVC; failures are left to the next `dvc repro`."""
     if not Path("dvc.yaml").exists():
         return
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", f"publish@{variant}"]
@@ -44,127 +43,134 @@ def reproduce(variant: str) -> None:
             text=True,
             errors="replace",
         )
-    except OSError:  # no memory for one more process: the training comes first
+    except OSError:  # no memory for another process: training matters more
         return
     with process:
         for line in process.stdout:
-            tqdm.write(line.rstrip("\n"))  # above the bar of those that still train
+            tqdm.write(line.rstrip("\n"))  # above the progress bar
 
 
 class Unfinished(NamedTuple):
-    """The chosen variants whose results are not those of their present settings."""
+    """The compared variants whose results do not match their current settings."""
 
-    planned: dict[str, list[plan.Unit]]  # fingerprint -> folds, also of members that are not chosen
+    planned: dict[str, list[plan.Unit]]  # fingerprint -> folds, including those of members
     trained: dict[str, Recipe]  # fingerprint -> settings
     averaged: dict[str, tuple[str, dict[str, Recipe]]]  # fingerprint -> name and members
 
 
 def sweep(follow: Callable[[str], None] = reproduce) -> None:
-    """Train every unfinished fold of the chosen variants, several at a time.
+    """Train all unfinished folds of the compared variants in parallel.
 
     Args:
-        follow: called with a variant's name when its model is joined and scored while others still
-            train, one call at a time; not for those that are left when all are trained.
+        follow: callback with a variant's name, run when its model is built and scored while other
+            variants still train; calls do not overlap. It is not run for variants completed after
+            the last fold.
     """
     settings = params.load()
     check(settings)
     if changes := environment.adopt():
-        print(f"foldlab: the environment changed ({changes}); all variants are trained anew.")
+        print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
     dataset = read_dataset(PREPARED)
     arrays = read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     planned, recipe_of, ensembles = _unfinished(settings, dataset, arrays)
     if not (recipe_of or ensembles):
-        _tell_lacking(settings)
+        _warn_missing(settings)
         return
     units = [unit for units in planned.values() for unit in units]
     parallel = settings.parallel
-    if parallel.backend == "local":  # a pool that is at work must not be asked to change its size
+    if parallel.backend == "local":  # a running pool must not be resized
         jobs = parallel.jobs or workers.optimal_workers(len(units), joblib.cpu_count())
         parallel = parallel.model_copy(update={"jobs": jobs})
 
-    def complete(mark: str) -> None:
-        if mark in recipe_of:
-            recipe = recipe_of[mark]
-            plan.model(mark, recipe, arrays, parallel, plan.records(planned[mark]))
-            preview(mark, recipe, arrays, parallel)
+    def complete(fingerprint: str) -> None:
+        if fingerprint in recipe_of:
+            recipe = recipe_of[fingerprint]
+            records = plan.records(planned[fingerprint])
+            plan.model(fingerprint, recipe, arrays, parallel, records)
+            preview(fingerprint, recipe, arrays, parallel)
         else:
-            variant, marks = ensembles[mark]
-            members = ensemble.members(marks, arrays, parallel)
-            ensemble.model(mark, variant, members, arrays, parallel)
-        predict(fold_store.folder(mark) / "model.keras", test_images, parallel)
+            variant, chosen = ensembles[fingerprint]
+            members = ensemble.members(chosen, arrays, parallel)
+            ensemble.model(fingerprint, variant, members, arrays, parallel)
+        predict(fold_store.folder(fingerprint) / "model.keras", test_images, parallel)
 
-    begun: dict[str, Future] = {}
+    completions: dict[str, Future] = {}
     followed: list[Future] = []
     with ThreadPoolExecutor(1) as completing, ThreadPoolExecutor(1) as following:
 
-        def carry_on(mark: str) -> None:
-            complete(mark)
-            with suppress(RuntimeError):  # by now all are trained
-                followed.append(following.submit(follow, recipe_of[mark].variant))
+        def complete_and_follow(fingerprint: str) -> None:
+            complete(fingerprint)
+            with suppress(RuntimeError):  # the pool is shut down once everything is trained
+                followed.append(following.submit(follow, recipe_of[fingerprint].variant))
 
-        def trained(mark: str) -> None:
-            if mark in recipe_of:  # and not a member that is not chosen
-                begun[mark] = completing.submit(carry_on, mark)
+        def trained(fingerprint: str) -> None:
+            if fingerprint in recipe_of:  # and not a member that is not compared itself
+                future = completing.submit(complete_and_follow, fingerprint)
+                completions[fingerprint] = future
                 if parallel.local_jobs == 1:  # this process trains, and Keras has one global state
-                    begun[mark].result()
+                    future.result()
 
         try:
-            with live.shown(list(recipe_of), settings.tracking):
+            with live.tracked(list(recipe_of), settings.tracking):
                 plan.finish(units, arrays, parallel, trained=trained)
         finally:
             for pool in (completing, following):
                 pool.shutdown(wait=False, cancel_futures=True)
-        begun = {mark: future for mark, future in begun.items() if not future.cancelled()}
-        left = [mark for mark in (*recipe_of, *ensembles) if mark not in begun]
+        completions = {key: future for key, future in completions.items() if not future.cancelled()}
+        remaining = [key for key in (*recipe_of, *ensembles) if key not in completions]
         with ThreadPoolExecutor(parallel.local_jobs or joblib.cpu_count()) as waiting:
-            for _ in waiting.map(complete, left):
+            for _ in waiting.map(complete, remaining):
                 pass
-        for future in (*begun.values(), *followed):
+        for future in (*completions.values(), *followed):
             if not future.cancelled():
                 future.result()
 
 
-def _tell_lacking(settings: params.Params) -> None:
-    """Say what a store lacks where no stage will run that says it; one that fails says nothing."""
+def _warn_missing(settings: params.Params) -> None:
+    """Warn of variants missing from the store, as no stage will; ignore a store that fails."""
     try:
-        publish.tell_lacking(publish.lacking(settings))
+        publish.warn_missing(publish.missing(settings))
     except Exception as error:
         if not store.failed(error):
             raise
 
 
 def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> Unfinished:
-    """Return what is to be done, and announce each training of it.
+    """Return the unfinished variants, after writing a start marker for each training.
 
     Raises:
-        UserError: for a variant that makes no sense for the data.
+        UserError: if a variant's settings do not fit the data.
     """
     found = Unfinished({}, {}, {})
     for variant in settings.compare.variants:
-        marks = {}
+        chosen = {}
         for recipe in recipes(settings, variant):
             check_data(recipe, dataset, PREPARED)
-            marks[identity.fingerprint(recipe, dataset["sha256"])] = recipe
-        averaged = settings.variants[variant].ensemble
-        mark = identity.ensemble_fingerprint(variant, marks) if averaged else next(iter(marks))
-        if _finished(variant, mark):
-            continue
-        if averaged:
-            found.averaged[mark] = variant, marks
+            chosen[identity.fingerprint(recipe, dataset["sha256"])] = recipe
+        row = settings.variants[variant]
+        if row.ensemble:
+            fingerprint = identity.ensemble_fingerprint(variant, chosen)
         else:
-            found.trained[mark] = marks[mark]
-            found.planned[mark] = plan.plan(mark, marks[mark], arrays)
-            live.announce(mark, marks[mark], settings.variants[variant].description, dataset)
-    for _, marks in found.averaged.values():
-        found.planned.update(ensemble.missing(marks, arrays))
+            fingerprint = next(iter(chosen))
+        if _finished(variant, fingerprint):
+            continue
+        if row.ensemble:
+            found.averaged[fingerprint] = variant, chosen
+        else:
+            recipe = chosen[fingerprint]
+            found.trained[fingerprint] = recipe
+            found.planned[fingerprint] = plan.plan(fingerprint, recipe, arrays)
+            live.write_start_marker(fingerprint, recipe, row.description, dataset)
+    for _, chosen in found.averaged.values():
+        found.planned.update(ensemble.missing(chosen, arrays))
     return found
 
 
-def _finished(variant: str, mark: str) -> bool:
-    """Return whether the variant's results are those of its present settings."""
+def _finished(variant: str, fingerprint: str) -> bool:
+    """Return whether the variant's results match its current settings."""
     results = Path("results") / variant
     files = [results / name for name in ("training.json", "model.keras", "metrics.json")]
     return all(file.exists() for file in files) and (
-        read_json(results / "training.json")["fingerprint"] == mark
+        read_json(results / "training.json")["fingerprint"] == fingerprint
     )

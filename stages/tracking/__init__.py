@@ -1,14 +1,15 @@
-"""MLflow, the view of the result files: this package is the only one that imports it."""
+"""Publishes result files to MLflow; the only package that imports it."""
 
 import os
 
-# Set before any module here imports mlflow; what the user has set stays. No HTTP retries: MLflow
-# repeats a POST too, which could create a run twice; publishing repeats itself as a whole instead.
+# Defaults, set before any module here imports MLflow. No HTTP retries: MLflow also repeats a POST,
+# which could create a run twice. Publishing is repeated as a whole instead.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # or a uv.lock in the working folder goes into each model
 }.items():
     os.environ.setdefault(_name, _value)

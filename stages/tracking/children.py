@@ -1,4 +1,4 @@
-"""The runs below a run: folds of a training, trials of a search."""
+"""Child runs: folds of a training, trials of a search."""
 
 from collections.abc import Mapping
 
@@ -9,21 +9,18 @@ from stages.tracking.store import Client
 FOLDS = "tags.`foldlab.kind` = 'fold'"
 TRIALS = "tags.`foldlab.kind` = 'trial'"
 RUNNING = "attributes.status = 'RUNNING'"
-SHA256 = "foldlab.sha256"  # the tag of a fold or trial: of what was measured
+SHA256 = "foldlab.sha256"  # tag of a fold or trial: hash of its measurements
 
 
-def runs_below(client: Client, parent: Run, which: str) -> list[Run]:
-    """Return all runs below `parent` for which the condition `which`, such as FOLDS, holds.
-
-    MLflow gives them by pages; the oldest comes first.
-    """
-    wanted = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and {which}"
+def child_runs(client: Client, parent: Run, which: str) -> list[Run]:
+    """Return all child runs of `parent` that match a filter such as FOLDS, oldest first."""
+    query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and {which}"
     found: list[Run] = []
     token = None
     while True:
         page = client.search_runs(
             [parent.info.experiment_id],
-            wanted,
+            query,
             order_by=["attributes.start_time ASC"],
             page_token=token,
         )
@@ -36,18 +33,18 @@ def runs_below(client: Client, parent: Run, which: str) -> list[Run]:
 def agree(
     client: Client, parent: Run, which: str, number: str, measured: Mapping[int, str]
 ) -> bool:
-    """Return whether the runs below `parent` measured the same, as far as both sides go.
+    """Return whether the child runs of `parent` that `measured` has too have the same hashes.
 
     Args:
         client: an opened store.
-        parent: a training's or a search's run.
+        parent: the run of a training or a search.
         which: FOLDS or TRIALS.
-        number: the tag that numbers them.
-        measured: number -> hash.
+        number: the tag that holds the number of a child run.
+        measured: number -> hash of the measurements.
     """
-    theirs = {
+    logged = {
         int(run.data.tags[number]): run.data.tags[SHA256]
-        for run in runs_below(client, parent, which)
+        for run in child_runs(client, parent, which)
         if SHA256 in run.data.tags
     }
-    return all(theirs[each] == measured[each] for each in theirs.keys() & measured.keys())
+    return all(logged[each] == measured[each] for each in logged.keys() & measured.keys())

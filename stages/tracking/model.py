@@ -1,21 +1,19 @@
-"""The model in the form that mlflow.keras writes, made without importing Keras or TensorFlow.
+"""The trained model as an MLflow model of the flavors `keras` and `python_function`.
 
-`mlflow.keras.log_model` would import TensorFlow (8 s) only to load and save a file that is there.
-Form: mlflow/keras/save.py of MLflow 3.17. Keras' safe mode is on when MLflow loads it.
+`mlflow.keras.save_model` would import TensorFlow and save the model anew, which changes the file's
+bytes and drops the list of training images in it. So `mlflow.pyfunc.save_model` writes the folder,
+and the .keras file is copied into it. Keras' safe mode is on when MLflow loads the file.
 """
 
-import json
 import os
-import platform
 import shutil
 import tempfile
-import zipfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import mlflow.artifacts
+import mlflow.pyfunc
 import numpy as np
-import yaml
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
@@ -28,14 +26,14 @@ REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
 
 def signature(image_shape: list[int], classes: int) -> ModelSignature:
-    """Return what goes in and out: raw pixels 0-255, and one probability per class.
+    """Return the model's input, raw pixels 0-255, and its output, one probability per class.
 
-    float32 and not uint8, because MLflow casts the numbers of a JSON request to the stated type
-    and takes arrays of exactly that type.
+    The input is float32, not uint8: MLflow casts the numbers of a JSON request to this type and
+    refuses arrays of any other.
 
     Args:
         image_shape: [height, width, channels].
-        classes: how many.
+        classes: number of classes.
     """
     pixels = TensorSpec(np.dtype("float32"), (-1, *image_shape))
     probabilities = TensorSpec(np.dtype("float32"), (-1, classes))
@@ -43,7 +41,7 @@ def signature(image_shape: list[int], classes: int) -> ModelSignature:
 
 
 def complete(client: Client, run: Run, record: Record) -> LoggedModel:
-    """Make the record's model an output of the run, uploaded in full; return it."""
+    """Log the record's model as an output of the run unless that is done; return it."""
     run_id = run.info.run_id
     experiment_id = run.info.experiment_id
     found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
@@ -59,10 +57,10 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
             model_type="classifier",
         )
     )
-    there = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
-    if logged.status != LoggedModelStatus.READY or "MLmodel" not in there:
+    uploaded = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
+    if logged.status != LoggedModelStatus.READY or "MLmodel" not in uploaded:
         with tempfile.TemporaryDirectory() as folder:
-            write(
+            save(
                 Path(folder) / "model",
                 record.model,
                 record.dataset["image_shape"],
@@ -80,14 +78,14 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
 
 
 def fetch(uri: str, folder: Path) -> Path:
-    """Download a model of the store into `folder` and return its .keras file.
+    """Download a model from the store into `folder` and return its .keras file.
 
     Args:
-        uri: as MLflow writes it, such as "models:/foldlab@champion".
-        folder: where to; it must be there.
+        uri: MLflow's address of the model, such as "models:/foldlab@champion".
+        folder: an existing folder.
 
     Raises:
-        OSError: when the store cannot be used or has no such Keras model.
+        UserError: if the store cannot be used or has no such Keras model.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
     try:
@@ -97,83 +95,46 @@ def fetch(uri: str, folder: Path) -> Path:
     except Exception as error:
         if not failed(error):
             raise
-        raise UserError(f"{uri} is not to be had from {safe(location())}: {why(error)}.") from None
+        raise UserError(f"could not fetch {uri} from {safe(location())}: {why(error)}.") from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
-        raise UserError(f"{uri} is no Keras model; give one that `make publish` registered.")
+        raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")
     return path
 
 
-def write(
+def save(
     folder: Path,
     keras_file: Path,
     image_shape: list[int],
     classes: int,
     **identity: str,
 ) -> None:
-    """Write an MLflow model around a .keras file.
+    """Write an MLflow model that holds a copy of a .keras file.
 
     Args:
-        folder: a new folder, which will hold MLmodel, data/model.keras and the requirements.
-        keras_file: what Keras saved.
-        image_shape: [height, width, channels] of the images that it takes.
-        classes: how many probabilities it gives.
+        folder: a new folder; gets MLmodel, data/model.keras and the requirements.
+        keras_file: the file that Keras saved.
+        image_shape: [height, width, channels] of the model's input.
+        classes: number of probabilities in its output.
         identity: `model_id`, `run_id` and `artifact_path` in the store.
     """
-    data = folder / "data"
-    data.mkdir(parents=True)
-    (data / "keras_module.txt").write_text("keras", encoding="utf-8")
-    shutil.copyfile(keras_file, data / "model.keras")
-
-    model = Model(signature=signature(image_shape, classes), **identity)
-    model.add_flavor(
+    description = Model(
+        signature=signature(image_shape, classes),
+        model_size_bytes=keras_file.stat().st_size,
+        **identity,
+    )
+    description.add_flavor(
         "keras",
         data="data",
-        keras_version=_keras_version(keras_file),
+        keras_version=version("keras"),
         keras_backend="tensorflow",
         save_exported_model=False,
     )
-    model.add_flavor(
-        "python_function",
+    mlflow.pyfunc.save_model(
+        str(folder),
         loader_module="mlflow.keras",
-        python_version=platform.python_version(),
-        env={"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+        mlflow_model=description,
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )
-    model.model_size_bytes = keras_file.stat().st_size
-    model.save(folder / "MLmodel")
-
-    python = platform.python_version()
-    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS if _installed(name)]
-    (folder / "requirements.txt").write_text("\n".join(pinned) + "\n", encoding="utf-8")
-    _write_yaml(
-        folder / "python_env.yaml",
-        {
-            "python": python,
-            "build_dependencies": ["pip", "setuptools", "wheel"],
-            "dependencies": ["-r requirements.txt"],
-        },
-    )
-    _write_yaml(
-        folder / "conda.yaml",
-        {
-            "name": "mlflow-env",
-            "channels": ["conda-forge"],
-            "dependencies": [f"python={python}", "pip", {"pip": pinned}],
-        },
-    )
-
-
-def _keras_version(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("metadata.json"))["keras_version"]
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:
-        return False
-
-
-def _write_yaml(path: Path, content: dict) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    (folder / "data").mkdir()
+    shutil.copyfile(keras_file, folder / "data" / "model.keras")

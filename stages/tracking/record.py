@@ -1,4 +1,4 @@
-"""What the files of one variant say, in the shape that a tracker shows; needs no MLflow."""
+"""Read the result files of a variant into the records that a tracker logs; no MLflow here."""
 
 import contextlib
 import csv
@@ -14,7 +14,7 @@ from stages.errors import UserError
 from stages.files import listed, read_dataset, read_json, read_table
 from stages.params import Params
 
-# The files that compare reads; their hashes are the marker that publish leaves for DVC.
+# The files that compare reads; publish writes their hashes to a marker file for DVC.
 COMPARED = (
     "folds.csv",
     "history.csv",
@@ -50,21 +50,21 @@ ATTACHED = (
 
 
 class Identity(NamedTuple):
-    """What a training is found by in a store, which other checkouts may share.
+    """Identifies a training in a store that may be shared by several checkouts.
 
-    The fingerprint alone is not enough: on another machine it may train to other bits.
+    The fingerprint alone is not enough, because results may differ between machines.
     """
 
     fingerprint: str
-    results_sha256: str  # of what training wrote
+    results_sha256: str  # hash of the files that training wrote
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: a run below its variant's.
+    """One fold, logged as a child run.
 
-    `steps` holds (metric, value, epoch); `times` maps an epoch to its end in ms since 1970 and
-    is empty, like `start` and `end`, where timing.csv does not know this fold.
+    `steps` holds (metric, value, epoch). `times` maps an epoch to its end in ms since 1970. If
+    timing.csv lacks this fold, `times` is empty and `start` and `end` are None.
     """
 
     number: int
@@ -77,27 +77,27 @@ class Fold:
 
     @property
     def sha256(self) -> str:
-        """Return the hash of what was measured: that of a training to the same bits is the same."""
+        """Return the hash of the measurements, which is equal for equal results."""
         measured = self.params, self.steps, self.metrics
         return hashlib.sha256(repr(measured).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Record:
-    """One variant: a parent run, its folds, its files and its model.
+    """One variant: a parent run with its folds, files and model.
 
-    While it trains there are only the folds that have ended: no metrics, no files, no model.
+    During training it holds finished folds only: no metrics, files or model.
     """
 
     variant: str
     description: str
     fingerprint: str
-    results_sha256: str | None  # of what training wrote
+    results_sha256: str | None  # hash of the files that training wrote
     data_sha256: str
     params: dict[str, str]
     metrics: dict[str, float]
     folds: list[Fold]
-    files: dict[str, Path]  # path among the run's artifacts -> file
+    files: dict[str, Path]  # artifact path -> file
     files_sha256: str | None
     model: Path | None
     dataset: dict[str, Any]  # data/prepared/dataset.json
@@ -106,7 +106,7 @@ class Record:
 
     @property
     def identity(self) -> Identity:
-        """Return what this training is found by; one that runs has none yet."""
+        """Return what identifies this training; a running one has no hash of results yet."""
         return Identity(self.fingerprint, self.results_sha256)
 
 
@@ -117,12 +117,12 @@ def sha256(path: Path) -> str:
 
 
 def has_results(variant: str, results: Path = Path("results")) -> bool:
-    """Say whether every file is there that publishing needs."""
+    """Return whether all files exist that publishing needs."""
     return all((results / variant / name).is_file() for name in STAGE_OF)
 
 
 def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
-    """Return what results/published/<variant>.json holds: the same for the same files."""
+    """Return the content of results/published/<variant>.json, which depends on the files only."""
     folder = results / record.variant
     return {
         "variant": record.variant,
@@ -132,7 +132,7 @@ def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
 
 
 def published(variant: str, results: Path = Path("results")) -> Identity | None:
-    """Return the identity in a variant's marker, None where there is none or an older form."""
+    """Return the identity in a variant's marker; None if it is missing or of an older version."""
     try:
         content = read_json(results / "published" / f"{variant}.json")
         return Identity(content["fingerprint"], content["results_sha256"])
@@ -146,16 +146,17 @@ def read(
     results: Path = Path("results"),
     prepared: Path = Path("data/prepared"),
 ) -> Record:
-    """Read one variant's files.
+    """Read the files of one variant.
 
     Args:
         variant: a row of params.yaml.
-        settings: params.yaml, in which the variant must have a row.
+        settings: the content of params.yaml.
         results: the folder with one folder per variant.
         prepared: the folder with dataset.json.
 
     Raises:
-        UserError: when a file is missing, malformed, or of other data than the prepared ones.
+        UserError: if the variant is unknown, or a file is missing, malformed, or of other data
+            than the prepared data.
     """
     described = settings.variant(variant).description
     folder = results / variant
@@ -207,9 +208,9 @@ def read(
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield nested settings as (dotted key, text); lists and plain values as params.yaml has them.
+    """Yield nested settings as (dotted key, text), with lists and scalars as in params.yaml.
 
-    An empty mapping has no key of its own, so it is left out.
+    An empty mapping yields nothing.
     """
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -220,7 +221,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers of nested metrics as (key joined by "_", value)."""
+    """Yield the numbers in nested metrics as (keys joined by "_", value)."""
     for key, value in content.items():
         if isinstance(value, Mapping):
             yield from numbers(value, f"{prefix}{key}_")
@@ -229,13 +230,13 @@ def numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 def folds_of(rows: list[dict], history: list[dict], timing: dict, count: int) -> list[Fold]:
-    """Return the folds that the rows of folds.csv, history.csv and timing.csv describe.
+    """Return the folds described by folds.csv, history.csv and timing.csv.
 
     Args:
         rows: of folds.csv.
         history: of history.csv.
-        timing: (fold, epoch) -> (end in ms since 1970, seconds), where it is known.
-        count: folds of one cross-validation.
+        timing: (fold, epoch) -> (end in ms since 1970, seconds), as far as known.
+        count: number of folds per repeat.
     """
     by_fold: dict[int, list[dict]] = {row["fold"]: [] for row in rows}
     for row in history:
@@ -262,7 +263,7 @@ def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
             for name, value in epoch.items()
             if name not in ("fold", "epoch") and isinstance(value, int | float)
         ],
-        # `accuracy` and `loss` are the training ones, epoch by epoch
+        # `accuracy` and `loss` are taken: the training metrics of each epoch
         metrics={
             "cv_accuracy": float(row["accuracy"]),
             "cv_loss": float(row["loss"]),
@@ -278,7 +279,7 @@ def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
 def _timing(path: Path, fingerprint: str) -> tuple[dict, list[int]]:
     """Return (fold, epoch) -> (end in ms since 1970, seconds), and when this training began.
 
-    The file only adds to what is known, so a row that a killed training left torn is passed over.
+    These times are optional, so a row that a killed training left incomplete is skipped.
     """
     known: dict[tuple[int, int], tuple[int, float]] = {}
     began: list[int] = []
@@ -295,7 +296,7 @@ def _timing(path: Path, fingerprint: str) -> tuple[dict, list[int]]:
 
 
 def dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a run's parameters say of the content of dataset.json."""
+    """Return the run parameters that describe the data set."""
     return {
         "data.source": str(dataset["source"]),
         "data.classes": str(len(dataset["classes"])),
@@ -308,6 +309,6 @@ def dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
 
 
 def combined(paths: Iterable[Path]) -> str:
-    """Return one hash for the names and contents of several files."""
+    """Return one hash of the names and contents of several files."""
     lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The registered model: one version per training, and the rule that makes one of them champion."""
+"""The registered model: one version per training, and the rule that picks the champion."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,15 +7,16 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from stages.tracking.children import FOLDS, runs_below
+from stages.tracking.children import FOLDS, child_runs
 from stages.tracking.record import Identity, Record
 from stages.tracking.store import Client
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"  # the runner-up
-REASON = "foldlab.reason"  # the tag of a version: why the champion's alias moved to it or did not
-REFUSED = "foldlab.refused"  # the tag of a version: whether the rule last refused it the alias
-BY_HAND = "foldlab.by_hand"  # the tag of a champion that a person chose: the rule leaves it alone
+# Tags of a version.
+REASON = "foldlab.reason"  # why it became champion, or why not
+REFUSED = "foldlab.refused"  # "true" if the rule last decided against it
+BY_HAND = "foldlab.by_hand"  # "true" for a champion chosen by a person, which the rule keeps
 LEVEL = 0.05
 
 # (champion's, candidate's accuracy per fold) -> (mean difference, p of the corrected t test)
@@ -23,7 +24,7 @@ Test = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
 
 
 def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> ModelVersion:
-    """Return the version of this training; it is registered when there is none yet."""
+    """Return the version of this training; register one if there is none."""
     version = find(client, model_name, record.identity)
     if version is None:
         try:
@@ -45,7 +46,7 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
                 "images_sha256": record.dataset["images_sha256"],
             },
         )
-    # A server links the logged model to its version by itself, a bare database does not.
+    # A server links the logged model to its version itself; a plain database does not.
     if version.run_id == logged.source_run_id and "mlflow.modelVersions" not in logged.tags:
         link = json.dumps([{"name": model_name, "version": version.version}])
         client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
@@ -53,20 +54,20 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
 
 
 def find(client: Client, model_name: str, identity: Identity) -> ModelVersion | None:
-    """Return the newest version of just these results, None without one."""
+    """Return the newest version of exactly these results, or None."""
     quote = '"' if "'" in model_name else "'"
     found = client.search_model_versions(
         f"name = {quote}{model_name}{quote} and tags.fingerprint = '{identity.fingerprint}'"
     )
-    fitting = [v for v in found if v.tags.get("results_sha256") == identity.results_sha256]
-    return max(fitting, key=lambda version: int(version.version), default=None)
+    matching = [v for v in found if v.tags.get("results_sha256") == identity.results_sha256]
+    return max(matching, key=lambda version: int(version.version), default=None)
 
 
 def named(client: Client, uri: str) -> ModelVersion:
-    """Return the version that `models:/name/version` or `models:/name@alias` names now."""
-    name, alias, place = uri.removeprefix("models:/").partition("@")
+    """Return the version that `models:/name/version` or `models:/name@alias` refers to now."""
+    name, _, alias = uri.removeprefix("models:/").partition("@")
     if alias:
-        return client.get_model_version_by_alias(name, place)
+        return client.get_model_version_by_alias(name, alias)
     return client.get_model_version(*name.split("/"))
 
 
@@ -80,41 +81,41 @@ def decide(
     by_hand: bool = False,
     rivals: int = 1,
 ) -> tuple[bool, str]:
-    """Say whether the candidate becomes champion, and why.
+    """Decide whether the candidate becomes champion, and say why.
 
     Args:
         candidate: the best variant of a comparison.
-        champion: the present champion, None when there is none yet.
+        champion: the current champion, or None.
         same_data: whether both were scored on the same folds of the same data.
-        difference: mean over the folds of the candidate's accuracy less the champion's.
+        difference: mean over the folds of the candidate's accuracy minus the champion's.
         p: two-sided p value of the corrected resampled t test on those folds.
-        level: the largest p that counts.
-        by_hand: whether a person chose the champion, which only a person undoes.
-        rivals: of how many variants the candidate is the best: p counts so many times (Bonferroni),
-            since the best of many looks better than it is.
+        level: significance level.
+        by_hand: whether a person chose the champion, which the rule never replaces.
+        rivals: number of variants of which the candidate is the best; p is multiplied by it
+            (Bonferroni).
 
     Returns:
-        (whether the alias moves, the reason in one sentence).
+        (whether the candidate becomes champion, the reason in one sentence).
     """
     if champion is None:
         return True, f"{candidate} is champion because there was none."
     if by_hand:
         return False, (
-            f"{candidate} does not replace {champion}: that one was made champion by hand, which "
-            "only `make promote` undoes."
+            f"{candidate} does not replace {champion}, which was made champion by hand; only "
+            "`make promote` replaces it."
         )
     if not same_data:
         return False, (
-            f"{candidate} does not replace {champion}: they were scored on other data or folds, "
-            "so no test can tell; `make promote` moves the alias by hand."
+            f"{candidate} does not replace {champion}: they have different data or folds, so "
+            "no test is possible; `make promote` sets the champion by hand."
         )
     p = min(1.0, p * rivals)
-    measured = f"{difference:+.4f} in accuracy, p = {p:.4f} of the corrected test"
+    result = f"{difference:+.4f} in accuracy, p = {p:.4f} by the corrected resampled t test"
     if rivals > 1:
-        measured += f" as the best of {rivals}"
+        result += f", Bonferroni-corrected for the best of {rivals}"
     if difference > 0 and p < level:
-        return True, f"{candidate} replaces {champion}: {measured}, below {level}."
-    return False, f"{candidate} does not replace {champion}: {measured}; {level} is the limit."
+        return True, f"{candidate} replaces {champion}: {result}, below {level}."
+    return False, f"{candidate} does not replace {champion}: {result}; required is p < {level}."
 
 
 def crown(
@@ -124,17 +125,17 @@ def crown(
     test: Test,
     level: float = LEVEL,
 ) -> str:
-    """Apply the champion's rule to a comparison and set the aliases; twice changes nothing.
+    """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
     Args:
         client: an opened store.
         model_name: the registered model.
         versions: of the compared variants, at least one, best cross-validated accuracy first.
-        test: gets two lists of accuracies, fold by fold: the champion's and the candidate's.
-        level: the largest p that counts.
+        test: called with the champion's and the candidate's accuracies, in the order of the folds.
+        level: significance level.
 
     Returns:
-        The reason in one sentence, as it is written on the candidate's version.
+        The reason in one sentence, which the candidate's version is tagged with.
     """
     candidate = versions[0]
     aliases = client.get_registered_model(model_name).aliases
@@ -144,7 +145,7 @@ def crown(
 
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
-        if not reason or candidate.tags.get(REFUSED) == "true":  # set in MLflow's pages
+        if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
             reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
             _explain(client, candidate, reason)
     else:
@@ -165,17 +166,17 @@ def crown(
 
 
 def promote(client: Client, model_name: str, version: ModelVersion, who: str, why: str) -> str:
-    """Make a version champion by hand; the rule leaves it alone until `release`.
+    """Make a version champion by hand; the rule keeps it until `release`.
 
     Args:
         client: an opened store.
         model_name: the registered model.
         version: the new champion.
-        who: the person.
-        why: the person's words, "" for none.
+        who: the person's name.
+        why: the person's reason, or "".
 
     Returns:
-        The reason in one sentence, as it is written on this version and on the one before.
+        The reason in one sentence, which this version and the previous champion are tagged with.
     """
     before = release(client, model_name)
     reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
@@ -192,23 +193,23 @@ def promote(client: Client, model_name: str, version: ModelVersion, who: str, wh
 
 
 def release(client: Client, model_name: str) -> ModelVersion | None:
-    """Give a champion that was made by hand back to the rule; return the champion, if any."""
+    """Let the rule replace a champion that was made by hand; return the champion, if any."""
     number = client.get_registered_model(model_name).aliases.get(CHAMPION)
     if number is None:
         return None
     champion = client.get_model_version(model_name, number)
     if champion.tags.get(BY_HAND) == "true":
-        # not deleted: a server with passwords lets only a model's owner delete
+        # not deleted, because a server with passwords lets only a model's owner delete
         client.set_model_version_tag(model_name, champion.version, BY_HAND, "false")
     return champion
 
 
 def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
-    """Return fold -> validation accuracy of the training that a version comes from."""
+    """Return fold -> validation accuracy of the training behind a version."""
     run = client.get_run(version.run_id)
     return {
         int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
-        for child in runs_below(client, run, FOLDS)
+        for child in child_runs(client, run, FOLDS)
         if "cv_accuracy" in child.data.metrics
     }
 
@@ -228,11 +229,11 @@ def _judge(
         return decide(*names, by_hand=True)
     if candidate.tags.get("data_sha256") != champion.tags.get("data_sha256"):
         return decide(*names, same_data=False)
-    theirs, ours = fold_accuracies(client, champion), fold_accuracies(client, candidate)
-    if set(theirs) != set(ours) or len(ours) < 2:
+    old, new = fold_accuracies(client, champion), fold_accuracies(client, candidate)
+    if set(old) != set(new) or len(new) < 2:
         return decide(*names, same_data=False)
-    folds = sorted(ours)
-    difference, p = test([theirs[fold] for fold in folds], [ours[fold] for fold in folds])
+    folds = sorted(new)
+    difference, p = test([old[fold] for fold in folds], [new[fold] for fold in folds])
     return decide(*names, True, difference, p, level, rivals=rivals)
 
 

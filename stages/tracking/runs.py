@@ -1,7 +1,7 @@
-"""Complete the runs of one variant: whatever the store lacks of a record is added, nothing twice.
+"""Log the runs of one variant. Only what is missing is added, so logging twice changes nothing.
 
-Order matters for a publishing that is cut off: a run is FINISHED only when all of it is there, and
-a run is created together with the tags by which it is found again.
+Publishing may be interrupted at any point: a run is created together with the tags that identify
+it, and becomes FINISHED only when it is complete.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ from pathlib import Path
 from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
 from stages.tracking import attachments, model, registry, unfinished
-from stages.tracking.children import FOLDS, SHA256, agree, runs_below
+from stages.tracking.children import FOLDS, SHA256, agree, child_runs
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
 
 PARAMS_OR_TAGS = 100  # MLflow's limits for one batch
 METRICS = 800
-INHERITED = (  # the tags that a fold's run has from its parent
+INHERITED = (  # tags that a fold's run copies from its parent
     "variant",
     "fingerprint",
     "data_sha256",
@@ -35,12 +35,12 @@ INHERITED = (  # the tags that a fold's run has from its parent
 
 
 def publish(client: Client, experiment_id: str, record: Record, model_name: str) -> str:
-    """Make the store show `record` in full and return the id of its parent run."""
+    """Log everything in `record` and return the id of its parent run."""
     run = parent(client, experiment_id, record)
     complete_folds(client, run, record)
     logged = model.complete(client, run, record)
     moment = max(record.end or 0, run.info.start_time)  # the clock may have been set back
-    log(client, run, {}, _differing(client, record, run, logged, moment), {})
+    log(client, run, {}, _outdated(client, record, run, logged, moment), {})
     attachments.complete_dataset(client, run, record)
     attachments.complete_files(client, run, record.files, record.files_sha256)
     registry.register(client, model_name, logged, record)
@@ -52,23 +52,23 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
 
 
 def parent(client: Client, experiment_id: str, record: Record) -> Run:
-    """Find the variant's parent run by its fingerprint, or create it.
+    """Return the variant's parent run; create it if there is none.
 
-    A run of the same fingerprint whose training gave other bits, or that another machine may be
-    at, is somebody else's and stays. A second run of the same bits goes to MLflow's bin.
+    A run of the same fingerprint but other results, or one that another machine may be writing, is
+    left alone. A duplicate with the same results is deleted (MLflow keeps it in its bin).
     """
     found = search_parents(client, experiment_id, record)
     same = [run for run in found if _is_of(client, run, record)]
     same.sort(
         key=lambda run: (
-            "results_sha256" not in run.data.tags,  # what is published comes first,
-            not unfinished.is_noted(run.info.run_id),  # then what this checkout has begun
+            "results_sha256" not in run.data.tags,  # published runs first,
+            not unfinished.is_noted(run.info.run_id),  # then runs of this checkout
         )
     )
     for run in same[1:]:
         if run.info.status == "RUNNING" and not unfinished.is_noted(run.info.run_id):
-            continue  # another machine is at it
-        for child in runs_below(client, run, FOLDS):
+            continue  # another machine may be writing it
+        for child in child_runs(client, run, FOLDS):
             client.delete_run(child.info.run_id)
         client.delete_run(run.info.run_id)
         unfinished.forget(run.info.run_id)
@@ -76,12 +76,12 @@ def parent(client: Client, experiment_id: str, record: Record) -> Run:
 
 
 def search_parents(client: Client, experiment_id: str, record: Record) -> list[Run]:
-    """Return the parent runs of a record's fingerprint, the oldest first."""
-    wanted = (
+    """Return the parent runs of a record's variant and fingerprint, oldest first."""
+    query = (
         f"tags.fingerprint = '{record.fingerprint}' and tags.variant = '{record.variant}' "
         "and tags.`foldlab.kind` = 'parent'"
     )
-    return client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
+    return client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC"])
 
 
 def create_parent(
@@ -94,24 +94,24 @@ def create_parent(
 
 
 def _is_of(client: Client, run: Run, record: Record) -> bool:
-    """Return whether a run shows this very training; of one that is not published, its folds."""
+    """Return whether a run is of this training; an unpublished run is compared by its folds."""
     if "results_sha256" in run.data.tags:
         return run.data.tags["results_sha256"] == record.results_sha256
     if unfinished.is_noted(run.info.run_id):
         return same_folds(client, run, record)
-    if run.info.status == "RUNNING" or not runs_below(client, run, FOLDS):
-        return False  # another machine is at it, or may go on with it
+    if run.info.status == "RUNNING" or not child_runs(client, run, FOLDS):
+        return False  # another machine may be writing it or may resume it
     return same_folds(client, run, record)
 
 
 def same_folds(client: Client, run: Run, record: Record) -> bool:
-    """Return whether those folds have the same bits that both the run and the record have."""
+    """Return whether the folds that the run and the record share have the same results."""
     measured = {fold.number: fold.sha256 for fold in record.folds}
     return agree(client, run, FOLDS, "foldlab.fold", measured)
 
 
 def complete_folds(client: Client, run: Run, record: Record) -> None:
-    """Make the store show the settings and the folds of `record` in and below its parent run."""
+    """Log the settings of `record` to its parent run, and its folds to child runs."""
     log(client, run, record.params, [], _tags(record))
     children = _children(client, run)
     for fold in record.folds:
@@ -121,7 +121,7 @@ def complete_folds(client: Client, run: Run, record: Record) -> None:
 def complete_fold(
     client: Client, parent: Run, record: Record, fold: Fold, run: Run | None = None
 ) -> None:
-    """Make the store show one fold below `parent`; `run` is its run, where there is one."""
+    """Log one fold as a child of `parent`; `run` is its run, if there is one."""
     if run and run.info.status == "FINISHED":
         return
     if run is None:
@@ -136,9 +136,9 @@ def complete_fold(
         name = f"{record.variant} fold {fold.number}"
         run = client.create_run(parent.info.experiment_id, start, tags, name)
 
-    # The same tuple is stored once, but only with the same time: a half-logged run may have been
-    # begun with a timing.csv that is gone now. So the steps that it has are asked for.
-    have = {
+    # MLflow drops a repeated point only if its time is the same, and the times may differ: an
+    # interrupted run may have been logged with a timing.csv that is gone now.
+    logged = {
         (key, point.step)
         for key in run.data.metrics
         for point in client.get_metric_history(run.info.run_id, key)
@@ -150,15 +150,15 @@ def complete_fold(
         for key, value, epoch in fold.steps
     ]
     points += [Metric(key, value, end, 0) for key, value in fold.metrics.items()]
-    lacking = [point for point in points if (point.key, point.step) not in have]
-    log(client, run, fold.params, lacking, {})
+    missing = [point for point in points if (point.key, point.step) not in logged]
+    log(client, run, fold.params, missing, {})
     client.set_terminated(run.info.run_id, "FINISHED", end)
 
 
 def _children(client: Client, run: Run) -> dict[int, Run]:
-    """Return fold -> run; a second run of a fold is put into the bin."""
+    """Return fold -> run; delete duplicate runs of a fold."""
     children: dict[int, Run] = {}
-    for child in runs_below(client, run, FOLDS):
+    for child in child_runs(client, run, FOLDS):
         number = int(child.data.tags["foldlab.fold"])
         if number in children:
             client.delete_run(child.info.run_id)
@@ -182,16 +182,16 @@ def _tags(record: Record) -> dict[str, str]:
 
 
 def origin(stage: str) -> dict[str, str]:
-    """Return the tags that say where a run comes from: stage, experiment, commit, person."""
+    """Return the tags for a run's origin: stage, experiment, commit and user."""
     tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}"}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["DVC_EXP_NAME"] = name
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no git, no repository
-        told = subprocess.run(
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no Git or no repository
+        head = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         )
-        tags["git_commit"] = tags["mlflow.source.git.commit"] = told.stdout.strip()
-    with contextlib.suppress(KeyError, OSError):  # a container's user without a name
+        tags["git_commit"] = tags["mlflow.source.git.commit"] = head.stdout.strip()
+    with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         tags["mlflow.user"] = getpass.getuser()
     return tags
 
@@ -203,7 +203,7 @@ def log(
     metrics: list[Metric],
     tags: dict[str, str],
 ) -> None:
-    """Log `metrics` and those of `params` and `tags` that the run lacks, in few requests."""
+    """Log `metrics`, and the params and tags missing from the run, in few requests."""
     new_params = [Param(k, v) for k, v in params.items() if k not in run.data.params]
     new_tags = [RunTag(k, v) for k, v in tags.items() if k not in run.data.tags]
     while new_params or new_tags or metrics:
@@ -218,13 +218,13 @@ def log(
         new_tags = new_tags[PARAMS_OR_TAGS:]
 
 
-def _differing(
+def _outdated(
     client: Client, record: Record, run: Run, logged: LoggedModel, moment: int
 ) -> list[Metric]:
-    """Return the variant's metrics that the run or the logged model lacks or has otherwise.
+    """Return the metrics that are missing from, or differ in, the run or the logged model.
 
-    A number that the evaluation has changed since is logged at the present time, or, where the
-    clock was set back, just after the run's latest, so that it becomes the latest.
+    MLflow shows the value with the latest time. So a changed value is logged with the current time
+    or, if the clock was set back, just after the run's latest.
     """
     of_model = {metric.key: metric.value for metric in logged.metrics or []}
     points = []
@@ -243,6 +243,6 @@ def _differing(
 def _same(stored: float | None, value: float) -> bool:
     if stored is None:
         return False
-    if math.isinf(value):  # stores keep the largest number in its place
+    if math.isinf(value):  # stores replace it by the largest number
         return math.copysign(1, stored) == math.copysign(1, value) and abs(stored) > 1e308
     return stored == value or (math.isnan(stored) and math.isnan(value))

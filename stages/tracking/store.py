@@ -1,4 +1,4 @@
-"""Where runs go: the store's address, its lock, and a client that gives up in time."""
+"""The MLflow store: its address, its lock, and a client with a deadline."""
 
 import gc
 import json
@@ -17,16 +17,16 @@ from filelock import FileLock
 
 from stages.entry import root
 from stages.errors import UserError
-from stages.tracking import moved
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
-BUSY_SECONDS = 25  # how long a locked database is waited for
-# Packages whose own errors mean that a store, or the way to it, has failed.
+BUSY_SECONDS = 25  # how long to wait for a locked database
+ARTIFACTS = "mlartifacts"  # the folder of artifacts, next to the sqlite file
+# Packages whose errors mean that the store, or the connection to it, failed.
 CLIENTS = re.compile(
     r"(alembic|azure|boto3|botocore|google|http|mlflow|requests|s3transfer|sqlalchemy|sqlite3"
     r"|urllib3)\b"
 )
-OURS = ("results", "data", ".foldlab")  # folders of which no file is a store's
+OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
 COLUMNS = (
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
@@ -39,8 +39,8 @@ COLUMNS = (
 )
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
-    # A saved view, under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants: the run
-    # table by itself shows no metric. The form is what the pages of MLflow 3.17 save.
+    # A saved view, under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants, because
+    # the default run table shows no metrics. The format is that of MLflow 3.17's web pages.
     "mlflow.sharedViewState.variants": json.dumps(
         {
             "name": "Variants",
@@ -52,18 +52,18 @@ EXPERIMENT_TAGS = {
 
 
 class StoreError(UserError):
-    """A store that is there and cannot take runs; publishing survives it."""
+    """A store that exists but cannot take runs; `publish` warns and goes on."""
 
 
 def failed(error: Exception) -> bool:
-    """Return whether a store or the way to it has failed: what tracking survives.
+    """Return whether the store or the connection to it failed, which tracking survives.
 
-    Everything else, such as a KeyError or a file of ours that is not there, is no store's fault.
+    Any other error, such as a KeyError or a missing result file, is a bug of ours.
     """
-    if isinstance(error, ModuleNotFoundError):  # the driver of a database, the client of a disk
+    if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
     if isinstance(error, OSError):
-        where = error.filename2 or error.filename  # of a copy the target
+        where = error.filename2 or error.filename  # the target of a copy
         path = Path(os.fsdecode(where)).absolute() if isinstance(where, str | bytes) else None
         ours = [folder.absolute() / name for folder in (Path(), root()) for name in OURS]
         return path is None or not any(path.is_relative_to(folder) for folder in ours)
@@ -75,8 +75,8 @@ def failed(error: Exception) -> bool:
 def location() -> str:
     """Return the store's URI: MLFLOW_TRACKING_URI, else mlflow.db in the repository.
 
-    A relative sqlite path is taken from the repository's folder, because the working folder of a
-    temporary DVC experiment is deleted with what is in it.
+    A relative sqlite path is relative to the repository, because DVC deletes the working folder of
+    a temporary experiment.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     path = database(uri)
@@ -84,14 +84,14 @@ def location() -> str:
 
 
 def database(uri: str) -> Path | None:
-    """Return the absolute path of a sqlite store's file, None for any other store."""
+    """Return the absolute path of a sqlite store's file, or None for any other store."""
     if not uri.startswith("sqlite:///"):
         return None
     return root().absolute() / unquote(uri.removeprefix("sqlite:///").split("?")[0])
 
 
 def safe(text: str) -> str:
-    """Return `text` without the user names and passwords of the URIs in it."""
+    """Return `text` without user names and passwords."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     try:
         password = urlsplit(uri).password or ""
@@ -106,7 +106,7 @@ def safe(text: str) -> str:
 
 
 def why(error: BaseException) -> str:
-    """Return the first cause of an error in a few words that may be printed."""
+    """Return the root cause of an error as a short text without passwords."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
     lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -115,38 +115,38 @@ def why(error: BaseException) -> str:
 
 @contextmanager
 def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Client", str]]:
-    """Open the store and yield (client, experiment id), one process of a repository at a time.
+    """Open the store and yield (client, experiment id), for one process per repository at a time.
 
-    The lock covers the first use of a sqlite file, which several processes at once would leave
-    unusable, and keeps two processes from creating the same run.
+    The lock keeps several processes from creating the same sqlite file, which would break it, or
+    the same run.
 
     Args:
-        experiment: the experiment's name; it is created when there is none.
-        seconds: how long a store that is reached over a network may take in all; None: any time.
+        experiment: the experiment's name; it is created if it does not exist.
+        seconds: time limit for all calls over a network; None: no limit.
 
     Raises:
-        TimeoutError: when the time is up or the lock is not free.
-        StoreError: when the address is none, or the experiment is deleted there.
-        sqlite3.Error: when the sqlite file is locked, damaged or read-only.
-        mlflow.exceptions.MlflowException: whatever the store refuses.
+        TimeoutError: if the time is up or the lock is not free.
+        StoreError: if the address is invalid, the experiment is deleted in the store, or the
+            sqlite file was moved or copied here from another folder.
+        sqlite3.Error: if the sqlite file is locked, damaged or read-only.
+        mlflow.exceptions.MlflowException: if the store refuses a request.
     """
-    os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; it would stand for our runs
+    os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = location()
     try:
         path = database(uri)
         _import(uri)
     except ValueError as error:  # of urlsplit
-        raise StoreError(f"MLFLOW_TRACKING_URI is no address ({error})") from None
+        raise StoreError(f"MLFLOW_TRACKING_URI is not a valid address ({error})") from None
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic", "urllib3"):  # what fails is told once, by the caller
+    for name in ("mlflow", "alembic", "urllib3"):  # the caller reports an error, once
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock_path(path), timeout=LOCK_SECONDS):
         if path:
             _wait_for(path)
-            moved.follow(path, _artifacts(path))
         client = Client(
             MlflowClient(uri, registry_uri=uri), seconds if _over_network(uri) else None
         )
@@ -154,16 +154,16 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
 
 
 class Client:
-    """An MlflowClient whose calls are refused once its time is up."""
+    """An MlflowClient that refuses calls after its deadline."""
 
     def __init__(self, client: object, seconds: float | None) -> None:
-        """Wrap `client` for `seconds` from now; None: without end."""
+        """Wrap `client` with a deadline in `seconds` from now; None: no deadline."""
         self._client = client
         self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def __getattr__(self, name: str) -> Callable:
-        """Return the client's method, which first looks at the clock."""
+        """Return the client's method, with a check of the deadline before each call."""
         method = getattr(self._client, name)
 
         def call(*arguments: object, **named: object) -> object:
@@ -175,9 +175,9 @@ class Client:
 
 
 def _import(uri: str) -> None:
-    """Import MLflow without garbage collection, which takes a fifth of the import's seconds.
+    """Import MLflow without garbage collection, which would take a fifth of the import's time.
 
-    What is imported stays, so later collections need not look at it again and again.
+    Imported objects are frozen afterwards, so that later collections skip them.
     """
     first = "mlflow" not in sys.modules
     gc.disable()
@@ -185,7 +185,7 @@ def _import(uri: str) -> None:
         import mlflow
 
         if not _over_network(uri):
-            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or MLflow imports it later
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - MLflow would import it later
     finally:
         gc.enable()
         if first:
@@ -205,21 +205,21 @@ def _lock_path(path: Path | None) -> Path:
 
 
 def _wait_for(path: Path) -> None:
-    """Wait until the sqlite file can be written; MLflow itself would try for minutes."""
+    """Wait until the sqlite file is writable; MLflow itself would retry for minutes."""
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
 
 
 def _artifacts(path: Path | None) -> Path:
-    return (path.parent if path else root().absolute()) / "mlartifacts"
+    return (path.parent if path else root().absolute()) / ARTIFACTS
 
 
 def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
-        # A server knows where its artifacts go. Without one they lie beside the sqlite file;
-        # MLflow's own default is the working folder.
+        # A server chooses its own artifact location. MLflow's default for a database is the
+        # working folder; ours is next to the sqlite file.
         location = None if _over_network(uri) else _artifacts(path).as_uri()
         return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
@@ -227,4 +227,21 @@ def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
             f"the experiment {name!r} is deleted there, restore it with "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
+    if path:
+        _check_folder(path, found.artifact_location)
     return found.experiment_id
+
+
+def _check_folder(path: Path, artifact_location: str) -> None:
+    """Refuse a sqlite file that was moved or copied: its artifacts are in its first folder.
+
+    A location of another name, or one without a database next to it, was chosen on purpose.
+    """
+    folder = Path(unquote(urlsplit(artifact_location).path))
+    if folder.name != ARTIFACTS or folder.parent.resolve() == path.parent.resolve():
+        return
+    if not folder.exists() or (folder.parent / path.name).exists():
+        raise StoreError(
+            f"{path.name} was moved or copied here: move it and {ARTIFACTS} away and run "
+            f"`make publish` to rebuild both; its artifacts belong to {folder.parent}"
+        )

@@ -1,7 +1,7 @@
-"""The runs that this checkout has begun and not finished, so that none stays open for ever.
+"""Keep track of unfinished runs of this checkout, so that each of them is ended at some point.
 
-Each is noted in `.foldlab/runs/<run id>`, with its variant and the lock that its training holds. A
-run of another machine is never noted here, so it is never taken for dead.
+Each is noted in `.foldlab/runs/<run id>` with its variant and the lock file of its training. Runs
+of other machines are not noted here, so they are never mistaken for dead.
 """
 
 import os
@@ -16,18 +16,18 @@ from mlflow.exceptions import MlflowException
 from stages.entry import root
 from stages.files import listed, read_json, write_json
 from stages.tracking import store
-from stages.tracking.children import RUNNING, runs_below
+from stages.tracking.children import RUNNING, child_runs
 
 KEPT_DAYS = 7
 
 
 def note(run_id: str, variant: str, lock: Path | None = None) -> None:
-    """Note a run that is begun.
+    """Note a run as unfinished.
 
     Args:
         run_id: the run's id.
-        variant: what it trains.
-        lock: the file that is locked as long as the run is worked on; None: the store's own lock.
+        variant: the run's variant.
+        lock: the file that is locked while a process writes the run; None: the store's own lock.
     """
     content = {
         "store": _here(),
@@ -38,17 +38,17 @@ def note(run_id: str, variant: str, lock: Path | None = None) -> None:
 
 
 def is_noted(run_id: str) -> bool:
-    """Return whether this checkout has begun the run, and not finished it."""
+    """Return whether the run is an unfinished one of this checkout."""
     return (_notes() / run_id).is_file()
 
 
 def forget(run_id: str) -> None:
-    """Strike a run off: it is finished."""
+    """Remove the note of a run, which is finished."""
     (_notes() / run_id).unlink(missing_ok=True)
 
 
 def held(lock: Path) -> bool:
-    """Return whether a process holds the lock; the system frees that of a killed one."""
+    """Return whether a process holds the lock; the system frees the lock of a killed process."""
     if not lock.is_file():
         return False
     try:
@@ -59,10 +59,10 @@ def held(lock: Path) -> bool:
 
 
 def fail_stale(client: store.Client) -> None:
-    """Mark the noted runs FAILED that say RUNNING while nobody works on them any more.
+    """Set noted runs to FAILED if they are RUNNING but no process writes them any more.
 
-    What nobody has gone on with for days is given up and ends as KILLED. The caller has the store's
-    lock, so no process of this checkout is publishing now.
+    Trained but unpublished runs become KILLED after some days. The caller holds the store's lock,
+    so no other process of this checkout is publishing.
     """
     for path, content in _idle():
         if content["store"] == _here() and (run := _run(client, path)):
@@ -73,9 +73,9 @@ def fail_stale(client: store.Client) -> None:
 
 
 def overtake(client: store.Client, newer: Run) -> None:
-    """End as KILLED the noted runs of the same variant and experiment that `newer` has overtaken.
+    """Set older noted runs of the variant and experiment of `newer` to KILLED.
 
-    The caller has the store's lock.
+    The caller holds the store's lock.
     """
     for path, content in _idle():
         if (content["store"], content.get("variant")) != (_here(), newer.data.tags["variant"]):
@@ -91,11 +91,11 @@ def overtake(client: store.Client, newer: Run) -> None:
 
 
 def drop_removed(rows: Container[str], client: store.Client | None) -> set[str]:
-    """Strike off the runs of variants that are removed, and return the names of these.
+    """Remove the notes of runs whose variants were removed; return the names of these variants.
 
     Args:
-        rows: the variants that there are.
-        client: an opened store, in which they end as KILLED; None: there is none to be had.
+        rows: the existing variants.
+        client: an opened store, where the runs are set to KILLED; None: the store is unreachable.
     """
     dropped = set()
     for path, content in _idle():
@@ -110,13 +110,13 @@ def drop_removed(rows: Container[str], client: store.Client | None) -> set[str]:
 
 
 def end(client: store.Client, run: Run, status: str) -> None:
-    """End a parent run and its fold runs that say RUNNING, and as KILLED also those SCHEDULED."""
+    """End a parent run and its folds if RUNNING or, with the status KILLED, also if SCHEDULED."""
     if run.info.lifecycle_stage != "active":
         return
-    endless = ("RUNNING", "SCHEDULED") if status == "KILLED" else ("RUNNING",)
-    for each in (*runs_below(client, run, RUNNING), run):
-        if each.info.status in endless:
-            now = max(round(time.time() * 1000), each.info.start_time)  # a clock may be set back
+    open_states = ("RUNNING", "SCHEDULED") if status == "KILLED" else ("RUNNING",)
+    for each in (*child_runs(client, run, RUNNING), run):
+        if each.info.status in open_states:
+            now = max(round(time.time() * 1000), each.info.start_time)  # the clock may be set back
             client.set_terminated(each.info.run_id, status, now)
 
 
@@ -125,14 +125,14 @@ def _notes() -> Path:
 
 
 def _idle() -> Iterator[tuple[Path, dict]]:
-    """Yield the notes, with their content, of runs on which nobody works now."""
+    """Yield (note, content) of the runs that no process is writing."""
     for path in listed(_notes()):
         try:
             content = read_json(path)
             _, lock = content["store"], content["lock"]
-        except FileNotFoundError:  # another process has just finished it
+        except FileNotFoundError:  # another process has just finished the run
             continue
-        except (KeyError, TypeError, ValueError):  # torn by a full disk
+        except (KeyError, TypeError, ValueError):  # incomplete, from a full disk
             path.unlink(missing_ok=True)
             continue
         if not (lock and held(root() / lock)):
@@ -140,7 +140,7 @@ def _idle() -> Iterator[tuple[Path, dict]]:
 
 
 def _run(client: store.Client, note: Path) -> Run | None:
-    """Return the run of a note; the note goes where the store has no such run."""
+    """Return the run of a note; if the store does not have it, delete the note."""
     try:
         return client.get_run(note.name)
     except MlflowException as error:
@@ -151,6 +151,6 @@ def _run(client: store.Client, note: Path) -> Run | None:
 
 
 def _here() -> str:
-    """Return the store's address, of a sqlite file as seen from a checkout that may move."""
+    """Return the store's address; for a sqlite file, relative to the checkout, which may move."""
     path = store.database(store.location())
     return os.path.relpath(path, root()) if path else store.safe(store.location())

@@ -133,38 +133,41 @@ def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, repos
     )
     assert done.returncode == 1, done.stderr
     assert list(answers(done.stdout)) == ["good.png"]
-    said = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
-    assert [line.split()[1] for line in said] == [names[0], names[2], names[3]]
+    stderr = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
+    assert [line.split()[1] for line in stderr] == [names[0], names[2], names[3]]
     assert (repository / "o.png").exists()
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         ("basik", "'basik' is no row of variants.*Did you mean 'basic'"),
         ("../basic", "is no row of variants"),
         ("/etc", "is no row of variants"),
         ("other", r"other/model\.keras is missing; run `dvc pull`"),
-        ("data.keras", r"data\.keras is no model file of this pipeline"),
-        ("absent.keras", r"^absent\.keras is no file; give a \.keras file that is there, a row"),
-        ("models:/foldlab@champion", "champion is not to be had from http://127.0.0.1:9:"),
+        ("data.keras", r"data\.keras is not a model file of this pipeline"),
+        ("absent.keras", r"^absent\.keras is not a file; give an existing \.keras file, a row"),
+        (
+            "models:/foldlab@champion",
+            "could not fetch models:/foldlab@champion from http://127.0.0.1:9:",
+        ),
     ],
 )
 def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
-    digits, repository, trained, model, said, monkeypatch
+    digits, repository, trained, model, message, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:hunter2@127.0.0.1:9")
     (trained / "data.keras").write_bytes(b"PK")
     monkeypatch.setattr("stages.training.artifact.probabilities", None)
-    with pytest.raises((ValueError, OSError), match=said) as refused:
+    with pytest.raises((ValueError, OSError), match=message) as refused:
         predict.predict(["any.png"], model)
     assert "hunter2" not in str(refused.value)
 
 
 def test_a_model_of_another_shape_or_data_set_is_refused(repository, trained, monkeypatch):
     path = trained / "results/basic/model.keras"
-    with pytest.raises(ValueError, match=r"\[28, 28, 1\] .*are \[32, 32, 3\]"):
+    with pytest.raises(ValueError, match=r"\[28, 28, 1\] .*has \[32, 32, 3\]"):
         predict.check(path, (32, 32, 3))
     dataset = read_json(trained / "data/prepared/dataset.json") | {"sha256": "0"}
     with pytest.raises(ValueError, match="other data than"):
@@ -177,7 +180,7 @@ def test_a_model_of_other_classes_is_refused(digits, repository, trained, monkey
         predict, "read_dataset", lambda prepared: dataset | {"classes": ["cat", "dog"]}
     )
     plain(digits[0][0]).save(repository / "page.png")
-    with pytest.raises(ValueError, match="knows 10 classes, data/prepared has 2"):
+    with pytest.raises(ValueError, match="has 10 classes, data/prepared has 2"):
         predict.predict([str(repository)], "results/basic/model.keras", repository / "o.png")
 
 

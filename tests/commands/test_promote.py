@@ -30,30 +30,30 @@ def champion(root):
 def test_who_and_why_are_on_the_version(repository, monkeypatch, capsys):
     status("promote", "basic", "--reason", "Small enough for the phone.")
     who = getpass.getuser()
-    said = f"basic (version 1) was made champion by hand by {who}: Small enough for the phone."
-    assert capsys.readouterr().out == said + "\n"
+    reason = f"basic (version 1) was made champion by hand by {who}: Small enough for the phone."
+    assert capsys.readouterr().out == reason + "\n"
     version = champion(repository)
     assert version.tags["variant"] == "basic"
-    assert version.tags["foldlab.reason"] == said
+    assert version.tags["foldlab.reason"] == reason
     assert version.tags["foldlab.by_hand"] == "true"
 
     status("promote", "--release")
-    assert "rule decides" in capsys.readouterr().out
+    assert "chosen by the test again" in capsys.readouterr().out
     assert champion(repository).tags["foldlab.by_hand"] == "false"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["basik"], "'basik' is no row of variants in params.yaml;.*Did you mean 'basic'"),
         (["../basic"], "is no row of variants"),
         (["third"], r"third/.* is missing; run `dvc repro train@third`"),
-        (["other"], "the present results of other are no version.*`make publish`"),
+        (["other"], "results of other are not registered.*`make publish`"),
         (["--release"], "has no champion"),
     ],
 )
-def test_what_cannot_be_promoted_is_refused(repository, monkeypatch, arguments, said):
-    assert re.search(f"^foldlab: .*{said}", status("promote", *arguments))
+def test_what_cannot_be_promoted_is_refused(repository, monkeypatch, arguments, message):
+    assert re.search(f"^foldlab: .*{message}", status("promote", *arguments))
 
 
 def test_a_dead_server_is_one_sentence_without_the_password(repository, monkeypatch):
@@ -61,6 +61,6 @@ def test_a_dead_server_is_one_sentence_without_the_password(repository, monkeypa
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://anna:hunter2@127.0.0.1:{port}")
-    told = status("promote", "basic")
-    assert told.startswith(f"foldlab: MLflow at http://127.0.0.1:{port} refused")
-    assert "hunter2" not in told
+    message = status("promote", "basic")
+    assert message.startswith(f"foldlab: MLflow at http://127.0.0.1:{port} failed")
+    assert "hunter2" not in message

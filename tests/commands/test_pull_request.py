@@ -109,7 +109,7 @@ def test_against_itself_nothing_differs_and_the_command_writes_a_file(repository
     )
     assert done.returncode == 0
     report = output.read_text()
-    assert "All 2 verdicts are those of `wider`." in report
+    assert "All 2 verdicts are the same as on `wider`." in report
     assert "No setting differs from `wider`." in report
     assert "No score differs from `wider`." in report
     assert "](https://example.org/plots/comparison.png)" in report
@@ -128,7 +128,7 @@ def test_stale_results_are_refused(repository, monkeypatch):
 @pytest.mark.parametrize("base", ["mian", "--help", "HEAD~9"])
 def test_an_unknown_base_is_refused(repository, monkeypatch, base):
     monkeypatch.chdir(repository)
-    with pytest.raises(ValueError, match="no commit here; run `git fetch origin` and give"):
+    with pytest.raises(ValueError, match="not a commit here; run `git fetch origin` and give"):
         pull_request.pull_request(base)
 
 
@@ -143,7 +143,7 @@ def test_a_shallow_clone_is_told_to_fetch_the_history(repository, monkeypatch, t
 def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(ValueError, match="no Git repository"):
+    with pytest.raises(ValueError, match="not a Git repository"):
         pull_request.pull_request("main")
     commands = "init -q -b main", "-c user.name=a -c user.email=a@b.c commit -q --allow-empty -m a"
     for command in commands:
@@ -156,9 +156,9 @@ BASELINE = ("a", "a", "baseline", "baseline")
 
 
 @pytest.mark.parametrize(
-    ("old", "now", "said"),
+    ("old", "now", "message"),
     [
-        (None, [BASELINE], "`main` holds no results/comparison.csv"),
+        (None, [BASELINE], "`main` has no results/comparison.csv"),
         ([BASELINE], [("b", "b", "baseline", "baseline")], "from `a` to `b`"),
         ([BASELINE], [("b", "b", "baseline", "baseline")], "| `b` | not compared | baseline:"),
         (
@@ -166,18 +166,18 @@ BASELINE = ("a", "a", "baseline", "baseline")
             [BASELINE, ("b", "a", "2", "undecided")],
             "0 of 2",
         ),
-        ([("b", "a", "1", "undecided")], [("b", "a", "2", "worse")], "changed: 1 of 1"),
-        ([("b", "a", "1", "worse")], [("b", "a", "2", "worse")], "changed: 0 of 1"),
+        ([("b", "a", "1", "undecided")], [("b", "a", "2", "worse")], "outcomes: 1 of 1"),
+        ([("b", "a", "1", "worse")], [("b", "a", "2", "worse")], "outcomes: 0 of 1"),
     ],
 )
-def test_verdicts_that_changed(old, now, said):
+def test_verdicts_that_changed(old, now, message):
     def rows(cells):
         names = ("variant", "baseline", "verdict", "outcome")
         return cells and [
             dict(zip(names, row, strict=True)) | {"cv_mean": "0.9", "cv_std": ""} for row in cells
         ]
 
-    assert said in pull_request.verdicts(rows(old), rows(now), "main")
+    assert message in pull_request.verdicts(rows(old), rows(now), "main")
 
 
 def test_a_base_without_outcomes_has_verdicts_only():
@@ -185,4 +185,4 @@ def test_a_base_without_outcomes_has_verdicts_only():
     now = {"variant": "b", "baseline": "a", "verdict": "worse by 2", "outcome": "worse"}
     report = pull_request.verdicts([old], [now], "main")
     assert "| `b` | worse by 1 | worse by 2 |" in report
-    assert "changed" not in report
+    assert "outcomes" not in report

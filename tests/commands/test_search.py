@@ -68,9 +68,9 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
     made = recipe(params.load(), "plain_tuned")
     mark = identity.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
     folds = [fold_store.load(mark, fold).kept("val_accuracy") for fold in (0, 1)]
-    told = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
-    assert f"trial 0: train.learning_rate {made.train.learning_rate}: {told}" in out
-    assert f"trial 0 with a cross-validated accuracy of {told}." in out
+    mean = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
+    assert f"trial 0: train.learning_rate {made.train.learning_rate}: {mean}" in out
+    assert f"trial 0 with a cross-validated accuracy of {mean}." in out
 
     monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are kept there
     declare(jobs=2)
@@ -78,14 +78,14 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
     again = capsys.readouterr().out
     (line,) = (line for line in out.splitlines() if line.startswith("trial 0: "))
     assert line in again
-    assert "It is the row `plain_tuned` of params.yaml." in again
+    assert "`plain_tuned`" in again
 
 
 def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
     monkeypatch.setattr(plan, "train_fold", made_fold)
     search()
     search(trials=4)
-    assert "Trials there already: 2; wanted in all: 4." in capsys.readouterr().out
+    assert "Finished trials: 2 of 4." in capsys.readouterr().out
     assert list(runs_of(folder, "trial")) == [f"trial {number}" for number in range(4)]
     (parent,) = runs_of(folder, "search").values()
     assert parent["params"]["search.variant"] == "plain"
@@ -99,10 +99,10 @@ def test_a_dead_server_costs_one_sentence_and_is_caught_up(folder, monkeypatch, 
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         search()
-    told = capsys.readouterr()
-    assert told.err.count("\n") == 1
-    assert "not (fully) in MLflow at http://127.0.0.1:9: " in told.err
-    assert "plain_tuned:" in told.out or "It is the row" in told.out
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "publishing the search to MLflow at http://127.0.0.1:9 failed: " in printed.err
+    assert "plain_tuned" in printed.out
     search()
     assert capsys.readouterr().err == ""
     assert len(runs_of(folder, "trial")) == 2
@@ -115,7 +115,7 @@ def test_the_row_that_is_there_is_not_written_twice(folder, monkeypatch, capsys)
     search(trials=6, write=True)
     assert Path("params.yaml").read_bytes() == once
     assert set(params.load().variants) == {"plain", "normed", "plain_tuned"}
-    assert "It is the row `plain_tuned` of params.yaml." in capsys.readouterr().out
+    assert "already in params.yaml, as `plain_tuned`" in capsys.readouterr().out
 
 
 def test_without_a_complete_trial_the_last_reason_is_told(folder, monkeypatch):
@@ -170,13 +170,13 @@ def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, 
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline().startswith("trial 0: ")
-        assert "not (fully) in MLflow" in process.stderr.readline()
+        assert "publishing the search to MLflow" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == "foldlab: stopped; the same command goes on from here.\n"
     assert process.returncode == 130
     monkeypatch.setattr(plan, "train_fold", made_fold)
     search()
-    assert "Trials there already: 1; wanted in all: 2." in capsys.readouterr().out
+    assert "Finished trials: 1 of 2." in capsys.readouterr().out
 
 
 def test_mlproject_and_make_run_it():

@@ -43,9 +43,9 @@ def inherited(**more):
 @contextmanager
 def running(command, log, ready, **keywords):
     """Run a server until the block ends; `ready` raises until it answers."""
-    with log.open("w") as told:
+    with log.open("w") as output:
         process = subprocess.Popen(
-            command, stdout=told, stderr=told, start_new_session=True, **keywords
+            command, stdout=output, stderr=output, start_new_session=True, **keywords
         )
     try:
         end = time.monotonic() + 120

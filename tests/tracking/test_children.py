@@ -6,7 +6,7 @@ MANY = 1_001
 
 
 def test_all_runs_below_a_parent_are_found_whatever_their_number(repository):
-    from stages.tracking.children import FOLDS, TRIALS, runs_below
+    from stages.tracking.children import FOLDS, TRIALS, child_runs
 
     with store.opened("foldlab") as (client, experiment_id):
         parent, other = (client.create_run(experiment_id, run_name=name) for name in "ab")
@@ -14,7 +14,7 @@ def test_all_runs_below_a_parent_are_found_whatever_their_number(repository):
         for number, kind in enumerate(kinds):
             tags = {"mlflow.parentRunId": parent.info.run_id, "foldlab.kind": kind}
             client.create_run(experiment_id, 1 + number, tags, str(number))
-        folds = runs_below(client, parent, FOLDS)
+        folds = child_runs(client, parent, FOLDS)
         assert [run.info.run_name for run in folds] == [str(number) for number in range(MANY)]
-        assert [run.info.run_name for run in runs_below(client, parent, TRIALS)] == [str(MANY)]
-        assert runs_below(client, other, FOLDS) == []
+        assert [run.info.run_name for run in child_runs(client, parent, TRIALS)] == [str(MANY)]
+        assert child_runs(client, other, FOLDS) == []

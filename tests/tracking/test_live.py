@@ -31,7 +31,7 @@ def read(live, count):
         [row for row in read_table(results / f"{name}.csv") if row["fold"] < count]
         for name in ("folds", "history", "timing")
     ]
-    ticket = {
+    marker = {
         "variant": "basic",
         "description": "The baseline.",
         "fingerprint": read_json(results / "training.json")["fingerprint"],
@@ -39,7 +39,7 @@ def read(live, count):
         "dataset": read_json(Path("data/prepared/dataset.json")),
         "began": BEGAN,
     }
-    return live.read(ticket, *tables)
+    return live.read(marker, *tables)
 
 
 def show(live, count, status="RUNNING"):

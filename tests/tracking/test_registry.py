@@ -61,10 +61,10 @@ def test_the_reason_holds_the_numbers(registry):
 def test_the_best_of_many_needs_a_smaller_p(registry):
     moved, reason = registry.decide("other", "basic", True, 0.01, 0.02, rivals=2)
     assert moved
-    assert "p = 0.0400 of the corrected test as the best of 2" in reason
+    assert "p = 0.0400 by the corrected resampled t test" in reason
     moved, reason = registry.decide("other", "basic", True, 0.01, 0.02, rivals=3)
     assert not moved
-    assert "p = 0.0600 of the corrected test as the best of 3" in reason
+    assert "p = 0.0600 by the corrected resampled t test" in reason
     _, reason = registry.decide("other", "basic", True, 0.01, 0.4, rivals=3)
     assert "p = 1.0000" in reason
 
@@ -125,7 +125,7 @@ def test_a_champion_of_other_data_stays(repository, registry):
     publish("basic")
     with store.opened("foldlab") as (client, _):
         reason = crown(client, registry, ["basic"], None)
-        assert "other data" in reason
+        assert "different data" in reason
         assert str(client.get_registered_model("foldlab").aliases["champion"]) == "1"
 
 
@@ -182,16 +182,16 @@ def test_what_a_hand_promoted_stays_until_a_hand_releases_it(repository, registr
     with store.opened("foldlab") as (client, _):
         promoted(client, registry, "basic")
         for _ in range(2):
-            said = crown(client, registry, ranking, better)
-            assert "does not replace basic (version 1): that one was made champion by hand" in said
+            reason = crown(client, registry, ranking, better)
+            assert "does not replace basic (version 1), which was made champion by hand" in reason
             names, reasons = aliases(registry, client)
             assert names == {"champion": "basic", "challenger": "other"}
-            assert reasons["other"] == said
+            assert reasons["other"] == reason
             assert reasons["basic"] == "basic (version 1) was made champion by hand by anna."
         assert registry.release(client, "foldlab").tags["variant"] == "basic"
-        said = crown(client, registry, ranking, better)
+        reason = crown(client, registry, ranking, better)
         assert aliases(registry, client)[0]["champion"] == "other"
-        assert aliases(registry, client)[1] == {"basic": said, "other": said}
+        assert aliases(registry, client)[1] == {"basic": reason, "other": reason}
 
 
 def test_a_second_hand_frees_the_first_champion(repository, registry):
@@ -212,10 +212,10 @@ def test_an_alias_set_in_mlflow_s_pages_is_said_to_be_that(repository, registry)
         crown(client, registry, ranking[1:], None)
         crown(client, registry, ranking, lambda champion, candidate: (0.1, 0.2))
         client.set_registered_model_alias("foldlab", "champion", "2")
-        said = crown(client, registry, ranking, None)
-        assert said == "other (version 2) is champion: its alias was set outside this repository."
-        assert crown(client, registry, ranking, None) == said
-        assert aliases(registry, client)[1]["other"] == said
+        reason = crown(client, registry, ranking, None)
+        assert reason == "other (version 2) is champion: its alias was set outside this repository."
+        assert crown(client, registry, ranking, None) == reason
+        assert aliases(registry, client)[1]["other"] == reason
 
 
 def test_a_model_name_with_a_quote(repository, registry):

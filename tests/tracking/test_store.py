@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -15,9 +16,10 @@ import urllib3
 from filelock import Timeout
 from mlflow.exceptions import MlflowException
 
-from stages import params
+from stages import params, publish
 from stages.errors import UserError
 from stages.tracking import record, store
+from tests.tracking.made_results import everything
 
 
 @pytest.fixture(autouse=True)
@@ -228,3 +230,46 @@ def test_a_folder_with_unusual_characters(repository, tmp_path, monkeypatch):
         run = client.create_run(experiment_id)
         client.log_text(run.info.run_id, "text", "note.txt")
     assert (odd / "mlartifacts" / run.info.run_id / "artifacts" / "note.txt").is_file()
+
+
+def publish_all():
+    """Publish in a process of its own, because MLflow's client keeps a database open."""
+    command = [sys.executable, "-m", "stages", "publish", "--all"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("original_stays", [True, False])
+def test_a_moved_or_copied_database_is_refused_until_it_is_rebuilt(
+    repository, tmp_path, monkeypatch, original_stays
+):
+    assert publish.publish("basic")
+    before = everything(repository)
+    here = tmp_path / "elsewhere" / "ä %41"
+    (shutil.copytree if original_stays else shutil.move)(repository, here)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("DVC_ROOT", str(here))
+    with pytest.raises(store.StoreError, match="make publish"), store.opened("foldlab"):
+        pass
+    done = publish_all()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "`make publish`" in done.stderr
+    if original_stays:
+        assert everything(repository) == before
+    else:
+        assert not repository.exists()
+    Path("mlflow.db").rename("old.db")
+    Path("mlartifacts").rename("old")
+    assert publish_all().returncode == 0
+    assert all(row["artifact_uri"].startswith(here.as_uri()) for row in everything(here)["runs"])
+    assert len(everything(here)["artifacts"]) == len(before["artifacts"])
+
+
+@pytest.mark.parametrize("place", ["shared", "other/mlartifacts"])
+def test_artifacts_may_be_elsewhere_on_purpose(repository, tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    with store.opened("foldlab") as (client, _):
+        client.create_experiment("other", folder.as_uri())
+    with store.opened("other") as (client, experiment_id):
+        assert client.get_experiment(experiment_id).artifact_location == folder.as_uri()

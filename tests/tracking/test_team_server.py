@@ -52,7 +52,7 @@ PUBLISH = "python -m stages publish --all && python -m stages champion"
 
 @pytest.fixture(scope="module")
 def published(team, repository, tmp_path_factory):
-    """Publish as anna, on a machine where boto3 is not even installed; return what was said."""
+    """Publish as anna, on a machine where boto3 is not even installed; return its stderr."""
     without = tmp_path_factory.mktemp("without")
     for name in ("boto3", "psycopg", "flask_wtf"):
         (without / f"{name}.py").write_text("raise ImportError('not on a client')\n")
@@ -101,8 +101,8 @@ def test_a_second_person_publishes_the_same_and_nothing_changes(team, repository
 
 
 def test_a_second_person_may_promote_by_hand(team, repository, published):
-    said = well("python -m stages promote basic", repository, team.client("ben"))
-    assert "was made champion by hand by ben." in said
+    promoted = well("python -m stages promote basic", repository, team.client("ben"))
+    assert "was made champion by hand by ben." in promoted
     rule = "python -m stages champion"
     assert "was made champion by hand, which only" in well(rule, repository, team.client("anna"))
     well("python -m stages promote --release", repository, team.client("ben"))
@@ -114,7 +114,7 @@ def test_without_the_right_password_nothing_is_read_or_written(team, repository,
     environment = team.client("anna") | {"MLFLOW_TRACKING_PASSWORD": "guessed"}
     done = call("python -m stages publish --all", repository, environment)
     assert done.returncode == 1
-    assert done.stderr.startswith("foldlab: basic, other not (fully) published to MLflow at http")
+    assert done.stderr.startswith("foldlab: publishing basic, other to MLflow at http")
     assert "guessed" not in done.stderr
     assert everything(team) == before
     with pytest.raises(urllib.error.HTTPError) as refused:

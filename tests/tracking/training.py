@@ -48,11 +48,11 @@ def fold(number: int, began: int) -> Record:
 
 
 def train(live_after: float) -> None:
-    """Train when told so, and write what train writes."""
+    """Train a fold once its file appears, and write the files of `train`."""
     dataset = read_json(Path("data/prepared/dataset.json"))
-    began = live.announce(MARK, RECIPE, "The baseline.", dataset)
+    began = live.write_start_marker(MARK, RECIPE, "The baseline.", dataset)
     tracking = params.load().tracking.model_copy(update={"live_after": live_after})
-    with live.shown([MARK], tracking):
+    with live.tracked([MARK], tracking):
         for number in range(FOLDS):
             while not Path(f"go-{number}").exists():
                 time.sleep(0.01)
