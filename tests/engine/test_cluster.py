@@ -171,11 +171,8 @@ def test_workers_have_the_code_without_the_repository(two_nodes):
     assert (files, paths, travelled) == ([], [], True)
 
 
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [("127.0.0.1:{free}", "nothing answers at"), ("somewhere", "give HOST:PORT")],
-)
-def test_no_cluster_at_the_address_is_said_within_seconds(address, said):
+@pytest.mark.parametrize("address", ["127.0.0.1:{free}", "somewhere"])
+def test_no_cluster_at_the_address_is_said_within_seconds(address):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         parallel = Parallel(backend="ray", address=address.format(free=unused.getsockname()[1]))
@@ -185,5 +182,7 @@ def test_no_cluster_at_the_address_is_said_within_seconds(address, said):
         )
         began = time.monotonic()
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert said in ended.stderr
+    message = ended.stderr.splitlines()[-1]
+    assert message.startswith("stages.errors.UserError: ")
+    assert all(part in message for part in ("parallel.address", repr(parallel.address)))
     assert time.monotonic() - began < 30

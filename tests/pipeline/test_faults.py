@@ -276,7 +276,7 @@ def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(reposit
     assert process.returncode == 1
     assert re.fullmatch(
         r"foldlab: a worker process died, [^\n]*\n"
-        r"foldlab: the worker processes of 1 of 2 tasks died, perhaps for lack of memory; [^\n]*\n",
+        r"foldlab: the worker processes of 1 of 2 tasks died, [^\n]*\n",
         said,
     ), said
     assert len(list(folder.glob(".foldlab/folds/*/*.npz"))) == 1
