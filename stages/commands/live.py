@@ -93,7 +93,7 @@ def _log(experiment: str, trainings: dict[str, dict], ended: bool, received: lis
         final = tracked.TRAINED if DONE in received else tracked.FAILED
         status = final if ended else tracked.RUNNING
         for fingerprint, folds in trainings.items():
-            if status == tracked.FAILED and unfinished.held(lock(fingerprint)):
+            if status == tracked.FAILED and unfinished.held(lock(fingerprint), 2):
                 continue  # another process already resumed it, and logs it
             marker = read_json(start_marker(fingerprint))
             record = tracked.read(marker, *_tables(marker, folds))

@@ -47,12 +47,15 @@ def forget(run_id: str) -> None:
     (_notes() / run_id).unlink(missing_ok=True)
 
 
-def held(lock: Path) -> bool:
-    """Return whether a process holds the lock; the system frees the lock of a killed process."""
+def held(lock: Path, seconds: float = 0) -> bool:
+    """Return whether a process holds the lock, also after waiting for so many seconds.
+
+    The system frees the lock of a killed process, but not in the same moment as its pipes.
+    """
     if not lock.is_file():
         return False
     try:
-        with FileLock(lock, timeout=0):
+        with FileLock(lock, timeout=seconds):
             return False
     except Timeout:
         return True

@@ -104,7 +104,7 @@ def test_a_second_person_may_promote_by_hand(team, repository, published):
     promoted = well("python -m stages promote basic", repository, team.client("ben"))
     assert "was made champion by hand by ben." in promoted
     rule = "python -m stages champion"
-    assert "was made champion by hand, which only" in well(rule, repository, team.client("anna"))
+    assert "was made champion by hand" in well(rule, repository, team.client("anna"))
     well("python -m stages promote --release", repository, team.client("ben"))
     assert "replaces basic (version 1): +0.01" in well(rule, repository, team.client("anna"))
 
