@@ -69,7 +69,8 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
     pool = partial(
         joblib.Parallel, backend="loky", return_as="generator_unordered", max_nbytes=None
     )
-    _start_method()
+    if _start_method():
+        _start_servers()
     remaining = dict(enumerate(tasks))
     lost = 0
     while remaining:
@@ -136,16 +137,22 @@ def _raised_by_task(error: BaseException) -> bool:
 
 
 @cache
-def _start_method() -> None:
-    """Choose how workers are started, once per process."""
+def _start_method() -> bool:
+    """Choose how workers are started, once per process; return whether they are forked."""
     short = len(tempfile.gettempdir()) < 70  # the path of a Unix socket is limited to 107 bytes
     if sys.platform == "linux" and short and not Path("/proc/driver/nvidia").exists():
         set_start_method("forkserver", force=True)
         multiprocessing.set_forkserver_preload(["stages.engine.preload"])
-        with _interrupts_ignored():
-            resource_tracker.ensure_running()
-            loky_resource_tracker.ensure_running()
-            forkserver.ensure_running()
+        return True
+    return False
+
+
+def _start_servers() -> None:
+    """Start the processes that fork workers and track their resources, or leave them running."""
+    with _interrupts_ignored():
+        resource_tracker.ensure_running()
+        loky_resource_tracker.ensure_running()
+        forkserver.ensure_running()
 
 
 @contextmanager

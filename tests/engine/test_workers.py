@@ -1,6 +1,7 @@
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -204,6 +205,37 @@ def test_idle_workers_and_the_process_that_forks_them_end_with_a_killed_driver(t
     driver.wait()
     _, alive = psutil.wait_procs(helpers, timeout=20)
     assert len(helpers) > 2
+    assert not alive
+
+
+INTERRUPTED = """
+import time
+from stages import __main__
+from stages.engine import workers
+if __name__ == "__main__":
+    __main__.handle(lambda: list(workers.run(time.sleep, [(60,)] * 4, 2)))
+"""
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 4])
+def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path, seconds):
+    """The terminal sends it to every process, also to those that import TensorFlow."""
+    (tmp_path / "driver.py").write_text(INTERRUPTED)
+    driver = subprocess.Popen(
+        [sys.executable, tmp_path / "driver.py"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    started = psutil.Process(driver.pid).children(recursive=True)
+    os.killpg(driver.pid, signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert said.startswith("foldlab: ")
+    assert said.count("\n") == 1
+    _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
 
 
