@@ -10,6 +10,7 @@ from stages.engine import environment
 from stages.engine.predict import predict
 from stages.files import (
     check_writable,
+    existing,
     read_array,
     read_arrays,
     read_dataset,
@@ -42,7 +43,9 @@ def evaluate(variant: str) -> None:
     check_writable(results)
     dataset = read_dataset(PREPARED)
     names = dataset["classes"]
-    images = read_array(PREPARED / "test_images.npy")
+    for name in ("out_of_fold.npz", "model.keras", "folds.csv", "training.json"):
+        existing(results / name, f"train@{variant}")
+    images = read_array(existing(PREPARED / "test_images.npy", "prepare"))
     test_label = np.array(read_array(PREPARED / "test_labels.npy"))
     stored = read_arrays(results / "out_of_fold.npz", ("oof_probability", "oof_label"))
     by_repeat, oof_label = stored.values()

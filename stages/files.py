@@ -115,6 +115,17 @@ def damaged(path: Path, reason: object) -> UserError:
     return UserError(f"{path} is damaged ({reason}); delete it and run `dvc repro`.")
 
 
+def existing(path: Path, stage: str) -> Path:
+    """Return `path`.
+
+    Raises:
+        UserError: when it does not exist; names the stage that writes it, such as `train@basic`.
+    """
+    if not path.exists():
+        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
+    return path
+
+
 def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
     """Check that `content`, which was read from `path`, has all the keys.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from stages import files
-from stages.errors import UserError
 from stages.figures import style
 from stages.figures.augmentation import augmentation
 from stages.figures.calibration import calibration
@@ -38,24 +37,26 @@ def plot(variant: str) -> None:
         UserError: when a file of an earlier stage is missing or damaged.
     """
     results = RESULTS / variant
-    history = _columns(_existing(results / "history.csv", f"train@{variant}"), HISTORY)
-    folds = _columns(_existing(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch"))
+    history = _columns(files.existing(results / "history.csv", f"train@{variant}"), HISTORY)
+    folds = _columns(
+        files.existing(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch")
+    )
     predictions = files.read_arrays(
-        _existing(results / "predictions.npz", f"evaluate@{variant}"),
+        files.existing(results / "predictions.npz", f"evaluate@{variant}"),
         ("test_probability", "test_label"),
     )
     probability, label = predictions.values()
     training = files.read_json(
-        _existing(results / "training.json", f"train@{variant}"),
+        files.existing(results / "training.json", f"train@{variant}"),
         ("fingerprint", "parameters", "final", "settings"),
     )
     metrics = files.read_json(
-        _existing(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
+        files.existing(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
     )
     dataset = files.read_dataset(PREPARED)
     classes = dataset["classes"]
     images, train_images, train_labels = (
-        files.read_array(_existing(PREPARED / f"{name}.npy", "prepare"))
+        files.read_array(files.existing(PREPARED / f"{name}.npy", "prepare"))
         for name in ("test_images", "train_images", "train_labels")
     )
 
@@ -79,7 +80,7 @@ def plot(variant: str) -> None:
         ),
     }
     original, changed = files.read_arrays(
-        _existing(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
+        files.existing(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
     ).values()
     if len(changed):
         ops = [formatted(op) for op in training["settings"]["augmentation"]]
@@ -97,13 +98,6 @@ def plot(variant: str) -> None:
     )
     with files.replacing(results / "model_card.md") as temporary:
         temporary.write_text(card, encoding="utf-8")
-
-
-def _existing(path: Path, stage: str) -> Path:
-    """Return `path` if it exists; otherwise raise a UserError that names the stage to run."""
-    if not path.exists():
-        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
-    return path
 
 
 def _columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:

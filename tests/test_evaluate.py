@@ -1,4 +1,6 @@
 import hashlib
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +118,12 @@ def test_a_damaged_file_of_training_is_one_sentence(results, name, monkeypatch):
             evaluate("plain")
     finally:
         (results / name).write_bytes(before)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "out_of_fold.npz", "folds.csv", "training.json"])
+def test_what_train_has_not_written_is_named_with_its_stage(results, monkeypatch, tmp_path, name):
+    shutil.copytree(results.parents[1], tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    Path("results/plain", name).unlink()
+    with pytest.raises(UserError, match=rf"{name} is missing; run `dvc repro train@plain`"):
+        evaluate("plain")

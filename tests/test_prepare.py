@@ -288,7 +288,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(monkeypatch):
 
     write_params()
     monkeypatch.setattr(rows, "blocks", full)
-    message = r"^data/prepared/train_images.npy cannot be written \(No space left on device\); make"
+    message = r"^data/prepared/train_images.npy cannot be written \(No space left on device\)"
     with pytest.raises(UserError, match=message):
         prepare()
     assert list(Path("data/prepared").iterdir()) == []
