@@ -142,7 +142,7 @@ def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(repository, monkeypatch, capfd):
-    opened, failures = stage.store.opened, [OSError("a moment")]
+    opened, failures = stage.store.opened, [ConnectionError("a moment")]
 
     def opened_at_last(*arguments):
         if failures:

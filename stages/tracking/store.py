@@ -27,6 +27,7 @@ CLIENTS = re.compile(
     r"|urllib3)\b"
 )
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
+STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
 COLUMNS = (
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
@@ -62,14 +63,25 @@ def failed(error: Exception) -> bool:
     """
     if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
-    if isinstance(error, OSError):
-        where = error.filename2 or error.filename  # the target of a copy
-        path = Path(os.fsdecode(where)).absolute() if isinstance(where, str | bytes) else None
-        ours = [folder.absolute() / name for folder in (Path(), root()) for name in OURS]
-        return path is None or not any(path.is_relative_to(folder) for folder in ours)
     if isinstance(error, StoreError):
         return True
-    return any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__)
+    if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
+        return True
+    return isinstance(error, OSError) and not _is_ours(error)
+
+
+def _is_ours(error: OSError) -> bool:
+    """Return whether the system refused a file of ours, or this is no refusal of the system."""
+    where = error.filename2 or error.filename  # the target of a copy
+    if not isinstance(where, str | bytes):
+        return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
+    path = Path(os.fsdecode(where)).absolute()
+    for folder in (Path.cwd(), root().absolute()):
+        if path.is_relative_to(folder):
+            top = path.relative_to(folder).parts[0]
+            missing = isinstance(error, FileNotFoundError) and not top.startswith(STORES)
+            return missing or top in OURS
+    return False
 
 
 def location() -> str:

@@ -98,7 +98,7 @@ def test_a_store_that_fails_is_printed_once_and_asked_again(repository, monkeypa
 
     def refuse(*given):
         asked.append(given)
-        raise OSError("refused")
+        raise ConnectionError("refused")
 
     monkeypatch.setattr(live, "_log", refuse)
     monkeypatch.setattr(live, "_listen", lambda received, over: (time.sleep(0.5), over.set()))
