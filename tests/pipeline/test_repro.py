@@ -184,8 +184,12 @@ def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(repository, first):
 
 
 def test_a_second_repro_runs_nothing_and_leaves_all_as_it_was(repository, first):
+    """Also while an editor has unsaved changes of code: its lock is a link to nowhere."""
     _, made = first
+    lock = repository / "stages/training/.#fold.py"
+    lock.symlink_to("me@host.1234:1")
     assert ran(well(repository, "dvc repro")) == []
+    lock.unlink()
     assert results(repository) == made
     assert well(repository, "dvc status").strip().endswith("up to date.")
 
