@@ -3,6 +3,9 @@
 import atexit
 import gc
 import os
+import sys
+import time
+from pathlib import Path
 
 DRIVER, SERVER = os.getppid(), os.getpid()  # before imports, which take seconds
 
@@ -10,17 +13,36 @@ from stages.engine.workers import end_with_parent  # noqa: E402
 from stages.training.starting import load_tensorflow  # noqa: E402
 
 
-def _end_without_driver() -> None:
-    """End the server instead of forking a worker for a driver that was interrupted meanwhile."""
+def _abandoned() -> bool:
+    """Return whether the driver is gone, so that the server has another parent."""
+    stat = Path(f"/proc/{SERVER}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1]) != DRIVER
+
+
+def _before_fork() -> None:
     if os.getpid() == SERVER and os.getppid() != DRIVER:
-        os._exit(1)
+        os._exit(1)  # the driver was interrupted while this process imported TensorFlow
+
+
+def _in_worker() -> None:
+    end_with_parent(os.getpid())  # here for workers that stay idle
+    sys.excepthook = _report_unless_abandoned
+
+
+def _report_unless_abandoned(*error) -> None:
+    """Print a traceback, unless the worker failed because the driver was just interrupted."""
+    for _ in range(20):
+        try:
+            if _abandoned():
+                return
+        except OSError:  # the server is gone too
+            return
+        time.sleep(0.1)
+    sys.__excepthook__(*error)
 
 
 load_tensorflow()
 end_with_parent(SERVER)
-os.register_at_fork(
-    before=_end_without_driver,
-    after_in_child=lambda: end_with_parent(os.getpid()),  # also for workers that stay idle
-)
+os.register_at_fork(before=_before_fork, after_in_child=_in_worker)
 gc.freeze()  # exclude TensorFlow's objects from the collections that Keras' clear_session triggers
 atexit.register(os._exit, 0)  # skip TensorFlow's orderly shutdown, which takes a second
