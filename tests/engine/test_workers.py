@@ -227,6 +227,8 @@ def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path, seconds):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a job in the background of a script inherits that it ignores Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     time.sleep(seconds)
     started = psutil.Process(driver.pid).children(recursive=True)
