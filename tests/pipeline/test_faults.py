@@ -70,6 +70,7 @@ def same(folder, made):
 def crowded(repository, tmp_path_factory):
     """Return a copy with the results, none so far, on a small disk of their own."""
     folder = copied(repository, tmp_path_factory.mktemp("crowded") / "copy", "results")
+    (folder / "mlflow.db").unlink()  # a copy does not publish into the original's store
     with disk(folder / "results", "size=8m"):
         yield folder
 
