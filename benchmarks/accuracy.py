@@ -22,12 +22,13 @@ import numpy as np
 import yaml
 
 from benchmarks import measured
-from stages import entry, files, params
-from stages.engine import fold_store, identity, plan
+from stages import files
+from stages.engine import fold_store, fold_tasks, identity
 from stages.engine.predict import predict
 from stages.engine.resolve import recipe
-from stages.scoring.statistics import mean_std
-from stages.sections import Parallel
+from stages.settings import params
+from stages.settings.sections import Parallel
+from stages.statistics.paired import mean_std
 from stages.train import read_arrays
 
 ROWS = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
@@ -46,7 +47,7 @@ def accuracy(row: str, limit: int | None = None) -> Path:
     """
     about = ROWS["rows"][row]
     rows = about.get("among", [row])
-    folder = entry.root() / ".foldlab" / "accuracy" / (f"{row}-quick" if limit else row)
+    folder = files.root() / ".foldlab" / "accuracy" / (f"{row}-quick" if limit else row)
     folder.mkdir(parents=True, exist_ok=True)
     settings = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), ROWS["settings"])
     for name in rows:
@@ -164,14 +165,16 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     for seed in range(1, count + 1):
         train = base.train.model_copy(update={"seed": seed, "final": "refit"})
         chosen = base.model_copy(update={"train": train})
-        units.append(plan.Unit(identity.fingerprint(chosen, dataset["sha256"]), chosen, "refit"))
-    plan.finish(units, arrays, Parallel())
+        units.append(
+            fold_tasks.FoldTask(identity.fingerprint(chosen, dataset["sha256"]), chosen, "refit")
+        )
+    fold_tasks.run_folds(units, arrays, Parallel())
     on_test, seconds = [], []
-    for unit, record in zip(units, plan.records(units), strict=True):
+    for unit, record in zip(units, fold_tasks.records(units), strict=True):
         kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
         alone = unit.recipe.model_copy(update={"train": kept})
         fold = record._replace(history=np.nan_to_num(record.history))
-        plan.model(unit.fingerprint, alone, arrays, Parallel(), [fold])
+        fold_tasks.model(unit.fingerprint, alone, arrays, Parallel(), [fold])
         vote, _ = predict(fold_store.folder(unit.fingerprint) / "model.keras", images, Parallel())
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))
@@ -189,7 +192,7 @@ def _stage(name: str, *arguments: str) -> None:
     """Run a stage in the present folder; end with its status when it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", "stages", name, *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(entry.root())},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(files.root())},
     )
     if ended.returncode:
         sys.exit(ended.returncode)

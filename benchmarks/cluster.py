@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measured
-from stages import params
 from stages.data.folds import stratified_folds
 from stages.data.mnist import load_mnist
 from stages.engine import cluster, workers
 from stages.engine.resolve import recipe
-from stages.sections import Data, Named, Parallel, Train
+from stages.settings import params
+from stages.settings.sections import Data, Named, Parallel, Train
 from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
 from tests import nodes

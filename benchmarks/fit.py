@@ -17,13 +17,13 @@ import numpy as np
 import yaml
 
 from benchmarks import accuracy, measured, processes
-from stages import params
 from stages.data import load
 from stages.engine import resolve as recipes
 from stages.engine import workers
-from stages.sections import Data
+from stages.settings import params
+from stages.settings.sections import Data
 from stages.training.fold import network, train_fold
-from stages.training.starting import import_tensorflow
+from stages.training.tf_runtime import import_tensorflow
 
 SIDE, PRODUCTS = 2048, 20
 EPOCHS = 3  # that count

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.fit import counted
-from stages import params
 from stages.engine.resolve import recipe
+from stages.settings import params
 
 HERE = Path(__file__).parents[1]
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000  # full MNIST

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import measured, processes
 from stages import files
-from stages.scoring.statistics import mean_std
+from stages.statistics.paired import mean_std
 
 VARIANTS = ("basic", "batchnorm", "double_conv")
 PRECISIONS = ("float32", "mixed_bfloat16")

@@ -27,8 +27,8 @@ from stages import files
 REFERENCES = ["basic", "batchnorm", "dropout", "stacked", "double_conv"]
 IMPORTS = {
     "python": "pass",
-    "params": "import stages.params",
-    "tensorflow": "from stages.training.starting import import_tensorflow as i; i()",
+    "params": "import stages.settings.params",
+    "tensorflow": "from stages.training.tf_runtime import import_tensorflow as i; i()",
     "mlflow": "import mlflow",
     "matplotlib": "import matplotlib.pyplot",
 }

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measured
-from stages import params
 from stages.files import read_json
+from stages.settings import params
 from stages.training.epoch import SCORING_BATCH
-from stages.training.starting import import_tensorflow
+from stages.training.tf_runtime import import_tensorflow
 
 CALLS, IMAGES = 300, 10_000
 QUICK_CALLS, QUICK_IMAGES = 5, 50

@@ -16,7 +16,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from benchmarks import measured
-from stages import params
+from stages.settings import params
 from stages.tracking import record, store
 from tests.prepared import TRAIN
 from tests.tracking.made_results import make_repository

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import accuracy, measured
 from benchmarks.goals import GOALS, Goal
 from stages import files
-from stages.scoring.statistics import corrected_resampled_t
+from stages.statistics.paired import corrected_resampled_t
 
 BEGIN = "<!-- from the records, by python -m benchmarks.table -->"
 END = "<!-- end -->"

@@ -14,15 +14,15 @@ from joblib.externals.loky import get_reusable_executor
 
 from benchmarks import measured, processes
 from benchmarks.overhead import union
-from stages import params
 from stages.data import load
 from stages.engine import resolve as recipes
 from stages.engine import workers
-from stages.scoring.statistics import mean_std
-from stages.sections import Data
+from stages.settings import params
+from stages.settings.sections import Data
+from stages.statistics.paired import mean_std
 from stages.training.epoch import scorer
 from stages.training.fold import network, train_fold
-from stages.training.starting import import_tensorflow
+from stages.training.tf_runtime import import_tensorflow
 
 GOAL = 0.99
 

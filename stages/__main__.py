@@ -49,7 +49,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> None:
     """Run this process' command; SIGTERM ends it like sys.exit."""
-    from stages.entry import end_in_order
+    from stages.commands.process import end_in_order
 
     end_in_order()
     run()

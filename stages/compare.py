@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import files, params
+from stages import files
 from stages.errors import UserError
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
 from stages.report.results import check, read
-from stages.scoring import uses
-from stages.scoring.baseline import COLUMNS, against_baseline
+from stages.settings import params
+from stages.statistics import uses
+from stages.statistics.baseline import COLUMNS, against_baseline
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")

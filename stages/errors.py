@@ -1,6 +1,7 @@
 """Errors that the user can fix, each in one sentence; all other exceptions are bugs."""
 
 import errno
+from pathlib import Path
 
 # Error numbers of a full disk, missing permissions or a broken device.
 USER_ERRORS = frozenset(
@@ -22,3 +23,12 @@ def system_refusal(error: OSError) -> str | None:
         return None
     what = f"{error.filename} cannot be used" if error.filename else "a system call failed"
     return f"{what} ({error.strerror}); fix this and run the same command again."
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Return the error to raise when the system does not allow `path` to be written."""
+    action = "free disk space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "fix this"
+    return UserError(
+        f"{path} cannot be written ({error.strerror}); {action} and run the same command again: "
+        "finished work is saved."
+    )

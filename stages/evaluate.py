@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import params
 from stages.engine import environment
 from stages.engine.predict import predict
 from stages.files import (
@@ -20,8 +19,9 @@ from stages.files import (
     write_json,
     write_table,
 )
-from stages.scoring import calibration, classification, uses
-from stages.scoring.statistics import mean_std
+from stages.settings import params
+from stages.statistics import calibration, classification, uses
+from stages.statistics.paired import mean_std
 
 PREPARED = Path("data/prepared")
 

@@ -14,10 +14,26 @@ from typing import Any
 
 import numpy as np
 
-from stages.entry import unwritable
-from stages.errors import UserError
+from stages.errors import UserError, unwritable
 
 PARTIAL = ".partial-"  # prefix of the names of temporary files
+
+
+def root() -> Path:
+    """Return the repository's folder, even inside one of DVC's temporary experiments."""
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
+
+
+def find(name: str) -> Path:
+    """Resolve a path of params.yaml in the working folder or else in the repository's folder.
+
+    The two differ only in DVC's temporary experiments. There the working folder contains the files
+    that Git and DVC track, as of when the experiment was queued. A path that exists in neither
+    folder is resolved in the repository's.
+    """
+    path = os.path.expanduser(name)
+    here = Path.cwd() / path
+    return here if os.path.exists(here) else root() / path
 
 
 @contextmanager

@@ -7,8 +7,8 @@ Editing the row of a member changes the file, and DVC trains the ensemble again.
 
 from pathlib import Path
 
-from stages import params
 from stages.files import listed, write_json
+from stages.settings import params
 
 MEMBERS = Path("data/members")
 

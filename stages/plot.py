@@ -16,8 +16,8 @@ from stages.figures.gallery import mistakes, samples
 from stages.report.dataset import facts
 from stages.report.model_card import model_card
 from stages.report.settings import formatted
-from stages.scoring import calibration as reliability
-from stages.scoring import classification
+from stages.statistics import calibration as reliability
+from stages.statistics import classification
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import data, files, params
+from stages import data, files
 from stages.data import rows, watch
 from stages.data.card import card
 from stages.data.source import Source
 from stages.data.splits import Splits, make_splits
 from stages.errors import UserError
+from stages.settings import params
 
 PREPARED = Path("data/prepared")
 

@@ -5,10 +5,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stages import params
-from stages.entry import root
 from stages.errors import UserError
-from stages.files import listed, write_json
+from stages.files import listed, root, write_json
+from stages.settings import params
 from stages.tracking import record as records
 from stages.tracking import store
 from stages.tracking.record import Record
@@ -148,10 +147,10 @@ def missing(settings: params.Params) -> list[str]:
     if not names or (path and not path.exists()):
         return [*names]
     with store.opened(settings.tracking.experiment, QUICK) as (client, _):
-        from stages.tracking import registry
+        from stages.tracking import registered_model
 
         model = settings.tracking.model_name
-        return [name for name in names if not registry.find(client, model, names[name])]
+        return [name for name in names if not registered_model.find(client, model, names[name])]
 
 
 def warn_missing(names: Sequence[str]) -> None:

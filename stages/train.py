@@ -6,14 +6,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages import live, params
-from stages.engine import ensemble, environment, fold_store, identity, plan, saved_model
+from stages.engine import (
+    ensemble,
+    environment,
+    fold_store,
+    fold_tasks,
+    identity,
+    saved_model,
+    tracker,
+)
 from stages.engine.preview import preview
 from stages.engine.resolve import check, check_data, recipes
 from stages.files import check_writable, read_dataset, replacing, write_json, write_table
-from stages.sections import Parallel
+from stages.settings import params
+from stages.settings.sections import Parallel
 from stages.training import combine
-from stages.training.fold import HISTORY, Record
+from stages.training.fold import HISTORY, FoldResult
 from stages.training.recipe import Recipe
 
 PREPARED = Path("data/prepared")
@@ -23,7 +31,7 @@ class Trained(NamedTuple):
     """The results of training a variant, before they are written to files."""
 
     fingerprint: str
-    records: Sequence[Record]  # of all folds
+    records: Sequence[FoldResult]  # of all folds
     model: bytes  # the content of the model file
     preview: Mapping[str, np.ndarray]  # of the augmentation
     about: Mapping[str, Any]  # additional content of training.json
@@ -60,7 +68,10 @@ def train(variant: str) -> None:
         write_table(results / name, columns, rows)
     _write_arrays(
         results / "out_of_fold.npz",
-        {"oof_probability": plan.out_of_fold(training.records, arrays), "oof_label": arrays.labels},
+        {
+            "oof_probability": fold_tasks.out_of_fold(training.records, arrays),
+            "oof_label": arrays.labels,
+        },
     )
     _write_arrays(results / "augmentation.npz", training.preview)
     with replacing(results / "model.keras") as temporary:
@@ -76,7 +87,7 @@ def train(variant: str) -> None:
         },
     )
     fold_store.prune()
-    accuracies = [record.kept("val_accuracy") for record in training.records]
+    accuracies = [record.at_best_epoch("val_accuracy") for record in training.records]
     print(
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
         f"(sd {np.std(accuracies, ddof=1):.2%}, n = {len(accuracies)} folds)"
@@ -84,16 +95,20 @@ def train(variant: str) -> None:
 
 
 def _trained(
-    fingerprint: str, recipe: Recipe, arrays: plan.Arrays, settings: params.Params, dataset: dict
+    fingerprint: str,
+    recipe: Recipe,
+    arrays: fold_tasks.Arrays,
+    settings: params.Params,
+    dataset: dict,
 ) -> Trained:
     parallel = settings.parallel
     description = settings.variants[recipe.variant].description
-    began = live.write_start_marker(fingerprint, recipe, description, dataset)
-    with live.tracked([fingerprint], settings.tracking):
-        units = plan.plan(fingerprint, recipe, arrays)
-        plan.finish(units, arrays, parallel)
-        records = plan.records(units)
-        model = plan.model(fingerprint, recipe, arrays, parallel, records)
+    began = tracker.write_start_marker(fingerprint, recipe, description, dataset)
+    with tracker.tracked([fingerprint], settings.tracking):
+        tasks = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
+        fold_tasks.run_folds(tasks, arrays, parallel)
+        records = fold_tasks.records(tasks)
+        model = fold_tasks.model(fingerprint, recipe, arrays, parallel, records)
     about = {
         "parameters": combine.parameters(records),
         "final": recipe.train.final,
@@ -105,7 +120,7 @@ def _trained(
 
 
 def _averaged(
-    variant: str, recipes: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel
+    variant: str, recipes: Mapping[str, Recipe], arrays: fold_tasks.Arrays, parallel: Parallel
 ) -> Trained:
     fingerprint = identity.ensemble_fingerprint(variant, recipes)
     members = ensemble.members(recipes, arrays, parallel)
@@ -125,9 +140,9 @@ def _averaged(
     )
 
 
-def read_arrays(dataset: dict) -> plan.Arrays:
+def read_arrays(dataset: dict) -> fold_tasks.Arrays:
     """Return the prepared training data; the images are memory-mapped."""
-    return plan.Arrays(
+    return fold_tasks.Arrays(
         images=np.load(PREPARED / "train_images.npy", mmap_mode="r"),
         labels=np.load(PREPARED / "train_labels.npy"),
         folds=np.load(PREPARED / "folds.npy"),
@@ -135,7 +150,7 @@ def read_arrays(dataset: dict) -> plan.Arrays:
     )
 
 
-def tables(fingerprint: str, began: int, folds: Mapping[int, Record]) -> dict[str, tuple]:
+def tables(fingerprint: str, began: int, folds: Mapping[int, FoldResult]) -> dict[str, tuple]:
     """Return the tables of a training: file name -> (columns, rows).
 
     An ensemble has no epochs: its history has one row per fold, at epoch 0, with validation only.
@@ -151,8 +166,8 @@ def tables(fingerprint: str, began: int, folds: Mapping[int, Record]) -> dict[st
             [
                 (
                     fold,
-                    record.kept("val_accuracy"),
-                    record.kept("val_loss"),
+                    record.at_best_epoch("val_accuracy"),
+                    record.at_best_epoch("val_loss"),
                     record.best_epoch,
                     len(record.times),
                     record.train_images,

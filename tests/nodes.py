@@ -6,7 +6,7 @@ from contextlib import chdir, contextmanager
 from tempfile import TemporaryDirectory
 
 from stages.engine import cluster
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from stages import files
 from stages.compare import DRAWN, compare
 from stages.errors import UserError
 from stages.report.results import SCORES
-from stages.scoring.baseline import COLUMNS
+from stages.statistics.baseline import COLUMNS
 from tests.prepared import TRAIN
 from tests.report import made
 

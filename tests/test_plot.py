@@ -10,7 +10,7 @@ from PIL import Image
 from stages import files
 from stages.errors import UserError
 from stages.plot import plot
-from stages.scoring import classification
+from stages.statistics import classification
 
 FIGURES = [
     "augmentation", "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves",

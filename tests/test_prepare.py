@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import data, params
+from stages import data
 from stages.data import rows
 from stages.data.card import card
 from stages.data.checks import check
@@ -22,6 +22,7 @@ from stages.data.source import Source
 from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.prepare import content_hash, prepare, select, write
+from stages.settings import params
 from tests import drawn
 from tests.prepared import TRAIN
 

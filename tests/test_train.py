@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import params
 from stages import train as module
 from stages.commands.sweep import sweep
-from stages.engine import fold_store, plan
+from stages.engine import fold_store, fold_tasks
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.files import read_json, read_table, write_json
+from stages.settings import params
 from stages.train import train
-from stages.training.artifact import assemble
+from stages.training.export import assemble
 from stages.training.fold import network
 from stages.training.trained_images import Listed
 from tests import prepared
@@ -101,7 +101,7 @@ def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
 
 def test_finished_folds_are_not_trained_again(trained, monkeypatch):
     first = contents(trained / "results/plain")
-    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     train("plain")
     assert contents(trained / "results/plain") == first
 
@@ -111,8 +111,10 @@ def test_only_the_unfinished_fold_is_trained(trained, monkeypatch):
     fingerprint = read_json(trained / "results/plain/training.json")["fingerprint"]
     (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     again = []
-    original = plan.train_fold
-    monkeypatch.setattr(plan, "train_fold", lambda *task: again.append(task[5]) or original(*task))
+    original = fold_tasks.train_fold
+    monkeypatch.setattr(
+        fold_tasks, "train_fold", lambda *task: again.append(task[5]) or original(*task)
+    )
     train("plain")
     assert again == [1]
     assert contents(trained / "results/plain") == first
@@ -133,7 +135,7 @@ def test_repeats_train_every_fold_anew_and_keep_each_repeat_s_scores(folder):
 
 @pytest.mark.parametrize(("final", "members"), [("soft_vote", 2), ("best_fold", 1), ("refit", 1)])
 def test_the_final_model_is_made_as_the_setting_says(folder, final, members):
-    from stages.training.artifact import probabilities
+    from stages.training.export import probabilities
 
     prepared.write(folder, final=final)
     train("plain")

@@ -11,7 +11,7 @@ from stages.augment import affine, keys
 from stages.augment.affine import AFFINE
 from stages.augment.mixing import MIXING
 from stages.augment.pixels import PIXELS
-from stages.sections import Named
+from stages.settings.sections import Named
 
 OPS: dict[str, Callable] = {**AFFINE, **PIXELS, **MIXING}
 

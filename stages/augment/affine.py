@@ -13,8 +13,8 @@ from typing import Annotated
 from pydantic import Field
 
 from stages.augment import keys
-from stages.registry import register
-from stages.sections import Named
+from stages.settings.registry import register
+from stages.settings.sections import Named
 
 AFFINE: dict[str, Callable] = {}
 affine = register(AFFINE)

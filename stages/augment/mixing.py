@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stages.augment import keys
-from stages.registry import register
+from stages.settings.registry import register
 
 MIXING: dict[str, Callable] = {}
 mixing = register(MIXING)

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from stages.registry import register
+from stages.settings.registry import register
 
 PIXELS: dict[str, Callable] = {}
 pixel = register(PIXELS)
@@ -75,7 +75,7 @@ def _bilinear(images, down, across):
 
 
 @pixel
-def erase(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)]):
+def random_erasing(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)]):
     """Black out a random rectangle; each side is up to `fraction` of the image's.
 
     After Zhong et al., "Random erasing data augmentation" (2020).

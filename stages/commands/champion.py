@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import params, publish
+from stages import publish
 from stages.errors import UserError
 from stages.files import read_dataset, read_table
-from stages.scoring.statistics import corrected_resampled_t
+from stages.settings import params
+from stages.statistics.paired import corrected_resampled_t
 from stages.tracking import record, store
 from stages.tracking.record import Identity
 
@@ -36,15 +37,18 @@ def champion() -> None:
 
     try:
         with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, experiment_id):
-            from stages.tracking import comparison, registry  # MLflow's import takes seconds
+            from stages.tracking import (  # MLflow's import takes seconds
+                comparison,
+                registered_model,
+            )
 
             name = settings.tracking.model_name
-            versions = [registry.find(client, name, identity) for identity in identities]
+            versions = [registered_model.find(client, name, identity) for identity in identities]
             comparison.show(client, experiment_id, rows, identities, versions)
             pairs = zip(rows, versions, strict=True)
             publish.warn_missing([row["variant"] for row, version in pairs if not version])
             if versions[0]:  # otherwise the best variant has no version that could be champion
-                print(registry.crown(client, name, [v for v in versions if v], test))
+                print(registered_model.crown(client, name, [v for v in versions if v], test))
     except Exception as error:
         if not store.failed(error):
             raise

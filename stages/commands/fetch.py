@@ -9,10 +9,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from stages import files, params
+from stages import files
 from stages.engine.saved_model import kept
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
+from stages.settings import params
 from stages.tracking import store
 
 
@@ -31,9 +32,9 @@ def fetch(model: str) -> None:
         )
     try:
         with store.opened(params.load().tracking.experiment) as (client, _):
-            from stages.tracking import registry  # MLflow's import takes seconds
+            from stages.tracking import registered_model  # MLflow's import takes seconds
 
-            version = registry.named(client, model)
+            version = registered_model.named(client, model)
     except Exception as error:
         if not store.failed(error):
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stages.entry import exclusive
+from stages.commands.process import exclusive
 from stages.errors import UserError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant; it is also a folder's name

@@ -82,12 +82,12 @@ def _load_new(fingerprint: str, folds: dict) -> None:
 
 
 def _log(experiment: str, trainings: dict[str, dict], ended: bool, received: list[bytes]) -> None:
+    from stages.engine.tracker import DONE, lock, start_marker
     from stages.files import read_json
-    from stages.live import DONE, lock, start_marker
     from stages.tracking import store
 
     with store.opened(experiment, STORE_SECONDS) as (client, experiment_id):
-        from stages.tracking import live as tracked  # MLflow's import takes seconds
+        from stages.tracking import progress as tracked  # MLflow's import takes seconds
         from stages.tracking import unfinished
 
         final = tracked.TRAINED if DONE in received else tracked.FAILED

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import params
 from stages.data import picture
 from stages.errors import UserError
 from stages.figures import gallery, style
 from stages.files import read_dataset, read_json, read_table
+from stages.settings import params
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
@@ -51,7 +51,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
             print(f"foldlab: {error}", file=sys.stderr)
         if not pixels:
             raise UserError("none of these files could be classified; give image files.")
-        from stages.training.artifact import probabilities  # TensorFlow's import takes seconds
+        from stages.training.export import probabilities  # TensorFlow's import takes seconds
 
         probability, _ = probabilities(path, np.stack(list(pixels.values())))
     if probability.shape[1] != len(classes):

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from stages import params
 from stages.errors import UserError
+from stages.settings import params
 from stages.tracking import record as records
 from stages.tracking import store
 
@@ -33,14 +33,14 @@ def promote(name: str, reason: str = "") -> str:
     settings = params.load()
     record = records.read(name, settings)
     model = settings.tracking.model_name
-    with _opened(settings) as (client, registry):
-        version = registry.find(client, model, record.identity)
+    with _opened(settings) as (client, registered_model):
+        version = registered_model.find(client, model, record.identity)
         if version is None:
             raise UserError(
                 f"the current results of {name} are not registered as {model!r} in MLflow at "
                 f"{store.safe(store.location())}; run `make publish`."
             )
-        return registry.promote(client, model, version, _who(), reason)
+        return registered_model.promote(client, model, version, _who(), reason)
 
 
 def release() -> str:
@@ -51,24 +51,24 @@ def release() -> str:
     """
     settings = params.load()
     model = settings.tracking.model_name
-    with _opened(settings) as (client, registry):
-        if registry.release(client, model) is None:
+    with _opened(settings) as (client, registered_model):
+        if registered_model.release(client, model) is None:
             raise UserError(f"{model!r} has no champion in MLflow; run `make publish`.")
     return f"The champion of {model!r} is chosen by the test again, next time by `make publish`."
 
 
 @contextmanager
 def _opened(settings: params.Params) -> Iterator[tuple[store.Client, ModuleType]]:
-    """Open the store and yield its client and the module `registry`.
+    """Open the store and yield its client and the module `registered_model`.
 
     Raises:
         UserError: if the store fails.
     """
     try:
         with store.opened(settings.tracking.experiment) as (client, _):
-            from stages.tracking import registry  # MLflow's import takes seconds
+            from stages.tracking import registered_model  # MLflow's import takes seconds
 
-            yield client, registry
+            yield client, registered_model
     except Exception as error:
         if not store.failed(error):
             raise

@@ -8,15 +8,16 @@ in `.foldlab/search/`, so the same command resumes it.
 import sys
 from collections.abc import Callable
 
-from stages import params, publish
-from stages.engine import environment, fold_store, plan
+from stages import publish
+from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
 from stages.errors import UserError
 from stages.files import read_dataset
-from stages.params import Params
 from stages.search import row as rows
 from stages.search import space, study
 from stages.search.trial import Trial, best
+from stages.settings import params
+from stages.settings.params import Params
 from stages.tracking import store
 from stages.tracking.record import flat
 from stages.train import PREPARED, read_arrays
@@ -46,7 +47,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     with study.opened(fingerprint) as opened:
         finished = study.finished(opened, settings)
         if len(finished) < wanted:
-            plan.try_networks(space.architectures(settings), arrays, settings.parallel)
+            fold_tasks.try_networks(space.architectures(settings), arrays, settings.parallel)
         if finished:
             print(f"Finished trials: {len(finished)} of {wanted}.")
             track(finished)

@@ -18,12 +18,13 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from stages import live, params, publish
-from stages.engine import ensemble, environment, fold_store, identity, plan, workers
+from stages import publish
+from stages.engine import ensemble, environment, fold_store, fold_tasks, identity, tracker, workers
 from stages.engine.predict import predict
 from stages.engine.preview import preview
 from stages.engine.resolve import check, check_data, recipes
 from stages.files import read_dataset, read_json
+from stages.settings import params
 from stages.tracking import store
 from stages.train import PREPARED, read_arrays
 from stages.training.recipe import Recipe
@@ -53,7 +54,9 @@ def reproduce(variant: str) -> None:
 class Unfinished(NamedTuple):
     """The compared variants whose results do not match their current settings."""
 
-    planned: dict[str, list[plan.Unit]]  # fingerprint -> folds, including those of members
+    planned: dict[
+        str, list[fold_tasks.FoldTask]
+    ]  # fingerprint -> folds, including those of members
     trained: dict[str, Recipe]  # fingerprint -> settings
     averaged: dict[str, tuple[str, dict[str, Recipe]]]  # fingerprint -> name and members
 
@@ -77,17 +80,17 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     if not (recipe_of or ensembles):
         _warn_missing(settings)
         return
-    units = [unit for units in planned.values() for unit in units]
+    tasks = [task for tasks in planned.values() for task in tasks]
     parallel = settings.parallel
     if parallel.backend == "local":  # a running pool must not be resized
-        jobs = parallel.jobs or workers.optimal_workers(len(units), joblib.cpu_count())
+        jobs = parallel.jobs or workers.optimal_workers(len(tasks), joblib.cpu_count())
         parallel = parallel.model_copy(update={"jobs": jobs})
 
     def complete(fingerprint: str) -> None:
         if fingerprint in recipe_of:
             recipe = recipe_of[fingerprint]
-            records = plan.records(planned[fingerprint])
-            plan.model(fingerprint, recipe, arrays, parallel, records)
+            records = fold_tasks.records(planned[fingerprint])
+            fold_tasks.model(fingerprint, recipe, arrays, parallel, records)
             preview(fingerprint, recipe, arrays, parallel)
         else:
             variant, chosen = ensembles[fingerprint]
@@ -112,8 +115,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
                     future.result()
 
         try:
-            with live.tracked(list(recipe_of), settings.tracking):
-                plan.finish(units, arrays, parallel, trained=trained)
+            with tracker.tracked(list(recipe_of), settings.tracking):
+                fold_tasks.run_folds(tasks, arrays, parallel, trained=trained)
         finally:
             for pool in (completing, following):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -136,7 +139,7 @@ def _warn_missing(settings: params.Params) -> None:
             raise
 
 
-def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> Unfinished:
+def _unfinished(settings: params.Params, dataset: dict, arrays: fold_tasks.Arrays) -> Unfinished:
     """Return the unfinished variants, after writing a start marker for each training.
 
     Raises:
@@ -160,8 +163,8 @@ def _unfinished(settings: params.Params, dataset: dict, arrays: plan.Arrays) -> 
         else:
             recipe = chosen[fingerprint]
             found.trained[fingerprint] = recipe
-            found.planned[fingerprint] = plan.plan(fingerprint, recipe, arrays)
-            live.write_start_marker(fingerprint, recipe, row.description, dataset)
+            found.planned[fingerprint] = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
+            tracker.write_start_marker(fingerprint, recipe, row.description, dataset)
     for _, chosen in found.averaged.values():
         found.planned.update(ensemble.missing(chosen, arrays))
     return found

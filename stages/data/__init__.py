@@ -10,8 +10,8 @@ from collections.abc import Callable
 from stages.data import checks, mnist, mnist5k, paths
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.registry import nearest
-from stages.sections import Data
+from stages.settings.registry import nearest
+from stages.settings.sections import Data
 
 SOURCES: dict[str, Callable[[Data], Source]] = {
     "mnist-5k": mnist5k.load,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry
+from stages import files
 from stages.data.random_states import random_state
 from stages.data.source import Source
 from stages.errors import UserError
@@ -36,7 +36,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
             group with training and test images.
         OSError: when the file cannot be read.
     """
-    path = entry.find(given)
+    path = files.find(given)
     has_files = source.train_files is not None
     column = NAMES[0] if has_files else NAMES[1]
     count = len(source.train_labels)

@@ -7,7 +7,7 @@ import numpy as np
 from stages.data import arrays, idx
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 DESCRIPTION = f"a folder with {idx.TRAIN_IMAGES} and the like, gzipped or not"
 NAMES = (idx.TRAIN_IMAGES, idx.TRAIN_LABELS, idx.TEST_IMAGES, idx.TEST_LABELS)

@@ -14,7 +14,7 @@ import numpy as np
 from stages.data import decode, listing
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import SIDES, Data
+from stages.settings.sections import SIDES, Data
 
 DESCRIPTION = listing.DESCRIPTION
 BLOCK = 64  # files per task of a thread

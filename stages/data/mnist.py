@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry
+from stages import files
 from stages.data import download, idx
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 VARIABLE = "FOLDLAB_DATA"
 
@@ -119,7 +119,7 @@ def load(published: Published, data: Data) -> Source:
         else:
             path = download.fetch(
                 [f"{mirror}{file}.gz" for mirror in published.mirrors],
-                entry.root() / "data" / "downloads" / published.name / file,
+                files.root() / "data" / "downloads" / published.name / file,
                 digest,
                 f"connect to the internet, or put {', '.join(published.digests)} of "
                 f"{published.name} in a folder, with or without .gz, and name the folder in "
@@ -150,7 +150,7 @@ def find(file: str, published: Published, given: str, setting: str) -> Path:
     Raises:
         UserError: when the folder or the file is missing.
     """
-    top = entry.find(given)
+    top = files.find(given)
     folder = top / published.name if (top / published.name).is_dir() else top
     if found := idx.find(folder, file):
         return found

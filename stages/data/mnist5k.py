@@ -10,7 +10,7 @@ import numpy as np
 from stages.data import idx
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 IMAGES = 5000
 

@@ -11,7 +11,7 @@ import numpy as np
 from stages.data import arrays
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 DESCRIPTION = (
     "an .npz file with x_train, y_train and optionally x_test, y_test, or with images, labels"

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from stages import entry
+from stages import files as repository
 from stages.data import checks, idx_folder, image_folder, npz, pixel_csv
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import SIDES, Data
+from stages.settings.sections import SIDES, Data
 
 # Each module has `recognises(path)`, `files(path)` (the files that `load` reads),
 # `load(path, data)` and `DESCRIPTION`.
@@ -19,7 +19,7 @@ SHOWN = 5  # names in a folder that a message lists
 
 def find(given: str) -> Path | None:
     """Return the absolute path of `data.source`, or None if it does not exist."""
-    path = entry.find(given)
+    path = repository.find(given)
     return path if given and os.path.exists(path) else None
 
 

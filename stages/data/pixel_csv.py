@@ -15,7 +15,7 @@ import numpy as np
 from stages.data import arrays
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 DESCRIPTION = "a CSV file of pixels with a column label, or a folder with train.csv and test.csv"
 LABEL = "label"

@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.data import duplicates, folds, groups
 from stages.data.source import Source
-from stages.params import Params
+from stages.settings.params import Params
 
 
 class Splits(NamedTuple):

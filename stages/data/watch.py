@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages import entry
+from stages import files
 from stages.data import SOURCES, paths
 from stages.errors import UserError
-from stages.params import Params
+from stages.settings.params import Params
 
 
 def check(settings: Params) -> None:
@@ -32,11 +32,11 @@ def check(settings: Params) -> None:
     if data.source not in SOURCES:
         paths_given["data.source"] = data.source
     for setting, given in paths_given.items():
-        if not given or not (path := _absolute(entry.find(given))).exists():
+        if not given or not (path := _absolute(files.find(given))).exists():
             continue  # a missing file is reported where it is read
         if _tracks(Path(data.watch), path):
             continue
-        if _tracks(entry.root() / data.watch, path):  # in a temporary experiment
+        if _tracks(files.root() / data.watch, path):  # in a temporary experiment
             raise UserError(
                 f"{setting} is {given!r}, which is found at {path}, but DVC watches "
                 f"{_absolute(Path(data.watch))} in this experiment; track the data with "
@@ -68,7 +68,7 @@ def digests(settings: Params) -> dict[str, str]:
     if settings.data.source not in SOURCES and (path := paths.find(settings.data.source)):
         found["data.source"] = _digest(path, paths.files(path, settings.data))
     if group:
-        found["folds.group"] = _digest(entry.find(group), [entry.find(group)])
+        found["folds.group"] = _digest(files.find(group), [files.find(group)])
     return found
 
 

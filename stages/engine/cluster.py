@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from stages.errors import UserError
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 
 RETRIES = 3  # for a task whose process or node died; exceptions are not retried
 TIMEOUT_SECONDS = 5.0  # for connecting to the address

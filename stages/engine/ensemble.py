@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.engine import fold_store, plan, workers
+from stages.engine import fold_store, fold_tasks, workers
 from stages.files import read_json
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 from stages.training import combine
-from stages.training.artifact import average
+from stages.training.export import average
 from stages.training.recipe import Recipe
 
 RESULTS = Path("results")
@@ -26,7 +26,9 @@ class Member(NamedTuple):
     parameters: int  # number of parameters of one fold model
 
 
-def missing(recipes: Mapping[str, Recipe], arrays: plan.Arrays) -> dict[str, list[plan.Unit]]:
+def missing(
+    recipes: Mapping[str, Recipe], arrays: fold_tasks.Arrays
+) -> dict[str, list[fold_tasks.FoldTask]]:
     """Return fingerprint -> folds of the members without results.
 
     Args:
@@ -34,13 +36,15 @@ def missing(recipes: Mapping[str, Recipe], arrays: plan.Arrays) -> dict[str, lis
         arrays: the training data.
     """
     return {
-        fingerprint: plan.plan(fingerprint, recipe, arrays)
+        fingerprint: fold_tasks.variant_tasks(fingerprint, recipe, arrays)
         for fingerprint, recipe in recipes.items()
         if _from_results(recipe.variant, fingerprint) is None
     }
 
 
-def members(recipes: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parallel) -> list[Member]:
+def members(
+    recipes: Mapping[str, Recipe], arrays: fold_tasks.Arrays, parallel: Parallel
+) -> list[Member]:
     """Return the members, in order.
 
     Result files with a member's fingerprint are used as they are. For the other members the folds
@@ -54,15 +58,17 @@ def members(recipes: Mapping[str, Recipe], arrays: plan.Arrays, parallel: Parall
     # Read all results first: training takes long, and they may be deleted meanwhile.
     members = {key: _from_results(recipe.variant, key) for key, recipe in recipes.items()}
     planned = {
-        key: plan.plan(key, recipe, arrays) for key, recipe in recipes.items() if not members[key]
+        key: fold_tasks.variant_tasks(key, recipe, arrays)
+        for key, recipe in recipes.items()
+        if not members[key]
     }
-    plan.finish([unit for units in planned.values() for unit in units], arrays, parallel)
-    for key, units in planned.items():
-        recipe, records = recipes[key], plan.records(units)
+    fold_tasks.run_folds([task for tasks in planned.values() for task in tasks], arrays, parallel)
+    for key, tasks in planned.items():
+        recipe, records = recipes[key], fold_tasks.records(tasks)
         members[key] = Member(
             recipe.variant,
-            plan.out_of_fold(records, arrays),
-            plan.model(key, recipe, arrays, parallel, records),
+            fold_tasks.out_of_fold(records, arrays),
+            fold_tasks.model(key, recipe, arrays, parallel, records),
             combine.parameters(records),
         )
     return list(members.values())
@@ -87,7 +93,7 @@ def model(
     fingerprint: str,
     variant: str,
     members: Sequence[Member],
-    arrays: plan.Arrays,
+    arrays: fold_tasks.Arrays,
     parallel: Parallel,
 ) -> bytes:
     """Return the content of the ensemble's model file.

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages import entry
+from stages import files
 from stages.files import listed, replacing
-from stages.training.fold import Record
+from stages.training.fold import FoldResult
 
 COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
 UNFINISHED_DAYS = 90  # before an unfinished training is deleted
@@ -26,22 +26,22 @@ UNFINISHED_DAYS = 90  # before an unfinished training is deleted
 
 def folder(fingerprint: str) -> Path:
     """Return the folder of a fingerprint's folds."""
-    return entry.root() / ".foldlab" / "folds" / fingerprint
+    return files.root() / ".foldlab" / "folds" / fingerprint
 
 
-def save(fingerprint: str, fold: int | str, record: Record) -> None:
+def save(fingerprint: str, fold: int | str, record: FoldResult) -> None:
     """Store a finished fold atomically."""
     arrays = {name: value for name, value in record._asdict().items() if name != "weights"}
     arrays |= {f"weights_{index:04d}": array for index, array in enumerate(record.weights)}
     save_arrays(fingerprint, f"fold-{fold}", arrays)
 
 
-def load(fingerprint: str, fold: int | str) -> Record | None:
+def load(fingerprint: str, fold: int | str) -> FoldResult | None:
     """Return a stored fold, or None if it is missing or unreadable."""
     stored = load_arrays(fingerprint, f"fold-{fold}") or {}
     weights = [stored[name] for name in sorted(stored) if name.startswith("weights_")]
-    fields = {name: stored[name] for name in Record._fields if name in stored}
-    return Record(**fields, weights=weights) if stored else None
+    fields = {name: stored[name] for name in FoldResult._fields if name in stored}
+    return FoldResult(**fields, weights=weights) if stored else None
 
 
 def save_arrays(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -82,7 +82,7 @@ def prune() -> None:
     Unfinished trainings are kept much longer than complete ones, and deleting one prints a line.
     Running trainings are never deleted.
     """
-    store = entry.root() / ".foldlab"
+    store = files.root() / ".foldlab"
     for path in listed(store / "scores", "*.npz"):
         with suppress(OSError):  # another process may delete it at the same time
             if _days(path) > COMPLETE_DAYS:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry
+from stages import files
 from stages.engine import workers
 from stages.engine.environment import current
 from stages.engine.identity import code
 from stages.files import replacing
-from stages.sections import Parallel
-from stages.training.artifact import probabilities
+from stages.settings.sections import Parallel
+from stages.training.export import probabilities
 
 CHUNK = 2500  # images per task; fixed, so that results do not depend on the number of workers
 
@@ -34,7 +34,7 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
     digest = hashlib.sha256(model.read_bytes())
     digest.update(repr((images.shape, code(), dict(current()))).encode())
     digest.update(np.ascontiguousarray(images).data)
-    path = entry.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
+    path = files.root() / ".foldlab" / "scores" / f"{digest.hexdigest()}.npz"
     try:
         with np.load(path, allow_pickle=False) as cached:
             return cached["vote"], cached["members"]

@@ -10,7 +10,7 @@ from pathlib import Path
 DRIVER, SERVER = os.getppid(), os.getpid()  # before imports, which take seconds
 
 from stages.engine.workers import end_with_parent  # noqa: E402
-from stages.training.starting import load_tensorflow  # noqa: E402
+from stages.training.tf_runtime import load_tensorflow  # noqa: E402
 
 
 def _abandoned() -> bool:

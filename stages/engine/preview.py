@@ -6,11 +6,11 @@ import numpy as np
 
 from stages.augment import augmenter
 from stages.engine import fold_store, workers
-from stages.engine.plan import Arrays
-from stages.sections import Named, Parallel
+from stages.engine.fold_tasks import Arrays
+from stages.settings.sections import Named, Parallel
 from stages.training.fold import derive_seed
 from stages.training.recipe import Recipe
-from stages.training.starting import import_tensorflow
+from stages.training.tf_runtime import import_tensorflow
 
 IMAGES = 8  # number of images, from as many classes as possible
 DRAWS = 2  # random draws per op

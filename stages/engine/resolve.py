@@ -10,9 +10,9 @@ from stages.augment import OPS
 from stages.engine import hardware, saved_model
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
-from stages.params import Params
-from stages.registry import check_arguments, lookup
-from stages.sections import Named
+from stages.settings.params import Params
+from stages.settings.registry import check_arguments, lookup
+from stages.settings.sections import Named
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES

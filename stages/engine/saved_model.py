@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from stages import entry
+from stages import files
 from stages.errors import UserError
-from stages.sections import Named
+from stages.settings.sections import Named
 from stages.training import trained_images
 from stages.training.trained_images import Listed
 
@@ -96,7 +96,7 @@ def check(variant: str, named: Named, dataset: Mapping, prepared: Path) -> None:
 
 def kept(sha256: str) -> Path:
     """Return the path under which `fetch` stores a registered model's file, by its digest."""
-    return entry.root() / ".foldlab" / "models" / sha256 / "model.keras"
+    return files.root() / ".foldlab" / "models" / sha256 / "model.keras"
 
 
 def _file(arguments: Mapping[str, Any], where: str) -> Path:
@@ -111,7 +111,7 @@ def _file(arguments: Mapping[str, Any], where: str) -> Path:
                 f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
             )
         return file
-    if (file := entry.find(path)).is_file():
+    if (file := files.find(path)).is_file():
         return file
     raise UserError(
         f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."

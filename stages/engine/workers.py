@@ -29,7 +29,7 @@ from joblib.externals.loky.backend.context import set_start_method
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.errors import UserError
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 
 # Bytes by which a worker's memory may grow. By default loky ends a worker at 300 MB, which one
 # large fold exceeds, and its successor would have to import TensorFlow again.

@@ -31,7 +31,7 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     Args:
         bins: arrays (bins,) over equal widths of confidence from 0 to 1: `confidence` and
             `accuracy`, the means over a bin's images as fractions, and `count`, their number;
-            from `stages.scoring.calibration.reliability_bins`.
+            from `stages.statistics.calibration.reliability_bins`.
         error: the expected calibration error, a fraction.
         variant: the name in the title.
 

@@ -21,7 +21,7 @@ from stages.figures.style import (
     text_width,
     write,
 )
-from stages.scoring.classification import most_confused_pairs
+from stages.statistics.classification import most_confused_pairs
 
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#fff3e6", "#f79a4b", "#8f1d0e"])
 DIAGONAL = "#d3dde6"  # muted, so that mistakes stand out

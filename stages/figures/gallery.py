@@ -48,7 +48,7 @@ def mistakes(
         test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
             are read, so it may be memory-mapped.
         found: (index, actual, predicted, confidence) of each mistake, most confident first,
-            from `stages.scoring.classification.mistakes`.
+            from `stages.statistics.classification.mistakes`.
         classes: the names of the labels.
         variant: the name in the title.
         count: maximum number of images.

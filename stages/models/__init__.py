@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import UserError
-from stages.registry import register
-from stages.sections import Named
+from stages.settings.registry import register
+from stages.settings.sections import Named
 
 if TYPE_CHECKING:
     import keras

@@ -42,16 +42,24 @@ def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0
 
 
 @architecture
-def dropout(layers, images, classes, *, dense: Units = 128, pooled: Rate = 0.25, flat: Rate = 0.5):
+def dropout(
+    layers,
+    images,
+    classes,
+    *,
+    dense: Units = 128,
+    conv_dropout: Rate = 0.25,
+    dense_dropout: Rate = 0.5,
+):
     """Like `basic`, with Dropout also after each pooling: 225,034 parameters."""
     x = images
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
-        x = layers.Dropout(pooled)(x)
+        x = layers.Dropout(conv_dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(flat)(x)
+    x = layers.Dropout(dense_dropout)(x)
     return layers.Dense(classes)(x)
 
 
@@ -78,8 +86,8 @@ def double_conv(
     kernel: Kernel = 5,
     padding: Literal["same", "valid"] = "same",
     dense: Units = 256,
-    pooled: Rate = 0.25,
-    flat: Rate = 0.5,
+    conv_dropout: Rate = 0.25,
+    dense_dropout: Rate = 0.5,
 ):
     """Two pairs of convolutions, each followed by pooling and Dropout: 887,530 parameters.
 
@@ -91,8 +99,8 @@ def double_conv(
         x = layers.Conv2D(filters, side, padding=padding, activation="relu")(x)
         x = layers.Conv2D(filters, side, padding=padding, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
-        x = layers.Dropout(pooled)(x)
+        x = layers.Dropout(conv_dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(flat)(x)
+    x = layers.Dropout(dense_dropout)(x)
     return layers.Dense(classes)(x)

@@ -52,7 +52,7 @@ def calibration(bins: Mapping[str, np.ndarray]) -> list[tuple[float, float, floa
     """Return the points of a reliability diagram: (x, y, y if calibrated, whether images are few).
 
     Args:
-        bins: `confidence`, `accuracy` and `count`, from `scoring.calibration.reliability_bins`.
+        bins: `confidence`, `accuracy` and `count`, from `statistics.calibration.reliability_bins`.
     """
     across, up = _scale(0, 1, LEFT, RIGHT), _scale(0, 1, BOTTOM, TOP)
     columns = (np.asarray(bins[key]).tolist() for key in ("confidence", "accuracy", "count"))

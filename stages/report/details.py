@@ -7,10 +7,10 @@ import numpy as np
 
 from stages.report import markdown
 from stages.report.results import Result
-from stages.scoring import statistics
-from stages.scoring.agreement import agreement
-from stages.scoring.interval import bootstrap_mean, wilson
-from stages.scoring.power import POWER, MinimumDetectable, minimum_detectable
+from stages.statistics import paired
+from stages.statistics.agreement import agreement
+from stages.statistics.interval import bootstrap_mean, wilson
+from stages.statistics.power import POWER, MinimumDetectable, minimum_detectable
 
 Column = tuple[str, str]  # title, what it holds
 Cell = tuple[str, Any]  # text, sort key or None
@@ -86,8 +86,8 @@ def _against(result: Result, reference: Result, detectable: MinimumDetectable | 
     low, high = bootstrap_mean(change)
     text = f"{100 * change.mean():+z.2f} ({100 * low:z.2f} to {100 * high:z.2f})"
     p = [
-        statistics.mcnemar(result.correct, reference.correct),
-        statistics.mcnemar(result.test_correct, reference.test_correct),
+        paired.mcnemar(result.correct, reference.correct),
+        paired.mcnemar(result.test_correct, reference.test_correct),
     ]
     cells = [(text, float(change.mean())), *((markdown.probability(one), one) for one in p)]
     if detectable is None:

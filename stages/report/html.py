@@ -17,8 +17,8 @@ from stages.report import charts, details, images, markdown, matrices, strips, v
 from stages.report.dataset import facts
 from stages.report.results import Result
 from stages.report.settings import differing, environment
-from stages.scoring import classification
-from stages.scoring.interval import wilson
+from stages.statistics import classification
+from stages.statistics.interval import wilson
 
 MOST = 20  # variants with charts
 PAIRS = 2  # confused pairs named below a matrix

@@ -10,7 +10,7 @@ from PIL import Image
 
 from stages.figures.gallery import percent
 from stages.report.results import Result
-from stages.scoring.agreement import hardest, only_one
+from stages.statistics.agreement import hardest, only_one
 
 HARDEST = 24  # images
 OWN = 8  # images per variant

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.report.settings import ON_VALIDATION
-from stages.scoring.baseline import margin
+from stages.statistics.baseline import margin
 
 PHRASES = {
     "better": ("is better", "are better"),

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from stages.report.settings import ON_VALIDATION, environment, flat, on_validation
-from stages.scoring import classification
-from stages.scoring.interval import wilson
+from stages.statistics import classification
+from stages.statistics.interval import wilson
 
 FINAL = {
     "soft_vote": "the mean of the probabilities of its {n} fold models, as one Keras model",

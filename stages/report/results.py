@@ -10,8 +10,8 @@ import numpy as np
 from stages import files
 from stages.errors import UserError
 from stages.report.settings import on_validation
-from stages.scoring import calibration, classification
-from stages.scoring.uses import Use
+from stages.statistics import calibration, classification
+from stages.statistics.uses import Use
 
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 STAGE_OF = {  # the files that are read, and which stage writes each

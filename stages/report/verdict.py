@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.report import markdown
-from stages.scoring.power import POWER, MinimumDetectable
+from stages.statistics.power import POWER, MinimumDetectable
 
 
 def verdict_note(rows: Sequence[Mapping[str, Any]], baseline: str, folds: int, repeats: int) -> str:

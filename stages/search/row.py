@@ -5,12 +5,12 @@ from typing import Any
 
 import yaml
 
-from stages import params
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.files import replacing
-from stages.params import Params
-from stages.sections import Named, Train, Variant
+from stages.settings import params
+from stages.settings.params import Params
+from stages.settings.sections import Named, Train, Variant
 from stages.training.recipe import Recipe
 
 

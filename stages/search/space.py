@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from stages.engine.resolve import check_data, recipe
 from stages.errors import UserError
-from stages.params import Params
-from stages.registry import lookup, register
-from stages.sections import Named, Range, Settings, Train, Variant, explain
+from stages.settings.params import Params
+from stages.settings.registry import lookup, register
+from stages.settings.sections import Named, Range, Settings, Train, Variant, explain
 from stages.training.recipe import Recipe
 
 DIGITS = 4  # significant digits of real numbers, to keep rows readable

@@ -19,13 +19,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from stages import entry
-from stages.engine import fold_store, identity, plan
+from stages import files
+from stages.engine import fold_store, fold_tasks, identity
 from stages.errors import UserError
-from stages.params import Params
 from stages.search import space
 from stages.search.trial import Trial
-from stages.sections import Parallel
+from stages.settings.params import Params
+from stages.settings.sections import Parallel
 from stages.training.fold import UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
@@ -77,7 +77,7 @@ def opened(study_name: str) -> Iterator[optuna.Study]:
         UserError: when another process has it open.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    path = entry.root() / ".foldlab" / "search" / f"{study_name}.log"
+    path = files.root() / ".foldlab" / "search" / f"{study_name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".running"), timeout=0):
@@ -128,7 +128,7 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
 
 
 def run(
-    study: optuna.Study, settings: Params, trials: int, data_sha256: str, arrays: plan.Arrays
+    study: optuna.Study, settings: Params, trials: int, data_sha256: str, arrays: fold_tasks.Arrays
 ) -> Iterator[Trial]:
     """Run the remaining trials.
 
@@ -166,32 +166,32 @@ def _cross_validate(
     trial: optuna.Trial,
     settings: Params,
     data_sha256: str,
-    arrays: plan.Arrays,
+    arrays: fold_tasks.Arrays,
 ) -> None:
     recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
-    units = plan.plan(identity.fingerprint(recipe, data_sha256), recipe, arrays)
+    tasks = fold_tasks.variant_tasks(identity.fingerprint(recipe, data_sha256), recipe, arrays)
     parallel = settings.parallel
-    workers = len(units) if parallel.backend == "ray" else joblib.cpu_count()
+    workers = len(tasks) if parallel.backend == "ray" else joblib.cpu_count()
     batch = parallel.jobs or workers
     accuracies: list[float] = []
-    for fold, unit in enumerate(units):
+    for fold, task in enumerate(tasks):
         if fold % batch == 0:
             # Train as many folds in parallel as there are workers, even if a pruned trial does not
             # need them all. Errors are raised below, in order of folds, so that the result does
             # not depend on which fold fails first.
             with suppress(UntrainableError):
-                _train(units[fold : fold + batch], arrays, parallel)
-        _train([unit], arrays, parallel)
-        (record,) = plan.records([unit])
-        accuracies.append(record.kept("val_accuracy"))
+                _train(tasks[fold : fold + batch], arrays, parallel)
+        _train([task], arrays, parallel)
+        (record,) = fold_tasks.records([task])
+        accuracies.append(record.at_best_epoch("val_accuracy"))
         trial.set_user_attr("accuracies", accuracies)
         trial.report(float(np.mean(accuracies)), len(accuracies))
-        if len(accuracies) < len(units) and trial.should_prune():
+        if len(accuracies) < len(tasks) and trial.should_prune():
             study.tell(trial, state=TrialState.PRUNED)
             return
     study.tell(trial, float(np.mean(accuracies)))
 
 
-def _train(units: list[plan.Unit], arrays: plan.Arrays, parallel: Parallel) -> None:
-    if any(fold_store.load(unit.fingerprint, unit.fold) is None for unit in units):
-        plan.finish(units, arrays, parallel, leave=False)
+def _train(tasks: list[fold_tasks.FoldTask], arrays: fold_tasks.Arrays, parallel: Parallel) -> None:
+    if any(fold_store.load(task.fingerprint, task.fold) is None for task in tasks):
+        fold_tasks.run_folds(tasks, arrays, parallel, leave=False)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from stages.errors import UserError
 from stages.files import listed, read_dataset, read_json, read_table
-from stages.params import Params
+from stages.settings.params import Params
 
 # The files that compare reads; publish writes their hashes to a marker file for DVC.
 COMPARED = (

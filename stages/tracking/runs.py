@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlflow.entities import LoggedModel, Metric, Param, Run, RunTag
 
-from stages.tracking import attachments, model, registry, unfinished
+from stages.tracking import attachments, model, registered_model, unfinished
 from stages.tracking.children import FOLDS, SHA256, agree, child_runs
 from stages.tracking.record import Fold, Record
 from stages.tracking.store import Client
@@ -43,7 +43,7 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
     log(client, run, {}, _outdated(client, record, run, logged, moment), {})
     attachments.complete_dataset(client, run, record)
     attachments.complete_files(client, run, record.files, record.files_sha256)
-    registry.register(client, model_name, logged, record)
+    registered_model.register(client, model_name, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
     unfinished.overtake(client, run)

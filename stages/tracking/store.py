@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from stages.entry import root
 from stages.errors import UserError
+from stages.files import root
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long to wait for a locked database

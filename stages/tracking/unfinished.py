@@ -13,8 +13,7 @@ from filelock import FileLock, Timeout
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from stages.entry import root
-from stages.files import listed, read_json, write_json
+from stages.files import listed, read_json, root, write_json
 from stages.tracking import store
 from stages.tracking.children import RUNNING, child_runs
 

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages.training.epoch import loss_and_accuracy
-from stages.training.fold import Record
+from stages.training.fold import FoldResult
 
 
-def parameters(records: Sequence[Record]) -> int:
+def parameters(records: Sequence[FoldResult]) -> int:
     """Return the number of parameters of one fold's model."""
     return sum(weights.size for weights in records[0].weights)
 
 
-def out_of_fold(records: Sequence[Record], repeats: int, images: int, classes: int) -> np.ndarray:
+def out_of_fold(
+    records: Sequence[FoldResult], repeats: int, images: int, classes: int
+) -> np.ndarray:
     """Return each image's out-of-fold probabilities, once per repeat.
 
     Args:
@@ -32,19 +34,19 @@ def out_of_fold(records: Sequence[Record], repeats: int, images: int, classes: i
     return probability
 
 
-def refit_epochs(records: Sequence[Record]) -> int:
+def refit_epochs(records: Sequence[FoldResult]) -> int:
     """Return the number of epochs for a refit on all images: the folds' mean best epoch."""
     return round(float(np.mean([record.best_epoch for record in records])))
 
 
-def best_fold(records: Sequence[Record]) -> Record:
+def best_fold(records: Sequence[FoldResult]) -> FoldResult:
     """Return the fold with the highest validation accuracy; ties go to the first."""
-    return max(records, key=lambda record: record.kept("val_accuracy"))
+    return max(records, key=lambda record: record.at_best_epoch("val_accuracy"))
 
 
 def averaged(
     probabilities: Sequence[np.ndarray], folds: np.ndarray, labels: np.ndarray
-) -> list[Record]:
+) -> list[FoldResult]:
     """Return an ensemble's folds, scored by the mean of its members' out-of-fold probabilities.
 
     The mean stays out-of-fold, since no member was trained on the images that it scores. An
@@ -62,7 +64,7 @@ def averaged(
             (validation,) = np.nonzero(assigned == fold)
             loss, accuracy = loss_and_accuracy(probability[validation], labels[validation])
             records.append(
-                Record(
+                FoldResult(
                     history=np.array([[np.nan, np.nan, loss, accuracy, np.nan]]),
                     times=np.zeros((0, 2)),
                     best_epoch=np.array(0),

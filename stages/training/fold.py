@@ -13,12 +13,12 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.models import build
-from stages.training import fused
+from stages.training import fast_layers
 from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
-from stages.training.starting import import_tensorflow
+from stages.training.tf_runtime import import_tensorflow
 
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}
@@ -28,7 +28,7 @@ class UntrainableError(UserError):
     """Training fails deterministically with these settings."""
 
 
-class Record(NamedTuple):
+class FoldResult(NamedTuple):
     """The result of training one fold; every field is an array, so that NumPy can store it."""
 
     history: np.ndarray  # float64 (epochs, 5): the columns of HISTORY
@@ -39,7 +39,7 @@ class Record(NamedTuple):
     train_images: np.ndarray  # int64 (): number of training images
     weights: list[np.ndarray]  # after the best epoch, in the order of model.get_weights()
 
-    def kept(self, column: str) -> float:
+    def at_best_epoch(self, column: str) -> float:
         """Return one column of HISTORY at the best epoch."""
         return float(self.history[int(self.best_epoch) - 1, HISTORY.index(column)])
 
@@ -97,7 +97,7 @@ def train_fold(
     recipe: Recipe,
     fold: int | str,
     on_epoch: Callable[[int, float], None] | None = None,
-) -> Record:
+) -> FoldResult:
     """Train one fold of a variant.
 
     Args:
@@ -133,7 +133,7 @@ def train_fold(
     validation = everything[:0] if folds is None else everything[folds == number]
 
     steps = -(-len(training) // settings.batch_size)
-    model = network(recipe, images.shape[1:], classes, settings.precision, fused.layers())
+    model = network(recipe, images.shape[1:], classes, settings.precision, fast_layers.layers())
     shipped = model
     if settings.precision != "float32":
         shipped = network(recipe, images.shape[1:], classes)
@@ -145,7 +145,7 @@ def train_fold(
         **settings.schedule.arguments,
     )
     optimizer = OPTIMIZERS[settings.optimizer.name](
-        fused.optimizers(), rate, **settings.optimizer.arguments, **_shared(settings)
+        fast_layers.optimizers(), rate, **settings.optimizer.arguments, **_shared(settings)
     )
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
@@ -190,7 +190,7 @@ def train_fold(
             break
     callback_list.on_train_end()
     stopping = [one for one in callbacks if isinstance(one, keras.callbacks.EarlyStopping)]
-    return Record(
+    return FoldResult(
         history=np.array(history),
         times=np.array(times),
         best_epoch=np.array(stopping[0].best_epoch + 1 if stopping else len(history)),
@@ -222,8 +222,8 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
 def _shared(settings) -> dict:
     """Return those arguments common to all Keras optimizers that the settings use."""
     shared = {}
-    if settings.clip_norm:
-        shared["global_clipnorm"] = settings.clip_norm
+    if settings.global_clipnorm:
+        shared["global_clipnorm"] = settings.global_clipnorm
     if settings.ema:
         shared |= {"use_ema": True, "ema_momentum": settings.ema}
     return shared

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.registry import register
+from stages.settings.registry import register
 
 OPTIMIZERS: dict[str, Callable] = {}
 optimizer = register(OPTIMIZERS)

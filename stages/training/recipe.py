@@ -1,6 +1,6 @@
 """The recipe: all settings that determine how one variant is trained."""
 
-from stages.sections import Named, Settings, Train
+from stages.settings.sections import Named, Settings, Train
 
 
 class Recipe(Settings):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.registry import register
+from stages.settings.registry import register
 
 SCHEDULES: dict[str, Callable] = {}
 schedule = register(SCHEDULES)

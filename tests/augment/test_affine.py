@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from stages.augment import augmenter
 from stages.augment.affine import AFFINE, resample
-from stages.sections import Named
+from stages.settings.sections import Named
 
 
 def batch(count=8, side=9, channels=1):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.augment import OPS, augmenter
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 ENOUGH = settings(max_examples=120, deadline=None)
 SEEDS = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 10**6))
@@ -23,7 +23,7 @@ STRENGTHS = {  # name -> strategies for its arguments, over their full ranges
     "shift": {"fraction": upto(0.96875), "whole": st.booleans()},
     "shear": {"degrees": upto(60)},
     "elastic": {"pixels": upto(100), "sigma": upto(12, least=0.5)},
-    "erase": {"fraction": upto(1)},
+    "random_erasing": {"fraction": upto(1)},
     "noise": {"deviation": upto(255)},
     "brightness": {"factor": upto(1)},
     "flip": {"horizontal": st.booleans(), "vertical": st.booleans()},

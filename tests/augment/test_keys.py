@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from stages.augment import OPS, augmenter
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 IMAGES = 2000
 ARGUMENTS = {
@@ -17,7 +17,7 @@ ARGUMENTS = {
     "shift": {"fraction": 0.1},
     "shear": {"degrees": 10},
     "elastic": {"pixels": 1.0, "sigma": 0.5},
-    "erase": {"fraction": 0.5},
+    "random_erasing": {"fraction": 0.5},
     "noise": {"deviation": 10},
     "brightness": {"factor": 0.5},
     "flip": {"horizontal": True, "vertical": True},

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from stages.augment import OPS, augmenter
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 STRONG = {
     "rotate": {"degrees": 30},
@@ -14,7 +14,7 @@ STRONG = {
     "shift": {"fraction": 0.2},
     "shear": {"degrees": 30},
     "elastic": {"pixels": 2.0, "sigma": 2.0},
-    "erase": {"fraction": 0.9},
+    "random_erasing": {"fraction": 0.9},
     "noise": {"deviation": 20},
     "brightness": {"factor": 0.5},
     "flip": {"horizontal": True, "vertical": True},
@@ -27,7 +27,7 @@ NONE = {
     "shift": {"fraction": 0},
     "shear": {"degrees": 0},
     "elastic": {"pixels": 0},
-    "erase": {"fraction": 0},
+    "random_erasing": {"fraction": 0},
     "noise": {"deviation": 0},
     "brightness": {"factor": 0},
     "flip": {"horizontal": False},
@@ -40,7 +40,7 @@ GREATEST = {  # the largest values that the arguments allow
     "shift": {"fraction": 0.999},
     "shear": {"degrees": 60},
     "elastic": {"pixels": 100, "sigma": 50},
-    "erase": {"fraction": 1},
+    "random_erasing": {"fraction": 1},
     "noise": {"deviation": 255},
     "brightness": {"factor": 1},
     "flip": {"horizontal": True, "vertical": True},
@@ -148,7 +148,7 @@ def test_a_part_batch_of_one_image_is_augmented_too(name):
         ("shear", {"degrees": 61}),
         ("elastic", {"pixels": -1}),
         ("elastic", {"sigma": 0, "pixels": 1}),
-        ("erase", {"fraction": 1.1}),
+        ("random_erasing", {"fraction": 1.1}),
         ("noise", {"deviation": 256}),
         ("brightness", {"factor": 1.1}),
         ("flip", {"horizontal": 1}),

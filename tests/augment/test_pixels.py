@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.augment.pixels import _bilinear, brightness, elastic, erase, flip, noise
+from stages.augment.pixels import _bilinear, brightness, elastic, flip, noise, random_erasing
 
 SEED = tf.constant([3, 4])
 
@@ -41,7 +41,7 @@ def test_elastic_bends_smoothly():
 
 def test_erase_blackens_one_rectangle_up_to_its_fraction():
     images = np.full((300, 20, 10, 2), 200, "f4")
-    black = erase(tf.constant(images), SEED, fraction=0.5).numpy() == 0
+    black = random_erasing(tf.constant(images), SEED, fraction=0.5).numpy() == 0
     np.testing.assert_array_equal(black[..., 0], black[..., 1])
     rows, columns = black[..., 0].any(2), black[..., 0].any(1)
     np.testing.assert_array_equal(black[..., 0], rows[:, :, None] & columns[:, None, :])

@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from benchmarks import fit, processes
-from stages import params
 from stages.engine import resolve
+from stages.settings import params
 from stages.training.fold import network
 from tests.benchmarks import quick
 

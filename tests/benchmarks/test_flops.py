@@ -1,7 +1,7 @@
 from benchmarks import flops
 from benchmarks.fit import counted
-from stages import params
 from stages.engine.resolve import recipe
+from stages.settings import params
 from tests.prepared import TRAIN
 
 

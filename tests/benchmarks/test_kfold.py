@@ -5,9 +5,9 @@ import pytest
 
 from benchmarks import kfold, plain_keras
 from benchmarks.fit import flops
-from stages import params
 from stages.engine import resolve
-from stages.scoring.statistics import mean_std
+from stages.settings import params
+from stages.statistics.paired import mean_std
 from stages.training.fold import network
 from tests.benchmarks import quick
 

@@ -6,8 +6,8 @@ import pytest
 from benchmarks import predict
 from stages.files import read_json, write_json
 from stages.models import build
-from stages.sections import Named, Train
-from stages.training.artifact import assemble
+from stages.settings.sections import Named, Train
+from stages.training.export import assemble
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 from tests import prepared

@@ -1,6 +1,6 @@
 import pytest
 
-from stages.scoring.statistics import mean_std
+from stages.statistics.paired import mean_std
 from tests.benchmarks import quick
 
 

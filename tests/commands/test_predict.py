@@ -13,7 +13,7 @@ from stages.commands import predict
 from stages.files import read_json, write_table
 from stages.prepare import prepare
 from stages.train import train
-from stages.training.artifact import probabilities
+from stages.training.export import probabilities
 from tests.prepared import TRAIN
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +159,7 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:hunter2@127.0.0.1:9")
     (trained / "data.keras").write_bytes(b"PK")
-    monkeypatch.setattr("stages.training.artifact.probabilities", None)
+    monkeypatch.setattr("stages.training.export.probabilities", None)
     with pytest.raises((ValueError, OSError), match=message) as refused:
         predict.predict(["any.png"], model)
     assert "hunter2" not in str(refused.value)

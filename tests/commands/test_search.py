@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import params
 from stages.commands.search import search
-from stages.engine import fold_store, identity, plan
+from stages.engine import fold_store, fold_tasks, identity
 from stages.engine.resolve import recipe
 from stages.files import read_json
+from stages.settings import params
 from stages.training.fold import UntrainableError
 from tests import prepared
 from tests.command import status
@@ -66,7 +66,7 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
 
     made = recipe(params.load(), "plain_tuned")
     mark = identity.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
-    folds = [fold_store.load(mark, fold).kept("val_accuracy") for fold in (0, 1)]
+    folds = [fold_store.load(mark, fold).at_best_epoch("val_accuracy") for fold in (0, 1)]
     mean = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
     assert f"trial 0: train.learning_rate {made.train.learning_rate}: {mean}" in out
     assert f"trial 0 with a cross-validated accuracy of {mean}." in out
@@ -81,7 +81,7 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
 
 
 def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     search()
     search(trials=4)
     assert "Finished trials: 2 of 4." in capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
 
 
 def test_a_dead_server_costs_one_sentence_and_is_caught_up(folder, monkeypatch, capsys):
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         search()
@@ -108,7 +108,7 @@ def test_a_dead_server_costs_one_sentence_and_is_caught_up(folder, monkeypatch, 
 
 
 def test_the_row_that_is_there_is_not_written_twice(folder, monkeypatch, capsys):
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     search(trials=6, write=True)
     once = Path("params.yaml").read_bytes()
     search(trials=6, write=True)
@@ -121,13 +121,13 @@ def test_without_a_complete_trial_the_last_reason_is_told(folder, monkeypatch):
     def too_deep(*task):
         raise UntrainableError("architecture 'basic' is too deep for images of 2x2 pixels")
 
-    monkeypatch.setattr(plan, "train_fold", too_deep)
+    monkeypatch.setattr(fold_tasks, "train_fold", too_deep)
     with pytest.raises(ValueError, match=r"none of 2 trials .* failed: architecture 'basic' is"):
         search()
 
 
 def test_an_architecture_that_is_too_deep_is_refused_before_any_trial(folder, monkeypatch):
-    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     declare(space={"architecture": {"choices": ["basic", "m5"]}})
     with pytest.raises(ValueError, match=r"architecture 'm5' is too deep for images of"):
         search()
@@ -139,7 +139,7 @@ def refused(capsys, *arguments):
 
 
 def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys):
-    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     declare(space={"train.epochs": {"low": 0, "high": 3, "step": 1}})
     assert refused(capsys).startswith(
         "foldlab: search.space cannot have train.epochs = 0: train.epochs is 0: it should be"
@@ -156,8 +156,9 @@ def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys)
 
 def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, capsys):
     program = (
-        "from tests.search import test_study as made; from stages.engine import plan;"
-        "plan.train_fold = made.made_fold; from stages.__main__ import handle, main; handle(main)"
+        "from tests.search import test_study as made; from stages.engine import fold_tasks;"
+        "fold_tasks.train_fold = made.made_fold;"
+        "from stages.__main__ import handle, main; handle(main)"
     )
     environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "1"}
     with subprocess.Popen(
@@ -173,7 +174,7 @@ def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, 
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == "foldlab: stopped; the same command goes on from here.\n"
     assert process.returncode == 130
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     search()
     assert "Finished trials: 1 of 2." in capsys.readouterr().out
 

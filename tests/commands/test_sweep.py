@@ -7,7 +7,7 @@ import pytest
 
 from stages.commands import sweep as module
 from stages.commands.sweep import sweep
-from stages.engine import fold_store, plan, predict
+from stages.engine import fold_store, fold_tasks, predict
 from stages.evaluate import evaluate
 from stages.files import write_json
 from stages.train import train
@@ -43,7 +43,7 @@ def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder,
     monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
     monkeypatch.setattr(module, "_finished", lambda variant, mark: False)
     sweep()
-    for part in (plan, "train_fold"), (plan, "assemble"), (predict, "probabilities"):
+    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "probabilities"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     for variant in ("plain", "normed"):
         train(variant)
@@ -53,7 +53,7 @@ def test_after_a_sweep_the_stages_find_all_done_and_write_the_same_bytes(folder,
 
 def test_variants_with_present_results_are_left_alone(folder, monkeypatch):
     planned = []
-    monkeypatch.setattr(plan, "finish", lambda units, *rest, **named: planned.extend(units))
+    monkeypatch.setattr(fold_tasks, "finish", lambda units, *rest, **named: planned.extend(units))
     sweep()
     assert planned == []
 
@@ -85,9 +85,9 @@ def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
         path.read_text().replace("basic:\n        dense: 8", "basic:\n        dense: 9")
     )
     planned = []
-    monkeypatch.setattr(plan, "finish", lambda units, *rest, **named: planned.extend(units))
-    monkeypatch.setattr(plan, "records", lambda units: None)
-    monkeypatch.setattr(plan, "model", lambda *given: None)
+    monkeypatch.setattr(fold_tasks, "finish", lambda units, *rest, **named: planned.extend(units))
+    monkeypatch.setattr(fold_tasks, "records", lambda units: None)
+    monkeypatch.setattr(fold_tasks, "model", lambda *given: None)
     monkeypatch.setattr(module, "predict", lambda *given: None)
     sweep()
     assert {(unit.recipe.variant, unit.fold) for unit in planned} == {("plain", 0), ("plain", 1)}

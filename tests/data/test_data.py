@@ -5,7 +5,7 @@ import pytest
 
 from stages import data
 from stages.data.source import Source
-from stages.sections import Data
+from stages.settings.sections import Data
 
 
 def test_an_unknown_source_is_refused_with_the_nearest_name():

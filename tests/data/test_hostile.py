@@ -14,7 +14,7 @@ from PIL import Image
 
 from stages import data
 from stages.data import decode, idx
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests import drawn
 
 TRIES = 150  # of each kind of file

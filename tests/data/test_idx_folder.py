@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.data import idx, paths
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests import drawn
 
 IMAGES = np.stack([drawn.pixels(seed)[..., 0] for seed in range(6)])

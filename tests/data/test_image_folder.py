@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import entry
+from stages import files
 from stages.data import decode, image_folder, paths
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests.drawn import classes, encoded, pixels, tree
 
 
@@ -227,5 +227,5 @@ def test_links_inside_are_read_and_a_path_may_be_a_link(tmp_path, capfd):
 def test_the_repository_s_root_is_where_a_relative_path_starts(tmp_path, monkeypatch):
     tree(tmp_path / "pets", classes("cat", "dog"))
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert entry.root() == tmp_path
+    assert files.root() == tmp_path
     assert paths.find("pets") == tmp_path / "pets"

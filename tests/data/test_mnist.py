@@ -15,7 +15,7 @@ import pytest
 
 from stages.data import mnist
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 
 REAL = Path(__file__).parents[2] / "../shared/data/mnist"
 needs_mnist = pytest.mark.skipif(not REAL.is_dir(), reason="the MNIST files are not here")

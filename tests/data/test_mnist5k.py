@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.data import mnist5k
-from stages.sections import Data
+from stages.settings.sections import Data
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.data import paths
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests import drawn
 
 IMAGES = np.stack([drawn.pixels(seed, channels=3) for seed in range(6)])

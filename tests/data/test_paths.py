@@ -7,7 +7,7 @@ import pytest
 
 from stages import data
 from stages.data import idx
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests.drawn import classes, encoded, pixels, tree
 from tests.drawn import idx as idx_file
 

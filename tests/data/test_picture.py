@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from stages.data import mnist5k, picture
-from stages.sections import Data
+from stages.settings.sections import Data
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.data import paths, pixel_csv
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests import drawn
 
 IMAGES = np.stack([drawn.pixels(seed, width=8) for seed in range(5)])

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 from stages import data
 from stages.data import idx
 from stages.errors import UserError
-from stages.sections import Data
+from stages.settings.sections import Data
 from tests import drawn
 
 FEW = settings(max_examples=40, deadline=None)

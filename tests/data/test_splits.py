@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stages import params
 from stages.data import folds
 from stages.data.source import Source
 from stages.data.splits import make_splits
+from stages.settings import params
 from tests.prepared import TRAIN
 
 CLASSES = ("cat", "dog", "owl")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.data.watch import check, check_unchanged, digests
 from stages.errors import UserError
+from stages.settings import params
 from tests import drawn
 from tests.prepared import TRAIN
 

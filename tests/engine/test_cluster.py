@@ -18,7 +18,7 @@ import pytest
 
 from stages.engine import cluster, workers
 from stages.errors import UserError
-from stages.sections import Named, Parallel, Train
+from stages.settings.sections import Named, Parallel, Train
 from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
 from tests import nodes
@@ -177,7 +177,8 @@ def test_no_cluster_at_the_address_is_said_within_seconds(address):
         unused.bind(("127.0.0.1", 0))
         parallel = Parallel(backend="ray", address=address.format(free=unused.getsockname()[1]))
         code = (
-            "import sys; from stages.engine import cluster; from stages.params import Parallel\n"
+            "import sys; from stages.engine import cluster;"
+            "from stages.settings.params import Parallel\n"
             f"cluster.connect(Parallel.model_validate({parallel.model_dump()!r}))"
         )
         began = time.monotonic()

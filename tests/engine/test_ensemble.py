@@ -7,13 +7,13 @@ import yaml
 
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
-from stages.engine import ensemble, fold_store, plan, predict
+from stages.engine import ensemble, fold_store, fold_tasks, predict
 from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
 from stages.training import combine
-from stages.training.artifact import average, probabilities
+from stages.training.export import average, probabilities
 from tests import prepared
 from tests.test_train import contents
 
@@ -77,7 +77,7 @@ def test_out_of_fold_it_is_the_mean_of_the_members_on_the_same_fold():
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
     random = np.random.default_rng(0)
-    shared = plan.Arrays(
+    shared = fold_tasks.Arrays(
         images=np.zeros((12, 2, 2, 1), "uint8"),
         labels=random.integers(0, 3, 12),
         folds=np.array([random.permutation(12) % 4 for _ in range(repeats)], "int16"),
@@ -86,14 +86,16 @@ def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
     scores = random.dirichlet([1] * 3, (2, repeats, 12)).astype("f4")
     records = combine.averaged(list(scores), shared.folds, shared.labels)
     assert len(records) == 4 * repeats
-    np.testing.assert_allclose(plan.out_of_fold(records, shared), scores.mean(0), atol=1e-7)
+    np.testing.assert_allclose(fold_tasks.out_of_fold(records, shared), scores.mean(0), atol=1e-7)
     for number, record in enumerate(records):
         repeat, fold = divmod(number, 4)
         own = shared.folds[repeat] == fold
         np.testing.assert_array_equal(record.validation, np.flatnonzero(own))
         scored, truth = scores.mean(0)[repeat][own], shared.labels[own]
-        assert record.kept("val_accuracy") == (scored.argmax(1) == truth).mean()
-        assert record.kept("val_loss") == pytest.approx(-np.log(scored[range(3), truth]).mean())
+        assert record.at_best_epoch("val_accuracy") == (scored.argmax(1) == truth).mean()
+        assert record.at_best_epoch("val_loss") == pytest.approx(
+            -np.log(scored[range(3), truth]).mean()
+        )
         assert (record.train_images, len(record.times)) == (9, 0)
 
 
@@ -143,7 +145,7 @@ def test_from_results_or_from_kept_folds_it_is_the_same_bytes_without_training(
         shutil.rmtree("results")
         for model in Path(".foldlab").rglob("model.keras"):
             model.unlink()
-    monkeypatch.setattr(plan, "train_fold", None)  # calling it would fail
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     train("both")
     evaluate("both")
     assert contents(Path("results/both")) == first
@@ -156,9 +158,9 @@ def test_an_edited_member_is_trained_anew_and_the_other_is_not(folder, tmp_path,
     settings["variants"]["normed"]["architecture"]["batchnorm"]["dense"] = 9
     Path("params.yaml").write_text(yaml.safe_dump(settings))
     trained = []
-    original = plan.train_fold
+    original = fold_tasks.train_fold
     monkeypatch.setattr(
-        plan, "train_fold", lambda *task: trained.append(task[4].variant) or original(*task)
+        fold_tasks, "train_fold", lambda *task: trained.append(task[4].variant) or original(*task)
     )
     before = read_json(RESULTS / "both/training.json")
     train("both")
@@ -176,13 +178,13 @@ def test_results_of_a_member_that_vanish_while_another_trains_were_read_before(
     monkeypatch.chdir(tmp_path / "copy")
     shutil.rmtree(".foldlab")
     shutil.rmtree("results/normed")
-    finish = plan.finish
+    finish = fold_tasks.run_folds
 
     def finish_without_results(*given):
         shutil.rmtree("results/plain")
         finish(*given)
 
-    monkeypatch.setattr(plan, "finish", finish_without_results)
+    monkeypatch.setattr(fold_tasks, "finish", finish_without_results)
     train("both")
     evaluate("both")
     assert contents(Path("results/both")) == first
@@ -202,7 +204,7 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     fingerprint = read_json(folder / "results/normed/training.json")["fingerprint"]
     (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     sweep()
-    for part in (plan, "train_fold"), (plan, "assemble"), (ensemble, "average"):
+    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (ensemble, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     monkeypatch.setattr(predict, "probabilities", None)
     for variant, files in undisturbed.items():

@@ -9,9 +9,9 @@ import pytest
 from filelock import FileLock
 
 from stages.engine import fold_store
-from stages.training.fold import HISTORY, Record
+from stages.training.fold import HISTORY, FoldResult
 
-RECORD = Record(
+RECORD = FoldResult(
     history=np.arange(2.0 * len(HISTORY)).reshape(2, -1),
     times=np.ones((2, 2)),
     best_epoch=np.array(2),
@@ -30,7 +30,7 @@ def _in_a_folder(tmp_path, monkeypatch):
 def test_a_kept_fold_comes_back_whole_and_in_order():
     fold_store.save("abc", 3, RECORD)
     back = fold_store.load("abc", 3)
-    for name in Record._fields[:-1]:
+    for name in FoldResult._fields[:-1]:
         np.testing.assert_array_equal(getattr(back, name), getattr(RECORD, name))
     assert [weights[0, 0] for weights in back.weights] == list(range(12))
 

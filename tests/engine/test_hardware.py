@@ -2,10 +2,10 @@ import platform
 
 import pytest
 
-from stages import params
 from stages.engine import hardware
 from stages.engine.resolve import recipe
-from tests.test_params import changed
+from stages.settings import params
+from tests.settings.test_params import changed
 
 WITH = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n"
 WITHOUT = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16x sse\nbugs\t: amx_bf16\n"

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.engine import environment, identity
 from stages.engine.resolve import recipe
-from stages.sections import Named
-from tests.test_params import CONTENT
+from stages.settings import params
+from stages.settings.sections import Named
+from tests.settings.test_params import CONTENT
 
 STAGES = Path(__file__).parents[2] / "stages"
 

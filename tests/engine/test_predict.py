@@ -3,7 +3,7 @@ import pytest
 
 from stages.engine import predict as module
 from stages.engine.predict import predict
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 1), dtype="uint8")
 ONE = Parallel(jobs=1)
@@ -51,7 +51,7 @@ def test_another_model_or_other_images_are_scored_anew(tmp_path, scored):
 
 def test_after_a_change_of_the_code_it_is_scored_anew(tmp_path, scored, monkeypatch):
     predict(tmp_path / "model.keras", IMAGES, ONE)
-    monkeypatch.setattr(module, "code", lambda: [("training/artifact.py", "another digest")])
+    monkeypatch.setattr(module, "code", lambda: [("training/export.py", "another digest")])
     predict(tmp_path / "model.keras", IMAGES, ONE)
     assert scored == [7, 7]
 

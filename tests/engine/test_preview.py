@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from stages.engine import preview as module
-from stages.engine.plan import Arrays
+from stages.engine.fold_tasks import Arrays
 from stages.engine.preview import DRAWS, IMAGES, augmented, preview
-from stages.sections import Named, Parallel, Train
+from stages.settings.sections import Named, Parallel, Train
 from stages.training.recipe import Recipe
 from tests.prepared import TRAIN
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.engine.resolve import check, check_data, recipe
 from stages.errors import UserError
-from tests.test_params import HERE, changed
+from stages.settings import params
+from tests.settings.test_params import HERE, changed
 
 
 def refusal(path, value):
@@ -108,7 +108,7 @@ def test_flipping_digits_by_force_and_flipping_other_things_is_fine():
 
 def test_checking_every_name_needs_no_tensorflow():
     code = (
-        "import sys; from stages import params; from stages.engine.resolve import check;"
+        "import sys; from stages.settings import params; from stages.engine.resolve import check;"
         "check(params.load()); print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)

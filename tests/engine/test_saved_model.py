@@ -11,10 +11,10 @@ import pytest
 from stages.engine import saved_model
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 from stages.training.trained_images import Listed, digests, write
-from tests.test_params import HERE
+from tests.settings.test_params import HERE
 
 DATASET = {"image_shape": [8, 8, 1], "sha256": "ab" * 32}
 PREPARED = Path("data/prepared")
@@ -253,7 +253,7 @@ def test_what_a_model_is_trained_on_holds_what_its_start_was_trained_on(present)
 def test_checking_needs_no_tensorflow(folder):
     arguments = named(**save()).model_dump()
     code = (
-        "import sys; from pathlib import Path; from stages.sections import Named;"
+        "import sys; from pathlib import Path; from stages.settings.sections import Named;"
         "from stages.engine import saved_model;"
         f"saved_model.check('moved', Named(**{arguments!r}), {DATASET!r}, Path('data/prepared'));"
         "print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"

@@ -12,7 +12,7 @@ import pytest
 
 from stages.engine import workers
 from stages.errors import UserError
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 
 HELD = []  # memory that a worker holds
 
@@ -102,7 +102,7 @@ def test_epochs_are_heard_while_workers_work():
 
 
 DRIVER = """
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 from stages.engine import workers
 from tests.engine.test_workers import report_for_ever
 with workers.listening(lambda *event: print(event, flush=True), Parallel()) as reporter:
@@ -317,7 +317,7 @@ def test_workers_leave_no_files_of_large_arrays_behind(tmp_path):
 
 
 OFFLINE = """
-from stages.sections import Parallel
+from stages.settings.sections import Parallel
 from stages.engine import workers
 with workers.listening(print, Parallel()) as reporter:
     reporter("a fold")(1, 0.5)

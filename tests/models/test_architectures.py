@@ -5,13 +5,13 @@ import inspect
 import numpy as np
 import pytest
 
-from stages import params
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
-from stages.registry import check_arguments
-from stages.sections import Named
-from tests.test_params import CONTENT, HERE
+from stages.settings import params
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
+from tests.settings.test_params import CONTENT, HERE
 
 ROWS = CONTENT["variants"]
 BUILT = sorted(set(ARCHITECTURES) - {"from_model"})  # tested in test_transfer.py

@@ -1,8 +1,8 @@
 import numpy as np
 
 from stages.models import ARCHITECTURES, build
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 
 def model(name, **arguments):

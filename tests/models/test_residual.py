@@ -4,8 +4,8 @@ import pytest
 
 from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 
 def model(name, **arguments):

@@ -7,8 +7,8 @@ import pytest
 
 from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 
 SHAPE = (8, 8, 1)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, *SHAPE)).astype("f4")

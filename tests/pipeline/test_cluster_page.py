@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from stages import params
-from stages.sections import Parallel
+from stages.settings import params
+from stages.settings.sections import Parallel
 
 HERE = Path(__file__).parents[2]
 PAGE = (HERE / "docs" / "cluster.md").read_text()

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import params
 from stages.augment import OPS
 from stages.commands.line import line
 from stages.engine.resolve import recipe
 from stages.models import ARCHITECTURES
+from stages.settings import params
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedules import SCHEDULES
 from tests.prepared import TRAIN
@@ -30,7 +30,7 @@ SNIPPETS = dict(re.findall(r"```python\n# (stages/\S+)\n(.*?)```", VARIANTS, re.
 USE = {
     "stages/models/compact.py": """
 import numpy as np
-from stages import params
+from stages.settings import params
 from stages.models import build
 from stages.engine.resolve import recipe
 row = {"architecture": {"wide": {"filters": 128}}}
@@ -41,7 +41,7 @@ print(model(np.zeros((2, 28, 28, 1), "f4")).shape, model.count_params())
 """,
     "stages/augment/pixels.py": """
 import numpy as np, tensorflow as tf
-from stages import params
+from stages.settings import params
 from stages.augment import augmenter
 from stages.engine.resolve import recipe
 row = {"architecture": "basic", "augmentation": [{"contrast": {"factor": 0.2}}]}

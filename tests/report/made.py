@@ -15,8 +15,8 @@ from PIL import Image
 from stages import files
 from stages.report import html
 from stages.report.results import SCORES, read
-from stages.scoring import calibration, classification
-from stages.scoring.baseline import against_baseline
+from stages.statistics import calibration, classification
+from stages.statistics.baseline import against_baseline
 from tests.prepared import TRAIN
 
 SHA256 = "ab" * 32

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.report import details
-from stages.scoring.power import MinimumDetectable
+from stages.statistics.power import MinimumDetectable
 
 POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
 IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)

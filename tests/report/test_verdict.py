@@ -3,7 +3,7 @@
 import pytest
 
 from stages.report.verdict import power_note, verdict_note
-from stages.scoring.power import MinimumDetectable
+from stages.statistics.power import MinimumDetectable
 
 POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
 IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.errors import UserError
 from stages.search import row as rows
-from stages.sections import Variant
+from stages.settings import params
+from stages.settings.sections import Variant
 
 HERE = Path(__file__).parents[2]
 ROW = rows.written(

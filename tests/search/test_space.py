@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.search import space
-from tests.test_params import changed, refusal
+from stages.settings import params
+from tests.settings.test_params import changed, refusal
 
 PREPARED = Path("data/prepared")
 DATASET = {"classes": [str(digit) for digit in range(10)]}
@@ -210,7 +210,7 @@ def test_the_row_as_it_stands_is_found_in_all_kinds_of_ranges():
     [
         {"train.learning_rate": {"low": 0.01, "high": 0.02}},
         {"train.epochs": {"low": 2, "high": 8, "step": 2}},
-        {"train.clip_norm": {"low": 0.5, "high": 2}},
+        {"train.global_clipnorm": {"low": 0.5, "high": 2}},
         {"train.optimizer": {"choices": ["sgd", "rmsprop"]}},
     ],
 )

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import params
-from stages.engine import identity, plan
+from stages.engine import fold_tasks, identity
 from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
-from stages.sections import Parallel
+from stages.settings import params
+from stages.settings.sections import Parallel
 from stages.train import read_arrays
-from stages.training.fold import HISTORY, Record, UntrainableError, derive_seed
+from stages.training.fold import HISTORY, FoldResult, UntrainableError, derive_seed
 from tests import prepared
 
 HERE = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
         raise UntrainableError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
     time.sleep(float(os.environ.get("SECONDS_A_FOLD", "0")))
     row = dict.fromkeys(HISTORY, 0.5) | {"val_accuracy": accuracy(recipe, fold)}
-    return Record(
+    return FoldResult(
         history=np.array([[row[name] for name in HISTORY]]),
         times=np.ones((1, 2)),
         best_epoch=np.array(1),
@@ -57,7 +57,7 @@ def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     prepared.write(tmp_path, folds=5)
     return tmp_path
 
@@ -93,7 +93,7 @@ def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("DVC_ROOT", raising=False)
-        patch.setattr(plan, "train_fold", made_fold)
+        patch.setattr(fold_tasks, "train_fold", made_fold)
         return told(searched(settings(), TRIALS))
 
 
@@ -116,10 +116,10 @@ def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial
     def no_cluster(*task):
         raise UserError("parallel.backend is ray, which is not installed")
 
-    monkeypatch.setattr(plan, "train_fold", no_cluster)
+    monkeypatch.setattr(fold_tasks, "train_fold", no_cluster)
     with pytest.raises(UserError, match="which is not installed"):
         searched(settings(), 2)
-    monkeypatch.setattr(plan, "train_fold", made_fold)
+    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     assert told(searched(settings(), 2)) == undisturbed[:2]
 
 
@@ -157,7 +157,9 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undi
 
 def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch):
     """Folds after the one that prunes or fails a trial may be trained, but do not count."""
-    monkeypatch.setattr(plan, "_train", lambda name, *task: made_fold(*task))  # what workers call
+    monkeypatch.setattr(
+        fold_tasks, "_train", lambda name, *task: made_fold(*task)
+    )  # what workers call
     assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
     assert told(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
 
@@ -173,7 +175,7 @@ def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parall
     def train(units, arrays, parallel):
         asked.append(len(units))
         for unit in units:
-            study.fold_store.save(unit.fingerprint, unit.fold, made_fold(*unit.task(arrays)))
+            study.fold_store.save(unit.fingerprint, unit.fold, made_fold(*unit.arguments(arrays)))
 
     monkeypatch.setattr(study, "_train", train)
     chosen = settings()
@@ -192,8 +194,8 @@ def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):
 
 def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch):
     program = (
-        "from tests.search import test_study as made; from stages.engine import plan;"
-        "plan.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
+        "from tests.search import test_study as made; from stages.engine import fold_tasks;"
+        "fold_tasks.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
     )
     environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "0.05"}
     with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
@@ -210,7 +212,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
 
     trained = []
     monkeypatch.setattr(
-        plan, "train_fold", lambda *task: trained.append(task[4:6]) or made_fold(*task)
+        fold_tasks, "train_fold", lambda *task: trained.append(task[4:6]) or made_fold(*task)
     )
     began = time.monotonic()
     assert told(searched(settings(), TRIALS)) == undisturbed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import params
 from stages.files import write_table
+from stages.settings import params
 from stages.tracking import record
 from tests.prepared import TRAIN
 

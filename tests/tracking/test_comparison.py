@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
 from stages.files import read_table, write_table
-from stages.tracking import comparison, record, registry, runs, store
+from stages.settings import params
+from stages.tracking import comparison, record, registered_model, runs, store
 from tests.tracking.made_results import everything, identity, make_repository, without_ids
 
 ROWS = [
@@ -37,7 +37,7 @@ def show():
             runs.publish(client, experiment_id, record.read(name, settings), "foldlab")
         rows = read_table(Path("results/comparison.csv"))
         found = [identity(row["variant"]) for row in rows]
-        versions = [registry.find(client, "foldlab", each) for each in found]
+        versions = [registered_model.find(client, "foldlab", each) for each in found]
         return comparison.show(client, experiment_id, rows, found, versions)
 
 

@@ -56,7 +56,7 @@ def test_a_published_model_is_loaded_from_the_registry(repository, made, monkeyp
     import mlflow
     import mlflow.keras
 
-    from stages import params
+    from stages.settings import params
     from stages.tracking import record, runs
 
     model, path = made

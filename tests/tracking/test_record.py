@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
+from stages.settings import params
 from stages.tracking import record
 from tests.tracking.made_results import BEGAN, fingerprint, make_repository
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
+from stages.settings import params
 from stages.tracking import record, store
 from tests.tracking.made_results import (
     BEGAN,

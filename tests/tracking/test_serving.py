@@ -18,8 +18,8 @@ import pytest
 from stages import publish
 from stages.commands.promote import promote
 from stages.models import build
-from stages.sections import Named, Train
-from stages.training.artifact import assemble, probabilities
+from stages.settings.sections import Named, Train
+from stages.training.export import assemble, probabilities
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 from tests.prepared import TRAIN

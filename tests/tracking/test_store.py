@@ -16,8 +16,9 @@ import urllib3
 from filelock import Timeout
 from mlflow.exceptions import MlflowException
 
-from stages import params, publish
+from stages import publish
 from stages.errors import UserError
+from stages.settings import params
 from stages.tracking import record, store
 from tests.tracking.made_results import everything
 

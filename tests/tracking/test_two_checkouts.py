@@ -9,7 +9,7 @@ import pytest
 
 from stages import publish
 from stages.commands.champion import champion
-from stages.tracking import registry, store
+from stages.tracking import progress, registered_model, store
 from tests.command import status
 from tests.tracking import test_search as searched
 from tests.tracking.made_results import (
@@ -19,7 +19,7 @@ from tests.tracking.made_results import (
     make_repository,
     make_results,
 )
-from tests.tracking.test_live import show
+from tests.tracking.test_progress import show
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def touching(version_or_run):
 
 def version(variant):
     with store.opened("foldlab") as (client, _):
-        return registry.find(client, "foldlab", identity(variant))
+        return registered_model.find(client, "foldlab", identity(variant))
 
 
 def published(enter, *names):
@@ -107,13 +107,12 @@ def test_what_this_checkout_has_not_published_is_lacking_though_the_other_has(
 def test_a_training_is_shown_though_the_other_s_is_published(enter):
     published(enter, "theirs")
     enter("ours")
-    from stages.tracking import live
 
-    show(live, 1)
+    show(progress, 1)
     with closing(sqlite3.connect("../team/mlflow.db")) as connection:
         found = connection.execute("select status from runs where name = 'basic'").fetchall()
     assert sorted(found) == [("FINISHED",), ("RUNNING",)]
-    show(live, 5)
+    show(progress, 5)
     assert publish.publish("basic")
     with closing(sqlite3.connect("../team/mlflow.db")) as connection:
         found = connection.execute("select status from runs where name = 'basic'").fetchall()
@@ -122,9 +121,8 @@ def test_a_training_is_shown_though_the_other_s_is_published(enter):
 
 def test_a_training_that_the_other_has_just_begun_is_left_to_it(enter):
     enter("theirs")
-    from stages.tracking import live
 
-    show(live, 0)
+    show(progress, 0)
     (run_id,) = (note.name for note in Path(".foldlab/runs").iterdir())
     before = touching(run_id)
     published(enter, "ours")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import entry, live, params
-from stages.engine import fold_store
+from stages.commands import process
+from stages.engine import fold_store, tracker
 from stages.files import read_json, write_json, write_table
-from stages.sections import Named, Train
+from stages.settings import params
+from stages.settings.sections import Named, Train
 from stages.train import tables
-from stages.training.fold import Record
+from stages.training.fold import FoldResult
 from stages.training.recipe import Recipe
 from tests.prepared import TRAIN
 from tests.tracking.made_results import fingerprint
@@ -32,11 +33,11 @@ RECIPE = Recipe(
 )
 
 
-def fold(number: int, began: int) -> Record:
+def fold(number: int, began: int) -> FoldResult:
     epochs = np.arange(1, 4)
     accuracy = 0.9 + epochs / 100 + number / 1000
     ends = began / 1000 + 100 * number + epochs
-    return Record(
+    return FoldResult(
         history=np.stack([1 / epochs, accuracy, 2 / epochs, accuracy, 0.001 + 0 * epochs], axis=1),
         times=np.stack([ends, np.full(3, 0.9871)], axis=1),
         best_epoch=np.array(3),
@@ -50,9 +51,9 @@ def fold(number: int, began: int) -> Record:
 def train(live_after: float) -> None:
     """Train a fold once its file appears, and write the files of `train`."""
     dataset = read_json(Path("data/prepared/dataset.json"))
-    began = live.write_start_marker(MARK, RECIPE, "The baseline.", dataset)
+    began = tracker.write_start_marker(MARK, RECIPE, "The baseline.", dataset)
     tracking = params.load().tracking.model_copy(update={"live_after": live_after})
-    with live.tracked([MARK], tracking):
+    with tracker.tracked([MARK], tracking):
         for number in range(FOLDS):
             while not Path(f"go-{number}").exists():
                 time.sleep(0.01)
@@ -84,5 +85,5 @@ def go(*folds: int) -> None:
 
 
 if __name__ == "__main__":
-    entry.end_in_order()
+    process.end_in_order()
     train(float(sys.argv[1]))

@@ -14,8 +14,8 @@ import numpy as np
 
 from stages.augment import OPS
 from stages.models import ARCHITECTURES
-from stages.registry import check_arguments
-from stages.sections import Named, Train
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named, Train
 from stages.training.fold import HISTORY, train_fold
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
@@ -33,7 +33,7 @@ ROWS = {
     },
     "tiny_flipped": {
         "architecture": "tiny",
-        "augmentation": [("flip", {"force": True}), ("erase", {"fraction": 0.3})],
+        "augmentation": [("flip", {"force": True}), ("random_erasing", {"fraction": 0.3})],
         "train": {"ema": 0.9, "class_weight": "balanced"},
     },
 }

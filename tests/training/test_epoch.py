@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.sections import Named, Train
+from stages.settings.sections import Named, Train
 from stages.training.epoch import SCORING_BATCH, compiled_epoch, loss_and_accuracy, resident, scorer
 from stages.training.recipe import Recipe
 from tests.prepared import TRAIN

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stages.augment import augmenter
-from stages.sections import EarlyStopping, Named, ReduceOnPlateau, Train
+from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau, Train
 from stages.training import fold as fold_module
 from stages.training.fold import (
     HISTORY,
@@ -61,7 +61,7 @@ def alive():
     [
         {},
         {"optimizer": Named(name="rmsprop"), "ema": 0.9, "precision": "mixed_bfloat16"},
-        {"optimizer": Named(name="muon"), "clip_norm": 1.0},
+        {"optimizer": Named(name="muon"), "global_clipnorm": 1.0},
     ],
 )
 def test_nothing_of_a_fold_stays_in_the_process(given):
@@ -106,9 +106,9 @@ def test_seed_variant_and_fold_each_change_the_result(record):
 def test_scores_are_those_of_the_validation_images(record):
     _, labels, _ = sliver()
     correct = record.probability.argmax(1) == labels[record.validation]
-    assert record.kept("val_accuracy") == correct.mean()
+    assert record.at_best_epoch("val_accuracy") == correct.mean()
     of_label = record.probability[np.arange(30), labels[record.validation]]
-    assert record.kept("val_loss") == pytest.approx(-np.log(of_label.astype("f8")).mean())
+    assert record.at_best_epoch("val_loss") == pytest.approx(-np.log(of_label.astype("f8")).mean())
 
 
 def test_validation_images_are_never_trained_on():
@@ -139,7 +139,7 @@ def test_a_fold_of_a_second_repeat_has_its_own_seed_but_the_same_kind_of_split()
 
 
 def test_it_learns():
-    assert fold(epochs=25, learning_rate=0.01).kept("val_accuracy") > 0.9
+    assert fold(epochs=25, learning_rate=0.01).at_best_epoch("val_accuracy") > 0.9
 
 
 def test_without_early_stopping_the_last_epoch_is_kept(record):
@@ -207,12 +207,12 @@ def all_weights(**train):
 
 
 def test_gradients_are_clipped_by_their_common_norm():
-    start = all_weights(epochs=1, clip_norm=1e-12)
+    start = all_weights(epochs=1, global_clipnorm=1e-12)
     for norm in (0.01, 0.05):
-        length = np.linalg.norm(all_weights(epochs=1, clip_norm=norm) - start)
+        length = np.linalg.norm(all_weights(epochs=1, global_clipnorm=norm) - start)
         assert length == pytest.approx(0.1 * norm, rel=1e-3)
     np.testing.assert_allclose(
-        all_weights(epochs=1, clip_norm=1e6), all_weights(epochs=1), atol=1e-7
+        all_weights(epochs=1, global_clipnorm=1e6), all_weights(epochs=1), atol=1e-7
     )
 
 
@@ -230,7 +230,7 @@ def test_averaging_changes_what_is_scored_and_not_what_is_trained(record):
     assert not np.array_equal(averaged.history[:, 2], record.history[:, 2])
     _, labels, _ = sliver()
     of_label = averaged.probability[np.arange(30), labels[averaged.validation]].astype("f8")
-    assert averaged.kept("val_loss") == pytest.approx(-np.log(of_label).mean())
+    assert averaged.at_best_epoch("val_loss") == pytest.approx(-np.log(of_label).mean())
 
 
 def test_early_stopping_keeps_the_average_of_the_best_epoch():
@@ -256,7 +256,7 @@ def test_a_recipe_of_everything_new_trains_and_repeats_itself():
     names = {
         "shear": {"degrees": 5.0},
         "elastic": {"pixels": 0.5, "sigma": 2.0},
-        "erase": {"fraction": 0.2},
+        "random_erasing": {"fraction": 0.2},
         "noise": {"deviation": 3.0},
         "brightness": {"factor": 0.1},
         "mixup": {"alpha": 0.2},
@@ -264,7 +264,9 @@ def test_a_recipe_of_everything_new_trains_and_repeats_itself():
     }
     ops = [Named(name=name, arguments=arguments) for name, arguments in names.items()]
     cycle = Named(name="onecycle", arguments={"warmup": 0.3})
-    given = recipe(schedule=cycle, clip_norm=1.0, ema=0.9).model_copy(update={"augmentation": ops})
+    given = recipe(schedule=cycle, global_clipnorm=1.0, ema=0.9).model_copy(
+        update={"augmentation": ops}
+    )
     one, other = (train_fold(images, labels, assigned, CLASSES, given, 0) for _ in range(2))
     assert np.isfinite(one.history).all()
     np.testing.assert_array_equal(one.history, other.history)
@@ -272,11 +274,11 @@ def test_a_recipe_of_everything_new_trains_and_repeats_itself():
 
 @pytest.fixture(scope="module")
 def mixed():
-    return fold(precision="mixed_bfloat16", l2=0.001, clip_norm=1.0, ema=0.5)
+    return fold(precision="mixed_bfloat16", l2=0.001, global_clipnorm=1.0, ema=0.5)
 
 
 def test_mixed_precision_computes_otherwise_and_keeps_float32(mixed):
-    full = fold(l2=0.001, clip_norm=1.0, ema=0.5)
+    full = fold(l2=0.001, global_clipnorm=1.0, ema=0.5)
     assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}
     assert not np.array_equal(mixed.history[:, 0], full.history[:, 0])
     np.testing.assert_allclose(mixed.history[:, 0], full.history[:, 0], rtol=0.05)
@@ -295,7 +297,7 @@ def test_mixed_precision_is_scored_by_the_float32_model_that_is_shipped(mixed):
 
 
 def test_mixed_precision_repeats_itself_and_leaves_no_trace_in_the_process(record, mixed):
-    again = fold(precision="mixed_bfloat16", l2=0.001, clip_norm=1.0, ema=0.5)
+    again = fold(precision="mixed_bfloat16", l2=0.001, global_clipnorm=1.0, ema=0.5)
     np.testing.assert_array_equal(again.history, mixed.history)
     np.testing.assert_array_equal(fold().history, record.history)
 
@@ -333,13 +335,13 @@ def test_training_on_everything_validates_on_nothing():
     record = fold("refit", folds=None)
     assert record.train_images == 90
     assert record.probability.shape == (0, CLASSES)
-    assert np.isnan(record.kept("val_accuracy"))
+    assert np.isnan(record.at_best_epoch("val_accuracy"))
 
 
 def test_l2_and_label_smoothing_enter_the_training_loss_only():
     plain, penal = fold(epochs=1), fold(epochs=1, l2=0.1, learning_rate=1e-9)
     assert penal.history[0, 0] > plain.history[0, 0] + 0.5
-    assert penal.kept("val_loss") < 2
+    assert penal.at_best_epoch("val_loss") < 2
     smooth = fold(epochs=1, label_smoothing=0.3)
     assert smooth.history[0, 0] != plain.history[0, 0]
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.registry import check_arguments
-from stages.sections import Named
+from stages.settings.registry import check_arguments
+from stages.settings.sections import Named
 from stages.training.optimizers import OPTIMIZERS
 
 

@@ -3,7 +3,7 @@ import math
 import keras
 import pytest
 
-from stages.registry import check_arguments
+from stages.settings.registry import check_arguments
 from stages.training.schedules import SCHEDULES
 
 

@@ -1,0 +1,115 @@
+"""Live tracking: a start marker for each training, and the process that logs its progress.
+
+That process, `python -m stages live`, reads finished folds from the fold store. Training never
+waits for it, and loses nothing if it fails, hangs or is killed. No tracker is imported here.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from stages.engine import fold_store
+from stages.files import read_json, write_json
+from stages.settings.sections import Tracking
+from stages.training.recipe import Recipe
+
+DONE = b"done"  # sent when training ends normally; a killed process only closes the pipe
+
+
+def write_start_marker(
+    fingerprint: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]
+) -> int:
+    """Write what is known of a training before its first fold ends.
+
+    Args:
+        fingerprint: of the training.
+        recipe: the variant's settings.
+        description: the variant's description in params.yaml.
+        dataset: the content of dataset.json.
+
+    Returns:
+        When the training began, in ms since 1970. A resumed training keeps its first start.
+    """
+    path = start_marker(fingerprint)
+    try:
+        began = int(read_json(path)["began"])
+    except (OSError, KeyError, TypeError, ValueError):
+        began = round(time.time() * 1000)
+    content = {
+        "variant": recipe.variant,
+        "description": description,
+        "fingerprint": fingerprint,
+        "settings": recipe.model_dump(exclude={"variant"}),
+        "dataset": dataset,
+        "began": began,
+    }
+    write_json(path, content)
+    return began
+
+
+def start_marker(fingerprint: str) -> Path:
+    """Return the path of a training's start marker."""
+    return fold_store.folder(fingerprint) / "training.json"
+
+
+def lock(fingerprint: str) -> Path:
+    """Return the file that is locked while a process runs this training."""
+    return fold_store.lock_path(fingerprint)
+
+
+@contextmanager
+def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
+    """Lock trainings and log their progress in a second process while the block runs.
+
+    The second process sees the end of the block, or the death of this process, as the end of its
+    input. Trainings that another process has locked are left to that process.
+    """
+    with ExitStack() as stack:
+        own = [fingerprint for fingerprint in fingerprints if _locked(stack, fingerprint)]
+        if not own or tracking.live_after is None:
+            yield
+            return
+        tracker = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
+        try:
+            yield
+            with suppress(OSError):
+                tracker and tracker.stdin.write(DONE)
+        finally:
+            with suppress(OSError):
+                tracker and tracker.stdin.close()
+
+
+def _locked(stack: ExitStack, fingerprint: str) -> bool:
+    path = lock(fingerprint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(path)
+    try:
+        held.acquire(timeout=1)  # a process that only tests the lock holds it for a moment
+    except Timeout:
+        return False
+    stack.callback(held.release)
+    return True
+
+
+def _start(*arguments: str) -> subprocess.Popen | None:
+    """Start the tracker in its own session, so that Ctrl-C leaves it time to log the end."""
+    code = str(Path(__file__).parents[1])
+    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stages", "live", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError:  # no memory for another process: training matters more
+        return None

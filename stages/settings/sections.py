@@ -1,0 +1,209 @@
+"""The sections of `params.yaml`: frozen, strictly typed models without undeclared keys."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from stages.settings.registry import describe
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
+Monitor = Literal["val_accuracy", "val_loss"]
+SIDES = range(8, 257)  # pixels
+
+
+def _height_and_width(value: Any) -> Any:
+    """Return (height, width) for a number or a pair, and None for null."""
+    if value is None:
+        return None
+    pair = value if isinstance(value, list | tuple) else [value, value]
+    if len(pair) == 2 and all(type(side) is int and side in SIDES for side in pair):
+        return tuple(pair)
+    raise ValueError("must be a whole number of pixels from 8 to 256, or such a [height, width]")
+
+
+ImageSize = Annotated[tuple[int, int] | None, BeforeValidator(_height_and_width)]
+
+
+class Settings(BaseModel):
+    """Base of all sections: rejects unknown keys, does not convert types, and is immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Named(Settings):
+    """A registered name with arguments, written as `name` or `name: {argument: value}`."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, Named):
+            return value.model_dump()
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return value  # a dump of this model
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and len(value) == 1:
+            name, arguments = next(iter(value.items()))
+            if isinstance(name, str) and isinstance(arguments or {}, Mapping):
+                return {"name": name, "arguments": dict(arguments or {})}
+        raise ValueError("must be a name, or a name with a mapping of arguments")
+
+
+class Data(Settings):
+    """The images, and how to split off a test set if the source has none."""
+
+    source: str = "mnist-5k"
+    format: Literal["idx", "npz", "csv", "folder"] | None = None  # null: detected from the path
+    folder: str | None = None
+    image_size: ImageSize = None  # (height, width); null: size of the images
+    resize: Literal["pad", "crop", "stretch"] = "pad"
+    channels: Literal["gray", "rgb"] | None = None  # null: rgb if any image has colour
+    test_fraction: Fraction = 0.2
+    limit: Count | None = None  # maximum number of images per split, for quick trials
+    duplicates: Literal["refuse", "allow"] = "refuse"  # of training images in the test set
+    watch: str = "stages/data"  # DVC prepares the data again when files under this path change
+    seed: Seed = 1
+
+
+class Folds(Settings):
+    """Stratified k-fold cross-validation; with `repeats` > 1, repeated with other shuffles."""
+
+    count: Annotated[int, Field(ge=2, le=1000)] = 5
+    group: str | None = None  # a CSV file; images of a group stay in the same fold and split
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    seed: Seed = 1
+
+
+class EarlyStopping(Settings):
+    """Stop when `monitor` has not improved for `patience` epochs; use the best epoch's weights."""
+
+    monitor: Monitor = "val_accuracy"
+    patience: Count = 3
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ReduceOnPlateau(Settings):
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement."""
+
+    monitor: Monitor = "val_accuracy"
+    factor: Fraction = 0.5
+    patience: Count = 2
+    min_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Train(Settings):
+    """How to train a fold; the section `train` is the base that variants override."""
+
+    epochs: Count  # this setting and the next four are required
+    batch_size: Count
+    optimizer: Named
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    schedule: Named
+    early_stopping: EarlyStopping | None = None
+    reduce_on_plateau: ReduceOnPlateau | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    l2: Annotated[float, Field(ge=0, le=1)] = 0.0
+    class_weight: Literal["balanced"] | None = None  # gives all classes equal total weight
+    global_clipnorm: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    ema: Fraction | None = None  # momentum of the moving average of the weights
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
+    final: Literal["soft_vote", "refit", "best_fold"] = "soft_vote"
+    seed: Seed = 1
+
+
+class Variant(Settings):
+    """One row of `variants`: an architecture, an augmentation and overrides of the base `train`.
+
+    Alternatively an ensemble: other rows, whose models are averaged without training.
+    """
+
+    architecture: Named | None = None
+    ensemble: list[str] | None = None
+    augmentation: list[Named] = []
+    train: dict[str, Any] = {}
+    description: str = ""
+
+
+class Compare(Settings):
+    """The variants to compare, the baseline, and the region of practical equivalence."""
+
+    variants: Annotated[list[str], Field(min_length=1)]
+    baseline: str
+    rope: Annotated[float, Field(ge=0, lt=1)] = 0.0005
+
+
+class Range(Settings):
+    """Allowed values: `choices`, or numbers from `low` to `high`, whole ones if `step` is set."""
+
+    low: Bound | None = None
+    high: Bound | None = None
+    step: Count | None = None
+    log: bool = False  # sample uniformly in the logarithm
+    choices: Annotated[list[Any], Field(min_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "Range":
+        low, high, step, choices = self.low, self.high, self.step, self.choices
+        if choices is not None:
+            duplicates = any(choice in choices[:index] for index, choice in enumerate(choices))
+            if duplicates or self.model_fields_set != {"choices"}:
+                raise ValueError("must have choices without duplicates, and no range")
+        elif low is None or high is None or low >= high:
+            raise ValueError("must have low and high with low < high, or choices")
+        elif self.log and (low <= 0 or step not in (None, 1)):
+            raise ValueError("must have low > 0, and step 1 or none, if log is true")
+        elif step and not (low.is_integer() and high.is_integer() and (high - low) % step == 0):
+            raise ValueError("must have whole numbers low and high that differ by whole steps")
+        return self
+
+
+class Search(Settings):
+    """Hyperparameter search of one row; `space` has the dotted paths of settings in the row."""
+
+    variant: str = "basic"
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 16
+    seed: Seed = 1
+    space: dict[str, Range] = {}
+
+
+class Parallel(Settings):
+    """Where to train folds: in local processes or on a Ray cluster.
+
+    It does not affect results, so no stage depends on it.
+    """
+
+    backend: Literal["local", "ray"] = "local"
+    jobs: Count | None = None  # folds at a time; None: chosen by the number of cores, or by Ray
+    address: str | None = None  # of the cluster's head node; None: start Ray on this machine
+    cpus_per_fold: Annotated[float, Field(gt=0, le=1024)] = 1.0
+    gpus_per_fold: Annotated[float, Field(ge=0, le=1024)] = 0.0
+
+    @property
+    def local_jobs(self) -> int | None:
+        """Return the number of processes for tasks that always run on this machine."""
+        return self.jobs if self.backend == "local" else None
+
+
+class Tracking(Settings):
+    """The names of MLflow's experiment and registered model, and when runs appear."""
+
+    experiment: Annotated[str, Field(min_length=1)] = "foldlab"
+    model_name: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")] = "foldlab"
+    live_after: Annotated[float, Field(ge=0)] | None = 10.0  # s until a run appears; null: never
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str = "") -> str:
+    """Return a validation error of a section as one sentence; see `registry.describe`."""
+    first = error.errors()[0]
+    for part in first["loc"][:-1]:  # walk down to the mapping that contains the unknown key
+        field = model.model_fields.get(str(part))
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
+        model = next((m for m in inner if isinstance(m, type) and issubclass(m, Settings)), model)
+    return describe(error, where, list(model.model_fields))

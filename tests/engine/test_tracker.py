@@ -1,0 +1,96 @@
+import time
+from contextlib import suppress
+
+import pytest
+from filelock import FileLock, Timeout
+
+from stages.engine import tracker
+from stages.files import read_json
+from stages.settings.sections import Named, Tracking, Train
+from stages.training.recipe import Recipe
+from tests.prepared import TRAIN
+
+RECIPE = Recipe(
+    variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train(**TRAIN)
+)
+NEVER = Tracking(live_after=None)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_a_resumed_training_began_when_it_first_did(monkeypatch):
+    first = tracker.write_start_marker("mark", RECIPE, "Old.", {"sha256": "x"})
+    assert abs(first - time.time() * 1000) < 5000
+    monkeypatch.setattr(tracker.time, "time", lambda: 0)
+    assert tracker.write_start_marker("mark", RECIPE, "New.", {"sha256": "x"}) == first
+    content = read_json(tracker.start_marker("mark"))
+    assert (content["began"], content["description"]) == (first, "New.")
+    assert content["settings"]["architecture"]["name"] == "basic"
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"began": null}'])
+def test_a_torn_ticket_is_written_anew(torn):
+    tracker.start_marker("mark").parent.mkdir(parents=True)
+    tracker.start_marker("mark").write_text(torn)
+    assert tracker.write_start_marker("mark", RECIPE, "", {}) > 0
+
+
+def free(mark):
+    try:
+        with FileLock(tracker.lock(mark), timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def test_a_training_is_locked_while_it_runs_and_free_after_a_failure():
+    seen = []
+    with suppress(ZeroDivisionError), tracker.tracked(["one", "two"], NEVER):
+        seen += [free("one"), free("two")]
+        raise ZeroDivisionError
+    assert seen == [False, False]
+    assert (free("one"), free("two")) == (True, True)
+
+
+def test_a_training_in_other_hands_is_left_to_them(monkeypatch):
+    started = []
+    monkeypatch.setattr(tracker, "_start", lambda *given: started.append(given))
+    with tracker.tracked(["one"], Tracking(live_after=3)):
+        with tracker.tracked(["one", "two"], Tracking(live_after=5, experiment="mine")):
+            pass
+        with tracker.tracked(["one"], Tracking()):
+            pass
+    assert started == [("3.0", "foldlab", "one"), ("5.0", "mine", "two")]
+
+
+def test_no_memory_for_one_more_process_costs_nothing(monkeypatch):
+    def refuse(*given, **named):
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(tracker.subprocess, "Popen", refuse)
+    ran = []
+    with tracker.tracked(["one"], Tracking()):
+        ran.append(1)
+    assert ran == [1]
+
+
+@pytest.mark.parametrize(("ends", "received"), [(None, b"done"), (ZeroDivisionError, b"")])
+def test_the_tracker_learns_how_training_ended(monkeypatch, tmp_path, ends, received):
+    heard = tmp_path / "heard"
+    monkeypatch.setattr(tracker.sys, "executable", str(tmp_path / "listen"))
+    (tmp_path / "listen").write_text(f"#!/bin/sh\ncat > {heard}.part; mv {heard}.part {heard}\n")
+    (tmp_path / "listen").chmod(0o755)
+    with suppress(ZeroDivisionError), tracker.tracked(["one"], Tracking()):
+        time.sleep(0.05)
+        assert not heard.exists()
+        if ends:
+            raise ends
+    for _ in range(500):
+        if heard.exists():
+            break
+        time.sleep(0.01)
+    assert heard.read_bytes() == received

@@ -1,0 +1,69 @@
+"""Intervals: by hand, against scipy's bootstrap, and against each other."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import bootstrap
+
+from stages.statistics.interval import bootstrap_mean, wilson
+
+
+def test_wilson_by_hand():
+    # 8 of 10: (0.8 + 0.192073) / 1.384146 -+ 1.959964 * sqrt(0.016 + 0.0096036) / 1.384146
+    assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
+
+
+@given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_contains_the_accuracy(counts):
+    low, high = wilson(*counts)
+    assert 0 <= low <= counts[0] / counts[1] <= high <= 1
+
+
+def scipys(values):
+    return bootstrap((values,), np.mean, n_resamples=9_999, method="BCa", rng=1).confidence_interval
+
+
+@pytest.mark.parametrize(("correct", "n"), [(90, 100), (969, 1000), (3, 50), (997, 1000)])
+def test_of_an_accuracy_it_is_scipys_bca_and_near_wilson(correct, n):
+    is_correct = np.arange(n) < correct
+    low, high = bootstrap_mean(is_correct)
+    expected = scipys(is_correct.astype(float))
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1.01 / n)
+    assert (low, high) == pytest.approx(wilson(correct, n), abs=2.5 / n + 0.001)
+
+
+def test_of_a_paired_difference_it_is_scipys_bca():
+    generator = np.random.default_rng(0)
+    change = generator.choice([-1, 0, 1], 400, p=[0.02, 0.9, 0.08])
+    expected = scipys(change.astype(float))
+    assert bootstrap_mean(change) == pytest.approx((expected.low, expected.high), abs=0.0026)
+
+
+def test_without_skew_it_is_the_normal_interval():
+    change = np.repeat([-1, 0, 1], [1000, 8000, 1000])
+    reach = 1.959964 * np.sqrt(0.2 / 10_000)
+    assert bootstrap_mean(change) == pytest.approx((-reach, reach), abs=0.0003)
+
+
+def test_coverage_is_near_what_is_claimed():
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        low, high = bootstrap_mean(generator.random(500) < 0.95, resamples=999)
+        covered += low <= 0.95 <= high
+    assert 0.92 <= covered / 400 <= 0.98  # one standard error is .011
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60))
+def test_is_the_same_twice_in_any_order_and_holds_the_mean(values):
+    low, high = bootstrap_mean(values, resamples=199)
+    assert (low, high) == bootstrap_mean(sorted(values), resamples=199)
+    assert 0 <= low <= np.mean(values) + 1e-12
+    assert np.mean(values) - 1e-12 <= high <= 1
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_equal_values_are_certain(value, recwarn):
+    assert bootstrap_mean(np.full(7, value)) == (value, value)
+    assert not recwarn.list

@@ -1,0 +1,72 @@
+"""Power of the corrected t test: by hand and by simulation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.statistics import paired
+from stages.statistics.power import minimum_detectable, power
+
+CHECK = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # sample variance .00122
+
+
+def test_without_a_difference_the_power_is_the_error():
+    assert power(0.0, 5, 5) == pytest.approx(0.05)
+
+
+def test_power_is_the_share_of_experiments_that_find_the_difference():
+    """Differences correlate as the correction assumes: a shared part of variance 1 / (k - 1)."""
+    generator, k, effect = np.random.default_rng(0), 5, 2.0
+    own, shared = generator.normal(size=(4_000, k)), generator.normal(size=(4_000, 1))
+    found = effect + own + np.sqrt(1 / (k - 1)) * shared
+    detected = np.mean([paired.corrected_resampled_t(one, k)["p"] < 0.05 for one in found])
+    assert detected == pytest.approx(power(effect, k, k), abs=0.025)  # one standard error is .007
+
+
+def test_a_huge_difference_is_always_detected():
+    assert power(1e3, 5, 5) == power(60.0, 5, 5) == power(1e9, 2, 2) == 1
+
+
+def test_by_hand():
+    found = minimum_detectable(CHECK, 5, 0.07)
+    deviation = np.sqrt(0.00122)
+    assert found.limit == pytest.approx(
+        (1.959964 + 0.841621) * deviation * np.sqrt(1 / 4), rel=1e-6
+    )
+    assert power(found.effect / deviation, 5, 5) == pytest.approx(0.8)
+    assert found.repeats == 2  # 1 detects .0881, 2 a little less than .07
+    assert power(0.07 / deviation, 10, 5) >= 0.8 > power(0.07 / deviation, 5, 5)
+
+
+def test_below_the_limit_no_number_of_repeats_suffices():
+    found = minimum_detectable(CHECK, 5, 0.048)
+    assert found.limit > 0.048
+    assert found.repeats is None
+    assert power(0.048 / np.sqrt(0.00122), 5 * 10_000, 5) < 0.8
+    assert minimum_detectable(CHECK, 5, 0.05).repeats == 28
+    assert minimum_detectable(CHECK, 5, 0.0).repeats is None
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.01])
+def test_a_constant_difference_has_no_power(constant):
+    assert minimum_detectable(np.full(5, constant), 5, 0.0005) is None
+
+
+@given(
+    st.lists(st.floats(-0.1, 0.1), min_size=2, max_size=12).map(np.array),
+    st.integers(2, 12),
+    st.floats(0, 0.5),
+)
+def test_the_fewest_repeats_are_the_fewest(difference, folds, size):
+    found = minimum_detectable(difference, folds, size)
+    if found is None:
+        return
+    assert 0 < found.limit < found.effect
+    if found.repeats is None:
+        assert size < found.limit * 1.01
+        return
+    effect = size / difference.std(ddof=1)
+    assert power(effect, folds * found.repeats, folds) >= 0.8
+    if found.repeats > 1:
+        assert power(effect, folds * (found.repeats - 1), folds) < 0.8
