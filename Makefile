@@ -13,9 +13,8 @@ READY := .venv/ready
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-repro: sweep ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
-	dvc repro
-	@cat results/comparison.md
+repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
+	python -m stages repro
 
 sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
 	dvc repro prepare

@@ -48,7 +48,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main() -> None:
-    """Run this process' command; SIGTERM ends it like sys.exit."""
+    """Run this process' command, if possible in the warm process; SIGTERM is like sys.exit."""
+    from stages.commands import warm
+
+    if (status := warm.ask(sys.argv[1:])) is not None:
+        sys.exit(status)
     from stages.commands.process import end_in_order
 
     end_in_order()

@@ -223,6 +223,27 @@ def pull_request(base: str, output: Path | None, figures: str) -> None:
     pull_request.report(base, output, figures)
 
 
+@line.command()
+def repro() -> None:
+    """Train, evaluate and compare all compared variants that are not up to date.
+
+    The results are those of `dvc repro`, sooner: all folds are trained together, and the stages
+    share one process that has imported the libraries.
+    """
+    from stages.commands import repro
+
+    repro.repro()
+
+
+@line.command(hidden=True)
+@click.argument("path")
+def warm(path: str) -> None:
+    """Run stage commands that other processes send; started by repro."""
+    from stages.commands import warm
+
+    warm.serve(path)
+
+
 @line.command(hidden=True)
 @click.argument("seconds", type=float)
 @click.argument("experiment")

@@ -1,0 +1,142 @@
+"""A warm process for `python -m stages repro`: it has imported the libraries that stages need.
+
+A stage command sends it its arguments, environment, working folder and standard streams through a
+Unix socket; it forks a child that runs the command there. The imports of scikit-learn, matplotlib
+and MLflow, seconds for each of some 30 commands, are paid once. Without a warm process, as in a
+plain `dvc repro`, a command runs in its own process, with the same results.
+"""
+
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
+STAGES = ("environment", "members", "train", "evaluate", "plot", "publish", "compare", "champion")
+MODULES = (
+    *(f"stages.{name}" for name in STAGES[:-1]),
+    "stages.commands.champion",
+    "stages.tracking.runs",
+    "stages.tracking.comparison",
+    "mlflow.store.tracking.sqlalchemy_store",
+)
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """Let the stage commands that are started in the block use a warm process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "socket")
+        if sys.platform == "win32" or len(path) > 100:  # the system's limit is 107 bytes
+            yield
+            return
+        server = subprocess.Popen(
+            [sys.executable, "-m", "stages", "warm", path], stdin=subprocess.PIPE
+        )
+        os.environ[ADDRESS] = path
+        try:
+            yield
+        finally:
+            del os.environ[ADDRESS]
+            server.stdin.close()
+            server.wait()
+
+
+def ask(arguments: list[str]) -> int | None:
+    """Run a command in the warm process; return its exit status, or None if there is none."""
+    path = os.environ.get(ADDRESS)
+    if not path or not arguments or arguments[0] not in STAGES:
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+    except OSError:  # still importing, or gone
+        return None
+    request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
+    with connection, connection.makefile("r") as answer:
+        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [0, 1, 2])
+        if not (child := answer.readline()):
+            return None  # the warm process ended before it forked
+        with _signals_sent_to(int(child)):
+            return int(answer.readline() or 1)  # nothing if the child was killed
+
+
+@contextmanager
+def _signals_sent_to(process: int) -> Iterator[None]:
+    handlers = {
+        number: signal.signal(number, lambda number, _: os.kill(process, number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def serve(path: str) -> None:
+    """Import what stages need, then run commands until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended children
+    for name in MODULES:
+        importlib.import_module(name)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _run(connection)
+            connection.close()
+
+
+def _run(connection: socket.socket) -> None:
+    """Run one command in this forked process, send its exit status, and end."""
+    from stages.__main__ import handle, run
+    from stages.commands.process import end_in_order
+
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        content, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
+        while not content.endswith(b"\n"):
+            content += connection.recv(2**20)
+        request = json.loads(content)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        connection.sendall(f"{os.getpid()}\n".encode())
+        end_in_order()
+        handle(lambda: run(request["arguments"]))
+        status = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        else:
+            status = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+        with suppress(OSError):
+            connection.sendall(f"{status}\n".encode())
+        os._exit(status)

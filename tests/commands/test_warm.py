@@ -1,0 +1,76 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.commands import warm
+
+HERE = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server():
+    before = Path.cwd()
+    os.chdir(HERE)
+    try:
+        with warm.started():
+            while not Path(os.environ[warm.ADDRESS]).exists():
+                time.sleep(0.1)
+            yield
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def folder(server, tmp_path, monkeypatch):
+    shutil.copy(HERE / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_stage_runs_in_the_folder_of_its_caller(folder):
+    assert warm.ask(["members"]) == 0
+    assert (folder / "data/members/basic.json").exists()
+
+
+def test_output_status_and_environment_are_those_of_the_command(folder, monkeypatch, capfd):
+    assert warm.ask(["evaluate", "basic"]) == 1
+    assert "dataset.json" in capfd.readouterr().err
+    assert warm.ask(["evaluate"]) == 2  # click: the variant is missing
+    monkeypatch.setenv("DVC_ROOT", "/proc/none")
+    assert warm.ask(["publish", "nobody"]) == 1
+    assert "nobody" in capfd.readouterr().err
+
+
+def test_only_stages_are_sent(folder):
+    assert warm.ask(["predict", "image.png"]) is None
+    assert warm.ask([]) is None
+
+
+def test_without_a_warm_process_a_command_runs_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv(warm.ADDRESS, str(tmp_path / "socket"))
+    assert warm.ask(["members"]) is None
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_reaches_the_command(folder, number, status):
+    lock = folder / ".foldlab" / "running" / "members.lock"
+    lock.parent.mkdir(parents=True)
+    from filelock import FileLock
+
+    command = [sys.executable, "-m", "stages", "members"]
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    with (
+        FileLock(lock),
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as waiting,
+    ):
+        assert "another process runs members" in waiting.stderr.readline()
+        waiting.send_signal(number)
+        assert waiting.wait(timeout=20) == status
+        assert "Traceback" not in waiting.stderr.read()
