@@ -1,4 +1,4 @@
-"""Atomic writes: write to a temporary file, flush it to disk, then rename."""
+"""Files of the pipeline: paths, atomic writes, and reading with one sentence for damage."""
 
 import csv
 import fcntl
@@ -16,7 +16,11 @@ import numpy as np
 
 from stages.errors import UserError, unwritable
 
+PREPARED = Path("data/prepared")
+RESULTS = Path("results")
 PARTIAL = ".partial-"  # prefix of the names of temporary files
+# What parsers of CSV, JSON and NumPy files raise for damaged files and missing arrays.
+DAMAGE = (csv.Error, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def root() -> Path:
@@ -121,14 +125,16 @@ def _sweep(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON with a final newline; numbers keep full precision."""
     with replacing(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
-def damaged(path: Path, reason: object) -> UserError:
-    """Return the error to raise for a damaged file that a stage has written."""
-    return UserError(f"{path} is damaged ({reason}); delete it and run `dvc repro`.")
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file with a header; floats keep full precision."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def existing(path: Path, stage: str) -> Path:
@@ -142,15 +148,25 @@ def existing(path: Path, stage: str) -> Path:
     return path
 
 
-def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
-    """Check that `content`, which was read from `path`, has all the keys.
+def damaged(path: Path, reason: object) -> UserError:
+    """Return the error to raise for a damaged file that a stage has written."""
+    return UserError(f"{path} is damaged ({reason}); delete it and run `dvc repro`.")
 
-    Raises:
-        UserError: when a key is missing; names the file and the key.
-    """
+
+def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
+    """Raise UserError, with the file and the key, unless its `content` has all the keys."""
     for key in keys:
         if not isinstance(content, Container) or key not in content:
             raise damaged(path, f"{key} is missing")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what parsers raise for a damaged file into a UserError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise damaged(path, error) from None
 
 
 def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
@@ -159,57 +175,27 @@ def read_json(path: Path, keys: Iterable[str] = ()) -> Any:
     Raises:
         UserError: when it is not JSON, or not an object with these keys.
     """
-    try:
+    with _reading(path):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise damaged(path, error) from None
     require(path, content, keys)
     return content
 
 
-def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Return the named arrays of an .npz file.
+def read_dataset(prepared: Path) -> dict[str, Any]:
+    """Return the content of dataset.json in the folder of the prepared data; see `read_json`."""
+    return read_json(existing(prepared / "dataset.json", "prepare"))
 
-    Raises:
-        UserError: when the file is not an .npz file, is damaged, or lacks one of the arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise damaged(path, error) from None
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the named arrays of an .npz file; raises UserError when it is damaged or lacks one."""
+    with _reading(path), np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in names}
 
 
 def read_array(path: Path) -> np.ndarray:
-    """Return the array of an .npy file, memory-mapped read-only.
-
-    Raises:
-        UserError: when the file is not an .npy file, or is damaged.
-    """
-    try:
+    """Return the array of an .npy file, memory-mapped; raises UserError when it is damaged."""
+    with _reading(path):
         return np.lib.format.open_memmap(path, "r")
-    except ValueError as error:
-        raise damaged(path, error) from None
-
-
-def read_dataset(prepared: Path) -> dict[str, Any]:
-    """Return the content of dataset.json in the folder of the prepared data.
-
-    Raises:
-        UserError: when the file is missing or damaged.
-    """
-    path = prepared / "dataset.json"
-    if not path.is_file():
-        raise UserError(f"{path.as_posix()} is missing; run `dvc repro prepare` first.")
-    return read_json(path)
-
-
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file with a header; floats keep full precision."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -222,23 +208,18 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
         UserError: when the file is not CSV, a line is longer or shorter than the header, or one of
             `columns` is missing.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            header, rows = reader.fieldnames or (), list(reader)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise damaged(path, error) from None
-    require(path, header, columns)
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise damaged(path, f"row {number} has more or fewer cells than the header")
-    for column in rows[0] if rows else ():
-        for convert in (int, float):
-            try:
-                values = [convert(row[column]) for row in rows]
-            except ValueError:
-                continue
-            for row, value in zip(rows, values, strict=True):
-                row[column] = value
-            break
-    return rows
+    with _reading(path), Path(path).open(newline="", encoding="utf-8") as file:
+        lines = [line for line in csv.reader(file) if line]
+        if len({len(line) for line in lines}) > 1:
+            raise ValueError("its lines have different numbers of cells")
+    table = {name: _numbers(cells) for name, *cells in zip(*lines, strict=True)}
+    require(path, table, columns)
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
+def _numbers(cells: Sequence[str]) -> Sequence[Any]:
+    """Return all cells as int, or else all as float, or else unchanged."""
+    for convert in (int, float):
+        with suppress(ValueError):
+            return [convert(cell) for cell in cells]
+    return cells

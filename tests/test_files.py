@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages import files
 from stages.errors import UserError
 from stages.files import (
     check_writable,
@@ -23,23 +24,14 @@ from stages.files import (
 )
 
 
-def test_replacing_puts_the_file_in_place_with_its_folder(tmp_path):
-    with replacing(tmp_path / "new" / "a.txt") as beside:
-        beside.write_text("whole")
-        assert not (tmp_path / "new" / "a.txt").exists()
-        assert beside.suffix == ".txt"
-    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
-    assert os.listdir(tmp_path / "new") == ["a.txt"]
-
-
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
     def write_half():
-        with replacing(path) as beside:
-            beside.write_text("ha")
+        with replacing(path) as temporary:
+            temporary.write_text("ha")
             raise interruption
 
     with pytest.raises(interruption):
@@ -48,26 +40,19 @@ def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, i
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_what_cannot_be_written_is_one_sentence_and_what_cannot_be_read_is_left_as_it_is(tmp_path):
+def test_an_unwritable_path_is_named_and_other_errors_are_kept(tmp_path):
     (tmp_path / "file").write_text("where a folder belongs")
     path = tmp_path / "file" / "new" / "a.json"
-    with pytest.raises(UserError, match=r"a\.json .*Not a directory"):
-        write_json(path, {})
+    for write in (lambda: write_json(path, {}), lambda: check_writable(path)):
+        with pytest.raises(UserError, match=r"a\.json .*Not a directory"):
+            write()
     with pytest.raises(FileNotFoundError, match="absent"), replacing(tmp_path / "a"):
         (tmp_path / "absent").read_text()
-
-
-def test_a_folder_is_known_to_be_writable_before_it_is_made_and_nothing_is_left(tmp_path):
     check_writable(tmp_path / "results" / "basic")
-    assert os.listdir(tmp_path) == []
-    (tmp_path / "results").write_text("a file where the folder belongs")
-    with pytest.raises(UserError, match=r"results/basic .*Not a directory"):
-        check_writable(tmp_path / "results" / "basic")
+    assert os.listdir(tmp_path) == ["file"]
 
 
-def test_the_disk_has_a_file_before_its_name_and_the_name_before_the_block_is_over(
-    tmp_path, monkeypatch
-):
+def test_a_file_is_flushed_to_disk_before_and_its_folder_after_the_rename(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, Path.replace
 
@@ -81,14 +66,18 @@ def test_the_disk_has_a_file_before_its_name_and_the_name_before_the_block_is_ov
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
-    with replacing(tmp_path / "a.txt") as beside:
-        beside.write_text("a")
-    assert calls == [("fsync", str(beside)), ("rename", str(beside)), ("fsync", str(tmp_path))]
-
-
-def test_others_may_read_a_written_file(tmp_path):
-    write_json(tmp_path / "a.json", {})
-    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+    path = tmp_path / "new" / "a.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("a")
+        assert not path.exists()
+        assert temporary.suffix == ".txt"
+    assert calls == [
+        ("fsync", str(temporary)),
+        ("rename", str(temporary)),
+        ("fsync", str(path.parent)),
+    ]
+    assert os.listdir(path.parent) == ["a.txt"]
+    assert path.stat().st_mode & 0o777 == 0o644  # others may read it
 
 
 def test_json_keeps_letters_and_full_precision(tmp_path):
@@ -98,36 +87,41 @@ def test_json_keeps_letters_and_full_precision(tmp_path):
     assert "größer" in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
 def test_a_table_of_floats_reads_as_the_same_bits(tmp_path_factory, values):
-    path = tmp_path_factory.mktemp("table") / "a.csv"
+    path = tmp_path_factory.getbasetemp() / "a.csv"
     write_table(path, ("value",), [(value,) for value in values])
     assert [row["value"] for row in read_table(path)] == values
 
 
 def test_a_column_becomes_numbers_only_as_a_whole(tmp_path):
-    write_table(tmp_path / "a.csv", ("n", "x", "class"), [(1, 0.5, "7"), (2, math.nan, "seven")])
+    rows = [(1, 0.5, "7", "a,b", ""), (2, math.nan, "seven", "NA", "")]
+    write_table(tmp_path / "a.csv", ("n", "x", "class", "text", "none"), rows)
     first, second = read_table(tmp_path / "a.csv")
-    assert first == {"n": 1, "x": 0.5, "class": "7"}
-    assert second["class"] == "seven"
+    assert first == {"n": 1, "x": 0.5, "class": "7", "text": "a,b", "none": ""}
+    assert type(first["n"]) is int
+    assert (second["class"], second["text"]) == ("seven", "NA")
     assert math.isnan(second["x"])
+    write_table(tmp_path / "a.csv", ("a", "b"), [])
+    assert (tmp_path / "a.csv").read_text() == "a,b\n"
+    assert read_table(tmp_path / "a.csv") == []
 
 
-@pytest.mark.parametrize("text", ["a,b\n1\n", "a,b\n1,2,3\n", "b,c\n1,2\n", "", "a\0,b\n\xff"])
-def test_a_damaged_table_is_one_sentence(tmp_path, text):
-    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"t\.csv .*`dvc repro`"):
-        read_table(tmp_path / "t.csv", ["a"])
+DAMAGED = [
+    *((read_table, text) for text in ("a,b\n1\n", "a,b\n1,2,3\n", "b,c\n1,2\n", "", "a\0,b\n\xff")),
+    *((read_json, text) for text in ("", "[", '{"b": 1}', "[1]", "3", '{"a": 1', "\xff")),
+]
 
 
-@pytest.mark.parametrize("text", ["", "[", '{"b": 1}', "[1]", "3", '{"a": 1', "\xff"])
-def test_damaged_json_is_one_sentence(tmp_path, text):
-    (tmp_path / "t.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"t\.json .*`dvc repro`"):
-        read_json(tmp_path / "t.json", ["a"])
+@pytest.mark.parametrize(("read", "text"), DAMAGED)
+def test_a_damaged_text_file_is_named(tmp_path, read, text):
+    (tmp_path / "t.txt").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"t\.txt .*`dvc repro`"):
+        read(tmp_path / "t.txt", ["a"])
 
 
-def test_damaged_arrays_are_one_sentence(tmp_path):
+def test_damaged_arrays_are_named(tmp_path):
     path = tmp_path / "t.npz"
     np.savez(path, a=np.arange(3), b=np.array("text"))
     assert read_arrays(path, ["b"]) == {"b": "text"}
@@ -148,25 +142,19 @@ def test_damaged_arrays_are_one_sentence(tmp_path):
         read_arrays(tmp_path / "absent", ["a"])
 
 
-def test_a_table_without_rows_is_a_header(tmp_path):
-    write_table(tmp_path / "a.csv", ("a", "b"), [])
-    assert (tmp_path / "a.csv").read_text() == "a,b\n"
-    assert read_table(tmp_path / "a.csv") == []
-
-
 KILLED = """
 import sys
 from pathlib import Path
 from stages.files import replacing
-with replacing(Path(sys.argv[1]) / "a.txt") as beside:
-    beside.write_text("ha")
+with replacing(Path(sys.argv[1]) / "a.txt") as temporary:
+    temporary.write_text("ha")
     print("half", flush=True)
     sys.stdin.read()
 """
 
 
-def test_what_a_killed_process_left_goes_with_the_next_writing_and_a_living_one_s_stays(tmp_path):
-    writers = [
+def test_the_next_write_removes_a_killed_process_temporary_file_but_no_living_one_s(tmp_path):
+    killed, living = (
         subprocess.Popen(
             [sys.executable, "-c", KILLED, str(tmp_path)],
             cwd=Path(__file__).parents[1],
@@ -175,9 +163,8 @@ def test_what_a_killed_process_left_goes_with_the_next_writing_and_a_living_one_
             text=True,
         )
         for _ in range(2)
-    ]
-    assert [writer.stdout.readline() for writer in writers] == ["half\n"] * 2
-    killed, living = writers
+    )
+    assert [writer.stdout.readline() for writer in (killed, living)] == ["half\n"] * 2
     killed.kill()
     killed.wait()
     assert len(os.listdir(tmp_path)) == 2
@@ -188,10 +175,25 @@ def test_what_a_killed_process_left_goes_with_the_next_writing_and_a_living_one_
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.json"]
 
 
-def test_what_is_being_written_is_not_listed(tmp_path):
+def test_temporary_files_are_not_listed(tmp_path):
     for name in ("b.json", "a.json", ".partial-x.json", "c.csv"):
         (tmp_path / name).touch()
     (tmp_path / ".partial-folder").mkdir()
     assert [path.name for path in listed(tmp_path)] == ["a.json", "b.json", "c.csv"]
     assert [path.name for path in listed(tmp_path, "*.json")] == ["a.json", "b.json"]
     assert listed(tmp_path / "missing") == []
+
+
+def test_a_path_is_sought_in_the_working_folder_then_in_the_repository(monkeypatch, tmp_path):
+    repository, working = tmp_path / "repository", tmp_path / "repository/experiment"
+    for folder in (repository / "both", repository / "there", working / "both"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(working)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    assert files.root() == working
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    assert files.root() == repository
+    assert files.find("both") == working / "both"
+    for name in ("there", "nowhere"):
+        assert files.find(name) == repository / name
+        assert files.find(str(tmp_path / name)) == tmp_path / name

@@ -1,27 +1,13 @@
 """The command line. Each command imports its module only when it is called."""
 
-import re
 import sys
+from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from stages.commands.process import exclusive
-from stages.errors import UserError
-
-NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a variant; it is also a folder's name
-
-
-def _name(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
-    if given is not None and not NAME.fullmatch(given):
-        raise UserError(
-            f"variant is {given!r}, but a name is a lower-case letter, then lower-case letters, "
-            "digits or _; give a row of params.yaml."
-        )
-    return given
-
-
-variant = click.argument("variant", callback=_name)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,62 +19,58 @@ def line() -> None:
     """
 
 
-@line.command()
-def prepare() -> None:
-    """Check the images, split off a test set and assign folds."""
-    from stages import prepare
+def _check_name(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    from stages.settings.params import check_name
 
-    exclusive(prepare.prepare)()
-
-
-@line.command()
-def environment() -> None:
-    """Record library versions, kernels and processor features."""
-    from stages import environment
-
-    exclusive(environment.environment)()
+    if name is not None:
+        check_name(name)
+    return name
 
 
-@line.command()
-def members() -> None:
-    """List the settings of the members of each compared ensemble."""
-    from stages import members
+def _add(module: str, text: str, *parameters: click.Parameter) -> None:
+    """Add the command that calls a module's function of the same name; stages run one at a time."""
+    name = module.removeprefix("commands.")
 
-    exclusive(members.members)()
+    def run(**arguments: str) -> None:
+        function = getattr(import_module(f"stages.{module}"), name)
+        with exclusive("-".join([name, *arguments.values()])) if name == module else nullcontext():
+            function(**arguments)
 
-
-@line.command()
-@variant
-def train(variant: str) -> None:
-    """Train all folds of VARIANT and build its final model."""
-    from stages import train
-
-    exclusive(train.train)(variant=variant)
+    line.add_command(click.Command(name, callback=run, help=text, params=[*parameters]))
 
 
-@line.command()
-@variant
-def evaluate(variant: str) -> None:
-    """Score the final model of VARIANT on the test set."""
-    from stages import evaluate
-
-    exclusive(evaluate.evaluate)(variant=variant)
-
-
-@line.command()
-@variant
-def plot(variant: str) -> None:
-    """Draw the figures of VARIANT and write its model card."""
-    from stages import plot
-
-    exclusive(plot.plot)(variant=variant)
-
-
-@line.command()
-@click.argument("variant", required=False, callback=_name)
-@click.option(
-    "--all", "everything", is_flag=True, help="Publish every compared variant that has results."
+VARIANT = click.Argument(["variant"], callback=_check_name)
+_add("prepare", "Check the images, split off a test set and assign folds.")
+_add("environment", "Record library versions, kernels and processor features.")
+_add("members", "List the settings of the members of each compared ensemble.")
+_add("train", "Train all folds of VARIANT and build its final model.", VARIANT)
+_add("evaluate", "Score the final model of VARIANT on the test set.", VARIANT)
+_add("plot", "Draw the figures of VARIANT and write its model card.", VARIANT)
+_add("compare", "Compare variants by their fold scores and write the report.")
+_add("commands.champion", "Log the comparison to MLflow and choose the champion.")
+_add(
+    "commands.repro",
+    "Train, evaluate and compare whatever is not up to date.\n\n"
+    "The results are those of `dvc repro`, sooner: all folds are trained together, and the stages "
+    "share one process that has imported the libraries.",
 )
+_add(
+    "commands.sweep",
+    "Train unfinished folds of all compared variants together.\n\n"
+    "Run this before `dvc repro` to keep all cores busy; the results are the same.",
+)
+_add(
+    "commands.fetch",
+    "Download a registered model to start a variant from.\n\n"
+    "MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in "
+    "params.yaml.",
+    click.Argument(["model"]),
+)
+
+
+@line.command()
+@click.argument("variant", required=False, callback=_check_name)
+@click.option("--all", "everything", is_flag=True, help="Every compared variant with results.")
 def publish(variant: str | None, everything: bool) -> None:
     """Log the results and model of VARIANT to MLflow.
 
@@ -102,33 +84,6 @@ def publish(variant: str | None, everything: bool) -> None:
         publish.publish(variant)
     elif not publish.publish_all():
         sys.exit(1)
-
-
-@line.command()
-def compare() -> None:
-    """Compare variants by their fold scores and write the report."""
-    from stages import compare
-
-    exclusive(compare.compare)()
-
-
-@line.command()
-def champion() -> None:
-    """Log the comparison to MLflow and choose the champion."""
-    from stages.commands import champion
-
-    champion.champion()
-
-
-@line.command()
-def sweep() -> None:
-    """Train unfinished folds of all compared variants together.
-
-    Run this before `dvc repro` to keep all cores busy; the results are the same.
-    """
-    from stages.commands import sweep
-
-    sweep.sweep()
 
 
 @line.command()
@@ -195,44 +150,15 @@ def promote(variant: str | None, release: bool, reason: str) -> None:
     print(promote.promote(variant, reason) if variant else promote.release())
 
 
-@line.command()
-@click.argument("model")
-def fetch(model: str) -> None:
-    """Download a registered model to start a variant from.
-
-    MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in
-    params.yaml.
-    """
-    from stages.commands import fetch
-
-    fetch.fetch(model)
-
-
 @line.command("pull-request")
 @click.argument("base")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Write to this file instead of standard output.",
-)
+@click.option("--output", type=click.Path(path_type=Path), help="A file instead of stdout.")
 @click.option("--figures", default="", help="URL of the folder that holds comparison.png.")
 def pull_request(base: str, output: Path | None, figures: str) -> None:
     """Report changes against the commit BASE in Markdown."""
     from stages.commands import pull_request
 
     pull_request.report(base, output, figures)
-
-
-@line.command()
-def repro() -> None:
-    """Train, evaluate and compare all compared variants that are not up to date.
-
-    The results are those of `dvc repro`, sooner: all folds are trained together, and the stages
-    share one process that has imported the libraries.
-    """
-    from stages.commands import repro
-
-    repro.repro()
 
 
 @line.command(hidden=True)

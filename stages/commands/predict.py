@@ -17,11 +17,8 @@ import numpy as np
 from stages.data import picture
 from stages.errors import UserError
 from stages.figures import gallery, style
-from stages.files import read_dataset, read_json, read_table
+from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
 from stages.settings import params
-
-PREPARED = Path("data/prepared")
-RESULTS = Path("results")
 
 
 def predict(images: Sequence[str], model: str = "", output: Path = Path("predictions.png")) -> bool:
@@ -42,46 +39,39 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
         OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
-    classes, shape = dataset["classes"], dataset["image_shape"]
+    classes = dataset["classes"]
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
-        check(path, shape)
-        pixels, errors = _read(_files(images), classes, shape, params.load().data.resize)
-        for error in errors:
-            print(f"foldlab: {error}", file=sys.stderr)
+        check(path, dataset["image_shape"])
+        files = _files(images)
+        pixels = _read(files, dataset)
         if not pixels:
             raise UserError("none of these files could be classified; give image files.")
         from stages.training.export import probabilities  # TensorFlow's import takes seconds
 
-        probability, _ = probabilities(path, np.stack(list(pixels.values())))
+        inputs = np.stack(list(pixels.values()))
+        probability, _ = probabilities(path, inputs)
     if probability.shape[1] != len(classes):
         raise UserError(
             f"{label} has {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "
             "run `dvc repro prepare` with the model's data set."
         )
-
     print(f"model: {label}")
-    for name, row in zip(pixels, probability, strict=True):
-        first, second = (int(index) for index in row.argsort()[::-1][:2])
-        print(
-            f"{name}: {classes[first]} ({gallery.percent(row[first])}), "
-            f"then {classes[second]} ({gallery.percent(row[second])})"
+    for file, row in zip(pixels, probability, strict=True):
+        first, second = (
+            f"{classes[index]} ({gallery.percent(row[index])})" for index in row.argsort()[:-3:-1]
         )
-    names = [name.name for name in pixels]
-    inputs = np.stack(list(pixels.values()))
-    title = label.split(" ")[0]
+        print(f"{file}: {first}, then {second}")
+    names, title = [file.name for file in pixels], label.split(" ")[0]
     style.save(gallery.predictions(inputs, names, probability, classes, model=title), output)
     print(f"picture: {output}")
-    return not errors
+    return len(pixels) == len(files)
 
 
 def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
-    """Return a model's file and its label for the output.
+    """Return the file of a `model` (as for `predict`), and its label for the output.
 
-    Args:
-        model: as for `predict`.
-        dataset: the content of dataset.json.
-        folder: where a model from MLflow is downloaded to.
+    A model from MLflow is downloaded to `folder`.
     """
     if "://" in model or model.startswith(("models:/", "runs:/")):
         from stages.tracking.model import fetch  # MLflow's import takes seconds
@@ -94,19 +84,22 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
                 "address such as models:/foldlab@champion."
             )
         return Path(model), model
-    settings = params.load()
-    variant = model or _best()
-    settings.variant(variant)  # refuses unknown names, and so any path
-    path = RESULTS / variant / "model.keras"
-    missing = [file for file in (path, path.with_name("training.json")) if not file.is_file()]
-    if missing:
-        raise UserError(f"{missing[0]} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
-    if read_json(path.with_name("training.json"))["data_sha256"] != dataset["sha256"]:
+    variant, note = model, ""
+    if not model:
+        rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
+        variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
+        note = ", the best of comparison.csv"
+    params.load().variant(variant)  # rejects unknown names, and so any path
+    path, record = (
+        existing(RESULTS / variant / name, f"train@{variant}")
+        for name in ("model.keras", "training.json")
+    )
+    if read_json(record)["data_sha256"] != dataset["sha256"]:
         raise UserError(
             f"{path} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."
         )
-    return path, f"{variant} ({path})" + ("" if model else ", the best of comparison.csv")
+    return path, f"{variant} ({path}){note}"
 
 
 def check(path: Path, shape: Sequence[int]) -> None:
@@ -119,13 +112,16 @@ def check(path: Path, shape: Sequence[int]) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             layers = json.loads(archive.read("config.json"))["config"]["layers"]
-        takes = next(layer for layer in layers if layer["class_name"] == "InputLayer")
-        takes = takes["config"]["batch_shape"][1:]
-        votes = any(layer["config"].get("name", "").startswith("vote_") for layer in layers)
+        takes = next(
+            layer["config"]["batch_shape"][1:]
+            for layer in layers
+            if layer["class_name"] == "InputLayer"
+        )
+        next(layer for layer in layers if layer["config"].get("name", "").startswith("vote_"))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, StopIteration):
-        takes, votes = None, False
-    if takes is None or not votes:
-        raise UserError(f"{path} is not a model file of this pipeline; give one from results/.")
+        raise UserError(
+            f"{path} is not a model file of this pipeline; give one from results/."
+        ) from None
     if takes != [*shape]:
         raise UserError(
             f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
@@ -133,43 +129,30 @@ def check(path: Path, shape: Sequence[int]) -> None:
         )
 
 
-def _best() -> str:
-    table = RESULTS / "comparison.csv"
-    if not table.is_file():
-        raise UserError(f"{table} is missing; run `dvc repro`, or name a model with --model.")
-    return max(read_table(table), key=lambda row: row["cv_mean"])["variant"]
-
-
 def _files(given: Sequence[str]) -> list[Path]:
     """Return the given files, with folders replaced by their files except hidden ones."""
-    found = []
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            found += [file for file in sorted(path.iterdir()) if not file.name.startswith(".")]
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+    found: dict[Path, None] = {}
+    for path in map(Path, given):
+        listed = sorted(path.glob("[!.]*")) if path.is_dir() else [path]
+        found |= dict.fromkeys(listed)
+    return list(found)
 
 
-def _read(
-    files: Sequence[Path], classes: Sequence[str], shape: Sequence[int], resize: str
-) -> tuple[dict[Path, np.ndarray], list[str]]:
-    """Return file -> pixels as the model takes them, and one error for each other file."""
-    pixels, errors = {}, []
-    digits = picture.is_digits(classes, shape)
+def _read(files: Sequence[Path], dataset: dict) -> dict[Path, np.ndarray]:
+    """Return file -> pixels as the model takes them; print an error for each other file."""
+    shape, resize = dataset["image_shape"], params.load().data.resize
+    digits = picture.is_digits(dataset["classes"], shape)
+    pixels = {}
     for file in files:
         try:
             image = picture.read(file)
+            if not digits:
+                pixels[file] = picture.as_trained(image, shape, resize)
+                continue
+            try:
+                pixels[file] = picture.as_digit(image)
+            except UserError as error:
+                raise UserError(f"{file} {error}; give a picture of one digit.") from None
         except UserError as error:
-            errors.append(str(error))
-            continue
-        try:
-            converted = (
-                picture.as_digit(image) if digits else picture.as_trained(image, shape, resize)
-            )
-        except UserError as error:
-            errors.append(f"{file} {error}; give a picture of one digit.")
-            continue
-        pixels[file] = converted
-    return pixels, errors
+            print(f"foldlab: {error}", file=sys.stderr)
+    return pixels

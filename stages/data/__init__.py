@@ -10,7 +10,7 @@ from collections.abc import Callable
 from stages.data import checks, mnist, mnist5k, paths
 from stages.data.source import Source
 from stages.errors import UserError
-from stages.settings.registry import nearest
+from stages.settings.base import nearest
 from stages.settings.sections import Data
 
 SOURCES: dict[str, Callable[[Data], Source]] = {

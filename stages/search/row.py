@@ -10,15 +10,13 @@ from stages.errors import UserError
 from stages.files import replacing
 from stages.settings import params
 from stages.settings.params import Params
-from stages.settings.sections import Named, Train, Variant
+from stages.settings.sections import Named, Variant
 from stages.training.recipe import Recipe
 
 
 def written(row: Variant) -> Variant:
     """Return the row without null overrides that have no effect."""
-    optional = {field for field, about in Train.model_fields.items() if about.default is None}
-    overrides = {key: v for key, v in row.train.items() if v is not None or key in optional}
-    return row.model_copy(update={"train": overrides})
+    return row.model_copy(update={"train": row.overrides})
 
 
 def text(name: str, row: Variant, indent: int = 2) -> str:

@@ -12,13 +12,13 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from pydantic import ValidationError
 
 from stages.engine.resolve import check_data, recipe
 from stages.errors import UserError
+from stages.settings.base import validate
 from stages.settings.params import Params
 from stages.settings.registry import lookup, register
-from stages.settings.sections import Named, Range, Settings, Train, Variant, explain
+from stages.settings.sections import Named, Range, Settings, Train, Variant
 from stages.training.recipe import Recipe
 
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
@@ -50,10 +50,7 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
         set_value = lookup("part of a row", PLACES, first, "its first part")
         row = settings.variants[name]
         changed = set_value(row, settings.train_settings(name), rest, values[path])
-        try:
-            row = Variant.model_validate(dict(row) | changed)
-        except ValidationError as error:
-            raise UserError(explain(error, Variant)) from None
+        row = validate(Variant, dict(row) | changed)
         settings = _with_row(settings, name, row)
     return settings
 
@@ -144,7 +141,7 @@ def check(settings: Params, dataset: Mapping, prepared: Path) -> None:
             except UserError as error:
                 assigned = " and ".join(f"{path} = {json.dumps(v)}" for path, v in tried.items())
                 name = tuned_name(settings.search.variant)
-                reason = str(error).removeprefix("is refused: ").replace(f"variants.{name}.", "")
+                reason = str(error).replace(f"variants.{name}.", "")
                 raise UserError(f"search.space cannot have {assigned}: {reason}") from None
 
 

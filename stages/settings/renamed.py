@@ -14,45 +14,28 @@ RENAMED = {  # old name -> new name; remove each entry one release after its ren
 }
 
 
-def with_new_names(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of params.yaml with each old name replaced; warn of it on stderr.
+def with_new_names(content: Any, where: str = "") -> Any:
+    """Return params.yaml, or its setting `where`, with old names replaced; warn of each on stderr.
 
     Raises:
         UserError: when a mapping has both the old and the new name.
     """
-    renamed = dict(content)
-    for section in ("train", "search"):
-        if section in content:
-            renamed[section] = _replace(content[section], section)
-    if isinstance(rows := content.get("variants"), Mapping):  # their names are the user's own
-        renamed["variants"] = {
-            name: _replace(row, f"variants.{name}") for name, row in rows.items()
-        }
-    return renamed
-
-
-def _replace(value: Any, where: str) -> Any:
-    if where.count(".") > 20:  # an alias of its own parent, which no section allows
-        return value
-    if isinstance(value, list):
-        return [_replace(one, f"{where}[{index}]") for index, one in enumerate(value)]
-    if not isinstance(value, Mapping):
-        return value
+    if isinstance(content, list):
+        return [with_new_names(item, f"{where}[{index}]") for index, item in enumerate(content)]
+    if not isinstance(content, Mapping):
+        return content
     replaced = {}
-    for key, inner in value.items():
-        name = key
-        if isinstance(key, str):  # may be a dotted path, in search.space
-            name = ".".join(RENAMED.get(part, part) for part in key.split("."))
+    for key, value in content.items():
+        path, name = f"{where}.{key}" if where else key, key
+        if isinstance(key, str) and where != "variants":  # there, names are the user's own
+            name = ".".join(RENAMED.get(part, part) for part in key.split("."))  # search.space
         if name != key:
-            if name in value:
-                raise UserError(
-                    f"params.yaml has both {where}.{key} and {where}.{name}, the new name of the "
-                    f"same setting; remove {key}."
-                )
+            if name in content:
+                raise UserError(f"{path} is now called {name}, and both are given; remove {key}.")
             print(
-                f"foldlab: params.yaml: {where}.{key} is now called {name}; rename it, because the "
-                "next release does not know the old name.",
+                f"foldlab: params.yaml: {path} is now called {name}; rename it, because the next "
+                "release does not know the old name.",
                 file=sys.stderr,
             )
-        replaced[name] = _replace(inner, f"{where}.{name}")
+        replaced[name] = with_new_names(value, path)
     return replaced

@@ -3,54 +3,45 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
-from stages.settings.registry import describe
+from stages.settings.base import Settings
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Bound = Annotated[float, Field(allow_inf_nan=False)]
 Monitor = Literal["val_accuracy", "val_loss"]
 SIDES = range(8, 257)  # pixels
 
 
 def _height_and_width(value: Any) -> Any:
-    """Return (height, width) for a number or a pair, and None for null."""
-    if value is None:
-        return None
+    """Return (height, width) for a number or a pair."""
     pair = value if isinstance(value, list | tuple) else [value, value]
     if len(pair) == 2 and all(type(side) is int and side in SIDES for side in pair):
         return tuple(pair)
     raise ValueError("must be a whole number of pixels from 8 to 256, or such a [height, width]")
 
 
-ImageSize = Annotated[tuple[int, int] | None, BeforeValidator(_height_and_width)]
-
-
-class Settings(BaseModel):
-    """Base of all sections: rejects unknown keys, does not convert types, and is immutable."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+ImageSize = Annotated[tuple[int, int], BeforeValidator(_height_and_width)]
 
 
 class Named(Settings):
     """A registered name with arguments, written as `name` or `name: {argument: value}`."""
 
     name: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _from_yaml(cls, value: Any) -> Any:
-        if isinstance(value, Named):
-            return value.model_dump()
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            return value  # a dump of this model
         if isinstance(value, str):
             return {"name": value}
+        if isinstance(value, Named):
+            return value
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return value  # a dump of this model
         if isinstance(value, Mapping) and len(value) == 1:
-            name, arguments = next(iter(value.items()))
+            ((name, arguments),) = value.items()
             if isinstance(name, str) and isinstance(arguments or {}, Mapping):
                 return {"name": name, "arguments": dict(arguments or {})}
         raise ValueError("must be a name, or a name with a mapping of arguments")
@@ -62,7 +53,7 @@ class Data(Settings):
     source: str = "mnist-5k"
     format: Literal["idx", "npz", "csv", "folder"] | None = None  # null: detected from the path
     folder: str | None = None
-    image_size: ImageSize = None  # (height, width); null: size of the images
+    image_size: ImageSize | None = None  # (height, width); null: size of the images
     resize: Literal["pad", "crop", "stretch"] = "pad"
     channels: Literal["gray", "rgb"] | None = None  # null: rgb if any image has colour
     test_fraction: Fraction = 0.2
@@ -126,9 +117,18 @@ class Variant(Settings):
 
     architecture: Named | None = None
     ensemble: list[str] | None = None
-    augmentation: list[Named] = []
-    train: dict[str, Any] = {}
+    augmentation: list[Named] = Field(default_factory=list)
+    train: dict[str, Any] = Field(default_factory=dict)
     description: str = ""
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Return `train` without null for settings that cannot be null, which has no effect.
+
+        So a row can contain a setting only to make it available to `dvc exp run --set-param`.
+        """
+        fixed = {key for key, field in Train.model_fields.items() if field.default is not None}
+        return {key: v for key, v in self.train.items() if v is not None or key not in fixed}
 
 
 class Compare(Settings):
@@ -142,8 +142,8 @@ class Compare(Settings):
 class Range(Settings):
     """Allowed values: `choices`, or numbers from `low` to `high`, whole ones if `step` is set."""
 
-    low: Bound | None = None
-    high: Bound | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     step: Count | None = None
     log: bool = False  # sample uniformly in the logarithm
     choices: Annotated[list[Any], Field(min_length=2)] | None = None
@@ -170,7 +170,7 @@ class Search(Settings):
     variant: str = "basic"
     trials: Annotated[int, Field(ge=1, le=100_000)] = 16
     seed: Seed = 1
-    space: dict[str, Range] = {}
+    space: dict[str, Range] = Field(default_factory=dict)
 
 
 class Parallel(Settings):
@@ -197,13 +197,3 @@ class Tracking(Settings):
     experiment: Annotated[str, Field(min_length=1)] = "foldlab"
     model_name: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")] = "foldlab"
     live_after: Annotated[float, Field(ge=0)] | None = 10.0  # s until a run appears; null: never
-
-
-def explain(error: ValidationError, model: type[BaseModel], where: str = "") -> str:
-    """Return a validation error of a section as one sentence; see `registry.describe`."""
-    first = error.errors()[0]
-    for part in first["loc"][:-1]:  # walk down to the mapping that contains the unknown key
-        field = model.model_fields.get(str(part))
-        inner = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
-        model = next((m for m in inner if isinstance(m, type) and issubclass(m, Settings)), model)
-    return describe(error, where, list(model.model_fields))

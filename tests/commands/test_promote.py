@@ -45,8 +45,8 @@ def test_who_and_why_are_on_the_version(repository, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["basik"], "'basik' is no row of variants in params.yaml;.*Did you mean 'basic'"),
-        (["../basic"], "is no row of variants"),
+        (["basik"], "'basik'.* 'basic'"),
+        (["../basic"], "'../basic'"),
         (["third"], r"third/.* is missing; run `dvc repro train@third`"),
         (["other"], "results of other are not registered.*`make publish`"),
         (["--release"], "has no champion"),

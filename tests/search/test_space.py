@@ -147,7 +147,7 @@ def test_what_a_row_would_refuse_is_refused_with_its_value(dimensions, said):
 
 
 def test_an_unknown_variant_is_refused_with_the_nearest():
-    with pytest.raises(UserError, match=r"'basik' .*'basic'"):
+    with pytest.raises(UserError, match=r"'basik'.* 'basic'"):
         space.check(settings({"train.learning_rate": LOG}, "basik"), DATASET, PREPARED)
 
 

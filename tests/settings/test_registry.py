@@ -4,54 +4,32 @@ import pytest
 from pydantic import Field
 
 from stages.errors import UserError
-from stages.settings.registry import check_arguments, lookup, nearest, register
+from stages.settings.registry import check_arguments, lookup, register
 
 
 def rotate(images, *, degrees: Annotated[float, Field(ge=0, le=180)] = 10.0, steps: int):
     return images
 
 
-def test_register_enters_a_function_under_its_name_and_returns_it():
+def test_a_function_is_registered_once_under_its_name():
     table = {}
     assert register(table)(rotate) is rotate
     assert table == {"rotate": rotate}
-
-
-def test_register_refuses_a_name_that_is_taken():
-    table = {"rotate": print}
-    with pytest.raises(ValueError, match="rotate is registered twice"):
+    with pytest.raises(ValueError, match="rotate"):
         register(table)(rotate)
-    assert table["rotate"] is print
 
 
-def test_lookup_returns_the_function():
-    assert lookup("op", {"rotate": rotate}, "rotate", "variants.a.augmentation") is rotate
+def test_an_unknown_name_is_refused_with_the_known_and_the_nearest():
+    table = {"zoom": print, "rotate": rotate}
+    assert lookup("op", table, "rotate", "variants.a") is rotate
+    with pytest.raises(UserError, match=r"^variants\.a is 'rotat'.* rotate, zoom\..*'rotate'"):
+        lookup("op", table, "rotat", "variants.a")
 
 
-def test_lookup_names_the_setting_the_value_the_known_and_the_nearest():
-    with pytest.raises(UserError) as caught:
-        lookup("op", {"zoom": print, "rotate": rotate}, "rotat", "variants.a.augmentation")
-    message = str(caught.value)
-    assert message.startswith("variants.a.augmentation is 'rotat'")
-    assert all(name in message for name in ("rotate, zoom", "'rotate'"))
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("basik", " Did you mean 'basic'?"), ("xyz", ""), ("", ""), (3, "")],
-)
-def test_nearest_speaks_only_of_names_that_are_close(name, said):
-    assert nearest(name, ["basic", "dropout"]) == said
-
-
-def test_arguments_come_back_with_their_defaults():
+def test_arguments_come_back_with_their_defaults_and_types():
     assert check_arguments(rotate, {"steps": 2}, "x") == {"degrees": 10.0, "steps": 2}
-
-
-def test_a_whole_number_is_accepted_as_a_float():
-    given = check_arguments(rotate, {"steps": 2, "degrees": 15}, "x")
-    assert given["degrees"] == 15.0
-    assert isinstance(given["degrees"], float)
+    degrees = check_arguments(rotate, {"steps": 2, "degrees": 15}, "x")["degrees"]
+    assert (degrees, type(degrees)) == (15.0, float)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +38,7 @@ def test_a_whole_number_is_accepted_as_a_float():
         ({"steps": 2, "degree": 5}, "x.degree "),
         ({}, "x.steps "),
         ({"steps": 2, "degrees": 200.0}, "x.degrees is 200.0"),
-        ({"steps": 2, "degrees": -1.0}, "x.degrees is -1.0"),
         ({"steps": "2"}, "x.steps is '2'"),
-        ({"steps": True}, "x.steps is True"),
         ({"steps": 2, "images": 1}, "x.images "),
     ],
 )

@@ -1,0 +1,52 @@
+from typing import Annotated
+
+import pytest
+from pydantic import Field, ValidationError
+
+from stages.errors import UserError
+from stages.settings.base import Settings, nearest, validate
+
+
+class Inner(Settings):
+    depth: Annotated[int, Field(ge=1)] = 1
+
+
+class Outer(Settings):
+    inner: Inner
+    rows: dict[str, Inner] = Field(default_factory=dict)
+    model: str = ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"inner": {"depht": 2}}, r"here\.inner\.depht .*'depth'"),
+        ({"inner": {}, "modle": ""}, r"here\.modle .*inner, rows, model\..*'model'"),
+        ({"inner": {}, 3: ""}, r"here\.3 "),
+        ({"inner": {"a\nb": 2}}, r"here\.inner\.'a\\nb' "),
+        ({"inner": {"depth": 0}}, r"here\.inner\.depth is 0: "),
+        ({"inner": {"depth": "1"}}, r"here\.inner\.depth is '1': "),
+        ({"inner": {"depth": True}}, r"here\.inner\.depth is True: "),
+        ({"inner": {}, "rows": {"x": {"depth": 0}}}, r"here\.rows\.x\.depth is 0: "),
+        ({"inner": None}, r"here\.inner is None: "),
+        ({}, r"here\.inner is missing"),
+        (3, "here is 3: "),
+    ],
+)
+def test_the_first_invalid_setting_is_named_in_one_sentence(content, said):
+    with pytest.raises(UserError, match=f"^{said}") as caught:
+        validate(Outer, content, "here")
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        validate(Outer, {"inner": {}}).model = "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("basik", " Did you mean 'basic'?"), ("xyz", ""), ("", ""), (3, "")],
+)
+def test_only_a_close_name_is_suggested(name, said):
+    assert nearest(name, {"basic": 1, "dropout": 2}) == said
