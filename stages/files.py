@@ -31,9 +31,8 @@ def root() -> Path:
 def find(name: str) -> Path:
     """Resolve a path of params.yaml in the working folder or else in the repository's folder.
 
-    The two differ only in DVC's temporary experiments. There the working folder contains the files
-    that Git and DVC track, as of when the experiment was queued. A path that exists in neither
-    folder is resolved in the repository's.
+    The two differ only in DVC's temporary experiments, where the working folder contains what Git
+    and DVC track. A path that exists in neither folder is resolved in the repository's.
     """
     path = os.path.expanduser(name)
     here = Path.cwd() / path
@@ -44,9 +43,9 @@ def find(name: str) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces `path` when the block succeeds.
 
-    The temporary file is in the same folder and has the same suffix, since some writers choose the
-    format by it. After an exception it is removed and `path` is unchanged. Temporary files left by
-    killed processes are removed by the next write to the folder.
+    The temporary file is in the same folder and has the same suffix, by which some writers choose
+    the format. After an exception it is removed. Those of killed processes are removed by the next
+    write to the folder.
 
     Raises:
         UserError: when the system does not allow `path` to be written.
@@ -84,19 +83,12 @@ def _flush(path: Path) -> None:
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """Return the sorted paths in a folder that match `pattern`, without temporary files.
-
-    A folder that does not exist gives an empty list.
-    """
+    """Return the sorted paths in a folder, if it exists, without temporary files."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith(PARTIAL))
 
 
 def check_writable(folder: Path) -> None:
-    """Check that files can be created in a folder, before anything costly runs.
-
-    Raises:
-        UserError: when `folder` cannot be written to or created.
-    """
+    """Raise UserError when a folder cannot be written to or created."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         tempfile.TemporaryFile(prefix=PARTIAL, dir=existing).close()
@@ -144,7 +136,7 @@ def existing(path: Path, stage: str) -> Path:
         UserError: when it does not exist; names the stage that writes it, such as `train@basic`.
     """
     if not path.exists():
-        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
+        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` or `dvc pull`.")
     return path
 
 

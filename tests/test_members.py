@@ -1,4 +1,5 @@
 import fcntl
+import functools
 from pathlib import Path
 
 import pytest
@@ -37,38 +38,26 @@ def test_a_trained_variant_has_none_and_an_ensemble_those_it_names(settings):
 
 
 @pytest.mark.parametrize(
-    ("variant", "key", "value", "changes"),
+    ("section", "changed", "changes"),
     [
-        ("plain", "architecture", "stacked", {"both"}),
-        ("normed", "train", {"epochs": 7}, {"both"}),  # a member that is not compared itself
-        ("normed", "augmentation", ["flip"], {"both"}),
-        ("plain", "description", "Another word for it.", set()),
-        ("other", "train", {"epochs": 7}, set()),
+        (("variants", "plain"), {"architecture": "stacked"}, {"both"}),
+        (("variants", "normed"), {"train": {"epochs": 7}}, {"both"}),  # not compared itself
+        (("variants", "normed"), {"augmentation": ["flip"]}, {"both"}),
+        (("train",), {"epochs": 9}, {"both"}),
+        (("variants", "plain"), {"description": "Another word for it."}, set()),
+        (("variants", "other"), {"train": {"epochs": 7}}, set()),
     ],
 )
-def test_only_an_ensemble_s_file_follows_its_members(settings, variant, key, value, changes):
+def test_only_an_ensemble_s_file_follows_its_members(settings, section, changed, changes):
     before = written(settings)
-    settings["variants"][variant][key] = value
+    functools.reduce(dict.get, section, settings).update(changed)
     after = written(settings)
     assert {name for name in after if after[name] != before[name]} == changes
 
 
-def test_an_ensemble_s_file_follows_the_base_and_others_do_not(settings):
-    before = written(settings)
-    settings["train"]["epochs"] = 9
-    after = written(settings)
-    assert {name for name in after if after[name] != before[name]} == {"both"}
-
-
-def test_the_file_of_a_variant_no_longer_chosen_goes(settings):
+def test_the_file_of_a_variant_no_longer_chosen_goes_but_not_what_another_process_writes(settings):
     written(settings)
     settings["compare"]["variants"].remove("both")
-    assert set(written(settings)) == {"plain", "other"}
-
-
-def test_what_another_process_writes_there_is_left_to_it(settings):
-    written(settings)
     with Path("data/members/.partial-x.json").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        written(settings)
-        assert Path(file.name).is_file()
+        assert set(written(settings)) == {"plain", "other", ".partial-x"}

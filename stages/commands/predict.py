@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
     """Classify image files, print one line per file, and write a figure of them.
 
     Args:
-        images: files, or folders whose files are all classified.
+        images: files, or folders, whose files are classified except for hidden ones.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
             variant with the best cross-validated accuracy in results/comparison.csv.
         output: the PNG file to write.
@@ -43,7 +43,9 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
         check(path, dataset["image_shape"])
-        files = _files(images)
+        files = {}
+        for name in map(Path, images):
+            files |= dict.fromkeys(sorted(name.glob("[!.]*")) if name.is_dir() else [name])
         pixels = _read(files, dataset)
         if not pixels:
             raise UserError("none of these files could be classified; give image files.")
@@ -78,11 +80,6 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
 
         return fetch(model, folder), model
     if model.endswith(".keras"):
-        if not Path(model).is_file():
-            raise UserError(
-                f"{model} is not a file; give an existing .keras file, a row of params.yaml, or an "
-                "address such as models:/foldlab@champion."
-            )
         return Path(model), model
     variant, note = model, ""
     if not model:
@@ -112,15 +109,14 @@ def check(path: Path, shape: Sequence[int]) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             layers = json.loads(archive.read("config.json"))["config"]["layers"]
-        takes = next(
-            layer["config"]["batch_shape"][1:]
-            for layer in layers
-            if layer["class_name"] == "InputLayer"
-        )
-        next(layer for layer in layers if layer["config"].get("name", "").startswith("vote_"))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, StopIteration):
+        inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
+        takes = inputs[0]["batch_shape"][1:]
+        if not any(layer["config"].get("name", "").startswith("vote_") for layer in layers):
+            raise ValueError("its layers are not those of `stages.training.export.assemble`")
+    except (FileNotFoundError, zipfile.BadZipFile, LookupError, TypeError, ValueError):
         raise UserError(
-            f"{path} is not a model file of this pipeline; give one from results/."
+            f"{path} is not a model file of this pipeline; give one from results/, a row of "
+            "params.yaml, or an address such as models:/foldlab@champion."
         ) from None
     if takes != [*shape]:
         raise UserError(
@@ -129,16 +125,7 @@ def check(path: Path, shape: Sequence[int]) -> None:
         )
 
 
-def _files(given: Sequence[str]) -> list[Path]:
-    """Return the given files, with folders replaced by their files except hidden ones."""
-    found: dict[Path, None] = {}
-    for path in map(Path, given):
-        listed = sorted(path.glob("[!.]*")) if path.is_dir() else [path]
-        found |= dict.fromkeys(listed)
-    return list(found)
-
-
-def _read(files: Sequence[Path], dataset: dict) -> dict[Path, np.ndarray]:
+def _read(files: Iterable[Path], dataset: dict) -> dict[Path, np.ndarray]:
     """Return file -> pixels as the model takes them; print an error for each other file."""
     shape, resize = dataset["image_shape"], params.load().data.resize
     digits = picture.is_digits(dataset["classes"], shape)

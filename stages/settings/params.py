@@ -77,11 +77,7 @@ def parse(content: Any) -> Params:
 
 
 def check_name(name: str) -> None:
-    """Check the name of a variant, which is also the name of its folder in results/.
-
-    Raises:
-        UserError: when it is not allowed.
-    """
+    """Raise UserError unless a variant, and so its folder in results/, may have this name."""
     if not VARIANT_NAME.fullmatch(name) or name in RESERVED_NAMES:
         raise UserError(
             f"variant is {name!r}, but a name is a lower-case letter, then up to 63 lower-case "
@@ -94,7 +90,7 @@ def _check_ensemble(params: Params, name: str) -> None:
     row, where = params.variants[name], f"variants.{name}"
     if row.ensemble is None:
         if row.architecture is None:
-            raise UserError(f"{where} has no architecture; add architecture or ensemble.")
+            raise UserError(f"{where} has no architecture; add one, or an ensemble.")
         return
     for key in ("architecture", "augmentation", "train"):
         if getattr(row, key):
@@ -102,7 +98,7 @@ def _check_ensemble(params: Params, name: str) -> None:
                 f"{where} has both ensemble and {key}, but an ensemble averages other rows' "
                 "models and is not trained; remove one of them."
             )
-    trained = {other: row for other, row in params.variants.items() if row.ensemble is None}
+    trained = {other: its for other, its in params.variants.items() if its.ensemble is None}
     for member in row.ensemble:
         lookup("row with an architecture", trained, member, f"{where}.ensemble")
     if len(set(row.ensemble)) < max(2, len(row.ensemble)):

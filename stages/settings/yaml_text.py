@@ -36,8 +36,8 @@ def read(path: Path) -> Any:
     """Return the content of a YAML file, or None if it is empty.
 
     Raises:
-        UserError: for invalid YAML, tags, duplicate keys, keys that are not scalars, and keys or
-            values that PyYAML and DVC read differently.
+        UserError: for text that is not UTF-8 or YAML, tags, duplicate keys, keys that are not
+            scalars, and keys or values that PyYAML and DVC read differently.
         OSError: when the file cannot be read.
     """
     try:
@@ -45,15 +45,10 @@ def read(path: Path) -> Any:
         content = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
         by_dvc = YAML(typ="safe").load(text)  # refuses duplicate keys
         difference = next(_differences(content, by_dvc, ""), None)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
-    except RecursionError:
-        raise UserError(f"{path} is nested too deeply, or within itself; correct it.") from None
-    except (yaml.YAMLError, YAMLError, ValueError, OverflowError) as error:  # a date, 5,000 digits
+    except (yaml.YAMLError, YAMLError, ValueError, OverflowError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        reason = " ".join(str(reason).split())
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise UserError(f"{path} is not valid YAML{place} ({reason}); correct it.") from None
     if difference:
         setting, ours, theirs = difference

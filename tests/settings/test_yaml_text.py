@@ -71,9 +71,9 @@ def test_what_readers_disagree_on_is_refused_with_both_readings(read, text, sett
         ("a: !!int ''", "in line 1 .*tags"),
         ('b:\n a: ! "5"', "in line 2 .*tags"),
         ("data: !!python/object/apply:os.getcwd []\n", "in line 1 .*tags"),
-        ("[" * 500, "nested"),
-        ("data: &a {limit: *a}\n", "nested"),
-        (b"\xff\xfe\x00a", "UTF-8"),
+        ("[" * 500, "recursion"),
+        ("data: &a {limit: *a}\n", "recursion"),
+        (b"\xff\xfe\x00a", "utf-8"),
     ],
 )
 def test_invalid_yaml_is_refused_in_one_sentence(read, text, said):
