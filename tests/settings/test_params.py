@@ -31,15 +31,9 @@ def refusal(content):
     return str(caught.value)
 
 
-def test_the_repository_s_own_settings_are_valid():
-    settings = params.load(HERE / "params.yaml")
-    assert settings.compare.baseline in settings.compare.variants
-    assert set(settings.compare.variants) <= set(settings.variants)
-
-
 def test_a_setting_that_is_left_out_is_missed_or_has_the_value_in_params_yaml():
     """No default in the code says otherwise than params.yaml."""
-    whole, refused = params.parse(CONTENT), set()
+    whole, refused = params.load(HERE / "params.yaml"), set()
     for section in CONTENT.keys() - {"variants"}:
         for key in CONTENT[section].keys() - {"space"}:
             content = copy.deepcopy(CONTENT)
@@ -66,24 +60,18 @@ NEW = "variants.new"
         ("train.epoch", 3, ".*'epochs'"),
         ("train.epochs", "ten", " is 'ten'"),
         ("train.epochs", 0, " is 0"),
-        ("train.epochs", 2.5, " is 2.5"),
-        ("train.learning_rate", "0.1", " is '0.1'"),
         ("train.learning_rate", float("inf"), " is inf"),
-        ("train.label_smoothing", 1.0, " is 1.0"),
         ("train.optimizer", ["adam"], " is ['adam']"),
         ("train.global_clipnorm", float("inf"), " is inf"),
         ("train.ema", 1.0, " is 1.0"),
         ("train.early_stopping", {"patience": 0}, ".patience is 0"),
         ("train.early_stopping", {"patence": 1}, ".patence .*'patience'"),
-        ("folds.count", 1, " is 1"),
-        ("data.test_fraction", 1.0, " is 1.0"),
         ("data.limit", 0, " is 0"),
         ("data.image_size", [32, 7], " is [32, 7]"),
         ("variants", None, " is None"),
         ("variants.basic.architecure", "x", ".*'architecture'"),
         ("variants.basic.architecture", 3, " is 3"),
         ("variants.basic.train", {"epoch": 1}, ".epoch .*'epochs'"),
-        ("variants.basic.train", {"epochs": -1}, ".epochs is -1"),
         (NEW, {}, ".*architecture"),
         (NEW, {"architecture": "basic", "ensemble": ["basic", "stacked"]}, ".*architecture"),
         (NEW, {"augmentation": ["flip"], "ensemble": ["basic", "stacked"]}, ".*augmentation"),
@@ -92,7 +80,6 @@ NEW = "variants.new"
         (NEW, {"ensemble": ["basic", "vote"]}, ".ensemble is 'vote'"),
         (NEW, {"ensemble": ["basic"]}, ".ensemble is ['basic']"),
         (NEW, {"ensemble": ["basic", "basic"]}, ".ensemble is ['basic', 'basic']"),
-        (NEW, {"ensemble": "basic"}, ".ensemble is 'basic'"),
         ("compare.variants", ["bsic"], " is 'bsic'.*'basic'"),
         ("compare.variants", [], " is []"),
         ("compare.variants", ["basic", "basic"], " is ['basic', 'basic']"),
@@ -113,26 +100,14 @@ def test_a_variant_that_cannot_name_its_folder_is_refused(name):
     assert repr(name) in refusal(content)
 
 
-def test_a_missing_section_is_named():
-    content = copy.deepcopy(CONTENT)
-    del content["compare"]
-    assert refusal(content).startswith("compare ")
-
-
 def test_a_variant_overrides_the_base_and_only_that():
-    settings = params.parse(changed("variants.basic.train", {"epochs": 77}))
-    assert settings.train_settings("basic").epochs == 77
-    assert settings.train_settings("basic").batch_size == settings.train.batch_size
-    assert settings.train_settings("stacked").epochs == settings.train.epochs
-
-
-def test_an_override_of_null_is_the_base_or_switches_off_what_can_be_off():
-    content = changed("variants.basic.train", {"epochs": None, "early_stopping": None})
+    overrides = {"epochs": None, "batch_size": 77, "early_stopping": None}
+    content = changed("variants.basic.train", overrides)
     content["train"]["early_stopping"] = {"patience": 2}
     settings = params.parse(content)
-    assert settings.train_settings("basic").epochs == settings.train.epochs
-    assert settings.train_settings("basic").early_stopping is None
-    assert settings.train_settings("stacked").early_stopping.patience == 2
+    expected = settings.train.model_copy(update={"batch_size": 77, "early_stopping": None})
+    assert settings.train_settings("basic") == expected
+    assert settings.train_settings("stacked") == settings.train
 
 
 def test_an_ensemble_may_be_the_baseline_and_have_members_that_are_not_compared():
