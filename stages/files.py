@@ -136,7 +136,7 @@ def existing(path: Path, stage: str) -> Path:
         UserError: when it does not exist; names the stage that writes it, such as `train@basic`.
     """
     if not path.exists():
-        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` or `dvc pull`.")
+        raise UserError(f"{path.as_posix()} is missing; run `dvc repro {stage}` first.")
     return path
 
 
