@@ -87,10 +87,10 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
         variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
         note = ", the best of comparison.csv"
     params.load().variant(variant)  # rejects unknown names, and so any path
-    path, record = (
-        existing(RESULTS / variant / name, f"train@{variant}")
-        for name in ("model.keras", "training.json")
-    )
+    path, record = (RESULTS / variant / name for name in ("model.keras", "training.json"))
+    for file in (path, record):
+        if not file.is_file():
+            raise UserError(f"{file} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
     if read_json(record)["data_sha256"] != dataset["sha256"]:
         raise UserError(
             f"{path} was trained on other data than {PREPARED} holds now; "
