@@ -51,9 +51,12 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate the settings.
 
     Raises:
-        UserError: when the file is not valid YAML, or a setting is not valid; names the setting.
+        UserError: when there is no such file, it is not valid YAML, or a setting is not valid; names
+            the setting.
         OSError: when the file cannot be read.
     """
+    if not path.exists():
+        raise UserError(f"{path} is missing in {Path.cwd()}; run the command in the repository.")
     return parse(yaml_text.read(path))
 
 

@@ -1,0 +1,15 @@
+import subprocess
+
+import pytest
+
+from stages.commands import repro
+
+
+def test_a_failed_stage_ends_the_command_with_dvc_s_status(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["dvc", "init", "-q"], check=True)
+    (tmp_path / "dvc.yaml").write_text("stages:\n  prepare:\n    cmd: exit 3\n")
+    with pytest.raises(SystemExit) as ended:
+        repro.repro()
+    assert ended.value.code not in (0, None)
