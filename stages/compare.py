@@ -10,10 +10,11 @@ from stages.errors import UserError
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
+from stages.report.comparison import Comparison, compared
 from stages.report.results import check, read
 from stages.settings import params
 from stages.statistics import uses
-from stages.statistics.baseline import COLUMNS, against_baseline
+from stages.statistics.baseline import COLUMNS
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
@@ -37,66 +38,38 @@ def compare() -> None:
     noted = uses.note(result.use for result in results.values())
     test_sha256 = results[chosen.baseline].use.test_sha256
     trainings = sum(use.test_sha256 == test_sha256 for use in noted)
-    folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
-    rows = against_baseline(
-        {name: result.accuracy for name, result in results.items()},
-        {name: result.correct for name, result in results.items()},
-        chosen.baseline,
-        folds,
-        chosen.rope,
-    )
-    for row in rows:
-        result = results[row["variant"]]
-        row |= {
-            "test_accuracy": result.scores["accuracy"],
-            "parameters": result.parameters,
-            "on_validation": result.on_validation,
-        }
-    files.write_table(
-        RESULTS / "comparison.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
-    )
+    found = compared(results, dataset, chosen.baseline, chosen.rope, trainings)
+    table = ([row[key] for key in COLUMNS] for row in found.rows)
+    files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
+    _write(RESULTS / "comparison.md", markdown.comparison(found))
+    _draw(found)
+    card = RESULTS / found.best_first[0]["variant"] / "plots" / "data_card.png"
+    if not card.exists():
+        raise UserError(f"{card} is missing; run `dvc repro plot@{card.parts[-3]}`.")
+    images = files.read_array(PREPARED / "test_images.npy")
+    _write(RESULTS / "report.html", html.comparison(found, images, card.read_bytes()))
+    print(markdown.headline(found))
 
-    best_first = sorted(rows, key=lambda row: -row["cv_mean"])  # ties keep the order in params.yaml
-    report = markdown.comparison(
-        best_first,
-        baseline=chosen.baseline,
-        folds=folds,
-        repeats=repeats,
-        test_images=dataset["test"]["images"],
-        uses=trainings,
-        rope=chosen.rope,
-    )
-    with files.replacing(RESULTS / "comparison.md") as temporary:
-        temporary.write_text(report, encoding="utf-8")
-    drawn = best_first[:DRAWN]
-    if chosen.baseline not in [row["variant"] for row in drawn]:
-        drawn[-1] = next(row for row in best_first if row["variant"] == chosen.baseline)
+
+def _draw(found: Comparison) -> None:
+    rows = found.best_first[:DRAWN]
+    if found.baseline not in [row["variant"] for row in rows]:
+        rows[-1] = next(row for row in found.rows if row["variant"] == found.baseline)
     figure = draw(
-        [row["variant"] for row in drawn],
-        np.array([results[row["variant"]].accuracy for row in drawn]),
-        np.array([[row[key] or 0 for key in ("difference", "ci_low", "ci_high")] for row in drawn]),
-        [row["outcome"] for row in drawn],
-        baseline=chosen.baseline,
-        rope=chosen.rope,
-        hidden=len(rows) - len(drawn),
+        [row["variant"] for row in rows],
+        np.array([found.results[row["variant"]].accuracy for row in rows]),
+        np.array([[row[key] or 0 for key in ("difference", "ci_low", "ci_high")] for row in rows]),
+        [row["outcome"] for row in rows],
+        baseline=found.baseline,
+        rope=found.rope,
+        hidden=len(found.rows) - len(rows),
     )
     style.save(figure, RESULTS / "plots" / "comparison.png")
-    card = RESULTS / best_first[0]["variant"] / "plots" / "data_card.png"
-    if not card.exists():
-        raise UserError(f"{card} is missing; run `dvc repro plot@{best_first[0]['variant']}`.")
-    page = html.comparison(
-        best_first,
-        results,
-        files.read_array(PREPARED / "test_images.npy"),
-        baseline=chosen.baseline,
-        dataset=dataset,
-        uses=trainings,
-        rope=chosen.rope,
-        card=card.read_bytes(),
-    )
-    with files.replacing(RESULTS / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    print(markdown.headline(best_first, chosen.baseline))
+
+
+def _write(path: Path, text: str) -> None:
+    with files.replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _drop_markers(chosen: Sequence[str]) -> None:

@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from stages.report import markdown
+from stages.report.comparison import Comparison
+from stages.report.markdown import difference, probability
 from stages.report.results import Result
-from stages.statistics import paired
 from stages.statistics.agreement import agreement
 from stages.statistics.interval import bootstrap_mean, wilson
-from stages.statistics.power import POWER, MinimumDetectable, minimum_detectable
+from stages.statistics.paired import mcnemar
+from stages.statistics.power import POWER, MinimumDetectable
 
 Column = tuple[str, str]  # title, what it holds
 Cell = tuple[str, Any]  # text, sort key or None
+Table = tuple[list[Column], list[list[Cell]]]  # columns, and rows with the best variant first
 SHADES = 5  # in the table of agreement
 SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
@@ -27,69 +29,50 @@ SCORES = (  # key in metrics.json, title, note, format
 )
 
 
-def minimum_detectables(
-    results: Mapping[str, Result], baseline: str, folds: int, rope: float
-) -> dict[str, MinimumDetectable | None]:
-    """Return for each variant but the baseline what its comparison can detect."""
-    reference = results[baseline].accuracy
-    return {
-        name: minimum_detectable(result.accuracy - reference, folds, rope)
-        for name, result in results.items()
-        if name != baseline
-    }
-
-
-def tests(
-    names: Sequence[str],
-    results: Mapping[str, Result],
-    detectable: Mapping[str, MinimumDetectable | None],
-    *,
-    baseline: str,
-    rope: float,
-) -> tuple[list[Column], list[list[Cell]]]:
-    """Return columns and rows of the table of tests on images, and of the folds' power.
-
-    Args:
-        names: the variants, in the order of the rows.
-        results: variant -> its results.
-        detectable: from `minimum_detectables`.
-        baseline: the variant that all others are compared with.
-        rope: differences up to this fraction count as none.
-    """
-    reference = results[baseline]
+def tests(found: Comparison) -> Table:
+    """Return the table of tests on images, and of what the folds can detect."""
+    reference = found.results[found.baseline]
     images, tests = len(reference.label), len(reference.test_label)
-    columns = [("variant", "")]
-    columns += [("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)")]
-    columns += [("test accuracy, %", f"n = {tests:,}, 95 % (bootstrap)")]
-    if detectable:
-        columns += [("difference on test, points", "95 % (paired bootstrap)")]
-        columns += [("McNemar p", "out-of-fold"), ("McNemar p, test", "same test images")]
-        columns += [("minimum detectable effect, points", f"{100 * POWER:.0f} % power")]
-        columns += [("repeats needed", f"to detect {100 * rope:g} points")]
+    columns = [
+        ("variant", ""),
+        ("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"),
+        ("test accuracy, %", f"n = {tests:,}, 95 % (bootstrap)"),
+    ]
+    if found.tested:
+        columns += [
+            ("difference on test, points", "95 % (paired bootstrap)"),
+            ("McNemar p", "out-of-fold"),
+            ("McNemar p, test", "same test images"),
+            ("minimum detectable effect, points", f"{100 * POWER:.0f} % power"),
+            ("repeats needed", f"to detect {100 * found.rope:g} points"),
+        ]
     rows = []
-    for name in names:
-        result = results[name]
+    for name in (row["variant"] for row in found.best_first):
+        result = found.results[name]
         correct, test_correct = result.correct, result.test_correct
         row = [(name, name), _interval(correct.mean(), *wilson(int(correct.sum()), images))]
         row += [_interval(test_correct.mean(), *bootstrap_mean(test_correct))]
-        if name in detectable:
-            row += _against(result, reference, detectable[name])
-        elif detectable:
+        if name != found.baseline:
+            row += _against(result, reference, found.detectable[name])
+        elif found.tested:
             row += [("", None)] * 5
         rows.append(row)
     return columns, rows
+
+
+def _interval(centre: float, low: float, high: float) -> Cell:
+    return f"{100 * centre:.2f} ({100 * low:.2f} to {100 * high:.2f})", float(centre)
 
 
 def _against(result: Result, reference: Result, detectable: MinimumDetectable | None) -> list[Cell]:
     """Return the cells that compare one variant with the baseline."""
     change = result.test_correct.astype(int) - reference.test_correct
     low, high = bootstrap_mean(change)
-    text = f"{100 * change.mean():+z.2f} ({100 * low:z.2f} to {100 * high:z.2f})"
-    p = [
-        paired.mcnemar(result.correct, reference.correct),
-        paired.mcnemar(result.test_correct, reference.test_correct),
-    ]
-    cells = [(text, float(change.mean())), *((markdown.probability(one), one) for one in p)]
+    centre = float(change.mean())
+    p = mcnemar(result.correct, reference.correct)
+    test_p = mcnemar(result.test_correct, reference.test_correct)
+    cells = [(difference({"difference": centre, "ci_low": low, "ci_high": high}), centre)]
+    cells += [(probability(p), p), (probability(test_p), test_p)]
     if detectable is None:
         return [*cells, ("constant", None), ("", None)]
     effect, _, repeats = detectable
@@ -97,15 +80,13 @@ def _against(result: Result, reference: Result, detectable: MinimumDetectable | 
     return [*cells, (f"{100 * effect:.2f}", effect), needed]
 
 
-def scores(
-    names: Sequence[str], results: Mapping[str, Result]
-) -> tuple[list[Column], list[list[Cell]]]:
-    """Return columns and rows of the table of further scores on the test images."""
+def scores(found: Comparison) -> Table:
+    """Return the table of further scores on the test images."""
     columns = [("variant", ""), *((title, note) for _, title, note, _ in SCORES)]
     rows = []
-    for name in names:
-        found = [(results[name].scores[key], form) for key, *_, form in SCORES]
-        cells = [(form.format(value).removesuffix("%"), value) for value, form in found]
+    for name in (row["variant"] for row in found.best_first):
+        values = found.results[name].scores
+        cells = [(form.format(values[key]).rstrip("%"), values[key]) for key, *_, form in SCORES]
         rows.append([(name, name), *cells])
     return columns, rows
 
@@ -118,18 +99,13 @@ def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()
     shade = np.ceil(SHADES * (both - low) / max(high - low, 1e-9)).astype(int).clip(1, SHADES)
-    return [
-        [
-            ("", 0) if row == column else (_percent(both[row, column]), int(shade[row, column]))
-            for column in range(len(names))
-        ]
-        for row in range(len(names))
+    cells = [
+        [(_percent(value), one) for value, one in zip(values, shades, strict=True)]
+        for values, shades in zip(both.tolist(), shade.tolist(), strict=True)
     ]
-
-
-def _interval(centre: float, low: float, high: float) -> Cell:
-    text = f"{100 * centre:.2f} ({100 * low:.2f} to {100 * high:.2f})"
-    return text, float(centre)
+    for number, row in enumerate(cells):
+        row[number] = ("", 0)
+    return cells
 
 
 def _percent(fraction: float) -> str:

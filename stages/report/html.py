@@ -14,8 +14,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.report import charts, details, images, markdown, matrices, strips, verdict
+from stages.report.comparison import Comparison
 from stages.report.dataset import facts
-from stages.report.results import Result
 from stages.report.settings import differing, environment
 from stages.statistics import classification
 from stages.statistics.interval import wilson
@@ -29,62 +29,45 @@ TESTS = (
 )
 
 
-def comparison(
-    rows: Sequence[Mapping[str, Any]],
-    results: Mapping[str, Result],
-    test_images: np.ndarray,
-    *,
-    baseline: str,
-    dataset: Mapping[str, Any],
-    uses: int,
-    rope: float,
-    card: bytes | None = None,
-) -> str:
+def comparison(found: Comparison, test_images: np.ndarray, card: bytes) -> str:
     """Return the whole page.
 
     Args:
-        rows: one per variant, best first, as `stages.report.markdown.comparison` takes them.
-        results: variant -> its results.
+        found: the comparison.
         test_images: uint8 (tests, height, width, channels); may be memory-mapped.
-        baseline: the variant that all others are compared with.
-        dataset: the content of dataset.json.
-        uses: number of models that the test set has scored.
-        rope: differences up to this fraction count as none.
         card: content of the data card's PNG file.
     """
+    rows, results, baseline = found.best_first, found.results, found.baseline
+    dataset, tested, tests = found.dataset, found.tested, found.test_images
     names = [row["variant"] for row in rows]
     shown = names[:MOST]
     if baseline not in shown:
         shown[-1] = baseline
     classes = dataset["classes"]
-    tests = dataset["test"]["images"]
-    folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     training = {name: results[name].training for name in names}
-    detectable = details.minimum_detectables(results, baseline, folds, rope)
-    tested = len(names) > 1
     counts = {name: results[name].counts for name in shown}
     trained = [name for name in shown if results[name].history["epoch"].size]
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            verdict=markdown.headline(rows, baseline),
-            verdict_note=verdict.verdict_note(rows, baseline, folds, repeats) if tested else "",
-            power_note=verdict.power_note(detectable, folds, repeats, rope) if tested else "",
-            notes=markdown.notes(rows, baseline, folds, repeats, tests, uses, rope),
+            verdict=markdown.headline(found),
+            verdict_note=verdict.verdict_note(found) if tested else "",
+            power_note=verdict.power_note(found) if tested else "",
+            notes=markdown.notes(found),
             names=names,
             shown=shown,
             baseline=baseline,
             dataset=dataset,
             facts=facts(dataset),
-            card=card and images.embedded(card, "png"),
+            card=images.embedded(card, "png"),
             results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
-            tests_table=details.tests(names, results, detectable, baseline=baseline, rope=rope),
-            scores_table=details.scores(names, results),
+            tests_table=details.tests(found),
+            scores_table=details.scores(found),
             means={row["variant"]: markdown.mean_std(row) for row in rows},
-            differences=[_difference(row) for row in rows],
+            differences=[markdown.difference(row) for row in rows],
             fold_strips=strips.fold_strips(np.array([results[name].accuracy for name in names])),
-            difference_strips=strips.difference_strips(rows, rope) if tested else None,
+            difference_strips=strips.difference_strips(rows, found.rope) if tested else None,
             trained=trained,
             curves=charts.curves({name: results[name].history for name in trained}),
             frame=matrices.frame(classes),
@@ -156,16 +139,12 @@ def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Ce
         return first + last
     if row["outcome"] == "baseline":
         return [*first, *[("", None)] * len(TESTS), *last]
-    texts = [_difference(row), *(markdown.probability(row[key]) for key in ("p_better", "p_holm"))]
+    texts = [
+        markdown.difference(row),
+        *(markdown.probability(row[key]) for key in ("p_better", "p_holm")),
+    ]
     values = [row[key] for _, key in TESTS]
     return [*first, *zip(texts, values, strict=True), *last]
-
-
-def _difference(row: Mapping[str, Any]) -> str:
-    if row["difference"] is None:
-        return ""
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
-    return f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"
 
 
 def _matrices(counts: Mapping[str, np.ndarray], baseline: str) -> dict[str, Any]:

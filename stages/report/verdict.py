@@ -1,27 +1,18 @@
 """Notes beside the verdict: what it is based on, and which differences the folds can detect."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from stages.report import markdown
-from stages.statistics.power import POWER, MinimumDetectable
+from stages.report.comparison import Comparison
+from stages.report.markdown import mean_std
+from stages.statistics.power import POWER
 
 
-def verdict_note(rows: Sequence[Mapping[str, Any]], baseline: str, folds: int, repeats: int) -> str:
-    """Return what the verdict is based on, and why the first row is not simply the best.
-
-    Args:
-        rows: one per variant, best first, as `markdown.comparison` takes them; at least two.
-        baseline: the variant that all others are compared with.
-        folds: folds of one cross-validation.
-        repeats: how often it was repeated.
-    """
-    best, number = rows[0], len(rows) - 1
-    times = f" ({folds} folds x {repeats} repeats)" if repeats > 1 else ""
-    role = "the baseline" if best["variant"] == baseline else best["outcome"]
+def verdict_note(found: Comparison) -> str:
+    """Return what the verdict is based on, and why the first of two or more rows is biased."""
+    best, number = found.best_first[0], len(found.rows) - 1
+    times = f" ({found.folds} folds x {found.repeats} repeats)" if found.repeats > 1 else ""
+    role = "the baseline" if best["variant"] == found.baseline else best["outcome"]
     first = (
         f"All variants were scored on the same n = {best['n']} folds{times}. "
-        f"`{best['variant']}` ({role}) has the highest mean: {markdown.mean_std(best)} %"
+        f"`{best['variant']}` ({role}) has the highest mean: {mean_std(best)} %"
     )
     if number == 1:
         return f"{first}. With a single comparison, p needs no correction."
@@ -32,26 +23,18 @@ def verdict_note(rows: Sequence[Mapping[str, Any]], baseline: str, folds: int, r
     )
 
 
-def power_note(
-    detectable: Mapping[str, MinimumDetectable | None], folds: int, repeats: int, rope: float
-) -> str:
-    """Return which differences the folds can detect, and what detecting the ROPE would take.
-
-    Args:
-        detectable: from `details.minimum_detectables`, of at least one variant.
-        folds: folds of one cross-validation.
-        repeats: how often it was repeated.
-        rope: differences up to this fraction count as none.
-    """
-    known = {name: one for name, one in detectable.items() if one}
+def power_note(found: Comparison) -> str:
+    """Return which differences the folds can detect, and what detecting the ROPE would take."""
+    folds, repeats, rope = found.folds, found.repeats, found.rope
+    known = {name: one for name, one in found.detectable.items() if one}
     scheme = f"{folds} folds x {repeats} repeat{'s' if repeats > 1 else ''}"
     if not known:
         return f"Differences are constant over the {scheme}, so power cannot be estimated."
-    effects = sorted(100 * one.effect for one in known.values())
+    effects = [100 * one.effect for one in known.values()]
     several = len(effects) > 1
     text = (
-        f"With {scheme} the minimum detectable effect is {effects[0]:.2f} "
-        f"{f'to {effects[-1]:.2f} ' if several else ''}points ({100 * POWER:.0f} % power, each "
+        f"With {scheme} the minimum detectable effect is {min(effects):.2f} "
+        f"{f'to {max(effects):.2f} ' if several else ''}points ({100 * POWER:.0f} % power, each "
         f"test alone at 5 %){', depending on the variant' if several else ''}. "
     )
     if not rope:
@@ -71,14 +54,10 @@ def power_note(
     else:
         text += f"No number of repeats of {folds} folds suffices to detect {size}. "
     limit = 100 * max(one.limit for one in known.values())
-    factor = (max(one.effect for one in known.values()) / rope) ** 2
+    factor = (max(effects) / (100 * rope)) ** 2
+    times = f"{float(f'{factor:.1e}'):,.0f}" if factor >= 10 else f"{factor:.1f}"
     return text + (
         f"Repeats share their images, so effects below {limit:.2f} points stay undetectable. It "
-        f"would take about {_rounded(factor)} times as many images, if the standard deviation "
-        "falls with the square root of their number."
+        f"would take about {times} times as many images, if the standard deviation falls with the "
+        "square root of their number."
     )
-
-
-def _rounded(factor: float) -> str:
-    """Format a factor with two significant digits."""
-    return f"{float(f'{factor:.1e}'):,.0f}" if factor >= 10 else f"{factor:.1f}"

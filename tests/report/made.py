@@ -14,9 +14,9 @@ from PIL import Image
 
 from stages import files
 from stages.report import html
+from stages.report.comparison import compared
 from stages.report.results import SCORES, read
 from stages.statistics import calibration, classification
-from stages.statistics.baseline import against_baseline
 from tests.prepared import TRAIN
 
 SHA256 = "ab" * 32
@@ -136,28 +136,11 @@ def page(root, names, **changed):
     """Return the page of some variants, whose rows have other cells where `changed` says so."""
     dataset = files.read_json(root / "data" / "prepared" / "dataset.json")
     found = {name: read(name, root / "results") for name in names}
-    rows = against_baseline(
-        {name: one.accuracy for name, one in found.items()},
-        {name: one.correct for name, one in found.items()},
-        names[0],
-        dataset["folds"]["count"],
-        0.0005,
-    )
-    for row in rows:
-        one = found[row["variant"]]
-        row |= {"test_accuracy": one.scores["accuracy"], "parameters": one.parameters}
-        row |= {"on_validation": one.on_validation}
-        row |= changed.get(row["variant"], {})
-    return html.comparison(
-        sorted(rows, key=lambda row: -row["cv_mean"]),
-        found,
-        np.load(root / "data" / "prepared" / "test_images.npy"),
-        baseline=names[0],
-        dataset=dataset,
-        uses=7,
-        rope=0.0005,
-        card=(root / "results" / names[0] / "plots" / "data_card.png").read_bytes(),
-    )
+    comparison = compared(found, dataset, names[0], rope=0.0005, uses=7)
+    rows = [row | changed.get(row["variant"], {}) for row in comparison.rows]
+    card = root / "results" / names[0] / "plots" / "data_card.png"
+    images = np.load(root / "data" / "prepared" / "test_images.npy")
+    return html.comparison(comparison._replace(rows=rows), images, card.read_bytes())
 
 
 if __name__ == "__main__":

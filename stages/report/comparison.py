@@ -1,0 +1,70 @@
+"""The comparison of all chosen variants: computed once, formatted by the reports."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from stages.report.results import Result
+from stages.statistics.baseline import against_baseline
+from stages.statistics.power import MinimumDetectable, minimum_detectable
+
+
+class Comparison(NamedTuple):
+    """What the reports say of the chosen variants. Variants are in the order of params.yaml."""
+
+    rows: list[dict[str, Any]]  # the columns of comparison.csv, and those that `compared` adds
+    results: Mapping[str, Result]
+    detectable: dict[str, MinimumDetectable | None]  # of each variant but the baseline
+    baseline: str
+    rope: float  # differences up to this fraction count as none
+    dataset: Mapping[str, Any]  # the content of dataset.json
+    uses: int  # number of models that the test set has scored
+
+    @property
+    def best_first(self) -> list[dict[str, Any]]:
+        """Return the rows by cross-validated accuracy; ties keep the order of params.yaml."""
+        return sorted(self.rows, key=lambda row: -row["cv_mean"])
+
+    @property
+    def tested(self) -> bool:
+        """Return whether there is a variant to test against the baseline."""
+        return len(self.rows) > 1
+
+    @property
+    def folds(self) -> int:
+        """Return the number of folds of one cross-validation."""
+        return self.dataset["folds"]["count"]
+
+    @property
+    def repeats(self) -> int:
+        """Return how often the cross-validation was repeated."""
+        return self.dataset["folds"]["repeats"]
+
+    @property
+    def test_images(self) -> int:
+        """Return the size of the test set."""
+        return self.dataset["test"]["images"]
+
+
+def compared(
+    results: Mapping[str, Result],
+    dataset: Mapping[str, Any],
+    baseline: str,
+    rope: float,
+    uses: int,
+) -> Comparison:
+    """Test each variant against the baseline; arguments as the fields of Comparison."""
+    folds = dataset["folds"]["count"]
+    accuracy = {name: result.accuracy for name, result in results.items()}
+    correct = {name: result.correct for name, result in results.items()}
+    rows = against_baseline(accuracy, correct, baseline, folds, rope)
+    for row in rows:
+        result = results[row["variant"]]
+        row["test_accuracy"] = result.scores["accuracy"]
+        row["parameters"] = result.parameters
+        row["on_validation"] = result.on_validation
+    detectable = {
+        name: minimum_detectable(values - accuracy[baseline], folds, rope)
+        for name, values in accuracy.items()
+        if name != baseline
+    }
+    return Comparison(rows, results, detectable, baseline, rope, dataset, uses)
