@@ -1,12 +1,10 @@
 """The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stages import files
-from stages.errors import UserError
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.report import html, markdown
@@ -31,7 +29,9 @@ def compare() -> None:
         UserError: when results are missing, damaged, or from different data or environments.
     """
     chosen = params.load().compare
-    _drop_markers(chosen.variants)
+    for marker in files.listed(RESULTS / "published", "*.json"):
+        if marker.stem not in chosen.variants:  # this stage must depend on params.yaml only
+            marker.unlink()
     dataset = files.read_dataset(PREPARED)
     results = {name: read(name, RESULTS) for name in chosen.variants}
     check(results, dataset, chosen.baseline)
@@ -43,11 +43,10 @@ def compare() -> None:
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found))
     _draw(found)
-    card = RESULTS / found.best_first[0]["variant"] / "plots" / "data_card.png"
-    if not card.exists():
-        raise UserError(f"{card} is missing; run `dvc repro plot@{card.parts[-3]}`.")
+    best = found.best_first[0]["variant"]
+    card = files.existing(RESULTS / best / "plots" / "data_card.png", f"plot@{best}").read_bytes()
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.comparison(found, images, card.read_bytes()))
+    _write(RESULTS / "report.html", html.comparison(found, images, card))
     print(markdown.headline(found))
 
 
@@ -70,13 +69,3 @@ def _draw(found: Comparison) -> None:
 def _write(path: Path, text: str) -> None:
     with files.replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _drop_markers(chosen: Sequence[str]) -> None:
-    """Remove the markers of published variants that are no longer chosen.
-
-    The folder is a dependency of this stage, so its content must depend on params.yaml only.
-    """
-    for marker in files.listed(RESULTS / "published", "*.json"):
-        if marker.stem not in chosen:
-            marker.unlink()

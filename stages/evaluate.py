@@ -66,13 +66,11 @@ def evaluate(variant: str) -> None:
             test_sha256=use.test_sha256,  # these two identify the line in the ledger
             model_sha256=use.model_sha256,
         )
+    per_class = classification.per_class(test_probability, test_label)
     write_table(
         results / "per_class.csv",
         ("class", "precision", "recall", "f1", "support"),
-        [
-            (names[number], *scores)
-            for number, *scores in classification.per_class(test_probability, test_label)
-        ],
+        [(names[number], *scores) for number, *scores in per_class],
     )
     predicted = test_probability.argmax(axis=1)
     write_table(
@@ -80,46 +78,25 @@ def evaluate(variant: str) -> None:
         ("actual", "predicted"),
         [(names[a], names[p]) for a, p in zip(test_label, predicted, strict=True)],
     )
+    mistakes = classification.mistakes(test_probability, test_label)
     write_table(
         results / "mistakes.csv",
         ("index", "actual", "predicted", "confidence"),
-        [
-            (index, names[actual], names[predicted], confidence)
-            for index, actual, predicted, confidence in classification.mistakes(
-                test_probability, test_label
-            )
-        ],
+        [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
     )
-    metrics = _metrics(results, test_probability, test_label, oof_probability, oof_label)
-    accuracies = (by_member.argmax(axis=2) == test_label).mean(axis=1)
-    metrics["test"]["members_accuracy"] = mean_std(accuracies)
-    write_json(results / "metrics.json", metrics)
-    print(
-        f"{variant}: test accuracy {metrics['test']['accuracy']:.2%} (n = {len(test_label)} images)"
-    )
-
-
-def _metrics(
-    results: Path,
-    test_probability: np.ndarray,
-    test_label: np.ndarray,
-    oof_probability: np.ndarray,
-    oof_label: np.ndarray,
-) -> dict:
-    """Return the content of metrics.json, except the members' scores."""
     folds = read_table(results / "folds.csv", ("accuracy", "loss"))
-    return {
-        "cv": {
-            score: mean_std(np.array([row[score] for row in folds]))
-            for score in ("accuracy", "loss")
-        },
+    error = calibration.expected_calibration_error(test_probability, test_label)
+    members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
+    test = classification.summary(test_probability, test_label) | {
+        "expected_calibration_error": error,
+        "n": len(test_label),
+        "members_accuracy": mean_std(members),
+    }
+    metrics = {
+        "cv": {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")},
         "out_of_fold": classification.summary(oof_probability, oof_label),
-        "test": {
-            **classification.summary(test_probability, test_label),
-            "expected_calibration_error": calibration.expected_calibration_error(
-                test_probability, test_label
-            ),
-            "n": len(test_label),
-        },
+        "test": test,
         "parameters": read_json(results / "training.json", ["parameters"])["parameters"],
     }
+    write_json(results / "metrics.json", metrics)
+    print(f"{variant}: test accuracy {test['accuracy']:.2%} (n = {len(test_label)} images)")

@@ -10,26 +10,29 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
-from stages.files import replacing
-from stages.report.markdown import table
+from stages.files import existing, replacing
+from stages.report.markdown import mean_std, table
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
-SHOWN = (
-    "cv.accuracy.mean",
-    "cv.accuracy.std",
-    "test.accuracy",
-    "test.loss",
-    "test.macro_f1",
-    "test.expected_calibration_error",
-    "parameters",
-)
+SHOWN = ("cv.accuracy.mean", "cv.accuracy.std", "test.accuracy", "test.loss", "test.macro_f1")
+SHOWN += ("test.expected_calibration_error", "parameters")
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
+
+
+def report(base: str, output: Path | None, figures: str) -> None:
+    """Print the report, or write it to the file `output`; see `pull_request`."""
+    text = pull_request(base, figures)
+    if output is None:
+        print(text, end="")
+        return
+    with replacing(output) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def pull_request(base: str, figures: str = "") -> str:
@@ -45,85 +48,81 @@ def pull_request(base: str, figures: str = "") -> str:
             results.
     """
     _check_base(base)
-    for path in (TABLE, TEXT):
-        if not Path(path).is_file():
-            raise UserError(f"{path} is missing; run `make repro` first.")
+    now, text = (existing(Path(path), "compare").read_text("utf-8") for path in (TABLE, TEXT))
     _check_fresh()
     settings = _dvc("params", "diff", base, "--md", "--no-path").strip()
     scores = json.loads(_dvc("metrics", "diff", base, "--json") or "{}")
     before = _run("git", "show", f"{base}:./{TABLE}")
-    old = None if before.returncode else list(csv.DictReader(before.stdout.splitlines()))
-    with Path(TABLE).open(newline="", encoding="utf-8") as file:
-        now = list(csv.DictReader(file))
     parts = [
         MARK,
         f"# Changes against `{base}`",
         "## Verdicts",
-        verdicts(old, now, base),
+        verdicts(None if before.returncode else before.stdout, now, base),
         "## Settings",
         settings if settings.count("\n") > 1 else f"No setting differs from `{base}`.",
         "## Scores",
         changes(scores, base),
-        comparison(Path(TEXT).read_text(encoding="utf-8"), figures),
+        comparison(text, figures),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def verdicts(old: Sequence[Mapping] | None, now: Sequence[Mapping], base: str) -> str:
+def verdicts(old: str | None, now: str, base: str) -> str:
     """Return the changed verdicts as a Markdown table with one row per variant.
 
     Args:
-        old: rows of the base's comparison.csv, None if it has none.
-        now: rows of the current one.
+        old: the base's comparison.csv, None if it has none.
+        now: the current one.
         base: the base's name.
     """
     if old is None:
         return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
+    before, after = (
+        {row["variant"]: row for row in csv.DictReader(text.splitlines())} for text in (old, now)
+    )
     lines = []
-    baselines = [rows[0]["baseline"] for rows in (old, now) if rows]
+    baselines = [next(iter(rows.values()))["baseline"] for rows in (before, after) if rows]
     if len(set(baselines)) > 1:
         lines = [f"The baseline changed from `{baselines[0]}` to `{baselines[1]}`.", ""]
-    before, after = ({row["variant"]: _verdict(row) for row in rows} for rows in (old, now))
-    changed = [
-        [f"`{name}`", before.get(name, "not compared"), after.get(name, "not compared")]
-        for name in dict.fromkeys([*before, *after])
-        if before.get(name) != after.get(name)
-    ]
+    names = before | after
+    both = {name: (_verdict(before.get(name)), _verdict(after.get(name))) for name in names}
+    changed = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     if not changed:
         return "\n".join([*lines, f"All {len(after)} verdicts are the same as on `{base}`."])
-    if all("outcome" in row for row in old):  # tables before it had a column lack it
-        one, other = ({row["variant"]: row["outcome"] for row in rows} for rows in (old, now))
-        count = sum(one.get(name) != other.get(name) for name in one | other)
-        lines += [f"Changed outcomes: {count} of {len(one | other)} variants.", ""]
-    return "\n".join(lines + _left(table(["variant", f"on `{base}`", "here"], changed)))
+    if "outcome" in old.partition("\n")[0]:  # tables before it had a column lack it
+        kept = (
+            before.get(name, {}).get("outcome") == row["outcome"] for name, row in after.items()
+        )
+        count = len(names) - sum(kept)
+        lines += [f"Changed outcomes: {count} of {len(names)} variants.", ""]
+    rows = [[f"`{name}`", *pair] for name, pair in changed.items()]
+    return "\n".join(lines + table(["variant", f"on `{base}`", "here"], rows, left=3))
 
 
-def _verdict(row: Mapping[str, str]) -> str:
+def _verdict(row: Mapping[str, str] | None) -> str:
     """Return the verdict; for the baseline, its accuracy."""
+    if row is None:
+        return "not compared"
     if row["variant"] != row["baseline"]:
         return row["verdict"]
-    return f"baseline: {100 * float(row['cv_mean']):.2f} ± {100 * float(row['cv_std'] or 0):.2f} %"
+    score = {key: float(row[key] or 0) for key in ("cv_mean", "cv_std")}
+    return f"baseline: {mean_std(score)} %"
 
 
 def changes(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
     """Return the changed scores among `SHOWN` as a Markdown table.
 
-    Args:
-        scores: the output of `dvc metrics diff --json`: file -> key -> old, new, diff.
-        base: the base's name.
+    `scores` is the output of `dvc metrics diff --json`: file -> key -> old, new, diff.
     """
     rows = []
     for path, found in scores.items():
-        for key in SHOWN:
-            if key in found:
-                one = found[key]
-                change = _number(one["diff"], "+") if "diff" in one else ""
-                cells = [_number(one.get("old")), _number(one.get("new")), change]
-                rows.append([f"`{Path(path).parent.name}`", key, *cells])
+        for key in (key for key in SHOWN if key in found):
+            old, new, change = (found[key].get(which) for which in ("old", "new", "diff"))
+            cells = _number(old), _number(new), _number(change, "+")
+            rows.append([f"`{Path(path).parent.name}`", key, *cells])
     if not rows:
         return f"No score differs from `{base}`."
-    lines = table(["variant", "score", f"`{base}`", "here", "change"], rows)
-    lines[1] = "| --- | --- | ---: | ---: | ---: |"
+    lines = table(["variant", "score", f"`{base}`", "here", "change"], rows, left=2)
     return "\n".join([*lines, "", f"`dvc metrics diff {base}` shows the other scores."])
 
 
@@ -131,10 +130,6 @@ def _number(value: float | None, sign: str = "") -> str:
     if value is None:
         return ""
     return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign}z.4f}"
-
-
-def _left(lines: Sequence[str]) -> list[str]:
-    return [line.replace("---:", "---") for line in lines]
 
 
 def comparison(text: str, figures: str) -> str:
@@ -153,10 +148,9 @@ def _check_base(base: str) -> None:
     if found.returncode or base.startswith("-"):
         shallow = _run("git", "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         fetch = "git fetch --unshallow origin" if shallow else "git fetch origin"
-        cut = ", and this clone is shallow" if shallow else ""
         raise UserError(
-            f"BASE is {base!r}, which is not a commit here{cut}; run `{fetch}` and give a branch, "
-            "tag or commit, such as origin/main."
+            f"BASE is {base!r}, which is not a commit here{', and this clone is shallow' * shallow}"
+            f"; run `{fetch}` and give a branch, tag or commit, such as origin/main."
         )
 
 
@@ -174,23 +168,13 @@ def _check_fresh() -> None:
 
 def _changed(reasons: Any) -> bool:
     """Return whether `dvc status` reports more of a stage than missing files."""
-    if isinstance(reasons, Mapping):
-        return any(_changed(reason) for reason in reasons.values())
-    if isinstance(reasons, list):
-        return any(_changed(reason) for reason in reasons)
-    return reasons != "deleted"
-
-
-def _run(*command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    if isinstance(reasons, str):
+        return reasons != "deleted"
+    return any(map(_changed, reasons.values() if isinstance(reasons, Mapping) else reasons))
 
 
 def _dvc(*arguments: str) -> str:
-    """Return the output of a DVC command.
-
-    Raises:
-        UserError: with the last line of its stderr, if the command fails.
-    """
+    """Return the output of a DVC command, or raise UserError with the last line of its stderr."""
     done = _run(sys.executable, "-m", "dvc", *arguments)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -198,11 +182,5 @@ def _dvc(*arguments: str) -> str:
     return done.stdout
 
 
-def report(base: str, output: Path | None, figures: str) -> None:
-    """Print the report, or write it to the file `output`; see `pull_request`."""
-    text = pull_request(base, figures)
-    if output is None:
-        print(text, end="")
-        return
-    with replacing(output) as partial:
-        partial.write_text(text, encoding="utf-8")
+def _run(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command, capture_output=True, text=True, check=False)

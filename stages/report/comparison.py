@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stages.report.results import Result
+from stages.report.settings import on_validation
 from stages.statistics.baseline import against_baseline
 from stages.statistics.power import MinimumDetectable, minimum_detectable
 
@@ -61,7 +62,7 @@ def compared(
         result = results[row["variant"]]
         row["test_accuracy"] = result.scores["accuracy"]
         row["parameters"] = result.parameters
-        row["on_validation"] = result.on_validation
+        row["on_validation"] = on_validation(result.training["settings"])
     detectable = {
         name: minimum_detectable(values - accuracy[baseline], folds, rope)
         for name, values in accuracy.items()

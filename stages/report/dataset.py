@@ -15,14 +15,12 @@ def facts(dataset: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, sentence) for name, sentence in found if sentence]
 
 
-def pixels(of: Mapping[str, Sequence[float]]) -> str:
-    """Format mean and standard deviation of each channel."""
+def _pixels(of: Mapping[str, Sequence[float]]) -> str:
     each = zip(of["mean"], of["std"], strict=True)
     return "mean ± sd " + ", ".join(f"{mean:.1f} ± {std:.1f}" for mean, std in each)
 
 
-def imbalance(of: Mapping[str, Any]) -> str:
-    """Describe class imbalance."""
+def _imbalance(of: Mapping[str, Any]) -> str:
     if of["ratio"] == 1:
         return "none: each class has as many training images as any other"
     return (
@@ -31,34 +29,36 @@ def imbalance(of: Mapping[str, Any]) -> str:
     )
 
 
-def groups(of: Mapping[str, int]) -> str:
-    """Describe the number of groups in each split, if there are groups."""
+def _groups(of: Mapping[str, int]) -> str:
     return of and (
         f"{of['train']:,} in the training set, {of['test']:,} others in the test set; "
         "none is divided between folds"
     )
 
 
-def duplicates(of: Mapping[str, Mapping]) -> str:
-    """Describe duplicate images."""
+def _duplicates(of: Mapping[str, Mapping]) -> str:
+    pictures = {
+        key: "one picture" if one["groups"] == 1 else f"{one['groups']:,} pictures"
+        for key, one in of.items()
+        if one["groups"]
+    }
     parts = [
-        f"{of[split]['images']:,} {what} images are {_number(of[split]['groups'])} repeated"
-        for split, what in (("train", "training"), ("test", "test"))
-        if of[split]["groups"]
+        f"{of[key]['images']:,} {what} images are {pictures[key]} repeated"
+        for key, what in (("train", "training"), ("test", "test"))
+        if key in pictures
     ]
-    if number := of["other_label"]["groups"]:
-        parts.append(f"{_number(number)} of the training set under two labels or more")
-    if number := of["between"]["groups"]:
-        pairs = of["between"]["first"][:SHOWN]
-        named = ", ".join(f"{pair['train'][0]} and {pair['test'][0]}" for pair in pairs)
-        parts.append(
-            f"{_number(number)} in both training and test set (training and test: {named})"
-        )
+    if "other_label" in pictures:
+        parts += [f"{pictures['other_label']} of the training set under two labels or more"]
+    if "between" in pictures:
+        pairs = [f"{one['train'][0]} and {one['test'][0]}" for one in of["between"]["first"]]
+        named = ", ".join(pairs[:SHOWN])
+        parts += [
+            f"{pictures['between']} in both training and test set (training and test: {named})"
+        ]
     return "; ".join(parts) or "none: no two images have the same pixels"
 
 
-def unreadable(of: Mapping[str, str]) -> str:
-    """Describe the files that were left out, with the reason for the first of them."""
+def _unreadable(of: Mapping[str, str]) -> str:
     if not of:
         return "none"
     named = "; ".join(f"{file}: {reason}" for file, reason in list(of.items())[:SHOWN])
@@ -66,13 +66,11 @@ def unreadable(of: Mapping[str, str]) -> str:
     return f"{len(of):,} {'file' if len(of) == 1 else 'files'} left out ({named}{more})"
 
 
-def notes(of: Sequence[str]) -> str:
-    """Describe how the images were converted."""
-    return " ".join(of)
-
-
-def _number(groups: int) -> str:
-    return "one picture" if groups == 1 else f"{groups:,} pictures"
-
-
-FACTS = {f.__name__: f for f in (pixels, imbalance, groups, duplicates, unreadable, notes)}
+FACTS = {
+    "pixels": _pixels,
+    "imbalance": _imbalance,
+    "groups": _groups,
+    "duplicates": _duplicates,
+    "unreadable": _unreadable,
+    "notes": " ".join,
+}

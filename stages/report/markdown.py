@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
+from stages.report.templates import TEMPLATES
 from stages.statistics.baseline import margin
 
 PHRASES = {
@@ -53,9 +54,9 @@ def headline(found: Comparison) -> str:
     return f"`{best['variant']}` is better than the baseline {baseline} by {margin(best)}; {tally}."
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table; all columns but the first are right-aligned."""
-    rule = ["---", *["---:"] * (len(columns) - 1)]
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Return the lines of a Markdown table; all columns but the first `left` are right-aligned."""
+    rule = ["---"] * left + ["---:"] * (len(columns) - left)
     return ["| " + " | ".join(cells) + " |" for cells in (columns, rule, *rows)]
 
 
@@ -91,47 +92,12 @@ def probability(p: float | None) -> str:
 
 def notes(found: Comparison) -> list[str]:
     """Return notes on how to read the table."""
-    folds, repeats, tests = found.folds, found.repeats, len(found.rows) - 1
-    scores = f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
-    best = found.best_first[0]["test_accuracy"]
+    rows = found.best_first
+    best = rows[0]["test_accuracy"]
     error = 100 * math.sqrt(best * (1 - best) / found.test_images)
-    lines = [
-        f"CV accuracy: mean ± sample standard deviation over {scores} of the training images. "
-        "The test accuracy is that of the model that is shipped; with so many test images the "
-        f"first row's has a standard error of {error:.2f} points.",
-        f"This test set was scored by {found.uses:,} training{'s' if found.uses > 1 else ''} in "
-        "this repository (`results/test_set_uses.csv`). Choices made after a look at its scores "
-        "make them optimistic, the more so the more there are to choose from.",
-    ]
-    chosen = []
-    for key, choice in ON_VALIDATION.items():
-        users = [f"`{row['variant']}`" for row in found.best_first if key in row["on_validation"]]
-        if users:
-            chosen.append(f"{choice} of {', '.join(users)}")
-    if both := ", and ".join(chosen):
-        lines.append(
-            f"{both[0].upper()}{both[1:]}{',' if len(chosen) > 1 else ''} on the images that score "
-            "the fold, which favours the CV accuracy a little; the test accuracy is free of that."
-        )
-    if repeats > 1:
-        lines.append(
-            f"An out-of-fold prediction is that of the mean of the {repeats} models, one of each "
-            "repeat, that did not train on the image; the pooled accuracy and McNemar's test "
-            "are about these means."
-        )
-    if not found.tested:
-        return lines
-    return [
-        *lines,
-        f"Differences to `{found.baseline}` are paired fold by fold. Interval and p: corrected "
-        "resampled t test (Nadeau and Bengio 2003); P(better): its Bayesian form (Benavoli et al. "
-        "2017); both allow for training sets that overlap. Holm p allows for "
-        f"{tests} {'test' if tests == 1 else 'tests'}; the intervals are not corrected so.",
-        "Verdict: *no difference* when the difference is surely (95 %) within "
-        f"{100 * found.rope:g} points; else *better* or *worse* when Holm p is below 0.05; else "
-        "*undecided*: these folds cannot tell.",
-        f"The best of {len(found.rows)} variants on the same folds is biased upward: part of its "
-        "lead is luck with these folds.",
-        "`mcnemar_p` in comparison.csv (out-of-fold predictions) is about these very models, not "
-        "about their recipes.",
-    ]
+    users = {
+        choice: [f"`{row['variant']}`" for row in rows if key in row["on_validation"]]
+        for key, choice in ON_VALIDATION.items()
+    }
+    text = TEMPLATES.get_template("notes.md.j2").render(found=found, error=error, users=users)
+    return text.splitlines()

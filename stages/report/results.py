@@ -9,7 +9,7 @@ import numpy as np
 
 from stages import files
 from stages.errors import UserError
-from stages.report.settings import on_validation
+from stages.report.settings import train_sections
 from stages.statistics import calibration, classification
 from stages.statistics.uses import Use
 
@@ -34,36 +34,20 @@ class Result(NamedTuple):
 
     accuracy: np.ndarray  # float (n,), validation accuracy of each fold
     folds: list[tuple[int, int]]  # (fold number, validation images)
-    label: np.ndarray  # int (images,), of the training images
-    predicted: np.ndarray  # int (images,), their out-of-fold predictions
-    test_label: np.ndarray  # int (tests,), of the test images
-    test_predicted: np.ndarray  # int (tests,), their predictions
+    label: np.ndarray  # int32 (images,), of the training images
+    predicted: np.ndarray  # int32 (images,), their out-of-fold predictions
+    test_label: np.ndarray  # int32 (tests,), of the test images
+    test_predicted: np.ndarray  # int32 (tests,), their predictions
     confidence: np.ndarray  # float (tests,), the probability of that prediction
     p_true: np.ndarray  # float (tests,), the probability of the true class
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
     history: dict[str, np.ndarray]  # the columns of history.csv; empty for an ensemble
-    training: dict[str, Any]  # fingerprint, data_sha256, settings, description, environment
-    scores: dict[str, float]  # SCORES, on the test images
+    training: dict[str, Any]  # training.json; older ones lack the environment
+    scores: dict[str, float]  # of metrics.json, on the test images
     parameters: int
     use: Use  # of the test set, by its model
-
-    @property
-    def precision(self) -> str:
-        """Return the numeric precision of the training, for an ensemble that of its members."""
-        rows = self._rows()
-        return " and ".join(sorted({row.get("precision", "float32") for row in rows}))
-
-    @property
-    def on_validation(self) -> list[str]:
-        """Return the settings that let the validation images of a fold influence its training."""
-        return on_validation(self.training["settings"])
-
-    def _rows(self) -> list[dict[str, Any]]:
-        """Return the settings' section `train`, for an ensemble one per member."""
-        settings = self.training["settings"]
-        return [row.get("train", {}) for row in settings.get("ensemble", {"": settings}).values()]
 
     @property
     def correct(self) -> np.ndarray:
@@ -75,6 +59,12 @@ class Result(NamedTuple):
         """Return which predictions of test images are correct: bool (tests,)."""
         return self.test_predicted == self.test_label
 
+    @property
+    def precision(self) -> str:
+        """Return the numeric precision of the training, for an ensemble those of its members."""
+        sections = train_sections(self.training["settings"])
+        return " and ".join(sorted({train.get("precision", "float32") for train in sections}))
+
 
 def read(name: str, results: Path = Path("results")) -> Result:
     """Read the results of one variant.
@@ -84,11 +74,7 @@ def read(name: str, results: Path = Path("results")) -> Result:
     """
     folder = results / name
     for file, stage in STAGE_OF.items():
-        if not (folder / file).exists():
-            raise UserError(
-                f"{folder / file} is missing: variant {name!r} has no finished results to compare; "
-                f"run `dvc repro {stage}@{name}`."
-            )
+        files.existing(folder / file, f"{stage}@{name}")
     rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images"))
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
@@ -112,10 +98,8 @@ def read(name: str, results: Path = Path("results")) -> Result:
         per_class=classification.per_class(probability, test_label),
         bins=calibration.reliability_bins(probability, test_label),
         history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY},
-        training={key: training[key] for key in TRAINED}
-        | {"description": training.get("description", "")}
-        | {"environment": training.get("environment", {})},  # missing from older results
-        scores={key: metrics["test"][key] for key in SCORES},
+        training={"description": "", "environment": {}} | training,
+        scores=metrics["test"],
         parameters=metrics["parameters"],
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
@@ -141,7 +125,7 @@ def _predictions(path: Path) -> dict[str, np.ndarray]:
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
-    """Refuse results of different images, folds, precisions or environments.
+    """Check that results are of the same images, folds, precision and environment.
 
     Args:
         results: variant -> its results.
@@ -152,62 +136,63 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         UserError: names the variant and what differs.
     """
     _check_environments(results)
-    count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
+    folds = dataset["folds"]["count"], dataset["folds"]["repeats"]
+    other = results[baseline]
     for name, result in results.items():
-        sha256 = result.training["data_sha256"]
+        sha256, again = result.training["data_sha256"], f"run `dvc repro publish@{name}`"
         if sha256 != dataset["sha256"]:
-            raise UserError(
-                f"variant {name!r} was trained on other images or folds than data/prepared holds "
-                f"now (sha256 {sha256[:8]} instead of {dataset['sha256'][:8]}), so it "
-                f"cannot be compared; run `dvc repro publish@{name}`."
+            problem = (
+                "was trained on other images or folds than data/prepared holds now (sha256 "
+                f"{sha256[:8]} instead of {dataset['sha256'][:8]}), so it cannot be compared; "
+                f"{again}"
             )
-        if [fold for fold, _ in result.folds] != list(range(count * repeats)):
-            raise UserError(
-                f"variant {name!r} has results of {len(result.folds)} folds where data/prepared "
-                f"has {count} x {repeats}; run `dvc repro publish@{name}`."
+        elif [fold for fold, _ in result.folds] != list(range(folds[0] * folds[1])):
+            problem = (
+                f"has results of {len(result.folds)} folds where data/prepared has {folds[0]} x "
+                f"{folds[1]}; {again}"
             )
-        if not np.isfinite(result.accuracy).all():
-            raise UserError(
-                f"variant {name!r} has a fold whose accuracy is not a number, so it cannot be "
-                f"compared; correct its settings and run `dvc repro publish@{name}`."
+        elif not np.isfinite(result.accuracy).all():
+            problem = (
+                "has a fold whose accuracy is not a number, so it cannot be compared; correct its "
+                f"settings and {again}"
             )
-        other = results[baseline]
-        same_folds = result.folds == other.folds
-        same_labels = np.array_equal(result.label, other.label)
-        if not (same_folds and same_labels and np.array_equal(result.test_label, other.test_label)):
-            what = "labels" if same_folds else "folds"
-            raise UserError(
-                f"variant {name!r} and the baseline {baseline!r} were not scored on the same "
-                f"{what}, so they cannot be compared; run `dvc repro -f train@{name}`."
+        elif result.folds != other.folds or not (
+            np.array_equal(result.label, other.label)
+            and np.array_equal(result.test_label, other.test_label)
+        ):
+            what = "labels" if result.folds == other.folds else "folds"
+            problem = (
+                f"and the baseline {baseline!r} were not scored on the same {what}, so they cannot "
+                f"be compared; run `dvc repro -f train@{name}`"
             )
-        if result.precision != other.precision:
-            raise UserError(
-                f"variant {name!r} was trained in {result.precision} and the baseline {baseline!r} "
-                f"in {other.precision}, so they cannot be compared; give all chosen variants the "
-                "same train.precision and run `make repro`, which resolves `auto` for all alike."
+        elif result.precision != other.precision:
+            problem = (
+                f"was trained in {result.precision} and the baseline {baseline!r} in "
+                f"{other.precision}, so they cannot be compared; give all chosen variants the same "
+                "train.precision and run `make repro`, which resolves `auto` for all alike"
             )
+        else:
+            continue
+        raise UserError(f"variant {name!r} {problem}.")
 
 
 def _check_environments(results: Mapping[str, Result]) -> None:
-    """Refuse variants of different environments, unless no variant recorded one."""
+    """Check that all variants have one environment; older results have recorded none."""
     known = {name: result.training["environment"] for name, result in results.items()}
-    differing = [
-        key
-        for key in dict.fromkeys(key for one in known.values() for key in one)
-        if len({one.get(key) for one in known.values()}) > 1
-    ]
-    if not differing:
-        return
+    keys = dict.fromkeys(key for one in known.values() for key in one)
+    differing = [key for key in keys if len({one.get(key) for one in known.values()}) > 1]
     names = defaultdict(list)
     for name, one in known.items():
-        names[", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)].append(name)
-    each = [f"{_listed(some)} with {versions}" for versions, some in names.items()]
-    raise UserError(
-        f"variants of different environments cannot be compared: {'; '.join(each)}; run "
-        "`make repro`, which trains all of them with the present one."
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(repr(name) for name in names[:NAMED]) + more
+        versions = ", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)
+        names[versions].append(repr(name))
+    if differing:
+        each = [
+            ", ".join(some[:NAMED])
+            + (f" and {len(some) - NAMED} more" if len(some) > NAMED else "")
+            + f" with {versions}"
+            for versions, some in names.items()
+        ]
+        raise UserError(
+            f"variants of different environments cannot be compared: {'; '.join(each)}; run "
+            "`make repro`, which trains all of them with the present one."
+        )

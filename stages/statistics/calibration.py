@@ -1,10 +1,9 @@
-"""Calibration of a classifier: reliability bins and the expected calibration error.
+"""Calibration: reliability bins and the expected calibration error (ECE).
 
-scikit-learn has no expected calibration error, and its calibration_curve drops empty bins and
-does not count images, so both are written out.
+scikit-learn has no ECE, and its calibration_curve drops empty bins and does not count images.
 
 Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017,
-arXiv:1706.04599, section 2: equation 3 is the expected calibration error.
+arXiv:1706.04599, section 2: equation 3 is the ECE.
 """
 
 import numpy as np
@@ -19,8 +18,8 @@ def reliability_bins(
 
     Args:
         probability: float (n, classes), each row sums to 1; its highest value is the confidence.
-        label: int (n,).
-        bins: number of bins between 0 and 1; bin i holds i / bins < confidence <= (i + 1) / bins.
+        label: int (n,), the true classes.
+        bins: bin i holds i / bins < confidence <= (i + 1) / bins.
 
     Returns:
         Arrays (bins,): `confidence` and `accuracy`, means over a bin's images (0 for an empty bin),
@@ -41,15 +40,9 @@ def reliability_bins(
 def expected_calibration_error(
     probability: np.ndarray, label: np.ndarray, bins: int = BINS
 ) -> float:
-    """Return the mean gap between confidence and accuracy over the bins, weighted by images.
+    """Return the mean gap between confidence and accuracy over the images' bins, 0 to 1.
 
-    Args:
-        probability: float (n, classes), n at least 1.
-        label: int (n,).
-        bins: number of bins of equal width.
-
-    Returns:
-        A fraction, 0 to 1; at 0.02 confidence is off by 2 points on average.
+    At 0.02, confidence is off by 2 points on average. Arguments as in `reliability_bins`.
     """
     found = reliability_bins(probability, label, bins)
     gap = np.abs(found["confidence"] - found["accuracy"])

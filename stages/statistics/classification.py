@@ -1,7 +1,7 @@
 """Scores of one classifier, by scikit-learn.
 
 All functions take the same two arrays, in the same order of images:
-    probability: float (n, classes), each row sums to 1;
+    probability: float (n, classes), each row sums to 1, n at least 1;
     label: int (n,), the true class of each row, 0 to classes - 1.
 The predicted class is the one with the highest probability; the lower number wins a tie. A score
 whose denominator is 0 is 0.
@@ -14,19 +14,14 @@ from sklearn import metrics
 def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Return the scores that describe a classifier in one number each.
 
-    Args:
-        probability: float (n, classes), n at least 1.
-        label: int (n,).
-
-    Returns:
-        accuracy and top_2_accuracy: fractions of images whose label has the highest, or one of
-            the two highest probabilities; of a tie for second place the higher number counts;
-        loss: mean negative log-likelihood in nats; probabilities are clipped by the float type's
-            epsilon, so one certain mistake does not make it infinite;
-        macro_precision, macro_recall, macro_f1: means over the classes that occur as a label or
-            as a prediction;
-        cohen_kappa: agreement beyond chance, at most 1 (Cohen 1960);
-        brier: mean squared distance between probabilities and truth, 0 to 2 (Brier 1950).
+    accuracy and top_2_accuracy: fractions of images whose label has the highest, or one of the two
+        highest probabilities; of a tie for second place the higher number counts;
+    loss: mean negative log-likelihood in nats; probabilities are clipped by the float type's
+        epsilon, so one certain mistake does not make it infinite;
+    macro_precision, macro_recall, macro_f1: means over the classes that occur as a label or as a
+        prediction;
+    cohen_kappa: agreement beyond chance, at most 1 (Cohen 1960);
+    brier: mean squared distance between probabilities and truth, 0 to 2 (Brier 1950).
     """
     probability = np.minimum(probability, 1)  # rounding may leave a softmax slightly above
     predicted, classes = probability.argmax(axis=1), range(probability.shape[1])
@@ -72,13 +67,9 @@ def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, in
 
     Ties are in the order of the class numbers; pairs without images are left out.
     """
-    mistakes = np.array(confusion)
-    np.fill_diagonal(mistakes, 0)
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
-    actual, predicted = np.unravel_index(order, mistakes.shape)
-    images = mistakes[actual, predicted]
-    rows = zip(actual.tolist(), predicted.tolist(), images.tolist(), strict=True)
-    return [row for row in rows if row[2] > 0]
+    pairs = np.argwhere(confusion - np.diag(np.diag(confusion))).tolist()
+    found = [(actual, predicted, int(confusion[actual, predicted])) for actual, predicted in pairs]
+    return sorted(found, key=lambda pair: -pair[2])[:count]
 
 
 def mistakes(probability: np.ndarray, label: np.ndarray) -> list[tuple[int, int, int, float]]:
@@ -86,10 +77,8 @@ def mistakes(probability: np.ndarray, label: np.ndarray) -> list[tuple[int, int,
 
     The most confident mistake comes first; ties are in the order of the images.
     """
-    label = np.asarray(label)
-    predicted = probability.argmax(axis=1)
-    confidence = probability.max(axis=1)
+    predicted, confidence = probability.argmax(axis=1), probability.max(axis=1)
     wrong = np.flatnonzero(predicted != label)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    columns = (wrong, label[wrong], predicted[wrong], confidence[wrong])
+    columns = (wrong, np.asarray(label)[wrong], predicted[wrong], confidence[wrong])
     return list(zip(*(column.tolist() for column in columns), strict=True))

@@ -5,12 +5,8 @@ and the observed variance of differences between folds: t then follows the nonce
 distribution with n - 1 degrees of freedom.
 
 Repeating k folds r times divides only the first part of the corrected variance (1 / (k r) +
-1 / (k - 1)) * s2: repeats share their images, so the second part stays. It sets a limit below
-which no number of repeats detects a difference.
-
-Source:
-    C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003,
-        doi:10.1023/A:1024068626366: the variance; the power of its test is Student's.
+1 / (k - 1)) * s2 (see paired.py): repeats share their images, so the second part stays. It sets a
+limit below which no number of repeats detects a difference.
 """
 
 import math
@@ -40,18 +36,16 @@ def minimum_detectable(difference: np.ndarray, folds: int, size: float) -> Minim
     """Return the minimum detectable effect, and the repeats needed to detect `size`.
 
     Args:
-        difference: float (n,), of the folds, as `corrected_resampled_t` takes it.
-        folds: k of the cross-validation, at least 2; n is a multiple of it.
+        difference: as in paired.py.
+        folds: as in paired.py.
         size: the true difference to detect, a fraction, such as the ROPE.
 
     Returns:
         None for a constant difference, which has no variance to estimate power from.
     """
-    difference = np.asarray(difference, dtype=np.float64)
     if np.ptp(difference) < ROUNDING:
         return None
-    std = float(difference.std(ddof=1))
-    n = len(difference)
+    std, n = float(np.std(difference, ddof=1)), len(difference)
     effect = std * brentq(lambda effect: power(effect, n, folds) - POWER, 0, 1e3)
     limit = float(norm.ppf(1 - SIGNIFICANCE / 2) + norm.ppf(POWER)) * std / math.sqrt(folds - 1)
     return MinimumDetectable(effect, limit, _repeats(folds, size / std) if size > limit else None)

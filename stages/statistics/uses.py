@@ -4,7 +4,6 @@ Choosing a model by its test score makes that score optimistic, the more so the 
 scored. Nobody remembers how many they were, so the ledger does.
 """
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from stages.files import damaged, write_table
 
 LEDGER = Path("results/test_set_uses.csv")
 LOCK = Path(".foldlab/running/test_set_uses.lock")
-SHA256 = re.compile("[0-9a-f]{64}")
+ROW = re.compile("[0-9a-f]{64},[^,]+,[0-9a-f]{64}")
 
 
 class Use(NamedTuple):
@@ -30,12 +29,7 @@ class Use(NamedTuple):
 
 
 def digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """Return the SHA-256 of a test set, in hexadecimal.
-
-    Args:
-        images: uint8 (n, height, width, channels).
-        labels: int64 (n,).
-    """
+    """Return the SHA-256 of a test set's dtypes, shapes and values, in hexadecimal."""
     sha256 = hashlib.sha256()
     for array in (images, labels):
         sha256.update(repr((array.dtype.str, array.shape)).encode())
@@ -44,27 +38,21 @@ def digest(images: np.ndarray, labels: np.ndarray) -> str:
 
 
 def note(uses: Iterable[Use]) -> set[Use]:
-    """Add new uses to the ledger and return all of its rows.
+    """Add new uses to the ledger and return all of its rows; safe for concurrent processes.
 
-    Safe for concurrent processes. The rows are sorted, so the bytes do not depend on the order of
-    calls, and rows that Git merged are sorted again.
+    The rows are sorted, so the bytes do not depend on the order of calls, and rows that Git merged
+    are sorted again.
 
     Raises:
         UserError: when the ledger has an invalid row.
     """
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(LOCK):
-        rows = _read() | {*uses}
+        rows = {*uses}
+        text = LEDGER.read_text("utf-8", errors="replace") if LEDGER.exists() else ""
+        for line in {*text.splitlines()} - {"", ",".join(Use._fields)}:
+            if not ROW.fullmatch(line):
+                raise damaged(LEDGER, f"with the line {line[:80]!r}")
+            rows.add(Use(*line.split(",")))
         write_table(LEDGER, Use._fields, sorted(rows))
     return rows
-
-
-def _read() -> set[Use]:
-    if not LEDGER.exists():
-        return set()
-    with LEDGER.open(newline="", encoding="utf-8", errors="replace") as file:
-        lines = {tuple(cells) for cells in csv.reader(file)} - {Use._fields, ()}
-    for cells in lines:
-        if len(cells) != len(Use._fields) or not all(map(SHA256.fullmatch, cells[::2])):
-            raise damaged(LEDGER, f"with the line {','.join(cells)[:80]!r}")
-    return {Use(*cells) for cells in lines}

@@ -40,10 +40,10 @@ def imported(file):
 
 
 def reached(file, seen=None):
-    """Return all files of the package that importing a file brings in."""
+    """Return all files of the package that importing a file brings in, with its template."""
     seen = set() if seen is None else seen
     if file not in seen:
-        seen.add(file)
+        seen |= {file, *file.parent.glob(f"{file.stem}.*.j2")}
         for name in imported(file):
             if name.startswith("stages.") and (found := module_file(name)):
                 reached(found, seen)
