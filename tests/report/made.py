@@ -1,12 +1,6 @@
-"""Results of any number of variants, as the stages write them: probable ones, not real ones.
+"""Results of any number of variants, as the stages write them: probable ones, not real ones."""
 
-`python -m tests.report.made 200 /tmp/many --train 60000 --tests 10000` makes a folder in which
-`python -m stages compare` (with PYTHONPATH at the repository) shows how long so many take.
-"""
-
-import argparse
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import yaml
@@ -14,7 +8,7 @@ from PIL import Image
 
 from stages import files
 from stages.report import html
-from stages.report.comparison import compared
+from stages.report.comparison import Comparison, compared
 from stages.report.results import SCORES, read
 from stages.statistics import calibration, classification
 from tests.prepared import TRAIN
@@ -28,64 +22,80 @@ def make(
 ):
     """Write params.yaml, data/prepared and the results of all `names`; the first is the baseline.
 
-    Args:
-        root: an existing folder.
-        names: the variants.
-        classes: how many there are, or their names.
-        train: number of training images.
-        tests: number of test images.
-        folds: folds of one cross-validation.
-        repeats: how often it was repeated.
-        shape: of an image.
-        seed: of all that is drawn.
+    `classes` is how many there are, or their names; `train` and `tests` are numbers of images.
     """
     random = np.random.default_rng(seed)
     named = [str(i) for i in range(classes)] if isinstance(classes, int) else list(classes)
-    label, test_label = (np.arange(n) % len(named) for n in (train, tests))
-    prepared = root / "data" / "prepared"
-    prepared.mkdir(parents=True)
-    np.save(prepared / "test_images.npy", random.integers(0, 256, (tests, *shape), dtype="uint8"))
-    counts = {
-        split: {
-            "images": len(one),
-            "per_class": np.bincount(one, minlength=len(named)).tolist(),
-        }
-        for split, one in (("train", label), ("test", test_label))
+    labels = [np.arange(n) % len(named) for n in (train, tests)]
+    images = random.integers(0, 256, (tests, *shape), dtype="uint8")
+    prepare(root, names, labels, named, images, folds={"count": folds, "repeats": repeats})
+    hard = [random.normal(0, 1, len(label)) for label in labels]
+    for name in names:
+        skill = random.normal(4.5, 0.3)
+        probability = [
+            predicted(random, label, skill - own, len(named))
+            for label, own in zip(labels, hard, strict=True)
+        ]
+        correct = probability[0].argmax(axis=1) == labels[0]
+        size = train // folds
+        drawn = [random.permutation(correct)[:size].mean() for _ in range(1, folds * repeats)]
+        dense, parameters = int(random.integers(99)), int(random.integers(10**6))
+        write(
+            root / "results" / name,
+            [correct.mean(), *drawn],
+            probability,
+            labels,
+            val_images=size,
+            architecture={"name": "basic", "arguments": {"dense": dense}},
+            parameters=parameters,
+        )
+
+
+def prepare(root, names, labels, classes, images, *, folds, **compare):
+    """Write params.yaml and data/prepared of the training and test labels, and test images."""
+    counts = [np.bincount(label, minlength=len(classes)).tolist() for label in labels]
+    dataset = {
+        "source": "made",
+        "licence": "none",
+        "classes": classes,
+        "image_shape": images.shape[1:],
+        "train": {"images": len(labels[0]), "per_class": counts[0]},
+        "test": {"images": len(labels[1]), "per_class": counts[1]},
+        "folds": folds,
+        "sha256": SHA256,
     }
-    dataset = {"source": "made", "licence": "none", "classes": named, "image_shape": shape}
-    dataset |= counts | {"folds": {"count": folds, "repeats": repeats}, "sha256": SHA256}
-    files.write_json(prepared / "dataset.json", dataset)
+    files.write_json(root / "data" / "prepared" / "dataset.json", dataset)
+    np.save(root / "data" / "prepared" / "test_images.npy", images)
     content = {
         "train": TRAIN,
-        "folds": {"count": folds, "repeats": repeats},
+        "folds": folds,
         "variants": {name: {"architecture": "basic"} for name in names},
-        "compare": {"variants": list(names), "baseline": names[0]},
+        "compare": {"variants": list(names), "baseline": names[0]} | compare,
     }
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    hard = [random.normal(0, 1, len(one)) for one in (label, test_label)]
-    for name in names:
-        write(root / "results" / name, name, random, (label, test_label), hard, len(named), dataset)
 
 
-def write(folder, name, random, labels, hard, classes, dataset):
-    """Write the files of one variant that compare reads."""
-    skill = random.normal(4.5, 0.3)
-    probability = [
-        predicted(random, label, skill - own, classes)
-        for label, own in zip(labels, hard, strict=True)
-    ]
-    folds = dataset["folds"]["count"] * dataset["folds"]["repeats"]
-    correct = probability[0].argmax(axis=1) == labels[0]
-    size = len(correct) // dataset["folds"]["count"]
-    accuracy = [
-        random.permutation(correct)[:size].mean() if number else correct.mean()
-        for number in range(folds)
-    ]
+def write(
+    folder,
+    accuracy,
+    probability,
+    labels,
+    *,
+    val_images,
+    sha256=SHA256,
+    architecture="basic",
+    parameters=1234,
+    scores=(),
+):
+    """Write the files of one variant that `compare` reads.
+
+    `probability` and `labels` are those of the training images out of fold, and of the test images.
+    """
     files.write_table(
         folder / "folds.csv",
         ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
         [
-            (fold, float(score), 0.1, EPOCHS, EPOCHS, len(correct) - size, size)
+            (fold, float(score), 0.1, EPOCHS, EPOCHS, len(labels[0]) - val_images, val_images)
             for fold, score in enumerate(accuracy)
         ],
     )
@@ -98,20 +108,20 @@ def write(folder, name, random, labels, hard, classes, dataset):
             for e in range(1, EPOCHS + 1)
         ],
     )
-    optimizer = {"name": "adam", "arguments": {}}
-    settings = {"architecture": {"name": "basic", "arguments": {"dense": int(random.integers(99))}}}
-    settings |= {"augmentation": [], "train": {"epochs": EPOCHS, "optimizer": optimizer}}
-    training = {"fingerprint": name.encode().hex()[:64], "data_sha256": SHA256}
-    training |= {"description": f"The variant {name}.", "settings": settings}
+    train = {"epochs": EPOCHS, "optimizer": {"name": "adam", "arguments": {}}}
+    training = {
+        "fingerprint": folder.name.encode().hex()[:64],
+        "data_sha256": sha256,
+        "description": f"The variant {folder.name}.",
+        "settings": {"architecture": architecture, "augmentation": [], "train": train},
+    }
     files.write_json(folder / "training.json", training)
-    scores = classification.summary(probability[1], labels[1])
+    test = classification.summary(probability[1], labels[1]) | dict(scores)
     error = calibration.expected_calibration_error(probability[1], labels[1])
-    scores["expected_calibration_error"] = error
-    assert set(scores) == set(SCORES)
-    files.write_json(
-        folder / "metrics.json", {"test": scores, "parameters": int(random.integers(10**6))}
-    )
-    (folder / "plots").mkdir()
+    test["expected_calibration_error"] = error
+    assert set(test) == set(SCORES)
+    files.write_json(folder / "metrics.json", {"test": test, "parameters": parameters})
+    (folder / "plots").mkdir(exist_ok=True)
     Image.new("L", (8, 8)).save(folder / "plots" / "data_card.png")
     np.savez(
         folder / "predictions.npz",
@@ -120,7 +130,7 @@ def write(folder, name, random, labels, hard, classes, dataset):
         test_probability=probability[1],
         test_label=labels[1],
         test_sha256=SHA256,
-        model_sha256=hashlib.sha256(name.encode()).hexdigest(),
+        model_sha256=hashlib.sha256(f"{folder.name} {test}".encode()).hexdigest(),
     )
 
 
@@ -132,6 +142,24 @@ def predicted(random, label, skill, classes):
     return exponent / exponent.sum(axis=1, keepdims=True)
 
 
+def row(variant, outcome, verdict="", cv_mean=0.99, **cells):
+    """Return the row of a comparison of one variant."""
+    cells = {"difference": 0.0031, "ci_low": 0.0012, "ci_high": 0.005, "n": 10} | cells
+    cells |= {"variant": variant, "outcome": outcome, "verdict": verdict or outcome}
+    cells |= {"cv_mean": cv_mean, "cv_std": 0.00123, "p_better": 0.98765, "p_holm": 0.0213}
+    cells |= {"test_accuracy": 0.9912, "parameters": 225034}
+    if outcome == "baseline":
+        cells |= dict.fromkeys(("difference", "ci_low", "ci_high", "p_better", "p_holm"))
+    return {"on_validation": []} | cells
+
+
+def comparison(*rows, repeats=2, **changed):
+    """Return a comparison of rows with the baseline `basic`."""
+    dataset = {"folds": {"count": 5, "repeats": repeats}, "test": {"images": 10_000}}
+    fields = {"results": {}, "detectable": {}, "baseline": "basic", "rope": 0.0005, "uses": 1234}
+    return Comparison(rows=list(rows), dataset=dataset, **fields | changed)
+
+
 def page(root, names, **changed):
     """Return the page of some variants, whose rows have other cells where `changed` says so."""
     dataset = files.read_json(root / "data" / "prepared" / "dataset.json")
@@ -141,15 +169,3 @@ def page(root, names, **changed):
     card = root / "results" / names[0] / "plots" / "data_card.png"
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     return html.comparison(comparison._replace(rows=rows), images, card.read_bytes())
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("variants", type=int)
-    parser.add_argument("folder", type=Path)
-    for option, default in (("classes", 10), ("train", 200), ("tests", 100), ("folds", 5)):
-        parser.add_argument(f"--{option}", type=int, default=default)
-    chosen = vars(parser.parse_args())
-    where, number = chosen.pop("folder"), chosen.pop("variants")
-    where.mkdir(parents=True, exist_ok=True)
-    make(where, [f"variant_{i:03}" for i in range(number)], shape=(28, 28, 1), **chosen)

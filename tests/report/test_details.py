@@ -1,4 +1,4 @@
-"""Tables and sentences beside the verdict."""
+"""Tables beside the verdict."""
 
 from types import SimpleNamespace
 
@@ -7,19 +7,19 @@ import pytest
 
 from stages.report import details
 from stages.statistics.power import MinimumDetectable
+from tests.report.made import comparison, row
 
 POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
 IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
 
 
-def result(wrong, test_wrong, accuracy=(0.8, 0.9)):
+def result(wrong, test_wrong):
     """Return what the tables read of one variant with so many of 100 images wrong."""
     label = np.zeros(100, int)
     predicted, test_predicted = (
         np.isin(np.arange(100), one).astype(int) for one in (wrong, test_wrong)
     )
     return SimpleNamespace(
-        accuracy=np.array(accuracy),
         label=label,
         predicted=predicted,
         correct=predicted == 0,
@@ -30,30 +30,27 @@ def result(wrong, test_wrong, accuracy=(0.8, 0.9)):
     )
 
 
-RESULTS = {
-    "basic": result(range(10), range(8)),
-    "other": result(range(10, 11), range(4, 8), (0.9, 0.95)),
-}
+RESULTS = {"basic": result(range(10), range(8)), "other": result(range(10, 11), range(4, 8))}
+
+
+def found(detectable=POSSIBLE):
+    rows = row("basic", "baseline", cv_mean=0.9), row("other", "better")
+    return comparison(*rows, results=RESULTS, detectable={"other": detectable})
 
 
 def test_tests_on_images_by_hand():
-    detectable = {"other": POSSIBLE}
-    columns, (basic, other) = details.tests(
-        ["basic", "other"], RESULTS, detectable, baseline="basic", rope=0.0005
-    )
+    columns, (other, basic) = details.tests(found())
     assert [title for title, _ in columns][1:3] == ["out-of-fold accuracy, %", "test accuracy, %"]
-    assert ("repeats needed", "to detect 0.05 points") in columns
+    assert columns[-1] == ("repeats needed", "to detect 0.05 points")
     assert len(basic) == len(other) == len(columns)
     assert basic[3:] == [("", None)] * 5
     assert other[1][0].startswith("99.00 (94.55 to 99.8")  # Wilson, 99 of 100
     assert other[2][0].startswith("96.00 (")
-    difference, p, test_p, effect, repeats = other[3:]
-    assert difference[0].startswith("+4.00 (")
+    assert other[3][0].startswith("+4.00 (")
     # only basic wrong: 10, only other wrong: 1; on test 4 and none
-    assert p == ("0.012", pytest.approx(2 * 12 / 2**11))
-    assert test_p == ("0.125", pytest.approx(2 / 2**4))
-    assert effect == ("0.40", 0.004)
-    assert repeats == ("3", 3)
+    assert other[4] == ("0.012", pytest.approx(2 * 12 / 2**11))
+    assert other[5] == ("0.125", pytest.approx(2 / 2**4))
+    assert other[6:] == [("0.40", 0.004), ("3", 3)]
 
 
 @pytest.mark.parametrize(
@@ -64,35 +61,22 @@ def test_tests_on_images_by_hand():
     ],
 )
 def test_what_cannot_be_detected(detectable, cells):
-    found = details.tests(["other"], RESULTS, {"other": detectable}, baseline="basic", rope=0.0005)
-    assert found[1][0][-2:] == cells
+    assert details.tests(found(detectable))[1][0][-2:] == cells
 
 
 def test_one_variant_has_intervals_only():
-    columns, (row,) = details.tests(
-        ["basic"], {"basic": RESULTS["basic"]}, {}, baseline="basic", rope=0.0005
-    )
-    assert len(columns) == len(row) == 3
-
-
-def test_minimum_detectables_are_of_all_but_the_baseline():
-    found = details.minimum_detectables(RESULTS, "basic", 2, 0.01)
-    assert list(found) == ["other"]
-    assert found["other"].repeats is None
-    assert (
-        details.minimum_detectables(RESULTS | {"twin": RESULTS["basic"]}, "basic", 2, 0.01)["twin"]
-        is None
-    )
+    columns, (cells,) = details.tests(comparison(row("basic", "baseline"), results=RESULTS))
+    assert len(columns) == len(cells) == 3
 
 
 def test_scores_are_those_of_the_file():
-    columns, (row,) = details.scores(["other"], RESULTS)
+    columns, (cells, _) = details.scores(found())
     assert [title for title, _ in columns][-2:] == ["Brier score", "calibration error"]
-    assert [text for text, _ in row[1:3]] == ["0.1234", "12.34"]
+    assert [text for text, _ in cells[:3]] == ["other", "0.1234", "12.34"]
 
 
 def test_agreement_has_test_above_and_out_of_fold_below_the_diagonal():
-    (first, second) = details.agreements(["basic", "other"], RESULTS)
+    first, second = details.agreements(["basic", "other"], RESULTS)
     assert first == [("", 0), ("96.0", details.SHADES)]
     assert second == [("89.0", 1), ("", 0)]
 

@@ -5,27 +5,16 @@ import re
 import numpy as np
 import pytest
 
-from stages.report.model_card import model_card, plain
+from stages.report.model_card import model_card
 
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
+LABEL = np.array([0] * 5 + [1] * 10)
+PROBABILITY = np.eye(3, dtype=np.float32)[[1, 1, 0, 0, 0, *[1] * 10]] * 0.7 + 0.1
+PROBABILITY[0] = [0.04, 0.92, 0.04]
+ROW = {"architecture": {"name": "basic", "arguments": {"dense": 8}}, "augmentation": []}
 
 
-def card(*, wrong=True, early_stopping=None, reduce_on_plateau=None, **training):
-    label = np.array([0] * 5 + [1] * 10)
-    predicted = np.array([1, 1, 0, 0, 0, *[1] * 10]) if wrong else label
-    probability = np.eye(3, dtype=np.float32)[predicted] * 0.7 + 0.1
-    probability[0] = [0.04, 0.92, 0.04]
-    if not wrong:
-        probability[0] = [1, 0, 0]
-    settings = {
-        "architecture": {"name": "basic", "arguments": {"dense": 8}},
-        "augmentation": [],
-        "train": {
-            "epochs": 5,
-            "early_stopping": early_stopping,
-            "reduce_on_plateau": reduce_on_plateau,
-        },
-    }
+def card(probability=PROBABILITY, train=(), **training):
     return model_card(
         "plain",
         dataset={
@@ -43,7 +32,7 @@ def card(*, wrong=True, early_stopping=None, reduce_on_plateau=None, **training)
             "parameters": 1234,
             "final": "soft_vote",
             "description": HOSTILE,
-            "settings": settings,
+            "settings": ROW | {"train": {"epochs": 5} | dict(train)},
         }
         | training,
         metrics={
@@ -57,16 +46,15 @@ def card(*, wrong=True, early_stopping=None, reduce_on_plateau=None, **training)
             },
         },
         probability=probability,
-        label=label,
+        label=LABEL,
     )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_says_what_the_files_say():
+    for line in (
         "# Model card: `plain`",
         r"a \| \<script\>alert(1)\</script\> \`code\` \*all\* \# head",
-        r"Architecture: basic (dense=8); 1,234 parameters a model.",
+        "Architecture: basic (dense=8); 1,234 parameters a model.",
         "- Training: 40 images, 1 to 29 a class, in 5 stratified folds, 2 times with other "
         "shuffles.",
         r"- Classes: cat, a\|b, never seen.",
@@ -79,45 +67,45 @@ def card(*, wrong=True, early_stopping=None, reduce_on_plateau=None, **training)
         # Wilson: 3 of 5; a class without test images is not the hardest
         "- The hardest class is cat: 3 of 5 found (95 %: 23.1 to 88.2 %).",
         r"- Most often confused: cat taken for a\|b (2).",
-    ],
-)
-def test_says_what_the_files_say(line):
-    assert line in card().splitlines()
+    ):
+        assert line in card().splitlines()
 
 
 @pytest.mark.parametrize(
-    ("final", "markdown"),
+    ("training", "part"),
     [
-        ("soft_vote", "the mean of the probabilities of its 10 fold models"),
-        ("refit", "one model, trained on all training images"),
-        ("best_fold", "best validation accuracy, of 10"),
+        ({}, "Shipped is the mean of the probabilities of its 10 fold models"),
+        ({"final": "refit"}, "Shipped is one model, trained on all training images"),
+        ({"final": "best_fold"}, "best validation accuracy, of 10"),
+        ({"final": "ensemble"}, "Shipped is the mean of the probabilities of other variants'"),
+        ({"description": ""}, "No description."),
+        ({"environment": {"kernels": "avx512_bf16"}}, r"Trained with kernels avx512\_bf16."),
+        ({}, "Trained with versions that were not recorded."),
     ],
 )
-def test_says_what_is_shipped(final, markdown):
-    assert markdown in " ".join(card(final=final).split())
+def test_says_what_is_shipped_and_how_it_was_trained(training, part):
+    assert part in " ".join(card(**training).split())
 
 
-def test_early_stopping_is_a_limit():
-    stopped = card(early_stopping={"monitor": "val_loss", "patience": 2})
-    assert "Early stopping chose" in stopped
-    assert "| early_stopping | monitor=val\\_loss, patience=2 |" in stopped
-    assert "Early stopping chose" not in card()
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [
+        ("early_stopping", "- Early stopping chose the epochs of each fold"),
+        ("reduce_on_plateau", "- Plateaus chose the learning rates of each fold"),
+    ],
+)
+def test_what_validation_images_chose_is_a_limit_also_in_a_member_of_an_ensemble(key, limit):
+    chosen = {key: {"monitor": "val_loss", "patience": 2}}
+    assert limit in card(train=chosen)
+    assert f"| {key} | monitor=val\\_loss, patience=2 |" in card(train=chosen)
+    assert limit in card(settings={"ensemble": {"a": ROW, "b": ROW | {"train": chosen}}})
+    assert limit not in card(train={key: None})
 
 
-def test_plateaus_are_a_limit():
-    markdown = card(reduce_on_plateau={"monitor": "val_loss", "patience": 1})
-    assert (
-        "- Plateaus chose the learning rates of each fold on the images that score it" in markdown
-    )
-    assert "lateaus chose" not in card()
-    both = card(early_stopping={"patience": 2}, reduce_on_plateau={"patience": 1})
-    assert "- Early stopping chose the epochs and plateaus chose the learning rates of" in both
-
-
-def test_says_what_it_was_trained_with_where_that_is_known():
-    markdown = card(environment={"python": "3.11", "kernels": "avx512_bf16"})
-    assert r"Trained with python 3.11, kernels avx512\_bf16." in markdown.splitlines()
-    assert "Trained with versions that were not recorded." in card().splitlines()
+def test_an_ensemble_names_its_members():
+    markdown = card(settings={"ensemble": {"a_1": ROW, "b": ROW}})
+    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in markdown
+    assert "| ensemble | a\\_1, b |" in markdown
 
 
 def test_claims_nothing_of_how_often_the_test_set_was_used():
@@ -125,32 +113,15 @@ def test_claims_nothing_of_how_often_the_test_set_was_used():
     assert "test_set_uses.csv" in card()
 
 
-def test_an_ensemble_names_its_members_and_shares_their_limits():
-    row = {"architecture": {"name": "basic", "arguments": {}}, "train": {"early_stopping": None}}
-    stopped = row | {"train": {"early_stopping": {"monitor": "val_loss", "patience": 2}}}
-    markdown = card(final="ensemble", settings={"ensemble": {"a_1": row, "b": row}})
-    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in markdown
-    assert "Shipped is the mean of the probabilities of other variants' models" in markdown
-    assert "| ensemble | a\\_1, b |" in markdown
-    assert "Early stopping chose" not in markdown
-    assert "Early stopping chose" in card(settings={"ensemble": {"a": row, "b": stopped}})
+def test_no_mistake():
+    assert "No mistake on 15 test images." in card(np.eye(3)[LABEL])
 
 
-def test_no_mistake_and_no_description():
-    markdown = card(wrong=False, description="")
-    assert "No mistake on 15 test images." in markdown
-    assert "No description." in markdown
+def test_has_no_trailing_spaces_or_double_blank_lines():
+    assert not re.search(r" $|\n\n\n", card(), re.M)
 
 
-def test_same_text_twice_without_trailing_spaces():
-    assert card() == card()
-    assert not re.search(r" $", card(), re.M)
-
-
-def test_plain_is_one_line():
-    assert plain(" a\n\n## b  c ") == r"a \#\# b c"
-
-
+@pytest.mark.slow
 def test_the_code_loads_and_predicts(tmp_path, monkeypatch, capsys):
     import keras
 
