@@ -6,40 +6,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.statistics.baseline import COLUMNS, against_baseline, verdict
+from stages.statistics.baseline import COLUMNS, against_baseline, outcome, verdict
 
 TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
 GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])
 
 
-def rows(**accuracy):
-    correct = {name: np.arange(40) >= 4 for name in accuracy}
-    return against_baseline(accuracy, correct, "basic", 5, 0.0005)
-
-
 def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():
-    first, basic, twin = rows(better=TIED + GAIN, basic=TIED, twin=TIED)
-    assert list(COLUMNS) == list(basic)
-    assert set(COLUMNS) < set(first)
-    assert (first["p"], first["p_holm"]) == pytest.approx((0.029134, 2 * 0.029134), abs=1e-5)
-    assert first["outcome"] == "undecided"
+    accuracy = {"better": TIED + GAIN, "basic": TIED, "twin": TIED}
+    correct = {name: np.arange(40) >= 4 for name in accuracy}
+    better, basic, twin = against_baseline(accuracy, correct, "basic", 5, 0.0005)
+    assert tuple(COLUMNS) == tuple(basic) == tuple(better)
+    assert (better["p"], better["p_holm"]) == pytest.approx((0.029134, 2 * 0.029134), abs=1e-5)
+    assert better["outcome"] == "undecided"
     assert basic["outcome"] == basic["verdict"] == "baseline"
     assert basic["p"] is None
     assert (twin["p"], twin["outcome"], twin["mcnemar_p"]) == (1, "no difference", 1)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expected"),
+    ("difference", "low", "high", "p_holm", "p_equal", "expected"),
     [
-        ("better", "better by 1.00 points (95 % 0.50 to 2.00)"),
-        ("worse", "worse by -1.00 points (95 % -2.00 to -0.50)"),
-        ("undecided", "undecided: +1.00 points (95 % 0.50 to 2.00)"),
-        ("no difference", "no difference beyond 0.05 points"),
+        (0.003, 0.001, 0.005, 0.01, 0.0, "better by 0.30 points (95 % 0.10 to 0.50)"),
+        (-0.003, -0.005, -0.001, 0.01, 0.0, "worse by 0.30 points (95 % 0.10 to 0.50)"),
+        (0.003, 0.001, 0.005, 0.06, 0.0, "undecided: +0.30 points (95 % 0.10 to 0.50)"),
+        (0.001, -0.001, 0.003, 0.30, 0.2, "undecided: +0.10 points (95 % -0.10 to 0.30)"),
+        (0.0, -0.0006, 0.0006, 0.90, 0.95, "no difference beyond 0.05 points"),
+        (0.0001, -0.0004, 0.0005, 0.60, 0.94, "no difference beyond 0.05 points"),
+        (0.0002, 0.0001, 0.0003, 0.001, 1.0, "no difference beyond 0.05 points"),
     ],
 )
-def test_verdict_in_words(outcome, expected):
-    row = {"outcome": outcome, "difference": 0.01, "ci_low": 0.005, "ci_high": 0.02}
-    assert verdict(row, 0.0005) == expected
+def test_outcome_and_verdict(difference, low, high, p_holm, p_equal, expected):
+    row = {"difference": difference, "ci_low": low, "ci_high": high}
+    row |= {"p_holm": p_holm, "p_equal": p_equal}
+    row["outcome"] = outcome(row, rope=0.0005)
+    assert verdict(row, rope=0.0005) == expected
 
 
 @given(st.data())
@@ -50,8 +51,7 @@ def test_chances_are_chances_and_the_correction_only_raises_p(data):
     accuracy = {name: np.array(data.draw(scores)) / 800 for name in names}
     correct = {name: data.draw(arrays(bool, 40)) for name in names}
     rope = data.draw(st.floats(0, 0.1))
-    baseline, *others = against_baseline(accuracy, correct, "basic", count, rope)
-    assert baseline["outcome"] == "baseline"
+    _, *others = against_baseline(accuracy, correct, "basic", count, rope)
     for row in others:
         chances = [row[key] for key in ("p_worse", "p_equal", "p_better")]
         assert sum(chances) == pytest.approx(1)
@@ -61,5 +61,4 @@ def test_chances_are_chances_and_the_correction_only_raises_p(data):
         assert row["ci_low"] <= row["difference"] <= row["ci_high"]
         difference = accuracy[row["variant"]].mean() - accuracy["basic"].mean()
         assert row["difference"] == pytest.approx(difference, abs=1e-12)
-        assert row["outcome"] in ("better", "worse", "no difference", "undecided")
-        assert verdict(row, rope).startswith(row["outcome"])
+        assert row["verdict"].startswith(row["outcome"])

@@ -11,7 +11,7 @@ from stages.errors import UserError
 from stages.statistics.uses import LEDGER, Use, digest, note
 
 ROOT = Path(__file__).parents[2]
-TEST, MODELS = "ab" * 32, [f"{number:064x}" for number in range(40)]
+TEST, MODELS = "ab" * 32, [f"{number:064x}" for number in range(6)]
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,11 @@ def _elsewhere(tmp_path, monkeypatch):
 
 def test_the_digest_is_that_of_images_and_labels():
     images, labels = np.arange(48, dtype="uint8").reshape(3, 4, 4, 1), np.array([0, 1, 0])
-    known = digest(images, labels)
     np.save("images.npy", images)
-    assert digest(np.load("images.npy", mmap_mode="r"), labels) == known
-    assert digest(images[:, ::-1], labels) != known
-    assert digest(images, 1 - labels) != known
-    assert digest(images.reshape(3, 2, 8, 1), labels) != known
+    known = digest(np.load("images.npy", mmap_mode="r"), labels)
+    assert digest(images, labels) == known
+    others = (images[:, ::-1], labels), (images, 1 - labels), (images.reshape(3, 2, 8, 1), labels)
+    assert known not in {digest(*other) for other in others}
 
 
 def test_lines_are_sorted_and_stand_once():
@@ -39,6 +38,7 @@ def test_lines_are_sorted_and_stand_once():
     assert LEDGER.read_text() == text
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_no_line():
     code = (
         "import sys; from stages.statistics.uses import Use, note\n"
@@ -77,6 +77,6 @@ def test_what_is_no_line_is_refused_and_stays(line):
     note([Use(TEST, "basic", MODELS[0])])
     LEDGER.write_text(LEDGER.read_text() + line + "\n", encoding="latin-1")
     before = LEDGER.read_bytes()
-    with pytest.raises(UserError, match=r"test_set_uses\.csv is damaged"):
+    with pytest.raises(UserError, match=r"test_set_uses\.csv"):
         note([Use(TEST, "basic", MODELS[1])])
     assert LEDGER.read_bytes() == before
