@@ -23,7 +23,6 @@ STAGE_OF = {  # the files that are read, and which stage writes each
 }
 NAMED = 5  # variants of one environment that a refusal names
 PREDICTED = ("oof_probability", "oof_label", "test_probability", "test_label")
-PREDICTED += ("test_sha256", "model_sha256")
 TRAINED = ("fingerprint", "data_sha256", "settings")
 SCORES = ("accuracy", "loss", "top_2_accuracy", "macro_precision", "macro_recall", "macro_f1")
 SCORES += ("cohen_kappa", "brier", "expected_calibration_error")
@@ -115,7 +114,7 @@ def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndar
 
 def _predictions(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of predictions.npz; refuse inconsistent shapes and labels."""
-    arrays = files.read_arrays(path, PREDICTED)
+    arrays = files.read_arrays(path, (*PREDICTED, "test_sha256", "model_sha256"))
     for kind in ("oof", "test"):
         label, probability = arrays[f"{kind}_label"], arrays[f"{kind}_probability"]
         fits = label.ndim == 1 and probability.ndim == 2 and len(label) == len(probability)
@@ -136,40 +135,32 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         UserError: names the variant and what differs.
     """
     _check_environments(results)
-    folds = dataset["folds"]["count"], dataset["folds"]["repeats"]
+    count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     other = results[baseline]
     for name, result in results.items():
         sha256, again = result.training["data_sha256"], f"run `dvc repro publish@{name}`"
+        labels = (result.label, other.label), (result.test_label, other.test_label)
         if sha256 != dataset["sha256"]:
             problem = (
                 "was trained on other images or folds than data/prepared holds now (sha256 "
                 f"{sha256[:8]} instead of {dataset['sha256'][:8]}), so it cannot be compared; "
                 f"{again}"
             )
-        elif [fold for fold, _ in result.folds] != list(range(folds[0] * folds[1])):
+        elif [fold for fold, _ in result.folds] != list(range(count * repeats)):
             problem = (
-                f"has results of {len(result.folds)} folds where data/prepared has {folds[0]} x "
-                f"{folds[1]}; {again}"
+                f"has results of {len(result.folds)} folds where data/prepared has {count} x "
+                f"{repeats}; {again}"
             )
         elif not np.isfinite(result.accuracy).all():
             problem = (
                 "has a fold whose accuracy is not a number, so it cannot be compared; correct its "
                 f"settings and {again}"
             )
-        elif result.folds != other.folds or not (
-            np.array_equal(result.label, other.label)
-            and np.array_equal(result.test_label, other.test_label)
-        ):
+        elif result.folds != other.folds or not all(np.array_equal(*pair) for pair in labels):
             what = "labels" if result.folds == other.folds else "folds"
             problem = (
                 f"and the baseline {baseline!r} were not scored on the same {what}, so they cannot "
                 f"be compared; run `dvc repro -f train@{name}`"
-            )
-        elif result.precision != other.precision:
-            problem = (
-                f"was trained in {result.precision} and the baseline {baseline!r} in "
-                f"{other.precision}, so they cannot be compared; give all chosen variants the same "
-                "train.precision and run `make repro`, which resolves `auto` for all alike"
             )
         else:
             continue
@@ -177,22 +168,26 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
 
 
 def _check_environments(results: Mapping[str, Result]) -> None:
-    """Check that all variants have one environment; older results have recorded none."""
-    known = {name: result.training["environment"] for name, result in results.items()}
+    """Check that all variants have one precision and environment; older ones recorded none."""
+    known = {
+        name: {"precision": result.precision} | result.training["environment"]
+        for name, result in results.items()
+    }
     keys = dict.fromkeys(key for one in known.values() for key in one)
     differing = [key for key in keys if len({one.get(key) for one in known.values()}) > 1]
+    if not differing:
+        return
     names = defaultdict(list)
     for name, one in known.items():
         versions = ", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)
         names[versions].append(repr(name))
-    if differing:
-        each = [
-            ", ".join(some[:NAMED])
-            + (f" and {len(some) - NAMED} more" if len(some) > NAMED else "")
-            + f" with {versions}"
-            for versions, some in names.items()
-        ]
-        raise UserError(
-            f"variants of different environments cannot be compared: {'; '.join(each)}; run "
-            "`make repro`, which trains all of them with the present one."
-        )
+    each = [
+        ", ".join(some[:NAMED])
+        + (f" and {len(some) - NAMED} more" if len(some) > NAMED else "")
+        + f" with {versions}"
+        for versions, some in names.items()
+    ]
+    raise UserError(
+        f"variants of different environments cannot be compared: {'; '.join(each)}; give all the "
+        "same train.precision and run `make repro`, which trains all of them with the present one."
+    )
