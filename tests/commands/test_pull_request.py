@@ -1,5 +1,6 @@
 """The report of a pull request, made from two branches of a real repository of Git and DVC."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from stages import files
 from stages.commands import pull_request
 from stages.commands.line import line
+from stages.compare import compare
 from stages.errors import UserError
 from tests.report.made import make
 
@@ -20,7 +22,7 @@ NAMES = ("basic", "other")
 PIPELINE = {
     "stages": {
         "compare": {
-            "cmd": f"PYTHONPATH={HERE} {sys.executable} -m stages compare",
+            "cmd": "python -m stages compare",
             "params": ["compare", "variants"],
             "deps": [f"results/{name}/folds.csv" for name in NAMES],
             "outs": [
@@ -40,7 +42,9 @@ def run(folder, *command):
 
 
 def commit(folder, message):
-    run(folder, sys.executable, "-m", "dvc", "repro", "-q")
+    with contextlib.chdir(folder):
+        compare()
+    run(folder, sys.executable, "-m", "dvc", "commit", "--quiet", "--force")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", message)
 

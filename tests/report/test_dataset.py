@@ -13,13 +13,9 @@ def described(**content) -> str:
 
 
 def test_facts_come_in_a_fixed_order_and_empty_ones_are_left_out():
-    content = {
-        "notes": ["Pixels were scaled.", "Alpha was dropped."],
-        "groups": {},
-        "source": "photos",
-        "unreadable": {},
-        "pixels": {"mean": [1.24, 100.0], "std": [0.5, 7.0]},
-    }
+    content = {"notes": ["Pixels were scaled.", "Alpha was dropped."], "groups": {}}
+    content |= {"source": "photos", "unreadable": {}}
+    content |= {"pixels": {"mean": [1.24, 100.0], "std": [0.5, 7.0]}}
     assert facts(content) == [
         ("pixels", "mean ± sd 1.2 ± 0.5, 100.0 ± 7.0"),
         ("unreadable", "none"),
@@ -50,20 +46,25 @@ def test_duplicates(found, sentence):
     assert described(duplicates=everything) == sentence
 
 
-def test_unreadable_files_are_counted_and_the_first_named():
-    files = {f"{number}.png": "is empty" for number in range(5000)}
-    assert described(unreadable=files) == (
-        "5,000 files left out (0.png: is empty; 1.png: is empty; 2.png: is empty; and 4,997 more "
-        "in dataset.json)"
-    )
-    assert described(unreadable={"x": "is empty"}) == "1 file left out (x: is empty)"
+FILES = {f"{number}.png": "is empty" for number in range(5000)}
 
 
-def test_imbalance_and_groups():
-    even = {"largest": "cat", "smallest": "cat", "ratio": 1.0}
-    assert described(imbalance=even).startswith("none")
-    uneven = {"largest": "cat", "smallest": "owl", "ratio": 12.34}
-    assert described(imbalance=uneven).startswith("the largest class, cat, has 12.3 times as many")
-    assert described(groups={"train": 1200, "test": 3}).startswith(
-        "1,200 in the training set, 3 others"
-    )
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            {"unreadable": FILES},
+            "5,000 files left out (0.png: is empty; 1.png: is empty; 2.png: is empty; and 4,997 "
+            "more in dataset.json)",
+        ),
+        ({"unreadable": {"x": "is empty"}}, "1 file left out (x: is empty)"),
+        ({"imbalance": {"ratio": 1.0}}, "none: "),
+        (
+            {"imbalance": {"largest": "cat", "smallest": "owl", "ratio": 12.34}},
+            "the largest class, cat, has 12.3 times as many",
+        ),
+        ({"groups": {"train": 1200, "test": 3}}, "1,200 in the training set, 3 others"),
+    ],
+)
+def test_unreadable_files_imbalance_and_groups(content, sentence):
+    assert described(**content).startswith(sentence)
