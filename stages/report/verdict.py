@@ -46,11 +46,9 @@ def power_note(found: Comparison) -> str:
         text += f"Detecting {size} takes {most:,} repeat{'s' if most > 1 else ''} of {folds} folds"
         if len(enough) == len(known):
             return text + "."
-        named = ", ".join(f"`{name}`" for name in list(enough)[:3])
-        others = f" and {len(enough) - 3} more" if len(enough) > 3 else ""
-        text += (
-            f" for {named}{others}; for the other {len(known) - len(enough)} no number suffices. "
-        )
+        named = ", ".join(f"`{name}`" for name in [*enough][:3])
+        more = f" and {len(enough) - 3} more" if len(enough) > 3 else ""
+        text += f" for {named}{more}; for the other {len(known) - len(enough)} no number suffices. "
     else:
         text += f"No number of repeats of {folds} folds suffices to detect {size}. "
     limit = 100 * max(one.limit for one in known.values())

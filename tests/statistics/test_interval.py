@@ -36,12 +36,6 @@ def test_of_an_accuracy_or_a_paired_difference_it_is_scipys_bca_and_near_wilson(
         assert (low, high) == pytest.approx(wilson(values.sum(), n), abs=2.5 / n + 0.001)
 
 
-def test_without_skew_it_is_the_normal_interval():
-    change = np.repeat([-1, 0, 1], [1000, 8000, 1000])
-    reach = 1.959964 * np.sqrt(0.2 / 10_000)
-    assert bootstrap_mean(change) == pytest.approx((-reach, reach), abs=0.0003)
-
-
 def test_coverage_is_near_what_is_claimed():
     generator = np.random.default_rng(0)
     covered = 0
