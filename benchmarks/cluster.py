@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measured
+from stages import data
 from stages.data.folds import stratified_folds
-from stages.data.mnist import load_mnist
 from stages.engine import cluster, workers
 from stages.engine.resolve import recipe
 from stages.settings import params
@@ -95,7 +95,7 @@ def made(name: str, network: Named, settings: Train) -> Recipe:
 
 def basic_folds(folder: str | None, count: int) -> list[tuple]:
     """Return the arguments of `train_fold` for so many folds of `basic`, an epoch each."""
-    source = load_mnist(Data(source="mnist", folder=folder))
+    source = data.load(Data(source="mnist", folder=folder))
     images, labels = source.train_images, source.train_labels.astype(np.int64)
     folds = stratified_folds(labels, source.classes, count, 1, 1)[0]
     chosen = recipe(params.load(measured.HERE.parent / "params.yaml"), "basic")

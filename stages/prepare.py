@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import data, files
-from stages.data import rows, watch
+from stages.data import watch
 from stages.data.card import card
 from stages.data.source import Source
 from stages.data.splits import Splits, make_splits
@@ -17,6 +17,7 @@ from stages.errors import UserError
 from stages.settings import params
 
 PREPARED = Path("data/prepared")
+BLOCK = 64  # images copied at once
 
 
 def prepare() -> None:
@@ -30,8 +31,7 @@ def prepare() -> None:
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
     splits = make_splits(source, settings)
-    arrays = select(source, splits)
-    write(source, splits, arrays, PREPARED)
+    dataset = write(source, splits, PREPARED)
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):
@@ -39,87 +39,70 @@ def prepare() -> None:
         raise
     for note in source.notes:
         print(f"foldlab: {source.name}: {note}", file=sys.stderr)
-    image_shape = "x".join(str(size) for size in source.train_images.shape[1:])
-    repeats, images = arrays["folds"].shape
+    shape, repeats = "x".join(map(str, dataset["image_shape"])), settings.folds.repeats
     print(
-        f"{source.name}: {images} training and {len(arrays['test_labels'])} test images of "
-        f"{image_shape} in {len(source.classes)} classes, {settings.folds.count} folds, "
+        f"{source.name}: {len(splits.train)} training and {len(splits.test)} test images of "
+        f"{shape} in {len(source.classes)} classes, {settings.folds.count} folds, "
         f"{repeats} {'repeat' if repeats == 1 else 'repeats'}"
     )
 
 
-def select(source: Source, splits: Splits) -> dict[str, np.ndarray | rows.Rows]:
-    """Return the arrays to write, in the source's order.
+def write(source: Source, splits: Splits, folder: Path) -> dict:
+    """Write the arrays, each as <name>.npy, then dataset.json, which describes them.
 
-    Returns:
-        `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
-        `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n). Images are `Rows`
-        of the source's array, not copies.
+    The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
+    `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n), in the source's order.
+    Returns the content of dataset.json.
     """
-    train_images, train_labels = source.train_images, source.train_labels
     test_images, test_labels = source.test_images, source.test_labels
     if test_images is None:
-        test_images, test_labels = train_images, train_labels
-    return {
-        "train_images": rows.take(train_images, splits.train),
-        "train_labels": train_labels[splits.train],
-        "test_images": rows.take(test_images, splits.test),
-        "test_labels": test_labels[splits.test],
-        "folds": splits.folds,
+        test_images, test_labels = source.train_images, source.train_labels
+    selected = {
+        "train_images": (source.train_images, splits.train),
+        "train_labels": (source.train_labels, splits.train),
+        "test_images": (test_images, splits.test),
+        "test_labels": (test_labels, splits.test),
+        "folds": (splits.folds, np.arange(len(splits.folds))),
     }
+    for name, (array, rows) in selected.items():
+        with files.replacing(folder / f"{name}.npy") as temporary:
+            _save(array, rows, temporary)
+    arrays = {name: files.read_array(folder / f"{name}.npy") for name in selected}
+    dataset = {
+        "source": source.name,
+        "licence": source.licence,
+        "classes": list(source.classes),
+        "image_shape": list(source.train_images.shape[1:]),
+        "train": _counts(arrays["train_labels"], source.classes),
+        "test": _counts(arrays["test_labels"], source.classes),
+        "folds": {"count": int(splits.folds.max()) + 1, "repeats": len(splits.folds)},
+        "sha256": content_hash(arrays, source.classes),
+        "source_sha256": source.sha256,
+        **card(source, splits, arrays["train_images"]),
+    }
+    files.write_json(folder / "dataset.json", dataset)
+    return dataset
 
 
-def write(
-    source: Source, splits: Splits, arrays: dict[str, np.ndarray | rows.Rows], folder: Path
-) -> None:
-    """Write each array as <name>.npy, then dataset.json, which describes them.
-
-    Args:
-        source: where the images come from.
-        splits: which images are in which split.
-        arrays: what `select` returned.
-        folder: created if missing.
-    """
-    for name, array in arrays.items():
-        with files.replacing(folder / f"{name}.npy") as beside:
-            _save(array, beside)
-    repeats = len(arrays["folds"])
-    files.write_json(
-        folder / "dataset.json",
-        {
-            "source": source.name,
-            "licence": source.licence,
-            "classes": list(source.classes),
-            "image_shape": list(source.train_images.shape[1:]),
-            "train": _counts(arrays["train_labels"], source.classes),
-            "test": _counts(arrays["test_labels"], source.classes),
-            "folds": {"count": int(arrays["folds"].max()) + 1, "repeats": repeats},
-            "sha256": content_hash(arrays, source.classes),
-            "source_sha256": source.sha256,
-            **card(source, splits, arrays["train_images"]),
-        },
-    )
-
-
-def _save(array: np.ndarray | rows.Rows, path: Path) -> None:
-    """Write the same bytes as `numpy.save`, in blocks.
+def _save(array: np.ndarray, rows: np.ndarray, path: Path) -> None:
+    """Write the same bytes as `numpy.save(path, array[rows])`, in blocks to save memory.
 
     The file is not memory-mapped: there, a full disk is a fatal signal instead of an OSError.
     """
-    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    shape = (len(rows), *array.shape[1:])
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for block in rows.blocks(array):
-            file.write(block)
+        for start in range(0, len(rows), BLOCK):
+            file.write(np.ascontiguousarray(array[rows[start : start + BLOCK]]))
 
 
-def content_hash(arrays: dict[str, np.ndarray | rows.Rows], classes: tuple[str, ...]) -> str:
+def content_hash(arrays: dict[str, np.ndarray], classes: tuple[str, ...]) -> str:
     """Return the SHA-256 of the class names and of each array's name, type, shape and bytes."""
     digest = hashlib.sha256(json.dumps(classes).encode())
     for name, array in arrays.items():
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        for block in rows.blocks(array):
-            digest.update(block)
+        digest.update(array)
     return digest.hexdigest()
 
 

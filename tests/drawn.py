@@ -42,3 +42,12 @@ def classes(*folders, each=3, **size):
     """Return the files of a tree with `each` different pictures in each class folder."""
     names = [f"{folder}/{number}.png" for folder in folders for number in range(each)]
     return {name: pixels(seed, **size) for seed, name in enumerate(names)}
+
+
+def table(images, labels, at=0, form="{}"):
+    """Return a CSV file of pixels, with the column `label` at place `at`."""
+    rows = [[form.format(pixel) for pixel in image.ravel()] for image in images]
+    rows.insert(0, [f"p{number}" for number in range(len(rows[0]))])
+    for row, label in zip(rows, ["label", *labels], strict=True):
+        row.insert(at, str(label))
+    return "\n".join(map(",".join, rows)) + "\n"

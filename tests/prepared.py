@@ -6,6 +6,7 @@ import numpy as np
 import yaml
 
 from stages.files import write_json
+from stages.settings import params
 
 CLASSES = ("circle", "square", "star")
 TRAIN = {  # all required settings of `train`
@@ -15,6 +16,13 @@ TRAIN = {  # all required settings of `train`
     "learning_rate": 0.003,
     "schedule": "constant",
 }
+
+
+def parse(**sections) -> params.Params:
+    """Return valid settings with one variant and these sections."""
+    variant = {"variants": {"basic": {"architecture": "basic"}}}
+    compare = {"compare": {"variants": ["basic"], "baseline": "basic"}}
+    return params.parse({"train": TRAIN, **variant, **compare, **sections})
 
 
 def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):

@@ -1,38 +1,41 @@
-"""Registry of data sources.
+"""Sources of images: known data sets by name, and the user's own images by path.
 
-A source is a function that takes the `data` settings and returns a `Source`. To add one, write it
-in its own file and register it in `SOURCES`. Any other `data.source` is the path of the user's own
-images, and `paths.py` detects their format.
+To add a data set, write a function that takes the `data` settings and returns a `Source`, in a
+file of its own, and register it in SOURCES. To add a file format, write a module with
+`DESCRIPTION`, `recognises(path)`, `files(path)` (the files that `load` reads, in an order that
+depends on names only) and `load(path, data)`, and register it in FORMATS and in `Data.format`.
+All these functions raise a UserError for files that do not fit, and OSError for those that cannot
+be read.
 """
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
 
-from stages.data import checks, mnist, mnist5k, paths
-from stages.data.source import Source
+from stages import files
+from stages.data import idx, image_folder, mnist, npz, pixel_csv
+from stages.data.source import Source, check
 from stages.errors import UserError
 from stages.settings.base import nearest
-from stages.settings.sections import Data
+from stages.settings.sections import SIDES, Data
 
 SOURCES: dict[str, Callable[[Data], Source]] = {
-    "mnist-5k": mnist5k.load,
-    "mnist": mnist.load_mnist,
-    "fashion-mnist": mnist.load_fashion_mnist,
+    "mnist-5k": mnist.load_5k,
+    "mnist": partial(mnist.load, mnist.MNIST),
+    "fashion-mnist": partial(mnist.load, mnist.FASHION_MNIST),
 }
-CHANNELS = {"gray": 1, "rgb": 3}
+FORMATS = {"idx": idx, "npz": npz, "csv": pixel_csv, "folder": image_folder}
+SHOWN = 5  # names in a folder that a message lists
 
 
 def load(data: Data) -> Source:
     """Read and check the images selected by the settings.
 
-    Args:
-        data: the section `data` of params.yaml.
-
-    Returns:
-        The source, checked by `stages.data.checks.check`.
-
     Raises:
-        UserError: for an unknown source, invalid files or arrays, or `data.image_size` or
-            `data.channels` that differ from the images of a source that is not converted.
+        UserError: for an unknown source, invalid files, or settings that do not fit the images.
         OSError: when a file can be neither read nor downloaded.
     """
     if data.source in SOURCES:
@@ -41,25 +44,70 @@ def load(data: Data) -> Source:
                 f"data.format is {data.format!r}, but data.source {data.source!r} is not a path; "
                 "set data.format to null."
             )
-        source = checks.check(SOURCES[data.source](data))
-    elif path := paths.find(data.source):
-        source = paths.load(path, data)
+        source = check(SOURCES[data.source](data))
+    elif path := find(data.source):
+        source = load_path(path, data)
     else:
         raise UserError(
             f"data.source is {data.source!r}, which is neither an existing path (relative to "
             f"the repository) nor a known name; known names are {', '.join(sorted(SOURCES))}."
             f"{nearest(data.source, SOURCES)}"
         )
-    height, width, channels = source.train_images.shape[1:]
-    if data.image_size and data.image_size != (height, width):
-        raise UserError(
-            f"data.image_size is {list(data.image_size)}, but {source.name}'s images are {height} "
-            f"x {width} pixels, and only a folder of images is resized; set it to null."
-        )
-    if data.channels and channels != CHANNELS[data.channels]:
-        raise UserError(
-            f"data.channels is {data.channels!r}, but {source.name}'s images have {channels} "
-            f"{'channel' if channels == 1 else 'channels'}, and only a folder of images is "
-            "converted; set it to null."
-        )
+    *size, channels = source.train_images.shape[1:]
+    for setting, wanted, found in (
+        ("image_size", data.image_size and list(data.image_size), size),
+        ("channels", data.channels, "gray" if channels == 1 else "rgb"),
+    ):
+        if wanted not in (None, found):
+            raise UserError(
+                f"data.{setting} is {wanted!r}, but the images of {source.name} have {found!r}, "
+                "and only a folder of images is converted; set it to null."
+            )
     return source
+
+
+def find(given: str) -> Path | None:
+    """Return the absolute path of `data.source`, or None if it does not exist."""
+    path = files.find(given)
+    return path if given and os.path.exists(path) else None
+
+
+def load_path(path: Path, data: Data) -> Source:
+    """Read and check the images at a path; errors are those of `load`."""
+    source = check(format_of(path, data).load(path, data))
+    height, width = source.train_images.shape[1:3]
+    if height not in SIDES or width not in SIDES:
+        raise UserError(
+            f"{path} has images of {height} x {width} pixels; give images of {SIDES[0]} to "
+            f"{SIDES[-1]} pixels per side."
+        )
+    # Paths of this machine must not end up in files that DVC tracks.
+    last = Path(data.source).name
+    return replace(source, name=last if last not in ("", "..") else "images")
+
+
+def format_of(path: Path, data: Data) -> ModuleType:
+    """Return the module in FORMATS for `data.format`, or for the detected format of a path.
+
+    Raises:
+        UserError: when no format or several match, or `data.folder` is set.
+    """
+    if data.folder:
+        raise UserError(
+            f"data.folder is {data.folder!r}, but data.source is already a path; set data.folder "
+            "to null."
+        )
+    if not path.is_dir() and not path.is_file():
+        raise UserError(f"{path} is neither a file nor a folder; give one that is.")
+    matches = [name for name, module in FORMATS.items() if module.recognises(path)]
+    if data.format or len(matches) == 1:
+        return FORMATS[data.format or matches[0]]
+    if matches:
+        raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
+    what = "is a file of unknown format"
+    if path.is_dir():
+        names = sorted(os.listdir(path))
+        shown = ", ".join(map(ascii, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+        what = f"is a folder with {shown or 'nothing'}"
+    known = "; ".join(module.DESCRIPTION for module in FORMATS.values())
+    raise UserError(f"{path} {what}; known formats are: {known}.")

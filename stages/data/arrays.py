@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages.data.checks import MOST_CLASSES
 from stages.data.source import Source
 from stages.errors import UserError
 
@@ -12,37 +11,29 @@ SHOWN = 8  # labels listed in a note
 
 
 def source(
-    name: str,
-    train: tuple[np.ndarray, np.ndarray],
-    test: tuple[np.ndarray, np.ndarray] | None,
+    name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray] | None
 ) -> Source:
-    """Build a source from a user's arrays.
+    """Return an unchecked source of a user's arrays; its classes are the distinct labels, sorted.
 
     Args:
         name: the source's name.
-        train: the training images (n, height, width) or (n, height, width, channels), and the
-            labels (n,) or (n, 1), whole numbers or text.
+        train: the training images (n, height, width) or (n, height, width, channels), and their
+            labels as for `names`.
         test: likewise, or None.
 
-    Returns:
-        An unchecked source whose classes are the distinct labels, sorted.
-
     Raises:
-        UserError: for labels that are negative, fractional, or of another type or shape.
+        UserError: as `names`, or for test labels of another type than the training labels.
     """
-    splits = {"training": train} | ({"test": test} if test is not None else {})
-    images, notes = as_bytes([pixels for pixels, _ in splits.values()])
-    named = [names(labels, f"{name}'s {split}") for split, (_, labels) in splits.items()]
+    pairs = [train, test] if test else [train]
+    images, notes = as_bytes([images for images, _ in pairs])
+    splits = zip((f"{name}'s training", f"{name}'s test"), pairs, strict=False)
+    named = [names(labels, split) for split, (_, labels) in splits]
     if len({labels.dtype.kind for labels in named}) > 1:
         raise UserError(
             f"{name}'s training labels and its test labels have different types; give both as "
             "numbers or both as text."
         )
     classes, numbers = np.unique(np.concatenate(named), return_inverse=True)
-    if len(classes) > MOST_CLASSES:
-        raise UserError(
-            f"{name} has {len(classes):,} different labels; give at most {MOST_CLASSES:,} classes."
-        )
     if classes.dtype.kind == "i" and classes.tolist() != list(range(len(classes))):
         listed = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
         notes.append(f"The labels are not 0, 1, 2 and so on; they name the classes: {listed}.")
@@ -53,71 +44,60 @@ def source(
         classes=tuple(map(str, classes.tolist())),
         train_images=images[0],
         train_labels=numbers[:count],
-        test_images=images[1] if test is not None else None,
-        test_labels=numbers[count:] if test is not None else None,
+        test_images=images[1] if test else None,
+        test_labels=numbers[count:] if test else None,
         notes=tuple(notes),
     )
 
 
-def names(labels: np.ndarray, what: str) -> np.ndarray:
+def names(labels: np.ndarray, split: str) -> np.ndarray:
     """Return labels as class names: int64 or text (n,).
 
-    Args:
-        labels: integers, whole floats, booleans, text, or bytes of UTF-8, (n,) or (n, 1).
-        what: the split, for messages ("mine's test").
+    Labels may be integers, whole floats, booleans, text, or bytes of UTF-8, (n,) or (n, 1).
 
     Raises:
-        UserError: for other types, negative numbers and empty text.
+        UserError: for other types and shapes, negative or fractional numbers, and empty text.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim != 1:
+    if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
         raise UserError(
-            f"{what} labels have the shape {labels.shape}; give one class per image, not "
-            "one-hot rows."
+            f"{split} labels are of type {labels.dtype} and shape {labels.shape}; give one whole "
+            "number or text per image, not one-hot rows."
         )
     if labels.dtype.kind == "S":
         try:
             labels = np.char.decode(labels, "utf-8")
         except UnicodeDecodeError:
-            raise UserError(f"{what} labels are not UTF-8 text; save them as UTF-8.") from None
-    if labels.dtype.kind == "U":
-        empty = np.flatnonzero(labels == "")
-        if empty.size:
-            raise UserError(f"{what} label of image {empty[0]} is empty; name its class.")
-        return labels
-    if labels.dtype.kind not in "biuf":
+            raise UserError(f"{split} labels are not UTF-8 text; save them as UTF-8.") from None
+    if is_text := labels.dtype.kind == "U":
+        wrong = labels == ""
+    else:  # false for NaN
+        numbers = labels.astype(np.float64)
+        wrong = ~((numbers >= 0) & (numbers < 2**31) & (np.floor(numbers) == numbers))
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise UserError(
-            f"{what} labels are of type {labels.dtype}; give one whole number or text per image."
+            f"{split} image {row} has the label {labels[row].item()!r}; labels are text "
+            "or whole numbers from 0, so correct it, or leave out images without a class."
         )
-    whole = np.isfinite(labels) & (labels == np.floor(labels)) if labels.dtype.kind == "f" else True
-    wrong = np.flatnonzero(~(whole & (labels >= 0) & (labels < 2**31)))
-    if wrong.size:
-        raise UserError(
-            f"{what} label of image {wrong[0]} is {labels[wrong[0]]}; labels are whole numbers "
-            "from 0, so correct it, or leave out images without a class."
-        )
-    return labels.astype(np.int64)
+    return labels if is_text else labels.astype(np.int64)
 
 
 def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
-    """Add a channel axis to grey images, and scale floats in [0, 1] to bytes.
-
-    Args:
-        splits: the images of each split; either all splits are scaled or none.
+    """Add a channel axis to grey images; scale floats in [0, 1] to bytes, in all splits or none.
 
     Returns:
-        The images, and a list with a note if they were scaled. Other arrays are returned as they
-        are, for `stages.data.checks.check`.
+        The images of each split, and a list with a note if they were scaled.
     """
     splits = [images[..., np.newaxis] if images.ndim == 3 else images for images in splits]
-    if any(images.dtype.kind != "f" or not images.size for images in splits):
+    if not all(  # false for NaN
+        images.dtype.kind == "f" and images.size and images.min() >= 0 and images.max() <= 1
+        for images in splits
+    ):
         return splits, []
-    if not all(images.min() >= 0 and images.max() <= 1 for images in splits):  # false for NaN
-        return splits, []
-    scaled = []
-    for images in splits:
-        scaled.append(np.empty(images.shape, np.uint8))
+    scaled = [np.empty(images.shape, np.uint8) for images in splits]
+    for to, images in zip(scaled, splits, strict=True):
         for row, image in enumerate(images):  # one at a time, to avoid a second copy
-            scaled[-1][row] = np.rint(image.astype(np.float64) * 255)
+            to[row] = np.rint(image.astype(np.float64) * 255)
     return scaled, ["Pixels from 0 to 1 were multiplied by 255 and rounded."]

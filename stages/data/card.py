@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from stages.data import rows
 from stages.data.source import Source
 from stages.data.splits import Splits
 
+BLOCK = 16  # images whose pixels are counted at once
 
-def card(source: Source, splits: Splits, train_images: np.ndarray | rows.Rows) -> dict[str, Any]:
+
+def card(source: Source, splits: Splits, train_images: np.ndarray) -> dict[str, Any]:
     """Return the facts that dataset.json adds to the counts, all serializable as JSON.
 
-    Args:
-        source: where the images come from.
-        splits: which images are in which split.
-        train_images: uint8 (n, height, width, channels), the training images; may be
-            memory-mapped, or `Rows`.
+    `train_images`, uint8 (n, height, width, channels), may be memory-mapped.
 
     Returns:
         `pixels` (mean and standard deviation of each channel over all training images, 0 to 255),
@@ -43,20 +40,21 @@ def card(source: Source, splits: Splits, train_images: np.ndarray | rows.Rows) -
     }
 
 
-def pixels(images: np.ndarray | rows.Rows) -> dict[str, list[float]]:
+def pixels(images: np.ndarray) -> dict[str, list[float]]:
     """Return mean and standard deviation (over n, not n - 1) of the pixels of each channel.
 
     The sums are exact, so the result is the same on every machine.
     """
-    total = squares = 0
-    for part in rows.blocks(images):
-        flat = part.reshape(len(part), -1)  # summing over images first is fastest
-        total = total + flat.sum(0, dtype=np.uint32).astype(np.uint64)
-        squares = squares + np.square(flat, dtype=np.uint16).sum(0, dtype=np.uint64)
-    total, squares = (sums.reshape(-1, images.shape[-1]).sum(0) for sums in (total, squares))
+    channels = images.shape[-1]
+    offsets = 256 * np.arange(channels)
+    counts = np.zeros(256 * channels, np.int64)  # of each value in each channel
+    for start in range(0, len(images), BLOCK):
+        values = images[start : start + BLOCK] + offsets
+        counts += np.bincount(values.ravel(), minlength=len(counts))
+    counts, values = counts.reshape(channels, 256), np.arange(256)
     n = math.prod(images.shape[:3])
-    sums = list(zip(total.tolist(), squares.tolist(), strict=True))
+    sums = list(zip((counts @ values).tolist(), (counts @ values**2).tolist(), strict=True))
     return {
-        "mean": [one / n for one, _ in sums],
-        "std": [math.sqrt(n * square - one**2) / n for one, square in sums],
+        "mean": [total / n for total, _ in sums],
+        "std": [math.sqrt(n * squares - total**2) / n for total, squares in sums],
     }

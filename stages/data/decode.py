@@ -3,32 +3,24 @@
 Error messages are ours, since Pillow's change with its version.
 """
 
+import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"})
-ORIENTATION = 0x0112
-TURNS = {  # EXIF orientation -> its inverse
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+ORIENTATION = ExifTags.Base.Orientation
 Result = TypeVar("Result")
 
 
 def _pad(picture: Image.Image, size: tuple[int, int], method: int) -> Image.Image:
-    """Fit a picture into `size` (width, height), centred on black."""
+    """Fit a picture into `size`, centred on black; ImageOps.pad fails for strips."""
     scale = min(size[0] / picture.width, size[1] / picture.height)
     inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     canvas = Image.new(picture.mode, size)
@@ -50,21 +42,19 @@ def attempt(function: Callable[[Image.Image], Result], path: Path) -> Result:
     Raises:
         UnreadableError: when the file cannot be opened or decoded.
     """
-    # Open the file here: Pillow memory-maps a TIFF that it opens itself and rotates it wrongly.
     try:
-        with ExitStack() as closing:
-            with _pillow_errors():
-                file = closing.enter_context(path.open("rb"))
+        with _pillow_errors():
+            file = path.open("rb")
+        # Pillow memory-maps a TIFF that it opens itself and rotates it wrongly.
+        with file:
             if not os.fstat(file.fileno()).st_size:
                 raise UnreadableError("is empty")
             with _pillow_errors():
-                image = closing.enter_context(Image.open(file, formats=FORMATS))
-            width, height = image.size
-            limit = Image.MAX_IMAGE_PIXELS
-            if limit and width * height > limit:
-                raise UnreadableError(f"has {height} x {width} pixels, more than {limit:,}")
-            if not width * height:
-                raise UnreadableError("has no pixels")
+                image = Image.open(file, formats=FORMATS)
+            limit = Image.MAX_IMAGE_PIXELS or math.inf
+            if not 0 < image.width * image.height <= limit:
+                size = f"{image.height} x {image.width}"
+                raise UnreadableError(f"has {size} pixels, not 1 to {limit:,}")
             return function(image)
     except MemoryError:
         raise UnreadableError("needs more memory than is available") from None
@@ -98,50 +88,43 @@ def inspect(image: Image.Image) -> tuple[int, int, bool]:
     return height, width, image.mode not in GREY
 
 
-def decode(
-    image: Image.Image, size: tuple[int, int], channels: int, resize: str
-) -> tuple[np.ndarray, bool]:
-    """Return the pixels of an opened image.
+def decode(image: Image.Image, shape: Sequence[int], resize: str) -> tuple[np.ndarray, bool]:
+    """Return the pixels of an opened, not yet loaded image, and whether it was resized.
 
-    Only the first frame is used. Transparency becomes white, 16 bits are scaled to 8, and the EXIF
-    orientation is applied.
-
-    Args:
-        image: opened, not yet loaded.
-        size: height and width of the result.
-        channels: 1 (grey, by ITU-R 601) or 3.
-        resize: `pad` fits the whole image and fills the rest with black, `crop` fills the area and
-            cuts the overhang, both centred; `stretch` changes the aspect ratio.
-
-    Returns:
-        uint8 (height, width, channels), and whether the image was resized.
+    See `upright` for the conversion and `resized` for the arguments.
 
     Raises:
-        UnreadableError: when the pixels have 32 bits.
+        UnreadableError: when the file is damaged, or the pixels have 32 bits.
     """
     # Decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, but at least at twice the result's.
     with _pillow_errors():
-        image.draft(None, (2 * max(size), 2 * max(size)))
-    picture = upright(image, "L" if channels == 1 else "RGB")
-    changed = picture.size != size[::-1]
-    if changed:
-        picture = RESIZE[resize](picture, size[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(picture, np.uint8).reshape(*size, channels), changed
+        image.draft(None, (2 * max(shape[:2]), 2 * max(shape[:2])))
+    picture = upright(image, "L" if shape[2] == 1 else "RGB")
+    return resized(picture, shape, resize), picture.size != (shape[1], shape[0])
+
+
+def resized(picture: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:
+    """Return the pixels of a picture, uint8 of `shape`.
+
+    Args:
+        picture: of mode L or RGB, any size.
+        shape: (height, width, channels), 1 channel for mode L, 3 for RGB.
+        resize: `pad` fits the whole picture and fills the rest with black, `crop` fills the area
+            and cuts the overhang, both centred; `stretch` changes the aspect ratio.
+    """
+    picture = RESIZE[resize](picture, (shape[1], shape[0]), Image.Resampling.BICUBIC)
+    return np.asarray(picture, np.uint8).reshape(shape)
 
 
 def upright(image: Image.Image, mode: str) -> Image.Image:
-    """Return an opened image in mode L or RGB, 8 bits per channel, on white, upright by EXIF.
+    """Return the first frame in mode L (grey by ITU-R 601) or RGB, 8 bits per channel.
+
+    16 bits are scaled to 8, transparency becomes white, and the EXIF orientation is applied.
 
     Raises:
         UnreadableError: when the pixels have 32 bits.
     """
     orientation = _orientation(image)
-    picture = _eight_bits(image, mode)
-    return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
-
-
-def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
-    """Return an image of mode L or RGB."""
     if image.mode in ("I", "F"):
         raise UnreadableError("has pixels of 32 bits; only 8 and 16 are supported")
     with _pillow_errors():
@@ -153,15 +136,17 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return image.convert(mode)
+        image = image.convert(mode)
+    image.info.clear()  # exif_transpose would fail where the EXIF is damaged
+    image.getexif()[ORIENTATION] = orientation
+    return ImageOps.exif_transpose(image)
 
 
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
-    if image.format == "TIFF":
-        return 1  # Pillow has applied it already
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # reading EXIF after the pixels would decode the whole image
+    # Pillow turns TIFF itself, and would decode all pixels of a PNG to look for EXIF after them.
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return 1
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # damaged EXIF does not make the pixels unreadable

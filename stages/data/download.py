@@ -11,16 +11,13 @@ from stages.errors import UserError
 
 
 def fetch(urls: Sequence[str], path: Path, sha256: str, advice: str) -> Path:
-    """Download a file unless it is already there, and decompress it.
+    """Download a file unless it is already there, decompress it, and return its path.
 
     Args:
         urls: the file's address on each mirror, in order of preference; gzip or plain.
         path: where the decompressed file belongs.
         sha256: of the decompressed content, in hexadecimal; mirrors compress differently.
         advice: what the user can do when no mirror has the file; ends the error message.
-
-    Returns:
-        `path`.
 
     Raises:
         UserError: when no mirror has the file, or its folder is not writable.
@@ -29,25 +26,21 @@ def fetch(urls: Sequence[str], path: Path, sha256: str, advice: str) -> Path:
     import pooch  # takes 0.3 s with requests, and the default data is not downloaded
     import requests
 
+    def download(url: str, output: str, pooch_object: object) -> None:
+        """Download to pooch's temporary file and decompress it there, before pooch checks it."""
+        pooch.HTTPDownloader(progressbar=sys.stderr.isatty())(url, output, pooch_object)
+        Path(output).write_bytes(idx.content(Path(output)))
+
     files.check_writable(path.parent)
     failures = []
     for url in urls:
         host = urllib.parse.urlsplit(url).netloc
         try:
-            pooch.retrieve(url, sha256, path.name, path.parent, downloader=_download)
+            pooch.retrieve(url, sha256, path.name, path.parent, downloader=download)
+            return path
         except requests.RequestException as error:
             status = None if error.response is None else f"HTTP status {error.response.status_code}"
             failures.append(f"{host}: {status or type(error).__name__}")
         except ValueError:  # pooch: the digest differs; ours: damaged gzip
             failures.append(f"{host}: not the expected content")
-        else:
-            return path
     raise UserError(f"could not download {path.name} ({'; '.join(failures)}); {advice}.")
-
-
-def _download(url: str, output: str, pooch_object: object) -> None:
-    """Download to pooch's temporary file and decompress it there, before pooch checks it."""
-    from pooch import HTTPDownloader
-
-    HTTPDownloader(progressbar=sys.stderr.isatty())(url, output, pooch_object)
-    Path(output).write_bytes(idx.content(Path(output)))

@@ -20,26 +20,14 @@ def digests(images: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
 
 
-def numbered(*parts: np.ndarray) -> np.ndarray:
-    """Number distinct values from 0, in order of first appearance.
-
-    Args:
-        parts: arrays (n,), concatenated.
-
-    Returns:
-        int64 (n of all parts,).
-    """
-    _, first, number = np.unique(np.concatenate(parts), return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[number]
+def numbered(values: np.ndarray) -> np.ndarray:
+    """Number distinct values from 0, in order of first appearance: int64 (n,)."""
+    _, first, number = np.unique(values, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]
 
 
 def find(
-    train: np.ndarray,
-    test: np.ndarray,
-    labels: np.ndarray,
-    names: tuple[Sequence, Sequence],
+    train: np.ndarray, test: np.ndarray, labels: np.ndarray, names: tuple[Sequence, Sequence]
 ) -> dict[str, Any]:
     """Return the images that occur twice or more, within each split and across the two.
 
@@ -54,64 +42,44 @@ def find(
         (training images that are test images too). Each has `groups` (the number of distinct
         images), `images` (their total number) and `first` (some names; for `between`, per split).
     """
-    number = numbered(train, test)
-    count = len(train)
-    in_train, in_test = _groups(number[:count]), _groups(number[count:])
-    other = [rows for rows in in_train.values() if len(set(labels[rows].tolist())) > 1]
-    both = np.intersect1d(number[:count], number[count:])
-    pairs = [
-        (np.flatnonzero(number[:count] == one), np.flatnonzero(number[count:] == one))
-        for one in both[:SHOWN]
-    ]
+    rows_of: dict[bytes, tuple[list[int], list[int]]] = {}  # digest -> rows in train and in test
+    for side, split in enumerate((train, test)):
+        for row, digest in enumerate(split.tolist()):
+            rows_of.setdefault(digest, ([], []))[side].append(row)
+
+    def shown(rows: list[int], side: int) -> list:
+        return [names[side][row] for row in rows[:SHOWN]]
+
+    def summary(groups: list[list[int]], side: int) -> dict[str, Any]:
+        first = [shown(rows, side) for rows in groups[:SHOWN]]
+        return {"groups": len(groups), "images": sum(map(len, groups)), "first": first}
+
+    in_train = [rows for rows, _ in rows_of.values() if len(rows) > 1]
+    in_test = sorted(rows for _, rows in rows_of.values() if len(rows) > 1)
+    other_label = [rows for rows in in_train if np.ptp(labels[rows])]
+    between = [pair for pair in rows_of.values() if all(pair)]
     return {
-        "train": _summary(list(in_train.values()), names[0]),
-        "test": _summary(list(in_test.values()), names[1]),
-        "other_label": _summary(other, names[0]),
+        "train": summary(in_train, 0),
+        "test": summary(in_test, 1),
+        "other_label": summary(other_label, 0),
         "between": {
-            "groups": len(both),
-            "images": int(np.isin(number, both).sum()),
+            "groups": len(between),
+            "images": sum(len(rows) for pair in between for rows in pair),
             "first": [
-                {
-                    split: [names[side][row] for row in pair[side][:SHOWN]]
-                    for side, split in enumerate(("train", "test"))
-                }
-                for pair in pairs
+                {"train": shown(pair[0], 0), "test": shown(pair[1], 1)} for pair in between[:SHOWN]
             ],
         },
     }
 
 
 def refuse(found: dict[str, Any]) -> None:
-    """Refuse test images that are training images too.
-
-    Args:
-        found: what `find` returned.
-
-    Raises:
-        UserError: names the first pair.
-    """
+    """Raise a UserError if test images are training images too; `found` is what `find` returned."""
     between = found["between"]
     if between["groups"]:
         first = between["first"][0]
-        more = f", the first of {between['groups']} such pairs," if between["groups"] > 1 else ""
         raise UserError(
             f"the training image {first['train'][0]!r} and the test image {first['test'][0]!r} "
-            f"have the same pixels{more} so the model would be tested on images it was trained on; "
-            "remove them from one split, or set data.duplicates to allow."
+            f"have the same pixels, the first of {between['groups']:,} such pairs, so the model "
+            "would be tested on images it was trained on; remove them from one split, or set "
+            "data.duplicates to allow."
         )
-
-
-def _groups(number: np.ndarray) -> dict[int, list[int]]:
-    """Return the rows of each number that occurs twice or more, by first appearance."""
-    groups: dict[int, list[int]] = {}
-    for row in np.flatnonzero(np.bincount(number, minlength=1)[number] > 1).tolist():
-        groups.setdefault(int(number[row]), []).append(row)
-    return groups
-
-
-def _summary(groups: list[list[int]], names: Sequence) -> dict[str, Any]:
-    return {
-        "groups": len(groups),
-        "images": sum(map(len, groups)),
-        "first": [[names[row] for row in rows[:SHOWN]] for rows in groups[:SHOWN]],
-    }

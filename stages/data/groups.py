@@ -7,16 +7,14 @@ share only, and on 200 random cases was no more even (docs/experiments.md, 2026-
 
 import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stages import files
-from stages.data.random_states import random_state
 from stages.data.source import Source
 from stages.errors import UserError
-
-NAMES = ("file", "row")
 
 
 def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -25,64 +23,78 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     Args:
         given: the path of a CSV file with the columns `file,group`; `row,group` if the images
             are not separate files. Rows count from 0, training images first, then test images.
-        source: the images.
+        source: n training and m test images.
 
     Returns:
-        int64 (n,) and (m,), the number of each training and test image's group; m is 0 if the
-        source has no test set.
+        The number of each training and test image's group, int64 (n,) and (m,).
 
     Raises:
         UserError: for another header, an image without a group or with two, an unknown image, or a
             group with training and test images.
         OSError: when the file cannot be read.
     """
-    path = files.find(given)
-    has_files = source.train_files is not None
-    column = NAMES[0] if has_files else NAMES[1]
     count = len(source.train_labels)
-    test_count = 0 if source.test_labels is None else len(source.test_labels)
-    if has_files:
-        names = [*source.train_files, *(source.test_files or ())]
+    if source.train_files is not None:
+        column, names = "file", [*source.train_files, *(source.test_files or ())]
     else:
-        names = [str(row) for row in range(count + test_count)]
-    group_of = _table(path, given, column)
+        total = count + (0 if source.test_labels is None else len(source.test_labels))
+        column, names = "row", [str(row) for row in range(total)]
+    group_of = _table(given, column)
     known = {*names, *source.unreadable}
-    for name in group_of:
-        if name not in known:
-            raise UserError(
-                f"folds.group: {given} names the {column} {name!r}, which {source.name} does not "
-                "have; remove or correct that line."
-            )
-    for name in names:
-        if name not in group_of:
-            raise UserError(
-                f"folds.group: {given} has no line for the {column} {name!r}; give every image a "
-                "group, possibly its own."
-            )
-    labels = [group_of[name] for name in names]
-    numbers = np.unique(labels, return_inverse=True)[1]
-    shared = np.intersect1d(numbers[:count], numbers[count:])
+    if unknown := [name for name in group_of if name not in known]:
+        raise UserError(
+            f"folds.group: {given} names the {column} {unknown[0]!r}, which {source.name} does not "
+            "have; remove or correct that line."
+        )
+    if missing := [name for name in names if name not in group_of]:
+        raise UserError(
+            f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
+            "a group, possibly its own."
+        )
+    labels = np.array([group_of[name] for name in names])
+    shared = np.intersect1d(labels[:count], labels[count:])
     if shared.size:
         raise UserError(
-            f"folds.group: the group {labels[int(np.argmax(numbers == shared[0]))]!r} has images "
-            f"in {source.name}'s training and test set; move them to one of them."
+            f"folds.group: the group {str(shared[0])!r} has images in {source.name}'s training and "
+            "test set; move them to one of them."
         )
+    numbers = np.unique(labels, return_inverse=True)[1]
     return numbers[:count], numbers[count:]
+
+
+def _table(given: str, column: str) -> dict[str, str]:
+    """Read image -> group from the CSV file."""
+    group_of: dict[str, str] = {}
+    try:
+        with files.find(given).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or ()
+            if sorted(header) != sorted([column, "group"]):
+                raise UserError(
+                    f"folds.group: {given} has the columns {','.join(header)!r}; they must be "
+                    f"{column + ',group'!r} for this source."
+                )
+            for row in reader:
+                name, group = row[column], row["group"]
+                if name in group_of or not name or not group or None in row:
+                    problem = "occurs twice" if name in group_of else "needs two non-empty cells"
+                    raise UserError(
+                        f"folds.group: {given}, line {reader.line_num}: {name!r} {problem}; give "
+                        "each image one group."
+                    )
+                group_of[name] = group
+    except FileNotFoundError:
+        raise UserError(f"folds.group: {given} does not exist; give a CSV file or null.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"folds.group: {given} is not a CSV file in UTF-8 ({error}).") from None
+    return group_of
 
 
 def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
     """Merge groups that share equal images, since these must stay together.
 
-    Args:
-        groups: int64 (n,), the group of each image.
-        equal: int64 (n,), the same number for equal images.
-
-    Returns:
-        int64 (n,), numbers from 0.
+    `equal` has the same number for equal images; this and the result are int64 (n,), from 0.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     start = int(groups.max()) + 1
     size = start + int(equal.max()) + 1
     links = coo_array((np.ones(len(groups)), (groups, start + equal)), shape=(size, size))
@@ -127,101 +139,3 @@ def assign(
         over[part, present] += counts
         part_of[group] = part
     return part_of[groups]
-
-
-def folds(
-    labels: np.ndarray,
-    groups: np.ndarray,
-    classes: Sequence[str],
-    count: int,
-    repeats: int,
-    seed: int,
-) -> np.ndarray:
-    """Assign each image to the fold that validates it, whole groups at a time.
-
-    Args and returns: as `stages.data.folds.stratified_folds`, and `groups` int64 (n,), from 0
-    without gaps.
-
-    Raises:
-        UserError: when a class has fewer groups than there are folds, or would be in one fold only,
-            or a fold would be empty.
-    """
-    for label, name in enumerate(classes):
-        number = len(np.unique(groups[labels == label]))
-        if number < count:
-            remedy = f"use at most {number} folds or " if number >= 2 else ""
-            raise UserError(
-                f"folds.count is {count}, but class {name!r} has training images of only {number} "
-                f"groups of folds.group; {remedy}give the class images of more groups."
-            )
-    folds_of = np.empty((repeats, len(labels)), np.int16)
-    for repeat in range(repeats):
-        folds_of[repeat] = assign(
-            labels, groups, [1 / count] * count, random_state("folds", seed, repeat)
-        )
-        for label, name in enumerate(classes):
-            if len(np.unique(folds_of[repeat, labels == label])) < 2:
-                raise UserError(
-                    f"the groups of folds.group put all of class {name!r} into one fold; use "
-                    "another folds.seed, fewer folds, or smaller groups."
-                )
-        if len(np.unique(folds_of[repeat])) < count:
-            raise UserError(
-                f"the groups of folds.group are too large for folds.count {count}: one fold is "
-                "empty; use fewer folds or smaller groups."
-            )
-    return folds_of
-
-
-def hold_out(
-    labels: np.ndarray, groups: np.ndarray, classes: Sequence[str], fraction: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choose whole groups for the test set, as close as possible to `fraction` of each class.
-
-    Args and returns: as `stages.data.folds.hold_out`, and `groups` int64 (n,), from 0 without
-    gaps.
-
-    Raises:
-        UserError: when a class would have no image to train or to test with.
-    """
-    in_test = assign(labels, groups, [1 - fraction, fraction], random_state("test set", seed)) == 1
-    for label, name in enumerate(classes):
-        for split, rows in (("training", ~in_test), ("test", in_test)):
-            if not (rows & (labels == label)).any():
-                number = len(np.unique(groups[labels == label]))
-                raise UserError(
-                    f"class {name!r} has images of only {number} groups of folds.group, which "
-                    f"leaves no {split} image of it with data.test_fraction {fraction}; use "
-                    "another fraction or give the class images of more groups."
-                )
-    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
-
-
-def _table(path: Path, given: str, column: str) -> dict[str, str]:
-    """Read image -> group from the CSV file."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except FileNotFoundError:
-        raise UserError(f"folds.group: {given} does not exist; give a CSV file or null.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"folds.group: {given} is not a CSV file in UTF-8 ({error}).") from None
-    header = rows[0] if rows else []
-    if sorted(header) != sorted([column, "group"]):
-        raise UserError(
-            f"folds.group: {given} has the columns {','.join(header)!r}; they must be "
-            f"{column + ',group'!r} for this source."
-        )
-    group_of: dict[str, str] = {}
-    for line, row in enumerate(rows[1:], 2):
-        if not row:
-            continue
-        cells = dict(zip(header, row, strict=False))
-        name, group = cells.get(column, ""), cells.get("group", "")
-        if len(row) != 2 or not name or not group or name in group_of:
-            problem = "occurs twice" if name in group_of else "needs two non-empty cells"
-            raise UserError(
-                f"folds.group: {given}, line {line}: {name!r} {problem}; give each image one group."
-            )
-        group_of[name] = group
-    return group_of

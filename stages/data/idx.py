@@ -1,50 +1,63 @@
-"""IDX files, the format of MNIST: a magic number, the sizes of the dimensions, then the numbers.
+"""IDX files, the format of MNIST, and the user's own folder of them.
 
-The format is described at the end of http://yann.lecun.com/exdb/mnist/.
+A file holds a magic number, the sizes of the dimensions, then the numbers; the end of
+http://yann.lecun.com/exdb/mnist/ describes it.
 """
 
 import gzip
 import math
-import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from stages.data import arrays
+from stages.data.source import Source
 from stages.errors import UserError
+from stages.settings.sections import Data
 
 GZIP_MAGIC = b"\x1f\x8b"
-UNSIGNED_BYTES = 0x08
+MAGIC = b"\0\0\x08"  # of unsigned bytes; then follows the number of dimensions
 # The file names of MNIST, which later data sets share.
-TRAIN_IMAGES = "train-images-idx3-ubyte"
-TRAIN_LABELS = "train-labels-idx1-ubyte"
-TEST_IMAGES = "t10k-images-idx3-ubyte"
-TEST_LABELS = "t10k-labels-idx1-ubyte"
+NAMES = TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+DESCRIPTION = f"a folder with {TRAIN_IMAGES} and the like, gzipped or not"
+
+
+def recognises(path: Path) -> bool:
+    """Return whether any of the four files is in the folder."""
+    return bool(files(path))
+
+
+def files(path: Path) -> list[Path]:
+    """Return those of the four files that exist."""
+    return [file for name in NAMES if (file := find(path, name))]
+
+
+def load(path: Path, data: Data) -> Source:
+    """Read the training files, and the test files if either exists; classes are the labels."""
+    has_test = find(path, TEST_IMAGES) or find(path, TEST_LABELS)
+    read = []
+    for name in NAMES if has_test else NAMES[:2]:
+        file = find(path, name)
+        if not file:
+            raise UserError(
+                f"{path} has no {name}, with or without .gz; put it there, or set data.format if "
+                "this is not a folder of IDX files."
+            )
+        read.append(parse(content(file), file))
+    return arrays.source(path.name, (read[0], read[1]), (read[2], read[3]) if has_test else None)
 
 
 def find(folder: Path, file: str) -> Path | None:
     """Return the path of one of the four files, with or without .gz, or None."""
     dotted = file.replace("-idx", ".idx")  # as some archives name it
-    for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
-        if (folder / name).is_file():
-            return folder / name
-    return None
-
-
-def read(path: Path) -> np.ndarray:
-    """Read the array in an IDX file of unsigned bytes, compressed with gzip or not.
-
-    Args:
-        path: the file.
-
-    Returns:
-        uint8, read-only, in the shape that the file states.
-
-    Raises:
-        UserError: when the file is not a complete IDX file of unsigned bytes.
-        OSError: when it cannot be read.
-    """
-    return parse(content(path), str(path))
+    paths = (folder / name for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def content(path: Path) -> bytes:
@@ -55,43 +68,31 @@ def content(path: Path) -> bytes:
         OSError: when it cannot be read.
     """
     raw = path.read_bytes()
-    if not raw.startswith(GZIP_MAGIC):
-        return raw
     try:
-        return gzip.decompress(raw)
+        return gzip.decompress(raw) if raw.startswith(GZIP_MAGIC) else raw
     except (OSError, EOFError, zlib.error):
         raise UserError(
             f"{path} is a truncated or damaged gzip file; copy or download it again."
         ) from None
 
 
-def parse(raw: bytes, name: str) -> np.ndarray:
-    """Return the array that the bytes of an IDX file hold; see `read`.
+def parse(raw: bytes, path: Path) -> np.ndarray:
+    """Return the array in the decompressed content of a file: uint8, read-only.
 
-    Args:
-        raw: the decompressed bytes.
-        name: the file's name, for messages.
+    Raises:
+        UserError: when it is not a complete IDX file of unsigned bytes, or is empty.
     """
-    dimensions = raw[3] if len(raw) >= 4 else 0
-    if raw[:2] != b"\0\0" or not dimensions:
+    if raw[:3] != MAGIC or len(raw) < 8:
         begins = f"begins with {raw[:4].hex(' ')}" if raw else "is empty"
         raise UserError(
-            f"{name} is not an IDX file: it {begins} instead of 00 00 08 and the number of "
-            "dimensions; copy or download it again."
+            f"{path} is not an IDX file of unsigned bytes: it {begins} instead of {MAGIC.hex(' ')} "
+            "and the number of dimensions; copy or download it again, or convert it."
         )
-    if raw[2] != UNSIGNED_BYTES:
+    header = 4 + 4 * raw[3]
+    shape = np.frombuffer(raw[4:header].ljust(header - 4, b"\0"), ">u4").tolist()
+    if not raw[3] or 0 in shape or len(raw) != header + math.prod(shape):
         raise UserError(
-            f"{name} has the IDX type {raw[2]:02x}, but only 08 (unsigned bytes) is "
-            "supported; convert it."
+            f"{path} has {len(raw)} bytes, but its header requires {header + math.prod(shape)} for "
+            f"an array of the shape {shape}; copy or download it again."
         )
-    header = 4 + 4 * dimensions
-    shape = struct.unpack(f">{dimensions}I", raw[4:header]) if len(raw) >= header else None
-    expected = header + math.prod(shape) if shape else header
-    if len(raw) != expected or shape is None:
-        raise UserError(
-            f"{name} has {len(raw)} bytes, but its header requires {expected}; "
-            "copy or download it again."
-        )
-    if expected == header:
-        raise UserError(f"{name} is empty: its shape is {shape}; give a file with images.")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

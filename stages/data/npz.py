@@ -16,8 +16,7 @@ from stages.settings.sections import Data
 DESCRIPTION = (
     "an .npz file with x_train, y_train and optionally x_test, y_test, or with images, labels"
 )
-TRAIN = (("x_train", "y_train"), ("images", "labels"))  # the first pair found is read
-TEST = ("x_test", "y_test")
+KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x_train", "y_train"), ("images", "labels"))
 
 
 def recognises(path: Path) -> bool:
@@ -31,43 +30,31 @@ def files(path: Path) -> list[Path]:
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read the arrays; classes are the labels, numbers or text.
-
-    Arrays of Python objects are refused, never unpickled.
-
-    Raises:
-        UserError: when this is not a complete .npz file, or an array is missing or invalid.
-        OSError: when it cannot be read.
-    """
+    """Read the arrays, but no Python objects; classes are the labels, numbers or text."""
     with path.open("rb") as file:
-        refusal = f"{path} is not an .npz file or is damaged; save it with numpy.savez."
-        with _numpy_errors(UserError(refusal)):
+        with _refuse(f"{path} is not an .npz file or is damaged; save it with numpy.savez."):
             archive = zipfile.ZipFile(file)
         present = {name.removesuffix(".npy") for name in archive.namelist()}
-        pair = next((pair for pair in TRAIN if set(pair) <= present), None)
-        if pair is None:
+        keys = next((keys for keys in KEYS if present >= {*keys}), ())
+        if not keys or (keys == KEYS[1] and present & {*KEYS[0]} > {*keys}):
             raise UserError(
                 f"{path} has {', '.join(map(repr, sorted(present)[:8])) or 'nothing'}; give it "
-                "x_train and y_train, or images and labels."
+                "x_train and y_train, with both or neither of x_test and y_test, or images and "
+                "labels."
             )
-        train = _read(archive, pair[0], path), _read(archive, pair[1], path)
-        test = None
-        if pair == TRAIN[0] and present & set(TEST):
-            if not set(TEST) <= present:
-                raise UserError(f"{path} has only one of x_test and y_test; give both or neither.")
-            test = _read(archive, TEST[0], path), _read(archive, TEST[1], path)
-    return arrays.source(path.stem, train, test)
+        read = [_read(archive, key, path) for key in keys]
+    return arrays.source(path.stem, (read[0], read[1]), (read[2], read[3]) if read[2:] else None)
 
 
 def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     """Read one array; its header is checked first, lest a forged shape allocate memory."""
     name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
-    damaged = UserError(f"{path} has a damaged array {key}; save or copy the file again.")
-    with _numpy_errors(damaged), archive.open(name) as member:
-        if np.lib.format.read_magic(member) == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+    damaged = f"{path} has a damaged array {key}; save or copy the file again."
+    with _refuse(damaged), archive.open(name) as member:
+        old = np.lib.format.read_magic(member) == (1, 0)
+        form = np.lib.format
+        read_header = form.read_array_header_1_0 if old else form.read_array_header_2_0
+        shape, _, dtype = read_header(member)
         begin = member.tell()
     if dtype.hasobject:
         raise UserError(
@@ -75,15 +62,17 @@ def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
             "save plain numbers or text."
         )
     if begin + math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size:
-        raise damaged
-    with _numpy_errors(damaged), archive.open(name) as member:
+        raise UserError(damaged)
+    with _refuse(damaged), archive.open(name) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
 @contextmanager
-def _numpy_errors(refusal: UserError) -> Iterator[None]:
-    """Replace any exception of zipfile or NumPy by `refusal`; wrap no code of ours."""
+def _refuse(message: str) -> Iterator[None]:
+    """Turn any exception of zipfile or NumPy into a UserError; wrap no code of ours."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception:
-        raise refusal from None
+        raise UserError(message) from None

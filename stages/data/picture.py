@@ -72,19 +72,8 @@ def as_digit(image: Image.Image) -> np.ndarray:
 
 
 def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") -> np.ndarray:
-    """Resize a picture to a model's input shape, in the way of `data.resize`.
-
-    Args:
-        image: RGB, any size.
-        shape: (height, width, channels) of the result; 1 channel is grey by ITU-R 601, 3 are RGB.
-        resize: a name in `stages.data.decode.RESIZE`.
-
-    Returns:
-        uint8 of that shape.
-    """
-    height, width, channels = shape
-    image = image if channels == 3 else image.convert("L")
-    return np.asarray(decode.RESIZE[resize](image, (width, height), SMOOTH)).reshape(shape)
+    """Convert an RGB picture to a model's input; see `stages.data.decode.resized`."""
+    return decode.resized(image.convert("RGB" if shape[2] == 3 else "L"), shape, resize)
 
 
 def _offset(mass: np.ndarray, length: int) -> int:

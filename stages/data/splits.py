@@ -21,6 +21,30 @@ class Splits(NamedTuple):
     images_sha256: str  # of all images, independent of their order, split and fold
 
 
+class _Images(NamedTuple):
+    """Facts about the images of one split, arrays (n,)."""
+
+    rows: np.ndarray  # in the source
+    names: np.ndarray  # the file, or the row
+    labels: np.ndarray
+    digests: np.ndarray  # equal for equal pixels
+    groups: np.ndarray | None  # None without folds.group
+
+    def take(self, chosen: np.ndarray) -> "_Images":
+        return _Images(*(None if array is None else array[chosen] for array in self))
+
+    def units(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return what is split: the units' labels, each image's unit, and the units' groups.
+
+        Units are images that are joined into groups, or the distinct images, with the label of the
+        first.
+        """
+        number = duplicates.numbered(self.digests)
+        if self.groups is not None:
+            return self.labels, np.arange(len(number)), groups.joined(self.groups, number)
+        return self.labels[np.unique(number, return_index=True)[1]], number, None
+
+
 def make_splits(source: Source, settings: Params) -> Splits:
     """Hold out a test set if the source has none, apply `data.limit`, and assign the folds.
 
@@ -35,68 +59,43 @@ def make_splits(source: Source, settings: Params) -> Splits:
             images are training images too and `data.duplicates` does not allow it.
         OSError: when the file of `folds.group` cannot be read.
     """
-    data, classes = settings.data, source.classes
-    labels, digests = source.train_labels, duplicates.digests(source.train_images)
-    grouped = bool(settings.folds.group)
-    train_groups, test_groups = (
-        groups.read(settings.folds.group, source) if grouped else (None,) * 2
-    )
+    data, chosen, classes = settings.data, settings.folds, source.classes
+    of_train, of_test = groups.read(chosen.group, source) if chosen.group else (None, None)
+    train = _images(source.train_images, source.train_labels, source.train_files, of_train)
     if source.test_images is None:
-        train, test = _hold_out(
-            labels, digests, train_groups, classes, data.test_fraction, data.seed
-        )
-        test_labels, test_digests = labels[test], digests[test]
-        test_groups = _take(train_groups, test)
+        labels, unit, group_of = train.units()
+        in_test = folds.hold_out(labels, classes, data.test_fraction, data.seed, group_of)[unit]
+        train, test = train.take(~in_test), train.take(in_test)
     else:
-        train, test = np.arange(len(labels)), np.arange(len(source.test_labels))
-        test_labels, test_digests = source.test_labels, duplicates.digests(source.test_images)
-    train = train[folds.at_most(data.limit, labels[train], classes, "training", data.seed)]
-    kept = folds.at_most(data.limit, test_labels, classes, "test", data.seed)
-    test, test_digests, test_groups = test[kept], test_digests[kept], _take(test_groups, kept)
-    labels, digests, train_groups = labels[train], digests[train], _take(train_groups, train)
-    found = duplicates.find(digests, test_digests, labels, _names(source, train, test))
+        test = _images(source.test_images, source.test_labels, source.test_files, of_test)
+    train = train.take(folds.at_most(data.limit, train.labels, classes, "training", data.seed))
+    test = test.take(folds.at_most(data.limit, test.labels, classes, "test", data.seed))
+    names = train.names.tolist(), test.names.tolist()
+    found = duplicates.find(train.digests, test.digests, train.labels, names)
     if data.duplicates == "refuse":
         duplicates.refuse(found)
-    both = {"train": train_groups, "test": test_groups} if grouped else {}
+    labels, unit, group_of = train.units()
+    fold_of = folds.stratified_folds(
+        labels, classes, chosen.count, chosen.repeats, chosen.seed, group_of
+    )
+    digests = np.sort(np.concatenate([train.digests, test.digests]))
+    both = {"train": train.groups, "test": test.groups} if chosen.group else {}
     return Splits(
-        train,
-        test,
-        _folds(labels, digests, train_groups, classes, settings.folds),
-        {name: len(np.unique(numbers)) for name, numbers in both.items()},
+        train.rows,
+        test.rows,
+        fold_of[:, unit],
+        {split: len(np.unique(numbers)) for split, numbers in both.items()},
         found,
-        hashlib.sha256(np.sort(np.concatenate([digests, test_digests])).tobytes()).hexdigest(),
+        hashlib.sha256(digests.tobytes()).hexdigest(),
     )
 
 
-def _hold_out(labels, digests, group_of, classes, fraction, seed) -> tuple[np.ndarray, np.ndarray]:
-    image = duplicates.numbered(digests)
-    if group_of is not None:
-        return groups.hold_out(labels, groups.joined(group_of, image), classes, fraction, seed)
-    # Split the distinct images; copies follow the first one.
-    _, first = np.unique(image, return_index=True)
-    _, test = folds.hold_out(labels[first], classes, fraction, seed)
-    in_test = np.isin(image, test)
-    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
-
-
-def _folds(labels, digests, group_of, classes, chosen) -> np.ndarray:
-    image = duplicates.numbered(digests)
-    count, repeats, seed = chosen.count, chosen.repeats, chosen.seed
-    if group_of is not None:
-        joined = groups.joined(group_of, image)
-        return groups.folds(labels, joined, classes, count, repeats, seed)
-    _, first = np.unique(image, return_index=True)
-    return folds.stratified_folds(labels[first], classes, count, repeats, seed)[:, image]
-
-
-def _take(numbers: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if numbers is None else numbers[rows]
-
-
-def _names(source: Source, train: np.ndarray, test: np.ndarray) -> tuple[list, list]:
-    """Return the file, or the row, of each image of both splits."""
-    test_files = source.train_files if source.test_images is None else source.test_files
-    return tuple(
-        rows.tolist() if files is None else [files[row] for row in rows]
-        for files, rows in ((source.train_files, train), (test_files, test))
-    )
+def _images(
+    images: np.ndarray,
+    labels: np.ndarray,
+    files: tuple[str, ...] | None,
+    group_of: np.ndarray | None,
+) -> _Images:
+    rows = np.arange(len(labels))
+    names = rows if files is None else np.array(files, object)
+    return _Images(rows, names, labels, duplicates.digests(images), group_of)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.data import rows
 from stages.data.card import card, pixels
 from stages.data.source import Source
 from stages.data.splits import Splits
@@ -24,8 +23,7 @@ def test_mean_and_deviation_are_those_of_numpy(images):
     assert found["std"] == pytest.approx(values.std(0).tolist(), abs=1e-6)
 
 
-def test_many_and_memory_mapped_images_are_summed_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "BLOCK", 3 * 27)  # bytes
+def test_many_memory_mapped_images_are_summed_in_parts(tmp_path):
     images = np.full((101, 3, 3, 3), 255, np.uint8)
     images[-1] = 0
     np.save(tmp_path / "images.npy", images)

@@ -1,4 +1,4 @@
-"""Groups: the CSV file, what belongs together, and how even the parts are."""
+"""Groups: the CSV file, how groups are joined and assigned, and folds and test sets of them."""
 
 from pathlib import Path
 
@@ -7,33 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.data import groups
+from stages.data import folds, groups
 from stages.data.source import Source
 from stages.errors import UserError
 
 CLASSES = ("cat", "dog")
-# the group and the label of each image
-IMAGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=4, max_size=80)
 
 
-def source(files=("a/1.png", "a/2.png", "b/1.png"), test_files=None, **more) -> Source:
-    images = np.zeros((len(files), 2, 2, 1), np.uint8)
-    labels = np.zeros(len(files), np.int64)
-    tested = {}
-    if test_files is not None:
-        tested = {
-            "test_files": test_files,
-            "test_images": images[: len(test_files)],
-            "test_labels": labels[: len(test_files)],
-        }
-    given = {"train_files": files} | tested | more
-    return Source("photos", "none", CLASSES, images, labels, **given)
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def source(files=("a/1.png", "a/2.png", "b/1.png"), tests=0, **more) -> Source:
+    """Return a source with these files, the last `tests` of which are test images."""
+    count = len(files) - tests
+    images, labels = np.zeros((len(files), 2, 2, 1), np.uint8), np.zeros(len(files), np.int64)
+    given = {"train_files": files[:count]}
+    if tests:
+        given |= {"test_images": images[count:], "test_labels": labels[count:]}
+        given["test_files"] = files[count:]
+    return Source("photos", "none", CLASSES, images[:count], labels[:count], **given | more)
 
 
 def write(*lines) -> str:
@@ -42,8 +31,8 @@ def write(*lines) -> str:
 
 
 def test_groups_are_read_in_the_order_of_the_images():
-    given = write("group,file", "Ann,b/1.png", "Übel,a/1.png", "Ann,a/2.png")
-    of_train, of_test = groups.read(given, source())
+    given = write("group,file", "Ann,b/1.png", "Übel,a/1.png", "Ann,a/2.png", "x,b/bad.png")
+    of_train, of_test = groups.read(given, source(unreadable={"b/bad.png": "is empty"}))
     assert of_train[1] == of_train[2] != of_train[0]
     assert len(of_test) == 0
 
@@ -51,58 +40,41 @@ def test_groups_are_read_in_the_order_of_the_images():
 def test_names_with_commas_quotes_and_newlines_and_a_byte_order_mark():
     files = ('a/x,"y".png', "a/new\nline.png", "b/ü ö.png")
     lines = '\ufefffile,group\n"a/x,""y"".png",1\n"a/new\nline.png",1\nb/ü ö.png,2\n\n'
-    Path("groups.csv").write_text(lines, encoding="utf-8")
-    of_train, _ = groups.read("groups.csv", source(files))
+    of_train, _ = groups.read(write(lines), source(files))
     assert of_train.tolist() == [0, 0, 1]
 
 
 def test_rows_count_training_images_then_test_images():
     given = write("row,group", *(f"{row},{row % 3}" for row in range(3)), "3,t", "4,t")
-    tested = source(train_files=None, test_files=("x", "y"))
-    of_train, of_test = groups.read(given, tested)
+    of_train, of_test = groups.read(given, source("abcde", 2, train_files=None))
     assert of_train.tolist() == [0, 1, 2]
     assert of_test[0] == of_test[1]
 
 
-def test_a_file_that_was_left_out_may_have_a_group():
-    given = write("file,group", "a/1.png,1", "a/2.png,1", "b/1.png,2", "b/bad.png,2")
-    groups.read(given, source(unreadable={"b/bad.png": "is empty"}))
+ALL = ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "tested", "expected"),
+    ("lines", "tests", "expected"),
     [
-        (["file,who", "a/1.png,1"], None, "has the columns 'file,who'; they must be 'file"),
-        (["row,group", "0,1"], None, "they must be 'file,group' for this source"),
-        ([""], None, "has the columns ''"),
-        (["file,group", "a/1.png,1", "b/1.png,2"], None, "has no line for the file 'a/2.png'"),
-        (["file,group", "c/1.png,1"], None, "names the file 'c/1.png', which photos does not"),
-        (["file,group", "a/1.png,1", "a/1.png,1"], None, "line 3: 'a/1.png' occurs twice"),
-        (["file,group", "a/1.png,"], None, "line 2: 'a/1.png' needs two"),
-        (["file,group", "a/1.png"], None, "line 2: 'a/1.png' needs two"),
-        (["file,group", "a/1.png,1,2"], None, "line 2: 'a/1.png' needs two"),
-        (
-            ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob", "t.png,Bob"],
-            ("t.png",),
-            "the group 'Bob' has images in photos's training and test set",
-        ),
+        (["file,who", "a/1.png,1"], 0, "'file,who'"),
+        (["row,group", "0,1"], 0, "'file,group'"),
+        ([""], 0, "''"),
+        (ALL[:3], 0, "'b/1.png'"),
+        ([*ALL, "c/1.png,1"], 0, "'c/1.png'"),
+        ([*ALL, "a/1.png,1"], 0, "line 5: 'a/1.png'"),
+        (["file,group", "a/1.png,"], 0, "line 2: 'a/1.png'"),
+        (["file,group", "a/1.png"], 0, "line 2: 'a/1.png'"),
+        (["file,group", "a/1.png,1,2"], 0, "line 2: 'a/1.png'"),
+        (ALL, 1, "'Bob' .*training and test"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_by_name(lines, tested, expected):
-    with pytest.raises(ValueError, match=r"^folds\.group: ") as refused:
-        groups.read(write(*lines), source(test_files=tested))
-    assert expected in str(refused.value)
+def test_a_file_that_does_not_fit_is_refused_by_name(lines, tests, expected):
+    with pytest.raises(UserError, match=rf"^folds\.group: .*{expected}"):
+        groups.read(write(*lines), source(tests=tests))
 
 
-def test_a_file_that_is_not_there_or_no_text_is_refused():
-    with pytest.raises(ValueError, match=r"folds\.group: none\.csv"):
-        groups.read("none.csv", source())
-    Path("groups.csv").write_bytes(b"file,group\n\xff\xfe,1\n")
-    with pytest.raises(ValueError, match=r"folds\.group: groups\.csv is not a CSV file in UTF-8"):
-        groups.read("groups.csv", source())
-
-
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from([b"", b"file,group\n", b"\xef\xbb\xbfgroup,file\r\n", b'file,group\n"a/1.png'])
     | st.binary(max_size=12),
@@ -116,14 +88,15 @@ def test_any_bytes_are_groups_or_refused_in_one_sentence(head, rest):
 
 
 def test_the_path_is_the_repository_s_also_in_a_temporary_experiment(tmp_path, monkeypatch):
-    given = write("file,group", "a/1.png,1", "a/2.png,1", "b/1.png,2")
+    given = write(*ALL)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert groups.read(given, source())[0].tolist() == [0, 0, 1]
+    assert groups.read(given, source())[0].tolist() == [0, 1, 1]
+    with pytest.raises(UserError, match=r"folds\.group: none\.csv"):
+        groups.read("none.csv", source())
 
 
-@settings(deadline=None)  # the first call imports SciPy
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_joined_groups_are_what_one_can_walk_to(pairs):
     of, equal = (np.unique(column, return_inverse=True)[1] for column in np.array(pairs).T)
@@ -135,16 +108,19 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
     assert set(joined.tolist()) == set(range(joined.max() + 1))
 
 
-@given(IMAGES, st.integers(2, 6), st.integers(0, 9))
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=4, max_size=80),
+    st.integers(2, 6),
+    st.integers(0, 9),
+)
 def test_groups_stay_whole_and_the_same_seed_gives_the_same(images, count, seed):
     of, labels = (np.array(column) for column in zip(*images, strict=True))
     of = np.unique(of, return_inverse=True)[1]
-    parts = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
-    for group in range(of.max() + 1):
-        assert len(set(parts[of == group].tolist())) == 1
-    assert (
-        parts == groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
-    ).all()
+    parts, again = (
+        groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed)) for _ in "12"
+    )
+    assert all(np.ptp(parts[of == group]) == 0 for group in range(of.max() + 1))
+    assert (parts == again).all()
 
 
 def unevenness(labels, parts, count) -> float:
@@ -174,41 +150,31 @@ def test_parts_are_as_even_as_scikit_learn_s():
 
 def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     labels, of = np.arange(600) % 2, np.arange(600) // 6
-    parts = groups.folds(labels, of, CLASSES, 5, 3, seed=1)
-    assert (parts.dtype, parts.shape) == (np.int16, (3, 600))
+    parts = folds.stratified_folds(labels, CLASSES, 5, 3, 1, of)
     for repeat in parts:
         for label in range(2):
             assert np.bincount(repeat[labels == label]).tolist() == [60] * 5
     assert len({repeat.tobytes() for repeat in parts}) == 3
-    assert (parts[:1] == groups.folds(labels, of, CLASSES, 5, 1, seed=1)).all()
+    assert (parts[:1] == folds.stratified_folds(labels, CLASSES, 5, 1, 1, of)).all()
 
 
-@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.37])
+@pytest.mark.parametrize("fraction", [0.1, 0.37])
 def test_a_hold_out_of_groups_has_its_share_of_each_class(fraction):
     random = np.random.default_rng(0)
     of = np.unique(random.integers(0, 150, 2000), return_inverse=True)[1]
     labels = random.integers(0, 2, 150)[of]
-    train, test = groups.hold_out(labels, of, CLASSES, fraction, 1)
-    assert sorted([*train, *test]) == list(range(2000))
-    assert not set(of[train]) & set(of[test])
+    in_test = folds.hold_out(labels, CLASSES, fraction, 1, of)
+    assert not set(of[in_test]) & set(of[~in_test])
     for label in range(2):
-        share = (labels[test] == label).sum() / (labels == label).sum()
-        assert share == pytest.approx(fraction, abs=0.03)
+        assert in_test[labels == label].mean() == pytest.approx(fraction, abs=0.03)
 
 
-def test_fewer_groups_than_folds_are_refused_by_name():
-    labels, of = np.arange(40) % 2, np.arange(40) // 2 % 3
-    with pytest.raises(ValueError, match=r"folds\.count is 5, but class 'cat' .* only 3 groups .*"):
-        groups.folds(labels, of, CLASSES, 5, 1, 1)
-    with pytest.raises(ValueError, match="use at most 3 folds"):
-        groups.folds(labels, of, CLASSES, 5, 1, 1)
-    assert groups.folds(labels, of, CLASSES, 3, 1, 1).max() == 2
-
-
-def test_one_group_for_all_of_a_class_is_refused():
-    labels, of = np.arange(40) % 2, np.where(np.arange(40) % 2, 0, np.arange(40) + 1)
-    of = np.unique(of, return_inverse=True)[1]
-    with pytest.raises(ValueError, match="class 'dog' has images of only 1 groups"):
-        groups.hold_out(labels, of, CLASSES, 0.2, 1)
-    with pytest.raises(ValueError, match="class 'dog' has training images of only 1 groups"):
-        groups.folds(labels, of, CLASSES, 2, 1, 1)
+@pytest.mark.parametrize(("of_dog", "size"), [(lambda row: row % 3, 3), (lambda row: 0 * row, 1)])
+def test_too_few_groups_of_a_class_are_refused_by_name(of_dog, size):
+    rows = np.arange(40)
+    of = np.unique(np.where(rows % 2, of_dog(rows // 2), rows + 3), return_inverse=True)[1]
+    with pytest.raises(UserError, match=rf"folds\.count is 5.*'dog' .*{size} groups"):
+        folds.stratified_folds(rows % 2, CLASSES, 5, 1, 1, of)
+    if size == 1:
+        with pytest.raises(UserError, match=r"'dog' .*1 groups"):
+            folds.hold_out(rows % 2, CLASSES, 0.2, 1, of)

@@ -1,14 +1,17 @@
+"""Pictures are converted to the form of the images that a model was trained on."""
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from stages.data import mnist5k, picture
+from stages.data import decode, mnist, picture
+from stages.errors import UserError
 from stages.settings.sections import Data
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return mnist5k.load(Data()).train_images[::97]
+    return mnist.load_5k(Data()).train_images[::97]
 
 
 def drawn(digit, ink, paper, size, at, canvas):
@@ -19,12 +22,12 @@ def drawn(digit, ink, paper, size, at, canvas):
     return page
 
 
-def same(one, other):
-    return np.abs(one.astype(float) - other).mean()
+def distance(page, digit):
+    return np.abs(picture.as_digit(page).astype(float) - digit).mean()
 
 
 def test_a_digit_of_mnist_stays_as_it_is(digits):
-    away = [same(picture.as_digit(Image.fromarray(d[..., 0]).convert("RGB")), d) for d in digits]
+    away = [distance(Image.fromarray(digit[..., 0]).convert("RGB"), digit) for digit in digits]
     assert np.median(away) < 2  # grey levels; 33 is the mean of MNIST itself
     assert max(away) < 15
 
@@ -34,25 +37,19 @@ def test_a_digit_of_mnist_stays_as_it_is(digits):
     [
         ("white", "black"),
         ("black", "white"),
-        ("navy", "lightyellow"),
         ("yellow", "darkblue"),
         ((200, 0, 0), (0, 102, 0)),  # of about the same grey
     ],
 )
 def test_colours_size_and_place_do_not_matter(digits, ink, paper):
-    away = []
-    for digit in digits:
-        page = drawn(digit, ink, paper, 140, (210, 30), (400, 300))
-        away.append(same(picture.as_digit(page), digit))
-    assert np.median(away) < 8
+    pages = [drawn(digit, ink, paper, 140, (210, 30), (400, 300)) for digit in digits]
+    assert np.median([distance(*pair) for pair in zip(pages, digits, strict=True)]) < 8
 
 
 def test_it_is_centred_by_mass_and_within_its_box(digits):
     for digit in digits:
         field = picture.as_digit(drawn(digit, "black", "white", 90, (3, 50), (200, 150)))
-        assert field.shape == (28, 28, 1)
-        assert field.dtype == np.uint8
-        assert field.max() == 255
+        assert (field.shape, field.dtype, field.max()) == ((28, 28, 1), np.uint8, 255)
         rows, columns = np.nonzero(field[..., 0])
         assert max(np.ptp(rows), np.ptp(columns)) < 20
         mass = field[..., 0] / field.sum()
@@ -72,7 +69,7 @@ def test_faint_noise_is_no_ink():
 
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 5)])
 def test_an_empty_page_is_refused(size):
-    with pytest.raises(ValueError, match="nothing that differs"):
+    with pytest.raises(UserError, match="border"):
         picture.as_digit(Image.new("RGB", size, "beige"))
 
 
@@ -95,52 +92,23 @@ def test_other_data_keep_their_proportions_and_colours():
     assert set(np.unique(grey)) == {0, 124}  # .299 x 200 + .587 x 100 + .114 x 50
 
 
-@pytest.mark.parametrize(
-    "name", ["one.png", "one.jpg", "one.bmp", "one.gif", "one.tif", "one.webp"]
-)
-@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1", "RGBA", "LA", "CMYK", "I;16"])
-def test_kinds_of_files(tmp_path, name, mode):
-    page = Image.new("L", (30, 20), 255)
-    page.paste(0, (10, 5, 20, 15))
-    if mode == "I;16":
-        page = Image.fromarray(np.asarray(page).astype(np.uint16) * 257)
-    else:
-        page = page.convert("RGB").convert(mode) if mode in ("P", "CMYK") else page.convert(mode)
-    try:
-        page.save(tmp_path / name)
-    except (OSError, ValueError, KeyError):
-        pytest.skip("Pillow writes no such file")
-    pixels = np.asarray(picture.read(tmp_path / name))
-    assert pixels.shape == (20, 30, 3)
-    assert pixels[10, 15].max() < 20
-    assert pixels[1, 1].min() > 235
-
-
-def test_what_is_transparent_is_paper_and_exif_turns(tmp_path):
+def test_a_file_is_read_upright_and_on_white(tmp_path):
     page = Image.new("RGBA", (4, 2), (0, 0, 0, 0))
     page.putpixel((0, 0), (0, 0, 0, 255))
-    page.save(tmp_path / "clear.png")
-    pixels = np.asarray(picture.read(tmp_path / "clear.png"))
-    assert (pixels[0, 0] == 0).all()
-    assert (pixels[1:] == 255).all()
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
-    assert picture.read(tmp_path / "turned.jpg").size == (20, 40)
+    exif[decode.ORIENTATION] = 3  # upside down
+    page.save(tmp_path / "clear.png", exif=exif)
+    pixels = np.asarray(picture.read(tmp_path / "clear.png"))
+    assert (pixels[1, 3] == 0).all()
+    assert (pixels[0] == 255).all()
 
 
-def test_unreadable_files_are_one_sentence(tmp_path, monkeypatch):
-    Image.new("RGB", (40, 20)).save(tmp_path / "good.png")
-    data = (tmp_path / "good.png").read_bytes()
-    for name, content in {"empty": b"", "text": b"no image", "cut": data[:-30]}.items():
-        (tmp_path / name).write_bytes(content)
-    for name in ("empty", "text", "cut", "absent", ""):
-        with pytest.raises(ValueError, match=f"^{tmp_path / name}.*[a-z];? .*[.]$") as expected:
+def test_unreadable_files_are_one_sentence(tmp_path):
+    (tmp_path / "text").write_bytes(b"no image")
+    for name in ("text", "absent", ""):
+        with pytest.raises(UserError, match=str(tmp_path / name)) as expected:
             picture.read(tmp_path / name)
         assert "\n" not in str(expected.value)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
-    with pytest.raises(ValueError, match="more than 500"):
-        picture.read(tmp_path / "good.png")
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 from stages.data import folds
 from stages.data.source import Source
 from stages.data.splits import make_splits
-from stages.settings import params
-from tests.prepared import TRAIN
+from stages.errors import UserError
+from tests.prepared import parse
 
 CLASSES = ("cat", "dog", "owl")
-ROW = {"train": TRAIN, "variants": {"basic": {"architecture": "basic"}}}
-ROW["compare"] = {"variants": ["basic"], "baseline": "basic"}
-
-
-def chosen(**sections) -> params.Params:
-    return params.parse({**ROW, **sections})
 
 
 def drawn(pictures) -> np.ndarray:
@@ -39,18 +33,11 @@ def source(pictures, test_pictures=None, **more) -> Source:
     return Source("drawings", "none", CLASSES, drawn(pictures), labels, **tested, **more)
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-
-
 def test_without_duplicates_and_groups_the_splits_are_plainly_stratified():
     came = source(np.arange(300))
-    made = make_splits(
-        came, chosen(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2})
-    )
-    train, test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
+    made = make_splits(came, parse(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2}))
+    in_test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
+    train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     train = train[folds.at_most(60, came.train_labels[train], CLASSES, "training", 3)]
     test = test[folds.at_most(60, came.train_labels[test], CLASSES, "test", 3)]
     np.testing.assert_array_equal(made.train, train)
@@ -62,10 +49,10 @@ def test_without_duplicates_and_groups_the_splits_are_plainly_stratified():
 
 
 def test_the_same_images_are_known_again_in_another_order_and_split():
-    first = make_splits(source(np.arange(90)), chosen())
-    again = make_splits(source(np.arange(90)[::-1]), chosen(data={"seed": 5}, folds={"seed": 4}))
+    first = make_splits(source(np.arange(90)), parse())
+    again = make_splits(source(np.arange(90)[::-1]), parse(data={"seed": 5}, folds={"seed": 4}))
     assert again.images_sha256 == first.images_sha256
-    others = make_splits(source(np.arange(1, 91)), chosen())
+    others = make_splits(source(np.arange(1, 91)), parse())
     assert others.images_sha256 != first.images_sha256
 
 
@@ -76,7 +63,7 @@ def test_equal_images_are_never_on_both_sides(count, seed):
     pictures = np.random.default_rng(seed).integers(0, 60, count)
     came = source(pictures)
     try:
-        made = make_splits(came, chosen(data={"seed": seed}, folds={"count": 2, "seed": seed}))
+        made = make_splits(came, parse(data={"seed": seed}, folds={"count": 2, "seed": seed}))
     except ValueError as error:  # too few different images of a class
         assume("different" not in str(error))
         raise
@@ -90,16 +77,16 @@ def test_equal_images_are_never_on_both_sides(count, seed):
 def test_copies_do_not_hide_that_a_class_is_too_small():
     rows = np.arange(90)
     few = np.where(rows % 3 == 1, rows // 3 % 5, 100 + rows)
-    with pytest.raises(ValueError, match="class 'dog' has only 4 different training images"):
-        make_splits(source(few), chosen())
+    with pytest.raises(UserError, match="'dog' has only 4 different"):
+        make_splits(source(few), parse())
 
 
 def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
     files = tuple(f"{row}.png" for row in range(30))
     came = source(np.arange(30), [200, 7, 201], train_files=files, test_files=("a", "b", "c"))
-    with pytest.raises(ValueError, match=r"training image '7\.png' and the test image 'b' "):
-        make_splits(came, chosen())
-    made = make_splits(came, chosen(data={"duplicates": "allow"}))
+    with pytest.raises(UserError, match=r"'7\.png' and the test image 'b'"):
+        make_splits(came, parse())
+    made = make_splits(came, parse(data={"duplicates": "allow"}))
     assert made.duplicates["between"]["groups"] == 1
     assert len(made.test) == 3
 
@@ -114,7 +101,7 @@ def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_gro
     of = np.random.default_rng(0).integers(0, 40, 600)
     pictures = np.arange(600)
     pictures[np.flatnonzero(of == 3)[0]] = pictures[np.flatnonzero(of == 9)[0]]
-    given = chosen(folds={"count": 4, "repeats": 2, "group": group(of)})
+    given = parse(folds={"count": 4, "repeats": 2, "group": group(of)})
     made = make_splits(source(pictures), given)
     assert sorted([*made.train, *made.test]) == list(range(600))
     assert len(made.test) == pytest.approx(120, abs=12)
@@ -132,7 +119,7 @@ def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_gro
 
 def test_a_limit_takes_the_groups_of_what_it_takes():
     of = np.arange(600) // 6
-    given = chosen(data={"limit": 90}, folds={"count": 3, "group": group(of)})
+    given = parse(data={"limit": 90}, folds={"count": 3, "group": group(of)})
     made = make_splits(source(np.arange(600)), given)
     assert (len(made.train), len(made.test)) == (90, 90)
     assert made.groups["train"] == len(set(of[made.train]))
@@ -142,6 +129,6 @@ def test_a_limit_takes_the_groups_of_what_it_takes():
 
 def test_a_group_of_training_and_test_images_is_refused_even_where_duplicates_are_allowed():
     of = [*(f"writer {row // 3}" for row in range(60)), "new", "writer 5", "new"]
-    given = chosen(data={"duplicates": "allow"}, folds={"count": 2, "group": group(of)})
-    with pytest.raises(ValueError, match="the group 'writer 5' has images in drawings's training"):
+    given = parse(data={"duplicates": "allow"}, folds={"count": 2, "group": group(of)})
+    with pytest.raises(UserError, match="'writer 5' has images in drawings's training"):
         make_splits(source(np.arange(60), [200, 201, 202]), given)
