@@ -46,7 +46,16 @@ def load(data: Data) -> Source:
             )
         source = check(SOURCES[data.source](data))
     elif path := find(data.source):
-        source = load_path(path, data)
+        source = check(format_of(path, data).load(path, data))
+        # Paths of this machine must not end up in files that DVC tracks.
+        last = Path(data.source).name
+        source = replace(source, name=last if last not in ("", "..") else "images")
+        height, width = source.train_images.shape[1:3]
+        if height not in SIDES or width not in SIDES:
+            raise UserError(
+                f"{path} has images of {height} x {width} pixels; give images of {SIDES[0]} to "
+                f"{SIDES[-1]} pixels per side."
+            )
     else:
         raise UserError(
             f"data.source is {data.source!r}, which is neither an existing path (relative to "
@@ -70,20 +79,6 @@ def find(given: str) -> Path | None:
     """Return the absolute path of `data.source`, or None if it does not exist."""
     path = files.find(given)
     return path if given and os.path.exists(path) else None
-
-
-def load_path(path: Path, data: Data) -> Source:
-    """Read and check the images at a path; errors are those of `load`."""
-    source = check(format_of(path, data).load(path, data))
-    height, width = source.train_images.shape[1:3]
-    if height not in SIDES or width not in SIDES:
-        raise UserError(
-            f"{path} has images of {height} x {width} pixels; give images of {SIDES[0]} to "
-            f"{SIDES[-1]} pixels per side."
-        )
-    # Paths of this machine must not end up in files that DVC tracks.
-    last = Path(data.source).name
-    return replace(source, name=last if last not in ("", "..") else "images")
 
 
 def format_of(path: Path, data: Data) -> ModuleType:

@@ -10,24 +10,21 @@ from stages.errors import UserError
 SHOWN = 8  # labels listed in a note
 
 
-def source(
-    name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray] | None
-) -> Source:
+def source(name: str, *arrays: np.ndarray) -> Source:
     """Return an unchecked source of a user's arrays; its classes are the distinct labels, sorted.
 
     Args:
         name: the source's name.
-        train: the training images (n, height, width) or (n, height, width, channels), and their
-            labels as for `names`.
-        test: likewise, or None.
+        arrays: the training images (n, height, width) or (n, height, width, channels), and their
+            labels as for `names`; perhaps the same of the test set.
 
     Raises:
         UserError: as `names`, or for test labels of another type than the training labels.
     """
-    pairs = [train, test] if test else [train]
-    images, notes = as_bytes([images for images, _ in pairs])
-    splits = zip((f"{name}'s training", f"{name}'s test"), pairs, strict=False)
-    named = [names(labels, split) for split, (_, labels) in splits]
+    has_test = len(arrays) == 4
+    images, notes = as_bytes(arrays[::2])
+    splits = zip(arrays[1::2], ("training", "test"), strict=False)
+    named = [names(labels, f"{name}'s {split}") for labels, split in splits]
     if len({labels.dtype.kind for labels in named}) > 1:
         raise UserError(
             f"{name}'s training labels and its test labels have different types; give both as "
@@ -44,8 +41,8 @@ def source(
         classes=tuple(map(str, classes.tolist())),
         train_images=images[0],
         train_labels=numbers[:count],
-        test_images=images[1] if test else None,
-        test_labels=numbers[count:] if test else None,
+        test_images=images[1] if has_test else None,
+        test_labels=numbers[count:] if has_test else None,
         notes=tuple(notes),
     )
 

@@ -17,11 +17,9 @@ def card(source: Source, splits: Splits, train_images: np.ndarray) -> dict[str, 
     `train_images`, uint8 (n, height, width, channels), may be memory-mapped.
 
     Returns:
-        `pixels` (mean and standard deviation of each channel over all training images, 0 to 255),
-        `imbalance` (the training set's largest and smallest class, and the ratio of their sizes),
-        `images_sha256` (independent of the order and the splits), `groups` (number per split; {}
-        without `folds.group`), `duplicates` (from `stages.data.duplicates.find`), `unreadable`
-        (file -> reason) and `notes`.
+        `pixels`, `imbalance` (the training set's largest and smallest class, and the ratio of their
+        sizes), and of the source and the splits: `images_sha256`, `groups`, `duplicates`,
+        `unreadable` and `notes`.
     """
     per_class = np.bincount(source.train_labels[splits.train], minlength=len(source.classes))
     largest, smallest = int(per_class.argmax()), int(per_class.argmin())

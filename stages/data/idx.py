@@ -50,7 +50,7 @@ def load(path: Path, data: Data) -> Source:
                 "this is not a folder of IDX files."
             )
         read.append(parse(content(file), file))
-    return arrays.source(path.name, (read[0], read[1]), (read[2], read[3]) if has_test else None)
+    return arrays.source(path.name, *read)
 
 
 def find(folder: Path, file: str) -> Path | None:
@@ -65,7 +65,6 @@ def content(path: Path) -> bytes:
 
     Raises:
         UserError: when it is a gzip file that is truncated or damaged.
-        OSError: when it cannot be read.
     """
     raw = path.read_bytes()
     try:

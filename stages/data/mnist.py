@@ -88,9 +88,8 @@ def load(published: Published, data: Data) -> Source:
             [f"{mirror}{file}.gz" for mirror in published.mirrors],
             files.root() / "data" / "downloads" / published.name / file,
             digest,
-            f"connect to the internet, or put {', '.join(published.digests)} of {published.name} "
-            "in a folder, with or without .gz, and name the folder in data.folder or in the "
-            f"environment variable {VARIABLE}",
+            f"connect to the internet, or put the four files of {published.name} in a folder and "
+            f"name it in data.folder or in the environment variable {VARIABLE}",
         )
         arrays[file] = _read(path, file, published)
     return Source(

@@ -43,7 +43,7 @@ def load(path: Path, data: Data) -> Source:
                 "labels."
             )
         read = [_read(archive, key, path) for key in keys]
-    return arrays.source(path.stem, (read[0], read[1]), (read[2], read[3]) if read[2:] else None)
+    return arrays.source(path.stem, *read)
 
 
 def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
@@ -51,10 +51,8 @@ def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
     damaged = f"{path} has a damaged array {key}; save or copy the file again."
     with _refuse(damaged), archive.open(name) as member:
-        old = np.lib.format.read_magic(member) == (1, 0)
-        form = np.lib.format
-        read_header = form.read_array_header_1_0 if old else form.read_array_header_2_0
-        shape, _, dtype = read_header(member)
+        major, _ = np.lib.format.read_magic(member)
+        shape, _, dtype = getattr(np.lib.format, f"read_array_header_{major}_0")(member)
         begin = member.tell()
     if dtype.hasobject:
         raise UserError(

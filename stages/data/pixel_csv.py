@@ -41,9 +41,8 @@ def load(path: Path, data: Data) -> Source:
     """
     if path.is_dir() and not (path / "train.csv").is_file():
         raise UserError(f"{path} has no train.csv; put it there, or name the file itself.")
-    train, *test = (_read(file, data) for file in files(path))
     name = path.name if path.is_dir() else path.stem
-    return arrays.source(name, train, test[0] if test else None)
+    return arrays.source(name, *(array for file in files(path) for array in _read(file, data)))
 
 
 def _read(path: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:

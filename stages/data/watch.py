@@ -30,15 +30,14 @@ def check(settings: Params) -> None:
         "folds.group": settings.folds.group,
     }
     for setting, given in given_paths.items():
-        if not given or not (path := _absolute(files.find(given))).exists():
+        path = files.find(given) if given else None
+        if not path or not path.exists() or _tracks(Path(watch), path):
             continue  # a missing file is reported where it is read
-        if _tracks(Path(watch), path):
-            continue
         if _tracks(files.root() / watch, path):  # in a temporary experiment
             raise UserError(
                 f"{setting} is {given!r}, which is found at {path}, but DVC watches "
-                f"{_absolute(Path(watch))} in this experiment; track the data with "
-                f"`dvc add`, add `--copy-paths {given}`, or make data.watch an absolute path."
+                f"{os.path.abspath(watch)} in this experiment; track the data with `dvc add`, "
+                f"add `--copy-paths {given}`, or make data.watch an absolute path."
             )
         raise UserError(
             f"{setting} is {given!r}, where DVC would not notice a change; set data.watch to "
@@ -55,12 +54,12 @@ def digests(settings: Params) -> dict[str, str]:
         UserError: when the format of `data.source` is unclear.
         OSError: when a folder cannot be read.
     """
-    found, source, group = {}, settings.data.source, settings.folds.group
+    found, source = {}, settings.data.source
     if source not in data.SOURCES and (path := data.find(source)):
-        read = data.format_of(path, settings.data).files(path)
-        found["data.source"] = _digest(path, read)
-    if group:
-        found["folds.group"] = _digest(files.find(group), [files.find(group)])
+        found["data.source"] = _digest(path, data.format_of(path, settings.data).files(path))
+    if settings.folds.group:
+        path = files.find(settings.folds.group)
+        found["folds.group"] = _digest(path, [path])
     return found
 
 
@@ -91,11 +90,7 @@ def _digest(top: Path, paths: Sequence[Path]) -> str:
 
 def _tracks(folder: Path, path: Path) -> bool:
     """Return whether DVC hashes `path` with `folder`; it does not follow links to folders."""
-    folder = _absolute(folder)
+    folder, path = Path(os.path.abspath(folder)), Path(os.path.abspath(path))
     below = [part for part in (path, *path.parents) if folder in part.parents]
     linked = any(part.is_symlink() and part.is_dir() for part in below)
     return path.is_relative_to(folder) and not linked
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))

@@ -12,8 +12,8 @@ from stages.errors import UserError
 IMAGES = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
 
 
-def source(labels, images=IMAGES, test=None):
-    return check(arrays.source("mine", (images, np.array(labels)), test))
+def source(labels, images=IMAGES, test=()):
+    return check(arrays.source("mine", images, np.array(labels), *test))
 
 
 @pytest.mark.parametrize(

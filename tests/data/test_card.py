@@ -12,7 +12,7 @@ from stages.data.card import card, pixels
 from stages.data.source import Source
 from stages.data.splits import Splits
 
-SHAPES = st.tuples(*[st.integers(1, 5)] * 3, st.sampled_from([1, 3]))
+SHAPES = st.tuples(st.integers(1, 40), *[st.integers(1, 4)] * 2, st.sampled_from([1, 3]))
 
 
 @given(arrays(np.uint8, SHAPES))
@@ -21,16 +21,6 @@ def test_mean_and_deviation_are_those_of_numpy(images):
     values = images.reshape(-1, images.shape[-1]).astype(np.float64)
     assert found["mean"] == pytest.approx(values.mean(0).tolist())
     assert found["std"] == pytest.approx(values.std(0).tolist(), abs=1e-6)
-
-
-def test_many_memory_mapped_images_are_summed_in_parts(tmp_path):
-    images = np.full((101, 3, 3, 3), 255, np.uint8)
-    images[-1] = 0
-    np.save(tmp_path / "images.npy", images)
-    found = pixels(np.load(tmp_path / "images.npy", mmap_mode="r"))
-    share = 100 / 101
-    assert found["mean"] == pytest.approx([255 * share] * 3)
-    assert found["std"] == pytest.approx([255 * (share * (1 - share)) ** 0.5] * 3)
 
 
 def test_the_card_is_of_the_images_that_were_taken_and_goes_into_json():

@@ -73,13 +73,6 @@ def test_files_are_named():
     refuse(found([1, 1, 2], [4, 4]))
 
 
-def test_lists_are_short():
-    listed = found(list(range(50)) * 9, list(range(50)))
-    assert (listed["train"]["groups"], listed["train"]["images"]) == (50, 450)
-    assert len(listed["train"]["first"]) == len(listed["between"]["first"]) == SHOWN
-    assert len(listed["train"]["first"][0]) == len(listed["between"]["first"][0]["train"]) == SHOWN
-
-
 def test_sixty_thousand_images_are_compared_at_once():
     """The work grows with the images, not with their pairs; all equal is the worst case."""
     images = np.zeros((60_000, 2, 2, 1), np.uint8)

@@ -123,31 +123,6 @@ def test_groups_stay_whole_and_the_same_seed_gives_the_same(images, count, seed)
     assert (parts == again).all()
 
 
-def unevenness(labels, parts, count) -> float:
-    sizes = np.bincount(labels)
-    parts = [np.bincount(labels[parts == part], minlength=len(sizes)) for part in range(count)]
-    return sum(float(((of - sizes / count) ** 2 / sizes).sum()) for of in parts)
-
-
-def test_parts_are_as_even_as_scikit_learn_s():
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    ratios = []
-    for seed in range(9):
-        random = np.random.default_rng(seed)
-        count = int(random.integers(3, 7))
-        of = np.unique(np.floor(60 * random.random(800) ** 2), return_inverse=True)[1]
-        usual = random.integers(0, 4, of.max() + 1)
-        labels = np.where(random.random(800) < 0.5, usual[of], random.integers(0, 4, 800))
-        ours = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(seed))
-        theirs = np.empty_like(ours)
-        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        for part, (_, rows) in enumerate(splitter.split(labels, labels, of)):
-            theirs[rows] = part
-        ratios.append(unevenness(labels, ours, count) / unevenness(labels, theirs, count))
-    assert np.median(ratios) < 1.1
-
-
 def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     labels, of = np.arange(600) % 2, np.arange(600) // 6
     parts = folds.stratified_folds(labels, CLASSES, 5, 3, 1, of)

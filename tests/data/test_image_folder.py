@@ -8,7 +8,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from stages import data
 from stages.data import decode, image_folder
@@ -85,12 +84,10 @@ def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
 def test_gaps_are_closed_wherever_they_are(tmp_path):
     files = classes(*"abcd", each=5)
     names = sorted(files)
-    broken = {names[row] for row in (0, 3, 4, 5, 11, 19)}
-    source = load(
-        tmp_path, {name: encoded(files[name])[: -40 if name in broken else None] for name in names}
-    )
+    broken = {names[row]: encoded(files[names[row]])[:-40] for row in (0, 3, 4, 5, 11, 19)}
+    source = load(tmp_path, files | broken)
     kept = [name for name in names if name not in broken]
-    assert set(source.unreadable) == broken
+    assert set(source.unreadable) == set(broken)
     assert source.train_files == tuple(kept)
     assert (source.train_images == np.stack([files[name] for name in kept])).all()
 
@@ -142,14 +139,6 @@ def test_channels_are_as_asked_or_as_the_pixels_are(tmp_path, extra, channels, e
     assert (source.train_images[:6] == np.stack([*files.values()])).all()
     lightness = round(0.299 * 200) if expected == 1 else [200, 0, 0]
     assert (source.train_images[6] == (lightness if extra is RED else 90)).all()
-
-
-def test_a_photo_on_its_side_counts_as_upright(tmp_path):
-    exif = Image.Exif()
-    exif[decode.ORIENTATION] = 6
-    stored = Image.fromarray(pixels(7)[..., 0]).transpose(Image.Transpose.ROTATE_90)
-    source = load(tmp_path, classes("cat", "dog") | {"dog/x.png": encoded(stored, exif=exif)})
-    assert (source.train_images[6] == pixels(7)).all()
 
 
 def test_order_and_pixels_come_neither_from_the_file_system_nor_from_the_threads(
