@@ -51,11 +51,10 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
             f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
             "a group, possibly its own."
         )
-    labels = np.array([group_of[name] for name in names])
-    shared = np.intersect1d(labels[:count], labels[count:])
-    if shared.size:
+    labels = [group_of[name] for name in names]
+    if shared := {*labels[:count]} & {*labels[count:]}:
         raise UserError(
-            f"folds.group: the group {str(shared[0])!r} has images in {source.name}'s training and "
+            f"folds.group: the group {min(shared)!r} has images in {source.name}'s training and "
             "test set; move them to one of them."
         )
     numbers = np.unique(labels, return_inverse=True)[1]
@@ -112,8 +111,7 @@ def assign(
     (images - due)^2 / (images of the class x due).
 
     Args:
-        labels: int64 (n,).
-        groups: int64 (n,), from 0 without gaps.
+        labels: int64 (n,); likewise `groups`, from 0 without gaps.
         shares: of each part, above 0; they sum to 1.
         state: shuffles groups of similar size.
 

@@ -32,8 +32,8 @@ class Published:
     """A data set that is published as four IDX files."""
 
     name: str
-    licence: str
-    classes: tuple[str, ...]
+    licence: str  # of the images, in words
+    classes: tuple[str, ...]  # in the order of the labels
     mirrors: tuple[str, ...]  # addresses of folders with the compressed files, first choice first
     digests: dict[str, str]  # file name -> SHA-256 of its decompressed content
 

@@ -133,6 +133,13 @@ def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     assert (parts[:1] == folds.stratified_folds(labels, CLASSES, 5, 1, 1, of)).all()
 
 
+def test_groups_that_put_a_class_into_one_fold_are_refused():
+    sizes = np.array([[76, 26, 0], [25, 2, 5], [0, 1, 0], [25, 25, 0], [0, 0, 116]])
+    labels = np.concatenate([np.repeat([0, 1, 2], of_group) for of_group in sizes])
+    with pytest.raises(UserError, match=r"folds\.group put all of class"):
+        folds.stratified_folds(labels, "abc", 2, 1, 1, np.repeat(np.arange(5), sizes.sum(axis=1)))
+
+
 @pytest.mark.parametrize("fraction", [0.1, 0.37])
 def test_a_hold_out_of_groups_has_its_share_of_each_class(fraction):
     random = np.random.default_rng(0)

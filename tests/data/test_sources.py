@@ -87,14 +87,9 @@ def test_npz_files_of_any_type_and_order(made, kind, save, order, names):
 @given(labelled(), st.sampled_from(["{}", '"{}"', " {} ", "{}.0"]), NAMES, st.data())
 def test_csv_files_with_the_label_anywhere(made, form, names, chance):
     images, labels = made
-    pixels = images.reshape(len(images), -1)
-    at = chance.draw(st.integers(0, pixels.shape[1]))
+    at = chance.draw(st.integers(0, images[0].size))
     named = [names[label] for label in labels]
-    rows = [[form.format(pixel) for pixel in row] for row in pixels]
-    rows.insert(0, [f"p{number}" for number in range(pixels.shape[1])])
-    for row, label in zip(rows, ["label", *named], strict=True):
-        row.insert(at, label)
-    content = "\n".join(map(",".join, rows)).encode()
+    content = drawn.table(images, named, at, form).encode()
     size, colour = list(images.shape[1:3]), "rgb" if images.shape[3] == 3 else "gray"
     same(read({"a.csv": content}, "a.csv", image_size=size, channels=colour), images, named)
 
