@@ -15,9 +15,9 @@ def fetch(urls: Sequence[str], path: Path, sha256: str, advice: str) -> Path:
 
     Args:
         urls: the file's address on each mirror, in order of preference; gzip or plain.
-        path: where the decompressed file belongs.
+        path: of the decompressed file.
         sha256: of the decompressed content, in hexadecimal; mirrors compress differently.
-        advice: what the user can do when no mirror has the file; ends the error message.
+        advice: what the user can do when no mirror has the file, for the error message.
 
     Raises:
         UserError: when no mirror has the file, or its folder is not writable.

@@ -32,8 +32,7 @@ def find(
     """Return the images that occur twice or more, within each split and across the two.
 
     Args:
-        train: the digests of the training images (n,).
-        test: the digests of the test images (m,).
+        train: the digests of the training images (n,); likewise `test`.
         labels: int64 (n,), of the training images.
         names: for each split, the file or the row number of each image.
 
