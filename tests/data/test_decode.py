@@ -190,6 +190,15 @@ def test_a_file_that_cannot_be_used_says_why(path, content, expected):
         read(path, content) if content is not None else decode.attempt(decode.inspect, path)
 
 
+def test_an_image_that_needs_too_much_memory_is_left_out(path, monkeypatch):
+    def exhausted(*ignored):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", exhausted)
+    with pytest.raises(decode.UnreadableError, match="memory"):
+        read(path, encoded(COLOUR))
+
+
 @pytest.mark.parametrize(
     ("mode", "colour"),
     [("L", False), ("LA", False), ("1", False), ("I;16", False), ("RGB", True), ("P", True)],

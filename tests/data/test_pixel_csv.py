@@ -107,7 +107,8 @@ def replaced(row, column, cell):
         (replaced(2, 0, "x" * 100), "100 characters"),
         (replaced(2, 0, "9" * 30), "label"),
         (table(IMAGES[:1], ["1"]), "1 classes"),
-        (b"label,a\n\xff,1\n", "UTF-8"),
+        (replaced(2, 5, "1_0"), "cannot be read"),  # a number for Python, but not for NumPy
+        (b"label,a\n" + b"1,2\n" * 9000 + b"\xff,1\n", "UTF-8"),
         (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
         ('label,"' + "a" * 200_000 + '"\n', "not CSV"),
     ],
