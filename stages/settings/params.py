@@ -51,8 +51,8 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """Read and validate the settings.
 
     Raises:
-        UserError: when there is no such file, it is not valid YAML, or a setting is not valid; names
-            the setting.
+        UserError: when the file is missing or not valid YAML, or a setting is not valid; names the
+            setting.
         OSError: when the file cannot be read.
     """
     if not path.exists():
