@@ -10,7 +10,7 @@ from stages.files import listed, root, write_json
 from stages.settings import params
 from stages.tracking import record as records
 from stages.tracking import store
-from stages.tracking.record import Record
+from stages.tracking.record import RESULTS, Record
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
 QUICK = 5.0  # if the store fails within this time, retry once
@@ -49,14 +49,15 @@ def publish_all() -> bool:
         UserError: if there are no results.
     """
     settings = params.load()
-    readable, errors = _read([*settings.compare.variants, *unpublished()], settings)
+    compared = settings.compare.variants
+    found, errors = _read([*compared, *unpublished()], settings)
     for error in errors:
         print(f"foldlab: {error}", file=sys.stderr)
-    if not readable and not errors:
+    if not found and not errors:
         raise UserError("no variant has results to publish; run `dvc repro`.")
-    failed = _send(readable, settings, None)
-    for record in readable:
-        if record.variant in settings.compare.variants:  # compare depends on these markers only
+    failed = _send(found, settings, None)
+    for record in found:
+        if record.variant in compared:  # compare depends on these markers only
             _write_marker(record)
     return not failed and not errors
 
@@ -70,7 +71,7 @@ def _notes() -> Path:
     return root() / ".foldlab" / "unpublished"
 
 
-def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], list[str]]:
+def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], list[UserError]]:
     """Return the records of the variants that have results, and errors for unreadable ones."""
     read, errors = [], []
     for name in dict.fromkeys(names):
@@ -78,56 +79,54 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
             try:
                 read.append(records.read(name, settings))
             except UserError as error:
-                errors.append(str(error))
+                errors.append(error)
     return read, errors
 
 
-def _send(pending: list[Record], settings: params.Params, seconds: float | None) -> list[str]:
+def _send(
+    pending: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
+) -> list[str]:
     """Publish records one by one; return the names of those that could not be published.
 
     Stops at the first failure, because each further record would wait for the same time limit.
     """
     pending = list(pending)
     began = time.monotonic()
-    for final_try in (False, True):
-        try:
-            with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
-                from stages.tracking import runs, unfinished  # MLflow's import takes seconds
+    try:
+        with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
+            from stages.tracking import runs  # MLflow's import takes seconds
 
-                while pending:
-                    runs.publish(client, experiment_id, pending[0], settings.tracking.model_name)
-                    (_notes() / pending.pop(0).variant).unlink(missing_ok=True)
-                _drop_removed(settings, client)
-                unfinished.fail_stale(client)
-            return []
-        except Exception as error:
-            if not store.failed(error):
-                raise
-            if final_try or time.monotonic() - began > QUICK:
-                names = [record.variant for record in pending]
-                _notes().mkdir(parents=True, exist_ok=True)
-                for name in names:
-                    (_notes() / name).touch()
-                warn(", ".join(names), error)
-                _drop_removed(settings)
-                return names
+            while pending:
+                runs.publish(client, experiment_id, pending[0], settings.tracking.model_name)
+                (_notes() / pending.pop(0).variant).unlink(missing_ok=True)
+            _end_stale(settings, client)
+    except store.StoreError as error:
+        if retry and time.monotonic() - began < QUICK:
             time.sleep(1)
-    raise AssertionError("the final try returns")
+            return _send(pending, settings, seconds, retry=False)
+        names = [record.variant for record in pending]
+        _notes().mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (_notes() / name).touch()
+        warn(", ".join(names), error)
+        _end_stale(settings, None)
+    return [record.variant for record in pending]
 
 
-def _drop_removed(settings: params.Params, client: store.Client | None = None) -> None:
-    """Drop the notes of variants that were removed from params.yaml, and print their names.
+def _end_stale(settings: params.Params, client: store.Client | None) -> None:
+    """End stale runs, and drop the notes of variants that were removed from params.yaml.
 
     `client` is an opened store, or None if the store cannot be reached.
     """
-    if root().resolve() != Path.cwd().resolve():
-        return  # a temporary experiment has its own params.yaml
     from stages.tracking import unfinished  # MLflow's import takes seconds
 
+    if root().resolve() != Path.cwd().resolve():  # a temporary experiment has its own params.yaml
+        unfinished.end_stale(client)
+        return
     removed = {name for name in unpublished() if name not in settings.variants}
     for name in removed:
         (_notes() / name).unlink(missing_ok=True)
-    if names := sorted(removed | unfinished.drop_removed(settings.variants, client)):
+    if names := sorted(removed | unfinished.end_stale(client, settings.variants)):
         print(
             f"foldlab: {', '.join(names)}: no longer in params.yaml, so unpublished results will "
             "not be published.",
@@ -139,18 +138,18 @@ def missing(settings: params.Params) -> list[str]:
     """Return the compared variants whose published results are missing from the store.
 
     Raises:
-        Exception: if the store cannot be reached; see `store.failed`.
+        StoreError: if the store cannot be reached.
     """
-    names = {name: records.published(name) for name in settings.compare.variants}
-    names = {name: identity for name, identity in names.items() if identity}
+    published = {name: records.published(name) for name in settings.compare.variants}
+    published = {name: identity for name, identity in published.items() if identity}
     path = store.database(store.location())
-    if not names or (path and not path.exists()):
-        return [*names]
+    if not published or (path and not path.exists()):
+        return [*published]
     with store.opened(settings.tracking.experiment, QUICK) as (client, _):
-        from stages.tracking import registered_model
+        from stages.tracking.registered_model import find
 
         model = settings.tracking.model_name
-        return [name for name in names if not registered_model.find(client, model, names[name])]
+        return [name for name in published if not find(client, model, published[name])]
 
 
 def warn_missing(names: Sequence[str]) -> None:
@@ -163,16 +162,13 @@ def warn_missing(names: Sequence[str]) -> None:
         )
 
 
-def warn(what: str, error: Exception) -> None:
+def warn(what: str, error: store.StoreError) -> None:
     """Print on stderr that publishing failed, why, and what to do."""
-    uri = store.safe(store.location())
-    message = f"foldlab: publishing {what} to MLflow at {uri} failed: {store.why(error)}"
-    if not isinstance(error, store.StoreError):  # which says itself what to do
-        outdated = "db upgrade" in str(error)
-        upgrade = f"`mlflow db upgrade {uri}` after a backup, then " if outdated else ""
-        message += f"; results/ is complete, run {upgrade}`make publish` when the store is back"
-    print(f"{message}.", file=sys.stderr)
+    remedy = error.remedy or "results/ is complete, run `make publish` when the store is back"
+    place = store.safe(store.location())
+    message = f"publishing {what} to MLflow at {place} failed: {error.reason}; {remedy}."
+    print(f"foldlab: {message}", file=sys.stderr)
 
 
 def _write_marker(record: Record) -> None:
-    write_json(Path("results/published") / f"{record.variant}.json", records.marker(record))
+    write_json(RESULTS / "published" / f"{record.variant}.json", records.marker(record))

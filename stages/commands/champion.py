@@ -37,10 +37,7 @@ def champion() -> None:
 
     try:
         with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, experiment_id):
-            from stages.tracking import (  # MLflow's import takes seconds
-                comparison,
-                registered_model,
-            )
+            from stages.tracking import comparison, registered_model  # this imports MLflow
 
             name = settings.tracking.model_name
             versions = [registered_model.find(client, name, identity) for identity in identities]
@@ -49,9 +46,7 @@ def champion() -> None:
             publish.warn_missing([row["variant"] for row, version in pairs if not version])
             if versions[0]:  # otherwise the best variant has no version that could be champion
                 print(registered_model.crown(client, name, [v for v in versions if v], test))
-    except Exception as error:
-        if not store.failed(error):
-            raise
+    except store.StoreError as error:
         publish.warn("the comparison", error)
 
 

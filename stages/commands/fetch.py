@@ -32,15 +32,12 @@ def fetch(model: str) -> None:
         )
     try:
         with store.opened(params.load().tracking.experiment) as (client, _):
-            from stages.tracking import registered_model  # MLflow's import takes seconds
+            from stages.tracking.registered_model import named  # MLflow's import takes seconds
 
-            version = registered_model.named(client, model)
-    except Exception as error:
-        if not store.failed(error):
-            raise
+            version = named(client, model)
+    except store.StoreError as error:
         raise UserError(
-            f"could not fetch {model} from {store.safe(store.location())}: {store.why(error)}; "
-            "`make ui` shows the registered models."
+            f"could not fetch {model}: {error} `make ui` shows the registered models."
         ) from None
 
     from stages.tracking.model import fetch as download

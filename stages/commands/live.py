@@ -5,14 +5,16 @@ training does: after the word "done", or without it if the training was killed.
 """
 
 import os
+import select
+import signal
 import sys
-import threading
 import time
+from pathlib import Path
 
 POLL = 0.5  # s between looks at the fold store
 PAUSE = 20.0  # s before the next try after the store failed
 STORE_SECONDS = 10.0  # time limit for a server, per look
-LAST_SECONDS = 20.0  # after the training's end; `publish` logs what is missing by then
+LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by then
 
 
 def live(seconds: float, experiment: str, fingerprints: list[str]) -> None:
@@ -23,97 +25,68 @@ def live(seconds: float, experiment: str, fingerprints: list[str]) -> None:
         experiment: the name of MLflow's experiment.
         fingerprints: of trainings that have a start marker.
     """
-    over = threading.Event()
-    received: list[bytes] = []
-    threading.Thread(target=_listen, args=(received, over), daemon=True).start()
-    if over.wait(seconds):
+    if _last_word(seconds) is not None:
         return
-    folds: dict[str, dict] = {fingerprint: {} for fingerprint in fingerprints}
-    logged: dict[str, int] = {}  # number of folds in the store
+    from stages.engine import fold_store
+    from stages.files import listed
+    from stages.tracking import store
+
+    logged: dict[str, list[Path]] = {}  # fingerprint -> folds in the store
     warned, retry_at = False, 0.0
     while True:
-        ended = over.wait(POLL)
-        if ended:
-            threading.Thread(target=_exit_late, daemon=True).start()
-        for fingerprint, known in folds.items():
-            _load_new(fingerprint, known)
-        changed = {
-            fingerprint: known
-            for fingerprint, known in folds.items()
-            if ended or logged.get(fingerprint) != len(known)
-        }
-        if changed and (ended or time.monotonic() > retry_at):
+        word = _last_word(POLL)
+        if word is not None:
+            signal.alarm(LAST_SECONDS)  # which ends this process
+        folds = {each: listed(fold_store.folder(each), "fold-[0-9]*.npz") for each in fingerprints}
+        changed = {each: paths for each, paths in folds.items() if logged.get(each) != paths}
+        if word is not None or (changed and time.monotonic() > retry_at):
             try:
-                _log(experiment, changed, ended, received)
-                logged |= {fingerprint: len(known) for fingerprint, known in changed.items()}
-            except Exception as error:
-                from stages.tracking import store
-
-                if not store.failed(error):
-                    raise
+                _log(experiment, folds if word is not None else changed, word)
+                logged |= changed
+            except store.StoreError as error:
                 retry_at = time.monotonic() + PAUSE
                 if not warned:
-                    _warn(error)
+                    place = store.safe(store.location())
+                    print(
+                        f"foldlab: could not show the training in MLflow at {place}: "
+                        f"{error.reason}; training goes on, and `publish` will log it.",
+                        file=sys.stderr,
+                    )
                 warned = True
-        if ended:
+        if word is not None:
             return
 
 
-def _listen(received: list[bytes], over: threading.Event) -> None:
-    while word := os.read(sys.stdin.fileno(), 16):
-        received.append(word)
-    over.set()
+def _last_word(seconds: float) -> bytes | None:
+    """Wait so long for the training's end; return its last word, None while it goes on."""
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return os.read(sys.stdin.fileno(), 16) if ready else None
 
 
-def _exit_late() -> None:
-    time.sleep(LAST_SECONDS)
-    os._exit(1)
-
-
-def _load_new(fingerprint: str, folds: dict) -> None:
-    """Add newly finished folds to `folds`, without their weights."""
+def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> None:
+    """Log the trainings (fingerprint -> files of the finished folds)."""
     from stages.engine import fold_store
-    from stages.files import listed
-
-    for path in listed(fold_store.folder(fingerprint), "fold-[0-9]*.npz"):
-        number = int(path.stem.removeprefix("fold-"))
-        if number not in folds and (record := fold_store.load(fingerprint, number)):
-            folds[number] = record._replace(weights=[])
-
-
-def _log(experiment: str, trainings: dict[str, dict], ended: bool, received: list[bytes]) -> None:
-    from stages.engine.tracker import DONE, lock, start_marker
+    from stages.engine.tracker import DONE, start_marker
     from stages.files import read_json
-    from stages.tracking import store
-
-    with store.opened(experiment, STORE_SECONDS) as (client, experiment_id):
-        from stages.tracking import progress as tracked  # MLflow's import takes seconds
-        from stages.tracking import unfinished
-
-        final = tracked.TRAINED if DONE in received else tracked.FAILED
-        status = final if ended else tracked.RUNNING
-        for fingerprint, folds in trainings.items():
-            if status == tracked.FAILED and unfinished.held(lock(fingerprint), 2):
-                continue  # another process already resumed it, and logs it
-            marker = read_json(start_marker(fingerprint))
-            record = tracked.read(marker, *_tables(marker, folds))
-            tracked.show(client, experiment_id, record, status, lock(fingerprint))
-        unfinished.fail_stale(client)
-
-
-def _tables(marker: dict, folds: dict) -> list[list[dict]]:
-    """Return the rows of folds.csv, history.csv and timing.csv for the finished folds."""
+    from stages.tracking import record, store
     from stages.train import tables
 
-    written = tables(marker["fingerprint"], marker["began"], dict(sorted(folds.items()))).values()
-    return [[dict(zip(columns, row, strict=True)) for row in rows] for columns, rows in written]
+    with store.opened(experiment, STORE_SECONDS) as (client, experiment_id):
+        from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
-
-def _warn(error: Exception) -> None:
-    from stages.tracking import store
-
-    print(
-        f"foldlab: could not show the training in MLflow at {store.safe(store.location())}: "
-        f"{store.why(error)}; training goes on, and `publish` will log it.",
-        file=sys.stderr,
-    )
+        status = {None: "RUNNING", DONE: "SCHEDULED"}.get(word, "FAILED")
+        for fingerprint, paths in folds.items():
+            lock = fold_store.lock_path(fingerprint)
+            if status == "FAILED" and unfinished.held(lock, 2):
+                continue  # another process already resumed it, and logs it
+            numbers = sorted(int(path.stem.removeprefix("fold-")) for path in paths)
+            loaded = {number: fold_store.load(fingerprint, number) for number in numbers}
+            marker = read_json(start_marker(fingerprint))
+            finished = {number: fold for number, fold in loaded.items() if fold}
+            written = tables(fingerprint, marker["began"], finished).values()
+            rows = (
+                [dict(zip(names, row, strict=True)) for row in table] for names, table in written
+            )
+            training = record.unfinished(marker, *rows)
+            runs.show(client, experiment_id, training, status, lock)
+        unfinished.end_stale(client)

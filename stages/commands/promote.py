@@ -6,9 +6,6 @@ another one is promoted or `--release` is called.
 
 import getpass
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
 
 from stages.errors import UserError
 from stages.settings import params
@@ -31,16 +28,18 @@ def promote(name: str, reason: str = "") -> str:
             store cannot be used.
     """
     settings = params.load()
-    record = records.read(name, settings)
-    model = settings.tracking.model_name
-    with _opened(settings) as (client, registered_model):
-        version = registered_model.find(client, model, record.identity)
+    tracking = settings.tracking
+    identity = records.read(name, settings).identity
+    with store.opened(tracking.experiment) as (client, _):
+        from stages.tracking import registered_model  # MLflow's import takes seconds
+
+        version = registered_model.find(client, tracking.model_name, identity)
         if version is None:
             raise UserError(
-                f"the current results of {name} are not registered as {model!r} in MLflow at "
-                f"{store.safe(store.location())}; run `make publish`."
+                f"the current results of {name} are not registered as {tracking.model_name!r} in "
+                f"MLflow at {store.safe(store.location())}; run `make publish`."
             )
-        return registered_model.promote(client, model, version, _who(), reason)
+        return registered_model.promote(client, tracking.model_name, version, _who(), reason)
 
 
 def release() -> str:
@@ -49,31 +48,14 @@ def release() -> str:
     Raises:
         UserError: if there is no champion, or the store cannot be used.
     """
-    settings = params.load()
-    model = settings.tracking.model_name
-    with _opened(settings) as (client, registered_model):
+    tracking = params.load().tracking
+    model = tracking.model_name
+    with store.opened(tracking.experiment) as (client, _):
+        from stages.tracking import registered_model  # MLflow's import takes seconds
+
         if registered_model.release(client, model) is None:
             raise UserError(f"{model!r} has no champion in MLflow; run `make publish`.")
     return f"The champion of {model!r} is chosen by the test again, next time by `make publish`."
-
-
-@contextmanager
-def _opened(settings: params.Params) -> Iterator[tuple[store.Client, ModuleType]]:
-    """Open the store and yield its client and the module `registered_model`.
-
-    Raises:
-        UserError: if the store fails.
-    """
-    try:
-        with store.opened(settings.tracking.experiment) as (client, _):
-            from stages.tracking import registered_model  # MLflow's import takes seconds
-
-            yield client, registered_model
-    except Exception as error:
-        if not store.failed(error):
-            raise
-        place = store.safe(store.location())
-        raise UserError(f"MLflow at {place} failed: {store.why(error)}.") from None
 
 
 def _who() -> str:

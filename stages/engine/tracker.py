@@ -4,7 +4,6 @@ That process, `python -m stages live`, reads finished folds from the fold store.
 waits for it, and loses nothing if it fails, hangs or is killed. No tracker is imported here.
 """
 
-import os
 import subprocess
 import sys
 import time
@@ -59,11 +58,6 @@ def start_marker(fingerprint: str) -> Path:
     return fold_store.folder(fingerprint) / "training.json"
 
 
-def lock(fingerprint: str) -> Path:
-    """Return the file that is locked while a process runs this training."""
-    return fold_store.lock_path(fingerprint)
-
-
 @contextmanager
 def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
     """Lock trainings and log their progress in a second process while the block runs.
@@ -72,42 +66,34 @@ def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
     input. Trainings that another process has locked are left to that process.
     """
     with ExitStack() as stack:
-        own = [fingerprint for fingerprint in fingerprints if _locked(stack, fingerprint)]
-        if not own or tracking.live_after is None:
-            yield
-            return
-        tracker = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
+        own = []
+        for fingerprint in fingerprints:
+            path = fold_store.lock_path(fingerprint)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(Timeout):  # a process that only tests the lock holds it for a moment
+                stack.enter_context(FileLock(path, timeout=1))
+                own.append(fingerprint)
+        tracker = None
+        if own and tracking.live_after is not None:
+            tracker = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
         try:
             yield
-            with suppress(OSError):
-                tracker and tracker.stdin.write(DONE)
+            if tracker:
+                with suppress(OSError):
+                    tracker.stdin.write(DONE)
         finally:
-            with suppress(OSError):
-                tracker and tracker.stdin.close()
-
-
-def _locked(stack: ExitStack, fingerprint: str) -> bool:
-    path = lock(fingerprint)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(path)
-    try:
-        held.acquire(timeout=1)  # a process that only tests the lock holds it for a moment
-    except Timeout:
-        return False
-    stack.callback(held.release)
-    return True
+            if tracker:
+                with suppress(OSError):
+                    tracker.stdin.close()
 
 
 def _start(*arguments: str) -> subprocess.Popen | None:
     """Start the tracker in its own session, so that Ctrl-C leaves it time to log the end."""
-    code = str(Path(__file__).parents[1])
-    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "stages", "live", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,
             bufsize=0,
         )

@@ -8,8 +8,10 @@ and the .keras file is copied into it. Keras' safe mode is on when MLflow loads 
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlflow.artifacts
 import mlflow.pyfunc
@@ -20,30 +22,14 @@ from mlflow.types import Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.tracking.record import Record
-from stages.tracking.store import Client, failed, location, safe, why
+from stages.tracking.store import Client, StoreError, failures, location
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
 
-def signature(image_shape: list[int], classes: int) -> ModelSignature:
-    """Return the model's input, raw pixels 0-255, and its output, one probability per class.
-
-    The input is float32, not uint8: MLflow casts the numbers of a JSON request to this type and
-    refuses arrays of any other.
-
-    Args:
-        image_shape: [height, width, channels].
-        classes: number of classes.
-    """
-    pixels = TensorSpec(np.dtype("float32"), (-1, *image_shape))
-    probabilities = TensorSpec(np.dtype("float32"), (-1, classes))
-    return ModelSignature(inputs=Schema([pixels]), outputs=Schema([probabilities]))
-
-
 def complete(client: Client, run: Run, record: Record) -> LoggedModel:
     """Log the record's model as an output of the run unless that is done; return it."""
-    run_id = run.info.run_id
-    experiment_id = run.info.experiment_id
+    run_id, experiment_id = run.info.run_id, run.info.experiment_id
     found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
     logged = (
         found[0]
@@ -52,24 +38,20 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
             experiment_id,
             name=record.variant,
             source_run_id=run_id,
-            tags={"variant": record.variant, "fingerprint": record.fingerprint},
+            tags={"variant": record.variant, "fingerprint": record.identity.fingerprint},
             params=record.params,
             model_type="classifier",
         )
     )
     uploaded = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
     if logged.status != LoggedModelStatus.READY or "MLmodel" not in uploaded:
+        description = Model(
+            run_id=run_id, model_id=logged.model_id, artifact_path=logged.artifact_location
+        )
         with tempfile.TemporaryDirectory() as folder:
-            save(
-                Path(folder) / "model",
-                record.model,
-                record.dataset["image_shape"],
-                len(record.dataset["classes"]),
-                model_id=logged.model_id,
-                run_id=run_id,
-                artifact_path=logged.artifact_location,
-            )
-            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+            path = Path(folder) / "model"
+            save(path, record.model, record.dataset, description)
+            client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     outputs = run.outputs.model_outputs if run.outputs else []
     if logged.model_id not in {output.model_id for output in outputs}:
@@ -77,52 +59,17 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
     return logged
 
 
-def fetch(uri: str, folder: Path) -> Path:
-    """Download a model from the store into `folder` and return its .keras file.
+def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description: Model) -> None:
+    """Write an MLflow model to a new folder: MLmodel, requirements and a copy of a .keras file.
 
-    Args:
-        uri: MLflow's address of the model, such as "models:/foldlab@champion".
-        folder: an existing folder.
-
-    Raises:
-        UserError: if the store cannot be used or has no such Keras model.
+    It takes raw pixels 0-255 and gives one probability per class. The input is float32, not uint8:
+    MLflow casts the numbers of a JSON request to this type and refuses arrays of any other. Flavors
+    and signature, by the content of dataset.json, are added to `description`.
     """
-    os.environ.pop("MLFLOW_RUN_ID", None)
-    try:
-        found = mlflow.artifacts.download_artifacts(
-            artifact_uri=uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
-        )
-    except Exception as error:
-        if not failed(error):
-            raise
-        raise UserError(f"could not fetch {uri} from {safe(location())}: {why(error)}.") from None
-    path = Path(found) / "data" / "model.keras"
-    if not path.is_file():
-        raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")
-    return path
-
-
-def save(
-    folder: Path,
-    keras_file: Path,
-    image_shape: list[int],
-    classes: int,
-    **identity: str,
-) -> None:
-    """Write an MLflow model that holds a copy of a .keras file.
-
-    Args:
-        folder: a new folder; gets MLmodel, data/model.keras and the requirements.
-        keras_file: the file that Keras saved.
-        image_shape: [height, width, channels] of the model's input.
-        classes: number of probabilities in its output.
-        identity: `model_id`, `run_id` and `artifact_path` in the store.
-    """
-    description = Model(
-        signature=signature(image_shape, classes),
-        model_size_bytes=keras_file.stat().st_size,
-        **identity,
-    )
+    pixels = TensorSpec(np.dtype("float32"), (-1, *dataset["image_shape"]))
+    probabilities = TensorSpec(np.dtype("float32"), (-1, len(dataset["classes"])))
+    description.signature = ModelSignature(Schema([pixels]), Schema([probabilities]))
+    description.model_size_bytes = keras_file.stat().st_size
     description.add_flavor(
         "keras",
         data="data",
@@ -138,3 +85,24 @@ def save(
     )
     (folder / "data").mkdir()
     shutil.copyfile(keras_file, folder / "data" / "model.keras")
+
+
+def fetch(uri: str, folder: Path) -> Path:
+    """Download a model such as "models:/foldlab@champion" to `folder`; return its .keras file.
+
+    Raises:
+        UserError: if the store cannot be used or has no such Keras model.
+    """
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    place = location()
+    try:
+        with failures():
+            found = mlflow.artifacts.download_artifacts(
+                uri, dst_path=str(folder), tracking_uri=place, registry_uri=place
+            )
+    except StoreError as error:
+        raise UserError(f"could not fetch {uri}: {error}") from None
+    path = Path(found) / "data" / "model.keras"
+    if not path.is_file():
+        raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")
+    return path

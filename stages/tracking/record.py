@@ -1,12 +1,11 @@
-"""Read the result files of a variant into the records that a tracker logs; no MLflow here."""
+"""Read a variant's result files into the record that is logged to MLflow; no MLflow here."""
 
-import contextlib
-import csv
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,8 @@ from stages.errors import UserError
 from stages.files import listed, read_dataset, read_json, read_table
 from stages.settings.params import Params
 
+RESULTS = Path("results")
+PREPARED = Path("data/prepared")
 # The files that compare reads; publish writes their hashes to a marker file for DVC.
 COMPARED = (
     "folds.csv",
@@ -23,20 +24,17 @@ COMPARED = (
     "training.json",
     "plots/data_card.png",
 )
-STAGE_OF = {
-    "folds.csv": "train",
-    "history.csv": "train",
-    "training.json": "train",
-    "model.keras": "train",
-    "predictions.npz": "evaluate",
-    "metrics.json": "evaluate",
-    "per_class.csv": "evaluate",
-    "plots/curves.png": "plot",
-    "plots/confusion_matrix.png": "plot",
-    "plots/calibration.png": "plot",
-    "plots/data_card.png": "plot",
-    "plots/mistakes.png": "plot",
-    "model_card.md": "plot",
+NEEDED = {  # stage -> its files without which nothing is published
+    "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
+    "evaluate": ("predictions.npz", "metrics.json", "per_class.csv"),
+    "plot": (
+        "model_card.md",
+        "plots/curves.png",
+        "plots/confusion_matrix.png",
+        "plots/calibration.png",
+        "plots/data_card.png",
+        "plots/mistakes.png",
+    ),
 }
 ATTACHED = (
     "folds.csv",
@@ -56,30 +54,29 @@ class Identity(NamedTuple):
     """
 
     fingerprint: str
-    results_sha256: str  # hash of the files that training wrote
+    results_sha256: str | None  # of the files that training wrote; None while it runs
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold, logged as a child run.
-
-    `steps` holds (metric, value, epoch). `times` maps an epoch to its end in ms since 1970. If
-    timing.csv lacks this fold, `times` is empty and `start` and `end` are None.
-    """
+    """One fold, logged as a child run."""
 
     number: int
     params: dict[str, str]
-    steps: list[tuple[str, float, int]]
+    steps: list[tuple[str, float, int]]  # (metric, value, epoch)
     metrics: dict[str, float]
-    times: dict[int, int]
-    start: int | None
-    end: int | None
+    times: dict[int, int]  # epoch -> its end in ms since 1970; empty without timing.csv
+    start: int | None  # ms since 1970, if known
+
+    @property
+    def end(self) -> int | None:
+        """The end of the last epoch, in ms since 1970, if known."""
+        return max(self.times.values(), default=None)
 
     @property
     def sha256(self) -> str:
-        """Return the hash of the measurements, which is equal for equal results."""
-        measured = self.params, self.steps, self.metrics
-        return hashlib.sha256(repr(measured).encode()).hexdigest()
+        """The hash of the measurements, which is equal for equal results."""
+        return hashlib.sha256(repr((self.params, self.steps, self.metrics)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -91,39 +88,50 @@ class Record:
 
     variant: str
     description: str
-    fingerprint: str
-    results_sha256: str | None  # hash of the files that training wrote
-    data_sha256: str
+    identity: Identity
     params: dict[str, str]
-    metrics: dict[str, float]
+    dataset: dict[str, Any]  # the content of dataset.json
     folds: list[Fold]
-    files: dict[str, Path]  # artifact path -> file
-    files_sha256: str | None
-    model: Path | None
-    dataset: dict[str, Any]  # data/prepared/dataset.json
-    start: int | None
-    end: int | None
+    start: int | None  # ms since 1970, if known
+    metrics: dict[str, float] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
+    model: Path | None = None
 
     @property
-    def identity(self) -> Identity:
-        """Return what identifies this training; a running one has no hash of results yet."""
-        return Identity(self.fingerprint, self.results_sha256)
+    def files_sha256(self) -> str:
+        """The hash of all files."""
+        return combined(self.files.values())
+
+    @property
+    def end(self) -> int | None:
+        """The end of the last fold so far, in ms since 1970, if known."""
+        return max((fold.end for fold in self.folds if fold.times), default=None)
 
 
-def sha256(path: Path) -> str:
-    """Return the hash of a file's content."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def has_results(variant: str, results: Path = Path("results")) -> bool:
+def has_results(variant: str) -> bool:
     """Return whether all files exist that publishing needs."""
-    return all((results / variant / name).is_file() for name in STAGE_OF)
+    return not any(_missing(variant))
 
 
-def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
+def published(variant: str) -> Identity | None:
+    """Return the identity in a variant's marker; None if it is missing or of an older version."""
+    with suppress(FileNotFoundError, KeyError):
+        content = read_json(RESULTS / "published" / f"{variant}.json")
+        return Identity(content["fingerprint"], content["results_sha256"])
+    return None
+
+
+def _missing(variant: str) -> Iterator[tuple[str, Path]]:
+    """Yield (stage, path) of each missing file."""
+    for stage, names in NEEDED.items():
+        for name in names:
+            if not (path := RESULTS / variant / name).is_file():
+                yield stage, path
+
+
+def marker(record: Record) -> dict[str, Any]:
     """Return the content of results/published/<variant>.json, which depends on the files only."""
-    folder = results / record.variant
+    folder = RESULTS / record.variant
     return {
         "variant": record.variant,
         **record.identity._asdict(),
@@ -131,40 +139,19 @@ def marker(record: Record, results: Path = Path("results")) -> dict[str, Any]:
     }
 
 
-def published(variant: str, results: Path = Path("results")) -> Identity | None:
-    """Return the identity in a variant's marker; None if it is missing or of an older version."""
-    try:
-        content = read_json(results / "published" / f"{variant}.json")
-        return Identity(content["fingerprint"], content["results_sha256"])
-    except (FileNotFoundError, KeyError):
-        return None
-
-
-def read(
-    variant: str,
-    settings: Params,
-    results: Path = Path("results"),
-    prepared: Path = Path("data/prepared"),
-) -> Record:
-    """Read the files of one variant.
-
-    Args:
-        variant: a row of params.yaml.
-        settings: the content of params.yaml.
-        results: the folder with one folder per variant.
-        prepared: the folder with dataset.json.
+def read(variant: str, settings: Params) -> Record:
+    """Read the files of one variant, a row of params.yaml.
 
     Raises:
         UserError: if the variant is unknown, or a file is missing, malformed, or of other data
             than the prepared data.
     """
-    described = settings.variant(variant).description
-    folder = results / variant
-    for name, stage in STAGE_OF.items():
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing; run `dvc repro {stage}@{variant}`.")
+    description = settings.variant(variant).description
+    folder = RESULTS / variant
+    for stage, path in _missing(variant):
+        raise UserError(f"{path} is missing; run `dvc repro {stage}@{variant}`.")
     training = read_json(folder / "training.json")
-    dataset = read_dataset(prepared)
+    dataset = read_dataset(PREPARED)
     fingerprint = str(training["fingerprint"])
     if not re.fullmatch(r"[0-9a-f]{8,128}", fingerprint):
         raise UserError(
@@ -173,93 +160,89 @@ def read(
         )
     if training["data_sha256"] != dataset["sha256"]:
         raise UserError(
-            f"{folder} was trained on other data than {prepared} holds now; "
+            f"{folder} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."
         )
-
-    timing, began = _timing(folder / "timing.csv", fingerprint)
     history = read_table(folder / "history.csv")
-    folds = folds_of(read_table(folder / "folds.csv"), history, timing, dataset["folds"]["count"])
-    metrics = dict(numbers(read_json(folder / "metrics.json")))
-    if timing and all((row["fold"], row["epoch"]) in timing for row in history):
-        metrics["fit_seconds"] = sum(seconds for _, seconds in timing.values())
-
-    plots = listed(folder / "plots", "*.png")
+    timing = _timing(folder / "timing.csv", fingerprint)
+    rows = read_table(folder / "folds.csv")
+    folds = [_fold(row, history, timing, dataset) for row in rows]
+    scores = leaves(read_json(folder / "metrics.json"), "_")
+    metrics = {name: float(value) for name, value in scores if type(value) in (int, float)}
+    if timing and len(timing) == len(history):
+        metrics["fit_seconds"] = sum(row["seconds"] for row in timing)
+    began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in ATTACHED if (folder / name).is_file()}
-    files |= {f"plots/{path.name}": path for path in plots}
-    starts = [fold.start for fold in folds if fold.start is not None] + began
-    ends = [fold.end for fold in folds if fold.end is not None]
+    files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
+    trained = combined(folder / name for name in ("folds.csv", "history.csv", "model.keras"))
     return Record(
         variant=variant,
-        description=training.get("description") or described,
-        fingerprint=fingerprint,
-        results_sha256=combined(folder / n for n in ("folds.csv", "history.csv", "model.keras")),
-        data_sha256=dataset["sha256"],
-        params=dict(flat(training["settings"])) | dataset_params(dataset),
-        metrics=metrics,
-        folds=folds,
-        files=files,
-        files_sha256=combined(files.values()),
-        model=folder / "model.keras",
+        description=training.get("description") or description,
+        identity=Identity(fingerprint, trained),
+        params=_params(training["settings"], dataset),
         dataset=dataset,
-        start=min(starts, default=None),
-        end=max(ends, default=None),
+        folds=folds,
+        start=min([*began, *(fold.start for fold in folds if fold.times)], default=None),
+        metrics=metrics,
+        files=files,
+        model=folder / "model.keras",
     )
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield nested settings as (dotted key, text), with lists and scalars as in params.yaml.
+def unfinished(
+    marker: Mapping[str, Any], rows: list[dict], history: list[dict], timing: list[dict]
+) -> Record:
+    """Return the record of a running training.
 
-    An empty mapping yields nothing.
+    `marker` is the content of its start marker; see `stages.engine.tracker`. The others are the
+    rows of folds.csv, history.csv and timing.csv, for the finished folds.
     """
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{prefix}{key}", text
+    dataset = marker["dataset"]
+    return Record(
+        variant=marker["variant"],
+        description=marker["description"],
+        identity=Identity(marker["fingerprint"], None),
+        params=_params(marker["settings"], dataset),
+        dataset=dataset,
+        folds=[_fold(row, history, timing, dataset) for row in rows],
+        start=marker["began"],
+    )
 
 
-def numbers(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers in nested metrics as (keys joined by "_", value)."""
+def leaves(
+    content: Mapping[str, Any], separator: str = ".", prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield nested mappings as (joined keys, value); an empty mapping yields nothing."""
     for key, value in content.items():
         if isinstance(value, Mapping):
-            yield from numbers(value, f"{prefix}{key}_")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{key}", float(value)
+            yield from leaves(value, separator, f"{prefix}{key}{separator}")
+        else:
+            yield f"{prefix}{key}", value
 
 
-def folds_of(rows: list[dict], history: list[dict], timing: dict, count: int) -> list[Fold]:
-    """Return the folds described by folds.csv, history.csv and timing.csv.
-
-    Args:
-        rows: of folds.csv.
-        history: of history.csv.
-        timing: (fold, epoch) -> (end in ms since 1970, seconds), as far as known.
-        count: number of folds per repeat.
-    """
-    by_fold: dict[int, list[dict]] = {row["fold"]: [] for row in rows}
-    for row in history:
-        by_fold.setdefault(row["fold"], []).append(row)
-    return [_fold(row, by_fold[row["fold"]], timing, count) for row in rows]
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested settings as (dotted key, text), with lists and scalars as in params.yaml."""
+    for key, value in leaves(settings, prefix=prefix):
+        yield key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
+def _fold(row: dict, history: list[dict], timing: list[dict], dataset: Mapping[str, Any]) -> Fold:
+    """Return the fold in a row of folds.csv, with its rows of history.csv and timing.csv."""
     number = row["fold"]
-    known = {epoch["epoch"]: timing.get((number, epoch["epoch"])) for epoch in history}
-    times = {epoch: found[0] for epoch, found in known.items() if found}
-    starts = [int(found[0] - found[1] * 1000) for found in known.values() if found]
+    ends = {epoch["epoch"]: epoch["time"] for epoch in timing if epoch["fold"] == number}
+    starts = [int(e["time"] - e["seconds"] * 1000) for e in timing if e["fold"] == number]
     return Fold(
         number=number,
         params={
             "fold": str(number),
-            "repeat": str(number // count),
+            "repeat": str(number // dataset["folds"]["count"]),
             "train_images": str(row["train_images"]),
             "val_images": str(row["val_images"]),
         },
         steps=[
             (name, float(value), epoch["epoch"])
             for epoch in history
+            if epoch["fold"] == number
             for name, value in epoch.items()
             if name not in ("fold", "epoch") and isinstance(value, int | float)
         ],
@@ -270,34 +253,22 @@ def _fold(row: dict, history: list[dict], timing: dict, count: int) -> Fold:
             "best_epoch": float(row["best_epoch"]),
             "epochs": float(row["epochs"]),
         },
-        times=times,
+        times=ends,
         start=min(starts, default=None),
-        end=max(times.values(), default=None),
     )
 
 
-def _timing(path: Path, fingerprint: str) -> tuple[dict, list[int]]:
-    """Return (fold, epoch) -> (end in ms since 1970, seconds), and when this training began.
-
-    These times are optional, so a row that a killed training left incomplete is skipped.
-    """
-    known: dict[tuple[int, int], tuple[int, float]] = {}
-    began: list[int] = []
-    if not path.is_file():
-        return known, began
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["fingerprint"] == fingerprint:
-                with contextlib.suppress(TypeError, ValueError):
-                    key = int(row["fold"]), int(row["epoch"])
-                    known[key] = int(float(row["time"])), float(row["seconds"])
-                    began.append(int(row.get("began") or row["time"]))
-    return known, began
+def _timing(path: Path, fingerprint: str) -> list[dict]:
+    """Return the rows of timing.csv of this training; none of a missing or damaged file."""
+    with suppress(FileNotFoundError, UserError):
+        rows = read_table(path, ("fold", "epoch", "time", "seconds", "fingerprint"))
+        return [row for row in rows if row["fingerprint"] == fingerprint]
+    return []
 
 
-def dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
-    """Return the run parameters that describe the data set."""
-    return {
+def _params(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters of a run: the variant's settings and what describes its data."""
+    return dict(flat(settings)) | {
         "data.source": str(dataset["source"]),
         "data.classes": str(len(dataset["classes"])),
         "data.image_shape": "x".join(str(size) for size in dataset["image_shape"]),
@@ -306,6 +277,12 @@ def dataset_params(dataset: Mapping[str, Any]) -> dict[str, str]:
         "folds.count": str(dataset["folds"]["count"]),
         "folds.repeats": str(dataset["folds"]["repeats"]),
     }
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def combined(paths: Iterable[Path]) -> str:

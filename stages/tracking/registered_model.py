@@ -7,7 +7,7 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from stages.tracking.children import FOLDS, child_runs
+from stages.tracking.children import child_runs
 from stages.tracking.record import Identity, Record
 from stages.tracking.store import Client
 
@@ -40,9 +40,8 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
             description=record.description,
             tags={
                 "variant": record.variant,
-                "fingerprint": record.fingerprint,
-                "results_sha256": record.results_sha256,
-                "data_sha256": record.data_sha256,
+                **record.identity._asdict(),
+                "data_sha256": record.dataset["sha256"],
                 "images_sha256": record.dataset["images_sha256"],
             },
         )
@@ -72,77 +71,35 @@ def named(client: Client, uri: str) -> ModelVersion:
 
 
 def decide(
-    candidate: str,
-    champion: str | None,
-    same_data: bool = True,
-    difference: float = 0.0,
-    p: float = 1.0,
-    level: float = LEVEL,
-    by_hand: bool = False,
-    rivals: int = 1,
+    candidate: str, champion: str, tested: tuple[float, float] | None, rivals: int = 1
 ) -> tuple[bool, str]:
-    """Decide whether the candidate becomes champion, and say why.
+    """Return whether the best variant of a comparison replaces the champion, and why.
 
-    Args:
-        candidate: the best variant of a comparison.
-        champion: the current champion, or None.
-        same_data: whether both were scored on the same folds of the same data.
-        difference: mean over the folds of the candidate's accuracy minus the champion's.
-        p: two-sided p value of the corrected resampled t test on those folds.
-        level: significance level.
-        by_hand: whether a person chose the champion, which the rule never replaces.
-        rivals: number of variants of which the candidate is the best; p is multiplied by it
-            (Bonferroni).
-
-    Returns:
-        (whether the candidate becomes champion, the reason in one sentence).
+    `tested` is what `Test` returns, or None if the two have different data or folds. Its p is
+    multiplied by the number of rivals, of which the candidate is the best (Bonferroni).
     """
-    if champion is None:
-        return True, f"{candidate} is champion because there was none."
-    if by_hand:
-        return False, (
-            f"{candidate} does not replace {champion}, which was made champion by hand; only "
-            "`make promote` replaces it."
-        )
-    if not same_data:
+    if tested is None:
         return False, (
             f"{candidate} does not replace {champion}: they have different data or folds, so "
             "no test is possible; `make promote` sets the champion by hand."
         )
-    p = min(1.0, p * rivals)
+    difference, p = tested[0], min(1.0, tested[1] * rivals)
     result = f"{difference:+.4f} in accuracy, p = {p:.4f} by the corrected resampled t test"
     if rivals > 1:
         result += f", Bonferroni-corrected for the best of {rivals}"
-    if difference > 0 and p < level:
-        return True, f"{candidate} replaces {champion}: {result}, below {level}."
-    return False, f"{candidate} does not replace {champion}: {result}; required is p < {level}."
+    if difference > 0 and p < LEVEL:
+        return True, f"{candidate} replaces {champion}: {result}, below {LEVEL}."
+    return False, f"{candidate} does not replace {champion}: {result}; required is p < {LEVEL}."
 
 
-def crown(
-    client: Client,
-    model_name: str,
-    versions: Sequence[ModelVersion],
-    test: Test,
-    level: float = LEVEL,
-) -> str:
+def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], test: Test) -> str:
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
-    Args:
-        client: an opened store.
-        model_name: the registered model.
-        versions: of the compared variants, at least one, best cross-validated accuracy first.
-        test: called with the champion's and the candidate's accuracies, in the order of the folds.
-        level: significance level.
-
-    Returns:
-        The reason in one sentence, which the candidate's version is tagged with.
+    The versions are those of the compared variants, best cross-validated accuracy first. Returns
+    the reason in one sentence, which the candidate's version is tagged with.
     """
     candidate = versions[0]
-    aliases = client.get_registered_model(model_name).aliases
-    champion = None
-    if CHAMPION in aliases:
-        champion = client.get_model_version(model_name, aliases[CHAMPION])
-
+    champion = _champion(client, model_name)
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
         if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
@@ -150,7 +107,7 @@ def crown(
             _explain(client, candidate, reason)
     else:
         rivals = sum(champion is None or v.version != champion.version for v in versions)
-        moves, reason = _judge(client, candidate, champion, test, level, rivals)
+        moves, reason = _judge(client, candidate, champion, test, rivals)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
@@ -158,9 +115,10 @@ def crown(
             client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
             champion = candidate
     second = next((v for v in versions if v.version != champion.version), None)
-    if second and str(aliases.get(CHALLENGER)) != str(second.version):
+    challenger = client.get_registered_model(model_name).aliases.get(CHALLENGER)
+    if second and str(challenger) != str(second.version):
         client.set_registered_model_alias(model_name, CHALLENGER, second.version)
-    elif second is None and CHALLENGER in aliases:
+    elif second is None and challenger:
         client.delete_registered_model_alias(model_name, CHALLENGER)
     return reason
 
@@ -168,15 +126,8 @@ def crown(
 def promote(client: Client, model_name: str, version: ModelVersion, who: str, why: str) -> str:
     """Make a version champion by hand; the rule keeps it until `release`.
 
-    Args:
-        client: an opened store.
-        model_name: the registered model.
-        version: the new champion.
-        who: the person's name.
-        why: the person's reason, or "".
-
-    Returns:
-        The reason in one sentence, which this version and the previous champion are tagged with.
+    Returns the reason in one sentence, with the person's name and words; this version and the
+    previous champion are tagged with it.
     """
     before = release(client, model_name)
     reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
@@ -194,47 +145,43 @@ def promote(client: Client, model_name: str, version: ModelVersion, who: str, wh
 
 def release(client: Client, model_name: str) -> ModelVersion | None:
     """Let the rule replace a champion that was made by hand; return the champion, if any."""
-    number = client.get_registered_model(model_name).aliases.get(CHAMPION)
-    if number is None:
-        return None
-    champion = client.get_model_version(model_name, number)
-    if champion.tags.get(BY_HAND) == "true":
+    champion = _champion(client, model_name)
+    if champion and champion.tags.get(BY_HAND) == "true":
         # not deleted, because a server with passwords lets only a model's owner delete
         client.set_model_version_tag(model_name, champion.version, BY_HAND, "false")
     return champion
 
 
-def fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
-    """Return fold -> validation accuracy of the training behind a version."""
-    run = client.get_run(version.run_id)
-    return {
-        int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
-        for child in child_runs(client, run, FOLDS)
-        if "cv_accuracy" in child.data.metrics
-    }
+def _champion(client: Client, model_name: str) -> ModelVersion | None:
+    number = client.get_registered_model(model_name).aliases.get(CHAMPION)
+    return client.get_model_version(model_name, number) if number else None
 
 
 def _judge(
-    client: Client,
-    candidate: ModelVersion,
-    champion: ModelVersion | None,
-    test: Test,
-    level: float,
-    rivals: int,
+    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, rivals: int
 ) -> tuple[bool, str]:
     if champion is None:
-        return decide(_name(candidate), None)
-    names = _name(candidate), _name(champion)
+        return True, f"{_name(candidate)} is champion because there was none."
     if champion.tags.get(BY_HAND) == "true":
-        return decide(*names, by_hand=True)
-    if candidate.tags.get("data_sha256") != champion.tags.get("data_sha256"):
-        return decide(*names, same_data=False)
-    old, new = fold_accuracies(client, champion), fold_accuracies(client, candidate)
-    if set(old) != set(new) or len(new) < 2:
-        return decide(*names, same_data=False)
-    folds = sorted(new)
-    difference, p = test([old[fold] for fold in folds], [new[fold] for fold in folds])
-    return decide(*names, True, difference, p, level, rivals=rivals)
+        return False, (
+            f"{_name(candidate)} does not replace {_name(champion)}, which was made champion by "
+            "hand; only `make promote` replaces it."
+        )
+    tested = None
+    if candidate.tags.get("data_sha256") == champion.tags.get("data_sha256"):
+        old, new = _fold_accuracies(client, champion), _fold_accuracies(client, candidate)
+        if set(old) == set(new) and len(new) > 1:
+            tested = test([old[fold] for fold in sorted(new)], [new[fold] for fold in sorted(new)])
+    return decide(_name(candidate), _name(champion), tested, rivals)
+
+
+def _fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
+    """Return fold -> validation accuracy of the training behind a version."""
+    return {
+        int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
+        for child in child_runs(client, client.get_run(version.run_id), "fold")
+        if "cv_accuracy" in child.data.metrics
+    }
 
 
 def _name(version: ModelVersion) -> str:

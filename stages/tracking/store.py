@@ -3,10 +3,10 @@
 import gc
 import json
 import logging
+import math
 import os
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -38,22 +38,42 @@ COLUMNS = (
     "metrics.`parameters`",
     "metrics.`fit_seconds`",
 )
+# A saved view, under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants, because the
+# default run table shows no metrics. The format is that of MLflow 3.17's web pages.
+VIEW = {"name": "Variants", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
-    # A saved view, under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants, because
-    # the default run table shows no metrics. The format is that of MLflow 3.17's web pages.
-    "mlflow.sharedViewState.variants": json.dumps(
-        {
-            "name": "Variants",
-            "createdAt": 0,
-            "state": json.dumps({"selectedColumns": COLUMNS}),
-        }
-    ),
+    "mlflow.sharedViewState.variants": json.dumps(VIEW),
 }
 
 
 class StoreError(UserError):
-    """A store that exists but cannot take runs; `publish` warns and goes on."""
+    """The store, or the connection to it, failed.
+
+    `reason` tells why, without passwords. `remedy` is what the user must do about it, "" where the
+    same call may succeed later.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        """Compose the message: the store's address, the reason and the remedy."""
+        self.reason, self.remedy = reason, remedy
+        sentence = f"MLflow at {safe(location())} failed: {reason}"
+        super().__init__(f"{sentence}; {remedy}." if remedy else f"{sentence}.")
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn each error that `failed` accepts into a StoreError."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        if not failed(error):
+            raise
+        outdated = "db upgrade" in str(error)
+        upgrade = f"`mlflow db upgrade {safe(location())}` after a backup, then `make publish`"
+        raise StoreError(why(error), f"run {upgrade}" if outdated else "") from error
 
 
 def failed(error: Exception) -> bool:
@@ -104,9 +124,8 @@ def database(uri: str) -> Path | None:
 
 def safe(text: str) -> str:
     """Return `text` without user names and passwords."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     try:
-        password = urlsplit(uri).password or ""
+        password = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", "")).password or ""
     except ValueError:
         password = ""
     secrets = {password, unquote(password)}
@@ -133,87 +152,67 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
     the same run.
 
     Args:
-        experiment: the experiment's name; it is created if it does not exist.
+        experiment: is created if it does not exist.
         seconds: time limit for all calls over a network; None: no limit.
 
     Raises:
-        TimeoutError: if the time is up or the lock is not free.
-        StoreError: if the address is invalid, the experiment is deleted in the store, or the
-            sqlite file was moved or copied here from another folder.
-        sqlite3.Error: if the sqlite file is locked, damaged or read-only.
-        mlflow.exceptions.MlflowException: if the store refuses a request.
+        StoreError: also for a call in the block: if the address is invalid, the time is up, the
+            lock or the database is not free, the experiment is deleted in the store, the sqlite
+            file was moved here from another folder, or the store refuses a request.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = location()
+    path = database(uri)
     try:
-        path = database(uri)
-        _import(uri)
-    except ValueError as error:  # of urlsplit
-        raise StoreError(f"MLFLOW_TRACKING_URI is not a valid address ({error})") from None
-    from mlflow import MlflowClient
+        network = urlsplit(uri).scheme in ("http", "https", "databricks")
+    except ValueError as error:
+        raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
+    with failures():
+        _import(network)
+        from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic", "urllib3"):  # the caller reports an error, once
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(_lock_path(path), timeout=LOCK_SECONDS):
-        if path:
-            _wait_for(path)
-        client = Client(
-            MlflowClient(uri, registry_uri=uri), seconds if _over_network(uri) else None
-        )
-        yield client, _experiment(client, experiment, uri, path)
+        lock = path.with_name(f"{path.name}.lock") if path else root() / ".foldlab/tracking.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=LOCK_SECONDS):
+            if path:
+                _wait_for(path)
+            client = Client(MlflowClient(uri, registry_uri=uri), seconds if network else None)
+            yield client, _experiment(client, experiment, network, path)
 
 
 class Client:
-    """An MlflowClient that refuses calls after its deadline."""
+    """An MlflowClient that refuses calls after its deadline, in `seconds` from now."""
 
     def __init__(self, client: object, seconds: float | None) -> None:
-        """Wrap `client` with a deadline in `seconds` from now; None: no deadline."""
+        """Wrap `client`; without a deadline where `seconds` is None."""
         self._client = client
         self._seconds = seconds
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
 
     def __getattr__(self, name: str) -> Callable:
         """Return the client's method, with a check of the deadline before each call."""
         method = getattr(self._client, name)
 
         def call(*arguments: object, **named: object) -> object:
-            if self._end is not None and time.monotonic() > self._end:
+            if time.monotonic() > self._end:
                 raise TimeoutError(f"not done after {self._seconds:.0f} s")
             return method(*arguments, **named)
 
         return call
 
 
-def _import(uri: str) -> None:
-    """Import MLflow without garbage collection, which would take a fifth of the import's time.
-
-    Imported objects are frozen afterwards, so that later collections skip them.
-    """
-    first = "mlflow" not in sys.modules
+def _import(network: bool) -> None:
+    """Import MLflow without garbage collection, which would take a sixth of the time."""
     gc.disable()
     try:
         import mlflow
 
-        if not _over_network(uri):
-            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - MLflow would import it later
+        if not network:
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or it is imported later
     finally:
         gc.enable()
-        if first:
-            gc.freeze()
-
-
-def _over_network(uri: str) -> bool:
-    return urlsplit(uri).scheme in ("http", "https", "databricks")
-
-
-def _lock_path(path: Path | None) -> Path:
-    if path:
-        return path.with_name(path.name + ".lock")
-    folder = root() / ".foldlab"
-    folder.mkdir(exist_ok=True)
-    return folder / "tracking.lock"
+    for name in ("mlflow", "alembic", "urllib3"):  # the caller reports an error, once
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _wait_for(path: Path) -> None:
@@ -223,22 +222,18 @@ def _wait_for(path: Path) -> None:
         connection.execute("ROLLBACK")
 
 
-def _artifacts(path: Path | None) -> Path:
-    return (path.parent if path else root().absolute()) / ARTIFACTS
-
-
-def _experiment(client: Client, name: str, uri: str, path: Path | None) -> str:
+def _experiment(client: Client, name: str, network: bool, path: Path | None) -> str:
+    """Return the id of an experiment; create it if it does not exist."""
     found = client.get_experiment_by_name(name)
     if found is None:
         # A server chooses its own artifact location. MLflow's default for a database is the
         # working folder; ours is next to the sqlite file.
-        location = None if _over_network(uri) else _artifacts(path).as_uri()
+        folder = (path.parent if path else root().absolute()) / ARTIFACTS
+        location = None if network else folder.as_uri()
         return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
-        raise StoreError(
-            f"the experiment {name!r} is deleted there, restore it with "
-            f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
-        )
+        restore = f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
+        raise StoreError(f"the experiment {name!r} is deleted there", f"restore it with {restore}")
     if path:
         _check_folder(path, found.artifact_location)
     return found.experiment_id
@@ -254,6 +249,6 @@ def _check_folder(path: Path, artifact_location: str) -> None:
         return
     if not folder.exists() or (folder.parent / path.name).exists():
         raise StoreError(
-            f"{path.name} was moved or copied here: move it and {ARTIFACTS} away and run "
-            f"`make publish` to rebuild both; its artifacts belong to {folder.parent}"
+            f"{path.name} was moved or copied here, and its artifacts belong to {folder.parent}",
+            f"move it and {ARTIFACTS} away and run `make publish` to rebuild both",
         )

@@ -1,7 +1,8 @@
 """Keep track of unfinished runs of this checkout, so that each of them is ended at some point.
 
 Each is noted in `.foldlab/runs/<run id>` with its variant and the lock file of its training. Runs
-of other machines are not noted here, so they are never mistaken for dead.
+of other machines are not noted here, so they are never mistaken for dead. The functions that end
+runs are called while the store is open, so no other process of this checkout is publishing.
 """
 
 import os
@@ -15,25 +16,15 @@ from mlflow.exceptions import MlflowException
 
 from stages.files import listed, read_json, root, write_json
 from stages.tracking import store
-from stages.tracking.children import RUNNING, child_runs
+from stages.tracking.children import child_runs
 
 KEPT_DAYS = 7
 
 
 def note(run_id: str, variant: str, lock: Path | None = None) -> None:
-    """Note a run as unfinished.
-
-    Args:
-        run_id: the run's id.
-        variant: the run's variant.
-        lock: the file that is locked while a process writes the run; None: the store's own lock.
-    """
-    content = {
-        "store": _here(),
-        "variant": variant,
-        "lock": os.path.relpath(lock, root()) if lock else None,
-    }
-    write_json(_notes() / run_id, content)
+    """Note a run as unfinished; `lock` is held while a process writes it, None: the store's own."""
+    relative = os.path.relpath(lock, root()) if lock else None
+    write_json(_notes() / run_id, {"store": _here(), "variant": variant, "lock": relative})
 
 
 def is_noted(run_id: str) -> bool:
@@ -47,10 +38,7 @@ def forget(run_id: str) -> None:
 
 
 def held(lock: Path, seconds: float = 0) -> bool:
-    """Return whether a process holds the lock, also after waiting for so many seconds.
-
-    The system frees the lock of a killed process, but not in the same moment as its pipes.
-    """
+    """Return whether a process holds the lock, also after waiting: a killed one frees it late."""
     if not lock.is_file():
         return False
     try:
@@ -60,29 +48,30 @@ def held(lock: Path, seconds: float = 0) -> bool:
         return True
 
 
-def fail_stale(client: store.Client) -> None:
-    """Set noted runs to FAILED if they are RUNNING but no process writes them any more.
+def end_stale(client: store.Client | None, rows: Container[str] | None = None) -> set[str]:
+    """End noted runs that no process writes any more; return the names of removed variants.
 
-    Trained but unpublished runs become KILLED after some days. The caller holds the store's lock,
-    so no other process of this checkout is publishing.
+    RUNNING ones become FAILED; KILLED become those that nobody published for some days, and those
+    of removed variants. `client` is None if the store cannot be reached, and `rows`, the existing
+    variants, if none was removed.
     """
-    for path, content in _idle():
-        if content["store"] == _here() and (run := _run(client, path)):
-            old = time.time() - path.stat().st_mtime > KEPT_DAYS * 86400
-            end(client, run, "KILLED" if old and run.info.status == "SCHEDULED" else "FAILED")
-            if old:
-                path.unlink(missing_ok=True)
+    removed = set()
+    for path, variant, run in _idle(client):
+        gone = rows is not None and variant not in rows
+        old = time.time() - path.stat().st_mtime > KEPT_DAYS * 86400
+        if run:
+            given_up = gone or (old and run.info.status == "SCHEDULED")
+            end(client, run, "KILLED" if given_up else "FAILED")
+        if gone or (old and run):
+            path.unlink(missing_ok=True)
+        if gone:
+            removed.add(variant)
+    return removed
 
 
 def overtake(client: store.Client, newer: Run) -> None:
-    """Set older noted runs of the variant and experiment of `newer` to KILLED.
-
-    The caller holds the store's lock.
-    """
-    for path, content in _idle():
-        if (content["store"], content.get("variant")) != (_here(), newer.data.tags["variant"]):
-            continue
-        run = _run(client, path)
+    """Set older noted runs of the variant and experiment of `newer` to KILLED."""
+    for _, _, run in _idle(client, newer.data.tags["variant"]):
         if (
             run
             and run.info.run_id != newer.info.run_id
@@ -92,64 +81,49 @@ def overtake(client: store.Client, newer: Run) -> None:
             end(client, run, "KILLED")
 
 
-def drop_removed(rows: Container[str], client: store.Client | None) -> set[str]:
-    """Remove the notes of runs whose variants were removed; return the names of these variants.
-
-    Args:
-        rows: the existing variants.
-        client: an opened store, where the runs are set to KILLED; None: the store is unreachable.
-    """
-    dropped = set()
-    for path, content in _idle():
-        name = content.get("variant")
-        if name is None or name in rows:
-            continue
-        if client and content["store"] == _here() and (run := _run(client, path)):
-            end(client, run, "KILLED")
-        path.unlink(missing_ok=True)
-        dropped.add(name)
-    return dropped
-
-
 def end(client: store.Client, run: Run, status: str) -> None:
     """End a parent run and its folds if RUNNING or, with the status KILLED, also if SCHEDULED."""
     if run.info.lifecycle_stage != "active":
         return
     open_states = ("RUNNING", "SCHEDULED") if status == "KILLED" else ("RUNNING",)
-    for each in (*child_runs(client, run, RUNNING), run):
+    for each in (*child_runs(client, run, "fold"), run):
         if each.info.status in open_states:
             now = max(round(time.time() * 1000), each.info.start_time)  # the clock may be set back
             client.set_terminated(each.info.run_id, status, now)
 
 
-def _notes() -> Path:
-    return root() / ".foldlab" / "runs"
+def _idle(
+    client: store.Client | None, only: str | None = None
+) -> Iterator[tuple[Path, str, Run | None]]:
+    """Yield (note, variant, run) of the runs, of one or all variants, that no process is writing.
 
-
-def _idle() -> Iterator[tuple[Path, dict]]:
-    """Yield (note, content) of the runs that no process is writing."""
+    The run is None if its store is another one or cannot be reached.
+    """
     for path in listed(_notes()):
         try:
             content = read_json(path)
-            _, lock = content["store"], content["lock"]
+            place, variant, lock = content["store"], content["variant"], content["lock"]
         except FileNotFoundError:  # another process has just finished the run
             continue
         except (KeyError, TypeError, ValueError):  # incomplete, from a full disk
             path.unlink(missing_ok=True)
             continue
-        if not (lock and held(root() / lock)):
-            yield path, content
+        if only not in (None, variant) or (lock and held(root() / lock)):
+            continue
+        run = None
+        if client and place == _here():
+            try:
+                run = client.get_run(path.name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                path.unlink(missing_ok=True)
+                continue
+        yield path, variant, run
 
 
-def _run(client: store.Client, note: Path) -> Run | None:
-    """Return the run of a note; if the store does not have it, delete the note."""
-    try:
-        return client.get_run(note.name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        note.unlink(missing_ok=True)
-        return None
+def _notes() -> Path:
+    return root() / ".foldlab" / "runs"
 
 
 def _here() -> str:

@@ -23,11 +23,5 @@ def server(tmp_path_factory, empty_store):
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch, empty_store):
-    """Return a folder with results of `basic` and an empty store; it is the working folder."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    root = made_results.make_repository(tmp_path / "repository")
-    shutil.copyfile(empty_store, root / "mlflow.db")
-    monkeypatch.chdir(root)
-    return root
+def repository(tmp_path, monkeypatch):
+    return made_results.enter(tmp_path, monkeypatch)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import socket
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -72,22 +74,21 @@ def make_repository(root: Path, *variants: str, folds: int = 2, epochs: int = 2)
 
 def make_results(folder: Path, variant: str, folds: int, epochs: int, better: float) -> None:
     """Write what train, evaluate and plot write for a variant."""
-    (folder / "plots").mkdir(parents=True, exist_ok=True)
     accuracy = [0.9 + fold / 1000 + better for fold in range(folds)]
     rows = [(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)]
-    _table(
+    write_table(
         folder / "folds.csv",
-        "fold,accuracy,loss,best_epoch,epochs,train_images,val_images",
+        ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
         [(fold, accuracy[fold], 0.25, epochs, epochs, 40, 40) for fold in range(folds)],
     )
-    _table(
+    write_table(
         folder / "history.csv",
-        "fold,epoch,loss,accuracy,val_loss,val_accuracy,learning_rate",
+        ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"),
         [(f, e, 1 / e, 0.5 + e / 100, 2 / e, accuracy[f], 0.001) for f, e in rows],
     )
-    _table(
+    write_table(
         folder / "timing.csv",
-        "fold,epoch,time,seconds,fingerprint",
+        ("fold", "epoch", "time", "seconds", "fingerprint"),
         [(f, e, BEGAN + 10_000 * f + 1000 * e, 1.0, fingerprint(variant)) for f, e in rows],
     )
     training = {
@@ -114,6 +115,7 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
     np.savez(folder / "predictions.npz", test_label=np.arange(3))
     for name in ("per_class.csv", "confusion.csv", "mistakes.csv", "model_card.md"):
         (folder / name).write_text(f"{variant}\n{name}\n")
+    (folder / "plots").mkdir(exist_ok=True)
     for name in PLOTS:
         (folder / "plots" / f"{name}.png").write_bytes(f"{variant} {name}".encode())
     with zipfile.ZipFile(folder / "model.keras", "w") as archive:
@@ -121,9 +123,21 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
         archive.writestr(zipfile.ZipInfo("weights"), variant)
 
 
-def _table(path: Path, header: str, rows: list[tuple]) -> None:
-    lines = [header, *(",".join(str(cell) for cell in row) for row in rows)]
-    path.write_text("\n".join(lines) + "\n")
+def enter(tmp_path: Path, monkeypatch, *variants: str, folds: int = 2) -> Path:
+    """Enter a new repository with results of some variants and an empty store; return it."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    root = make_repository(tmp_path / "repository", *variants, folds=folds)
+    shutil.copyfile(empty_store(tmp_path.parent), root / "mlflow.db")
+    monkeypatch.chdir(root)
+    return root
+
+
+def nobody() -> str:
+    """Return an address on loopback where no server listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def empty_store(folder: Path) -> Path:
@@ -170,8 +184,7 @@ def without_ids(root: Path) -> dict:
     names = {run["run_uuid"]: f"<{run['name']}>" for run in store["runs"]}
     for model in store["logged_models"]:
         names[model["model_id"]] = f"<model of {names[model['source_run_id']]}>"
-    for dataset in store["datasets"]:
-        names[dataset["dataset_uuid"]] = f"<dataset {dataset['digest']}>"
+    names |= {row["dataset_uuid"]: f"<dataset {row['digest']}>" for row in store["datasets"]}
     names[str(root)] = "<root>"
 
     def named(text: str) -> str:
@@ -179,25 +192,22 @@ def without_ids(root: Path) -> dict:
             text = text.replace(random, name)
         return text
 
-    rows = {
-        table: sorted(
-            json.dumps({key: v for key, v in row.items() if key not in VOLATILE}, default=str)
-            for row in content
-        )
-        for table, content in store.items()
-        if table != "artifacts"
-    }
-    rows = {table: sorted(named(row) for row in content) for table, content in rows.items()}
     artifacts = {}
-    for path, content in store["artifacts"].items():
-        if ".artifact.uploading." in path:  # MLflow's temporary file, left by a killed process
-            continue
+    for path, content in store.pop("artifacts").items():
         if path.endswith("MLmodel"):
             lines = named(content.decode()).splitlines()
             unstable = ("utc_time_created", "model_uuid")
             content = "\n".join(line for line in lines if not line.startswith(unstable)).encode()
-        artifacts[named(path)] = content
-    return {**rows, "artifacts": artifacts}
+        if ".artifact.uploading." not in path:  # MLflow's temporary file, left by a killed process
+            artifacts[named(path)] = content
+    tables = {
+        table: sorted(
+            named(json.dumps({key: row[key] for key in row if key not in VOLATILE}, default=str))
+            for row in rows
+        )
+        for table, rows in store.items()
+    }
+    return {**tables, "artifacts": artifacts}
 
 
 def make_comparison(root, **means):

@@ -7,15 +7,14 @@ import yaml
 from stages.tracking import store
 from tests.tracking.made_results import make_repository
 
-
-@pytest.fixture
-def keras():
-    return pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def made(keras, tmp_path):
+def made(tmp_path):
     """Return a tiny model and its file: raw pixels in, the mean of two members out."""
+    import keras
+
     pixels = keras.Input((28, 28, 1), name="pixels")
     votes = []
     for number in range(2):
@@ -31,17 +30,20 @@ def made(keras, tmp_path):
 
 def test_the_form_is_that_of_mlflow_keras(made, tmp_path):
     import mlflow.keras
+    from mlflow.models import Model
 
     from stages.tracking import model as ours
 
     model, path = made
-    signature = ours.signature([28, 28, 1], 2)
-    pinned = [f"{name}=={version(name)}" for name in ours.REQUIREMENTS]
+    description = Model()
+    dataset = {"image_shape": [28, 28, 1], "classes": ["zero", "one"]}
+    ours.save(tmp_path / "ours", path, dataset, description)
     mlflow.keras.save_model(
-        model, str(tmp_path / "theirs"), signature=signature, pip_requirements=pinned
+        model,
+        str(tmp_path / "theirs"),
+        signature=description.signature,
+        pip_requirements=[f"{name}=={version(name)}" for name in ours.REQUIREMENTS],
     )
-    ours.save(tmp_path / "ours", path, [28, 28, 1], 2)
-
     folders = tmp_path / "ours", tmp_path / "theirs"
     mine, other = (yaml.safe_load((folder / "MLmodel").read_text()) for folder in folders)
     assert mine["flavors"]["keras"] == other["flavors"]["keras"]
@@ -65,16 +67,11 @@ def test_a_published_model_is_loaded_from_the_registry(repository, made, monkeyp
     with store.opened("foldlab") as (client, experiment_id):
         runs.publish(client, experiment_id, record.read("basic", params.load()), "foldlab")
 
-    before = mlflow.get_tracking_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.location())
-    try:
-        mlflow.set_tracking_uri(store.location())
-        pixels = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
-        expected = model.predict(pixels.astype(np.float32), verbose=0)
-        loaded = mlflow.keras.load_model("models:/foldlab/1")
-        served = mlflow.pyfunc.load_model("models:/foldlab/1")
-    finally:
-        mlflow.set_tracking_uri(before)
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
+    expected = model.predict(pixels.astype(np.float32), verbose=0)
+    loaded = mlflow.keras.load_model("models:/foldlab/1")
+    served = mlflow.pyfunc.load_model("models:/foldlab/1")
     np.testing.assert_allclose(loaded.predict(pixels, verbose=0), expected, rtol=1e-5)
     answer = served.predict(pixels.astype(np.float32))
     np.testing.assert_allclose(answer, expected, rtol=1e-5)

@@ -1,15 +1,13 @@
 """Two checkouts with one store, whose trainings of one fingerprint came to other bits."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stages import publish
 from stages.commands.champion import champion
-from stages.tracking import progress, registered_model, store
+from stages.tracking import registered_model, store
 from tests.command import status
 from tests.tracking import test_search as searched
 from tests.tracking.made_results import (
@@ -19,7 +17,10 @@ from tests.tracking.made_results import (
     make_repository,
     make_results,
 )
-from tests.tracking.test_progress import show
+from tests.tracking.test_progress import active, show
+
+pytestmark = pytest.mark.slow
+TEAM = Path("../team")
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def enter(tmp_path, monkeypatch, empty_store):
 
 
 def touching(version_or_run):
-    """Return all that the store says of what a model version, or its run, is."""
+    """Return all rows about a model version or a run id."""
     run_id = getattr(version_or_run, "run_id", version_or_run)
-    rows = everything(Path("../team"))
+    rows = everything(TEAM)
     below = {
         row["run_uuid"]
         for row in rows["tags"]
@@ -72,7 +73,7 @@ def published(enter, *names):
         assert publish.publish("other")
 
 
-def test_each_command_crowns_and_judges_its_own(enter):
+def test_champion_judges_only_the_own_results(enter):
     published(enter, "ours", "theirs")
     theirs = [version(name) for name in ("basic", "other")]
     before = [touching(each) for each in theirs]
@@ -86,11 +87,11 @@ def test_each_command_crowns_and_judges_its_own(enter):
     assert [touching(each) for each in theirs] == before
 
 
-def test_what_this_checkout_has_not_published_is_lacking_though_the_other_has(
+def test_what_only_the_other_checkout_has_published_is_missing(
     enter, monkeypatch, capsys
 ):
     published(enter, "theirs")
-    before = everything(Path("../team"))["model_version_tags"]
+    before = everything(TEAM)["model_version_tags"]
     enter("ours")
     with monkeypatch.context() as patch:
         patch.setattr(publish, "QUICK", 0)
@@ -99,30 +100,26 @@ def test_what_this_checkout_has_not_published_is_lacking_though_the_other_has(
         assert not publish.publish("other")
     champion()
     assert "other, basic missing from MLflow" in capsys.readouterr().err
-    assert everything(Path("../team"))["model_version_tags"] == before
-    assert everything(Path("../team"))["registered_model_aliases"] == []
+    assert everything(TEAM)["model_version_tags"] == before
+    assert everything(TEAM)["registered_model_aliases"] == []
     assert "not registered" in status("promote", "other")
 
 
-def test_a_training_is_shown_though_the_other_s_is_published(enter):
+def test_a_training_is_shown_although_the_other_s_is_published(enter):
     published(enter, "theirs")
     enter("ours")
 
-    show(progress, 1)
-    with closing(sqlite3.connect("../team/mlflow.db")) as connection:
-        found = connection.execute("select status from runs where name = 'basic'").fetchall()
-    assert sorted(found) == [("FINISHED",), ("RUNNING",)]
-    show(progress, 5)
+    show(1)
+    assert [status for name, status in active(TEAM) if name == "basic"] == ["FINISHED", "RUNNING"]
+    show(5)
     assert publish.publish("basic")
-    with closing(sqlite3.connect("../team/mlflow.db")) as connection:
-        found = connection.execute("select status from runs where name = 'basic'").fetchall()
-    assert found == [("FINISHED",), ("FINISHED",)]
+    assert [status for name, status in active(TEAM) if name == "basic"] == ["FINISHED"] * 2
 
 
 def test_a_training_that_the_other_has_just_begun_is_left_to_it(enter):
     enter("theirs")
 
-    show(progress, 0)
+    show(0)
     (run_id,) = (note.name for note in Path(".foldlab/runs").iterdir())
     before = touching(run_id)
     published(enter, "ours")

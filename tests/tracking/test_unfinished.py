@@ -26,9 +26,8 @@ def begun(unfinished):
     with store.opened("foldlab") as (client, experiment_id):
         parent = client.create_run(experiment_id, run_name="parent").info.run_id
         for name in ("one", "two"):
-            child = client.create_run(
-                experiment_id, tags={"mlflow.parentRunId": parent}, run_name=name
-            )
+            tags = {"mlflow.parentRunId": parent, "foldlab.kind": "fold"}
+            child = client.create_run(experiment_id, tags=tags, run_name=name)
         client.set_terminated(child.info.run_id, "FINISHED")
         yield client, parent
 
@@ -56,58 +55,56 @@ def test_a_run_is_stale_when_its_process_is_killed(unfinished, begun):
     process = context.Process(target=hold, args=(lock, ready))
     process.start()
     ready.wait()
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses() == ALIVE
     process.kill()
     process.join()
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses() == DEAD
     assert unfinished.is_noted(parent)  # a resumed training goes on with it
 
 
-def test_a_publishing_that_was_killed_is_stale_at_once(unfinished, begun):
-    client, parent = begun
-    unfinished.note(parent, "basic")
-    unfinished.fail_stale(client)
-    assert statuses() == DEAD
-
-
 def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch):
     client, parent = begun
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses() == ALIVE
     with monkeypatch.context() as patch:  # noted for another store
         patch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@host:1")
         unfinished.note(parent, "basic")
     assert "hunter2" not in (NOTES / parent).read_text()
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses() == ALIVE
 
 
-def test_a_finished_run_is_struck_off(unfinished, begun):
-    _, parent = begun
-    unfinished.note(parent, "basic")
-    unfinished.forget(parent)
-    unfinished.forget(parent)
-    assert not unfinished.is_noted(parent)
-
-
-@pytest.mark.parametrize("note", ["", "{}", "[]", "torn"])
-def test_a_torn_note_is_dropped(unfinished, begun, note):
+@pytest.mark.parametrize("torn", ["", "{}", "[]", "torn"])
+def test_a_torn_note_is_dropped(unfinished, begun, torn):
     client, parent = begun
     NOTES.mkdir(parents=True)
-    (NOTES / parent).write_text(note)
-    unfinished.fail_stale(client)
+    (NOTES / parent).write_text(torn)
+    unfinished.end_stale(client)
     assert not unfinished.is_noted(parent)
 
 
-def test_notes_of_runs_that_are_gone_and_old_ones_are_dropped(unfinished, begun):
+def test_a_file_that_a_killed_writer_left_is_no_note(unfinished, begun):
+    client, parent = begun
+    unfinished.note(parent, "basic")
+    (NOTES / ".partial-x").write_bytes((NOTES / parent).read_bytes())
+    (NOTES / ".partial-y").mkdir()
+    unfinished.end_stale(client)
+    assert statuses() == DEAD
+
+
+def age(run_id):
+    long_ago = time.time() - 8 * 86400
+    os.utime(NOTES / run_id, (long_ago, long_ago))
+
+
+def test_old_notes_and_those_of_unknown_runs_are_dropped(unfinished, begun):
     client, parent = begun
     unfinished.note("0" * 32, "basic")
     unfinished.note(parent, "basic")
-    long_ago = time.time() - 8 * 86400
-    os.utime(NOTES / parent, (long_ago, long_ago))
-    unfinished.fail_stale(client)
+    age(parent)
+    unfinished.end_stale(client)
     assert statuses() == DEAD
     assert list(NOTES.iterdir()) == []
 
@@ -120,14 +117,13 @@ def scheduled(client, unfinished, variant, start, lock=None, experiment_id="0"):
     return run_id
 
 
-def test_what_nobody_publishes_for_a_week_is_given_up(unfinished, begun):
+def test_a_run_that_nobody_publishes_for_a_week_is_given_up(unfinished, begun):
     client, _ = begun
     run_id = scheduled(client, unfinished, "basic", 1)
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses()["1"] == "SCHEDULED"
-    long_ago = time.time() - 8 * 86400
-    os.utime(NOTES / run_id, (long_ago, long_ago))
-    unfinished.fail_stale(client)
+    age(run_id)
+    unfinished.end_stale(client)
     assert statuses()["1"] == "KILLED"
     assert not unfinished.is_noted(run_id)
 
@@ -160,21 +156,12 @@ def test_runs_of_removed_variants_end_and_are_struck_off(unfinished, begun):
         lock = Path("training.lock") if name == "trained" else None
         scheduled(client, unfinished, name, number, lock)
     with FileLock("training.lock"):
-        assert unfinished.drop_removed({"basic"}, client) == {"gone"}
+        assert unfinished.end_stale(client, {"basic"}) == {"gone"}
     found = statuses()
     assert [found[name] for name in "012"] == ["SCHEDULED", "KILLED", "SCHEDULED"]
     assert len([*NOTES.iterdir()]) == 2
-    assert unfinished.drop_removed({"basic"}, None) == {"trained"}  # with no store at hand
+    assert unfinished.end_stale(None, {"basic"}) == {"trained"}  # with no store at hand
     assert statuses()["2"] == "SCHEDULED"
-
-
-def test_what_a_killed_writer_left_among_the_notes_is_no_note(unfinished, begun):
-    client, parent = begun
-    unfinished.note(parent, "basic")
-    (NOTES / ".partial-x").write_bytes((NOTES / parent).read_bytes())
-    (NOTES / ".partial-y").mkdir()
-    unfinished.fail_stale(client)
-    assert statuses() == DEAD
 
 
 def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, begun):
@@ -182,7 +169,7 @@ def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, be
     later = round(time.time() * 1000) + 3_600_000
     run = client.create_run("0", later, run_name="later")
     unfinished.note(run.info.run_id, "basic")
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     ended = client.get_run(run.info.run_id).info
     assert (ended.status, ended.end_time) == ("FAILED", later)
 
@@ -191,7 +178,7 @@ def test_a_run_in_the_bin_stays_there(unfinished, begun):
     client, parent = begun
     unfinished.note(parent, "basic")
     client.delete_run(parent)
-    unfinished.fail_stale(client)
+    unfinished.end_stale(client)
     assert statuses() == ALIVE
 
 
