@@ -17,16 +17,10 @@ QUICK = 5.0  # if the store fails within this time, retry once
 
 
 def publish(variant: str, seconds: float | None = SECONDS) -> bool:
-    """Publish one variant to MLflow; if the store fails, only warn.
+    """Publish one variant to MLflow, and return whether the store has it in full.
 
-    A variant that could not be published is noted, and each later call retries the noted ones.
-
-    Args:
-        variant: a row of params.yaml that has results.
-        seconds: time limit for a server; None: no limit.
-
-    Returns:
-        Whether the store has this variant in full.
+    If the store fails, or needs more than `seconds` over a network, only warn. A variant that could
+    not be published is noted, and each later call retries the noted ones.
 
     Raises:
         UserError: if the variant is unknown, or its files are missing or of other data.
@@ -40,10 +34,7 @@ def publish(variant: str, seconds: float | None = SECONDS) -> bool:
 
 
 def publish_all() -> bool:
-    """Publish every compared variant that has results, and the noted ones.
-
-    Returns:
-        Whether the store has all of them.
+    """Publish every compared variant that has results, and the noted ones; return whether all are.
 
     Raises:
         UserError: if there are no results.
@@ -84,13 +75,13 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
 
 
 def _send(
-    pending: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
+    records: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
 ) -> list[str]:
     """Publish records one by one; return the names of those that could not be published.
 
     Stops at the first failure, because each further record would wait for the same time limit.
     """
-    pending = list(pending)
+    pending = list(records)
     began = time.monotonic()
     try:
         with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
@@ -104,20 +95,16 @@ def _send(
         if retry and time.monotonic() - began < QUICK:
             time.sleep(1)
             return _send(pending, settings, seconds, retry=False)
-        names = [record.variant for record in pending]
         _notes().mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (_notes() / name).touch()
-        warn(", ".join(names), error)
+        for record in pending:
+            (_notes() / record.variant).touch()
+        warn(", ".join(record.variant for record in pending), error)
         _end_stale(settings, None)
     return [record.variant for record in pending]
 
 
 def _end_stale(settings: params.Params, client: store.Client | None) -> None:
-    """End stale runs, and drop the notes of variants that were removed from params.yaml.
-
-    `client` is an opened store, or None if the store cannot be reached.
-    """
+    """End stale runs and drop the notes of removed variants; no client: the store failed."""
     from stages.tracking import unfinished  # MLflow's import takes seconds
 
     if root().resolve() != Path.cwd().resolve():  # a temporary experiment has its own params.yaml
@@ -135,11 +122,7 @@ def _end_stale(settings: params.Params, client: store.Client | None) -> None:
 
 
 def missing(settings: params.Params) -> list[str]:
-    """Return the compared variants whose published results are missing from the store.
-
-    Raises:
-        StoreError: if the store cannot be reached.
-    """
+    """Return the compared variants that `publish` has marked but the store does not have."""
     published = {name: records.published(name) for name in settings.compare.variants}
     published = {name: identity for name, identity in published.items() if identity}
     path = store.database(store.location())

@@ -1,13 +1,10 @@
-import errno
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,8 +13,8 @@ import pytest
 
 from stages import publish as stage
 from tests.command import status
+from tests.tracking import made_results
 from tests.tracking.made_results import (
-    empty_store,
     everything,
     fingerprint,
     make_repository,
@@ -29,42 +26,20 @@ MARKER = Path("results/published/basic.json")
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch, tmp_path_factory):
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    root = make_repository(tmp_path / "repository")
-    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), root / "mlflow.db")
-    monkeypatch.chdir(root)
+def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "QUICK", 0)
-    return root
+    return made_results.enter(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def dead(repository, monkeypatch):
-    """Let the server's address be one where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@127.0.0.1:{port}")
+    """Let nobody listen at the store's address."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@{made_results.nobody()}")
 
 
-def run(*arguments, **environment):
-    """Run the stage's command in the working folder."""
-    return run_in(Path(), *arguments, **environment)
-
-
-def run_in(folder, *arguments, **environment):
-    command = [sys.executable, "-m", "stages", "publish", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(CODE), **environment}
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
-    began = time.monotonic()
-    process = run("basic")
-    _, stderr = process.communicate()
-    assert process.returncode == 0
-    assert time.monotonic() - began < 30
+def test_a_dead_server_costs_a_warning_and_nothing_else(dead, monkeypatch, capfd):
+    assert status("publish", "basic") == 0
+    stderr = capfd.readouterr().err
     assert stderr.count("\n") == 1
     assert "publishing basic to MLflow at http://127.0.0.1:" in stderr
     assert "Connection refused" in stderr
@@ -72,64 +47,35 @@ def test_a_dead_server_costs_a_warning_and_nothing_else(dead):
     assert "hunter2" not in stderr
     assert json.loads(MARKER.read_text())["fingerprint"] == fingerprint("basic")
     assert stage.unpublished() == ["basic"]
-
-
-def test_all_tells_by_its_status(dead, monkeypatch, capfd):
     assert status("publish", "--all") == 1
     assert "publishing basic to MLflow" in capfd.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert status("publish", "--all") == 0
     assert stage.unpublished() == []
-    assert MARKER.is_file()
 
 
-def test_a_server_that_never_answers(repository, monkeypatch, capfd):
+class Forbidding(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(403)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers_and_one_that_refuses(repository, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        began = time.monotonic()
+    with HTTPServer(("127.0.0.1", 0), Forbidding) as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
         assert not stage.publish("basic")
-    assert time.monotonic() - began < 10
-    assert "timed out" in capfd.readouterr().err
-    assert MARKER.is_file()
-
-
-def test_a_server_that_refuses(repository, monkeypatch, capfd):
-    class Refusing(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_error(403)
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, *arguments):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Refusing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
-    assert not stage.publish("basic")
-    server.shutdown()
-    server.server_close()
+        assert "timed out" in capfd.readouterr().err
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert not stage.publish("basic")
+        server.shutdown()
     assert "403" in capfd.readouterr().err
     assert MARKER.is_file()
-
-
-def test_a_full_disk(repository, monkeypatch, capfd):
-    from mlflow import MlflowClient
-
-    def full(*arguments, **named):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "log_artifact", full)
-        assert not stage.publish("basic")
-    assert "No space left on device" in capfd.readouterr().err
-    assert MARKER.is_file()
-    assert stage.publish("basic")
-    before = everything(repository)
-    assert stage.publish("basic")
-    assert everything(repository) == before
 
 
 def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
@@ -142,7 +88,7 @@ def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(repository, monkeypatch, capfd):
-    opened, failures = stage.store.opened, [ConnectionError("a moment")]
+    opened, failures = stage.store.opened, [stage.store.StoreError("a moment")]
 
     def opened_at_last(*arguments):
         if failures:
@@ -156,25 +102,22 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(repository, monkeypatch,
     assert capfd.readouterr().err == ""
 
 
-def test_what_was_left_is_taken_along(dead, repository, monkeypatch):
+def test_what_could_not_be_published_is_published_later(dead, repository, monkeypatch):
     assert not stage.publish("basic")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     make_repository(repository, "basic", "other")
+    path = Path("results/basic/training.json")
+    content = path.read_text()
+    path.unlink()
+    assert stage.publish("other")
+    assert stage.unpublished() == ["basic"]  # which cannot be read
+    path.write_text(content)
     assert stage.publish("other")
     assert stage.unpublished() == []
     assert {row["name"] for row in everything(repository)["runs"]} >= {"basic", "other"}
 
 
-def test_a_left_variant_that_cannot_be_read_disturbs_nobody(dead, repository, monkeypatch):
-    assert not stage.publish("basic")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    make_repository(repository, "basic", "other")
-    Path("results/basic/training.json").unlink()
-    assert stage.publish("other")
-    assert stage.unpublished() == ["basic"]
-
-
-def test_what_no_server_is_asked_for(repository, monkeypatch, capfd):
+def test_mistakes_are_refused_before_the_store_is_opened(repository, monkeypatch, capfd):
     """The user's mistakes end the command before MLflow is imported."""
     assert "Did you mean 'basic'" in status("publish", "basik")
     assert "other/folds.csv is missing" in status("publish", "other")
@@ -184,20 +127,17 @@ def test_what_no_server_is_asked_for(repository, monkeypatch, capfd):
     assert not Path("mlflow.db.lock").exists()
 
 
-def test_all_passes_over_what_does_not_fit(repository, monkeypatch, capfd):
+def test_all_publishes_what_it_can(repository, monkeypatch, capfd):
     make_repository(repository, "basic", "other")
     path = Path("results/basic/training.json")
-    path.write_text(
-        path.read_text()
-        .replace("data_sha256", "data_sha256_")
-        .replace("{", '{"data_sha256": "0", ', 1)
-    )
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_sha256": "0"}))
     assert status("publish", "--all") == 1
-    assert "trained on other data" in capfd.readouterr().err
+    assert "results/basic was trained on other data" in capfd.readouterr().err
     assert "other" in {row["name"] for row in everything(repository)["runs"]}
     assert not MARKER.exists()
 
 
+@pytest.mark.slow
 def test_no_tensorflow_and_a_run_of_mlflow_run(repository):
     program = (
         "import sys; from stages import publish; assert 'mlflow' not in sys.modules;"
@@ -209,8 +149,9 @@ def test_no_tensorflow_and_a_run_of_mlflow_run(repository):
     assert len(everything(repository)["runs"]) == 3
 
 
-def test_ten_processes_at_once_on_a_fresh_store(repository):
-    """Each variant is published by three or four; they are forks to import MLflow once."""
+@pytest.mark.slow
+def test_processes_at_once_on_a_fresh_store(repository):
+    """Each variant is published by two; they are forks to import MLflow once."""
     make_repository(repository, "basic", "other", "third")
     Path("mlflow.db").unlink()
     program = """
@@ -224,8 +165,8 @@ def one(name, barrier):
     sys.exit(0 if publish(name) else 1)
 
 context = multiprocessing.get_context("fork")
-barrier = context.Barrier(10)
-names = ["basic", "other", "third"] * 3 + ["basic"]
+barrier = context.Barrier(6)
+names = ["basic", "other", "third"] * 2
 processes = [context.Process(target=one, args=(name, barrier)) for name in names]
 for process in processes: process.start()
 for process in processes: process.join()
@@ -259,26 +200,23 @@ def test_an_experiment_in_a_temporary_folder_reaches_the_repositorys_store(
     monkeypatch.chdir(repository)
 
 
-def test_a_bug_of_ours_keeps_its_traceback_and_fails_the_stage(repository):
+def test_a_bug_of_ours_is_raised(repository):
     path = Path("data/prepared/dataset.json")
     path.write_text(path.read_text().replace("images_sha256", "images"))
-    process = run("basic")
-    _, stderr = process.communicate()
-    assert process.returncode == 1
-    assert "Traceback" in stderr
-    assert stderr.endswith("KeyError: 'images_sha256'\n")
+    with pytest.raises(KeyError, match="images_sha256"):
+        stage.publish("basic")
     assert not MARKER.exists()
     assert stage.unpublished() == []
 
 
-def test_an_address_that_is_none_costs_a_warning(repository, monkeypatch, capfd):
+def test_an_invalid_address_costs_a_warning(repository, monkeypatch, capfd):
     for uri in ("http://[", "http://host:port", "htp://host", "nosuchdb://host/runs"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         assert not stage.publish("basic"), uri
         assert capfd.readouterr().err.count("\n") == 1
 
 
-def test_what_a_killed_writer_left_disturbs_no_publishing(dead, monkeypatch):
+def test_files_that_a_killed_writer_left_are_ignored(dead, monkeypatch):
     assert not stage.publish("basic")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     for folder in (".foldlab/runs", ".foldlab/unpublished", "results/basic/plots"):
@@ -293,7 +231,7 @@ def test_what_a_killed_writer_left_disturbs_no_publishing(dead, monkeypatch):
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_what_is_noted_of_a_removed_variant_goes_with_one_line(
+def test_the_note_of_a_removed_variant_is_dropped_with_one_line(
     dead, repository, monkeypatch, capfd, reached
 ):
     make_repository(repository, "basic", "other")
@@ -312,13 +250,16 @@ def test_what_is_noted_of_a_removed_variant_goes_with_one_line(
     assert "other" not in capfd.readouterr().err
 
 
-def test_a_temporary_experiment_without_a_row_leaves_its_notes(dead, tmp_path, repository):
+def test_a_temporary_experiment_without_a_row_keeps_its_note(
+    dead, tmp_path, repository, monkeypatch, capfd
+):
     assert not stage.publish("basic")
     elsewhere = make_repository(tmp_path / "experiment", "third")
     path = elsewhere / "params.yaml"
     path.write_text(path.read_text().replace("basic:", "basis:").replace("[basic", "[basis"))
     path.write_text(path.read_text().replace("baseline: basic", "baseline: basis"))
-    process = run_in(elsewhere, "third", DVC_ROOT=str(repository))
-    assert process.wait() == 0
-    assert "no longer in params.yaml" not in process.stderr.read()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    assert not stage.publish("third")
+    assert "no longer in params.yaml" not in capfd.readouterr().err
     assert stage.unpublished() == ["basic", "third"]

@@ -37,7 +37,8 @@ def fetch(model: str) -> None:
             version = named(client, model)
     except store.StoreError as error:
         raise UserError(
-            f"could not fetch {model}: {error} `make ui` shows the registered models."
+            f"could not fetch {model} from {store.safe(store.location())}: {error.reason}; "
+            "`make ui` shows the registered models."
         ) from None
 
     from stages.tracking.model import fetch as download

@@ -22,7 +22,7 @@ from mlflow.types import Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.tracking.record import Record
-from stages.tracking.store import Client, StoreError, failures, location
+from stages.tracking.store import Client, StoreError, failures, location, safe
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
@@ -101,7 +101,7 @@ def fetch(uri: str, folder: Path) -> Path:
                 uri, dst_path=str(folder), tracking_uri=place, registry_uri=place
             )
     except StoreError as error:
-        raise UserError(f"could not fetch {uri}: {error}") from None
+        raise UserError(f"could not fetch {uri} from {safe(place)}: {error.reason}.") from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
         raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")

@@ -23,8 +23,8 @@ LEVEL = 0.05
 Test = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
 
 
-def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> ModelVersion:
-    """Return the version of this training; register one if there is none."""
+def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> None:
+    """Register a version of this training if there is none."""
     version = find(client, model_name, record.identity)
     if version is None:
         try:
@@ -49,17 +49,16 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
     if version.run_id == logged.source_run_id and "mlflow.modelVersions" not in logged.tags:
         link = json.dumps([{"name": model_name, "version": version.version}])
         client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
-    return version
 
 
 def find(client: Client, model_name: str, identity: Identity) -> ModelVersion | None:
     """Return the newest version of exactly these results, or None."""
     quote = '"' if "'" in model_name else "'"
     found = client.search_model_versions(
-        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{identity.fingerprint}'"
+        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{identity.fingerprint}' "
+        f"and tags.results_sha256 = '{identity.results_sha256}'"
     )
-    matching = [v for v in found if v.tags.get("results_sha256") == identity.results_sha256]
-    return max(matching, key=lambda version: int(version.version), default=None)
+    return max(found, key=lambda version: int(version.version), default=None)
 
 
 def named(client: Client, uri: str) -> ModelVersion:

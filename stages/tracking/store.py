@@ -83,11 +83,9 @@ def failed(error: Exception) -> bool:
     """
     if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
-    if isinstance(error, StoreError):
-        return True
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
         return True
-    return isinstance(error, OSError) and not _is_ours(error)
+    return isinstance(error, StoreError) or (isinstance(error, OSError) and not _is_ours(error))
 
 
 def _is_ours(error: OSError) -> bool:
@@ -149,16 +147,13 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
     """Open the store and yield (client, experiment id), for one process per repository at a time.
 
     The lock keeps several processes from creating the same sqlite file, which would break it, or
-    the same run.
-
-    Args:
-        experiment: is created if it does not exist.
-        seconds: time limit for all calls over a network; None: no limit.
+    the same run. An experiment that does not exist is created. `seconds` is the time limit for all
+    calls over a network; None: no limit.
 
     Raises:
-        StoreError: also for a call in the block: if the address is invalid, the time is up, the
-            lock or the database is not free, the experiment is deleted in the store, the sqlite
-            file was moved here from another folder, or the store refuses a request.
+        StoreError: if the address is invalid, the time is up, the lock or the database is not free,
+            the experiment is deleted in the store, the sqlite file was moved here from another
+            folder, or the store refuses a request, also one in the block.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = location()

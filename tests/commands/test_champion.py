@@ -1,5 +1,4 @@
 import shutil
-import socket
 
 import mlflow
 import pytest
@@ -7,16 +6,15 @@ import pytest
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
-from tests.tracking.made_results import empty_store, make_comparison, make_repository
+from tests.tracking import made_results
+from tests.tracking.made_results import make_comparison
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch, tmp_path_factory):
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    root = make_repository(tmp_path / "repository", "basic", "other", folds=5)
-    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), root / "mlflow.db")
-    monkeypatch.chdir(root)
+def repository(tmp_path, monkeypatch):
+    root = made_results.enter(tmp_path, monkeypatch, "basic", "other", folds=5)
     for variant in ("basic", "other"):
         publish.publish(variant)
     return root
@@ -32,17 +30,11 @@ def aliases(root):
     return {alias: versions[int(number)] for alias, number in model.aliases.items()}
 
 
-def test_the_best_is_the_first_champion_and_the_next_its_challenger(repository):
-    make_comparison(repository, basic=0.91, other=0.92)
-    champion()
-    assert aliases(repository) == {"champion": "other", "challenger": "basic"}
-
-
 def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(repository, capsys):
     """The made folds of `other` are all one point better, so the test's p is 0."""
     make_comparison(repository, basic=0.93, other=0.92)
     champion()
-    assert aliases(repository)["champion"] == "basic"
+    assert aliases(repository) == {"champion": "basic", "challenger": "other"}
     make_comparison(repository, basic=0.91, other=0.92)
     champion()
     assert aliases(repository) == {"champion": "other", "challenger": "basic"}
@@ -54,10 +46,7 @@ def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(reposi
 
 def test_a_dead_server_costs_one_sentence(repository, monkeypatch, capsys):
     make_comparison(repository, basic=0.91, other=0.92)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{made_results.nobody()}")
     champion()
     stderr = capsys.readouterr().err
     assert stderr.startswith("foldlab: publishing the comparison to MLflow at http://127")
@@ -72,13 +61,11 @@ def test_a_bug_of_ours_keeps_its_traceback(repository):
         champion()
 
 
-def test_another_store_is_said_to_lack_what_make_publish_fills(
-    repository, monkeypatch, capsys, tmp_path, tmp_path_factory
-):
+def test_variants_missing_from_another_store_are_named(repository, monkeypatch, capsys, tmp_path):
     make_comparison(repository, basic=0.91, other=0.92)
     champion()
     assert "missing" not in capsys.readouterr().err
-    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), tmp_path / "mlflow.db")
+    shutil.copyfile(made_results.empty_store(tmp_path.parent), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     champion()
     stderr = capsys.readouterr().err
@@ -93,13 +80,10 @@ def test_another_store_is_said_to_lack_what_make_publish_fills(
     assert aliases(tmp_path) == {"champion": "other", "challenger": "basic"}
 
 
-def test_what_was_never_published_is_refused(repository):
+def test_a_variant_without_a_marker_or_a_comparison_is_refused(repository):
+    with pytest.raises(OSError, match=r"comparison\.csv"):
+        champion()
     make_comparison(repository, basic=0.91, other=0.92)
     (repository / "results/published/other.json").unlink()
     with pytest.raises(UserError, match=r"published/other\.json .*`dvc repro`"):
-        champion()
-
-
-def test_without_a_comparison_it_is_refused(repository):
-    with pytest.raises(OSError, match=r"comparison\.csv"):
         champion()

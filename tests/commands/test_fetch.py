@@ -1,5 +1,4 @@
 import hashlib
-import shutil
 
 import pytest
 import yaml
@@ -8,16 +7,14 @@ from stages import publish
 from stages.commands.fetch import fetch
 from stages.errors import UserError
 from stages.tracking import store
-from tests.tracking.made_results import empty_store, make_repository
+from tests.tracking import made_results
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch, tmp_path_factory):
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    root = make_repository(tmp_path / "repository", "basic", "other")
-    shutil.copyfile(empty_store(tmp_path_factory.getbasetemp()), root / "mlflow.db")
-    monkeypatch.chdir(root)
+def repository(tmp_path, monkeypatch):
+    root = made_results.enter(tmp_path, monkeypatch, "basic", "other")
     return root
 
 
@@ -44,9 +41,7 @@ def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
 
 @pytest.mark.parametrize("model", ["models:/foldlab/1", "models:/foldlab@champion"])
 def test_a_model_that_is_not_registered_is_refused_in_one_sentence(repository, model):
-    with pytest.raises(
-        UserError, match=f"^could not fetch {model} from sqlite.*`make ui`"
-    ) as refused:
+    with pytest.raises(UserError, match=f"{model}.*`make ui`") as refused:
         fetch(model)
     assert "\n" not in str(refused.value)
     assert not (repository / ".foldlab/models").exists()
@@ -54,5 +49,5 @@ def test_a_model_that_is_not_registered_is_refused_in_one_sentence(repository, m
 
 @pytest.mark.parametrize("model", ["foldlab", "runs:/1/model", "models:/foldlab", "models:/a/b"])
 def test_what_is_no_registered_model_is_refused(repository, model):
-    with pytest.raises(ValueError, match="models:/name/version or"):
+    with pytest.raises(UserError, match=f"'{model}'.* models:/name/version"):
         fetch(model)

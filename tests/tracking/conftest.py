@@ -17,9 +17,9 @@ def server(tmp_path_factory, empty_store):
     folder = tmp_path_factory.mktemp("server")
     shutil.copyfile(empty_store, folder / "server.db")
     server = Server(folder)
-    server.start()
-    yield server
-    server.stop()
+    with server.stack:
+        server.start()
+        yield server
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from tests.tracking.served import answers, free_port, inherited, running
 
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 ADMIN = "admin"
@@ -24,43 +23,6 @@ def programs():
     there = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=str)
     found = str(there[-1]) if there else shutil.which("initdb")
     return Path(found).parent if found else None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def inherited(**more):
-    """Return this environment without anything that speaks to a store, and with `more`."""
-    foreign = ("MLFLOW_", "AWS_", "DVC_", "PG", "GIT_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept | {"PATH": path, "PYTHONPATH": str(Path(__file__).parents[2]), **more}
-
-
-@contextmanager
-def running(command, log, ready, **keywords):
-    """Run a server until the block ends; `ready` raises until it answers."""
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, start_new_session=True, **keywords
-        )
-    try:
-        end = time.monotonic() + 120
-        while True:
-            try:
-                ready()
-                break
-            except Exception:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.1)
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 class Team:
@@ -200,9 +162,6 @@ def _mlflow(team):
     )
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     command += ["--host", "127.0.0.1", "--port", str(team.port), "--workers", "1"]
-
-    def ready():
-        urllib.request.urlopen(f"{team.uri}/health", timeout=1).close()
-
+    ready = answers(f"{team.uri}/health")
     with running(command, team.folder / "mlflow.log", ready, env=environment, cwd=team.folder):
         yield

@@ -1,11 +1,10 @@
-"""Faults of real servers, disks and databases: none costs a result, and all is caught up."""
+"""A real `mlflow server`, and faults of servers, disks and databases: no result is lost."""
 
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
@@ -16,15 +15,9 @@ import pytest
 from stages import publish as stage
 from stages.tracking import store
 from tests.tracking import training
-from tests.tracking.made_results import make_repository, without_ids
+from tests.tracking.made_results import PLOTS, make_repository, without_ids
 
-LOCK = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN EXCLUSIVE")
-print("locked", flush=True)
-sys.stdin.read()
-"""
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -35,14 +28,13 @@ def experiment(request):
 
 @pytest.fixture
 def team(server, repository, monkeypatch, experiment):
-    """Return the server, which is the store now."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    """Return the server, which is the store now; its address holds a password."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//me:hunter2@"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setattr(stage, "QUICK", 0)
-    text = (repository / "params.yaml").read_text()
-    (repository / "params.yaml").write_text(
-        f"{text}\ntracking: {{experiment: {experiment}, model_name: {experiment}}}\n"
-    )
+    make_repository(repository, "basic", "other")
+    with (repository / "params.yaml").open("a") as file:
+        file.write(f"\ntracking: {{experiment: {experiment}, model_name: {experiment}}}\n")
     return server
 
 
@@ -55,6 +47,50 @@ def runs(experiment):
 
 
 FINISHED = dict.fromkeys(("basic", "basic fold 0", "basic fold 1"), "FINISHED")
+
+
+def state(experiment):
+    """Return what the server tells about an experiment."""
+    with store.opened(experiment) as (client, experiment_id):
+        found = client.search_runs([experiment_id])
+        ids = [run.info.run_id for run in found]
+        return {
+            "runs": [run.to_dictionary() for run in found],
+            "models": [m.to_dictionary() for m in client.search_logged_models([experiment_id])],
+            "versions": [dict(v) for v in client.search_model_versions(f"name = '{experiment}'")],
+            "files": [
+                [(entry.path, entry.file_size) for entry in client.list_artifacts(run_id, folder)]
+                for run_id in ids
+                for folder in (None, "plots")
+            ],
+            "points": [
+                [point.to_dictionary() for point in client.get_metric_history(run_id, key)]
+                for run_id, run in zip(ids, found, strict=True)
+                for key in run.data.metrics
+            ],
+        }
+
+
+def test_the_server_has_everything_once_and_no_password(team, experiment, capfd):
+    assert stage.publish("basic")
+    once = state(experiment)
+    assert stage.publish("basic")
+    assert state(experiment) == once
+    assert runs(experiment)[0] == FINISHED
+    (parent,) = [r for r in once["runs"] if r["data"]["tags"]["foldlab.kind"] == "parent"]
+    assert parent["info"]["artifact_uri"].startswith("mlflow-artifacts:/")
+    assert sorted(map(len, once["files"])) == [0, 0, 0, 0, len(PLOTS), 8]  # with the folder plots
+    assert sum(len(points) == 2 for points in once["points"]) == 10
+    (model,) = once["models"]
+    assert model["status"] == 2
+    assert model["tags"]["fingerprint"] == parent["data"]["tags"]["fingerprint"]
+    assert [version["run_id"] for version in once["versions"]] == [parent["info"]["run_id"]]
+
+    assert not stage.publish("other", seconds=0.1)
+    assert "not done after 0 s" in capfd.readouterr().err
+    assert stage.publish("other")
+    for path in (path for path in team.folder.rglob("*") if path.is_file()):
+        assert b"hunter2" not in path.read_bytes(), path
 
 
 def wait_for(look, wanted, seconds=60):
@@ -77,43 +113,46 @@ def test_a_server_that_dies_or_hangs_in_mid_training(team, fault, experiment):
     stderr = process.stderr.read()
     assert stderr.count("\n") == 1
     assert "could not show the training" in stderr
-    if fault == signal.SIGSTOP:
-        os.killpg(team.process.pid, signal.SIGCONT)
-    else:
-        assert not stage.publish("basic")
-        team.process.wait()
-        team.start()
+    recover(team, fault)
     assert stage.publish("basic")
     statuses, ids = runs(experiment)
     assert statuses == FINISHED
     assert before < ids
 
 
-def test_a_server_killed_in_mid_publish(team, experiment, monkeypatch):
-    class KillingClient(store.Client):
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_dies_or_hangs_in_mid_publish(team, experiment, monkeypatch, capfd, fault):
+    """What a hanging server was given last it still does later, when nobody waits for it."""
+
+    class FaultyClient(store.Client):
         created = 0
 
         def __getattr__(self, name):
-            method = super().__getattr__(name)
-            KillingClient.created += name == "create_run"
-            if KillingClient.created == 2 and name == "create_run":
-
-                def call(*given, **named):
-                    result = method(*given, **named)
-                    os.killpg(team.process.pid, signal.SIGKILL)
-                    return result
-
-                return call
-            return method
+            FaultyClient.created += name == "create_run"
+            if FaultyClient.created == 2:  # the parent's and now the first fold's
+                os.killpg(team.process.pid, fault)
+            return super().__getattr__(name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "Client", KillingClient)
+        patch.setattr(store, "Client", FaultyClient)
         assert not stage.publish("basic")
-    team.process.wait()
-    team.start()
-    assert stage.publish("basic")
-    assert runs(experiment)[0] == FINISHED
+    stderr = capfd.readouterr().err
+    assert "publishing basic to MLflow at http://127.0.0.1" in stderr
+    assert "hunter2" not in stderr
+    assert Path("results/published/basic.json").is_file()
+    assert stage.unpublished() == ["basic"]
+    recover(team, fault)
+    assert stage.publish("other")  # the next one that succeeds takes it along
     assert stage.unpublished() == []
+    assert runs(experiment)[0].items() >= FINISHED.items()
+
+
+def recover(team, fault):
+    if fault == signal.SIGSTOP:
+        os.killpg(team.process.pid, signal.SIGCONT)
+    else:
+        team.process.wait()
+        team.start()
 
 
 def statuses(root=Path()):
@@ -121,7 +160,7 @@ def statuses(root=Path()):
         return dict(connection.execute("select name, status from runs"))
 
 
-def test_a_training_and_its_watcher_killed_together_are_swept_at_the_next_start(repository):
+def test_a_training_killed_with_its_tracker_fails_at_the_next_publishing(repository):
     make_repository(repository, "basic", "other")
     training.go(0)
     process = training.start()
@@ -141,21 +180,14 @@ def test_a_training_and_its_watcher_killed_together_are_swept_at_the_next_start(
 
 def test_a_database_that_another_program_has_locked(repository):
     """A training ends while it is locked; a publishing waits until it is free."""
-    locker = subprocess.Popen(
-        [sys.executable, "-c", LOCK, "mlflow.db"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert locker.stdout.readline() == "locked\n"
+    connection = sqlite3.connect("mlflow.db", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN EXCLUSIVE")
     training.go(0, 1)
     assert training.start().wait() == 0
-    assert locker.poll() is None
-    freeing = threading.Timer(2, locker.stdin.close)
+    freeing = threading.Timer(2, connection.close)
     freeing.start()
     assert stage.publish("basic")
     assert freeing.finished.is_set()
-    assert locker.wait() == 0
     assert statuses() == FINISHED
 
 

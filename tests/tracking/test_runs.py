@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -55,7 +54,7 @@ def runs_of(repository, kind):
     return found
 
 
-def test_all_of_a_variant_is_in_the_store(repository, monkeypatch):
+def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "brave-otter")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@x"]
     subprocess.run([*git, "init", "-q"], check=True)
@@ -136,15 +135,17 @@ def test_all_of_a_variant_is_in_the_store(repository, monkeypatch):
     tags = {row["key"]: row["value"] for row in rows["model_version_tags"]}
     assert (tags["fingerprint"], tags["variant"]) == (fingerprint("basic"), "basic")
 
+    assert publish() == run_id
+    assert everything(repository) == rows
 
-def test_the_data_card_goes_along_and_a_long_list_of_files_is_cut(repository):
+
+def test_a_long_list_of_unreadable_files_is_cut(repository):
     path = Path("data/prepared/dataset.json")
-    more = {"imbalance": {"ratio": 3.0}, "unreadable": {f"{n}.png": "is empty" for n in range(999)}}
-    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    unreadable = {f"{n}.png": "is empty" for n in range(999)}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"unreadable": unreadable}))
     publish()
     (dataset,) = everything(repository)["datasets"]
     profile = json.loads(dataset["dataset_profile"])
-    assert profile["imbalance"] == {"ratio": 3.0}
     assert list(profile["unreadable"]) == [f"{n}.png" for n in range(100)]
 
 
@@ -173,13 +174,6 @@ def test_a_run_below_the_parent_shows_a_fold(repository):
         for name, values in steps.items()
         for epoch in (1, 2)
     } | {(name, 0): (value, end) for name, value in kept.items()}
-
-
-def test_twice_changes_nothing(repository):
-    publish()
-    before = everything(repository)
-    publish()
-    assert everything(repository) == before
 
 
 def empty(empty_store):
@@ -265,27 +259,22 @@ def test_a_half_logged_fold_is_completed_without_doubles(repository, kept):
     assert child["run"]["status"] == "FINISHED"
 
 
-def test_without_timing_the_epochs_follow_the_runs_start(repository):
-    Path("results/basic/timing.csv").unlink()
-    publish()
-    before = everything(repository)
-    publish()
-    assert everything(repository) == before
-    child = runs_of(repository, "fold")["basic fold 0"]
-    start = child["run"]["start_time"]
-    assert [child["metrics"]["loss", epoch][1] for epoch in (1, 2)] == [start + 1, start + 2]
-    assert child["run"]["end_time"] == start
-
-
 def test_timing_that_comes_later_adds_only_the_seconds(repository):
     timing = Path("results/basic/timing.csv")
     content = timing.read_text()
     timing.unlink()
     publish()
-    before = runs_of(repository, "fold")
+    before = everything(repository)
+    publish()
+    assert everything(repository) == before
+    folds = runs_of(repository, "fold")
+    fold = folds["basic fold 0"]
+    start = fold["run"]["start_time"]  # without timing.csv, the epochs follow it
+    assert [fold["metrics"]["loss", epoch][1] for epoch in (1, 2)] == [start + 1, start + 2]
+    assert fold["run"]["end_time"] == start
     timing.write_text(content)
     publish()
-    assert runs_of(repository, "fold") == before
+    assert runs_of(repository, "fold") == folds
     (parent,) = runs_of(repository, "parent").values()
     assert parent["latest"]["fit_seconds"] == 4.0
 
@@ -341,8 +330,8 @@ def test_lost_artifacts_are_put_back(repository):
     assert without_ids(repository)["artifacts"] == before
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_are_none_are_logged_once(repository, value):
+@pytest.mark.parametrize("value", ["NaN", "-Infinity"])
+def test_numbers_that_are_not_finite_are_logged_once(repository, value):
     metrics = Path("results/basic/metrics.json")
     metrics.write_text(metrics.read_text().replace("0.95", value))
     history = Path("results/basic/history.csv")
@@ -352,9 +341,8 @@ def test_numbers_that_are_none_are_logged_once(repository, value):
     publish()
     assert everything(repository) == before
     (parent,) = runs_of(repository, "parent").values()
-    assert parent["latest"]["test_accuracy"] == (
-        0 if value == "NaN" else math.copysign(sys.float_info.max, float(value))
-    )
+    expected = 0 if value == "NaN" else -sys.float_info.max
+    assert parent["latest"]["test_accuracy"] == expected
 
 
 def test_more_than_one_batch(tmp_path, repository):

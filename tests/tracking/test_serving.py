@@ -1,13 +1,8 @@
 """The champion behind `mlflow models serve`, asked over HTTP as docs/tracking.md shows."""
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -24,7 +19,9 @@ from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 from tests.prepared import TRAIN
 from tests.tracking.made_results import make_repository
+from tests.tracking.served import answers, free_port, inherited, running
 
+pytestmark = pytest.mark.slow
 LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
 SHAPE, CLASSES = (28, 28, 1), 2
 RECIPE = Recipe(
@@ -49,37 +46,17 @@ def served(tmp_path_factory, empty_store):
         patch.chdir(root)
         assert publish.publish("basic")
         promote("basic")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/foldlab@champion"]
     command += ["--env-manager", "local", "--port", str(port)]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    kept["MLFLOW_TRACKING_URI"] = f"sqlite:///{root}/mlflow.db"
-    kept["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    with (root / "log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=root, env=kept, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/ping", process, root / "log")
+    environment = inherited(
+        MLFLOW_TRACKING_URI=f"sqlite:///{root}/mlflow.db",
+        MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
+    )
+    address = f"http://127.0.0.1:{port}"
+    ready = answers(f"{address}/ping")
+    with running(command, root / "log", ready, cwd=root, env=environment):
         yield address, model
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(address, process, log):
-    for _ in range(900):
-        try:
-            urllib.request.urlopen(address, timeout=1).close()
-            return
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-    pytest.fail(log.read_text())
 
 
 def ask(address, body):
@@ -92,17 +69,16 @@ def ask(address, body):
         return json.load(answer)
 
 
-@pytest.mark.parametrize("key", ["inputs", "instances"])
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_raw_pixels_get_the_probabilities_of_the_artifact(served, key, dtype):
+def test_raw_pixels_get_the_probabilities_of_the_artifact(served):
     address, model = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
     expected, _ = probabilities(model, pixels)
-    answer = ask(address, {key: pixels.astype(dtype).tolist()})
-    got = np.array(answer["predictions"])
-    assert got.shape == (5, CLASSES)
-    np.testing.assert_allclose(got, expected, atol=1e-6)
-    assert np.ptp(got[:, 0]) > 1e-3  # the answers are of these images
+    for key, dtype in [("inputs", "uint8"), ("instances", "float32")]:
+        answer = ask(address, {key: pixels.astype(dtype).tolist()})
+        got = np.array(answer["predictions"])
+        assert got.shape == (5, CLASSES)
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+        assert np.ptp(got[:, 0]) > 1e-3  # the answers are of these images
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28), (2, 27, 28, 1), (2, 28, 28, 3)])

@@ -9,7 +9,9 @@ import pytest
 
 from tests.tracking import team as parts
 from tests.tracking.made_results import make_comparison, make_repository
+from tests.tracking.served import inherited
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 for package in ("boto3", "dvc_s3", "flask_wtf", "moto", "psycopg"):
     pytest.importorskip(
@@ -30,8 +32,8 @@ def repository(tmp_path_factory):
     root = make_repository(tmp_path_factory.mktemp("anna") / "repository", "basic", "other")
     make_comparison(root, basic=0.9, other=0.91)
     identity = "git config user.name a && git config user.email a@b.c"
-    well(f"git init -q -b main && {identity}", root, parts.inherited())
-    well("git add params.yaml && git commit -qm settings", root, parts.inherited())
+    well(f"git init -q -b main && {identity}", root, inherited())
+    well("git add params.yaml && git commit -qm settings", root, inherited())
     return root
 
 
@@ -123,7 +125,7 @@ def test_without_the_right_password_nothing_is_read_or_written(team, repository,
 
 
 def test_dvc_pushes_to_the_store_and_pulls_into_a_clone(team, repository, published, tmp_path):
-    keys = parts.inherited(**team.keys())
+    keys = inherited(**team.keys())
     setup = [
         "dvc init -q && dvc config core.analytics false",
         f"dvc remote add -d team s3://dvc && dvc remote modify team endpointurl {team.s3}",

@@ -87,9 +87,7 @@ def test_champion_judges_only_the_own_results(enter):
     assert [touching(each) for each in theirs] == before
 
 
-def test_what_only_the_other_checkout_has_published_is_missing(
-    enter, monkeypatch, capsys
-):
+def test_what_only_the_other_checkout_has_published_is_missing(enter, monkeypatch, capsys):
     published(enter, "theirs")
     before = everything(TEAM)["model_version_tags"]
     enter("ours")

@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -40,25 +39,14 @@ ALIVE = {"parent": "RUNNING", "one": "RUNNING", "two": "FINISHED"}
 DEAD = {"parent": "FAILED", "one": "FAILED", "two": "FINISHED"}
 
 
-def hold(path, ready):
-    with FileLock(path):
-        ready.set()
-        time.sleep(600)
-
-
-def test_a_run_is_stale_when_its_process_is_killed(unfinished, begun):
+def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
     client, parent = begun
-    lock = Path("training.lock")
-    unfinished.note(parent, "basic", lock)
-    context = multiprocessing.get_context("fork")
-    ready = context.Event()
-    process = context.Process(target=hold, args=(lock, ready))
-    process.start()
-    ready.wait()
-    unfinished.end_stale(client)
-    assert statuses() == ALIVE
-    process.kill()
-    process.join()
+    unfinished.note(parent, "basic", Path("training.lock"))
+    content = json.loads((NOTES / parent).read_text())  # relative, since a checkout may move
+    assert content == {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}
+    with FileLock("training.lock"):
+        unfinished.end_stale(client)
+        assert statuses() == ALIVE
     unfinished.end_stale(client)
     assert statuses() == DEAD
     assert unfinished.is_noted(parent)  # a resumed training goes on with it
@@ -83,15 +71,6 @@ def test_a_torn_note_is_dropped(unfinished, begun, torn):
     (NOTES / parent).write_text(torn)
     unfinished.end_stale(client)
     assert not unfinished.is_noted(parent)
-
-
-def test_a_file_that_a_killed_writer_left_is_no_note(unfinished, begun):
-    client, parent = begun
-    unfinished.note(parent, "basic")
-    (NOTES / ".partial-x").write_bytes((NOTES / parent).read_bytes())
-    (NOTES / ".partial-y").mkdir()
-    unfinished.end_stale(client)
-    assert statuses() == DEAD
 
 
 def age(run_id):
@@ -180,10 +159,3 @@ def test_a_run_in_the_bin_stays_there(unfinished, begun):
     client.delete_run(parent)
     unfinished.end_stale(client)
     assert statuses() == ALIVE
-
-
-def test_a_checkout_that_moved_knows_its_runs(unfinished, begun, tmp_path, monkeypatch):
-    _, parent = begun
-    unfinished.note(parent, "basic", Path("training.lock"))
-    content = json.loads((NOTES / parent).read_text())
-    assert content == {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}
