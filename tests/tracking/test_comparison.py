@@ -7,6 +7,7 @@ from stages.settings import params
 from stages.tracking import comparison, record, registered_model, runs, store
 from tests.tracking.made_results import everything, identity, make_repository
 
+pytestmark = pytest.mark.slow
 ROWS = [
     ("basic", "basic", 0.9, 0.01, None, None, None, "baseline"),
     ("other", "basic", 0.95, 0.02, 0.05, 0.01, 0.99, "better by 5.00 points (95 % 1.00 to 9.00)"),

@@ -5,7 +5,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -176,19 +175,6 @@ def test_a_training_killed_with_its_tracker_fails_at_the_next_publishing(reposit
     assert statuses()["basic"] == "FAILED"
     assert stage.publish("basic")
     assert statuses()["basic"] == "FINISHED"
-
-
-def test_a_database_that_another_program_has_locked(repository):
-    """A training ends while it is locked; a publishing waits until it is free."""
-    connection = sqlite3.connect("mlflow.db", isolation_level=None, check_same_thread=False)
-    connection.execute("BEGIN EXCLUSIVE")
-    training.go(0, 1)
-    assert training.start().wait() == 0
-    freeing = threading.Timer(2, connection.close)
-    freeing.start()
-    assert stage.publish("basic")
-    assert freeing.finished.is_set()
-    assert statuses() == FINISHED
 
 
 def test_an_artifact_store_that_refuses(repository, capfd, monkeypatch):
