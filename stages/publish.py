@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.errors import UserError
-from stages.files import listed, root, write_json
+from stages.files import RESULTS, listed, root, write_json
 from stages.settings import params
 from stages.tracking import record as records
 from stages.tracking import store
-from stages.tracking.record import RESULTS, Record
+from stages.tracking.record import Record
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
 QUICK = 5.0  # if the store fails within this time, retry once

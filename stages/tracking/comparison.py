@@ -8,9 +8,10 @@ from typing import Any
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
+from stages.files import RESULTS
 from stages.tracking.attachments import complete_files
 from stages.tracking.children import add, origin
-from stages.tracking.record import RESULTS, Identity, combined, sha256
+from stages.tracking.record import Identity, combined, sha256
 from stages.tracking.store import Client
 
 FILES = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html")

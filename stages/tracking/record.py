@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.errors import UserError
-from stages.files import listed, read_dataset, read_json, read_table
+from stages.files import PREPARED, RESULTS, listed, read_dataset, read_json, read_table
 from stages.settings.params import Params
 
-RESULTS = Path("results")
-PREPARED = Path("data/prepared")
 # The files that compare reads; publish writes their hashes to a marker file for DVC.
 COMPARED = (
     "folds.csv",
