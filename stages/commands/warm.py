@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stages.tracking import DEFAULTS
+
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
 STAGES = ("environment", "members", "train", "evaluate", "plot", "publish", "compare", "champion")
 MODULES = (
@@ -122,7 +124,7 @@ def _run(connection: socket.socket) -> None:
         sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
         os.chdir(request["folder"])
         os.environ.clear()
-        os.environ.update(request["environment"])
+        os.environ.update(DEFAULTS | request["environment"])
         connection.sendall(f"{os.getpid()}\n".encode())
         end_in_order()
         handle(lambda: run(request["arguments"]))

@@ -4,12 +4,12 @@ import os
 
 # Defaults, set before any module here imports MLflow. No HTTP retries: MLflow also repeats a POST,
 # which could create a run twice. Publishing is repeated as a whole instead.
-for _name, _value in {
+DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_UV_AUTO_DETECT": "false",  # or a uv.lock in the working folder goes into each model
-}.items():
-    os.environ.setdefault(_name, _value)
+}
+os.environ |= DEFAULTS | os.environ
