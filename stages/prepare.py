@@ -102,7 +102,7 @@ def content_hash(arrays: dict[str, np.ndarray], classes: tuple[str, ...]) -> str
     digest = hashlib.sha256(json.dumps(classes).encode())
     for name, array in arrays.items():
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(array)
+        digest.update(array.data)
     return digest.hexdigest()
 
 

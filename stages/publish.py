@@ -123,8 +123,11 @@ def _end_stale(settings: params.Params, client: store.Client | None) -> None:
 
 def missing(settings: params.Params) -> list[str]:
     """Return the compared variants that `publish` has marked but the store does not have."""
-    published = {name: records.published(name) for name in settings.compare.variants}
-    published = {name: identity for name, identity in published.items() if identity}
+    published = {
+        name: identity
+        for name in settings.compare.variants
+        if (identity := records.published(name))
+    }
     path = store.database(store.location())
     if not published or (path and not path.exists()):
         return [*published]
@@ -132,7 +135,7 @@ def missing(settings: params.Params) -> list[str]:
         from stages.tracking.registered_model import find
 
         model = settings.tracking.model_name
-        return [name for name in published if not find(client, model, published[name])]
+        return [name for name, identity in published.items() if not find(client, model, identity)]
 
 
 def warn_missing(names: Sequence[str]) -> None:

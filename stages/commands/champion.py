@@ -6,6 +6,7 @@ finds it better than the current one. Its p is multiplied by the number of its r
 because it is the best of them. The runner-up becomes `challenger`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def champion() -> None:
     identities = [_published(row["variant"]) for row in rows]
     folds = read_dataset(Path("data/prepared"))["folds"]["count"]
 
-    def test(current: list[float], candidate: list[float]) -> tuple[float, float]:
+    def test(current: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
         found = corrected_resampled_t(np.subtract(candidate, current), folds)
         return found["difference"], found["p"]
 

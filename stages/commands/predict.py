@@ -43,7 +43,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
         check(path, dataset["image_shape"])
-        files = {}
+        files: dict[Path, None] = {}
         for name in map(Path, images):
             files |= dict.fromkeys(sorted(name.glob("[!.]*")) if name.is_dir() else [name])
         pixels = _read(files, dataset)

@@ -20,7 +20,13 @@ from stages.report.markdown import mean_std, table
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
-SHOWN = ("cv.accuracy.mean", "cv.accuracy.std", "test.accuracy", "test.loss", "test.macro_f1")
+SHOWN: tuple[str, ...] = (
+    "cv.accuracy.mean",
+    "cv.accuracy.std",
+    "test.accuracy",
+    "test.loss",
+    "test.macro_f1",
+)
 SHOWN += ("test.expected_calibration_error", "parameters")
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 

@@ -48,8 +48,7 @@ def started() -> Iterator[None]:
             yield
         finally:
             del os.environ[ADDRESS]
-            server.stdin.close()
-            server.wait()
+            server.communicate()  # closes its standard input, which ends it
 
 
 def ask(arguments: list[str]) -> int | None:

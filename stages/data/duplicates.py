@@ -16,7 +16,7 @@ def digests(images: np.ndarray) -> np.ndarray:
 
     Reads one image at a time, so images may be memory-mapped.
     """
-    hashes = (hashlib.blake2b(np.ascontiguousarray(image), digest_size=16) for image in images)
+    hashes = (hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16) for image in images)
     return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
 
 

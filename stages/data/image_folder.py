@@ -66,8 +66,8 @@ def load(path: Path, data: Data) -> Source:
         images = images[..., :1]
     changed = sum(resized.values())
     note = f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels"
-    splits, labels, names = zip(*found.rows, strict=True)
-    labels, train = np.array(labels, np.int64), splits.count("train")
+    splits, numbers, names = zip(*found.rows, strict=True)
+    labels, train = np.array(numbers, np.int64), splits.count("train")
     has_test = "test" in splits
     return Source(
         name=path.name,

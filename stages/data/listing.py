@@ -55,8 +55,8 @@ def files(top: Path) -> Listing:
             f"{top}/test has no class folders; make one per class, or move test away to hold out "
             "data.test_fraction of train."
         )
-    splits = {"train": ("train",), "test": ("test",)} if paired else {"train": ()}
-    splits = {split: base for split, base in splits.items() if base in below}
+    bases = {"train": ("train",), "test": ("test",)} if paired else {"train": ()}
+    splits = {split: base for split, base in bases.items() if base in below}
     classes = tuple(sorted(set().union(*(below[base] for base in splits.values()))))
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise UserError(

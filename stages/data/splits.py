@@ -31,7 +31,7 @@ class _Images(NamedTuple):
     groups: np.ndarray | None  # None without folds.group
 
     def take(self, chosen: np.ndarray) -> "_Images":
-        return _Images(*(None if array is None else array[chosen] for array in self))
+        return _Images(*(array if array is None else array[chosen] for array in self))
 
     def units(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return what is split: the units' labels, each image's unit, and the units' groups.

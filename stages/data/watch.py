@@ -41,7 +41,7 @@ def check(settings: Params) -> None:
             )
         raise UserError(
             f"{setting} is {given!r}, where DVC would not notice a change; set data.watch to "
-            f"{os.path.expanduser(given)!r}, or to a folder that contains all your data."
+            f"{os.path.expanduser(str(given))!r}, or to a folder that contains all your data."
         )
 
 

@@ -30,7 +30,9 @@ def _imbalance(of: Mapping[str, Any]) -> str:
 
 
 def _groups(of: Mapping[str, int]) -> str:
-    return of and (
+    if not of:
+        return ""
+    return (
         f"{of['train']:,} in the training set, {of['test']:,} others in the test set; "
         "none is divided between folds"
     )

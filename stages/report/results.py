@@ -24,7 +24,14 @@ STAGE_OF = {  # the files that are read, and which stage writes each
 NAMED = 5  # variants of one environment that a refusal names
 PREDICTED = ("oof_probability", "oof_label", "test_probability", "test_label")
 TRAINED = ("fingerprint", "data_sha256", "settings")
-SCORES = ("accuracy", "loss", "top_2_accuracy", "macro_precision", "macro_recall", "macro_f1")
+SCORES: tuple[str, ...] = (
+    "accuracy",
+    "loss",
+    "top_2_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+)
 SCORES += ("cohen_kappa", "brier", "expected_calibration_error")
 
 

@@ -52,7 +52,7 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
     Raises:
         UserError: for an unknown, missing, wrongly typed or out-of-range argument.
     """
-    fields = {
+    fields: dict[str, Any] = {
         parameter.name: (
             parameter.annotation,
             ... if parameter.default is parameter.empty else parameter.default,

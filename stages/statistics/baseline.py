@@ -7,7 +7,16 @@ import numpy as np
 
 from stages.statistics import paired
 
-COLUMNS = ("variant", "baseline", "cv_mean", "cv_std", "n", "difference", "ci_low", "ci_high")
+COLUMNS: tuple[str, ...] = (
+    "variant",
+    "baseline",
+    "cv_mean",
+    "cv_std",
+    "n",
+    "difference",
+    "ci_low",
+    "ci_high",
+)
 COLUMNS += ("p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p", "verdict", "outcome")
 
 
@@ -31,10 +40,10 @@ def against_baseline(
         One row per variant in the order of `accuracy`, with COLUMNS as keys. The outcome and the
         verdict of the baseline are "baseline", its cells of the comparison None.
     """
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, values in accuracy.items():
         score = paired.mean_std(values)
-        rows[name] = dict.fromkeys(COLUMNS) | {
+        rows[name] = dict.fromkeys(COLUMNS, None) | {
             "variant": name,
             "baseline": baseline,
             "cv_mean": score["mean"],

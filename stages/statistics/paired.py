@@ -41,12 +41,12 @@ SIGNIFICANCE = 0.05  # the largest p, after Holm's correction, of a better or wo
 CONFIDENCE = 0.95  # coverage of intervals, and the p_equal from which there is no difference
 
 
-def mean_std(values: Sequence[float]) -> dict[str, float | int]:
+def mean_std(scores: Sequence[float] | np.ndarray) -> dict[str, float | int]:
     """Return mean, sample standard deviation (n - 1) and n.
 
     The deviation of a single value is undefined; it is returned as 0, since JSON has no NaN.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = np.asarray(scores, dtype=np.float64)
     std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(values.mean()), "std": std, "n": len(values)}
 
@@ -94,9 +94,9 @@ def _student(difference: np.ndarray, folds: int) -> tuple[float, rv_frozen | Non
     return mean, student(n - 1, mean, scale)
 
 
-def holm(p: Sequence[float]) -> list[float]:
+def holm(values: Sequence[float]) -> list[float]:
     """Adjust p values for multiple tests (Holm 1979), in the same order, each at most 1."""
-    p = np.asarray(p, dtype=np.float64)
+    p = np.asarray(values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)

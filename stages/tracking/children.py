@@ -55,7 +55,7 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
             client.delete_run(run.info.run_id)
     for child in children:
         run = runs.get(child.number)
-        if run and run.info.status == child.status:
+        if run is not None and run.info.status == child.status:
             continue
         if run is None:
             tags = {

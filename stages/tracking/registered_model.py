@@ -113,7 +113,8 @@ def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], tes
                 _explain(client, champion, reason)
             client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
             champion = candidate
-    second = next((v for v in versions if v.version != champion.version), None)
+    current = champion and champion.version
+    second = next((v for v in versions if v.version != current), None)
     challenger = client.get_registered_model(model_name).aliases.get(CHALLENGER)
     if second and str(challenger) != str(second.version):
         client.set_registered_model_alias(model_name, CHALLENGER, second.version)
