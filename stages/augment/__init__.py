@@ -1,14 +1,13 @@
 """Augmentation: an ordered list of named ops, applied to training batches only.
 
-Pixels are float32 in 0-255 throughout; labels are class probabilities. Affine ops only return
-transformation matrices. All those of a list are multiplied into one matrix, so that each image is
-resampled only once.
+Ops take TensorFlow as their first argument, so that names and arguments can be checked without
+importing it, then those of `augment` below. Their keyword-only arguments are settings.
 """
 
 from collections.abc import Callable, Sequence
 
-from stages.augment import affine, keys
-from stages.augment.affine import AFFINE
+from stages.augment import keys
+from stages.augment.affine import AFFINE, resample
 from stages.augment.mixing import MIXING
 from stages.augment.pixels import PIXELS
 from stages.settings.sections import Named
@@ -17,31 +16,33 @@ OPS: dict[str, Callable] = {**AFFINE, **PIXELS, **MIXING}
 
 
 def augmenter(ops: Sequence[Named]) -> Callable:
-    """Return the function that augments one batch.
+    """Return the function that augments one batch; without ops it returns its input.
+
+    Ops are applied in order, except that all affine ops are applied at the position of the first
+    one, so that each image is resampled only once.
 
     Args:
-        ops: registered names with all of their arguments. They are applied in order, except that
-            all affine ops are applied at the position of the first one.
+        ops: registered names with all of their arguments.
 
     Returns:
-        A function `(images, labels, seed) -> (images, labels)` that TensorFlow can compile:
-        images float32 (n, height, width, channels) in 0-255, labels float32 (n, classes), seed
-        int32 (2,). The same seed gives the same batch. Without ops it returns its input.
+        A function `augment(images, labels, seed) -> (images, labels)` for `tf.function`: images
+        float32 (n, height, width, channels) in 0-255, labels float32 (n, classes) that sum to 1,
+        seed int32 (2,); n is unknown when traced. The same seed gives the same batch.
     """
     affine_ops = [op for op in ops if op.name in AFFINE]
+    first_affine = next((n for n, op in enumerate(ops) if op.name in AFFINE), None)
 
     def augment(images, labels, seed):
-        if not ops:
-            return images, labels
-        resampled = False
+        import tensorflow as tf
+
         for position, op in enumerate(ops):
-            key = keys.of_op(seed, position)
+            key = keys.of_op(tf, seed, position)
             if op.name in MIXING:
-                images, labels = MIXING[op.name](images, labels, key, **op.arguments)
+                images, labels = MIXING[op.name](tf, images, labels, key, **op.arguments)
             elif op.name in PIXELS:
-                images = PIXELS[op.name](images, key, **op.arguments)
-            elif not resampled:
-                images, resampled = affine.resample(images, affine_ops, seed), True
+                images = PIXELS[op.name](tf, images, key, **op.arguments)
+            elif position == first_affine:
+                images = resample(tf, images, affine_ops, seed)
         return images, labels
 
     return augment

@@ -1,8 +1,6 @@
 """Pixel ops: elastic distortion, erasing, noise, brightness and flips; labels do not change.
 
-An op is a function `(images, seed, *, arguments) -> images`: images float32 (n, height, width,
-channels) in 0-255, seed int32 (2,); n is unknown when the graph is built. TensorFlow is imported
-inside the functions, so that names and arguments can be checked without it.
+An op is a function `(tf, images, seed, *, arguments) -> images`; see `augmenter`.
 """
 
 from collections.abc import Callable
@@ -16,9 +14,12 @@ from stages.settings.registry import register
 PIXELS: dict[str, Callable] = {}
 pixel = register(PIXELS)
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
 
 @pixel
 def elastic(
+    tf,
     images,
     seed,
     *,
@@ -32,8 +33,6 @@ def elastic(
     practices for convolutional neural networks" (2003), except that the field is scaled by its
     expected rather than its actual norm.
     """
-    import tensorflow as tf
-
     height, width = images.shape[1:3]
     radius = round(3 * sigma)
 
@@ -43,18 +42,17 @@ def elastic(
         bell = np.where(abs(distance) <= radius, np.exp(-((distance / sigma) ** 2) / 2), 0)
         return tf.constant(bell / np.linalg.norm(bell, axis=1, keepdims=True), tf.float32)
 
-    shape = [2, tf.shape(images)[0], height + 2 * radius, width + 2 * radius]
-    noise = tf.random.stateless_normal(shape, seed)
+    # Of rank 3: at rank 4, the product crashes for a single image, if wide (TensorFlow 2.21).
+    count = tf.shape(images)[0]
+    noise = tf.random.stateless_normal([2 * count, height + 2 * radius, width + 2 * radius], seed)
     displacement = pixels * (smoother(height) @ (noise @ tf.transpose(smoother(width))))
-    down = tf.range(height, dtype=tf.float32)[:, None] + displacement[0]
-    across = tf.range(width, dtype=tf.float32) + displacement[1]
-    return _bilinear(images, down, across)
+    down = tf.range(height, dtype=tf.float32)[:, None] + displacement[:count]
+    across = tf.range(width, dtype=tf.float32) + displacement[count:]
+    return _bilinear(tf, images, down, across)
 
 
-def _bilinear(images, down, across):
+def _bilinear(tf, images, down, across):
     """Sample images at rows `down` and columns `across`, each float32 (n, height, width)."""
-    import tensorflow as tf
-
     height, width = images.shape[1:3]
     padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]])  # black on every side
     down = tf.clip_by_value(down, -1, height) + 1
@@ -64,10 +62,8 @@ def _bilinear(images, down, across):
     row, column = tf.cast(top, tf.int32), tf.cast(left, tf.int32)
 
     def line(row):
-        one, next_one = (
-            tf.gather_nd(padded, tf.stack([row, column + step], -1), batch_dims=1)
-            for step in (0, 1)
-        )
+        one = tf.gather_nd(padded, tf.stack([row, column], -1), batch_dims=1)
+        next_one = tf.gather_nd(padded, tf.stack([row, column + 1], -1), batch_dims=1)
         return one + (next_one - one) * part_across
 
     upper = line(row)
@@ -75,18 +71,15 @@ def _bilinear(images, down, across):
 
 
 @pixel
-def random_erasing(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)]):
+def random_erasing(tf, images, seed, *, fraction: Fraction):
     """Black out a random rectangle; each side is up to `fraction` of the image's.
 
     After Zhong et al., "Random erasing data augmentation" (2020).
     """
-    import tensorflow as tf
-
-    height, width = images.shape[1:3]
     random = tf.random.stateless_uniform([4, tf.shape(images)[0], 1], seed)
     inside = []
-    for side, length, position in ((height, random[0], random[1]), (width, random[2], random[3])):
-        length = length * fraction * side
+    for axis, side in enumerate(images.shape[1:3]):
+        length, position = random[2 * axis] * fraction * side, random[2 * axis + 1]
         start = position * (side - length)
         pixel_centres = tf.range(side, dtype=tf.float32) + 0.5
         inside.append((pixel_centres >= start) & (pixel_centres < start + length))
@@ -95,33 +88,27 @@ def random_erasing(images, seed, *, fraction: Annotated[float, Field(ge=0, le=1)
 
 
 @pixel
-def noise(images, seed, *, deviation: Annotated[float, Field(ge=0, le=255)]):
+def noise(tf, images, seed, *, deviation: Annotated[float, Field(ge=0, le=255)]):
     """Add Gaussian noise with a standard deviation of `deviation`, in units of 0-255."""
-    import tensorflow as tf
-
     added = tf.random.stateless_normal(tf.shape(images), seed, stddev=deviation)
     return tf.clip_by_value(images + added, 0, 255)
 
 
 @pixel
-def brightness(images, seed, *, factor: Annotated[float, Field(ge=0, le=1)]):
+def brightness(tf, images, seed, *, factor: Fraction):
     """Scale the brightness by a random factor between 1 - `factor` and 1 + `factor`."""
-    import tensorflow as tf
-
     shape = [tf.shape(images)[0], 1, 1, 1]
     scale = tf.random.stateless_uniform(shape, seed, 1 - factor, 1 + factor)
     return tf.clip_by_value(images * scale, 0, 255)
 
 
 @pixel
-def flip(images, seed, *, horizontal: bool = True, vertical: bool = False, force: bool = False):
+def flip(tf, images, seed, *, horizontal: bool = True, vertical: bool = False, force: bool = False):
     """Mirror images with probability 1/2, independently in each enabled direction.
 
     `stages.engine.resolve.check_data` rejects this op for digits, which are not symmetric, unless
     `force` is set.
     """
-    import tensorflow as tf
-
     chance = tf.random.stateless_uniform([2, tf.shape(images)[0], 1, 1, 1], seed)
     if horizontal:
         images = tf.where(chance[0] < 0.5, tf.reverse(images, [2]), images)

@@ -4,10 +4,13 @@ An architecture is a function `(layers, images, classes, *, arguments) -> logits
 `keras.layers`, `images` a symbolic tensor (n, height, width, channels) of pixels in 0-1, `classes`
 the number of logits, and the keyword-only arguments are its settings, checked by their
 annotations. `layers` is passed in so that names and arguments can be checked without Keras.
+Parameter counts in docstrings are for images of 28x28x1 and ten classes.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from stages.errors import UserError
 from stages.settings.registry import register
@@ -19,7 +22,20 @@ if TYPE_CHECKING:
 ARCHITECTURES: dict[str, Callable] = {}
 architecture = register(ARCHITECTURES)
 
-from stages.models import allconv, compact, m5, reference, residual, transfer  # noqa: E402, F401 - fill the registry
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Units = Annotated[int, Field(ge=1, le=65536)]
+
+
+def classify(layers, x, classes: int, dense: int, dropout: float | None = None):
+    """Flatten feature maps, then one dense layer, Dropout unless None, and the logits."""
+    x = layers.Flatten()(x)
+    x = layers.Dense(dense, activation="relu")(x)
+    if dropout is not None:
+        x = layers.Dropout(dropout)(x)
+    return layers.Dense(classes)(x)
+
+
+from stages.models import allconv, compact, reference, residual, transfer  # noqa: E402, F401 - fill the registry
 
 
 def build(
@@ -42,20 +58,17 @@ def build(
     """
     import keras
 
+    layers = layers or keras.layers
     pixels = keras.Input(image_shape, name="pixels")
+    images = keras.layers.Rescaling(1 / 255)(pixels)
     try:
-        logits = ARCHITECTURES[named.name](
-            layers or keras.layers,
-            keras.layers.Rescaling(1 / 255)(pixels),
-            classes,
-            **named.arguments,
-        )
+        logits = ARCHITECTURES[named.name](layers, images, classes, **named.arguments)
     except ValueError as error:
-        if "zero or negative" in str(error):  # Keras' message for an empty feature map
-            size = "x".join(str(side) for side in image_shape[:2])
-            raise UserError(
-                f"architecture {named.name!r} is too deep for images of {size} pixels; "
-                "use larger images or a shallower architecture."
-            ) from None
-        raise
+        if "zero or negative" not in str(error):  # Keras' message for an empty feature map
+            raise
+        size = "x".join(str(side) for side in image_shape[:2])
+        raise UserError(
+            f"architecture {named.name!r} is too deep for images of {size} pixels; "
+            "use larger images or a shallower architecture."
+        ) from None
     return keras.Model(pixels, logits, name=named.name)

@@ -1,15 +1,6 @@
-"""An all-convolutional network: strided convolutions instead of MaxPooling.
+"""All-convolutional networks, without pooling."""
 
-Parameter counts are for images of 28x28x1 and ten classes.
-"""
-
-from typing import Annotated
-
-from pydantic import Field
-
-from stages.models import architecture
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
+from stages.models import Rate, architecture
 
 
 @architecture
@@ -36,3 +27,24 @@ def allconv(layers, images, classes, *, dropout: Rate = 0.4, momentum: Rate = 0.
     x = layers.Flatten()(x)
     x = layers.Dropout(dropout)(x)
     return layers.Dense(classes)(x)
+
+
+@architecture
+def m5(layers, images, classes):
+    """Convolve five times with 5x5 filters, then one dense layer: 1,129,160 parameters.
+
+    Convolutions with 32, 64, 96, 128 and 160 filters, without padding or bias, each followed by
+    BatchNormalization and ReLU. Pixels are rescaled to -1 to 1. The dense layer has no bias and is
+    also followed by BatchNormalization. Intended for GPUs. Source: M5 in An, Lee, Park, Yang and
+    So, "An ensemble of simple convolutional neural network models for MNIST digit recognition"
+    (2020).
+    """
+
+    def normalize(x):
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+    x = layers.Rescaling(2.0, offset=-1.0)(images)
+    for filters in (32, 64, 96, 128, 160):
+        x = layers.ReLU()(normalize(layers.Conv2D(filters, 5, use_bias=False)(x)))
+    x = layers.Flatten()(x)
+    return normalize(layers.Dense(classes, use_bias=False)(x))

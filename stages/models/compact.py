@@ -1,16 +1,6 @@
-"""Compact CNNs: one that learns fast, and one with few parameters.
+"""Compact CNNs: one that learns fast, and one with few parameters."""
 
-Parameter counts are for images of 28x28x1 and ten classes.
-"""
-
-from typing import Annotated
-
-from pydantic import Field
-
-from stages.models import architecture
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Units = Annotated[int, Field(ge=1, le=65536)]
+from stages.models import Rate, Units, architecture, classify
 
 
 @architecture
@@ -27,9 +17,7 @@ def sprint(layers, images, classes, *, dense: Units = 256):
         x = layers.Conv2D(filters, side)(x)
         x = layers.MaxPooling2D()(x)
         x = layers.ReLU()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    return layers.Dense(classes)(x)
+    return classify(layers, x, classes, dense)
 
 
 @architecture

@@ -1,31 +1,26 @@
 """The five reference CNNs, one for each public MNIST project that Foldlab is based on.
 
 Values that a project's README does not state are our choice, given as an argument's default.
-Parameter counts are for images of 28x28x1 and ten classes.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.models import architecture
+from stages.models import Rate, Units, architecture, classify
 
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Units = Annotated[int, Field(ge=1, le=65536)]
-Kernel = Annotated[int, Field(ge=1, le=11)]
+
+def _convolve_and_pool(layers, x, filters: int):
+    x = layers.Conv2D(filters, 3, activation="relu")(x)
+    return layers.MaxPooling2D()(x)
 
 
 @architecture
 def basic(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
     """Two 3x3 convolutions, each followed by pooling, and one dense layer: 225,034 parameters."""
-    x = layers.Conv2D(32, 3, activation="relu")(images)
-    x = layers.MaxPooling2D()(x)
-    x = layers.Conv2D(64, 3, activation="relu")(x)
-    x = layers.MaxPooling2D()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(dropout)(x)
-    return layers.Dense(classes)(x)
+    x = _convolve_and_pool(layers, images, 32)
+    x = _convolve_and_pool(layers, x, 64)
+    return classify(layers, x, classes, dense, dropout)
 
 
 @architecture
@@ -36,9 +31,7 @@ def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0
         x = layers.Conv2D(filters, 3, activation="relu")(x)
         x = layers.BatchNormalization(momentum=momentum)(x)
         x = layers.MaxPooling2D()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    return layers.Dense(classes)(x)
+    return classify(layers, x, classes, dense)
 
 
 @architecture
@@ -54,27 +47,18 @@ def dropout(
     """Like `basic`, with Dropout also after each pooling: 225,034 parameters."""
     x = images
     for filters in (32, 64):
-        x = layers.Conv2D(filters, 3, activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
+        x = _convolve_and_pool(layers, x, filters)
         x = layers.Dropout(conv_dropout)(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(dense_dropout)(x)
-    return layers.Dense(classes)(x)
+    return classify(layers, x, classes, dense, dense_dropout)
 
 
 @architecture
 def stacked(layers, images, classes, *, dense: Units = 64, dropout: Rate = 0.5):
     """Three 3x3 convolutions with two poolings between them, and Dropout: 93,322 parameters."""
-    x = layers.Conv2D(32, 3, activation="relu")(images)
-    x = layers.MaxPooling2D()(x)
+    x = _convolve_and_pool(layers, images, 32)
+    x = _convolve_and_pool(layers, x, 64)
     x = layers.Conv2D(64, 3, activation="relu")(x)
-    x = layers.MaxPooling2D()(x)
-    x = layers.Conv2D(64, 3, activation="relu")(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(dropout)(x)
-    return layers.Dense(classes)(x)
+    return classify(layers, x, classes, dense, dropout)
 
 
 @architecture
@@ -83,7 +67,7 @@ def double_conv(
     images,
     classes,
     *,
-    kernel: Kernel = 5,
+    kernel: Annotated[int, Field(ge=1, le=11)] = 5,
     padding: Literal["same", "valid"] = "same",
     dense: Units = 256,
     conv_dropout: Rate = 0.25,
@@ -100,7 +84,4 @@ def double_conv(
         x = layers.Conv2D(filters, side, padding=padding, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
         x = layers.Dropout(conv_dropout)(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(dense, activation="relu")(x)
-    x = layers.Dropout(dense_dropout)(x)
-    return layers.Dense(classes)(x)
+    return classify(layers, x, classes, dense, dense_dropout)

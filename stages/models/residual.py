@@ -1,15 +1,8 @@
-"""Residual networks, sized for small images.
+"""Residual networks, sized for small images."""
 
-Parameter counts are for images of 28x28x1 and ten classes.
-"""
+from typing import Literal
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from stages.models import architecture
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
+from stages.models import Rate, architecture
 
 # size -> filters per stage, number of residual blocks in each
 SIZES = {"small": ((16, 32, 64), 1), "medium": ((32, 64, 128), 2)}

@@ -1,18 +1,14 @@
 """Transfer learning: a saved model's layers with a new head."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
 from stages.errors import UserError
-from stages.models import architecture
+from stages.models import Rate, Units, architecture
 
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Units = Annotated[int, Field(ge=1, le=65536)]
-Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 REGISTERED = r"^models:/[^/@:]+(/[0-9]+|@[^/@:]+)$"
 
 # pixels that the saved model expects -> factor and offset from pixels of 0 to 1
@@ -34,7 +30,7 @@ def from_model(
     *,
     path: str | None = None,
     model: Annotated[str, Field(pattern=REGISTERED)] | None = None,
-    sha256: Digest = "",
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = "",
     member: Annotated[int, Field(ge=0)] = 0,
     freeze: Annotated[str | int, PlainValidator(_check_freeze)] = "all",
     pixels: Literal["raw", "unit", "signed"] = "raw",
@@ -78,30 +74,36 @@ def from_model(
     return layers.Dense(classes)(x)
 
 
+def load_model(content: bytes):
+    """Return the Keras model in the content of a `.keras` file."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:  # Keras loads from paths only
+        file = Path(folder) / "model.keras"
+        file.write_bytes(content)
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
 def _body(content: bytes, member: int):
     """Return the saved model up to its last Dense layer, in the current precision."""
     import keras
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.keras"
-        file.write_bytes(content)
-        try:
-            saved = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except Exception as error:  # Keras raises many types for damaged or incompatible files
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
-            raise UserError(
-                f"architecture 'from_model': Keras {keras.__version__} could not load the saved "
-                f"model ({reason}); save it again with this version."
-            ) from None
-    members = [layer for layer in saved.layers if layer.name == f"member_{member}"]
-    saved = members[0] if members else saved
+    try:
+        saved = load_model(content)
+    except Exception as error:  # Keras raises many types for damaged or incompatible files
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+        raise UserError(
+            f"architecture 'from_model': Keras {keras.__version__} could not load the saved "
+            f"model ({reason}); save it again with this version."
+        ) from None
+    saved = next((one for one in saved.layers if one.name == f"member_{member}"), saved)
     *_, last = (layer for layer in saved.layers if isinstance(layer, keras.layers.Dense))
     body = keras.Model(saved.inputs[0], last.input, name="body")
-    for layer in _leaves(body):
-        layer.dtype_policy = keras.config.dtype_policy()
+    pending = [body]
+    while pending:
+        for layer in pending.pop().layers:
+            if hasattr(layer, "layers"):
+                pending.append(layer)
+            else:
+                layer.dtype_policy = keras.config.dtype_policy()
     return body
-
-
-def _leaves(model) -> Iterator:
-    for layer in model.layers:
-        yield from _leaves(layer) if hasattr(layer, "layers") else [layer]

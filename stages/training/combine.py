@@ -16,16 +16,9 @@ def parameters(records: Sequence[FoldResult]) -> int:
 def out_of_fold(
     records: Sequence[FoldResult], repeats: int, images: int, classes: int
 ) -> np.ndarray:
-    """Return each image's out-of-fold probabilities, once per repeat.
+    """Return float32 (repeats, images, classes): each image's out-of-fold probabilities.
 
-    Args:
-        records: the folds of all repeats, in order.
-        repeats: number of repeats of the cross-validation.
-        images: number of images.
-        classes: number of classes.
-
-    Returns:
-        float32 (repeats, images, classes).
+    `records` are the folds of all repeats, in order.
     """
     probability = np.zeros((repeats, images, classes), np.float32)
     per_repeat = len(records) // repeats
@@ -57,9 +50,9 @@ def averaged(
         folds: int16 (repeats, n), the fold in which the image is a validation image.
         labels: int64 (n,).
     """
-    mean = np.mean(probabilities, axis=0, dtype=np.float64)
+    mean = np.mean(probabilities, axis=0, dtype=np.float64).astype(np.float32)
     records = []
-    for probability, assigned in zip(mean.astype(np.float32), folds, strict=True):
+    for probability, assigned in zip(mean, folds, strict=True):
         for fold in range(int(folds.max()) + 1):
             (validation,) = np.nonzero(assigned == fold)
             loss, accuracy = loss_and_accuracy(probability[validation], labels[validation])

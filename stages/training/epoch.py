@@ -34,7 +34,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             rows = order[start : start + settings.batch_size]
             batch = tf.cast(tf.gather(all_images, rows), tf.float32)
             target = tf.one_hot(tf.gather(all_labels, rows), classes)
-            batch, target = augment(batch, target, keys.of_batch(seed, start))
+            batch, target = augment(batch, target, keys.of_batch(tf, seed, start))
             smoothed = target * (1 - settings.label_smoothing) + settings.label_smoothing / classes
             logits = tf.cast(model(batch, training=True), tf.float32)
             losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
@@ -43,7 +43,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             loss = tf.reduce_mean(losses)
             for kernel in kernels:
                 loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
-            optimizer.apply(tf.gradients(loss, trained))  # not a tape: see fused.Conv2D
+            optimizer.apply(tf.gradients(loss, trained))  # not a tape: see fast_layers.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
             correct = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
             number_correct = tf.reduce_sum(tf.cast(correct, tf.float32))
@@ -62,13 +62,9 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
 def resident(tf, images: np.ndarray):
     """Return images as a tensor that shares their memory where possible: workers map one file.
 
-    The array must outlive the tensor. TensorFlow never writes to a tensor, but rejects read-only
-    memory, so it gets a writable view of the same memory. With a GPU, or if the memory is not
-    aligned, the images are copied.
-
-    Args:
-        tf: TensorFlow.
-        images: uint8 (n, height, width, channels).
+    The uint8 array must outlive the tensor. TensorFlow never writes to a tensor, but rejects
+    read-only memory, so it gets a writable view of the same memory. With a GPU, or if the memory is
+    not aligned, the images are copied.
     """
     if (
         tf.config.list_physical_devices("GPU")

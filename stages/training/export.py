@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.errors import UserError
+from stages.models.transfer import load_model
 from stages.training import trained_images
 from stages.training.epoch import SCORING_BATCH
 from stages.training.fold import network
@@ -44,58 +45,43 @@ def assemble(
     import keras
 
     keras.utils.clear_session()
-    pixels = keras.Input(image_shape, name="pixels")
-    votes = []
-    for number, weights in enumerate(members):
-        member = network(recipe, image_shape, classes)
-        member.name = f"member_{number}"
-        member.set_weights(weights)
-        votes.append(keras.layers.Softmax(name=f"vote_{number}")(member(pixels)))
-    mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
-    return _saved(keras.Model(pixels, mean, name=recipe.variant), listed)
+
+    def models():  # one after the other, because the order of all layers is in the file
+        for weights in members:
+            model = network(recipe, image_shape, classes)
+            model.set_weights(weights)
+            yield model
+
+    return _soft_vote(recipe.variant, image_shape, models(), keras.layers.Softmax, listed)
 
 
 def average(
     variant: str, image_shape: tuple[int, int, int], classes: int, members: Mapping[str, bytes]
 ) -> bytes:
-    """Build the model file of an ensemble from the model files of other variants.
+    """Build the model file of an ensemble from `members`: variant -> its model file's content.
 
-    Args:
-        variant: the ensemble's name.
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        members: variant -> the content of its model file.
+    Returns:
+        The content of a `.keras` file, as for `assemble`. It lists every image that any member was
+        trained on.
 
     Raises:
         UserError: when a member has a different input shape or number of classes.
-
-    Returns:
-        The content of a `.keras` file, as for `assemble`. The model returns the mean of its
-        members' probabilities. The file lists every image that any member was trained on.
     """
     import_tensorflow()
     import keras
 
     keras.utils.clear_session()
-    pixels = keras.Input(image_shape, name="pixels")
-    votes = []
-    for number, (name, content) in enumerate(members.items()):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
-            path.write_bytes(content)
-            member = keras.saving.load_model(path, compile=False, safe_mode=True)
-        shapes = [*member.input_shape[1:]], [*member.output_shape[1:]]
+    models = {name: load_model(content) for name, content in members.items()}
+    for name, model in models.items():
+        shapes = [*model.input_shape[1:]], [*model.output_shape[1:]]
         if shapes != ([*image_shape], [classes]):
             raise UserError(
                 f"variants.{variant}.ensemble includes {name!r}, whose model maps images of shape "
                 f"{shapes[0]} to {shapes[1]} classes, but the data have shape {[*image_shape]} and "
                 f"{classes} classes; train {name!r} on these data, or remove it."
             )
-        member.name = f"member_{number}"
-        votes.append(keras.layers.Identity(name=f"vote_{number}")(member(pixels)))
-    mean = keras.layers.Average(name="soft_vote")(votes)
     listed = trained_images.merged(map(trained_images.read, members.values()))
-    return _saved(keras.Model(pixels, mean, name=variant), listed)
+    return _soft_vote(variant, image_shape, models.values(), keras.layers.Identity, listed)
 
 
 def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,11 +115,19 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return mean, np.stack(members)
 
 
-def _saved(model, listed: Listed) -> bytes:
-    """Return the content of a model's `.keras` file; equal models give equal bytes."""
+def _soft_vote(name: str, image_shape, models, vote, listed: Listed) -> bytes:
+    """Return the file of the mean of models, whose outputs the layer class `vote` makes votes."""
+    import keras
+
+    pixels = keras.Input(image_shape, name="pixels")
+    votes = []
+    for number, model in enumerate(models):
+        model.name = f"member_{number}"
+        votes.append(vote(name=f"vote_{number}")(model(pixels)))
+    mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        model.save(path)
+        keras.Model(pixels, mean, name=name).save(path)
         return _normalized(path, listed)
 
 
@@ -151,11 +145,8 @@ def _normalized(path: Path, listed: Listed) -> bytes:
                 data = json.dumps(json.loads(data) | {"date_saved": "1980-01-01@00:00:00"}).encode()
             if name == "config.json":
                 shared = re.compile(rb'(?<="shared_object_id": )\d+')
-                numbers = {
-                    address: number
-                    for number, address in enumerate(dict.fromkeys(shared.findall(data)))
-                }
-                data = shared.sub(lambda match, by=numbers: b"%d" % by[match[0]], data)
+                ids = list(dict.fromkeys(shared.findall(data)))
+                data = shared.sub(lambda match, ids=ids: b"%d" % ids.index(match[0]), data)
             normalized.writestr(zipfile.ZipInfo(name), data)  # the default date is 1980
         trained_images.write(normalized, listed)
     return content.getvalue()

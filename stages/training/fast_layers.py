@@ -1,8 +1,7 @@
-"""Faster implementations of some Keras layers and optimizers.
+"""Faster versions of some Keras layers; docs/experiments.md has the measured gains.
 
 They are used in training only. The model file is built of Keras' own layers, which have the same
-weights in the same order and compute the same functions. Both namespaces also contain everything
-else that Keras' namespaces do. docs/experiments.md has the measured gains.
+weights in the same order and compute the same functions.
 """
 
 from functools import cache
@@ -87,56 +86,5 @@ def layers() -> SimpleNamespace:
             (before_relu,) = inputs.op.inputs
             return tf.nn.relu(super().call(before_relu))
 
-    faster = {
-        layer.__name__: layer for layer in (BatchNormalization, Conv2D, Dropout, MaxPooling2D)
-    }
-    return SimpleNamespace(**vars(keras.layers) | faster)
-
-
-def optimizers() -> SimpleNamespace:
-    """Return `keras.optimizers` with an Adam and RMSprop that use one kernel per variable."""
-    import keras
-    import tensorflow as tf
-
-    class Adam(keras.optimizers.Adam):
-        """Adam without amsgrad; averaging, clipping and schedules are left to Keras."""
-
-        def update_step(self, gradient, variable, learning_rate):
-            index = self._get_variable_index(variable)
-            step = tf.cast(self.iterations.value + 1, tf.float32)
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=self._momentums[index].value.handle,
-                v=self._velocities[index].value.handle,
-                beta1_power=self.beta_1**step,
-                beta2_power=self.beta_2**step,
-                lr=tf.cast(learning_rate, tf.float32),
-                beta1=self.beta_1,
-                beta2=self.beta_2,
-                epsilon=self.epsilon,
-                grad=gradient,
-            )
-
-    class RMSprop(keras.optimizers.RMSprop):
-        """Plain RMSprop; momentum, centering and everything else are left to Keras."""
-
-        def build(self, variables):
-            super().build(variables)
-            self._steps = [tf.Variable(tf.zeros(variable.shape)) for variable in variables]
-
-        def update_step(self, gradient, variable, learning_rate):
-            if self.momentum or self.centered:
-                return super().update_step(gradient, variable, learning_rate)
-            index = self._get_variable_index(variable)
-            tf.raw_ops.ResourceApplyRMSProp(
-                var=variable.handle,
-                ms=self._velocities[index].value.handle,
-                mom=self._steps[index].handle,
-                lr=tf.cast(learning_rate, tf.float32),
-                rho=self.rho,
-                momentum=0.0,
-                epsilon=self.epsilon,
-                grad=gradient,
-            )
-
-    return SimpleNamespace(**vars(keras.optimizers) | {"Adam": Adam, "RMSprop": RMSprop})
+    faster = (BatchNormalization, Conv2D, Dropout, MaxPooling2D)
+    return SimpleNamespace(**vars(keras.layers) | {layer.__name__: layer for layer in faster})

@@ -13,7 +13,7 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.models import build
-from stages.training import fast_layers
+from stages.training import fast_layers, fast_optimizers
 from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
@@ -57,17 +57,12 @@ def network(
     precision: str = "float32",
     layers: Any = None,
 ):
-    """Build a variant's Keras model; layers compute in `precision`, weights are float32.
+    """Build a variant's Keras model, as `build` does; an error names the variant.
 
-    Args:
-        recipe: the variant's settings.
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        precision: "float32" or "mixed_bfloat16".
-        layers: replacement for the namespace `keras.layers`; None means Keras' own.
+    Layers compute in `precision`, "float32" or "mixed_bfloat16"; weights are float32.
 
     Raises:
-        UntrainableError: when the images are too small; names the variant.
+        UntrainableError: when the images are too small.
     """
     import keras
 
@@ -127,31 +122,18 @@ def train_fold(
     seed = derive_seed(settings.seed, recipe.variant, fold)
     keras.utils.set_random_seed(seed)
 
-    everything = np.arange(len(labels))  # rows of all images
-    number = fold % (int(folds.max()) + 1) if folds is not None else None
-    training = everything if folds is None else everything[folds != number]
-    validation = everything[:0] if folds is None else everything[folds == number]
+    validates = np.zeros(len(labels), bool)
+    if folds is not None:
+        validates = folds == fold % (int(folds.max()) + 1)
+    training, validation = np.flatnonzero(~validates), np.flatnonzero(validates)
 
-    steps = -(-len(training) // settings.batch_size)
     model = network(recipe, images.shape[1:], classes, settings.precision, fast_layers.layers())
     shipped = model
     if settings.precision != "float32":
         shipped = network(recipe, images.shape[1:], classes)
-    rate = SCHEDULES[settings.schedule.name](
-        keras.optimizers.schedules,
-        settings.learning_rate,
-        steps,
-        settings.epochs,
-        **settings.schedule.arguments,
-    )
-    optimizer = OPTIMIZERS[settings.optimizer.name](
-        fast_layers.optimizers(), rate, **settings.optimizer.arguments, **_shared(settings)
-    )
+    optimizer = _optimizer(keras, settings, steps=-(-len(training) // settings.batch_size))
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
-    # With one replica there is nothing to reduce. Keras' reduction registers a gradient function
-    # in TensorFlow, which would keep each fold's graph, weights and images until the worker exits.
-    optimizer._all_reduce_sum_gradients = list
     weights = class_weights(labels[training], classes) if settings.class_weight else None
     train_epoch = compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights)
     score = scorer(tf, model, images, shipped)
@@ -202,9 +184,9 @@ def train_fold(
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
-    """Return balanced class weights for the loss: n / (classes x images of the class).
+    """Return balanced class weights: all classes get the same total, and images a mean of 1.
 
-    All classes then have the same total weight, and the mean weight of an image is 1.
+    scikit-learn's `compute_class_weight` gives the same, but rejects a class without images.
 
     Args:
         labels: int64 (n,), labels of a fold's training images.
@@ -219,14 +201,26 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
     return (len(labels) / (classes * np.maximum(sizes, 1))).astype(np.float32)
 
 
-def _shared(settings) -> dict:
-    """Return those arguments common to all Keras optimizers that the settings use."""
-    shared = {}
-    if settings.global_clipnorm:
-        shared["global_clipnorm"] = settings.global_clipnorm
-    if settings.ema:
-        shared |= {"use_ema": True, "ema_momentum": settings.ema}
-    return shared
+def _optimizer(keras, settings, steps: int):
+    """Return the optimizer with its schedule, for `steps` steps per epoch."""
+    schedule, optimizer = settings.schedule, settings.optimizer
+    rate = SCHEDULES[schedule.name](
+        keras.optimizers.schedules,
+        settings.learning_rate,
+        steps,
+        settings.epochs,
+        **schedule.arguments,
+    )
+    made = OPTIMIZERS[optimizer.name](
+        fast_optimizers.optimizers(),
+        rate,
+        **optimizer.arguments,
+        global_clipnorm=settings.global_clipnorm,
+        use_ema=settings.ema is not None,
+        ema_momentum=settings.ema or 0.0,
+    )
+    fast_optimizers.keep_no_graph(made)
+    return made
 
 
 def _callbacks(keras, settings) -> list:
@@ -246,11 +240,7 @@ def _callbacks(keras, settings) -> list:
     if stopping := settings.early_stopping:
         callbacks.append(
             keras.callbacks.EarlyStopping(
-                monitor=stopping.monitor,
-                mode=BETTER[stopping.monitor],
-                patience=stopping.patience,
-                min_delta=stopping.min_delta,
-                restore_best_weights=True,
+                **stopping.model_dump(), mode=BETTER[stopping.monitor], restore_best_weights=True
             )
         )
     return callbacks

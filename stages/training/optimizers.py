@@ -55,12 +55,7 @@ def adamw(
 
 @optimizer
 def muon(
-    optimizers,
-    learning_rate,
-    *,
-    weight_decay: Decay = 0.004,
-    momentum: Decay = 0.95,
-    **shared,
+    optimizers, learning_rate, *, weight_decay: Decay = 0.004, momentum: Decay = 0.95, **shared
 ):
     """Muon (Jordan 2024; Liu et al. 2025), with Keras' defaults.
 

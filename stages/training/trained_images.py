@@ -25,8 +25,7 @@ class Listed(NamedTuple):
 def digests(images: np.ndarray) -> np.ndarray:
     """Return an 8-byte BLAKE2b digest of each image's pixels, uint64 (n,).
 
-    Args:
-        images: uint8 (n, height, width, channels); memory-mapped ones are read one at a time.
+    Images are uint8 (n, height, width, channels); memory-mapped ones are read one at a time.
     """
     parts = (
         hashlib.blake2b(np.ascontiguousarray(image), digest_size=8).digest() for image in images

@@ -14,7 +14,7 @@ def batch():
 
 
 def mixed(op, alpha=1.0):
-    return [array.numpy() for array in op(*batch(), tf.constant([5, 6]), alpha=alpha)]
+    return [array.numpy() for array in op(tf, *batch(), tf.constant([5, 6]), alpha=alpha)]
 
 
 @pytest.mark.parametrize("op", [mixup, cutmix])

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,37 +13,34 @@ def test_bilinear_takes_the_weighted_mean_of_four_and_black_outside():
     image = np.arange(12, dtype="f4").reshape(1, 3, 4, 1)
     down, across = np.zeros((2, 1, 3, 4), "f4")
     down[0, 0], across[0, 0] = [0, 0.5, -0.25, 99], [2, 0.25, 1, 1]
-    colours = _bilinear(tf.constant(image), tf.constant(down), tf.constant(across)).numpy()
+    colours = _bilinear(tf, tf.constant(image), tf.constant(down), tf.constant(across)).numpy()
     # Rows are 0 1 2 3 and 4 5 6 7: 0.25 + 2 between them; a quarter outside leaves 0.75 of 1.
     np.testing.assert_allclose(colours[0, 0, :, 0], [2, 2.25, 0.75, 0], atol=1e-6)
 
 
+def displacements(**arguments):
+    """Return how elastic changes a ramp of slope 1: the vertical displacement of each pixel."""
+    ramp = np.zeros((20, 61, 61, 1), "f4") + np.arange(61, dtype="f4")[:, None, None]
+    moved = elastic(tf, tf.constant(ramp), SEED, **arguments).numpy()
+    return (moved - ramp)[:, 10:-10, 10:-10]  # the edges mix with black
+
+
 def test_elastic_displaces_by_the_pixels_it_says():
-    """On a ramp of slope 1, the change of value equals the displacement."""
-    side, pixels = 61, 1.5
-    ramp = np.broadcast_to(np.arange(side, dtype="f4")[:, None], (20, side, side))[..., None]
-    moved = elastic(tf.constant(ramp.copy()), SEED, pixels=pixels, sigma=3.0).numpy()
-    inner = np.s_[:, 10:-10, 10:-10]  # the edges mix with black
-    assert (moved - ramp)[inner].std() == pytest.approx(pixels, rel=0.05)
-    assert (moved - ramp)[inner].mean() == pytest.approx(0, abs=0.1)
+    change = displacements(pixels=1.5, sigma=3.0)
+    assert change.std() == pytest.approx(1.5, rel=0.05)
+    assert change.mean() == pytest.approx(0, abs=0.1)
 
 
 def test_elastic_bends_smoothly():
-    side = 61
-    ramp = np.broadcast_to(np.arange(side, dtype="f4")[:, None], (20, side, side))[..., None]
-
-    def roughness(sigma):
-        moved = elastic(tf.constant(ramp.copy()), SEED, pixels=1.0, sigma=sigma).numpy()
-        return np.diff((moved - ramp)[:, 10:-10, 10:-10], axis=2).std()
-
-    # Neighbours of a field smoothed by a Gaussian differ by 1 / (sqrt(2) sigma).
-    assert roughness(4.0) == pytest.approx(1 / (2**0.5 * 4), rel=0.1)
-    assert roughness(2.0) == pytest.approx(1 / (2**0.5 * 2), rel=0.1)
+    """Neighbours of a field smoothed by a Gaussian differ by 1 / (sqrt(2) sigma)."""
+    for sigma in (2.0, 4.0):
+        roughness = np.diff(displacements(pixels=1.0, sigma=sigma), axis=2).std()
+        assert roughness == pytest.approx(1 / (2**0.5 * sigma), rel=0.1)
 
 
 def test_erase_blackens_one_rectangle_up_to_its_fraction():
     images = np.full((300, 20, 10, 2), 200, "f4")
-    black = random_erasing(tf.constant(images), SEED, fraction=0.5).numpy() == 0
+    black = random_erasing(tf, tf.constant(images), SEED, fraction=0.5).numpy() == 0
     np.testing.assert_array_equal(black[..., 0], black[..., 1])
     rows, columns = black[..., 0].any(2), black[..., 0].any(1)
     np.testing.assert_array_equal(black[..., 0], rows[:, :, None] & columns[:, None, :])
@@ -53,12 +52,14 @@ def test_erase_blackens_one_rectangle_up_to_its_fraction():
 
 def test_noise_has_the_deviation_it_says():
     gray = np.full((10, 40, 40, 1), 128, "f4")
-    assert noise(tf.constant(gray), SEED, deviation=15).numpy().std() == pytest.approx(15, rel=0.05)
+    assert noise(tf, tf.constant(gray), SEED, deviation=15).numpy().std() == pytest.approx(
+        15, rel=0.05
+    )
 
 
 def test_brightness_multiplies_within_its_factor():
     gray = np.full((400, 2, 2, 1), 100, "f4")
-    lit = brightness(tf.constant(gray), SEED, factor=0.4).numpy()
+    lit = brightness(tf, tf.constant(gray), SEED, factor=0.4).numpy()
     assert (lit == lit[:, :1, :1]).all()
     assert lit.min() == pytest.approx(60, abs=1)
     assert lit.max() == pytest.approx(140, abs=1)
@@ -68,11 +69,13 @@ def test_brightness_multiplies_within_its_factor():
 def test_flip_mirrors_half_of_the_images_each_way(horizontal, vertical):
     one = np.arange(6, dtype="f4").reshape(2, 3, 1)
     flipped = flip(
-        tf.constant(np.repeat(one[None], 400, 0)), SEED, horizontal=horizontal, vertical=vertical
+        tf,
+        tf.constant(np.repeat(one[None], 400, 0)),
+        SEED,
+        horizontal=horizontal,
+        vertical=vertical,
     ).numpy()
-    kinds = {image.tobytes(): 0 for image in flipped}
-    for image in flipped:
-        kinds[image.tobytes()] += 1
+    kinds = Counter(image.tobytes() for image in flipped)
     expected = {
         one[:: 1 - 2 * down, :: 1 - 2 * across].tobytes()
         for down in {False, vertical}

@@ -1,0 +1,27 @@
+"""Arguments of every op for the tests of all ops: of no, typical and the greatest strength."""
+
+STRENGTHS = {
+    "rotate": {"degrees": (0, 30, 180)},
+    "zoom": {"factor": (0, 0.3, 0.999)},
+    "shift": {"fraction": (0, 0.2, 0.999), "whole": (True, False, True)},
+    "shear": {"degrees": (0, 30, 60)},
+    "elastic": {"pixels": (0, 2.0, 100), "sigma": (2.0, 2.0, 50.0)},
+    "random_erasing": {"fraction": (0, 0.9, 1)},
+    "noise": {"deviation": (0, 20, 255)},
+    "brightness": {"factor": (0, 0.5, 1)},
+    "flip": {"horizontal": (False, True, True), "vertical": (False, True, True)},
+    "mixup": {"alpha": (0, 1.0, 100)},
+    "cutmix": {"alpha": (0, 1.0, 100)},
+}
+
+
+def none(name):
+    return {argument: values[0] for argument, values in STRENGTHS[name].items()}
+
+
+def typical(name):
+    return {argument: values[1] for argument, values in STRENGTHS[name].items()}
+
+
+def greatest(name):
+    return {argument: values[2] for argument, values in STRENGTHS[name].items()}

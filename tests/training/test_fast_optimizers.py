@@ -1,0 +1,94 @@
+"""The uses of Keras' private attributes; an upgrade of Keras that changes them fails here."""
+
+import gc
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stages.training import fast_optimizers
+
+
+def trained(layers, optimizer):
+    """Train a small network in batches of different sizes; return losses and weights."""
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, use_bias=False)(pixels)  # a bias would learn only noise
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.Conv2D(5, 3, activation="relu", padding="same")(layers.ReLU()(x))
+    x = layers.BatchNormalization(momentum=0.9)(layers.Flatten()(x))
+    model = keras.Model(pixels, layers.Dense(3)(x))
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels):
+        logits = model(images, training=True)
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        )
+        optimizer.apply(tf.gradients(loss, [v.value for v in model.trainable_variables]))
+        return loss
+
+    random = np.random.default_rng(0)
+    losses = []
+    for size in [16, 16, 5] * 2:
+        images = random.normal(size=(size, 8, 8, 1)).astype("f4")
+        losses.append(float(step(images, random.integers(0, 3, size))))
+    return losses, model.get_weights()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Adam", {"beta_1": 0.8}),
+        ("RMSprop", {"rho": 0.8, "epsilon": 0.1}),
+    ],
+)
+def test_state_and_step_are_those_of_keras(name, arguments):
+    """Uses `_get_variable_index`, `_momentums` and `_velocities`."""
+    fast = getattr(fast_optimizers.optimizers(), name)(0.01, **arguments)
+    losses, weights = trained(keras.layers, fast)
+    expected, own = trained(keras.layers, getattr(keras.optimizers, name)(0.01, **arguments))
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for ours, theirs in zip(weights, own, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Adam", "RMSprop"])
+def test_a_step_is_one_kernel(name):
+    weight = keras.Variable(np.ones(4, "f4"))
+    optimizer = getattr(fast_optimizers.optimizers(), name)(0.1)
+    optimizer.build([weight])
+    step = tf.function(lambda gradient: optimizer.apply([gradient]))
+    graph = step.get_concrete_function(tf.TensorSpec((4,))).graph
+    assert f"ResourceApply{name.replace('RMSprop', 'RMSProp')}" in {
+        operation.type for operation in graph.get_operations()
+    }
+
+
+@pytest.mark.parametrize("freed", [True, False])
+def test_keras_keeps_the_graph_unless_reduction_is_skipped(freed):
+    """Uses `_all_reduce_sum_gradients`; if False fails, `keep_no_graph` can go."""
+
+    def graphs():
+        gc.collect()
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    def train():
+        weight = keras.Variable(np.ones(4, "f4"))
+        optimizer = keras.optimizers.SGD(0.1)
+        optimizer.build([weight])
+        if freed:
+            fast_optimizers.keep_no_graph(optimizer)
+        tf.function(lambda gradient: optimizer.apply([gradient]))(tf.ones(4))
+
+    train()
+    before = graphs()
+    train()
+    assert (graphs() == before) == freed
+
+
+def test_all_other_optimizers_are_keras_own():
+    ours, own = vars(fast_optimizers.optimizers()), vars(keras.optimizers)
+    assert {name for name in own if ours[name] is not own[name]} == {"Adam", "RMSprop"}
