@@ -11,6 +11,7 @@ from stages.training import fast_layers
 from tests.training.test_fast_optimizers import trained
 
 
+@pytest.mark.slow
 def test_training_with_fast_layers_gives_the_losses_of_keras():
     losses, weights = trained(fast_layers.layers(), keras.optimizers.SGD(0.01))
     expected, plain = trained(keras.layers, keras.optimizers.SGD(0.01))

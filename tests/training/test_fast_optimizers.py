@@ -38,6 +38,7 @@ def trained(layers, optimizer):
     return losses, model.get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
 GOLDEN = json.loads((HERE / "tests/training/golden.json").read_text())
 

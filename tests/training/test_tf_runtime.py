@@ -1,6 +1,10 @@
 import json
 
+import pytest
+
 from tests.engine.test_preload import ran
+
+pytestmark = pytest.mark.slow
 
 WITHOUT = """
 import sys
