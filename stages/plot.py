@@ -21,7 +21,7 @@ from stages.statistics import classification
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
-HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # columns of curves
+HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # of history.csv
 
 
 def plot(variant: str) -> None:
@@ -61,13 +61,15 @@ def plot(variant: str) -> None:
     )
 
     best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
+    history["kept"] = np.array([best_epoch.get(fold) for fold in history["fold"].tolist()])
+    history["kept"] = history["kept"] == history["epoch"]
     counts = classification.confusion_matrix(probability, label)
     bins = reliability.reliability_bins(probability, label)
     error = reliability.expected_calibration_error(probability, label)
     found = classification.mistakes(probability, label)
     predicted = probability.argmax(axis=1)
     figures = {
-        "curves": curves(history, best_epoch, variant=variant),
+        "curves": curves(history, variant=variant),
         "confusion_matrix": confusion_matrix(counts, classes, variant=variant),
         "confusion_matrix_normalized": confusion_matrix_normalized(
             counts, classes, variant=variant

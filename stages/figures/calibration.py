@@ -4,21 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
-from stages.figures.style import (
-    BLUE,
-    MARGIN,
-    MUTED,
-    ORANGE,
-    WIDTH,
-    heading,
-    key,
-    page,
-    place,
-    styled,
-)
+from stages.figures.style import BLUE, MUTED, ORANGE, WIDTH, heading, page, styled
 
 PALE = "#d3dfec"
 FEW = 10  # images in a bin; the accuracy of fewer is unreliable
@@ -41,58 +29,40 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     count = np.asarray(bins["count"])
     filled, few = count > 0, count < FEW
     confidence, accuracy = np.asarray(bins["confidence"]), np.asarray(bins["accuracy"])
-    width = 1 / len(count)
-    middle = (np.arange(len(count)) + 0.5) * width
-    note = f"expected calibration error {100 * error:.2f} %, n = {count.sum():,} test images"
-    figure = page(WIDTH, 7.6)
-    down = heading(figure, f"{variant}: calibration", note)
-
-    left, wide = 1.05, WIDTH - 1.05 - MARGIN
-    diagram = place(figure, left, 2.3, wide, 7.6 - 2.3 - down - 0.45)
-    diagram.bar(middle[filled], accuracy[filled], 0.94 * width, color=PALE)
-    diagram.plot([0, 1], [0, 1], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)))
-    diagram.vlines(confidence[filled], accuracy[filled], confidence[filled], ORANGE, linewidths=2.2)
-    for chosen, face in ((filled & ~few, BLUE), (filled & few, "white")):
-        diagram.scatter(
-            confidence[chosen],
-            accuracy[chosen],
-            s=44,
-            facecolors=face,
-            edgecolors=BLUE,
-            linewidths=1.5,
-            zorder=3,
-            clip_on=False,
-        )
+    middle = (np.arange(len(count)) + 0.5) / len(count)
+    wide = 0.94 / len(count)
+    figure = page(WIDTH, 5.6)
+    diagram, histogram = figure.subplots(
+        2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"hspace": 0.08}
+    )
+    diagram.bar(middle[filled], accuracy[filled], wide, color=PALE)
+    perfect = {"color": MUTED, "linewidth": 1.4, "linestyle": (0, (4, 3))}
+    diagram.plot([0, 1], [0, 1], label="perfect", **perfect)
+    gap = {"colors": ORANGE, "linewidths": 2.2, "label": "gap"}
+    diagram.vlines(confidence[filled], accuracy[filled], confidence[filled], **gap)
+    dot = {"s": 44, "edgecolors": BLUE, "linewidths": 1.5, "zorder": 3, "clip_on": False}
+    for label, chosen, face in (
+        ("bin of images", filled & ~few, BLUE),
+        (f"bin of fewer than {FEW}", filled & few, "white"),
+    ):
+        diagram.scatter(confidence[chosen], accuracy[chosen], facecolors=face, label=label, **dot)
     diagram.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
     diagram.yaxis.set_major_formatter(_percent)
-    diagram.tick_params(labelbottom=False)
-    key(figure, _handles(), down + 0.03)
 
-    histogram = place(figure, left, 0.7, wide, 1.35, sharex=diagram)
-    histogram.bar(middle, count, 0.94 * width, color=BLUE)
-    histogram.set_yscale("log")
-    histogram.set_ylim(0.7, max(count.max(), 10) * 1.6)
+    histogram.bar(middle, count, wide, color=BLUE)
+    histogram.set(yscale="log", ylim=(0.7, max(count.max(), 10) * 1.6), ylabel="images")
     histogram.yaxis.set_major_locator(LogLocator(numticks=5))
     histogram.yaxis.set_minor_locator(NullLocator())
     histogram.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     histogram.xaxis.set_major_formatter(_percent)
-    histogram.set_xticks(np.linspace(0, 1, 6))
-    histogram.set(xlabel="confidence of the prediction", ylabel="images")
+    histogram.set(xticks=np.linspace(0, 1, 6), xlabel="confidence of the prediction")
     for axes in (diagram, histogram):
-        axes.yaxis.set_label_coords(-0.66 / wide, 0.5)
+        axes.yaxis.set_label_coords(-0.12, 0.5)
+    figure.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    note = f"expected calibration error {100 * error:.2f} %, n = {count.sum():,} test images"
+    heading(figure, f"{variant}: calibration", note)
     return figure
 
 
 def _percent(value: float, _: int) -> str:
     return f"{100 * value:.0f} %"
-
-
-def _handles() -> list[Line2D]:
-    """Return the legend's handles."""
-    dot = {"linestyle": "", "marker": "o", "markersize": 6.6, "markeredgecolor": BLUE}
-    return [
-        Line2D([], [], color=MUTED, linewidth=1.4, linestyle=(0, (4, 3)), label="perfect"),
-        Line2D([], [], label="bin of images", markerfacecolor=BLUE, **dot),
-        Line2D([], [], label=f"bin of fewer than {FEW}", markerfacecolor="white", **dot),
-        Line2D([], [], color=ORANGE, linewidth=2.2, label="gap"),
-    ]

@@ -8,25 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stages.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MARGIN,
-    MUTED,
-    ORANGE,
-    heading,
-    page,
-    place,
-    styled,
-    text_width,
-    write,
-)
+from stages.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, heading, page, styled
 
-PAGE = 11.0  # inches: two panels and the text beside them
-HEAD, FOOT = 1.55, 0.6  # inches above the rows (heading, titles) and below (numbers)
-MEAN, TEST, OUTCOME = 1.35, 2.15, 1.05  # inches, widths of the text columns
-BESIDE = 0.15  # inches between a panel and its text
+PANEL = 2.1  # inches
+MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text beside a panel
+OUTCOME = 145  # points from the interval's text to the outcome's
+WIDE = 10.4  # inches of both panels and the text beside them
 LINE = 24  # characters of a name on one line
 COLOURS = {"better": BLUE, "worse": ORANGE, "no difference": INK, "undecided": MUTED}
 
@@ -62,60 +49,51 @@ def comparison(
     """
     fraction = np.asarray(accuracy, dtype=np.float64)  # its mean rounds as in the tables
     accuracy, interval = 100 * fraction, 100 * np.asarray(interval)
+    mean, std = 100 * fraction.mean(axis=1), 100 * fraction.std(axis=1, ddof=1)
+    near = near_others(accuracy)
     count, n = accuracy.shape
     others = [row for row in range(count) if names[row] != baseline]
     labels = [_broken(name) for name in names]
-    lines = [line for label in labels for line in label.split("\n")]
-    pitch = 0.12 + 0.18 * max(label.count("\n") + 1 for label in labels)
-    pitch = max(pitch, 0.5 if count <= 3 else 0.38)
-    figure = page(PAGE, HEAD + pitch * count + FOOT)
+    lines = max(label.count("\n") + 1 for label in labels)
+    pitch = max(0.12 + 0.18 * lines, 0.5 if count <= 3 else 0.38)
+    panels = 2 if others else 1
+    figure = page(panels * PANEL + (panels - 1) * (MEAN + 2 * GAP), pitch * count)
+    gaps = {"wspace": (MEAN + 2 * GAP) / PANEL}
+    left, *right = figure.subplots(1, panels, squeeze=False, gridspec_kw=gaps)[0]
+
+    shown = np.column_stack([accuracy, mean - std, mean + std])[near]
+    _panel(left, shown, count, "Accuracy by fold, %", "mean ± sd")
+    for row, label in enumerate(labels):
+        weight = "bold" if names[row] == baseline else "normal"
+        _beside(left, row, label, side=0, weight=weight, linespacing=1)
+        _beside(left, row, f"{mean[row]:.2f} ± {std[row]:.2f}", size=10)
+        _folds(left, row, accuracy[row], mean[row], std[row])
+
+    band = 100 * rope * np.array([-1, 1])
+    for axes in right:
+        shown = np.append(interval[[row for row in others if near[row]]], band)
+        _panel(axes, shown, count, "Difference, points", "and 95 % interval")
+        axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
+        axes.axvline(0, color=MUTED, linewidth=1)
+        for row, outcome in enumerate(outcomes):
+            if row not in others:
+                _beside(axes, row, "baseline", size=10, color=MUTED)
+                continue
+            centre, low, high = interval[row]
+            text = f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})".replace("-", "−")  # noqa: RUF001
+            _beside(axes, row, text, size=10)
+            bold = {"color": COLOURS[outcome], "weight": "bold"}
+            _beside(axes, row, outcome, right=OUTCOME, size=10, **bold)
+            _interval(axes, row, interval[row], outcome)
+
+    title = f"{count + hidden} variants on the same folds"
+    if hidden:
+        title += f", the best {count - 1} and {baseline}"
     note = f"Dots are the n = {n} folds, line and bar their mean and standard deviation."
     if others:
         note += f" Differences are to {baseline}, with 95 % intervals; those up to"
         note += f" {100 * rope:g} points (shaded) count as none."
-    title = f"{count + hidden} variants on the same folds"
-    if hidden:
-        title += f", the best {count - 1} and {baseline}"
-    heading(figure, title if others else names[0], note)
-
-    start = MARGIN + max(text_width(line, 11, "bold") for line in lines) + BESIDE
-    room = PAGE - MARGIN - start - MEAN
-    if others:
-        room = (room - TEST - OUTCOME) / 2
-    near = near_others(accuracy)
-    mean, std = 100 * fraction.mean(axis=1), 100 * fraction.std(axis=1, ddof=1)
-    shown = np.column_stack([accuracy, mean - std, mean + std])[near]
-    left = _panel(figure, start, room, pitch, shown, count)
-    _titles(figure, start, "Accuracy by fold, %", room, "mean ± sd")
-    for row, label in enumerate(labels):
-        weight = "bold" if names[row] == baseline else "normal"
-        beside = {"transform": left.get_yaxis_transform(), "va": "center"}
-        left.text(-BESIDE / room, row, label, ha="right", weight=weight, linespacing=1, **beside)
-        _folds(left, row, accuracy[row], mean[row], std[row])
-        text = f"{mean[row]:.2f} ± {std[row]:.2f}"
-        left.text(1 + BESIDE / room, row, text, size=10, **beside)
-    if not others:
-        return figure
-
-    start += room + MEAN
-    band = 100 * rope * np.array([-1, 1])
-    shown = interval[[row for row in others if near[row]]]
-    right = _panel(figure, start, room, pitch, np.append(shown, band), count)
-    _titles(figure, start, "Difference, points", room, "and 95 % interval")
-    right.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
-    right.axvline(0, color=MUTED, linewidth=1)
-    for row in range(count):
-        beside = {"transform": right.get_yaxis_transform(), "va": "center", "size": 10}
-        if row not in others:
-            right.text(1 + BESIDE / room, row, "baseline", color=MUTED, **beside)
-            continue
-        centre, low, high = interval[row]
-        colour = COLOURS[outcomes[row]]
-        _interval(right, row, interval[row], colour, hollow=outcomes[row] == "undecided")
-        text = f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})".replace("-", "−")  # noqa: RUF001
-        right.text(1 + BESIDE / room, row, text, **beside)
-        beside |= {"color": colour, "weight": "bold"}
-        right.text(1 + TEST / room, row, outcomes[row], **beside)
+    heading(figure, title if others else names[0], note, WIDE if others else WIDE / 2)
     return figure
 
 
@@ -140,27 +118,31 @@ def near_others(accuracy: np.ndarray) -> np.ndarray:
     return away <= 10 * max(np.median(away), np.median(np.ptp(accuracy, axis=1)), 1e-9)
 
 
-def _panel(
-    figure: Figure, start: float, room: float, pitch: float, shown: np.ndarray, count: int
-) -> Axes:
-    """Add axes with one row per variant, the first on top, and limits from `shown`."""
-    axes = place(figure, start, FOOT, room, pitch * count)
-    axes.set_ylim(count - 0.5, -0.5)
-    axes.set_yticks([])
+def _panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -> None:
+    """Set up one row per variant, the first on top, limits from `shown`, and titles."""
     low, high = shown.min(), shown.max()
     margin = 0.06 * (high - low) or 0.05
-    axes.set_xlim(low - margin, high + margin)
+    axes.set(xlim=(low - margin, high + margin), ylim=(count - 0.5, -0.5), yticks=[])
     axes.grid(True, axis="x")
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.hlines(np.arange(count) - 0.5, *axes.get_xlim(), color=FAINT, linewidth=0.5, zorder=0)
-    return axes
+    axes.set_title(title, loc="left", size=11, weight="bold")
+    _beside(axes, -0.5, column, up=7, size=10, color=MUTED, va="bottom")
 
 
-def _titles(figure: Figure, start: float, panel: str, room: float, column: str) -> None:
-    """Write the titles of a panel and of the text column beside it."""
-    write(figure, start, HEAD - 0.1, panel, va="bottom", weight="bold")
-    write(figure, start + room + BESIDE, HEAD - 0.1, column, va="bottom", size=10, color=MUTED)
+def _beside(
+    axes: Axes, row: float, text: str, side: int = 1, right: float = 0, up: float = 0, **keywords
+) -> None:
+    """Write beside a row: on the left (side 0) or right (1), moved `right` and `up` points."""
+    axes.annotate(
+        text,
+        (side, row),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=((2 * side - 1) * 72 * GAP + right, up),
+        textcoords="offset points",
+        **{"ha": "left" if side else "right", "va": "center", **keywords},
+    )
 
 
 def _folds(axes: Axes, row: int, scores: np.ndarray, mean: float, std: float) -> None:
@@ -171,28 +153,19 @@ def _folds(axes: Axes, row: int, scores: np.ndarray, mean: float, std: float) ->
     axes.plot([mean, mean], [row - 0.38, row + 0.38], color=INK, linewidth=2)
     # a fold has the same height in every row, so equal scores do not overlap
     height = row + np.linspace(-0.24, 0.24, len(scores))
-    size = 5 if len(scores) <= 20 else 3
-    axes.plot(
-        scores,
-        height,
-        "o",
-        color=BLUE,
-        markersize=size,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-    )
+    dot = {"markersize": 5 if len(scores) <= 20 else 3, "mec": "white", "mew": 0.5}
+    axes.plot(scores, height, "o", color=BLUE, **dot)
 
 
-def _interval(axes: Axes, row: int, interval: np.ndarray, colour: str, hollow: bool) -> None:
+def _interval(axes: Axes, row: int, interval: np.ndarray, outcome: str) -> None:
     """Draw one difference with its interval; a hollow marker means undecided."""
+    colour = COLOURS[outcome]
     centre, low, high = interval
     if _edge(axes, row, centre, colour):
         return
     axes.plot([low, high], [row, row], color=colour, linewidth=2)
-    face = "white" if hollow else colour
-    axes.plot(
-        centre, row, "s", markersize=8, color=colour, markerfacecolor=face, markeredgewidth=1.6
-    )
+    face = "white" if outcome == "undecided" else colour
+    axes.plot(centre, row, "s", color=colour, markersize=8, mfc=face, mew=1.6)
 
 
 def _edge(axes: Axes, row: int, value: float, colour: str) -> bool:

@@ -1,21 +1,18 @@
-"""The confusion matrix, in images and in percent."""
+"""The confusion matrix, in images and in percent, and its difference to another one."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from stages.figures.style import (
     FAINT,
     INK,
-    MARGIN,
+    LINE,
     TEXT,
     heading,
-    heading_height,
     page,
-    place,
     shorten,
     styled,
     text_width,
@@ -24,11 +21,12 @@ from stages.figures.style import (
 from stages.statistics.classification import most_confused_pairs
 
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#fff3e6", "#f79a4b", "#8f1d0e"])
+BETTER = LinearSegmentedColormap.from_list("better", ["#e9f2fb", "#6ba3da", "#123f70"])
 DIAGONAL = "#d3dde6"  # muted, so that mistakes stand out
 MOST_NUMBERS = 25  # classes up to which numbers fit into the cells
 PAIRS = 5
 LONGEST = 1.8  # inches that a class name may take
-LINE = 0.22  # inches from one line of text to the next
+LEAST = 4  # images of the darkest colour, if no cell has more: a single mistake is pale
 
 
 @styled
@@ -49,15 +47,9 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, variant: str
         f"{actual} taken for {predicted}: {'once' if images == 1 else f'{images:,} times'}"
         for actual, predicted, images in _commonest(counts, classes)
     ]
-    return _draw(
-        counts,
-        lambda images: f"{images:,}",
-        classes,
-        f"{variant}: confusion matrix",
-        f"n = {counts.sum():,} test images, {mistakes:,} mistake{'' if mistakes == 1 else 's'}",
-        pairs,
-        least=4,
-    )
+    note = f"n = {counts.sum():,} test images, {mistakes:,} mistake{'' if mistakes == 1 else 's'}"
+    figure = _draw(counts, _coloured(counts, LEAST), "{:,}".format, classes)
+    return _explained(figure, counts, "{:,}".format, f"{variant}: confusion matrix", note, pairs)
 
 
 @styled
@@ -66,14 +58,7 @@ def confusion_matrix_normalized(
 ) -> Figure:
     """Draw the confusion matrix in percent of each class; see `confusion_matrix`.
 
-    Args:
-        counts: int (classes, classes), images by actual (row) and predicted class (column). Each
-            row is divided by its sum; the row of a class without images stays empty.
-        classes: the names of the classes.
-        variant: the name in the title.
-
-    Returns:
-        A figure with one axes, its numbers in percent.
+    Each row is divided by its sum; the row of a class without images stays empty.
     """
     images = counts.sum(axis=1)
     share = counts / np.maximum(images, 1)[:, None]
@@ -85,7 +70,43 @@ def confusion_matrix_normalized(
     if not images.all():
         note += "\na class without test images has an empty row"
     title = f"{variant}: confusion matrix, normalized"
-    return _draw(share, _percent, classes, title, note, pairs, least=0.02)
+    figure = _draw(share, _coloured(share, 0.02), _percent, classes)
+    return _explained(figure, share, _percent, title, note, pairs)
+
+
+@styled
+def confusion_difference(
+    counts: np.ndarray,
+    other: np.ndarray,
+    classes: Sequence[str],
+    *,
+    variant: str,
+    baseline: str,
+    most: int,
+) -> Figure:
+    """Draw a confusion matrix minus that of the baseline, on the same test images.
+
+    Args:
+        counts: int (classes, classes), as in `confusion_matrix`.
+        other: int (classes, classes), of the baseline.
+        classes: the names of the classes.
+        variant: the name in the title.
+        baseline: the name of the baseline.
+        most: images of the darkest colour, the same in all figures side by side.
+
+    Returns:
+        A figure with one axes. More mistakes and fewer correct predictions are orange, the
+        opposite is blue, and equal cells are empty.
+    """
+    change = counts - other
+    worse = np.where(np.eye(len(counts), dtype=bool), -change, change)
+    share = np.abs(change) / max(most, LEAST)
+    colours = np.where((worse > 0)[..., None], _shade(MISTAKES, share), _shade(BETTER, share))
+    colours[change == 0] = 1.0
+    figure = _draw(change, colours, lambda images: f"{images:+,}".replace("-", "−"), classes)  # noqa: RUF001
+    note = "orange is worse (more mistakes, fewer correct), blue is better"
+    heading(figure, f"{variant} minus {baseline}", note)
+    return figure
 
 
 def _percent(share: float) -> str:
@@ -99,109 +120,78 @@ def _percent(share: float) -> str:
 
 def _commonest(matrix: np.ndarray, classes: Sequence[str]) -> list[tuple[str, str, float]]:
     """Return the largest off-diagonal cells: names of actual and predicted class, and value."""
+    short = [shorten(name, LONGEST, TEXT) for name in classes]
     return [
-        (
-            shorten(classes[actual], LONGEST, TEXT),
-            shorten(classes[predicted], LONGEST, TEXT),
-            value,
-        )
+        (short[actual], short[predicted], value)
         for actual, predicted, value in most_confused_pairs(matrix, PAIRS)
     ]
 
 
-def _draw(
-    matrix: np.ndarray,
-    number: Callable[[float], str],
-    classes: Sequence[str],
-    title: str,
-    note: str,
-    pairs: Sequence[str],
-    *,
-    least: float,
-) -> Figure:
-    """Lay out the heading, the matrix, and the most confused pairs below it.
+def _coloured(matrix: np.ndarray, least: float) -> np.ndarray:
+    """Return the colour of each cell, float (classes, classes, 3).
 
-    Args:
-        matrix: (classes, classes), the values of the cells.
-        number: formats the value of a cell.
-        classes: the names of the classes.
-        title: the bold line.
-        note: the line below it.
-        pairs: the most confused pairs in words.
-        least: the darkest colour is the largest mistake but at least this, so that a single
-            mistake is pale.
+    The darkest colour is the largest mistake, but at least `least`.
     """
+    diagonal = np.eye(len(matrix), dtype=bool)
+    mistakes = np.where(diagonal, 0, matrix)
+    colours = _shade(MISTAKES, mistakes / max(mistakes.max(), least))
+    colours[matrix == 0] = 1.0
+    colours[diagonal & (matrix > 0)] = to_rgb(DIAGONAL)
+    return colours
+
+
+def _shade(colours: LinearSegmentedColormap, share: np.ndarray) -> np.ndarray:
+    """Return colours; the exponent keeps one image visible next to a hundred."""
+    return colours(share**0.7)[..., :3]
+
+
+def _draw(
+    matrix: np.ndarray, colours: np.ndarray, number: Callable[[float], str], classes: Sequence[str]
+) -> Figure:
+    """Draw cells in these colours with their values, formatted by `number`, and the classes."""
     n = len(classes)
-    off_diagonal = np.where(np.eye(n, dtype=bool), 0, matrix)
-    if n > MOST_NUMBERS and pairs:
-        note += f"\nthe darker, the more mistakes; darkest: {number(off_diagonal.max())}"
     side = float(np.clip(0.56 * n, 2.6, 7.0))
     cell = side / n
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, n) if step * cell > 0.17)
     names = [shorten(name, LONGEST, TEXT) for name in classes[::step]]
-    longest = max(text_width(name, TEXT) for name in names)
-    upright = longest > 0.9 * cell
-    left = MARGIN + 0.3 + longest + 0.1
-    below = 0.1 + (longest if upright else 0.17) + 0.27
-    width = max(5.4, left + side + MARGIN, *(text_width(p, TEXT) + 2 * MARGIN for p in pairs))
-    top = heading_height(note, width) + 0.1
-    height = top + side + below + 0.2 + LINE * (len(pairs) + 1) + MARGIN
-    figure = page(width, height)
-    heading(figure, title, note)
-    axes = place(figure, left, height - top - side, side, side)
-    axes.imshow(_colours(matrix, off_diagonal / max(off_diagonal.max(), least)))
-    _rule(axes, n, step, names, upright)
-    if n <= MOST_NUMBERS:
-        _number(axes, matrix, number, cell)
-    write(figure, left + side / 2, top + side + below, "predicted", ha="center", va="bottom")
-    write(figure, MARGIN, top + side / 2, "actual", rotation=90, va="center")
-    down = top + side + below + 0.2
-    write(figure, MARGIN, down, "Most often confused" if pairs else "No mistakes", weight="bold")
-    for row, pair in enumerate(pairs, start=1):
-        write(figure, MARGIN, down + LINE * row, pair)
+    upright = max(text_width(name, TEXT) for name in names) > 0.9 * cell
+    figure = page(side, side)
+    axes = figure.subplots()
+    edges = np.arange(n + 1) - 0.5
+    axes.pcolormesh(edges, edges, colours, edgecolors=FAINT, linewidth=0.8 if cell > 0.17 else 0)
+    axes.set_xticks(range(0, n, step), names, rotation=90 if upright else 0)
+    axes.set_yticks(range(0, n, step), names)
+    axes.tick_params(length=0 if step == 1 else 3)
+    axes.set(xlabel="predicted", ylabel="actual", ylim=(n - 0.5, -0.5))
+    axes.grid(False)
+    axes.spines[:].set(visible=True, color=FAINT)
+    if n > MOST_NUMBERS:
+        return figure
+    texts = {at: number(matrix[at]) for at in map(tuple, np.argwhere(matrix).tolist())}
+    widest = max((text_width(text, 12) for text in texts.values()), default=0.1)
+    centred = {"size": min(12.0, 12 * 0.86 * cell / widest), "ha": "center", "in_layout": False}
+    light = colours @ (0.299, 0.587, 0.114) > 0.48
+    for (row, column), text in texts.items():
+        colour = INK if light[row, column] else "white"
+        axes.text(column, row, text, color=colour, va="center_baseline", **centred)
     return figure
 
 
-def _colours(matrix: np.ndarray, mistaken: np.ndarray) -> np.ndarray:
-    """Return the colour of each cell, float (classes, classes, 3).
-
-    The exponent keeps one mistake visible next to a hundred.
-    """
-    colours = MISTAKES(mistaken**0.7)[..., :3]
-    colours[matrix == 0] = 1.0
-    correct = np.eye(len(matrix), dtype=bool) & (matrix > 0)
-    colours[correct] = to_rgb(DIAGONAL)
-    return colours
-
-
-def _rule(axes: Axes, n: int, step: int, names: Sequence[str], upright: bool) -> None:
-    """Label every `step`-th row and column, and draw the grid."""
-    shown = range(0, n, step)
-    axes.set_xticks(shown, names, rotation=90 if upright else 0)
-    axes.set_yticks(shown, names)
-    axes.tick_params(length=0 if step == 1 else 3)
-    axes.grid(False)
-    edges = np.arange(0, n + 1, step) - 0.5
-    axes.hlines(edges, -0.5, n - 0.5, colors=FAINT, linewidths=0.8)
-    axes.vlines(edges, -0.5, n - 0.5, colors=FAINT, linewidths=0.8)
-    axes.spines[:].set(visible=True, color=FAINT)
-
-
-def _number(axes: Axes, matrix: np.ndarray, number: Callable[[float], str], cell: float) -> None:
-    """Write each cell's number, white on dark cells."""
-    texts = {
-        (row, column): number(matrix[row, column]) for row, column in np.argwhere(matrix).tolist()
-    }
-    widest = max((text_width(text, 12) for text in texts.values()), default=0.1)
-    size = min(12.0, 12 * 0.86 * cell / widest)
-    light = axes.images[0].get_array() @ (0.299, 0.587, 0.114) > 0.48
-    for (row, column), text in texts.items():
-        axes.text(
-            column,
-            row,
-            text,
-            size=size,
-            color=INK if light[row, column] else "white",
-            ha="center",
-            va="center_baseline",
-        )
+def _explained(
+    figure: Figure,
+    matrix: np.ndarray,
+    number: Callable[[float], str],
+    title: str,
+    note: str,
+    pairs: Sequence[str],
+) -> Figure:
+    """Write the most confused pairs below a matrix, and the heading above it."""
+    if len(matrix) > MOST_NUMBERS and pairs:
+        largest = (matrix - np.diag(np.diag(matrix))).max()
+        note += f"\nthe darker, the more mistakes; darkest: {number(largest)}"
+    box = figure.get_tightbbox()
+    first = "Most often confused" if pairs else "No mistakes"
+    write(figure, box.x0, box.y0 - LINE, first, weight="bold", va="top")
+    write(figure, box.x0, box.y0 - 2 * LINE, "\n".join(pairs), va="top")
+    heading(figure, title, note)
+    return figure

@@ -6,29 +6,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from stages.figures.style import (
-    BLUE,
-    INK,
-    MARGIN,
-    ORANGE,
-    WIDTH,
-    heading,
-    heading_height,
-    key,
-    page,
-    place,
-    styled,
-)
+from stages.figures.style import BLUE, INK, ORANGE, WIDTH, heading, page, styled
 
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
+COLUMNS = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "kept")
 
 
 @styled
 def curves(
-    history: Mapping[str, np.ndarray], best_epoch: Mapping[int, int], *, variant: str
+    history: Mapping[str, np.ndarray],
+    *,
+    variant: str,
+    scale: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """Draw training and validation loss and accuracy by epoch.
 
@@ -36,64 +27,47 @@ def curves(
     the kept epoch of each fold a ring on its validation line. Folds may end at different epochs.
 
     Args:
-        history: columns of equal length, one row a fold and epoch: `fold`, `epoch` (from 1),
-            `loss`, `val_loss`, `accuracy`, `val_accuracy` (fractions).
-        best_epoch: fold -> its kept epoch.
+        history: COLUMNS of equal length, one row a fold and epoch: epochs are numbered from 1,
+            accuracies are fractions, and `kept` is true in the row of a fold's kept epoch.
         variant: the name in the title.
+        scale: the same columns of all variants side by side, which set the limits of the axes;
+            without it, `history` does.
 
     Returns:
         A figure with two axes: loss, logarithmic if its range is large, and accuracy. For an
         ensemble, whose history ends at epoch 0, only a note that nothing was trained.
     """
-    history = {name: np.asarray(column) for name, column in history.items()}
     title = f"{variant}: training and validation"
-    if history["epoch"].max() == 0:
-        note = (
-            "nothing to train: an ensemble of other variants, whose own curves show their training"
-        )
-        figure = page(WIDTH, heading_height(note) + MARGIN)
+    if max(history["epoch"]) == 0:
+        figure = page(WIDTH, 0.1)
+        note = "nothing to train: an ensemble of other variants, whose curves show their training"
         heading(figure, title, note)
         return figure
-    n, last = len(np.unique(history["fold"])), history["epoch"].max()
-    figure = page(WIDTH, 7.6)
-    whole = len(history["fold"]) == n * last
-    mean = "their mean" if whole else "the mean of those still running"
-    note = f"n = {n} folds (thin) and {mean} (thick)" if n > 1 else "n = 1 fold"
-    down = heading(figure, title, note)
-    _legend(figure, down + 0.03)
-    best = np.array([best_epoch.get(unit) for unit in history["fold"].tolist()])
-    kept = best == history["epoch"]
-    wide, high = WIDTH - 0.85 - MARGIN, 2.45
-    loss = place(figure, 0.85, 0.65 + high + 0.5, wide, high)
-    accuracy = place(figure, 0.85, 0.65, wide, high, sharex=loss)
+    figure = page(WIDTH, 5.6)
+    loss, accuracy = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.1})
+    kept = history["kept"]
     for axes, measure in ((loss, "loss"), (accuracy, "accuracy")):
-        for prefix, _, colour in SERIES:
-            _lines(axes, history, prefix + measure, colour)
+        for prefix, label, colour in SERIES:
+            _lines(axes, history, prefix + measure, colour, label)
         ring = {"s": 42, "facecolors": "white", "edgecolors": INK, "linewidths": 1.3, "zorder": 3}
+        ring["label"] = "kept epoch of a fold"
         axes.scatter(history["epoch"][kept], history[f"val_{measure}"][kept], **ring)
-        axes.set_title(measure.capitalize(), loc="left", size=12, weight="bold")
-    losses = np.concatenate([history["loss"], history["val_loss"]])
-    losses = losses[np.isfinite(losses)]
-    if losses.size and 0 < 5 * losses.min() < losses.max():
-        loss.set_yscale("log")
-        loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        loss.yaxis.set_minor_locator(NullLocator())
-        loss.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    loss.tick_params(labelbottom=False)
-    # The first epoch is often far below all others: leave it outside of the axes.
-    near = (history["epoch"] > 1) | kept | (last < 3)
-    lowest = min(history[column][near].min() for column in ("accuracy", "val_accuracy"))
-    highest = max(history[column].max() for column in ("accuracy", "val_accuracy"))
-    room = 0.06 * max(highest - lowest, 0.01)
-    accuracy.set_ylim(lowest - room, highest + room)
-    accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    accuracy.set_xlim(0.6, last + 0.4)
+        axes.set_ylabel(measure)
+        axes.yaxis.set_label_coords(-0.12, 0.5)
+    _limit(loss, accuracy, scale or history)
     accuracy.set_xlabel("epoch")
+    handles = accuracy.get_legend_handles_labels()
+    figure.legend(*handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    n = len(np.unique(history["fold"]))
+    whole = len(history["fold"]) == n * history["epoch"].max()
+    mean = "their mean" if whole else "the mean of those still running"
+    heading(figure, title, f"n = {n} folds (thin) and {mean} (thick)" if n > 1 else "n = 1 fold")
     return figure
 
 
-def _lines(axes: Axes, history: Mapping[str, np.ndarray], column: str, colour: str) -> None:
+def _lines(
+    axes: Axes, history: Mapping[str, np.ndarray], column: str, colour: str, label: str
+) -> None:
     """Draw one column: a thin line per fold, all in one artist for speed, and the thick mean."""
     fold, epoch, values = history["fold"], history["epoch"], history[column]
     lines = [
@@ -103,15 +77,29 @@ def _lines(axes: Axes, history: Mapping[str, np.ndarray], column: str, colour: s
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.9, alpha=0.45))
     epochs = np.unique(epoch)
     mean = [values[epoch == at].mean() for at in epochs]
-    marker = "o" if len(epochs) == 1 else None  # a line of one point would be invisible
-    axes.plot(epochs, mean, color=colour, linewidth=2.6, marker=marker, solid_capstyle="round")
+    thick = {"color": colour, "linewidth": 2.6, "solid_capstyle": "round", "label": label}
+    axes.plot(epochs, mean, marker="o" if len(epochs) == 1 else None, **thick)
 
 
-def _legend(figure: Figure, down: float) -> None:
-    """Explain the colours and the rings in one line, `down` inches below the upper edge."""
-    handles = [
-        Line2D([], [], color=colour, linewidth=2.6, label=name) for _, name, colour in SERIES
-    ]
-    ring = {"marker": "o", "markersize": 6.5, "markerfacecolor": "white", "markeredgecolor": INK}
-    handles.append(Line2D([], [], linestyle="", label="kept epoch of a fold", **ring))
-    key(figure, handles, down)
+def _limit(loss: Axes, accuracy: Axes, history: Mapping[str, np.ndarray]) -> None:
+    """Set scales, limits and ticks so that they fit `history`."""
+    last = history["epoch"].max()
+    losses = np.concatenate([history["loss"], history["val_loss"]])
+    losses = losses[np.isfinite(losses)]
+    if losses.size and 0 < 5 * losses.min() < losses.max():
+        loss.set(yscale="log", ylim=(losses.min() / 1.1, 1.1 * losses.max()))
+        loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        loss.yaxis.set_minor_locator(NullLocator())
+        loss.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    elif losses.size:
+        room = 0.06 * max(np.ptp(losses), 0.01)
+        loss.set_ylim(losses.min() - room, losses.max() + room)
+    # The first epoch is often far below all others: leave it outside of the axes.
+    near = (history["epoch"] > 1) | history["kept"] | (last < 3)
+    both = [history[column] for column in ("accuracy", "val_accuracy")]
+    lowest = min(values[near].min() for values in both)
+    highest = max(values.max() for values in both)
+    room = 0.06 * max(highest - lowest, 0.01)
+    accuracy.set(xlim=(0.6, last + 0.4), ylim=(lowest - room, highest + room))
+    accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -1,29 +1,26 @@
 """The data card: images per class and split, a sample of each class, and facts on the data."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from stages.figures.gallery import show
 from stages.figures.style import (
     BLUE,
+    CHARACTER,
     INK,
-    MARGIN,
+    LINE,
     MUTED,
     ORANGE,
     WIDTH,
     heading,
-    heading_height,
-    key,
-    page,
-    place,
+    sheet,
     shorten,
     styled,
     text_width,
-    wrap,
-    write,
 )
 
 MOST = 20  # classes up to which each has a row; of more, only the largest and smallest
@@ -31,8 +28,9 @@ ENDS = 8  # number of these, each
 ROW = 0.42  # inches
 SAMPLE = 0.36  # inches, the side of an image
 CURVE = 1.9  # inches, the height of the sizes of many classes
-LINE = 0.2  # inches from one line of the facts to the next
+BELOW = 0.75  # inches below that curve, for its labels
 SIZE = 9  # points, of small text
+SPLITS = (("training images", BLUE, -0.085), ("test images", ORANGE, 0.085))
 
 
 @styled
@@ -64,61 +62,43 @@ def data_card(
     classes = [" ".join(name.split()) for name in classes]
     counts = np.array([np.bincount(of, minlength=len(classes)) for of in (labels, test_labels)])
     order = np.argsort(-counts[0], kind="stable")
-    many = len(classes) > MOST
-    rows = [order[:ENDS], order[-ENDS:]] if many else [np.arange(len(classes))]
-    titles = [f"the {ENDS} largest", f"the {ENDS} smallest"] if many else [""]
+    blocks = {"": np.arange(len(classes))}
+    if len(classes) > MOST:
+        blocks = {f"the {ENDS} largest": order[:ENDS], f"the {ENDS} smallest": order[-ENDS:]}
+    curve = CURVE + BELOW if len(blocks) > 1 else 0
+    down = curve
+    figure, axes = sheet(WIDTH, down + ROW * sum(map(len, blocks.values())) + 2 * LINE * len(blocks))
+    for title, block in blocks.items():
+        if title:
+            down += LINE
+            axes.text(0, down, title, weight="bold")
+            down += 0.15
+        _rows(axes, down, block, counts, classes, images, labels)
+        down += ROW * len(block) + LINE
+    for what, sentence in facts:
+        axes.text(0, down, what, size=SIZE, color=INK, weight="bold")
+        for line in textwrap.wrap(sentence, int(WIDTH / CHARACTER / SIZE)):
+            down += 0.2
+            axes.text(0, down, line, size=SIZE, color=MUTED)
+        down += 0.2
+    if curve:
+        _curve(figure, counts[:, order])
+    axes.legend(handles=axes.containers[:2], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     height, width, channels = images.shape[1:]
     note = (
         f"{len(labels):,} training and {len(test_labels):,} test images of {height} x {width} "
         f"pixels, {'grey' if channels == 1 else 'colour'}, in {len(classes):,} classes"
     )
-    lines = _lines(facts)
-    down = heading_height(note) + 0.1
-    blocks = [ROW * len(block) + (0.45 if many else 0.05) for block in rows]
-    curve = CURVE + 0.75 if many else 0
-    figure = page(WIDTH, down + 0.35 + curve + sum(blocks) + 0.15 + LINE * len(lines) + MARGIN)
     heading(figure, f"{source}: data", note)
-    handles = [Patch(color=BLUE, label="training images"), Patch(color=ORANGE, label="test images")]
-    key(figure, handles, down)
-    down += 0.35
-    if many:
-        _curve(figure, counts[:, order], down)
-        down += curve
-    for title, block, used in zip(titles, rows, blocks, strict=True):
-        if title:
-            write(figure, MARGIN, down + 0.15, title, weight="bold")
-        _rows(figure, down + used - ROW * len(block), block, counts, classes, images, labels)
-        down += used
-    for number, (text, colour, weight) in enumerate(lines):
-        write(
-            figure,
-            MARGIN,
-            down + 0.15 + LINE * number,
-            text,
-            color=colour,
-            weight=weight,
-            size=SIZE,
-        )
     return figure
 
 
-def _lines(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """Return (text, colour, weight) of each line that the facts take."""
-    lines = []
-    for what, sentence in facts:
-        lines.append((what, INK, "bold"))
-        words = " ".join(sentence.split())
-        for line in wrap(words, WIDTH - 2 * MARGIN, SIZE):
-            lines.append((shorten(line, WIDTH - 2 * MARGIN, SIZE), MUTED, "normal"))
-    return lines
-
-
-def _curve(figure: Figure, counts: np.ndarray, down: float) -> None:
+def _curve(figure: Figure, counts: np.ndarray) -> None:
     """Draw the number of images of each class, largest first: counts int (splits, classes)."""
-    bottom = figure.get_size_inches()[1] - down - CURVE
-    axes = place(figure, MARGIN + 0.55, bottom, WIDTH - 2 * MARGIN - 0.55, CURVE)
+    part = CURVE / figure.get_size_inches()[1]
+    axes = figure.add_axes((0.09, 1 - part, 0.91, part))
     ranks = np.arange(counts.shape[1] + 1) + 0.5
-    for of, colour in zip(counts, (BLUE, ORANGE), strict=True):
+    for of, (_, colour, _) in zip(counts, SPLITS, strict=True):
         axes.stairs(of, ranks, color=colour, linewidth=1.5)
     axes.set(xlim=(ranks[0], ranks[-1]), ylim=(0, None))
     axes.set_xlabel("classes, by the number of their training images")
@@ -126,7 +106,7 @@ def _curve(figure: Figure, counts: np.ndarray, down: float) -> None:
 
 
 def _rows(
-    figure: Figure,
+    axes: Axes,
     down: float,
     shown: np.ndarray,
     counts: np.ndarray,
@@ -134,31 +114,20 @@ def _rows(
     images: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    """Draw one row per class: its first training image, its name, one bar per split.
-
-    All rows share one axes in inches: an axes per image would take ten times as long.
-    """
+    """Draw one row per class on a sheet: its first training image, its name, one bar per split."""
     numbers = [f"{count:,}" for count in counts[:, shown].max(axis=0)]
-    longest = max(text_width(classes[label], SIZE) for label in shown)
-    name = min(longest, 2.2)
-    left = MARGIN + SAMPLE + 0.1 + name + 0.1
-    room = WIDTH - MARGIN - left - max(text_width(text, SIZE) for text in numbers) - 0.1
-    high = ROW * len(shown)
-    axes = place(figure, 0, figure.get_size_inches()[1] - down - high, WIDTH, high)
-    axes.set_axis_off()
-    shape = np.array(images.shape[1:3]) * SAMPLE / max(images.shape[1:3])
+    name = min(2.2, max(text_width(classes[label], SIZE) for label in shown))
+    left = SAMPLE + 0.1 + name + 0.1
+    room = WIDTH - left - max(text_width(text, SIZE) for text in numbers) - 0.1
     scale = room / counts.max()
-    for position, label in enumerate(shown):
-        middle = (position + 0.5) * ROW
+    height, width = np.array(images.shape[1:3]) * SAMPLE / max(images.shape[1:3])
+    middles = down + (np.arange(len(shown)) + 0.5) * ROW
+    for middle, label in zip(middles, shown, strict=True):
         image = np.asarray(images[int(np.argmax(labels == label))])
-        start, top = MARGIN + (SAMPLE - shape[1]) / 2, middle - shape[0] / 2
-        show(axes, image, start, top, *shape)
+        show(axes, image, (SAMPLE - width) / 2, middle - height / 2, height, width)
         text = shorten(classes[label], name, SIZE)
         axes.text(left - 0.1, middle, text, size=SIZE, ha="right", va="center")
-    for of, colour, offset in zip(counts[:, shown], (BLUE, ORANGE), (-0.085, 0.085), strict=True):
-        middles = (np.arange(len(shown)) + 0.5) * ROW + offset
-        axes.barh(middles, of * scale, height=0.15, left=left, color=colour)
-        for count, middle in zip(of, middles, strict=True):
-            end = left + count * scale + 0.06
-            axes.text(end, middle, f"{count:,}", size=SIZE - 2, va="center_baseline")
-    axes.set(xlim=(0, WIDTH), ylim=(high, 0))
+    for of, (split, colour, offset) in zip(counts[:, shown], SPLITS, strict=True):
+        bars = axes.barh(middles + offset, of * scale, 0.15, left=left, color=colour, label=split)
+        texts = [f"{count:,}" for count in of]
+        axes.bar_label(bars, texts, padding=4, size=SIZE - 2)

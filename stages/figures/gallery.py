@@ -13,22 +13,20 @@ from stages.figures.style import (
     FAINT,
     GREEN,
     INK,
-    MARGIN,
+    LINE,
     MUTED,
     RED,
     TEXT,
     WIDTH,
     heading,
-    heading_height,
     page,
-    place,
+    sheet,
     shorten,
     styled,
     text_width,
 )
 
 GAP = 0.16  # inches between images
-LINE = 0.21  # inches from one line of a caption to the next
 
 Line = tuple[str, str, str]  # text, colour, weight
 
@@ -59,9 +57,8 @@ def mistakes(
     title = f"{variant}: most confident mistakes"
     n, m, shown = len(test_images), len(found), found[:count]
     if m == 0:
-        note = f"none: all n = {n:,} test images are classified correctly"
-        figure = page(WIDTH, heading_height(note) + MARGIN)
-        heading(figure, title, note)
+        figure = page(WIDTH, 0.1)
+        heading(figure, title, f"none: all n = {n:,} test images are classified correctly")
         return figure
     columns, one_line = _columns(classes, "{} for {}")
     captions = []
@@ -94,17 +91,13 @@ def samples(
     Correct predictions are green with a check mark, wrong ones red with a cross and the true class.
 
     Args:
-        test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
-            are read, so it may be memory-mapped.
+        test_images: as in `mistakes`.
         actual: int (n,), labels.
         predicted: int (n,), predicted classes.
         classes: the names of the labels.
         variant: the name in the title.
         count: maximum number of images.
         seed: seed of the draw.
-
-    Returns:
-        A figure.
     """
     n = len(test_images)
     chosen = np.random.default_rng(seed).permutation(n)[:count]
@@ -120,26 +113,12 @@ def samples(
             captions.append([(f"✗ {name}", RED, "bold"), (f"is {truth}", RED, "normal")])
     correct = int((actual[chosen] == predicted[chosen]).sum())
     note = (
-        f"{len(chosen)} of n = {n:,} test images, drawn at random; "
+        f"{len(chosen)} of n = {n:,} test images, at random: "
         f"{correct} right (green ✓), {len(chosen) - correct} wrong (red ✗)"
     )
     edges = [caption[0][1] for caption in captions]
     title = f"{variant}: sample predictions"
     return _grid(test_images[chosen], captions, edges, columns, title, note)
-
-
-def show(
-    axes: Axes, image: np.ndarray, left: float, top: float, height: float, width: float
-) -> None:
-    """Draw an image, uint8 (height, width, 1 or 3), at a place in inches from the upper left."""
-    axes.imshow(
-        image[..., 0] if image.shape[-1] == 1 else image,
-        cmap="gray",
-        vmin=0,
-        vmax=255,
-        extent=(left, left + width, top + height, top),
-        aspect="auto",
-    )
 
 
 @styled
@@ -161,18 +140,17 @@ def predictions(
         classes: the names of the classes.
         model: the model, for the title.
         count: maximum number of images.
-
-    Returns:
-        A figure.
     """
     n = len(images)
     columns, _ = _columns(classes, "✗ {}, is {}")
     captions = [
-        [(classes[row.argmax()], INK, "bold"), (percent(row.max()), MUTED, "normal")]
-        for row in probability[:count]
+        [
+            (classes[row.argmax()], INK, "bold"),
+            (percent(row.max()), MUTED, "normal"),
+            (name, MUTED, "normal"),
+        ]
+        for row, name in zip(probability[:count], names, strict=False)
     ]
-    for lines, name in zip(captions, names, strict=False):
-        lines.append((name, MUTED, "normal"))
     which = f"the first {count} of {n:,} images" if n > count else f"{n:,} images"
     which = "1 image" if n == 1 else which
     note = f"{which}, as the model saw them\npredicted class, its probability, the file"
@@ -186,6 +164,20 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %"
 
 
+def show(
+    axes: Axes, image: np.ndarray, left: float, top: float, height: float, width: float
+) -> None:
+    """Draw an image, uint8 (height, width, 1 or 3), at a place on a `sheet`."""
+    axes.imshow(
+        image[..., 0] if image.shape[-1] == 1 else image,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        extent=(left, left + width, top + height, top),
+        aspect="auto",
+    )
+
+
 def _columns(classes: Sequence[str], pattern: str) -> tuple[int, bool]:
     """Return the number of images per row, and whether two names fit into one line."""
     longest = max(classes, key=lambda name: text_width(name, TEXT, "bold"))
@@ -196,7 +188,7 @@ def _columns(classes: Sequence[str], pattern: str) -> tuple[int, bool]:
 
 def _side(columns: int) -> float:
     """Return the side in inches of the square for each image."""
-    return (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
+    return (WIDTH - (columns - 1) * GAP) / columns
 
 
 def _grid(
@@ -209,37 +201,23 @@ def _grid(
 ) -> Figure:
     """Draw images in rows, their captions below them.
 
-    All images share one axes in inches: an axes per image would take ten times as long.
+    All images share one axes: an axes per image would take ten times as long.
     """
     side = _side(columns)
-    shape = np.array(images.shape[1:3]) * side / max(images.shape[1:3])
-    step = shape[0] + 0.06 + LINE * max(map(len, captions)) + GAP
-    down = heading_height(note) + 0.1
-    figure = page(WIDTH, down + step * ceil(len(images) / columns) + 0.1)
-    heading(figure, title, note)
-    width, height = figure.get_size_inches()
-    axes = place(figure, 0, 0, width, height)
-    axes.set_axis_off()
+    height, width = np.array(images.shape[1:3]) * side / max(images.shape[1:3])
+    step = height + 0.06 + LINE * max(map(len, captions)) + GAP
+    figure, axes = sheet(WIDTH, step * ceil(len(images) / columns) - GAP)
     frames = []
     for position, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(position, columns)
-        left = MARGIN + column * (side + GAP) + (side - shape[1]) / 2
-        top = down + row * step
-        show(axes, image, left, top, *shape)
-        frames.append(Rectangle((left, top), shape[1], shape[0]))
+        middle, top = column * (side + GAP) + side / 2, row * step
+        show(axes, image, middle - width / 2, top, height, width)
+        frames.append(Rectangle((middle - width / 2, top), width, height))
         for number, (text, colour, weight) in enumerate(caption):
-            axes.text(
-                MARGIN + column * (side + GAP) + side / 2,
-                top + shape[0] + 0.06 + LINE * number,
-                shorten(text, side, TEXT, weight),
-                size=TEXT,
-                color=colour,
-                weight=weight,
-                ha="center",
-                va="top",
-            )
-    axes.add_collection(
-        PatchCollection(frames, facecolors="none", edgecolors=edges, linewidths=1.5)
-    )
-    axes.set(xlim=(0, width), ylim=(height, 0))
+            text = shorten(text, side, TEXT, weight)
+            down = top + height + 0.06 + LINE * number
+            axes.text(middle, down, text, color=colour, weight=weight, ha="center", va="top")
+    outline = {"facecolors": "none", "edgecolors": edges, "linewidths": 1.5}
+    axes.add_collection(PatchCollection(frames, **outline))
+    heading(figure, title, note)
     return figure

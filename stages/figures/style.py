@@ -1,21 +1,33 @@
-"""Style shared by all figures: fonts, colours, headings, and saving."""
+"""Style shared by all figures: fonts, colours, headings, and saving.
+
+A figure's size is that of its axes. Headings, labels and legends stand outside of it: `save` extends
+the page to everything drawn.
+"""
 
 import functools
+import io
+import textwrap
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 from stages.files import replacing
 
 DPI = 140
-WIDTH = 7.0  # inches; with 11 point text a phone's screen still shows it legibly
+WIDTH = 6.4  # inches; with 11 point text a phone's screen still shows it legibly
 TEXT = 11  # points
-MARGIN = 0.3  # inches between the figure's edge and anything drawn
+MARGIN = 0.3  # inches around everything drawn
+LINE = 0.22  # inches from one line of text to the next
+CHARACTER = 0.0073  # inches, the mean width of a character per point of its size
 
 INK = "#1f2933"
 MUTED = "#5f6c7b"
@@ -45,7 +57,13 @@ STYLE = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "figure.subplot.left": 0,
+    "figure.subplot.right": 1,
+    "figure.subplot.bottom": 0,
+    "figure.subplot.top": 1,
     "legend.frameon": False,
+    "legend.borderpad": 0,
+    "legend.handlelength": 1.5,
 }
 
 
@@ -69,17 +87,29 @@ def page(width: float, height: float) -> Figure:
     return figure
 
 
-def place(figure: Figure, left: float, bottom: float, width: float, height: float, **keywords):
-    """Add axes at a place in inches from the lower left corner; returns the axes."""
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up), **keywords)
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a page, and axes on it whose coordinates are inches from the upper left corner."""
+    figure = page(width, height)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.set_axis_off()
+    return figure, axes
 
 
-def write(figure: Figure, left: float, down: float, text: str, **keywords):
-    """Write `text` at `left` inches and `down` inches from the upper left corner."""
-    across, up = figure.get_size_inches()
-    keywords = {"va": "top", "ha": "left", **keywords}
-    return figure.text(left / across, 1 - down / up, text, **keywords)
+def heading(figure: Figure, title: str, note: str, width: float = WIDTH) -> None:
+    """Write a bold title and a note above everything drawn so far, wrapped to `width` inches."""
+    box = figure.get_tightbbox()
+    bottom = box.y1 + 0.16
+    for text, style in ((note, {"color": MUTED}), (title, {"size": 15, "weight": "bold"})):
+        characters = int(width / CHARACTER / style.get("size", TEXT))
+        lines = [line for part in text.split("\n") for line in textwrap.wrap(part, characters)]
+        write(figure, box.x0, bottom, "\n".join(lines), va="bottom", **style)
+        bottom += 0.1 + LINE * style.get("size", TEXT) / TEXT * len(lines)
+
+
+def write(figure: Figure, left: float, bottom: float, text: str, **keywords) -> None:
+    """Write `text` at a place in inches from the lower left corner of the axes."""
+    width, height = figure.get_size_inches()
+    figure.text(left / width, bottom / height, text, **keywords)
 
 
 @functools.cache
@@ -103,60 +133,26 @@ def shorten(text: str, width: float, size: float, weight: str = "normal") -> str
     return text[: max(fitting, 1)].rstrip() + "…"
 
 
-def wrap(text: str, width: float, size: float) -> list[str]:
-    """Break `text` at spaces, so that no line is wider than `width` inches; newlines stay."""
-    lines = []
-    for paragraph in text.split("\n"):
-        if text_width(paragraph, size) <= width:
-            lines.append(paragraph)
-            continue
-        line = ""
-        for word in paragraph.split(" "):
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, size) > width:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return lines
-
-
-def heading_height(note: str, width: float = WIDTH) -> float:
-    """Return the height of a heading in inches; see `heading`."""
-    return MARGIN + 0.45 + 0.22 * len(wrap(note, width - 2 * MARGIN, TEXT))
-
-
-def heading(figure: Figure, title: str, note: str) -> float:
-    """Write a bold title, shrunk to fit, and below it a wrapped note.
-
-    Returns:
-        The height of the heading, in inches.
-    """
-    width = float(figure.get_size_inches()[0])
-    room = width - 2 * MARGIN
-    size = min(15.0, 15.0 * 0.97 * room / text_width(title, 15, "bold"))
-    write(figure, MARGIN, MARGIN + 0.2, title, size=size, weight="bold", va="baseline")
-    for number, line in enumerate(wrap(note, room, TEXT)):
-        write(figure, MARGIN, MARGIN + 0.37 + 0.22 * number, line, color=MUTED)
-    return heading_height(note, width)
-
-
 @styled
+def png(figure: Figure) -> bytes:
+    """Return `figure` as a PNG file with everything drawn on it; its bytes depend only on that.
+
+    A palette makes a drawing four times smaller; figures of photographs keep all colours.
+    """
+    area = figure.get_tightbbox().padded(MARGIN)
+    size = np.ceil(DPI * area.size).astype(int)  # whole pixels, half of one more against rounding
+    area = Bbox.from_bounds(area.x0, area.y0, *((size + 0.5) / DPI))
+    with io.BytesIO() as pixels, io.BytesIO() as content:
+        figure.savefig(pixels, format="rgba", bbox_inches=area)
+        picture = Image.frombytes("RGBA", tuple(size), pixels.getvalue())
+        if not any(axes.images for axes in figure.axes):
+            method = {"method": Image.Quantize.FASTOCTREE, "dither": Image.Dither.NONE}
+            picture = picture.convert("RGB").quantize(256, **method)
+        picture.save(content, "png")
+        return content.getvalue()
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG file; its bytes depend only on the figure."""
-    with replacing(path) as beside:
-        figure.savefig(beside, dpi=DPI, metadata={"Software": None})
-
-
-def key(figure: Figure, handles: list, down: float) -> None:
-    """Draw a legend in one line, `down` inches below the upper edge."""
-    width, height = figure.get_size_inches()
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(MARGIN / width, 1 - down / height),
-        ncols=len(handles),
-        borderpad=0,
-        borderaxespad=0,
-        handlelength=1.5,
-    )
+    """Write `figure` as a PNG file; see `png`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(png(figure))
