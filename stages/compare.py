@@ -43,10 +43,8 @@ def compare() -> None:
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found))
     _draw(found)
-    best = found.best_first[0]["variant"]
-    card = files.existing(RESULTS / best / "plots" / "data_card.png", f"plot@{best}").read_bytes()
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.comparison(found, images, card))
+    _write(RESULTS / "report.html", html.comparison(found, images, RESULTS))
     print(markdown.headline(found))
 
 

@@ -9,7 +9,7 @@ from stages import files
 from stages.figures import style
 from stages.figures.augmentation import augmentation
 from stages.figures.calibration import calibration
-from stages.figures.confusion import confusion_matrix, confusion_matrix_normalized
+from stages.figures.confusion import confusion_matrix
 from stages.figures.curves import curves
 from stages.figures.data_card import data_card
 from stages.figures.gallery import mistakes, samples
@@ -60,9 +60,9 @@ def plot(variant: str) -> None:
         for name in ("test_images", "train_images", "train_labels")
     )
 
-    best_epoch = dict(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
-    history["kept"] = np.array([best_epoch.get(fold) for fold in history["fold"].tolist()])
-    history["kept"] = history["kept"] == history["epoch"]
+    best = set(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
+    rows = zip(history["fold"].tolist(), history["epoch"].tolist(), strict=True)
+    history["kept"] = np.array([row in best for row in rows])
     counts = classification.confusion_matrix(probability, label)
     bins = reliability.reliability_bins(probability, label)
     error = reliability.expected_calibration_error(probability, label)
@@ -71,8 +71,8 @@ def plot(variant: str) -> None:
     figures = {
         "curves": curves(history, variant=variant),
         "confusion_matrix": confusion_matrix(counts, classes, variant=variant),
-        "confusion_matrix_normalized": confusion_matrix_normalized(
-            counts, classes, variant=variant
+        "confusion_matrix_normalized": confusion_matrix(
+            counts, classes, variant=variant, normalized=True
         ),
         "calibration": calibration(bins, error, variant=variant),
         "mistakes": mistakes(images, found, classes, variant=variant),

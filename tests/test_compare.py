@@ -10,6 +10,7 @@ from stages import files
 from stages.compare import compare
 from stages.errors import UserError
 from stages.statistics.baseline import COLUMNS
+from tests.drawn import encoded, pixels
 from tests.report import made
 
 LABEL = np.tile([0, 1], 20)  # of 40 training images, 8 in each of 5 folds
@@ -57,7 +58,9 @@ def drawn(monkeypatch):
     """Skip drawing; return the arguments of each figure."""
     calls = []
     monkeypatch.setattr("stages.compare.draw", lambda *arguments, **named: calls.append(arguments))
-    monkeypatch.setattr("stages.compare.style.save", lambda figure, path: None)
+    for name in ("curves", "confusion_difference"):
+        monkeypatch.setattr(f"stages.report.pictures.{name}", lambda *arguments, **named: None)
+    monkeypatch.setattr("stages.figures.style.png", lambda figure: encoded(pixels()))
     return calls
 
 

@@ -22,9 +22,6 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
             from `stages.statistics.calibration.reliability_bins`.
         error: the expected calibration error, a fraction.
         variant: the name in the title.
-
-    Returns:
-        A figure with two axes: the reliability diagram, and the histogram of confidences.
     """
     count = np.asarray(bins["count"])
     filled, few = count > 0, count < FEW

@@ -14,7 +14,7 @@ PANEL = 2.1  # inches
 MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text beside a panel
 OUTCOME = 145  # points from the interval's text to the outcome's
 WIDE = 10.4  # inches of both panels and the text beside them
-LINE = 24  # characters of a name on one line
+BREAK = ".{1,24}$|.{1,23}_|.{24}"  # lines of a name, if possible broken after underscores
 COLOURS = {"better": BLUE, "worse": ORANGE, "no difference": INK, "undecided": MUTED}
 
 
@@ -43,9 +43,6 @@ def comparison(
         baseline: which of the names all others are compared with.
         rope: differences up to this fraction count as none; they are shaded.
         hidden: number of further variants that were compared and are not drawn.
-
-    Returns:
-        The figure; its height grows with the number of variants.
     """
     fraction = np.asarray(accuracy, dtype=np.float64)  # its mean rounds as in the tables
     accuracy, interval = 100 * fraction, 100 * np.asarray(interval)
@@ -53,7 +50,7 @@ def comparison(
     near = near_others(accuracy)
     count, n = accuracy.shape
     others = [row for row in range(count) if names[row] != baseline]
-    labels = [_broken(name) for name in names]
+    labels = ["\n".join(re.findall(BREAK, name)) for name in names]
     lines = max(label.count("\n") + 1 for label in labels)
     pitch = max(0.12 + 0.18 * lines, 0.5 if count <= 3 else 0.38)
     panels = 2 if others else 1
@@ -64,7 +61,7 @@ def comparison(
     shown = np.column_stack([accuracy, mean - std, mean + std])[near]
     _panel(left, shown, count, "Accuracy by fold, %", "mean ± sd")
     for row, label in enumerate(labels):
-        weight = "bold" if names[row] == baseline else "normal"
+        weight = "normal" if row in others else "bold"
         _beside(left, row, label, side=0, weight=weight, linespacing=1)
         _beside(left, row, f"{mean[row]:.2f} ± {std[row]:.2f}", size=10)
         _folds(left, row, accuracy[row], mean[row], std[row])
@@ -95,16 +92,6 @@ def comparison(
         note += f" {100 * rope:g} points (shaded) count as none."
     heading(figure, title if others else names[0], note, WIDE if others else WIDE / 2)
     return figure
-
-
-def _broken(name: str) -> str:
-    """Wrap a long name, if possible after underscores."""
-    lines = [""]
-    for part in re.findall(rf"[^_]{{1,{LINE - 1}}}_*|_+", name):
-        if lines[-1] and len(lines[-1] + part) > LINE:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
 
 
 def near_others(accuracy: np.ndarray) -> np.ndarray:

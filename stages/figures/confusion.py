@@ -30,48 +30,50 @@ LEAST = 4  # images of the darkest colour, if no cell has more: a single mistake
 
 
 @styled
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, variant: str) -> Figure:
-    """Draw the confusion matrix in images, and name the most confused pairs.
+def confusion_matrix(
+    counts: np.ndarray, classes: Sequence[str], *, variant: str, normalized: bool = False
+) -> Figure:
+    """Draw the confusion matrix, and name the most confused pairs below it.
+
+    Mistakes are coloured, the diagonal is grey, and zeros are empty. With more than 25 classes the
+    cells have no numbers.
 
     Args:
         counts: int (classes, classes), images by actual (row) and predicted class (column).
         classes: the names of the classes.
         variant: the name in the title.
-
-    Returns:
-        A figure with one axes. Mistakes are coloured, the diagonal is grey, zeros are empty; with
-        more than 25 classes the cells have no numbers.
+        normalized: draw percents of the actual class, where the row of a class without images is
+            empty, instead of images.
     """
-    mistakes = int(counts.sum() - np.trace(counts))
-    pairs = [
-        f"{actual} taken for {predicted}: {'once' if images == 1 else f'{images:,} times'}"
-        for actual, predicted, images in _commonest(counts, classes)
-    ]
-    note = f"n = {counts.sum():,} test images, {mistakes:,} mistake{'' if mistakes == 1 else 's'}"
-    figure = _draw(counts, _coloured(counts, LEAST), "{:,}".format, classes)
-    return _explained(figure, counts, "{:,}".format, f"{variant}: confusion matrix", note, pairs)
-
-
-@styled
-def confusion_matrix_normalized(
-    counts: np.ndarray, classes: Sequence[str], *, variant: str
-) -> Figure:
-    """Draw the confusion matrix in percent of each class; see `confusion_matrix`.
-
-    Each row is divided by its sum; the row of a class without images stays empty.
-    """
-    images = counts.sum(axis=1)
-    share = counts / np.maximum(images, 1)[:, None]
-    pairs = [
-        f"{actual} taken for {predicted}: {_percent(part)} % of the time"
-        for actual, predicted, part in _commonest(share, classes)
-    ]
-    note = f"n = {counts.sum():,} test images; cells are % of the actual class"
-    if not images.all():
-        note += "\na class without test images has an empty row"
-    title = f"{variant}: confusion matrix, normalized"
-    figure = _draw(share, _coloured(share, 0.02), _percent, classes)
-    return _explained(figure, share, _percent, title, note, pairs)
+    images, wrong = counts.sum(axis=1), int(counts.sum() - np.trace(counts))
+    title, note = f"{variant}: confusion matrix", f"n = {counts.sum():,} test images"
+    if normalized:
+        matrix, formatted, least = counts / np.maximum(images, 1)[:, None], _percent, LEAST / 200
+        title += ", normalized"
+        note += "; cells are % of the actual class"
+        note += "" if images.all() else "\na class without test images has an empty row"
+    else:
+        matrix, formatted, least = counts, "{:,}".format, LEAST
+        note += f", {wrong:,} mistake{'' if wrong == 1 else 's'}"
+    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, matrix)
+    colours = _shade(MISTAKES, mistakes / max(mistakes.max(), least))
+    colours[(mistakes == 0) & (matrix > 0)] = to_rgb(DIAGONAL)
+    colours[matrix == 0] = 1.0
+    if wrong and len(classes) > MOST_NUMBERS:
+        note += f"\nthe darker, the more mistakes; darkest: {formatted(mistakes.max())}"
+    figure = _draw(matrix, colours, formatted, classes)
+    short = [shorten(name, LONGEST, TEXT) for name in classes]
+    pairs = []
+    for actual, predicted, value in most_confused_pairs(matrix, PAIRS):
+        often = "once" if value == 1 else f"{value:,} times"
+        often = f"{_percent(value)} % of the time" if normalized else often
+        pairs.append(f"{short[actual]} taken for {short[predicted]}: {often}")
+    box = figure.get_tightbbox()
+    first = "Most often confused" if pairs else "No mistakes"
+    write(figure, box.x0, box.y0 - LINE, first, weight="bold", va="top")
+    write(figure, box.x0, box.y0 - 2 * LINE, "\n".join(pairs), va="top")
+    heading(figure, title, note)
+    return figure
 
 
 @styled
@@ -86,17 +88,16 @@ def confusion_difference(
 ) -> Figure:
     """Draw a confusion matrix minus that of the baseline, on the same test images.
 
+    More mistakes and fewer correct predictions are orange, the opposite is blue, and equal cells
+    are empty.
+
     Args:
         counts: int (classes, classes), as in `confusion_matrix`.
         other: int (classes, classes), of the baseline.
         classes: the names of the classes.
-        variant: the name in the title.
+        variant: the name of the variant.
         baseline: the name of the baseline.
         most: images of the darkest colour, the same in all figures side by side.
-
-    Returns:
-        A figure with one axes. More mistakes and fewer correct predictions are orange, the
-        opposite is blue, and equal cells are empty.
     """
     change = counts - other
     worse = np.where(np.eye(len(counts), dtype=bool), -change, change)
@@ -116,28 +117,6 @@ def _percent(share: float) -> str:
     if 0.9995 <= share < 1:
         return ">99.9"
     return "100" if share == 1 else f"{100 * share:.1f}"
-
-
-def _commonest(matrix: np.ndarray, classes: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Return the largest off-diagonal cells: names of actual and predicted class, and value."""
-    short = [shorten(name, LONGEST, TEXT) for name in classes]
-    return [
-        (short[actual], short[predicted], value)
-        for actual, predicted, value in most_confused_pairs(matrix, PAIRS)
-    ]
-
-
-def _coloured(matrix: np.ndarray, least: float) -> np.ndarray:
-    """Return the colour of each cell, float (classes, classes, 3).
-
-    The darkest colour is the largest mistake, but at least `least`.
-    """
-    diagonal = np.eye(len(matrix), dtype=bool)
-    mistakes = np.where(diagonal, 0, matrix)
-    colours = _shade(MISTAKES, mistakes / max(mistakes.max(), least))
-    colours[matrix == 0] = 1.0
-    colours[diagonal & (matrix > 0)] = to_rgb(DIAGONAL)
-    return colours
 
 
 def _shade(colours: LinearSegmentedColormap, share: np.ndarray) -> np.ndarray:
@@ -174,24 +153,4 @@ def _draw(
     for (row, column), text in texts.items():
         colour = INK if light[row, column] else "white"
         axes.text(column, row, text, color=colour, va="center_baseline", **centred)
-    return figure
-
-
-def _explained(
-    figure: Figure,
-    matrix: np.ndarray,
-    number: Callable[[float], str],
-    title: str,
-    note: str,
-    pairs: Sequence[str],
-) -> Figure:
-    """Write the most confused pairs below a matrix, and the heading above it."""
-    if len(matrix) > MOST_NUMBERS and pairs:
-        largest = (matrix - np.diag(np.diag(matrix))).max()
-        note += f"\nthe darker, the more mistakes; darkest: {number(largest)}"
-    box = figure.get_tightbbox()
-    first = "Most often confused" if pairs else "No mistakes"
-    write(figure, box.x0, box.y0 - LINE, first, weight="bold", va="top")
-    write(figure, box.x0, box.y0 - 2 * LINE, "\n".join(pairs), va="top")
-    heading(figure, title, note)
     return figure

@@ -25,6 +25,7 @@ def curves(
 
     Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and
     the kept epoch of each fold a ring on its validation line. Folds may end at different epochs.
+    An ensemble, whose history ends at epoch 0, has only a note that nothing was trained.
 
     Args:
         history: COLUMNS of equal length, one row a fold and epoch: epochs are numbered from 1,
@@ -32,10 +33,6 @@ def curves(
         variant: the name in the title.
         scale: the same columns of all variants side by side, which set the limits of the axes;
             without it, `history` does.
-
-    Returns:
-        A figure with two axes: loss, logarithmic if its range is large, and accuracy. For an
-        ensemble, whose history ends at epoch 0, only a note that nothing was trained.
     """
     title = f"{variant}: training and validation"
     if max(history["epoch"]) == 0:

@@ -1,6 +1,5 @@
 """The data card: images per class and split, a sample of each class, and facts on the data."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ from matplotlib.figure import Figure
 from stages.figures.gallery import show
 from stages.figures.style import (
     BLUE,
-    CHARACTER,
     INK,
     LINE,
     MUTED,
@@ -21,6 +19,7 @@ from stages.figures.style import (
     shorten,
     styled,
     text_width,
+    wrap,
 )
 
 MOST = 20  # classes up to which each has a row; of more, only the largest and smallest
@@ -54,10 +53,7 @@ def data_card(
         test_labels: int (m,), of the test images.
         classes: the names of the labels.
         facts: (name, sentence), from `stages.report.dataset.facts`.
-        source: the data set's name, for the title.
-
-    Returns:
-        The figure; its height depends on the rows and facts.
+        source: the data set's name.
     """
     classes = [" ".join(name.split()) for name in classes]
     counts = np.array([np.bincount(of, minlength=len(classes)) for of in (labels, test_labels)])
@@ -67,7 +63,9 @@ def data_card(
         blocks = {f"the {ENDS} largest": order[:ENDS], f"the {ENDS} smallest": order[-ENDS:]}
     curve = CURVE + BELOW if len(blocks) > 1 else 0
     down = curve
-    figure, axes = sheet(WIDTH, down + ROW * sum(map(len, blocks.values())) + 2 * LINE * len(blocks))
+    figure, axes = sheet(
+        WIDTH, down + ROW * sum(map(len, blocks.values())) + 2 * LINE * len(blocks)
+    )
     for title, block in blocks.items():
         if title:
             down += LINE
@@ -77,7 +75,7 @@ def data_card(
         down += ROW * len(block) + LINE
     for what, sentence in facts:
         axes.text(0, down, what, size=SIZE, color=INK, weight="bold")
-        for line in textwrap.wrap(sentence, int(WIDTH / CHARACTER / SIZE)):
+        for line in wrap(sentence, WIDTH, SIZE):
             down += 0.2
             axes.text(0, down, line, size=SIZE, color=MUTED)
         down += 0.2

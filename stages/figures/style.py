@@ -1,7 +1,7 @@
 """Style shared by all figures: fonts, colours, headings, and saving.
 
-A figure's size is that of its axes. Headings, labels and legends stand outside of it: `save` extends
-the page to everything drawn.
+A figure's size is that of its axes. Headings, labels and legends stand outside of it, because `png`
+extends the page to everything drawn.
 """
 
 import functools
@@ -99,17 +99,21 @@ def heading(figure: Figure, title: str, note: str, width: float = WIDTH) -> None
     """Write a bold title and a note above everything drawn so far, wrapped to `width` inches."""
     box = figure.get_tightbbox()
     bottom = box.y1 + 0.16
-    for text, style in ((note, {"color": MUTED}), (title, {"size": 15, "weight": "bold"})):
-        characters = int(width / CHARACTER / style.get("size", TEXT))
-        lines = [line for part in text.split("\n") for line in textwrap.wrap(part, characters)]
-        write(figure, box.x0, bottom, "\n".join(lines), va="bottom", **style)
-        bottom += 0.1 + LINE * style.get("size", TEXT) / TEXT * len(lines)
+    for text, size, style in ((note, TEXT, {"color": MUTED}), (title, 15, {"weight": "bold"})):
+        lines = [line for part in text.split("\n") for line in wrap(part, width, size)]
+        write(figure, box.x0, bottom, "\n".join(lines), va="bottom", size=size, **style)
+        bottom += 0.1 + LINE * size / TEXT * len(lines)
 
 
 def write(figure: Figure, left: float, bottom: float, text: str, **keywords) -> None:
     """Write `text` at a place in inches from the lower left corner of the axes."""
     width, height = figure.get_size_inches()
     figure.text(left / width, bottom / height, text, **keywords)
+
+
+def wrap(text: str, width: float, size: float) -> list[str]:
+    """Break `text` into lines of about `width` inches, at `size` points."""
+    return textwrap.wrap(text, int(width / CHARACTER / size))
 
 
 @functools.cache
@@ -146,8 +150,8 @@ def png(figure: Figure) -> bytes:
         figure.savefig(pixels, format="rgba", bbox_inches=area)
         picture = Image.frombytes("RGBA", tuple(size), pixels.getvalue())
         if not any(axes.images for axes in figure.axes):
-            method = {"method": Image.Quantize.FASTOCTREE, "dither": Image.Dither.NONE}
-            picture = picture.convert("RGB").quantize(256, **method)
+            method = Image.Quantize.MAXCOVERAGE
+            picture = picture.convert("RGB").quantize(256, method, dither=Image.Dither.NONE)
         picture.save(content, "png")
         return content.getvalue()
 

@@ -1,8 +1,7 @@
 """The comparison as one self-contained HTML file.
 
-The template escapes all text. Charts are inline SVG (charts.html.j2), test images are embedded.
-Tables list all variants; charts and images show the best MOST and the baseline, so that the page
-stays small.
+The template escapes all text. Tables list all variants; figures and images show the best MOST and
+the baseline, so that the page stays small.
 """
 
 import re
@@ -13,14 +12,14 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages.report import charts, details, images, markdown, matrices, strips, verdict
+from stages.report import details, images, markdown, pictures, verdict
 from stages.report.comparison import Comparison
 from stages.report.dataset import facts
 from stages.report.settings import differing, environment
 from stages.statistics import classification
 from stages.statistics.interval import wilson
 
-MOST = 20  # variants with charts
+MOST = 20  # variants with figures of their own
 PAIRS = 2  # confused pairs named below a matrix
 TESTS = (
     (("difference, points", "95 % interval"), "difference"),
@@ -29,13 +28,16 @@ TESTS = (
 )
 
 
-def comparison(found: Comparison, test_images: np.ndarray, card: bytes) -> str:
+def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
     """Return the whole page.
 
     Args:
         found: the comparison.
         test_images: uint8 (tests, height, width, channels); may be memory-mapped.
-        card: content of the data card's PNG file.
+        folder: results, with the figures of `plot` and `compare`.
+
+    Raises:
+        UserError: when a figure is missing.
     """
     rows, results, baseline = found.best_first, found.results, found.baseline
     dataset, tested, tests = found.dataset, found.tested, found.test_images
@@ -45,8 +47,11 @@ def comparison(found: Comparison, test_images: np.ndarray, card: bytes) -> str:
         shown[-1] = baseline
     classes = dataset["classes"]
     training = {name: results[name].training for name in names}
+    figures = {
+        kind: {name: pictures.of_file(folder, name, kind) for name in shown}
+        for kind in ("confusion_matrix", "calibration")
+    }
     counts = {name: results[name].counts for name in shown}
-    trained = [name for name in shown if results[name].history["epoch"].size]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -60,20 +65,16 @@ def comparison(found: Comparison, test_images: np.ndarray, card: bytes) -> str:
             baseline=baseline,
             dataset=dataset,
             facts=facts(dataset),
-            card=images.embedded(card, "png"),
+            card=pictures.of_file(folder, names[0], "data_card"),
+            overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
+            curves=pictures.training_curves(found, shown),
+            changes=pictures.differences(found, shown),
+            **figures,
             results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
             tests_table=details.tests(found),
             scores_table=details.scores(found),
             means={row["variant"]: markdown.mean_std(row) for row in rows},
-            differences=[markdown.difference(row) for row in rows],
-            fold_strips=strips.fold_strips(np.array([results[name].accuracy for name in names])),
-            difference_strips=strips.difference_strips(rows, found.rope) if tested else None,
-            trained=trained,
-            curves=charts.curves({name: results[name].history for name in trained}),
-            frame=matrices.frame(classes),
-            **_matrices(counts, baseline),
             confusion_note={name: _confusion_note(counts[name], classes) for name in shown},
-            calibrations={name: charts.calibration(results[name].bins) for name in shown},
             errors={name: results[name].scores["expected_calibration_error"] for name in shown},
             hardest=images.hardest_images(results, test_images, classes),
             own=images.own_mistakes(results, shown, test_images, classes) if tested else {},
@@ -107,9 +108,6 @@ def _environment() -> Environment:
     )
     environment.filters["spans"] = spans
     environment.globals["percent"] = lambda fraction: f"{100 * fraction:.1f}"
-    environment.globals["chart"] = charts
-    environment.globals["strip"] = strips
-    environment.globals["ruler"] = charts.ruler
     return environment
 
 
@@ -145,21 +143,6 @@ def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Ce
     ]
     values = [row[key] for _, key in TESTS]
     return [*first, *zip(texts, values, strict=True), *last]
-
-
-def _matrices(counts: Mapping[str, np.ndarray], baseline: str) -> dict[str, Any]:
-    """Return all confusion matrices, and their differences, each on a common scale of shades."""
-    mistakes = [count - np.diag(np.diag(count)) for count in counts.values()]
-    most = max(4, *(int(one.max()) for one in mistakes))  # one is not the darkest shade
-    others = {name: count for name, count in counts.items() if name != baseline}
-    changes = [int(np.abs(count - counts[baseline]).max()) for count in others.values()]
-    return {
-        "confusions": {name: matrices.confusion(one, most) for name, one in counts.items()},
-        "changes": {
-            name: matrices.difference(count, counts[baseline], max(4, *changes, 0))
-            for name, count in others.items()
-        },
-    }
 
 
 def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:

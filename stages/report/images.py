@@ -1,6 +1,5 @@
 """Test images on the page: the hardest ones, and those that only one variant gets wrong."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stages.figures.gallery import percent
+from stages.report.pictures import data_url
 from stages.report.results import Result
 from stages.statistics.agreement import hardest, only_one
 
@@ -75,12 +75,7 @@ def thumbnail(image: np.ndarray) -> str:
     kind, options = ("png", {"optimize": True}) if grey else ("jpeg", {"quality": 85})
     with io.BytesIO() as content:
         picture.save(content, kind, **options)
-        return embedded(content.getvalue(), kind)
-
-
-def embedded(content: bytes, kind: str) -> str:
-    """Return the content of a picture file, of kind "png" or "jpeg", as a data URL."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        return data_url(content.getvalue(), kind)
 
 
 def _shown(image: np.ndarray, actual: str, predicted: str, note: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Result(NamedTuple):
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
-    history: dict[str, np.ndarray]  # the columns of history.csv; empty for an ensemble
+    history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json; older ones lack the environment
     scores: dict[str, float]  # of metrics.json, on the test images
     parameters: int
@@ -81,11 +81,13 @@ def read(name: str, results: Path = Path("results")) -> Result:
     folder = results / name
     for file, stage in STAGE_OF.items():
         files.existing(folder / file, f"{stage}@{name}")
-    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images"))
+    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images", "best_epoch"))
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
         raise files.damaged(folder / "history.csv", "without rows")
     epochs = [row for row in history if row["epoch"]]  # an ensemble has none
+    best = {(row["fold"], row["best_epoch"]) for row in rows}
+    kept = np.array([(row["fold"], row["epoch"]) in best for row in epochs], dtype=bool)
     training = files.read_json(folder / "training.json", TRAINED)
     metrics = files.read_json(folder / "metrics.json", ("test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
@@ -103,7 +105,8 @@ def read(name: str, results: Path = Path("results")) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=calibration.reliability_bins(probability, test_label),
-        history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY},
+        history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY}
+        | {"kept": kept},
         training={"description": "", "environment": {}} | training,
         scores=metrics["test"],
         parameters=metrics["parameters"],

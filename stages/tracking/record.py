@@ -20,6 +20,8 @@ COMPARED = (
     "predictions.npz",
     "metrics.json",
     "training.json",
+    "plots/calibration.png",
+    "plots/confusion_matrix.png",
     "plots/data_card.png",
 )
 NEEDED = {  # stage -> its files without which nothing is published

@@ -1,5 +1,3 @@
-"""What the tests of figures ask of a figure."""
-
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -7,22 +5,22 @@ from matplotlib.text import Text
 
 @pytest.fixture
 def texts():
-    """Return a function that lists all that a figure says."""
-    return lambda figure: [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+    """Return a function that lists all texts of a figure, wrapped ones in one line."""
+
+    def written(figure: Figure) -> list[str]:
+        found = [text.get_text() for text in figure.findobj(Text)]
+        return [" ".join(text.split()) for text in found if text]
+
+    return written
 
 
 @pytest.fixture
-def fits():
-    """Return a function that says whether all that a figure draws is on its page."""
+def apart():
+    """Return a function that checks that no two of these artists overlap."""
 
-    def on_page(figure: Figure) -> bool:
-        width, height = figure.get_size_inches()
-        drawn = figure.get_tightbbox(figure.canvas.get_renderer())
-        slack = 0.01  # inches, for rounding
-        return (
-            min(drawn.x0, drawn.y0) >= -slack
-            and drawn.x1 <= width + slack
-            and drawn.y1 <= height + slack
-        )
+    def check(artists) -> None:
+        boxes = [artist.get_window_extent() for artist in artists]
+        for number, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
-    return on_page
+    return check

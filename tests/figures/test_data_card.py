@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stages.figures import style
 from stages.figures.data_card import ENDS, MOST, data_card
 
 LONG = "a rather long class name that no column of a figure would ever hold, number {}"
@@ -18,17 +19,20 @@ def made(count, shape=(8, 8, 1), name="class {}", facts=FACTS):
     return data_card(images, labels, np.arange(count), classes, facts, source="photos")
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (40, 20, 3), (7, 30, 1)])
-@pytest.mark.parametrize("count", [2, 10, MOST, MOST + 1, 300, 1000])
-def test_everything_is_on_the_page(count, shape, fits):
-    assert fits(made(count, shape, LONG))
+@pytest.mark.parametrize(
+    ("count", "shape"), [(2, (40, 20, 3)), (MOST, (8, 8, 1)), (1000, (7, 30, 1))]
+)
+def test_nothing_overlaps(count, shape, apart):
+    figure = made(count, shape, LONG)
+    (axes,) = (axes for axes in figure.axes if axes.images)
+    apart([*axes.images, *(text for text in axes.texts if len(text.get_text()) > 3)])
 
 
 def test_every_class_has_its_first_image_its_name_and_its_numbers(texts):
     figure = made(3)
     (axes,) = (axes for axes in figure.axes if axes.images)
     assert [image.get_array().max() for image in axes.images] == [0, 2, 5]
-    assert [text.get_text() for text in axes.texts] == [
+    assert [text.get_text() for text in axes.texts][:9] == [
         "class 0", "class 1", "class 2", "2", "3", "4", "1", "1", "1"
     ]  # fmt: skip
     lengths = [bar.get_width() for bar in axes.patches]
@@ -49,7 +53,7 @@ def test_of_many_classes_the_ends_are_shown_and_all_sizes_drawn(texts):
     np.testing.assert_array_equal(curve.get_data().values, np.arange(301, 1, -1))
 
 
-def test_without_facts_and_with_signs_that_mean_something_elsewhere(texts, fits):
+def test_without_facts_and_with_signs_that_mean_something_elsewhere(texts):
     figure = made(2, name="$x^{}$ <b>\n", facts=[])
-    assert fits(figure)
+    assert style.png(figure)
     assert "$x^0$ <b>" in texts(figure)

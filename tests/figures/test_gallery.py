@@ -7,7 +7,6 @@ from stages.figures.gallery import mistakes, percent, predictions, samples
 
 DIGITS = [str(digit) for digit in range(10)]
 LONG = [f"a rather long class name, number {number}" for number in range(10)]
-SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (8, 8, 3), (40, 20, 3), (7, 30, 1)])
 
 
 def images_of(n: int, shape=(8, 8, 1)) -> np.ndarray:
@@ -26,51 +25,47 @@ def test_mistakes_show_predicted_for_actual_and_confidence(texts):
     shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     np.testing.assert_array_equal(shown, images[[40, 7], ..., 0])
     assert "basic: most confident mistakes" in texts(figure)
-    assert "all 2 mistakes on n = 50 test images" in texts(figure)
 
 
 @pytest.mark.parametrize(
     ("m", "shown", "expected"),
     [
-        (0, 0, "none: all n = 1,000 test images are classified correctly"),
-        (1, 1, "the only mistake on n = 1,000 test images"),
-        (20, 20, "all 20 mistakes on n = 1,000 test images"),
-        (91, 20, "the first 20 of 91 mistakes on n = 1,000 test images"),
+        (0, 0, "none: all n = 1,000"),
+        (1, 1, "the only mistake on n = 1,000"),
+        (20, 20, "all 20 mistakes on n = 1,000"),
+        (91, 20, "the first 20 of 91 mistakes on n = 1,000"),
     ],
 )
-def test_mistakes_say_how_many_there_are(m, shown, expected, texts, fits):
+def test_mistakes_say_how_many_there_are(m, shown, expected, texts):
     found = [(row, 1, 2, 0.9) for row in range(m)]
     figure = mistakes(images_of(1000), found, DIGITS, variant="basic")
-    assert expected in texts(figure)
-    assert fits(figure)
+    assert any(text.startswith(expected) for text in texts(figure))
+    assert style.png(figure)
     assert sum(len(axes.images) for axes in figure.axes) == shown
 
 
 def test_samples_are_green_when_right_and_red_when_wrong_and_marked(texts):
-    actual = np.arange(30) % 10
-    predicted = np.where(np.arange(30) % 3 == 0, (actual + 1) % 10, actual)
-    figure = samples(images_of(30), actual, predicted, DIGITS, variant="basic", count=30)
-    expected = [(text.get_text(), text.get_color()) for text in figure.axes[0].texts]
-    right = [text for text, colour in expected if colour == style.GREEN]
-    wrong = [text for text, colour in expected if colour == style.RED]
-    assert len(right) == 20
+    actual = np.arange(20) % 10
+    predicted = np.where(np.arange(20) % 4 == 0, (actual + 1) % 10, actual)
+    figure = samples(images_of(20), actual, predicted, DIGITS, variant="basic")
+    found = [(text.get_text(), text.get_color()) for text in figure.axes[0].texts]
+    right = [text for text, colour in found if colour == style.GREEN]
+    wrong = [text for text, colour in found if colour == style.RED]
+    assert (len(right), len(wrong)) == (15, 5)
     assert all(text.startswith("✓ ") for text in right)
-    assert len(wrong) == 10
-    assert {"✗ 1, is 0", "✗ 4, is 3"} <= set(wrong)
-    assert any("20 right (green ✓), 10 wrong (red ✗)" in text for text in texts(figure))
+    assert {"✗ 1, is 0", "✗ 5, is 4"} <= set(wrong)
+    assert any("15 right (green ✓), 5 wrong (red ✗)" in text for text in texts(figure))
 
 
-def test_samples_are_drawn_by_seed_whatever_is_predicted():
+def test_all_variants_show_the_same_samples():
     images, actual = images_of(500), np.zeros(500, dtype=int)
-
-    def shown(predicted: int, seed: int) -> list:
-        labels = np.full(500, predicted)
-        figure = samples(images, actual, labels, DIGITS, variant="basic", count=4, seed=seed)
-        return [np.asarray(image.get_array()).tolist() for image in figure.axes[0].images]
-
-    assert shown(0, 1) == shown(5, 1)
-    assert shown(0, 1) != shown(0, 2)
-    assert len(shown(0, 1)) == 4
+    first, second = (
+        samples(images, actual, np.full(500, predicted), DIGITS, variant="basic").axes[0].images
+        for predicted in (0, 5)
+    )
+    assert len(first) == 20
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.get_array(), other.get_array())
 
 
 def test_fewer_images_than_asked_for_are_all_shown():
@@ -79,27 +74,22 @@ def test_fewer_images_than_asked_for_are_all_shown():
     assert sorted(captions(figure)) == ["✓ cat", "✓ dog"]
 
 
-@SHAPES
+@pytest.mark.parametrize("shape", [(8, 8, 1), (40, 20, 3), (7, 30, 1)])
 @pytest.mark.parametrize("classes", [DIGITS, LONG])
-def test_captions_stay_below_their_image_and_on_the_page(shape, classes, fits):
+def test_captions_and_images_are_apart(shape, classes, apart):
     labels = np.arange(7)
     figure = samples(images_of(7, shape), labels, labels[::-1], classes, variant="basic")
     also = mistakes(images_of(7, shape), [(i, 1, 2, 1.0) for i in range(7)], classes, variant="v")
-    for each in (figure, also):
-        assert fits(each)
-        boxes = [text.get_window_extent() for text in each.axes[0].texts]
-        places = [image.get_window_extent() for image in each.axes[0].images]
-        for number, box in enumerate(boxes):
-            assert not any(box.overlaps(place) for place in places)
-            assert not any(box.overlaps(other) for other in boxes[number + 1 :])
-        ratio = places[0].height / places[0].width
-        assert ratio == pytest.approx(shape[0] / shape[1], rel=0.02)
+    for axes in (figure.axes[0], also.axes[0]):
+        apart([*axes.texts, *axes.images])
+        place = axes.images[0].get_window_extent()
+        assert place.height / place.width == pytest.approx(shape[0] / shape[1], rel=0.02)
 
 
 @pytest.mark.parametrize(
     ("n", "expected"), [(1, "1 image,"), (7, "7 images,"), (103, "the first 100 of 103 images,")]
 )
-def test_own_images_show_class_probability_and_file(n, expected, texts, fits):
+def test_own_images_show_class_probability_and_file(n, expected, texts):
     probability = np.tile([0.2, 0.7, 0.1], (n, 1))
     images = images_of(n)
     names = [f"a rather long name of a file {number}.png" for number in range(n)]
@@ -110,16 +100,12 @@ def test_own_images_show_class_probability_and_file(n, expected, texts, fits):
     assert shown[2].startswith("a rather")
     assert any(text.startswith(expected) for text in texts(figure))
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[0, ..., 0])
-    assert fits(figure)
 
 
-def test_colour_images_keep_their_colours():
+def test_colours_and_grey_values_are_not_stretched():
     images = images_of(3, (4, 4, 3))
     figure = mistakes(images, [(2, 0, 1, 0.9)], DIGITS, variant="basic")
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[2])
-
-
-def test_grey_values_are_not_stretched():
     dim = np.full((1, 4, 4, 1), 100, dtype=np.uint8)
     figure = mistakes(dim, [(0, 0, 1, 0.9)], DIGITS, variant="basic")
     assert figure.axes[0].images[0].get_clim() == (0, 255)

@@ -122,7 +122,8 @@ def write(
     assert set(test) == set(SCORES)
     files.write_json(folder / "metrics.json", {"test": test, "parameters": parameters})
     (folder / "plots").mkdir(exist_ok=True)
-    Image.new("L", (8, 8)).save(folder / "plots" / "data_card.png")
+    for figure in ("calibration", "confusion_matrix", "data_card"):
+        Image.new("L", (8, 8)).save(folder / "plots" / f"{figure}.png")
     np.savez(
         folder / "predictions.npz",
         oof_probability=probability[0],
@@ -166,6 +167,7 @@ def page(root, names, **changed):
     found = {name: read(name, root / "results") for name in names}
     comparison = compared(found, dataset, names[0], rope=0.0005, uses=7)
     rows = [row | changed.get(row["variant"], {}) for row in comparison.rows]
-    card = root / "results" / names[0] / "plots" / "data_card.png"
     images = np.load(root / "data" / "prepared" / "test_images.npy")
-    return html.comparison(comparison._replace(rows=rows), images, card.read_bytes())
+    (root / "results" / "plots").mkdir(exist_ok=True)
+    Image.new("L", (8, 8)).save(root / "results" / "plots" / "comparison.png")
+    return html.comparison(comparison._replace(rows=rows), images, root / "results")

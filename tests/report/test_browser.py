@@ -43,18 +43,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
 measured.seen = seen;
 measured.wide = document.documentElement.scrollWidth - innerWidth;
 measured.broken = [...document.images].filter(one => !one.naturalWidth).length;
-measured.flat = [...document.querySelectorAll("main svg")].filter(one =>
-  !one.ownerSVGElement && one.getBoundingClientRect().height < 5).length;
-measured.outside = [...document.querySelectorAll("main svg text")].filter(one => {
-  const [text, frame] = [one, one.ownerSVGElement].map(all => all.getBoundingClientRect());
-  return text.left < frame.left - 1 || text.right > frame.right + 1
-    || text.top < frame.top - 3 || text.bottom > frame.bottom + 3;
-}).map(one => one.textContent);
 document.body.innerHTML = "";
 document.body.append(JSON.stringify(measured));
 </script>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs the command chromium")
 def test_in_a_browser(tmp_path):
     """No error, no request, no page wider than a phone, and every header sorts both ways."""
@@ -78,11 +72,10 @@ def test_in_a_browser(tmp_path):
         timeout=120,
     )
     found = json.loads(unescape(re.search(r"<body>(.*)</body>", done.stdout, re.S)[1]))
-    assert (found["seen"], found["requests"], found["broken"], found["flat"]) == ([], [], 0, 0)
+    assert (found["seen"], found["requests"], found["broken"]) == ([], [], 0)
     assert found["wide"] <= 0
-    assert found["outside"] == []
     assert "CONSOLE" not in done.stderr
-    first, strips, tests, scores, classes = found["tables"]
+    first, tests, scores, classes = found["tables"]
     assert {
         title.split("|")[0]: orders for title, orders in first.items() if "test" not in title
     } == {
@@ -94,14 +87,6 @@ def test_in_a_browser(tmp_path):
         "Holm p": ["descending: deep wide basic", "ascending: wide deep basic"],
         "parameters": ["descending: basic wide deep", "ascending: deep wide basic"],
     }
-    assert strips["accuracy by fold, %|"] == [
-        "descending: wide basic deep",
-        "ascending: deep basic wide",
-    ]
-    assert strips["difference, points|"] == [
-        "descending: wide deep basic",
-        "ascending: deep wide basic",
-    ]
     for table, columns in ((tests, 8), (scores, 9), (classes, 5)):
         assert len(table) == columns
         for orders in table.values():
