@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.report import details, images, markdown, pictures, verdict
 from stages.report.comparison import Comparison
 from stages.report.dataset import facts
 from stages.report.settings import differing, environment
+from stages.report.templates import TEMPLATES
 from stages.statistics import classification
 from stages.statistics.interval import wilson
 
@@ -52,41 +52,38 @@ def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
         for kind in ("confusion_matrix", "calibration")
     }
     counts = {name: results[name].counts for name in shown}
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            verdict=markdown.headline(found),
-            verdict_note=verdict.verdict_note(found) if tested else "",
-            power_note=verdict.power_note(found) if tested else "",
-            notes=markdown.notes(found),
-            names=names,
-            shown=shown,
-            baseline=baseline,
-            dataset=dataset,
-            facts=facts(dataset),
-            card=pictures.of_file(folder, names[0], "data_card"),
-            overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
-            curves=pictures.training_curves(found, shown),
-            changes=pictures.differences(found, shown),
-            **figures,
-            results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
-            tests_table=details.tests(found),
-            scores_table=details.scores(found),
-            means={row["variant"]: markdown.mean_std(row) for row in rows},
-            confusion_note={name: _confusion_note(counts[name], classes) for name in shown},
-            errors={name: results[name].scores["expected_calibration_error"] for name in shown},
-            hardest=images.hardest_images(results, test_images, classes),
-            own=images.own_mistakes(results, shown, test_images, classes) if tested else {},
-            small=max(test_images.shape[1:3]) < images.SIDE,
-            agreements=details.agreements(shown, results) if tested else [],
-            per_class=[(classes[number], *row) for number, *row in results[names[0]].per_class],
-            descriptions={name: training[name]["description"] for name in names},
-            settings=differing({name: training[name]["settings"] for name in names}),
-            environment=environment(training[baseline]),
-            precision=results[baseline].precision,
-            fingerprints={name: training[name]["fingerprint"] for name in names},
-        )
+    return TEMPLATES.get_template("report.html.j2").render(
+        spans=spans,
+        verdict=markdown.headline(found),
+        verdict_note=verdict.verdict_note(found) if tested else "",
+        power_note=verdict.power_note(found) if tested else "",
+        notes=markdown.notes(found),
+        names=names,
+        shown=shown,
+        baseline=baseline,
+        dataset=dataset,
+        facts=facts(dataset),
+        card=pictures.of_file(folder, names[0], "data_card"),
+        overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
+        curves=pictures.training_curves(found, shown),
+        changes=pictures.differences(found, shown),
+        **figures,
+        results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
+        tests_table=details.tests(found),
+        scores_table=details.scores(found),
+        means={row["variant"]: markdown.mean_std(row) for row in rows},
+        confusion_note={name: _confusion_note(counts[name], classes) for name in shown},
+        errors={name: results[name].scores["expected_calibration_error"] for name in shown},
+        hardest=images.hardest_images(results, test_images, classes),
+        own=images.own_mistakes(results, shown, test_images, classes) if tested else {},
+        small=max(test_images.shape[1:3]) < images.SIDE,
+        agreements=details.agreements(shown, results) if tested else [],
+        per_class=[(classes[number], *row) for number, *row in results[names[0]].per_class],
+        descriptions={name: training[name]["description"] for name in names},
+        settings=differing({name: training[name]["settings"] for name in names}),
+        environment=environment(training[baseline]),
+        precision=results[baseline].precision,
+        fingerprints={name: training[name]["fingerprint"] for name in names},
     )
 
 
@@ -95,20 +92,6 @@ def spans(text: str) -> list[tuple[str, str]]:
     parts = re.split(r"(`[^`]+`|\*[^*]+\*)", text)
     tag = {"`": "code", "*": "em"}
     return [(tag[part[0]], part[1:-1]) if i % 2 else ("", part) for i, part in enumerate(parts)]
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["spans"] = spans
-    environment.globals["percent"] = lambda fraction: f"{100 * fraction:.1f}"
-    return environment
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[details.Column]:

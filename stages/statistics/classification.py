@@ -62,13 +62,13 @@ def confusion_matrix(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
     return metrics.confusion_matrix(label, probability.argmax(axis=1), labels=classes)
 
 
-def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, int]]:
-    """Return at most `count` confused pairs: (actual, predicted, images), most images first.
+def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int, float]]:
+    """Return at most `count` confused pairs: (actual, predicted, value), the largest value first.
 
-    Ties are in the order of the class numbers; pairs without images are left out.
+    Ties are in the order of the class numbers; pairs of 0 are left out.
     """
     pairs = np.argwhere(confusion - np.diag(np.diag(confusion))).tolist()
-    found = [(actual, predicted, int(confusion[actual, predicted])) for actual, predicted in pairs]
+    found = [(*pair, confusion[*pair].item()) for pair in pairs]
     return sorted(found, key=lambda pair: -pair[2])[:count]
 
 
