@@ -25,34 +25,25 @@ HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")  # o
 
 
 def plot(variant: str) -> None:
-    """Draw the figures of a variant and write its model card.
-
-    The figures are curves, confusion matrices, calibration, mistakes, samples, the data card and,
-    if the variant has any, augmentation.
-
-    Args:
-        variant: a trained and evaluated row of params.yaml.
+    """Draw the figures of a trained and evaluated variant and write its model card.
 
     Raises:
         UserError: when a file of an earlier stage is missing or damaged.
     """
     results = RESULTS / variant
-    history = _columns(files.existing(results / "history.csv", f"train@{variant}"), HISTORY)
-    folds = _columns(
-        files.existing(results / "folds.csv", f"train@{variant}"), ("fold", "best_epoch")
-    )
-    predictions = files.read_arrays(
-        files.existing(results / "predictions.npz", f"evaluate@{variant}"),
-        ("test_probability", "test_label"),
-    )
-    probability, label = predictions.values()
-    training = files.read_json(
-        files.existing(results / "training.json", f"train@{variant}"),
-        ("fingerprint", "parameters", "final", "settings"),
-    )
-    metrics = files.read_json(
-        files.existing(results / "metrics.json", f"evaluate@{variant}"), ("cv", "test")
-    )
+    train, evaluate = f"train@{variant}", f"evaluate@{variant}"
+    history = _columns(files.existing(results / "history.csv", train), HISTORY)
+    folds = _columns(files.existing(results / "folds.csv", train), ("fold", "best_epoch"))
+    best = set(zip(*(column.tolist() for column in folds.values()), strict=True))
+    rows = zip(history["fold"].tolist(), history["epoch"].tolist(), strict=True)
+    history["kept"] = np.array([row in best for row in rows])
+    path = files.existing(results / "predictions.npz", evaluate)
+    probability, label = files.read_arrays(path, ("test_probability", "test_label")).values()
+    path = files.existing(results / "training.json", train)
+    training = files.read_json(path, ("fingerprint", "parameters", "final", "settings"))
+    metrics = files.read_json(files.existing(results / "metrics.json", evaluate), ("cv", "test"))
+    path = files.existing(results / "augmentation.npz", train)
+    original, changed = files.read_arrays(path, ("original", "changed")).values()
     dataset = files.read_dataset(PREPARED)
     classes = dataset["classes"]
     images, train_images, train_labels = (
@@ -60,30 +51,22 @@ def plot(variant: str) -> None:
         for name in ("test_images", "train_images", "train_labels")
     )
 
-    best = set(zip(folds["fold"].tolist(), folds["best_epoch"].tolist(), strict=True))
-    rows = zip(history["fold"].tolist(), history["epoch"].tolist(), strict=True)
-    history["kept"] = np.array([row in best for row in rows])
+    named = {"classes": classes, "variant": variant}
     counts = classification.confusion_matrix(probability, label)
     bins = reliability.reliability_bins(probability, label)
     error = reliability.expected_calibration_error(probability, label)
     found = classification.mistakes(probability, label)
-    predicted = probability.argmax(axis=1)
     figures = {
         "curves": curves(history, variant=variant),
-        "confusion_matrix": confusion_matrix(counts, classes, variant=variant),
-        "confusion_matrix_normalized": confusion_matrix(
-            counts, classes, variant=variant, normalized=True
-        ),
+        "confusion_matrix": confusion_matrix(counts, **named),
+        "confusion_matrix_normalized": confusion_matrix(counts, **named, normalized=True),
         "calibration": calibration(bins, error, variant=variant),
-        "mistakes": mistakes(images, found, classes, variant=variant),
-        "samples": samples(images, label, predicted, classes, variant=variant),
+        "mistakes": mistakes(images, found, **named),
+        "samples": samples(images, label, probability.argmax(axis=1), **named),
         "data_card": data_card(
             train_images, train_labels, label, classes, facts(dataset), source=dataset["source"]
         ),
     }
-    original, changed = files.read_arrays(
-        files.existing(results / "augmentation.npz", f"train@{variant}"), ("original", "changed")
-    ).values()
     if len(changed):
         ops = [formatted(op) for op in training["settings"]["augmentation"]]
         names = [*ops, "all of them, in this order"][: len(changed)]

@@ -22,7 +22,6 @@ def augmentation(
         original: uint8 (n, height, width, channels), 1 or 3 channels; one column each.
         changed: uint8 (rows, draws, n, height, width, channels), at least one row.
         names: what each row shows: an op with its arguments, or all of them.
-        variant: the name in the title.
     """
     draws, n = changed.shape[1:3]
     side = (WIDTH - (n - 1) * GAP) / n

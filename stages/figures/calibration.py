@@ -21,7 +21,6 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
             `accuracy`, the means over a bin's images as fractions, and `count`, their number;
             from `stages.statistics.calibration.reliability_bins`.
         error: the expected calibration error, a fraction.
-        variant: the name in the title.
     """
     count = np.asarray(bins["count"])
     filled, few = count > 0, count < FEW

@@ -115,7 +115,7 @@ def _panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.hlines(np.arange(count) - 0.5, *axes.get_xlim(), color=FAINT, linewidth=0.5, zorder=0)
     axes.set_title(title, loc="left", size=11, weight="bold")
-    _beside(axes, -0.5, column, up=7, size=10, color=MUTED, va="bottom")
+    _beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
 
 
 def _beside(

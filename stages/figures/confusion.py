@@ -40,8 +40,6 @@ def confusion_matrix(
 
     Args:
         counts: int (classes, classes), images by actual (row) and predicted class (column).
-        classes: the names of the classes.
-        variant: the name in the title.
         normalized: draw percents of the actual class, where the row of a class without images is
             empty, instead of images.
     """
@@ -94,9 +92,6 @@ def confusion_difference(
     Args:
         counts: int (classes, classes), as in `confusion_matrix`.
         other: int (classes, classes), of the baseline.
-        classes: the names of the classes.
-        variant: the name of the variant.
-        baseline: the name of the baseline.
         most: images of the darkest colour, the same in all figures side by side.
     """
     change = counts - other

@@ -30,7 +30,6 @@ def curves(
     Args:
         history: COLUMNS of equal length, one row a fold and epoch: epochs are numbered from 1,
             accuracies are fractions, and `kept` is true in the row of a fold's kept epoch.
-        variant: the name in the title.
         scale: the same columns of all variants side by side, which set the limits of the axes;
             without it, `history` does.
     """

@@ -35,7 +35,6 @@ def mistakes(
             are read, so it may be memory-mapped.
         found: (index, actual, predicted, confidence) of each mistake, most confident first,
             from `stages.statistics.classification.mistakes`.
-        classes: the names of the labels.
     """
     title = f"{variant}: most confident mistakes"
     n, m, shown = len(test_images), len(found), found[:COUNT]
@@ -71,7 +70,6 @@ def samples(
         test_images: as in `mistakes`.
         actual: int (n,), labels.
         predicted: int (n,), predicted labels.
-        classes: the names of the labels.
     """
     n = len(test_images)
     chosen = np.random.default_rng(1).permutation(n)[:COUNT]
@@ -104,7 +102,6 @@ def predictions(
         images: uint8 (n, height, width, channels), 1 or 3 channels; n at least 1.
         names: one per image, such as its file name.
         probability: float (n, classes).
-        classes: the names of the classes.
     """
     n = len(images)
     captions = [
