@@ -60,6 +60,7 @@ def evaluated(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_without_augmentation_there_is_no_picture_of_it(evaluated):
     none = np.zeros((0, 2, 8, 9, 9, 1), np.uint8)
     np.savez("results/basic/augmentation.npz", original=none.reshape(0, 9, 9, 1), changed=none)
@@ -68,6 +69,7 @@ def test_without_augmentation_there_is_no_picture_of_it(evaluated):
     assert there == {*FIGURES} - {"augmentation"}
 
 
+@pytest.mark.slow
 def test_writes_eight_figures_a_card_and_nothing_else_the_same_bytes_each_time(evaluated):
     before = contents(evaluated)
     plot("basic")

@@ -159,11 +159,6 @@ def test_variants_without_a_mistake_say_so(tmp_path):
     assert "nan" not in body_text
 
 
-def test_same_bytes_twice(shared, source, monkeypatch):
-    monkeypatch.undo()  # draw
-    assert made.page(shared, NAMES) == made.page(shared, NAMES) != source
-
-
 @pytest.mark.slow
 def test_60_variants_are_all_in_the_tables_and_the_best_20_in_figures(tmp_path):
     names = ["basic", *(f"variant_{number:03}" for number in range(59))]
