@@ -150,8 +150,10 @@ def png(figure: Figure) -> bytes:
         figure.savefig(pixels, format="rgba", bbox_inches=area)
         picture = Image.frombytes("RGBA", tuple(size), pixels.getvalue())
         if not any(axes.images for axes in figure.axes):
-            method = Image.Quantize.MAXCOVERAGE
+            method = Image.Quantize.FASTOCTREE
             picture = picture.convert("RGB").quantize(256, method, dither=Image.Dither.NONE)
+            palette = np.array(picture.getpalette())  # where white has become 254
+            picture.putpalette(np.where(palette > 253, 255, palette).tolist())
         picture.save(content, "png")
         return content.getvalue()
 
