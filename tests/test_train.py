@@ -21,6 +21,8 @@ from stages.training.fold import network
 from stages.training.trained_images import Listed
 from tests import prepared
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -47,6 +49,15 @@ def trained(folder, once):
     return Path(shutil.copytree(once, folder, dirs_exist_ok=True))
 
 
+def edit(folder, **variants):
+    """Replace parts of rows in params.yaml."""
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    for name, parts in variants.items():
+        settings["variants"].setdefault(name, {}).update(parts)
+    path.write_text(yaml.safe_dump(settings))
+
+
 def contents(folder):
     """Return the bytes of all result files that DVC tracks."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timing.csv"}
@@ -55,22 +66,14 @@ def contents(folder):
 def test_the_files_hold_what_the_contract_says(once):
     results = once / "results" / "plain"
     folds = read_table(results / "folds.csv")
-    assert list(folds[0]) == (
-        ["fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"]
-    )
-    assert [(row["fold"], row["best_epoch"], row["train_images"]) for row in folds] == [
-        (0, 2, 30),
-        (1, 2, 30),
-    ]
+    columns = "fold,accuracy,loss,best_epoch,epochs,train_images,val_images"
+    assert ",".join(folds[0]) == columns
+    assert [(row["best_epoch"], row["train_images"]) for row in folds] == [(2, 30)] * 2
     history = read_table(results / "history.csv")
-    assert list(history[0]) == (
-        ["fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
-    )
+    columns = "fold,epoch,loss,accuracy,val_loss,val_accuracy,learning_rate"
+    assert ",".join(history[0]) == columns
     assert [(row["fold"], row["epoch"]) for row in history] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    assert [row["accuracy"] for row in folds] == [
-        history[1]["val_accuracy"],
-        history[3]["val_accuracy"],
-    ]
+    assert [row["accuracy"] for row in folds] == [history[n]["val_accuracy"] for n in (1, 3)]
     timing = read_table(results / "timing.csv")
     assert all(row["time"] > 1.7e12 and row["seconds"] >= 0 for row in timing)
     training = read_json(results / "training.json")
@@ -78,18 +81,13 @@ def test_the_files_hold_what_the_contract_says(once):
     assert training["description"] == "The small one."
     assert training["settings"]["train"]["epochs"] == 2
     assert training["parameters"] == 19363  # 320 + 18,496 + 520 + 27
-
-
-def test_out_of_fold_scores_are_those_of_the_folds(once):
-    with np.load(once / "results/plain/out_of_fold.npz") as stored:
+    with np.load(results / "out_of_fold.npz") as stored:
         (probability,) = stored["oof_probability"]
-        hits = probability.argmax(1) == stored["oof_label"]
-        np.testing.assert_allclose(probability.sum(1), 1, atol=1e-5)
+        correct = probability.argmax(1) == stored["oof_label"]
+    np.testing.assert_allclose(probability.sum(1), 1, atol=1e-5)
     assigned = np.load(once / "data/prepared/folds.npy")[0]
-    folds = read_table(once / "results/plain/folds.csv")
-    assert [hits[assigned == number].mean() for number in (0, 1)] == [
-        pytest.approx(row["accuracy"]) for row in folds
-    ]
+    for row in folds:
+        assert correct[assigned == row["fold"]].mean() == pytest.approx(row["accuracy"])
 
 
 def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
@@ -99,22 +97,18 @@ def test_training_again_from_nothing_gives_the_same_bytes(trained, monkeypatch):
     assert contents(trained / "results/plain") == first
 
 
-def test_finished_folds_are_not_trained_again(trained, monkeypatch):
-    first = contents(trained / "results/plain")
-    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
-    train("plain")
-    assert contents(trained / "results/plain") == first
-
-
-def test_only_the_unfinished_fold_is_trained(trained, monkeypatch):
+def test_only_unfinished_folds_are_trained(trained, monkeypatch):
     first = contents(trained / "results/plain")
     fingerprint = read_json(trained / "results/plain/training.json")["fingerprint"]
-    (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     again = []
     original = fold_tasks.train_fold
     monkeypatch.setattr(
         fold_tasks, "train_fold", lambda *task: again.append(task[5]) or original(*task)
     )
+    train("plain")
+    assert again == []
+    assert contents(trained / "results/plain") == first
+    (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     train("plain")
     assert again == [1]
     assert contents(trained / "results/plain") == first
@@ -133,52 +127,26 @@ def test_repeats_train_every_fold_anew_and_keep_each_repeat_s_scores(folder):
     assert not np.array_equal(one, two)
 
 
-@pytest.mark.parametrize(("final", "members"), [("soft_vote", 2), ("best_fold", 1), ("refit", 1)])
-def test_the_final_model_is_made_as_the_setting_says(folder, final, members):
-    from stages.training.export import probabilities
-
-    prepared.write(folder, final=final)
-    train("plain")
-    images = np.load(folder / "data/prepared/test_images.npy")
-    vote, each = probabilities(folder / "results/plain/model.keras", images)
-    assert each.shape == (members, 15, 3)
-    assert vote.shape == (15, 3)
-
-
-def test_a_misspelt_name_in_any_variant_is_refused_before_training(folder):
-    prepared.write(folder)
-    path = folder / "params.yaml"
-    path.write_text(path.read_text().replace("batchnorm", "batchnrom"))
-    with pytest.raises(ValueError, match="'batchnrom'"):
-        train("plain")
-    assert not (folder / "results").exists()
-
-
 @pytest.mark.parametrize("command", ["train", "sweep"])
-def test_data_that_are_not_prepared_are_asked_for(folder, command):
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ({"plain": {"architecture": "basik"}}, r"variants\.plain\.architecture is 'basik'"),
+        ({"plain": {"augmentation": ["flip"]}}, r"variants\.plain\.augmentation\[0\] is flip"),
+        ({"normed": {"augmentation": ["flip"]}}, r"variants\.normed\.augmentation\[0\] is flip"),
+        ({"normed": {"architecture": "m5"}}, r"variants\.normed: .*'m5'"),  # too deep
+    ],
+)
+def test_invalid_variants_are_rejected_before_any_is_trained(folder, command, rows, named):
+    """All variants are checked, also those that would be trained later."""
     prepared.write(folder)
-    (folder / "data/prepared/dataset.json").unlink()
-    with pytest.raises(UserError, match=r"dataset\.json .*`dvc repro prepare`"):
-        train("plain") if command == "train" else sweep()
-
-
-@pytest.mark.parametrize("variant", ["plain", "normed"])
-@pytest.mark.parametrize("command", ["train", "sweep"])
-def test_flipped_digits_are_refused_before_training(folder, command, variant):
-    """All variants are checked, also those to be trained later."""
-    prepared.write(folder)
-    dataset = read_json(folder / "data/prepared/dataset.json")
-    write_json(
-        folder / "data/prepared/dataset.json",
-        dataset | {"classes": [str(digit) for digit in range(10)]},
-    )
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings["variants"][variant]["augmentation"] = ["flip"]
-    path.write_text(yaml.safe_dump(settings))
-    with pytest.raises(ValueError, match=rf"variants\.{variant}\.augmentation\[0\] is flip"):
-        train("plain") if command == "train" else sweep()
+    path = folder / "data/prepared/dataset.json"
+    write_json(path, read_json(path) | {"classes": [str(digit) for digit in range(10)]})
+    edit(folder, **rows)
+    with pytest.raises(UserError, match=f"^{named}"):
+        train("normed") if command == "train" else sweep()
     assert not (folder / "results").exists()
+    assert list((folder / ".foldlab").rglob("fold-*")) == []
 
 
 @pytest.mark.parametrize("variant", ["normed", "vote"])
@@ -189,13 +157,9 @@ def test_no_variant_starts_from_a_model_of_its_own_images(folder, variant):
     saved = shutil.copy(folder / "results/plain/model.keras", folder)
     shutil.rmtree(folder / "data")
     prepared.write(folder, epochs=1, count=30, folds=3)
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
     digest = hashlib.sha256(Path(saved).read_bytes()).hexdigest()
-    start = {"path": "model.keras", "sha256": digest}
-    settings["variants"]["normed"]["architecture"] = {"from_model": start}
-    settings["variants"]["vote"] = {"ensemble": ["plain", "normed"]}
-    path.write_text(yaml.safe_dump(settings))
+    start = {"from_model": {"path": "model.keras", "sha256": digest}}
+    edit(folder, normed={"architecture": start}, vote={"ensemble": ["plain", "normed"]})
     with pytest.raises(UserError, match="30 of the 30 images"):
         train(variant)
     assert not (folder / "results" / variant).exists()
@@ -210,12 +174,9 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
     weights = [network(plain, (12, 12, 1), 3).get_weights() for _ in range(2)]
     saved = folder / "saved.keras"
     saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights, Listed(np.empty(0, "<u8"), True)))
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
     digest = hashlib.sha256(saved.read_bytes()).hexdigest()
     start = {"path": "saved.keras", "sha256": digest, "member": 1, "dense": 4}
-    settings["variants"]["normed"]["architecture"] = {"from_model": start}
-    path.write_text(yaml.safe_dump(settings))
+    edit(folder, normed={"architecture": {"from_model": start}})
     train("normed")
 
     made = keras.saving.load_model(folder / "results/normed/model.keras", safe_mode=True)
@@ -236,24 +197,9 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
         train("normed")
 
 
-@pytest.mark.parametrize("command", ["train", "sweep"])
-def test_an_architecture_too_deep_is_refused_before_training(folder, command):
-    """Even if another variant would be trained first."""
-    prepared.write(folder)
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings["variants"]["normed"]["architecture"] = "m5"
-    path.write_text(yaml.safe_dump(settings))
-    with pytest.raises(UserError, match=r"^variants\.normed: .*'m5'"):
-        train("normed") if command == "train" else sweep()
-    assert not (folder / "results").exists()
-    assert list((folder / ".foldlab").rglob("fold-*")) == []
-
-
 def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, monkeypatch):
     """Otherwise files of one training could be mixed with the fingerprint of another."""
-    path = trained / "params.yaml"
-    path.write_text(path.read_text().replace("description: The small one.", "description: Other."))
+    edit(trained, plain={"description": "Other."})
 
     def full(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -20,7 +20,6 @@ from stages.settings import params
 from stages.settings.params import Params
 from stages.tracking import store
 from stages.tracking.record import flat
-from stages.train import PREPARED, read_arrays
 
 
 def search(trials: int = 0, write: bool = False) -> None:
@@ -31,15 +30,15 @@ def search(trials: int = 0, write: bool = False) -> None:
         write: also add the row to params.yaml.
 
     Raises:
-        UserError: if the settings are invalid, the data are not prepared, or no trial completed.
-        OSError: if this search is already running.
+        UserError: if the settings are invalid, the data are not prepared, no trial completed, or
+            this search is already running.
     """
     settings = params.load()
     check(settings)
     environment.check()
-    dataset = read_dataset(PREPARED)
-    space.check(settings, dataset, PREPARED)
-    arrays = read_arrays(dataset)
+    dataset = read_dataset(fold_tasks.PREPARED)
+    space.check(settings, dataset, fold_tasks.PREPARED)
+    arrays = fold_tasks.read_arrays(dataset)
 
     wanted = trials or settings.search.trials
     fingerprint = study.fingerprint(settings, dataset["sha256"])
@@ -55,23 +54,19 @@ def search(trials: int = 0, write: bool = False) -> None:
             finished.append(trial)
             leader = best(finished)
             first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
-            values = _formatted(trial)
+            values = ", ".join(f"{path} {value}" for path, value in flat(trial.values))
             print(f"trial {trial.number}: {values}: {trial.outcome()}{first}", flush=True)
             track(finished)
     fold_store.prune()
     _conclude(settings, finished, write)
 
 
-def _formatted(trial: Trial) -> str:
-    return ", ".join(f"{path} {value}" for path, value in flat(trial.values))
-
-
 def _tracker(settings: Params, fingerprint: str, data_sha256: str) -> Callable[[list[Trial]], None]:
     """Return a function that publishes the trials so far; after a failure it does nothing."""
     chosen = settings.search
-    params_shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
+    shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
     for path, allowed in chosen.space.items():
-        params_shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
+        shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     failed = False
 
     def track(trials: list[Trial]) -> None:
@@ -82,8 +77,8 @@ def _tracker(settings: Params, fingerprint: str, data_sha256: str) -> Callable[[
             with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
                 from stages.tracking import search as runs  # MLflow's import takes seconds
 
-                shown = runs.Search(chosen.variant, fingerprint, data_sha256, params_shown)
-                runs.publish(client, number, shown, trials)
+                parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
+                runs.publish(client, number, parent, trials)
         except Exception as error:
             if not store.failed(error):
                 raise
@@ -104,26 +99,24 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     Raises:
         UserError: if no trial completed.
     """
+    count = len(trials)
     found = best(trials)
     if found is None:
-        raise UserError(
-            f"none of {len(trials)} trials completed; the last one {trials[-1].outcome()}"
-        )
+        raise UserError(f"none of {count} trials completed; the last one {trials[-1].outcome()}")
     named = space.tuned_name(settings.search.variant)
+    about = f"{settings.search.variant} with the settings of the best of {count} trials."
     made = space.tuned(settings, found.values).variants[named]
-    about = f"{settings.search.variant} with the settings of the best of {len(trials)} trials."
     made = rows.written(made.model_copy(update={"description": about}))
-    known = rows.same(settings, made)
-    name = known or rows.free_name(settings, named)
     print(
-        f"\nBest of {len(trials)} trials: trial {found.number} with a cross-validated accuracy of "
-        f"{found.mean:.2%} (sd {found.sd:.2%}, n = {len(found.accuracies)} folds).\n"
-        f"As the best of {len(trials)} on the same folds, this score is biased upward: expect less "
+        f"\nBest of {count} trials: trial {found.number} with a cross-validated accuracy of "
+        f"{found.outcome()}.\n"
+        f"As the best of {count} on the same folds, this score is biased upward: expect less "
         "on other images.\n"
     )
-    if known:
+    if known := rows.same(settings, made):
         print(f"It is already in params.yaml, as `{known}`.")
         return
+    name = rows.free_name(settings, named)
     print(rows.text(name, made))
     if write:
         rows.add(name, made)

@@ -1,9 +1,8 @@
 """`python -m stages sweep`: train the unfinished folds of all compared variants in one pool.
 
-`dvc repro` trains one variant after the other, each in its own processes. Running a sweep first
-keeps all cores busy and starts TensorFlow once; the stages then find folds, models and scores
-cached. As soon as a variant is trained, the sweep has DVC run its remaining stages. It is optional
-and does not change results.
+`dvc repro` trains one variant after the other. A sweep before it keeps all cores busy and starts
+TensorFlow once; the stages then find folds, models and scores cached. As soon as a variant is
+trained, DVC runs its remaining stages. A sweep is optional and does not change results.
 """
 
 import subprocess
@@ -12,22 +11,19 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import joblib
 import numpy as np
 from tqdm import tqdm
 
 from stages import publish
-from stages.engine import ensemble, environment, fold_store, fold_tasks, identity, tracker, workers
+from stages.engine import environment, fold_store, fold_tasks, tracker, variants, workers
 from stages.engine.predict import predict
-from stages.engine.preview import preview
-from stages.engine.resolve import check, check_data, recipes
+from stages.engine.resolve import check
+from stages.engine.variants import Plan
 from stages.files import read_dataset, read_json
 from stages.settings import params
 from stages.tracking import store
-from stages.train import PREPARED, read_arrays
-from stages.training.recipe import Recipe
 
 
 def reproduce(variant: str) -> None:
@@ -35,30 +31,11 @@ def reproduce(variant: str) -> None:
     if not Path("dvc.yaml").exists():
         return
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", f"publish@{variant}"]
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError:  # no memory for another process: training matters more
-        return
-    with process:
-        for line in process.stdout:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # An OSError: no memory for another process, and training matters more.
+    with suppress(OSError), subprocess.Popen(command, **pipes, text=True, errors="replace") as dvc:
+        for line in dvc.stdout:
             tqdm.write(line.rstrip("\n"))  # above the progress bar
-
-
-class Unfinished(NamedTuple):
-    """The compared variants whose results do not match their current settings."""
-
-    planned: dict[
-        str, list[fold_tasks.FoldTask]
-    ]  # fingerprint -> folds, including those of members
-    trained: dict[str, Recipe]  # fingerprint -> settings
-    averaged: dict[str, tuple[str, dict[str, Recipe]]]  # fingerprint -> name and members
 
 
 def sweep(follow: Callable[[str], None] = reproduce) -> None:
@@ -73,61 +50,59 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     check(settings)
     if changes := environment.adopt():
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
-    dataset = read_dataset(PREPARED)
-    arrays = read_arrays(dataset)
-    test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
-    planned, recipe_of, ensembles = _unfinished(settings, dataset, arrays)
-    if not (recipe_of or ensembles):
+    dataset = read_dataset(fold_tasks.PREPARED)
+    planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
+    planned = [plan for plan in planned if not _finished(plan.variant, plan.fingerprint)]
+    if not planned:
         _warn_missing(settings)
         return
-    tasks = [task for tasks in planned.values() for task in tasks]
+    arrays = fold_tasks.read_arrays(dataset)
+    test_images = np.load(fold_tasks.PREPARED / "test_images.npy", mmap_mode="r")
+    rows = {plan.fingerprint: plan for plan in planned if not plan.is_ensemble}
+    for key, plan in rows.items():
+        tracker.write_start_marker(key, plan.recipes[key], plan.description, dataset)
+    folds: dict[str, list[fold_tasks.FoldTask]] = {}  # also of ensembles' members
+    for plan in planned:
+        folds |= variants.needed_folds(plan, arrays)
+    tasks = [task for own in folds.values() for task in own]
     parallel = settings.parallel
     if parallel.backend == "local":  # a running pool must not be resized
         jobs = parallel.jobs or workers.optimal_workers(len(tasks), joblib.cpu_count())
         parallel = parallel.model_copy(update={"jobs": jobs})
 
-    def complete(fingerprint: str) -> None:
-        if fingerprint in recipe_of:
-            recipe = recipe_of[fingerprint]
-            records = fold_tasks.records(planned[fingerprint])
-            fold_tasks.model(fingerprint, recipe, arrays, parallel, records)
-            preview(fingerprint, recipe, arrays, parallel)
-        else:
-            variant, chosen = ensembles[fingerprint]
-            members = ensemble.members(chosen, arrays, parallel)
-            ensemble.model(fingerprint, variant, members, arrays, parallel)
-        predict(fold_store.folder(fingerprint) / "model.keras", test_images, parallel)
+    def complete(plan: Plan) -> None:
+        variants.train(plan, arrays, parallel)  # finds its folds in the store
+        predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel)
 
     completions: dict[str, Future] = {}
     followed: list[Future] = []
     with ThreadPoolExecutor(1) as completing, ThreadPoolExecutor(1) as following:
 
-        def complete_and_follow(fingerprint: str) -> None:
-            complete(fingerprint)
+        def complete_and_follow(plan: Plan) -> None:
+            complete(plan)
             with suppress(RuntimeError):  # the pool is shut down once everything is trained
-                followed.append(following.submit(follow, recipe_of[fingerprint].variant))
+                followed.append(following.submit(follow, plan.variant))
 
         def trained(fingerprint: str) -> None:
-            if fingerprint in recipe_of:  # and not a member that is not compared itself
-                future = completing.submit(complete_and_follow, fingerprint)
+            if fingerprint in rows:  # and not a member that is not compared itself
+                future = completing.submit(complete_and_follow, rows[fingerprint])
                 completions[fingerprint] = future
                 if parallel.local_jobs == 1:  # this process trains, and Keras has one global state
                     future.result()
 
         try:
-            with tracker.tracked(list(recipe_of), settings.tracking):
+            with tracker.tracked(list(rows), settings.tracking):
                 fold_tasks.run_folds(tasks, arrays, parallel, trained=trained)
         finally:
             for pool in (completing, following):
                 pool.shutdown(wait=False, cancel_futures=True)
-        completions = {key: future for key, future in completions.items() if not future.cancelled()}
-        remaining = [key for key in (*recipe_of, *ensembles) if key not in completions]
-        with ThreadPoolExecutor(parallel.local_jobs or joblib.cpu_count()) as waiting:
-            for _ in waiting.map(complete, remaining):
-                pass
-        for future in (*completions.values(), *followed):
-            if not future.cancelled():
-                future.result()
+        started = {key: future for key, future in completions.items() if not future.cancelled()}
+        remaining = [plan for plan in planned if plan.fingerprint not in started]
+        with ThreadPoolExecutor(parallel.local_jobs or joblib.cpu_count()) as pool:
+            list(pool.map(complete, remaining))
+    for future in (*started.values(), *followed):
+        if not future.cancelled():
+            future.result()
 
 
 def _warn_missing(settings: params.Params) -> None:
@@ -139,41 +114,9 @@ def _warn_missing(settings: params.Params) -> None:
             raise
 
 
-def _unfinished(settings: params.Params, dataset: dict, arrays: fold_tasks.Arrays) -> Unfinished:
-    """Return the unfinished variants, after writing a start marker for each training.
-
-    Raises:
-        UserError: if a variant's settings do not fit the data.
-    """
-    found = Unfinished({}, {}, {})
-    for variant in settings.compare.variants:
-        chosen = {}
-        for recipe in recipes(settings, variant):
-            check_data(recipe, dataset, PREPARED)
-            chosen[identity.fingerprint(recipe, dataset["sha256"])] = recipe
-        row = settings.variants[variant]
-        if row.ensemble:
-            fingerprint = identity.ensemble_fingerprint(variant, chosen)
-        else:
-            fingerprint = next(iter(chosen))
-        if _finished(variant, fingerprint):
-            continue
-        if row.ensemble:
-            found.averaged[fingerprint] = variant, chosen
-        else:
-            recipe = chosen[fingerprint]
-            found.trained[fingerprint] = recipe
-            found.planned[fingerprint] = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
-            tracker.write_start_marker(fingerprint, recipe, row.description, dataset)
-    for _, chosen in found.averaged.values():
-        found.planned.update(ensemble.missing(chosen, arrays))
-    return found
-
-
 def _finished(variant: str, fingerprint: str) -> bool:
     """Return whether the variant's results match its current settings."""
-    results = Path("results") / variant
-    files = [results / name for name in ("training.json", "model.keras", "metrics.json")]
-    return all(file.exists() for file in files) and (
-        read_json(results / "training.json")["fingerprint"] == fingerprint
-    )
+    results = variants.RESULTS / variant
+    names = ("training.json", "model.keras", "metrics.json")
+    present = all((results / name).exists() for name in names)
+    return present and read_json(results / "training.json")["fingerprint"] == fingerprint

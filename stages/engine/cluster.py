@@ -43,42 +43,35 @@ def run(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES
     )
     needed = versions()
-    stored: dict[int, tuple[np.ndarray, Any]] = {}  # holds the array, so that its id stays unique
-    waiting: dict[Any, int] = {}
-    lost: list[int] = []
-
-    def by_reference(argument: Any) -> Any:
-        if not isinstance(argument, np.ndarray):
-            return argument
-        if id(argument) not in stored:
-            stored[id(argument)] = argument, ray.put(np.asarray(argument))
-        return stored[id(argument)][1]
-
+    arrays = {id(part): part for task in tasks for part in task if isinstance(part, np.ndarray)}
+    stored = {key: ray.put(np.asarray(array)) for key, array in arrays.items()}
     remaining = iter(enumerate(tasks))
+    running: dict[Any, int] = {}  # Ray's reference -> position
+    lost = 0
     try:
         while True:
-            free = (parallel.jobs or len(tasks)) - len(waiting)
+            free = (parallel.jobs or len(tasks)) - len(running)
             for position, task in itertools.islice(remaining, free):
-                arguments = [by_reference(argument) for argument in task]
-                waiting[call.remote(function, needed, *arguments)] = position
-            if not waiting:
+                arguments = [stored.get(id(part), part) for part in task]
+                running[call.remote(function, needed, *arguments)] = position
+            if not running:
                 break
-            (done,), _ = ray.wait(list(waiting), num_returns=1)
-            position = waiting.pop(done)
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            position = running.pop(done)
             try:
                 result = ray.get(done)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from error  # `error` has the worker's traceback
             except ray.exceptions.RayError:
-                lost.append(position)
+                lost += 1
             else:
                 yield position, result
     finally:
-        for reference in waiting:
+        for reference in running:
             ray.cancel(reference, force=True)
     if lost:
         raise UserError(
-            f"the worker processes of {len(lost)} of {len(tasks)} tasks died {RETRIES + 1} times, "
+            f"the worker processes of {lost} of {len(tasks)} tasks died {RETRIES + 1} times, "
             "possibly out of memory; the other results are saved: increase parallel.cpus_per_fold "
             "or use larger nodes, then run the same command again."
         )
@@ -102,22 +95,30 @@ def connect(parallel: Parallel) -> ModuleType:
         ) from None
     if ray.is_initialized():
         return ray
-    if parallel.address and parallel.address != "auto":
-        _check_reachable(parallel.address)
     try:
+        if parallel.address and parallel.address != "auto":
+            _check_reachable(parallel.address)
         ray.init(
             address=parallel.address or "local",
             runtime_env={"py_modules": [str(Path(__file__).parents[1])]},
             log_to_driver=False,
             logging_level="ERROR",
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"could not connect to a Ray cluster at parallel.address {parallel.address!r} "
-            f"({reason}); start one, or set parallel.backend to local."
+            f"({reason}); start one with ray start --head, or set parallel.backend to local."
         ) from None
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Reject an address where nothing listens; Ray itself would retry for half a minute."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("use HOST:PORT of its head node, or ray://HOST:PORT of its client server")
+    socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
 
 
 def versions() -> dict[str, str]:
@@ -136,20 +137,3 @@ def _call(function: Callable, needed: dict[str, str], *arguments: Any) -> Any:
                 "pip install -r requirements.txt -c constraints.txt."
             )
     return function(*arguments)
-
-
-def _check_reachable(address: str) -> None:
-    """Reject an address where nothing listens; Ray itself would retry for half a minute."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise UserError(
-            f"parallel.address is {address!r}; use HOST:PORT of the cluster's head node, "
-            "ray://HOST:PORT of its client server, or null for this machine only."
-        )
-    try:
-        socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
-    except OSError as error:
-        raise UserError(
-            f"could not connect to parallel.address {address!r} ({error}); start the cluster (ray "
-            "start --head), or set parallel.backend to local."
-        ) from None

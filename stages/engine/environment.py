@@ -26,11 +26,9 @@ def current() -> Mapping[str, str]:
         `python` (major.minor), the version of each of LIBRARIES, `kernels` (the instruction set of
         the processor or the GPU) and `auto_precision` (what precision `auto` means here).
     """
-    python = ".".join(platform.python_version_tuple()[:2])
-    libraries = {name: version(name) for name in LIBRARIES}
     return {
-        "python": python,
-        **libraries,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        **{name: version(name) for name in LIBRARIES},
         "kernels": hardware.kernels(),
         "auto_precision": hardware.resolve("auto"),
     }
@@ -59,11 +57,10 @@ def adopt() -> str:
 
 
 def _changes() -> str:
-    if not RECORDED.is_file():
-        return ""
-    before, now = read_json(RECORDED), current()
+    now = current()
+    before = read_json(RECORDED) if RECORDED.is_file() else now
     return ", ".join(
         f"{name} {before.get(name, 'unknown')} -> {now.get(name, 'unknown')}"
-        for name in dict.fromkeys([*now, *before])
+        for name in now | before
         if before.get(name) != now.get(name)
     )

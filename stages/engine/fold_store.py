@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,42 +33,50 @@ def save(fingerprint: str, fold: int | str, record: FoldResult) -> None:
     """Store a finished fold atomically."""
     arrays = {name: value for name, value in record._asdict().items() if name != "weights"}
     arrays |= {f"weights_{index:04d}": array for index, array in enumerate(record.weights)}
-    save_arrays(fingerprint, f"fold-{fold}", arrays)
+    _write(folder(fingerprint) / f"fold-{fold}.npz", arrays)
 
 
 def load(fingerprint: str, fold: int | str) -> FoldResult | None:
     """Return a stored fold, or None if it is missing or unreadable."""
-    stored = load_arrays(fingerprint, f"fold-{fold}") or {}
-    weights = [stored[name] for name in sorted(stored) if name.startswith("weights_")]
-    fields = {name: stored[name] for name in FoldResult._fields if name in stored}
-    return FoldResult(**fields, weights=weights) if stored else None
+    stored = _read(folder(fingerprint) / f"fold-{fold}.npz")
+    if stored is None:
+        return None
+    weights = [stored.pop(name) for name in sorted(stored) if name.startswith("weights_")]
+    return FoldResult(**stored, weights=weights)
 
 
-def save_arrays(fingerprint: str, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Store named arrays of a training atomically."""
-    with replacing(folder(fingerprint) / f"{name}.npz") as temporary:
+def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the arrays stored in an `.npz` file; compute and store them if it is unreadable."""
+    if (stored := _read(path)) is not None:
+        return stored
+    computed = compute()
+    _write(path, computed)
+    return computed
+
+
+def model(fingerprint: str, build: Callable[[], bytes]) -> bytes:
+    """Return the stored content of a variant's model file; build and store it if unreadable."""
+    path = folder(fingerprint) / "model.keras"
+    if zipfile.is_zipfile(path):
+        return path.read_bytes()
+    content = build()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return content
+
+
+def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with replacing(path) as temporary:
         np.savez(temporary, **arrays)
 
 
-def load_arrays(fingerprint: str, name: str) -> dict[str, np.ndarray] | None:
-    """Return stored arrays, or None if they are missing or unreadable."""
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the arrays of an `.npz` file, or None if it is missing or damaged."""
     try:
-        with np.load(folder(fingerprint) / f"{name}.npz", allow_pickle=False) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile):
         return None
-
-
-def save_model(fingerprint: str, content: bytes) -> None:
-    """Store the content of a variant's model file atomically."""
-    with replacing(folder(fingerprint) / "model.keras") as temporary:
-        temporary.write_bytes(content)
-
-
-def load_model(fingerprint: str) -> bytes | None:
-    """Return the stored content of a model file, or None if it is missing or damaged."""
-    path = folder(fingerprint) / "model.keras"
-    return path.read_bytes() if zipfile.is_zipfile(path) else None
 
 
 def lock_path(fingerprint: str) -> Path:
@@ -88,30 +96,21 @@ def prune() -> None:
             if _days(path) > COMPLETE_DAYS:
                 path.unlink()
     for path in listed(store / "folds"):
-        with suppress(OSError):
+        with suppress(OSError, Timeout):  # Timeout: this training is running
             complete = (path / "model.keras").exists()
             days = _days(*(listed(path) or [path]))
             if days <= (COMPLETE_DAYS if complete else UNFINISHED_DAYS):
                 continue
-            if not complete and (count := len(listed(path, "fold-*.npz"))):
-                print(
-                    f"foldlab: deleting {count} folds of an unfinished training that has not "
-                    f"changed for {days:.0f} days: {path.name[:8]}.",
-                    file=sys.stderr,
-                )
-            _delete(path)
+            with FileLock(lock_path(path.name), timeout=0):
+                if not complete and (count := len(listed(path, "fold-*.npz"))):
+                    print(
+                        f"foldlab: deleting {count} folds of an unfinished training that has not "
+                        f"changed for {days:.0f} days: {path.name[:8]}.",
+                        file=sys.stderr,
+                    )
+                shutil.rmtree(path)
 
 
 def _days(*paths: Path) -> float:
     """Return the days since the last of the files was written."""
     return (time.time() - max(path.stat().st_mtime for path in paths)) / 86400
-
-
-def _delete(path: Path) -> None:
-    """Delete a training's folder unless its lock is held."""
-    lock = FileLock(lock_path(path.name))
-    try:
-        with lock.acquire(timeout=0):
-            shutil.rmtree(path)
-    except Timeout:
-        pass  # training is running

@@ -1,19 +1,23 @@
-"""Plan a variant's folds, train the missing ones, and build its model."""
+"""Train a variant's missing folds in parallel, and build its model file from them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.engine import fold_store, hardware, saved_model, workers
+from stages.engine import cluster, fold_store, hardware, saved_model, workers
 from stages.errors import UserError
 from stages.settings.sections import Parallel
 from stages.training import combine
 from stages.training.export import assemble
 from stages.training.fold import FoldResult, train_fold, try_network
 from stages.training.recipe import Recipe
+
+PREPARED = Path("data/prepared")
 
 
 class Arrays(NamedTuple):
@@ -25,6 +29,16 @@ class Arrays(NamedTuple):
     classes: int
 
 
+def read_arrays(dataset: dict) -> Arrays:
+    """Return the prepared training data that `dataset` describes; the images are memory-mapped."""
+    return Arrays(
+        images=np.load(PREPARED / "train_images.npy", mmap_mode="r"),
+        labels=np.load(PREPARED / "train_labels.npy"),
+        folds=np.load(PREPARED / "folds.npy"),
+        classes=len(dataset["classes"]),
+    )
+
+
 class FoldTask(NamedTuple):
     """One fold of one variant, or a refit on all images."""
 
@@ -32,23 +46,13 @@ class FoldTask(NamedTuple):
     recipe: Recipe
     fold: int | str  # number over all repeats, or "refit"
 
-    @property
-    def name(self) -> str:
-        """Return a name to display."""
-        return f"{self.recipe.variant} fold {self.fold}"
-
     def arguments(self, arrays: Arrays) -> tuple:
-        """Return the arguments of `train_fold`, except the reporter."""
+        """Return the arguments of `train_fold`, except `on_epoch`."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = None if self.fold == "refit" else folds[self.fold // per_repeat]
-        return images, labels, assigned, classes, attached(self.recipe), self.fold
-
-
-def attached(recipe: Recipe) -> Recipe:
-    """Return the recipe with the content of its saved model, if any: workers read no files."""
-    architecture = saved_model.attached(recipe.variant, recipe.architecture)
-    return recipe.model_copy(update={"architecture": architecture})
+        recipe = saved_model.attached(self.recipe)
+        return images, labels, assigned, classes, recipe, self.fold
 
 
 def variant_tasks(fingerprint: str, recipe: Recipe, arrays: Arrays) -> list[FoldTask]:
@@ -68,8 +72,7 @@ def run_folds(
 
     Args:
         tasks: folds of one or several variants.
-        arrays: the training data.
-        parallel: where to train, and how many folds at a time.
+        arrays, parallel: the training data; where to train, and how many folds at a time.
         leave: whether the progress bar remains visible at the end.
         trained: callback, run with a fingerprint when its last fold finishes; not for
             fingerprints that were already complete.
@@ -79,6 +82,8 @@ def run_folds(
             with one variant when its first fold starts.
     """
     pending = [task for task in tasks if fold_store.load(task.fingerprint, task.fold) is None]
+    if not pending:
+        return
     hardware.warn({task.recipe.train.precision for task in pending})
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
@@ -95,24 +100,25 @@ def run_folds(
     ) as bar:
 
         def show(name: str, epoch: int, accuracy: float) -> None:
-            bar.set_postfix_str(
-                f"{finished} of {len(tasks)} folds done, {name} epoch {epoch}: {accuracy:.2%}"
-            )
+            done = f"{finished} of {len(tasks)} folds done"
+            bar.set_postfix_str(f"{done}, {name} epoch {epoch}: {accuracy:.2%}")
             bar.update()
 
-        with workers.listening(show, parallel) as reporter:
-            calls = [(task.name, *task.arguments(arrays), reporter(task.name)) for task in pending]
-            for position, record in workers.dispatch(_train, calls, parallel):
+        with workers.listening(show) as report:
+            is_local = parallel.backend == "local"  # a cluster reports only whole folds
+            calls = [(report if is_local else None, *task.arguments(arrays)) for task in pending]
+            if is_local:
+                results = workers.run(_train, calls, parallel.jobs)
+            else:
+                results = cluster.run(_train, calls, parallel)
+            for position, record in results:
                 task = pending[position]
                 fold_store.save(task.fingerprint, task.fold, record)
                 finished += 1
                 remaining[task.fingerprint] -= 1
                 if trained and not remaining[task.fingerprint]:
                     trained(task.fingerprint)
-                if parallel.backend == "local":  # `show` has counted the epochs trained
-                    bar.update(task.recipe.train.epochs - len(record.history))
-                else:
-                    bar.update(task.recipe.train.epochs)
+                bar.update(task.recipe.train.epochs - (len(record.history) if is_local else 0))
 
 
 def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
@@ -122,15 +128,17 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
         UntrainableError: when one cannot be built; names the variant.
     """
     shape, classes = arrays.images.shape[1:], arrays.classes
-    tasks = [(attached(recipe), shape, classes) for recipe in recipes]
+    tasks = [(saved_model.attached(recipe), shape, classes) for recipe in recipes]
     for _ in workers.run(try_network, tasks, parallel.local_jobs):
         pass
 
 
-def _train(name: str, *task: Any) -> FoldResult:
-    """Train a fold; name it in any exception, since a worker's traceback does not."""
+def _train(report: Callable | None, *task: Any) -> FoldResult:
+    """Train a fold; name it in its reports and in exceptions, since a traceback does not."""
+    recipe, fold = task[4:]
+    name = f"{recipe.variant} fold {fold}"
     try:
-        return train_fold(*task)
+        return train_fold(*task, partial(report, name) if report else None)
     except UserError:  # names the variant already
         raise
     except Exception as error:
@@ -142,11 +150,6 @@ def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:
     return [fold_store.load(task.fingerprint, task.fold) for task in tasks]
 
 
-def out_of_fold(records: Sequence[FoldResult], arrays: Arrays) -> np.ndarray:
-    """Return the out-of-fold probabilities of these records, float32 (repeats, n, classes)."""
-    return combine.out_of_fold(records, *arrays.folds.shape, arrays.classes)
-
-
 def model(
     fingerprint: str,
     recipe: Recipe,
@@ -154,29 +157,22 @@ def model(
     parallel: Parallel,
     folds: Sequence[FoldResult],
 ) -> bytes:
-    """Return the content of a variant's model file, built according to `train.final`.
+    """Return the content of a variant's model file, built from its folds as `train.final` says."""
 
-    Args:
-        fingerprint: the variant's fingerprint.
-        recipe: the variant's settings.
-        arrays: the training data; `refit` trains on all of it.
-        parallel: where to train, and how many folds at a time.
-        folds: the finished folds.
-    """
-    stored = fold_store.load_model(fingerprint)
-    if stored is not None:
-        return stored
-    if recipe.train.final == "refit":
-        shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
-        task = FoldTask(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")
-        run_folds([task], arrays, parallel)
-        folds = records([task])
-    elif recipe.train.final == "best_fold":
-        folds = [combine.best_fold(folds)]
-    members = [record.weights for record in folds]
-    complete = attached(recipe)
-    listed = saved_model.listed(complete.architecture, arrays.images)
-    task = (complete, arrays.images.shape[1:], arrays.classes, members, listed)
-    ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
-    fold_store.save_model(fingerprint, content)
-    return content
+    def build() -> bytes:
+        members = folds
+        if recipe.train.final == "refit":
+            shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
+            refit = FoldTask(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")
+            run_folds([refit], arrays, parallel)
+            members = records([refit])
+        elif recipe.train.final == "best_fold":
+            members = [combine.best_fold(folds)]
+        complete = saved_model.attached(recipe)
+        listed = saved_model.listed(complete.architecture, arrays.images)
+        weights = [record.weights for record in members]
+        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed)
+        ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
+        return content
+
+    return fold_store.model(fingerprint, build)

@@ -6,7 +6,6 @@ half the bits. Processors without bfloat16 instructions emulate it, many times s
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Collection
@@ -61,25 +60,21 @@ def warn(precisions: Collection[str]) -> None:
 
 @cache
 def _flags() -> frozenset[str]:
-    try:
-        lines = PROCESSOR.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return frozenset()  # not Linux
+    lines = PROCESSOR.read_text().splitlines() if PROCESSOR.is_file() else []  # only on Linux
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 @cache
 def _gpu() -> float | None:
     """Return the highest compute capability of the GPUs that TensorFlow would use, or None."""
-    command = shutil.which("nvidia-smi")
-    if not command or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _cudnn():
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _cudnn():
         return None
-    query = [command, "--query-gpu=compute_cap", "--format=csv,noheader"]
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         text = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
         return max((float(line) for line in text.split()), default=None)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return None
+        return None  # OSError: there is no such command
 
 
 def _cudnn() -> bool:

@@ -36,18 +36,10 @@ def code() -> list[tuple[str, str]]:
 
     Hidden files and folders and broken links are skipped: editors and file managers leave them.
     """
-    here = Path(__file__).parents[1]
-    files = sorted(
-        path
-        for package in CODE
-        for path in (here / package).rglob("*.py")
-        if path.is_file() and not any(_is_hidden(part) for part in path.relative_to(here).parts)
-    )
-    return [
-        (path.relative_to(here).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in files
-    ]
-
-
-def _is_hidden(part: str) -> bool:
-    return part.startswith(".") or part == "__pycache__"
+    root = Path(__file__).parents[1]
+    hashes = []
+    for path in sorted(path for package in CODE for path in (root / package).rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and "/." not in name and "__pycache__" not in name:
+            hashes.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
+    return hashes

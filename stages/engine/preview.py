@@ -21,32 +21,32 @@ def preview(
 ) -> dict[str, np.ndarray]:
     """Return some training images, augmented by each op separately and by all ops together.
 
-    Args:
-        fingerprint: the variant's fingerprint, the key under which the result is stored.
-        recipe: the variant's settings; None for an ensemble, which has no augmentation.
-        arrays: the training data.
-        parallel: where to run, and how many processes at a time.
+    The result is stored under the variant's fingerprint. The recipe of an ensemble is None.
 
     Returns:
         `original` uint8 (n, height, width, channels), and `changed` uint8 (rows, DRAWS, n, height,
         width, channels) with one row per op and, if there are several, one for all of them. The
         draws depend only on the variant's seed and name, and differ from those in training.
     """
-    rows = _select(arrays.labels, arrays.classes)
+    # The first image of each class, then the second, and so on.
+    rank = np.zeros(len(arrays.labels), np.int64)  # position among the images of the class
+    for number in range(arrays.classes):
+        members = arrays.labels == number
+        rank[members] = np.arange(members.sum())
+    rows = np.lexsort((arrays.labels, rank))[:IMAGES]
     original = np.asarray(arrays.images[rows])
     ops = recipe.augmentation if recipe else []
     if not ops:
         return {"original": original, "changed": np.zeros((0, DRAWS, *original.shape), np.uint8)}
-    stored = fold_store.load_arrays(fingerprint, "preview")
-    if stored is not None:
-        return stored
-    seed = derive_seed(recipe.train.seed, recipe.variant, "preview")
-    lists = [[op] for op in ops] + ([ops] if len(ops) > 1 else [])
-    task = (lists, original, arrays.labels[rows], arrays.classes, seed)
-    ((_, changed),) = workers.run(augmented, [task], parallel.local_jobs)
-    result = {"original": original, "changed": changed}
-    fold_store.save_arrays(fingerprint, "preview", result)
-    return result
+
+    def augment() -> dict[str, np.ndarray]:
+        seed = derive_seed(recipe.train.seed, recipe.variant, "preview")
+        lists = [[op] for op in ops] + ([ops] if len(ops) > 1 else [])
+        task = (lists, original, arrays.labels[rows], arrays.classes, seed)
+        ((_, changed),) = workers.run(augmented, [task], parallel.local_jobs)
+        return {"original": original, "changed": changed}
+
+    return fold_store.arrays(fold_store.folder(fingerprint) / "preview.npz", augment)
 
 
 def augmented(
@@ -56,14 +56,7 @@ def augmented(
     classes: int,
     seed: int,
 ) -> np.ndarray:
-    """Augment the same batch by several lists of ops, DRAWS times each.
-
-    Args:
-        lists: ops with all of their arguments.
-        images: uint8 (n, height, width, channels).
-        labels: int64 (n,).
-        classes: number of classes.
-        seed: seed of the random draws.
+    """Augment the same batch of uint8 images by several lists of ops, DRAWS times each.
 
     Returns:
         uint8 (lists, DRAWS, n, height, width, channels), rounded.
@@ -73,12 +66,3 @@ def augmented(
     seeds = [tf.constant([seed, 1000 * draw]) for draw in range(DRAWS)]
     changed = [[augmenter(ops)(batch, target, key)[0] for key in seeds] for ops in lists]
     return np.rint(np.clip(changed, 0, 255)).astype(np.uint8)
-
-
-def _select(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the rows of the first image of each class, then of the second, up to IMAGES."""
-    rank = np.zeros(len(labels), np.int64)  # position among the images of its class
-    for number in range(classes):
-        (members,) = np.nonzero(labels == number)
-        rank[members] = np.arange(len(members))
-    return np.lexsort((labels, rank))[:IMAGES]

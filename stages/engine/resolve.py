@@ -12,7 +12,7 @@ from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.settings.params import Params
 from stages.settings.registry import check_arguments, lookup
-from stages.settings.sections import Named
+from stages.settings.sections import Named, Train
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
@@ -27,41 +27,42 @@ def recipe(params: Params, variant: str) -> Recipe:
     row = params.variant(variant)
     train = params.train_settings(variant)
     where = f"variants.{variant}"
-    if train.reduce_on_plateau and train.schedule.name != "constant":
-        raise UserError(
-            f"{where} has both reduce_on_plateau and the schedule {train.schedule.name!r}, which "
-            "conflict; set reduce_on_plateau to null or schedule to constant."
-        )
-    if train.reduce_on_plateau and train.schedule.arguments.get("warmup"):
-        raise UserError(
-            f"{where} has both reduce_on_plateau and a schedule with warmup, which conflict; set "
-            "reduce_on_plateau to null or remove the warmup."
-        )
-    if train.reduce_on_plateau and train.final == "refit":
-        raise UserError(
-            f"{where} has both reduce_on_plateau and final: refit, but a refit has no validation "
-            "images to detect a plateau; choose another final, or a schedule instead."
-        )
+    if train.reduce_on_plateau:
+        _check_plateau(train, where)
+
+    def resolve(kind: str, table: Mapping[str, Callable], named: Named, path: str) -> Named:
+        function = lookup(kind, table, named.name, f"{where}.{path}")
+        checked = check_arguments(function, named.arguments, f"{where}.{path}.{named.name}")
+        return Named(name=named.name, arguments=checked)
+
+    optimizer = resolve("optimizer", OPTIMIZERS, train.optimizer, "train.optimizer")
+    schedule = resolve("schedule", SCHEDULES, train.schedule, "train.schedule")
+    resolved = {"optimizer": optimizer, "schedule": schedule}
     return Recipe(
         variant=variant,
-        architecture=_resolve(
-            "architecture", ARCHITECTURES, row.architecture, f"{where}.architecture"
-        ),
+        architecture=resolve("architecture", ARCHITECTURES, row.architecture, "architecture"),
         augmentation=[
-            _resolve("augmentation op", OPS, op, f"{where}.augmentation[{position}]")
+            resolve("augmentation op", OPS, op, f"augmentation[{position}]")
             for position, op in enumerate(row.augmentation)
         ],
-        train=train.model_copy(
-            update={
-                "precision": hardware.resolve(train.precision),
-                "optimizer": _resolve(
-                    "optimizer", OPTIMIZERS, train.optimizer, f"{where}.train.optimizer"
-                ),
-                "schedule": _resolve(
-                    "schedule", SCHEDULES, train.schedule, f"{where}.train.schedule"
-                ),
-            }
-        ),
+        train=train.model_copy(update=resolved | {"precision": hardware.resolve(train.precision)}),
+    )
+
+
+def _check_plateau(train: Train, where: str) -> None:
+    """Reject settings that conflict with reduce_on_plateau, which changes the learning rate."""
+    if train.schedule.name != "constant":
+        other = f"the schedule {train.schedule.name!r}, which conflict"
+        remedy = "set schedule to constant"
+    elif train.schedule.arguments.get("warmup"):
+        other, remedy = "a schedule with warmup, which conflict", "remove the warmup"
+    elif train.final == "refit":
+        other = "final: refit, but a refit has no validation images to detect a plateau"
+        remedy = "choose another final"
+    else:
+        return
+    raise UserError(
+        f"{where} has both reduce_on_plateau and {other}; set the former to null or {remedy}."
     )
 
 
@@ -85,18 +86,12 @@ def check(params: Params) -> None:
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Check that a recipe makes sense for the prepared data.
-
-    Args:
-        recipe: the variant's settings.
-        dataset: the content of dataset.json.
-        prepared: the folder that contains dataset.json and the images.
+    """Check that a recipe makes sense for the prepared data; see `saved_model.check`.
 
     Raises:
-        UserError: when digits would be flipped, or a saved model does not fit; see
-            `saved_model.check`.
+        UserError: when digits would be flipped, or a saved model does not fit.
     """
-    saved_model.check(recipe.variant, recipe.architecture, dataset, prepared)
+    saved_model.check(recipe, dataset, prepared)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:
@@ -104,9 +99,3 @@ def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
                 f"variants.{recipe.variant}.augmentation[{position}] is flip, but mirrored digits "
                 "are not digits; remove it, or set force: true."
             )
-
-
-def _resolve(kind: str, table: Mapping[str, Callable], named: Named, where: str) -> Named:
-    function = lookup(kind, table, named.name, where)
-    arguments = check_arguments(function, named.arguments, f"{where}.{named.name}")
-    return Named(name=named.name, arguments=arguments)

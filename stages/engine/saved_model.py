@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,32 +20,33 @@ from stages import files
 from stages.errors import UserError
 from stages.settings.sections import Named
 from stages.training import trained_images
+from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 
+OWN_LAYERS = "a model with Keras' own layers only, since other code is not loaded from files"
 AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
 
 
-def attached(variant: str, named: Named) -> Named:
-    """Return a variant's architecture with the content of its saved model added, for workers.
+def attached(recipe: Recipe) -> Recipe:
+    """Return the recipe with the content of its saved model, if any: workers read no files.
 
     Raises:
         UserError: when the file is missing or does not match the row's digest.
         OSError: when it cannot be read.
     """
-    if named.name != "from_model":
-        return named
-    where = _where(variant)
-    content = _file(named.arguments, where).read_bytes()
-    _check_digest(content, named.arguments, where)
-    return Named(name=named.name, arguments=named.arguments | {"content": content})
+    if recipe.architecture.name != "from_model":
+        return recipe
+    arguments, where = recipe.architecture.arguments, _where(recipe)
+    content = _file(arguments, where).read_bytes()
+    _check_digest(content, arguments, where)
+    named = Named(name="from_model", arguments=arguments | {"content": content})
+    return recipe.model_copy(update={"architecture": named})
 
 
 def listed(attached: Named, images: np.ndarray) -> Listed:
-    """Return the images that a variant's model is trained on, including its saved model's.
+    """Return the list of uint8 `images`, all training images, and of the saved model's images.
 
-    Args:
-        attached: the architecture, as returned by `attached`.
-        images: uint8 (n, height, width, channels), all training images.
+    `attached` is the architecture of a recipe returned by the function of that name.
     """
     own = Listed(np.unique(trained_images.digests(images)), True)
     if attached.name != "from_model":
@@ -53,41 +54,46 @@ def listed(attached: Named, images: np.ndarray) -> Listed:
     return trained_images.merged([own, trained_images.read(attached.arguments["content"])])
 
 
-def note(variant: str, named: Named) -> str:
+def note(recipe: Recipe) -> str:
     """Return a warning if a saved model's training images are not fully known, else ""."""
-    if named.name != "from_model":
+    if recipe.architecture.name != "from_model":
         return ""
-    known = trained_images.read(attached(variant, named).arguments["content"])
+    known = trained_images.read(attached(recipe).architecture.arguments["content"])
     if known and known.complete:
         return ""
     which = "the saved model" if known is None else "a model that the saved model started from"
     return (
-        f"{_where(variant)}: {which} does not list the images that it was trained on, as Foldlab's "
+        f"{_where(recipe)}: {which} does not list the images that it was trained on, as Foldlab's "
         "models do; make sure that none of them validates or tests this variant."
     )
 
 
-def check(variant: str, named: Named, dataset: Mapping, prepared: Path) -> None:
-    """Check that `from_model` can start from its saved model on the prepared data.
+def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
+    """Check that a `from_model` variant can start from its saved model; others pass.
 
-    Args:
-        variant: the row's name, for messages.
-        named: its architecture; any other than `from_model` passes.
-        dataset: the content of dataset.json.
-        prepared: the folder that contains dataset.json and the images.
+    `dataset` is the content of dataset.json in the folder `prepared`.
 
     Raises:
         UserError: when the file is missing, is not a `.keras` file, has custom or Lambda objects,
             has another input shape, does not end with a Dense layer, does not match the digest, or
             was trained on images that would validate or test this variant.
     """
-    if named.name != "from_model":
+    if recipe.architecture.name != "from_model":
         return
-    arguments, where = named.arguments, _where(variant)
+    arguments, where = recipe.architecture.arguments, _where(recipe)
     file = _file(arguments, where)
     content = file.read_bytes()
-    model = _member(_config(content, file.name, where), arguments["member"], where)
-    _check_ends(model["config"]["layers"], list(dataset["image_shape"]), where)
+    layers = _layers(content, file.name, where)
+    names = [layer["config"].get("name", "") for layer in layers]
+    members = [layers[n] for n, name in enumerate(names) if re.fullmatch(r"member_\d+", name)]
+    if arguments["member"] >= max(len(members), 1):
+        raise UserError(
+            f"{where}.member is {arguments['member']}, but the number of the saved model's "
+            f"members, counted from 0, is {len(members) or 1}; use a smaller number."
+        )
+    if members:
+        layers = members[arguments["member"]]["config"]["layers"]
+    _check_ends(layers, list(dataset["image_shape"]), where)
     _check_digest(content, arguments, where)
     known = trained_images.read(content)
     if known and not arguments["force"]:
@@ -103,16 +109,14 @@ def _file(arguments: Mapping[str, Any], where: str) -> Path:
     path, model = arguments["path"], arguments["model"]
     if (path is None) == (model is None):
         raise UserError(f"{where} needs either path or model; name the one that it starts from.")
+    file = kept(arguments["sha256"] or "none") if model else files.find(path)
+    if file.is_file():
+        return file
     if model:
-        file = kept(arguments["sha256"] or "none")
-        if not file.exists():
-            raise UserError(
-                f"{where}.model is {model!r}, but no file with the row's sha256 has been fetched; "
-                f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
-            )
-        return file
-    if (file := files.find(path)).is_file():
-        return file
+        raise UserError(
+            f"{where}.model is {model!r}, but no file with the row's sha256 has been fetched; "
+            f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
+        )
     raise UserError(
         f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."
     )
@@ -128,98 +132,60 @@ def _check_digest(content: bytes, arguments: Mapping[str, Any], where: str) -> N
         )
 
 
-def _config(content: bytes, name: str, where: str) -> dict:
-    """Return a model's configuration after checking that all its objects are Keras' own."""
+def _layers(content: bytes, name: str, where: str) -> list[dict]:
+    """Return the layers in a model's configuration after checking that all are Keras' own."""
+    parts: list[dict] = []  # every object in the configuration
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.getinfo("model.weights.h5")
-            config = json.loads(archive.read("config.json"))
+            text = archive.read("config.json")
+        config = json.loads(text, object_hook=lambda part: parts.append(part) or part)
         kind, layers = config["class_name"], config["config"].get("layers")
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(
             f"{where}: {name} is not a .keras file; save the model with "
             "model.save('name.keras') of Keras 3."
         ) from None
-    for part in _objects(config):
-        if part["class_name"] in ("Lambda", "__lambda__"):
-            raise UserError(
-                f"{where}: the saved model has a Lambda layer, whose code is not loaded from "
-                "files; choose a model with Keras' own layers only."
-            )
+    for part in parts:
         package = (part.get("module") or "keras").split(".")[0]
-        if package not in ("keras", "builtins") or ">" in (part.get("registered_name") or ""):
-            raise UserError(
-                f"{where}: the saved model has the custom object {part['class_name']!r}, whose "
-                "code is not in the file; choose a model with Keras' own layers only."
-            )
+        registered = ">" in (part.get("registered_name") or "")
+        if part.get("class_name") in ("Lambda", "__lambda__"):
+            raise _unfit(where, "has a Lambda layer", OWN_LAYERS)
+        if "class_name" in part and (package not in ("keras", "builtins") or registered):
+            custom = f"has the custom object {part['class_name']!r}"
+            raise _unfit(where, custom, OWN_LAYERS)
     if kind not in ("Functional", "Sequential") or not isinstance(layers, list):
-        raise UserError(
-            f"{where}: the saved model is of class {kind}; choose a Functional or Sequential one."
-        )
-    return config
-
-
-def _objects(part: Any) -> Iterator[dict]:
-    """Yield every serialized object in a configuration."""
-    if isinstance(part, dict):
-        if isinstance(part.get("class_name"), str):
-            yield part
-        for value in part.values():
-            yield from _objects(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _objects(value)
-
-
-def _member(config: dict, member: int, where: str) -> dict:
-    """Return the configuration of the model to start from: one member, or the whole model."""
-    layers = config["config"]["layers"]
-    members = [one for one in layers if re.fullmatch(r"member_\d+", one["config"].get("name", ""))]
-    if member >= max(len(members), 1):
-        raise UserError(
-            f"{where}.member is {member}, but the number of the saved model's members, counted "
-            f"from 0, is {len(members) or 1}; use a smaller number."
-        )
-    return members[member] if members else config
+        raise _unfit(where, f"is of class {kind}", "a Functional or Sequential one")
+    return layers
 
 
 def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
     """Check that a model takes images of the prepared shape and ends with a Dense layer."""
     kinds = [layer["class_name"] for layer in layers]
-    if kinds.count("InputLayer") != 1:
-        raise UserError(
-            f"{where}: the saved model has {kinds.count('InputLayer')} inputs of known shape; "
-            "choose a model with one input."
-        )
+    if (inputs := kinds.count("InputLayer")) != 1:
+        raise _unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
     expected = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
     if expected != image_shape:
-        theirs, ours = ("x".join(str(side) for side in shape) for shape in (expected, image_shape))
-        raise UserError(
-            f"{where}: the saved model takes images of {theirs}, but the prepared images are "
-            f"{ours}; choose a model for that shape."
-        )
+        theirs, ours = ("x".join(map(str, shape)) for shape in (expected, image_shape))
+        found = f"takes images of {theirs}, but the prepared images are {ours}"
+        raise _unfit(where, found, "a model for that shape")
     while kinds[-1] in AFTER_DENSE:
         kinds.pop()
     if kinds[-1] != "Dense":
-        raise UserError(
-            f"{where}: the saved model ends with {kinds[-1]}, but a new head can only replace a "
-            "Dense layer; choose a classifier that ends with a Dense layer."
-        )
+        found = f"ends with {kinds[-1]}, but a new head can only replace a Dense layer"
+        raise _unfit(where, found, "a classifier that ends with a Dense layer")
 
 
 def _check_new(trained_on: np.ndarray, prepared: Path, sha256: str, where: str) -> None:
     """Reject a model that was trained on images which would validate or test the variant."""
-    seen, total = [], []
-    for split in ("train", "test"):
-        present = _digests(prepared / f"{split}_images.npy", sha256)
-        seen.append(int(np.isin(present, trained_on).sum()))
-        total.append(len(present))
+    present = [_digests(prepared / f"{split}_images.npy", sha256) for split in ("train", "test")]
+    seen = [int(np.isin(digests, trained_on).sum()) for digests in present]
     if any(seen):
-        raise UserError(
-            f"{where}: the saved model was trained on {seen[0]} of the {total[0]} images that "
-            f"validate the folds and on {seen[1]} of the {total[1]} test images; start from a "
-            "model trained on other images, or set force: true."
+        found = (
+            f"was trained on {seen[0]} of the {len(present[0])} images that validate the folds "
+            f"and on {seen[1]} of the {len(present[1])} test images"
         )
+        raise _unfit(where, found, "a model trained on other images, or set force: true")
 
 
 @cache
@@ -228,5 +194,9 @@ def _digests(file: Path, sha256: str) -> np.ndarray:
     return trained_images.digests(np.load(file, mmap_mode="r"))
 
 
-def _where(variant: str) -> str:
-    return f"variants.{variant}.architecture.from_model"
+def _unfit(where: str, found: str, allowed: str) -> UserError:
+    return UserError(f"{where}: the saved model {found}; choose {allowed}.")
+
+
+def _where(recipe: Recipe) -> str:
+    return f"variants.{recipe.variant}.architecture.from_model"

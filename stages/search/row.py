@@ -1,5 +1,6 @@
 """Write rows of `variants` as YAML, and add them to params.yaml without changing the rest."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from stages.errors import UserError
 from stages.files import replacing
 from stages.settings import params
 from stages.settings.params import Params
-from stages.settings.sections import Named, Variant
+from stages.settings.sections import Variant
 from stages.training.recipe import Recipe
 
 
@@ -24,20 +25,18 @@ def text(name: str, row: Variant, indent: int = 2) -> str:
     lines = [f"{name}:"]
     if row.description:
         lines.append(f"  description: {_inline(row.description)}")
-    lines.append(f"  architecture: {_inline(_plain(row.architecture))}")
+    architecture = {row.architecture.name: row.architecture.arguments}
+    if not row.architecture.arguments:
+        architecture = row.architecture.name
+    lines.append(f"  architecture: {_inline(architecture)}")
     if row.augmentation:
-        lines += ["  augmentation:", *(f"    - {_op(op)}" for op in row.augmentation)]
+        lines.append("  augmentation:")
+        for op in row.augmentation:
+            arguments = f": {_inline(op.arguments)}" if op.arguments else ""
+            lines.append(f"    - {op.name}{arguments}")
     if row.train:
         lines += ["  train:", *(f"    {key}: {_inline(v)}" for key, v in row.train.items())]
     return "".join(f"{' ' * indent}{line}\n" for line in lines)
-
-
-def _plain(named: Named) -> Any:
-    return {named.name: named.arguments} if named.arguments else named.name
-
-
-def _op(named: Named) -> str:
-    return f"{named.name}: {_inline(named.arguments)}" if named.arguments else named.name
 
 
 def _inline(value: Any) -> str:
@@ -67,20 +66,19 @@ _Dumper.add_representer(
 
 def free_name(settings: Params, wanted: str) -> str:
     """Return `wanted`, followed by the first free number if a row has that name."""
-    names = (wanted, *(f"{wanted}_{number}" for number in range(2, len(settings.variants) + 3)))
+    numbered = (f"{wanted}_{number}" for number in itertools.count(2))
+    names = itertools.chain([wanted], numbered)
     return next(name for name in names if name not in settings.variants)
 
 
 def same(settings: Params, row: Variant) -> str | None:
     """Return the name of a row with the same resolved settings as `row`, or None."""
-    wanted = _resolved(settings, row)
-    trained = {name: other for name, other in settings.variants.items() if not other.ensemble}
-    equal = (name for name, other in trained.items() if _resolved(settings, other) == wanted)
-    return next(equal, None)
 
+    def resolved(row: Variant) -> Recipe:
+        return recipe(settings.model_copy(update={"variants": {"a": row}}), "a")
 
-def _resolved(settings: Params, row: Variant) -> Recipe:
-    return recipe(settings.model_copy(update={"variants": {"a": row}}), "a")
+    rows = {name: other for name, other in settings.variants.items() if not other.ensemble}
+    return next((name for name, other in rows.items() if resolved(other) == resolved(row)), None)
 
 
 def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
@@ -98,17 +96,18 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
     before = path.read_bytes().decode("utf-8")
     newline = "\r\n" if "\r\n" in before else "\n"
     lines = before.splitlines(keepends=True)
-    (rows,) = (
-        value
-        for key, value in yaml.compose(before, yaml.SafeLoader).value
-        if key.value == "variants"
-    )
+    sections = yaml.compose(before, yaml.SafeLoader).value
+    place = [key.value for key, _ in sections].index("variants")
+    rows = sections[place][1]
     if rows.flow_style:
         raise UserError(
             f"{path} has variants in braces, where a row cannot be added automatically; "
             "write one row per line, or paste the row by hand."
         )
-    end = _last_line(rows) + 1
+    is_last = place + 1 == len(sections)
+    end = len(lines) if is_last else sections[place + 1][0].start_mark.line
+    while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
+        end -= 1
     added = "\n" + text(name, row, rows.value[0][0].start_mark.column)
     if not lines[end - 1].endswith("\n"):
         added = "\n" + added
@@ -119,14 +118,3 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
         temporary.write_bytes(after.encode("utf-8"))
         if params.load(temporary) != expected:
             raise UserError(f"could not find the end of variants in {path}; paste the row by hand.")
-
-
-def _last_line(node: yaml.Node) -> int:
-    """Return the last line of a node's content, counted from 0."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        parts = last if isinstance(last, tuple) else (last,)
-        return max(_last_line(part) for part in parts)
-    end = node.end_mark
-    block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
-    return end.line - 1 if block else end.line

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,11 @@ from stages.engine.resolve import check_data, recipe
 from stages.errors import UserError
 from stages.settings.base import validate
 from stages.settings.params import Params
-from stages.settings.registry import lookup, register
+from stages.settings.registry import nearest
 from stages.settings.sections import Named, Range, Settings, Train, Variant
 from stages.training.recipe import Recipe
 
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
-
-PLACES: dict[str, Callable] = {}
-place = register(PLACES)
 
 
 def tuned_name(variant: str) -> str:
@@ -35,9 +32,7 @@ def tuned_name(variant: str) -> str:
 def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
     """Return the settings with one additional row: that of `search.variant` with `values` set.
 
-    Args:
-        settings: params.yaml.
-        values: dotted path inside the row -> value, as in params.yaml.
+    `values` maps dotted paths inside the row to values, both as in params.yaml.
 
     Raises:
         UserError: when the row has no such path, or the value is not allowed.
@@ -46,11 +41,8 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
     row = settings.variant(settings.search.variant)
     settings = _with_row(settings, name, row)
     for path in sorted(values, key=lambda path: path.count(".")):  # names before their arguments
-        first, *rest = path.split(".")
-        set_value = lookup("part of a row", PLACES, first, "its first part")
-        row = settings.variants[name]
-        changed = set_value(row, settings.train_settings(name), rest, values[path])
-        row = validate(Variant, dict(row) | changed)
+        changed = _changed(settings, name, path.split("."), values[path])
+        row = validate(Variant, dict(settings.variants[name]) | changed)
         settings = _with_row(settings, name, row)
     return settings
 
@@ -60,35 +52,37 @@ def tuned_recipe(settings: Params, values: Mapping[str, Any]) -> Recipe:
     return recipe(tuned(settings, values), tuned_name(settings.search.variant))
 
 
-@place
-def architecture(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Set the architecture, or an argument of the row's architecture."""
-    return {"architecture": _within(row.architecture, rest, value)}
+def _with_row(settings: Params, name: str, row: Variant) -> Params:
+    return settings.model_copy(update={"variants": {**settings.variants, name: row}})
 
 
-@place
-def augmentation(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Set the list of ops, or an argument of an op that occurs once."""
-    if not rest:
-        return {"augmentation": value}
-    places = [number for number, op in enumerate(row.augmentation) if op.name == rest[0]]
-    if len(places) != 1 or len(rest) != 2:
-        raise UserError(
-            f"augmentation.{'.'.join(rest)} is not an argument of an op that occurs once in the "
-            f"row; its ops are {', '.join(op.name for op in row.augmentation) or 'none'}."
-        )
-    ops: list[Any] = list(row.augmentation)
-    ops[places[0]] = _within(ops[places[0]], rest[1:], value)
-    return {"augmentation": ops}
-
-
-@place
-def train(row: Variant, train: Train, rest: list[str], value: Any) -> dict:
-    """Set an override of the base `train`, or an argument of one."""
-    field, *deeper = rest or [""]
-    if field in Train.model_fields:  # validating the row rejects other names
-        value = _within(getattr(train, field), deeper, value)
-    return {"train": {**row.train, field: value}}
+def _changed(settings: Params, name: str, path: list[str], value: Any) -> dict[str, Any]:
+    """Return the part of a row that a path leads to, as in params.yaml, with the value set."""
+    row = settings.variants[name]
+    match path:
+        case ["architecture", *rest]:
+            return {"architecture": _within(row.architecture, rest, value)}
+        case ["augmentation"]:
+            return {"augmentation": value}
+        case ["augmentation", op, *rest]:
+            ops: list[Any] = list(row.augmentation)
+            names = [one.name for one in ops]
+            if names.count(op) != 1 or len(rest) != 1:
+                raise UserError(
+                    f"{'.'.join(path)} is not an argument of an op that occurs once in the row; "
+                    f"its ops are {', '.join(names) or 'none'}."
+                )
+            ops[names.index(op)] = _within(ops[names.index(op)], rest, value)
+            return {"augmentation": ops}
+        case ["train", field, *rest]:
+            if field in Train.model_fields:  # validating the row rejects other names
+                value = _within(getattr(settings.train_settings(name), field), rest, value)
+            return {"train": {**row.train, field: value}}
+    known = ("architecture", "augmentation", "train")
+    raise UserError(
+        f"{'.'.join(path)} is not a path inside a row; paths start with {', '.join(known)}."
+        f"{nearest(path[0], known)}"
+    )
 
 
 def _within(old: Any, rest: list[str], value: Any) -> Any:
@@ -102,23 +96,15 @@ def _within(old: Any, rest: list[str], value: Any) -> Any:
     raise UserError(f"{'.'.join(rest)} cannot be set, because the row has {old!r} there.")
 
 
-def _with_row(settings: Params, name: str, row: Variant) -> Params:
-    return settings.model_copy(update={"variants": {**settings.variants, name: row}})
-
-
-def check(settings: Params, dataset: Mapping, prepared: Path) -> None:
-    """Check that the limits of the space give valid rows.
+def check(settings: Params, dataset: Mapping[str, Any], prepared: Path) -> None:
+    """Check that every value of the search space can be trained, as far as settings tell.
 
     The limits of each dimension are tried separately, then in pairs with those of every other
     dimension, since an argument of one architecture may be unknown to another.
 
-    Args:
-        settings: params.yaml.
-        dataset: the content of dataset.json.
-        prepared: the folder that contains dataset.json and the images.
-
     Raises:
-        UserError: for an empty space, or the first value or pair of values that is not valid.
+        UserError: for an empty space, or the first value or pair of values that is not valid; see
+            `check_data`.
     """
     space = settings.search.space
     if not space:
@@ -160,16 +146,16 @@ def _limits(allowed: Range) -> list[Any]:
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
     """Return the space as Optuna distributions; choices are JSON, as Optuna takes no mappings."""
-    return {path: _distribution(allowed) for path, allowed in space.items()}
-
-
-def _distribution(allowed: Range) -> BaseDistribution:
-    if allowed.choices is not None:
-        return CategoricalDistribution([json.dumps(choice) for choice in allowed.choices])
-    low, high = _limits(allowed)
-    if allowed.step:
-        return IntDistribution(low, high, log=allowed.log, step=allowed.step)
-    return FloatDistribution(low, high, log=allowed.log)
+    made: dict[str, BaseDistribution] = {}
+    for path, allowed in space.items():
+        limits = _limits(allowed)
+        if allowed.choices is not None:
+            made[path] = CategoricalDistribution([json.dumps(choice) for choice in limits])
+        elif allowed.step:
+            made[path] = IntDistribution(*limits, log=allowed.log, step=allowed.step)
+        else:
+            made[path] = FloatDistribution(*limits, log=allowed.log)
+    return made
 
 
 def values(space: Mapping[str, Range], drawn: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,11 +174,9 @@ def _value(allowed: Range, drawn: Any) -> Any:
 def standing(settings: Params) -> dict[str, Any] | None:
     """Return the row's own values as Optuna values, or None if one lies outside the space.
 
-    Args:
-        settings: params.yaml, with a space that has passed `check`.
+    The space must have passed `check`.
     """
-    space = settings.search.space
-    untouched = tuned_recipe(settings, {})
+    space, untouched = settings.search.space, tuned_recipe(settings, {})
     drawn = {}
     for path, allowed in space.items():
         if allowed.choices is not None:
@@ -209,11 +193,12 @@ def standing(settings: Params) -> dict[str, Any] | None:
 
 
 def _at(recipe: Recipe, path: str) -> Any:
+    """Return the value of a setting at a path inside the row."""
     first, *rest = path.split(".")
-    value: Any = getattr(recipe, first)
+    value = recipe.model_dump()[first]
     if first == "augmentation":
-        (value,) = (op for op in value if op.name == rest[0])
+        (value,) = (op for op in value if op["name"] == rest[0])
         rest = rest[1:]
     for part in rest:
-        value = value.arguments[part] if isinstance(value, Named) else getattr(value, part)
+        value = value.get("arguments", value)[part]
     return value

@@ -17,10 +17,10 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from stages import files
-from stages.engine import fold_store, fold_tasks, identity
+from stages.engine import fold_tasks, identity
 from stages.errors import UserError
 from stages.search import space
 from stages.search.trial import Trial
@@ -38,25 +38,6 @@ STATES = {
 }
 
 
-class MedianOfFolds(optuna.pruners.BasePruner):
-    """Prune a trial whose mean is below the median of complete trials after the same folds.
-
-    The median stopping rule of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner`
-    uses a trial's best intermediate value, which is meant for learning curves; here an easy first
-    fold would protect every trial. Its `WilcoxonPruner` compares fold by fold with the best trial,
-    but needs at least four folds for p < 0.1.
-    """
-
-    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Return whether to end the trial, whose last step is the number of its folds."""
-        folds = trial.last_step
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(complete) < STARTUP or folds < MIN_FOLDS:
-            return False
-        others = [other.intermediate_values[folds] for other in complete]
-        return trial.intermediate_values[folds] < float(np.median(others))
-
-
 def fingerprint(settings: Params, data_sha256: str) -> str:
     """Return the SHA-256, in hexadecimal, that identifies a search except its number of trials."""
     content = {
@@ -68,10 +49,7 @@ def fingerprint(settings: Params, data_sha256: str) -> str:
 
 @contextmanager
 def opened(study_name: str) -> Iterator[optuna.Study]:
-    """Open or create a study, exclusively for this process.
-
-    Args:
-        study_name: the search's fingerprint.
+    """Open or create the study of a search's fingerprint, exclusively for this process.
 
     Raises:
         UserError: when another process has it open.
@@ -86,7 +64,6 @@ def opened(study_name: str) -> Iterator[optuna.Study]:
                 storage=JournalStorage(JournalFileBackend(str(path))),
                 study_name=study_name,
                 direction="maximize",
-                pruner=MedianOfFolds(),
                 load_if_exists=True,
             )
     except Timeout:
@@ -130,14 +107,9 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
 def run(
     study: optuna.Study, settings: Params, trials: int, data_sha256: str, arrays: fold_tasks.Arrays
 ) -> Iterator[Trial]:
-    """Run the remaining trials.
+    """Run the remaining trials of a study; `trials` counts those of earlier runs too.
 
-    Args:
-        study: an open study; see `opened`.
-        settings: params.yaml, with a space that has passed `space.check`.
-        trials: total number of trials, including those of earlier runs.
-        data_sha256: hash of the prepared data.
-        arrays: the prepared training data.
+    The space in `settings` must have passed `space.check`.
 
     Yields:
         Each trial when it ends. A trial that raises UntrainableError fails; any other error ends
@@ -153,8 +125,12 @@ def run(
         if number == 0 and not waiting and (own := space.standing(settings)):
             study.enqueue_trial(own)  # the unchanged row, for comparison
         trial = study.ask(space.distributions(settings.search.space))
+        recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
+        tasks = fold_tasks.variant_tasks(identity.fingerprint(recipe, data_sha256), recipe, arrays)
         try:
-            _cross_validate(study, trial, settings, data_sha256, arrays)
+            study.tell(trial, _cross_validate(study, trial, tasks, arrays, settings.parallel))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
         except UntrainableError as error:
             trial.set_user_attr("reason", str(error))
             study.tell(trial, state=TrialState.FAIL)
@@ -164,13 +140,11 @@ def run(
 def _cross_validate(
     study: optuna.Study,
     trial: optuna.Trial,
-    settings: Params,
-    data_sha256: str,
+    tasks: list[fold_tasks.FoldTask],
     arrays: fold_tasks.Arrays,
-) -> None:
-    recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
-    tasks = fold_tasks.variant_tasks(identity.fingerprint(recipe, data_sha256), recipe, arrays)
-    parallel = settings.parallel
+    parallel: Parallel,
+) -> float:
+    """Return the mean accuracy of a trial's folds; raise TrialPruned when it is to be pruned."""
     workers = len(tasks) if parallel.backend == "ray" else joblib.cpu_count()
     batch = parallel.jobs or workers
     accuracies: list[float] = []
@@ -180,18 +154,26 @@ def _cross_validate(
             # need them all. Errors are raised below, in order of folds, so that the result does
             # not depend on which fold fails first.
             with suppress(UntrainableError):
-                _train(tasks[fold : fold + batch], arrays, parallel)
-        _train([task], arrays, parallel)
+                fold_tasks.run_folds(tasks[fold : fold + batch], arrays, parallel, leave=False)
+        fold_tasks.run_folds([task], arrays, parallel, leave=False)
         (record,) = fold_tasks.records([task])
         accuracies.append(record.at_best_epoch("val_accuracy"))
+        mean, folds = float(np.mean(accuracies)), len(accuracies)
         trial.set_user_attr("accuracies", accuracies)
-        trial.report(float(np.mean(accuracies)), len(accuracies))
-        if len(accuracies) < len(tasks) and trial.should_prune():
-            study.tell(trial, state=TrialState.PRUNED)
-            return
-    study.tell(trial, float(np.mean(accuracies)))
+        trial.report(mean, folds)
+        if folds < len(tasks) and _is_below_median(study, mean, folds):
+            raise optuna.TrialPruned
+    return mean
 
 
-def _train(tasks: list[fold_tasks.FoldTask], arrays: fold_tasks.Arrays, parallel: Parallel) -> None:
-    if any(fold_store.load(task.fingerprint, task.fold) is None for task in tasks):
-        fold_tasks.run_folds(tasks, arrays, parallel, leave=False)
+def _is_below_median(study: optuna.Study, mean: float, folds: int) -> bool:
+    """Return whether a mean is below the median of complete trials after the same folds.
+
+    The median stopping rule of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner`
+    uses a trial's best intermediate value, so that an easy first fold would protect every trial;
+    its `WilcoxonPruner` needs at least four folds for p < 0.1.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < STARTUP or folds < MIN_FOLDS:
+        return False
+    return mean < float(np.median([other.intermediate_values[folds] for other in complete]))

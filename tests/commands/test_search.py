@@ -20,6 +20,7 @@ from tests.command import status
 from tests.search.test_study import SPACE, made_fold
 from tests.tracking.test_runs import runs_of
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
 
 
@@ -53,8 +54,8 @@ def declare(jobs=1, **section):
 
 
 def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys):
-    """The real thing: no test set is there to be read, and workers change nothing."""
-    rate = {"low": 0.01, "high": 0.1, "log": True}  # the row's own is not among them
+    """Real training, without a test set; the number of workers changes nothing."""
+    rate = {"low": 0.01, "high": 0.1, "log": True}  # excludes the row's own
     declare(trials=1, space={"train.learning_rate": rate})
     before = Path("params.yaml").read_bytes()
     search(write=True)
@@ -62,16 +63,16 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
     row = out[out.index("  plain_tuned:") : out.index("Added the row")].strip("\n")
     after = Path("params.yaml").read_text()
     assert after.replace(f"\n{row}\n", "", 1).encode() == before
-    assert "add plain_tuned to compare.variants" in out
 
     made = recipe(params.load(), "plain_tuned")
-    mark = identity.fingerprint(made, read_json(Path("data/prepared/dataset.json"))["sha256"])
-    folds = [fold_store.load(mark, fold).at_best_epoch("val_accuracy") for fold in (0, 1)]
+    data = read_json(Path("data/prepared/dataset.json"))["sha256"]
+    key = identity.fingerprint(made, data)
+    folds = [fold_store.load(key, fold).at_best_epoch("val_accuracy") for fold in (0, 1)]
     mean = f"{np.mean(folds):.2%} (sd {np.std(folds, ddof=1):.2%}, n = 2 folds)"
     assert f"trial 0: train.learning_rate {made.train.learning_rate}: {mean}" in out
     assert f"trial 0 with a cross-validated accuracy of {mean}." in out
 
-    monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are kept there
+    monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are stored there
     declare(jobs=2)
     search()
     again = capsys.readouterr().out
@@ -80,11 +81,19 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
     assert "`plain_tuned`" in again
 
 
-def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
+def test_a_search_is_continued_and_caught_up_after_the_server_was_down(folder, monkeypatch, capsys):
     monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
-    search()
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        search()
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "http://127.0.0.1:9" in printed.err
+    assert "plain_tuned" in printed.out
     search(trials=4)
-    assert "Finished trials: 2 of 4." in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "Finished trials: 2 of 4." in printed.out
     assert list(runs_of(folder, "trial")) == [f"trial {number}" for number in range(4)]
     (parent,) = runs_of(folder, "search").values()
     assert parent["params"]["search.variant"] == "plain"
@@ -93,68 +102,43 @@ def test_a_search_goes_on_and_each_trial_is_a_run(folder, monkeypatch, capsys):
     assert parent["latest"]["best_trial"] in range(4)
 
 
-def test_a_dead_server_costs_one_sentence_and_is_caught_up(folder, monkeypatch, capsys):
-    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-        search()
-    printed = capsys.readouterr()
-    assert printed.err.count("\n") == 1
-    assert "publishing the search to MLflow at http://127.0.0.1:9 failed: " in printed.err
-    assert "plain_tuned" in printed.out
-    search()
-    assert capsys.readouterr().err == ""
-    assert len(runs_of(folder, "trial")) == 2
-
-
-def test_the_row_that_is_there_is_not_written_twice(folder, monkeypatch, capsys):
+def test_a_row_that_exists_is_not_written_twice(folder, monkeypatch, capsys):
     monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     search(trials=6, write=True)
     once = Path("params.yaml").read_bytes()
     search(trials=6, write=True)
     assert Path("params.yaml").read_bytes() == once
     assert set(params.load().variants) == {"plain", "normed", "plain_tuned"}
-    assert "already in params.yaml, as `plain_tuned`" in capsys.readouterr().out
+    assert "`plain_tuned`" in capsys.readouterr().out
 
 
-def test_without_a_complete_trial_the_last_reason_is_told(folder, monkeypatch):
+def test_without_a_complete_trial_the_last_reason_is_printed(folder, monkeypatch):
     def too_deep(*task):
         raise UntrainableError("architecture 'basic' is too deep for images of 2x2 pixels")
 
     monkeypatch.setattr(fold_tasks, "train_fold", too_deep)
-    with pytest.raises(ValueError, match=r"none of 2 trials .* failed: architecture 'basic' is"):
+    with pytest.raises(ValueError, match=r"none of 2 trials .*'basic'"):
         search()
 
 
-def test_an_architecture_that_is_too_deep_is_refused_before_any_trial(folder, monkeypatch):
+def test_invalid_searches_are_rejected_before_anything_is_trained(folder, monkeypatch, capsys):
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
-    declare(space={"architecture": {"choices": ["basic", "m5"]}})
-    with pytest.raises(ValueError, match=r"architecture 'm5' is too deep for images of"):
-        search()
-    assert "trial_id" not in next(folder.glob(".foldlab/search/*.log")).read_text()
 
+    def refusal(*arguments):
+        return str(status("search", *arguments)) + capsys.readouterr().err
 
-def refused(capsys, *arguments):
-    return str(status("search", *arguments)) + capsys.readouterr().err
-
-
-def test_what_is_refused_before_anything_is_trained(folder, monkeypatch, capsys):
-    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     declare(space={"train.epochs": {"low": 0, "high": 3, "step": 1}})
-    assert refused(capsys).startswith(
-        "foldlab: search.space cannot have train.epochs = 0: train.epochs is 0: it should be"
-    )
-    declare(space={})
-    assert refused(capsys).startswith("foldlab: search.space in params.yaml is empty")
-    assert "--trials" in refused(capsys, "--trials", "-1")
-    (folder / "data" / "prepared" / "dataset.json").unlink()
-    assert refused(capsys) == (
-        "foldlab: data/prepared/dataset.json is missing; run `dvc repro prepare` first."
-    )
+    assert refusal().startswith("foldlab: search.space cannot have train.epochs = 0: ")
+    assert "--trials" in refusal("--trials", "-1")
     assert not (folder / ".foldlab").exists()
+    declare(space={"architecture": {"choices": ["basic", "m5"]}})
+    assert "architecture 'm5'" in refusal()
+    assert "trial_id" not in next(folder.glob(".foldlab/search/*.log")).read_text()
+    (folder / "data" / "prepared" / "dataset.json").unlink()
+    assert "dvc repro prepare" in refusal()
 
 
-def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, capsys):
+def test_an_interrupted_search_is_continued(folder, monkeypatch, capsys):
     program = (
         "from tests.search import test_study as made; from stages.engine import fold_tasks;"
         "fold_tasks.train_fold = made.made_fold;"
@@ -170,22 +154,12 @@ def test_an_interrupt_ends_in_order_and_the_search_goes_on(folder, monkeypatch, 
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline().startswith("trial 0: ")
-        assert "publishing the search to MLflow" in process.stderr.readline()
+        assert "MLflow" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "foldlab: stopped; the same command goes on from here.\n"
+        printed = process.stderr.read()
+    assert printed.startswith("foldlab: ")
+    assert printed.count("\n") == 1
     assert process.returncode == 130
     monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     search()
     assert "Finished trials: 1 of 2." in capsys.readouterr().out
-
-
-def test_mlproject_and_make_run_it():
-    project = yaml.safe_load((HERE / "MLproject").read_text())["entry_points"]["search"]
-    assert project["command"] == (
-        "dvc repro prepare && python -m stages search --trials {trials} --write {write}"
-    )
-    assert {name: about["default"] for name, about in project["parameters"].items()} == {
-        "trials": 0,
-        "write": "no",
-    }
-    assert "\tpython -m stages search\n" in (HERE / "Makefile").read_text()

@@ -6,7 +6,6 @@ Its nodes have another working folder than the repository and no path to it.
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -16,16 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.engine import cluster, workers
+from stages.engine import cluster, fold_tasks, resolve
 from stages.errors import UserError
-from stages.settings.sections import Named, Parallel, Train
+from stages.files import read_dataset
+from stages.settings import params
+from stages.settings.sections import Parallel
 from stages.training.fold import train_fold
-from stages.training.recipe import Recipe
-from tests import nodes
+from tests import nodes, prepared
 from tests.nodes import on
-from tests.prepared import TRAIN
 
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +33,6 @@ def two_nodes():
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with nodes.two() as started:
         yield started
-
-
-def sliver():
-    """Return the first arguments of `train_fold`: 60 images in 2 classes, 3 folds."""
-    random = np.random.default_rng(0)
-    labels = np.arange(60) % 2
-    images = random.integers(0, 100, (60, 12, 12, 1))
-    images[labels == 1, 4:8] += 90
-    recipe = Recipe(
-        variant="small",
-        architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
-        augmentation=[],
-        train=Train(**TRAIN),
-    )
-    folds = (np.arange(60) // 2 % 3).astype("int16")
-    return images.astype("uint8"), labels, folds, 2, recipe
 
 
 def where(seconds):
@@ -90,7 +74,7 @@ def wait_for(path):
     return where(0)
 
 
-def test_tasks_run_on_all_nodes_and_come_as_they_end(two_nodes, tmp_path):
+def test_tasks_run_on_all_nodes_and_results_come_as_they_end(two_nodes, tmp_path):
     go = tmp_path / "go"
     found = {}
     for position, node in cluster.run(wait_for, [(str(go),), ("",), ("",), ("",)], on(two_nodes)):
@@ -101,7 +85,7 @@ def test_tasks_run_on_all_nodes_and_come_as_they_end(two_nodes, tmp_path):
     assert len({*found.values()}) == 2
 
 
-def test_an_array_travels_once_for_all_tasks(two_nodes):
+def test_an_array_is_sent_once_for_all_tasks(two_nodes):
     array = np.zeros((1000, 1000))
     assert all(ok for _, ok in cluster.run(shares_memory, [(array,)] * 4, on(two_nodes)))
 
@@ -112,16 +96,16 @@ def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):
     assert time.monotonic() - began >= 4 * 0.4
 
 
-def test_a_fold_whose_process_is_killed_is_trained_again(two_nodes, tmp_path):
-    images, labels, folds, classes, recipe = sliver()
+def test_a_fold_whose_process_is_killed_is_trained_again(two_nodes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prepared.write(tmp_path)
+    arrays = fold_tasks.read_arrays(read_dataset(fold_tasks.PREPARED))
+    task = fold_tasks.FoldTask("", resolve.recipe(params.load(), "plain"), 0).arguments(arrays)
     marker = tmp_path / "killed"
-    task = (images, labels, folds, classes, recipe, 0)
-    ((_, record),) = cluster.run(
-        train_fold, [(*task, partial(die_after_epoch, marker))], on(two_nodes)
-    )
+    on_epoch = partial(die_after_epoch, marker)
+    ((_, record),) = cluster.run(train_fold, [(*task, on_epoch)], on(two_nodes))
     assert marker.exists()
-    ((_, undisturbed),) = workers.run(train_fold, [(*task, None)], 1)
-    np.testing.assert_array_equal(record.history, undisturbed.history)
+    np.testing.assert_array_equal(record.history, train_fold(*task).history)
 
 
 def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_nodes, tmp_path):
@@ -133,7 +117,7 @@ def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_n
     assert found == [(1, "alive")]
 
 
-def test_a_refusal_on_a_node_reaches_the_caller_as_it_is(two_nodes):
+def test_an_exception_on_a_node_reaches_the_caller(two_nodes):
     with pytest.raises(ValueError, match=r"^7 is not allowed; give another") as raised:
         list(cluster.run(refuse, [(7,)], on(two_nodes)))
     assert "in refuse" in "".join(traceback.format_exception(raised.value))
@@ -152,7 +136,7 @@ def test_a_node_that_dies_has_its_tasks_done_elsewhere(two_nodes):
     assert node.node_id not in {place for _, place in found}
 
 
-def test_a_node_with_another_keras_is_refused(two_nodes, tmp_path):
+def test_a_node_with_another_keras_is_rejected(two_nodes, tmp_path):
     about = tmp_path / "keras-3.14.0.dist-info" / "METADATA"  # where Python finds the version
     about.parent.mkdir()
     about.write_text("Metadata-Version: 2.1\nName: keras\nVersion: 3.14.0\n")
@@ -172,18 +156,12 @@ def test_workers_have_the_code_without_the_repository(two_nodes):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{free}", "somewhere"])
-def test_no_cluster_at_the_address_is_said_within_seconds(address):
+def test_no_cluster_at_the_address_is_an_error_within_seconds(monkeypatch, address):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        parallel = Parallel(backend="ray", address=address.format(free=unused.getsockname()[1]))
-        code = (
-            "import sys; from stages.engine import cluster;"
-            "from stages.settings.params import Parallel\n"
-            f"cluster.connect(Parallel.model_validate({parallel.model_dump()!r}))"
-        )
+        address = address.format(free=unused.getsockname()[1])
         began = time.monotonic()
-        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    message = ended.stderr.splitlines()[-1]
-    assert message.startswith("stages.errors.UserError: ")
-    assert all(part in message for part in ("parallel.address", repr(parallel.address)))
+        with pytest.raises(UserError, match=rf"parallel\.address '{address}'"):
+            cluster.connect(Parallel(backend="ray", address=address))
     assert time.monotonic() - began < 30

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from tests import nodes, prepared
 from tests.test_train import contents
 
 pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
 DIVERGING = {"learning_rate": 100.0, "l2": 1.0, "optimizer": {"sgd": {"momentum": 0.0}}}
 
@@ -62,9 +62,7 @@ def one_machine(tmp_path_factory):
     return {name: contents(folder / "results" / name) for name in ("plain", "normed")}
 
 
-def test_a_killed_driver_is_taken_up_and_leaves_the_files_of_one_machine(
-    two_nodes, one_machine, tmp_path
-):
+def test_a_killed_driver_resumes_to_the_files_of_one_machine(two_nodes, one_machine, tmp_path):
     folder = repository(tmp_path, two_nodes.address, jobs=1)
     process = driver(folder, "train", "plain")
     while not (kept := list(folder.glob(".foldlab/folds/*/fold-*.npz"))):
@@ -72,13 +70,12 @@ def test_a_killed_driver_is_taken_up_and_leaves_the_files_of_one_machine(
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    assert process.returncode == -signal.SIGKILL
     assert len(list(folder.glob(".foldlab/folds/*/fold-*.npz"))) == 1
     times = {path: path.stat().st_mtime_ns for path in kept}
 
     again = driver(folder, "train", "plain")
-    _, said = again.communicate()
-    assert again.returncode == 0, said
+    _, stderr = again.communicate()
+    assert again.returncode == 0, stderr
     assert {path: path.stat().st_mtime_ns for path in kept} == times
     assert contents(folder / "results" / "plain") == one_machine["plain"]
 
@@ -87,9 +84,9 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
     two_nodes, one_machine, tmp_path, monkeypatch
 ):
     folder = repository(tmp_path, two_nodes.address)
-    swept = driver(folder, "sweep")
-    _, said = swept.communicate()
-    assert swept.returncode == 0, said
+    sweep = driver(folder, "sweep")
+    _, stderr = sweep.communicate()
+    assert sweep.returncode == 0, stderr
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace(two_nodes.address, "127.0.0.1:1"))
     monkeypatch.chdir(folder)
@@ -99,7 +96,7 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
         assert contents(folder / "results" / variant) == one_machine[variant]
 
 
-def test_a_fold_that_diverges_is_told_in_one_sentence(two_nodes, tmp_path):
+def test_a_fold_that_diverges_is_one_sentence(two_nodes, tmp_path):
     folder = repository(tmp_path, two_nodes.address, epochs=20, **DIVERGING)
     process = driver(folder, "train", "plain")
     _, stderr = process.communicate()
@@ -107,7 +104,7 @@ def test_a_fold_that_diverges_is_told_in_one_sentence(two_nodes, tmp_path):
     assert re.fullmatch(r"foldlab: plain fold \d .*train\.learning_rate.*\n", stderr)
 
 
-def test_without_ray_the_user_learns_what_to_install(tmp_path):
+def test_without_ray_the_message_says_what_to_install(tmp_path):
     folder = repository(tmp_path, "127.0.0.1:1")
     process = driver(folder, "train", "plain", before="sys.modules['ray'] = None")
     _, stderr = process.communicate()

@@ -27,47 +27,46 @@ def _in_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
-def test_a_kept_fold_comes_back_whole_and_in_order():
+def test_a_stored_fold_is_loaded_whole_and_in_order():
     fold_store.save("abc", 3, RECORD)
     back = fold_store.load("abc", 3)
     for name in FoldResult._fields[:-1]:
         np.testing.assert_array_equal(getattr(back, name), getattr(RECORD, name))
     assert [weights[0, 0] for weights in back.weights] == list(range(12))
-
-
-def test_what_was_not_kept_is_not_there():
-    fold_store.save("abc", 3, RECORD)
     assert fold_store.load("abc", 4) is None
     assert fold_store.load("abd", 3) is None
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", b"no zip at all"])
-def test_a_damaged_file_counts_as_unfinished(damage):
-    fold_store.save("abc", 3, RECORD)
-    (fold_store.folder("abc") / "fold-3.npz").write_bytes(damage)
-    assert fold_store.load("abc", 3) is None
-
-
-def test_a_cut_file_counts_as_unfinished():
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", b"no zip at all", None])
+def test_a_damaged_file_counts_as_missing(damage):
     fold_store.save("abc", 3, RECORD)
     path = fold_store.folder("abc") / "fold-3.npz"
-    path.write_bytes(path.read_bytes()[:-300])
+    path.write_bytes(path.read_bytes()[:-300] if damage is None else damage)
     assert fold_store.load("abc", 3) is None
+    stored = fold_store.arrays(path, lambda: {"a": np.arange(3)})
+    assert fold_store.arrays(path, None)["a"].tolist() == stored["a"].tolist() == [0, 1, 2]
 
 
-def test_a_model_comes_back_whole_or_not_at_all():
+def test_a_model_is_built_once_and_again_when_it_is_damaged():
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as file:
         file.writestr("weights", b"1" * 1000)
-    fold_store.save_model("abc", whole.getvalue())
-    assert fold_store.load_model("abc") == whole.getvalue()
-    assert fold_store.load_model("abd") is None
+    builds = []
+
+    def build():
+        builds.append(1)
+        return whole.getvalue()
+
+    for _ in range(2):
+        assert fold_store.model("abc", build) == whole.getvalue()
+    assert len(builds) == 1
     path = fold_store.folder("abc") / "model.keras"
     path.write_bytes(whole.getvalue()[:-100])  # as after a power failure
-    assert fold_store.load_model("abc") is None
+    assert fold_store.model("abc", build) == whole.getvalue()
+    assert len(builds) == 2
 
 
-def test_folds_lie_in_the_repository_that_dvc_names(tmp_path):
+def test_folds_are_stored_in_the_repository_that_dvc_names(tmp_path):
     fold_store.save("abc", 0, RECORD)
     assert (tmp_path / ".foldlab" / "folds" / "abc" / "fold-0.npz").exists()
 
@@ -78,10 +77,10 @@ def age(fingerprint, days):
         os.utime(path, (then, then))
 
 
-def test_old_complete_trainings_go_and_recent_ones_stay(capsys):
+def test_old_complete_trainings_are_deleted(capsys):
     for name in ("old", "new"):
         fold_store.save(name, 0, RECORD)
-        fold_store.save_model(name, b"any")
+        fold_store.model(name, lambda: b"any")
     age("old", 8)
     fold_store.prune()
     assert not fold_store.folder("old").exists()
@@ -89,7 +88,7 @@ def test_old_complete_trainings_go_and_recent_ones_stay(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_unfinished_folds_stay_for_months_and_are_named_when_they_go(capsys):
+def test_unfinished_folds_are_kept_for_months_and_named_when_deleted(capsys):
     fold_store.save("week", 0, RECORD)
     fold_store.save("season", 0, RECORD)
     age("week", 8)
@@ -101,23 +100,23 @@ def test_unfinished_folds_stay_for_months_and_are_named_when_they_go(capsys):
     assert "1 folds" in line
 
 
-def test_what_is_being_trained_is_never_deleted():
+def test_a_running_training_is_never_deleted():
     fold_store.save("running", 0, RECORD)
-    fold_store.save_model("running", b"any")
+    fold_store.model("running", lambda: b"any")
     with FileLock(fold_store.lock_path("running")):
         age("running", 1000)
         fold_store.prune()
         assert fold_store.load("running", 0) is not None
 
 
-def test_a_training_that_another_process_begins_stays():
+def test_a_training_that_another_process_begins_is_kept():
     """It has created its folder, but no file yet."""
     fold_store.folder("begun").mkdir(parents=True)
     fold_store.prune()
     assert fold_store.folder("begun").is_dir()
 
 
-def test_what_another_process_moves_or_deletes_meanwhile_is_no_error(monkeypatch):
+def test_files_that_disappear_meanwhile_are_no_error(monkeypatch):
     """A file may disappear between being listed and being read."""
     fold_store.save("other", 0, RECORD)
     fold_store.save("old", 0, RECORD)

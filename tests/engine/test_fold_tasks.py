@@ -64,61 +64,52 @@ def trained(tmp_path, monkeypatch):
     return calls
 
 
-def test_a_plan_has_every_fold_of_every_repeat():
-    units = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)
-    assert [unit.fold for unit in units] == [0, 1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize(("fold", "row"), [(0, 0), (2, 0), (3, 1), (5, 1)])
-def test_a_unit_validates_with_its_own_repeat(fold, row):
-    task = FoldTask("fingerprint", recipe(), fold).arguments(ARRAYS)
-    np.testing.assert_array_equal(task[2], ARRAYS.folds[row])
-    assert task[3:] == (2, recipe(), fold)
-
-
-def test_refitting_validates_with_nothing():
+def test_every_fold_of_every_repeat_has_a_task():
+    tasks = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)
+    assert [task.fold for task in tasks] == [0, 1, 2, 3, 4, 5]
+    for task in tasks:
+        _, _, assigned, *rest = task.arguments(ARRAYS)
+        np.testing.assert_array_equal(assigned, ARRAYS.folds[task.fold // 3])
+        assert rest == [2, recipe(), task.fold]
     assert FoldTask("fingerprint", recipe(), "refit").arguments(ARRAYS)[2] is None
 
 
-def test_only_units_that_are_not_kept_are_trained(trained):
+def test_only_folds_that_are_not_stored_are_trained(trained):
     fold_store.save("fingerprint", 1, record([0.5], 1))
-    units = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)[:3]
-    fold_tasks.run_folds(units, ARRAYS, ONE)
+    tasks = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)[:3]
+    finished = []
+    fold_tasks.run_folds(tasks, ARRAYS, ONE, trained=finished.append)
     assert trained["folds"] == [0, 2]
-    assert [len(kept.history) for kept in fold_tasks.records(units)] == [2, 1, 2]
+    assert [len(stored.history) for stored in fold_tasks.records(tasks)] == [2, 1, 2]
+    assert finished == ["fingerprint"]
+    fold_tasks.run_folds(tasks, ARRAYS, ONE, trained=finished.append)
+    assert finished == ["fingerprint"]  # not for what was complete before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
     """Workers import the real function, although the fixture has replaced it here."""
     monkeypatch.setattr(fold_tasks, "train_fold", fold.train_fold)
     broken = ARRAYS._replace(labels=ARRAYS.labels[:5])
-    units = fold_tasks.variant_tasks("fingerprint", recipe(), broken)[1:2]
+    tasks = fold_tasks.variant_tasks("fingerprint", recipe(), broken)[1:2]
     with pytest.raises(RuntimeError, match=r"^small fold 1 failed: IndexError: ") as raised:
-        fold_tasks.run_folds(units * jobs, broken, Parallel(jobs=jobs))
+        fold_tasks.run_folds(tasks * jobs, broken, Parallel(jobs=jobs))
     assert "everything[folds != number]" in "".join(traceback.format_exception(raised.value))
 
 
-def test_soft_vote_takes_all_folds(trained):
-    folds = [record([0.1], 1), record([0.1, 0.9], 2)]
-    assert fold_tasks.model("fingerprint", recipe(), ARRAYS, ONE, folds) == MODEL
-    assert trained["members"] == [[1.0, 2.0]]
-
-
-def test_best_fold_takes_the_fold_with_the_best_kept_epoch(trained):
-    folds = [record([0.3, 0.95], 1), record([0.1, 0.9], 2), record([0.2], 1)]
-    fold_tasks.model("fingerprint", recipe(final="best_fold"), ARRAYS, ONE, folds)
-    assert trained["members"] == [[2.0]]
-
-
-def test_refit_trains_once_more_for_the_mean_best_epoch(trained):
-    folds = [record([0.1] * 4, 2), record([0.1] * 4, 4)]
-    fold_tasks.model("fingerprint", recipe(final="refit"), ARRAYS, ONE, folds)
-    assert (trained["folds"], trained["epochs"]) == (["refit"], [3])
-    assert trained["members"] == [[2.0]]
-
-
-def test_a_model_is_assembled_once(trained):
-    fold_tasks.model("fingerprint", recipe(), ARRAYS, ONE, [record([0.1], 1)])
-    assert fold_tasks.model("fingerprint", recipe(), ARRAYS, ONE, []) == MODEL
-    assert len(trained["members"]) == 1
+@pytest.mark.parametrize(
+    ("final", "folds", "members"),
+    [
+        ("soft_vote", [record([0.1], 1), record([0.1, 0.9], 2)], [1.0, 2.0]),
+        ("best_fold", [record([0.3, 0.95], 1), record([0.1, 0.9], 2), record([0.2], 1)], [2.0]),
+        ("refit", [record([0.1] * 4, 2), record([0.1] * 4, 4)], [2.0]),
+    ],
+)
+def test_a_model_is_built_once_from_the_folds_that_final_names(trained, final, folds, members):
+    for _ in range(2):
+        made = fold_tasks.model("fingerprint", recipe(final=final), ARRAYS, ONE, folds)
+        assert made == MODEL
+    assert trained["members"] == [members]
+    refits = (["refit"], [3]) if final == "refit" else ([], [])  # for the mean best epoch
+    assert (trained["folds"], trained["epochs"]) == refits

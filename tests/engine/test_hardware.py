@@ -42,92 +42,73 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("processor", "gpu", "native"),
+    ("processor", "gpu", "cudnn", "native"),
     [
-        (WITH, None, True),
-        (WITH.replace("avx512_bf16", "amx_bf16"), None, True),
-        (WITHOUT, None, False),
-        ("Hardware : other", None, False),
-        (WITHOUT, "echo 7.5; echo 9.0", True),
-        (WITHOUT, "echo 7.5", False),
-        (WITHOUT, "echo no devices were found; exit 6", False),
+        (WITH, None, True, True),
+        (WITH.replace("avx512_bf16", "amx_bf16"), None, True, True),
+        (WITHOUT, None, True, False),
+        ("Hardware : other", None, True, False),
+        (WITHOUT, "echo 7.5; echo 9.0", True, True),
+        (WITHOUT, "echo 7.5; echo 9.0", False, False),
+        (WITHOUT, "echo 7.5", True, False),
+        (WITHOUT, "echo no devices were found; exit 6", True, False),
     ],
 )
-def test_auto_is_mixed_only_where_the_machine_multiplies_bfloat16(machine, processor, gpu, native):
-    machine(processor, gpu)
-    assert hardware.resolve("auto") == ("mixed_bfloat16" if native else "float32")
+def test_auto_is_mixed_only_with_bfloat16_instructions(machine, processor, gpu, cudnn, native):
+    machine(processor, gpu, cudnn)
+    found = "mixed_bfloat16" if native else "float32"
+    assert hardware.resolve("auto") == found
     assert hardware.resolve("float32") == "float32"
     assert hardware.resolve("mixed_bfloat16") == "mixed_bfloat16"
+    settings = params.parse(changed("variants.basic.train", {"precision": "auto"}))
+    assert recipe(settings, "basic").train.precision == found
 
 
-def test_a_gpu_that_is_hidden_from_tensorflow_does_not_count(machine, monkeypatch):
+def test_a_hidden_gpu_and_a_system_without_cpuinfo_do_not_count(machine, monkeypatch, tmp_path):
     machine(WITHOUT, "echo 9.0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    forget()
     assert hardware.resolve("auto") == "float32"
-
-
-def test_a_gpu_that_tensorflow_has_no_library_for_does_not_count(machine):
-    machine(WITHOUT, "echo 9.0", cudnn=False)
-    assert hardware.resolve("auto") == "float32"
-
-
-def test_another_system_computes_in_float32(machine, monkeypatch, tmp_path):
-    machine(WITH)
     monkeypatch.setattr(hardware, "PROCESSOR", tmp_path / "none")
     forget()
     assert hardware.resolve("auto") == "float32"
 
 
-def test_a_recipe_holds_what_auto_became(machine):
-    for processor, found in ((WITH, "mixed_bfloat16"), (WITHOUT, "float32")):
-        machine(processor)
-        settings = params.parse(changed("variants.basic.train", {"precision": "auto"}))
-        assert recipe(settings, "basic").model_dump()["train"]["precision"] == found
-
-
-def test_emulation_is_warned_of_in_one_sentence(machine, capsys):
+def test_only_emulation_is_warned_of(machine, capsys):
+    machine(WITH)
+    hardware.warn({"mixed_bfloat16"})
     machine(WITHOUT)
+    hardware.warn({"float32"})
+    assert capsys.readouterr().err == ""
     hardware.warn({"float32", "mixed_bfloat16"})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("foldlab: train.precision is mixed_bfloat16, ")
 
 
-def test_nothing_is_said_where_nothing_is_emulated(machine, capsys):
-    machine(WITHOUT)
-    hardware.warn({"float32"})
-    machine(WITH)
-    hardware.warn({"mixed_bfloat16"})
-    assert capsys.readouterr().err == ""
-
-
 @pytest.mark.parametrize(
-    ("processor", "gpu", "found"),
+    ("processor", "gpu", "limit", "found"),
     [
-        (WITH, None, "avx512_bf16"),
-        (WITHOUT, None, "avx512f"),
-        ("flags : sse avx2", None, "avx2"),
-        ("Hardware : other", None, platform.machine()),
-        (WITH, "echo 7.5; echo 9.0", "cuda 9.0"),
+        (WITH, None, None, "avx512_bf16"),
+        (WITHOUT, None, None, "avx512f"),
+        ("flags : sse avx2", None, None, "avx2"),
+        ("Hardware : other", None, None, platform.machine()),
+        (WITH, "echo 7.5; echo 9.0", None, "cuda 9.0"),
+        (WITH, None, "ONEDNN_MAX_CPU_ISA", "avx512_bf16, at most avx2"),
+        (WITH, None, "DNNL_MAX_CPU_ISA", "avx512_bf16, at most avx2"),
     ],
 )
-def test_kernels_are_those_of_the_gpu_or_the_processor(machine, monkeypatch, processor, gpu, found):
+def test_kernels_are_those_of_the_gpu_or_the_processor(
+    machine, monkeypatch, processor, gpu, limit, found
+):
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv(limit, "AVX2")
     machine(processor, gpu)
     assert hardware.kernels() == found
 
 
-@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
-def test_a_limit_for_the_kernels_is_part_of_them(machine, monkeypatch, name):
-    machine(WITH)
-    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
-    monkeypatch.setenv(name, "AVX2")
-    assert hardware.kernels() == "avx512_bf16, at most avx2"
-
-
-def test_the_gpu_s_command_is_started_once(machine, tmp_path):
+def test_the_command_for_gpus_is_started_once(machine, tmp_path):
     machine(WITHOUT, f"echo 9.0; echo x >> {tmp_path}/started")
-    for _ in range(5):
+    for _ in range(3):
         hardware.resolve("auto")
         hardware.kernels()
     assert (tmp_path / "started").read_text() == "x\n"

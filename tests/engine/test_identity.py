@@ -17,23 +17,17 @@ def chosen():
     return recipe(params.parse(CONTENT), "basic")
 
 
-def test_the_fingerprint_is_the_same_for_the_same_and_other_for_other(chosen):
+def test_the_fingerprint_covers_settings_and_data(chosen):
     fingerprint = identity.fingerprint(chosen, "data")
     assert identity.fingerprint(chosen, "data") == fingerprint
+    zoom = Named(name="zoom", arguments={"factor": 0.1})
     others = [
-        identity.fingerprint(chosen, "other data"),
-        identity.fingerprint(recipe(params.parse(CONTENT), "dropout"), "data"),
-        identity.fingerprint(
-            chosen.model_copy(update={"train": chosen.train.model_copy(update={"seed": 9})}), "data"
-        ),
-        identity.fingerprint(
-            chosen.model_copy(
-                update={"augmentation": [Named(name="zoom", arguments={"factor": 0.1})]}
-            ),
-            "data",
-        ),
+        recipe(params.parse(CONTENT), "dropout"),
+        chosen.model_copy(update={"train": chosen.train.model_copy(update={"seed": 9})}),
+        chosen.model_copy(update={"augmentation": [zoom]}),
     ]
-    assert len({fingerprint, *others}) == 5
+    different = {identity.fingerprint(other, "data") for other in others}
+    assert len({fingerprint, identity.fingerprint(chosen, "other data"), *different}) == 5
 
 
 @pytest.mark.parametrize("item", ["python", "tensorflow", "keras", "numpy", "kernels"])
@@ -55,20 +49,16 @@ def code(monkeypatch, tmp_path):
     return folder
 
 
-def test_the_fingerprint_covers_the_code_that_computes(chosen, code):
-    fingerprint = identity.fingerprint(chosen, "data")
-    (code / "training" / "fold.py").write_text("a = 2\n")
-    assert identity.fingerprint(chosen, "data") != fingerprint
-
-
-def test_the_fingerprint_covers_nothing_of_the_engine(chosen, code):
+def test_the_fingerprint_covers_the_code_that_computes_and_no_other(chosen, code):
     fingerprint = identity.fingerprint(chosen, "data")
     (code / "engine" / "workers.py").write_text("# a comment\n")
     (code / "files.py").write_text("a = 1\n")
     assert identity.fingerprint(chosen, "data") == fingerprint
+    (code / "training" / "fold.py").write_text("a = 2\n")
+    assert identity.fingerprint(chosen, "data") != fingerprint
 
 
-def test_files_of_editors_are_no_code(chosen, code):
+def test_files_of_editors_are_ignored(chosen, code):
     fingerprint = identity.fingerprint(chosen, "data")
     (code / "training" / ".#fold.py").symlink_to("me@host.1234")  # Emacs' lock of a file
     (code / "training" / "gone.py").symlink_to("nowhere.py")
@@ -79,8 +69,8 @@ def test_files_of_editors_are_no_code(chosen, code):
     assert identity.fingerprint(chosen, "data") == fingerprint
 
 
-def test_training_imports_nothing_of_what_stands_above_it():
-    """The fingerprint covers only models, augment and training, so they must be self-contained."""
+def test_numerical_code_imports_only_what_the_fingerprint_covers():
+    """Settings and errors cannot change a result, but are imported."""
     allowed = {"augment", "errors", "models", "settings", "training"}
     for package in identity.CODE:
         for file in (STAGES / package).glob("*.py"):

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 IMPORTING = """
 import sys
 import stages.engine.preload
@@ -23,5 +25,6 @@ def ran(code):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_tensorflow_is_imported_but_not_started_and_ends_in_silence():
     assert ran(IMPORTING) == (0, "ready\n", "")

@@ -16,6 +16,7 @@ ARRAYS = Arrays(
     classes=4,
 )
 ONE = Parallel(jobs=1)
+pytestmark = pytest.mark.slow
 DARKER = Named(name="brightness", arguments={"factor": 0.5})
 FLIP = Named(name="flip", arguments={"horizontal": True, "vertical": False})
 MIXUP = Named(name="mixup", arguments={"alpha": 1.0})
@@ -59,7 +60,7 @@ def test_each_op_alone_then_all_together():
     assert not any(np.array_equal(both, alone) for alone in (brightness, flip))
 
 
-def test_what_was_made_is_kept_and_the_same_when_it_is_made_again(tmp_path, monkeypatch):
+def test_the_result_is_stored_and_the_same_when_made_again(tmp_path, monkeypatch):
     first = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
     monkeypatch.setattr(module, "augmented", None)  # calling it would fail
     kept = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)

@@ -242,7 +242,7 @@ def test_every_module_has_its_test():
         "attachments.py",
         "line.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
-        "combine.py",  # engine/test_fold_tasks.py, test_ensemble.py
+        "combine.py",  # engine/test_fold_tasks.py, test_variants.py
         "recipe.py",  # engine/test_resolve.py
     }
     missing = []

@@ -1,7 +1,6 @@
-"""Most of these tests replace training by a function of recipe and fold."""
+"""These tests replace training by a function of recipe and fold."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.engine import fold_tasks, identity
+from stages.engine import fold_store, fold_tasks, identity
 from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
 from stages.settings import params
 from stages.settings.sections import Parallel
-from stages.train import read_arrays
 from stages.training.fold import HISTORY, FoldResult, UntrainableError, derive_seed
 from tests import prepared
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
 TRIALS = 12
 MIXED = 10  # this many trials include every state
@@ -76,13 +75,14 @@ def settings(jobs=1, **search):
 def searched(chosen, trials):
     dataset = read_json(Path("data/prepared/dataset.json"))
     with study.opened(study.fingerprint(chosen, dataset["sha256"])) as opened:
-        for _ in study.run(opened, chosen, trials, dataset["sha256"], read_arrays(dataset)):
+        for _ in study.run(
+            opened, chosen, trials, dataset["sha256"], fold_tasks.read_arrays(dataset)
+        ):
             pass
         return study.finished(opened, chosen)
 
 
-def told(trials):
-    """Return the trials without their times."""
+def without_times(trials):
     return [trial._replace(start=0, end=0) for trial in trials]
 
 
@@ -94,10 +94,10 @@ def undisturbed(tmp_path_factory):
         patch.chdir(folder)
         patch.delenv("DVC_ROOT", raising=False)
         patch.setattr(fold_tasks, "train_fold", made_fold)
-        return told(searched(settings(), TRIALS))
+        return without_times(searched(settings(), TRIALS))
 
 
-def test_the_first_trial_is_the_row_as_it_stands_and_the_best_gets_better(undisturbed):
+def test_the_first_trial_is_the_unchanged_row_and_the_others_differ(undisturbed):
     assert undisturbed[0].values == {
         "train.learning_rate": 0.003,
         "train.batch_size": 16,
@@ -106,13 +106,14 @@ def test_the_first_trial_is_the_row_as_it_stands_and_the_best_gets_better(undist
     assert [trial.number for trial in undisturbed] == list(range(TRIALS))
     assert len({str(trial.values) for trial in undisturbed}) == TRIALS
     assert best(undisturbed).mean > undisturbed[0].mean
+    for trial in undisturbed[:3]:
+        recipe = study.space.tuned_recipe(settings(), trial.values)
+        assert trial.accuracies == [accuracy(recipe, n) for n in range(len(trial.accuracies))]
 
 
-def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial(
+def test_an_error_of_the_machine_ends_the_search_and_counts_as_no_trial(
     folder, monkeypatch, undisturbed
 ):
-    """A fault of the machine, such as a missing cluster, must not use up trials."""
-
     def no_cluster(*task):
         raise UserError("parallel.backend is ray, which is not installed")
 
@@ -120,11 +121,10 @@ def test_an_error_that_is_not_the_trial_s_ends_the_search_and_counts_as_no_trial
     with pytest.raises(UserError, match="which is not installed"):
         searched(settings(), 2)
     monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
-    assert told(searched(settings(), 2)) == undisturbed[:2]
+    assert without_times(searched(settings(), 2)) == undisturbed[:2]
 
 
-def test_a_bad_trial_ends_after_the_folds_that_show_it(undisturbed):
-    """Each pruned trial was below the median of the complete ones before it."""
+def test_a_trial_is_pruned_once_it_is_below_the_median_of_the_complete_ones(undisturbed):
     pruned = [trial for trial in undisturbed if trial.state == "pruned"]
     complete = [trial for trial in undisturbed if trial.state == "complete"]
     assert len(pruned) >= 2
@@ -139,56 +139,46 @@ def test_a_bad_trial_ends_after_the_folds_that_show_it(undisturbed):
     assert {len(trial.accuracies) for trial in complete} == {5}
 
 
-def test_the_accuracies_are_those_of_the_folds(undisturbed):
-    chosen = settings()
-    for trial in undisturbed[:3]:
-        recipe = study.space.tuned_recipe(chosen, trial.values)
-        expected = [accuracy(recipe, fold) for fold in range(len(trial.accuracies))]
-        assert trial.accuracies == expected
-
-
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undisturbed):
     (failed, *_) = [trial for trial in undisturbed if trial.state == "failed"]
     assert failed.values["train.learning_rate"] > 0.5
-    assert failed.reason == "plain_tuned fold 1 diverged; lower train.learning_rate."
+    assert "plain_tuned fold 1 diverged" in failed.reason
     assert len(failed.accuracies) == 1
     assert undisturbed[-1].number > failed.number
 
 
-def test_the_number_of_workers_changes_nothing(undisturbed, folder, monkeypatch):
+def test_results_do_not_depend_on_the_number_of_workers(undisturbed, folder, monkeypatch):
     """Folds after the one that prunes or fails a trial may be trained, but do not count."""
-    monkeypatch.setattr(
-        fold_tasks, "_train", lambda name, *task: made_fold(*task)
-    )  # what workers call
+    monkeypatch.setattr(fold_tasks, "_train", lambda report, *task: made_fold(*task))
     assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
-    assert told(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
+    assert without_times(searched(settings(jobs=2), MIXED)) == undisturbed[:MIXED]
 
 
 @pytest.mark.parametrize(
     ("parallel", "at_once"),
     [({"jobs": 2}, 2), ({"backend": "ray"}, 5), ({"backend": "ray", "jobs": 3}, 3)],
 )
-def test_as_many_folds_are_asked_for_as_workers_take(folder, monkeypatch, parallel, at_once):
+def test_as_many_folds_are_trained_at_once_as_there_are_workers(
+    folder, monkeypatch, parallel, at_once
+):
     """A cluster gets all folds of a trial at once, whatever the number of local cores."""
     asked = []
 
-    def train(units, arrays, parallel):
-        asked.append(len(units))
-        for unit in units:
-            study.fold_store.save(unit.fingerprint, unit.fold, made_fold(*unit.arguments(arrays)))
+    def run_folds(tasks, arrays, parallel, leave):
+        asked.append(len(tasks))
+        for task in tasks:
+            fold_store.save(task.fingerprint, task.fold, made_fold(*task.arguments(arrays)))
 
-    monkeypatch.setattr(study, "_train", train)
-    chosen = settings()
-    searched(chosen.model_copy(update={"parallel": Parallel(**parallel)}), 1)
+    monkeypatch.setattr(fold_tasks, "run_folds", run_folds)
+    searched(settings().model_copy(update={"parallel": Parallel(**parallel)}), 1)
     assert max(asked) == asked[0] == at_once
 
 
 def test_a_search_in_parts_is_the_search_in_one(undisturbed, folder):
     chosen = settings()
-    assert told(searched(chosen, 1)) == undisturbed[:1]
-    assert told(searched(chosen, 8)) == undisturbed[:8]
-    assert told(searched(chosen, TRIALS)) == undisturbed
-    assert told(searched(chosen, 3)) == undisturbed  # more trials exist than requested
+    assert without_times(searched(chosen, 1)) == undisturbed[:1]
+    assert without_times(searched(chosen, TRIALS)) == undisturbed
+    assert without_times(searched(chosen, 3)) == undisturbed  # more trials exist than requested
     assert len(list((folder / ".foldlab" / "search").glob("*.log"))) == 1
 
 
@@ -203,7 +193,6 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    assert process.returncode == -signal.SIGKILL
     (log,) = folder.glob(".foldlab/search/*.log")
     lock = log.with_name(log.name + ".lock")
     lock.unlink(missing_ok=True)
@@ -215,18 +204,15 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
         fold_tasks, "train_fold", lambda *task: trained.append(task[4:6]) or made_fold(*task)
     )
     began = time.monotonic()
-    assert told(searched(settings(), TRIALS)) == undisturbed
+    assert without_times(searched(settings(), TRIALS)) == undisturbed
     assert time.monotonic() - began < 28  # Optuna would wait for 30 s
     assert not lock.is_symlink()
+    data = read_json(Path("data/prepared/dataset.json"))["sha256"]
     again = {
-        f"{identity.fingerprint(recipe, dataset_hash())}/fold-{fold}.npz"
+        fold_store.folder(identity.fingerprint(recipe, data)) / f"fold-{fold}.npz"
         for recipe, fold in trained
     }
-    assert not again & {f"{path.parent.name}/{path.name}" for path in kept}
-
-
-def dataset_hash():
-    return read_json(Path("data/prepared/dataset.json"))["sha256"]
+    assert again.isdisjoint(kept)
 
 
 def test_one_process_at_a_time_has_a_study(folder):
@@ -234,20 +220,18 @@ def test_one_process_at_a_time_has_a_study(folder):
         study.opened("ab" * 32).__enter__()
 
 
-def test_a_study_is_known_by_its_row_its_space_and_its_data(folder):
+def test_a_study_is_identified_by_its_row_its_space_and_its_data(folder):
     own = study.fingerprint(settings(), "data")
-    assert own == study.fingerprint(settings(trials=99), "data")
-    assert own == study.fingerprint(settings(jobs=4), "data")
-    one_dimension = {"train.epochs": {"choices": [1, 2]}}
+    assert own == study.fingerprint(settings(trials=99, jobs=4), "data")
     others = [
         study.fingerprint(settings(), "other data"),
         study.fingerprint(settings(seed=2), "data"),
-        study.fingerprint(settings(space=one_dimension), "data"),
+        study.fingerprint(settings(space={"train.epochs": {"choices": [1, 2]}}), "data"),
     ]
     assert len({own, *others}) == 4
 
 
 def test_another_seed_tries_other_values(undisturbed, folder):
-    other = told(searched(settings(seed=2), 3))
-    assert other[0] == undisturbed[0]
-    assert other[1].values != undisturbed[1].values
+    first, second = without_times(searched(settings(seed=2), 2))
+    assert first == undisturbed[0]
+    assert second.values != undisturbed[1].values

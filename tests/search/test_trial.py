@@ -1,5 +1,3 @@
-import math
-
 import pytest
 
 from stages.search.trial import Trial, best
@@ -10,23 +8,20 @@ def made(number, accuracies, state="complete", reason=""):
 
 
 @pytest.mark.parametrize(
-    ("trial", "said"),
+    ("trial", "outcome"),
     [
         (made(0, [0.9, 0.92, 0.94]), "92.00% (sd 2.00%, n = 3 folds)"),
         (made(0, [0.5, 0.5], "pruned"), "pruned after 2 folds, 50.00% (sd 0.00%, n = 2 folds)"),
         (made(0, [], "failed", "it diverged"), "failed: it diverged"),
         (made(0, [0.9], "failed", "it diverged"), "failed: it diverged"),
+        (made(0, [0.9]), "90.00% (sd nan%, n = 1 folds)"),
     ],
 )
-def test_a_trial_says_what_came_out(trial, said):
-    assert trial.outcome() == said
+def test_the_outcome_of_a_trial(trial, outcome):
+    assert trial.outcome() == outcome
 
 
-def test_one_fold_has_no_deviation():
-    assert math.isnan(made(0, [0.9]).sd)
-
-
-def test_the_best_is_complete_and_the_first_of_equals():
+def test_the_best_trial_is_complete_and_the_first_of_equals():
     trials = [
         made(0, [0.8, 0.8]),
         made(1, [0.9, 0.9]),

@@ -7,7 +7,7 @@ import yaml
 
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
-from stages.engine import ensemble, fold_store, fold_tasks, predict
+from stages.engine import fold_store, fold_tasks, predict, variants
 from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
@@ -17,6 +17,7 @@ from stages.training.export import average, probabilities
 from tests import prepared
 from tests.test_train import contents
 
+pytestmark = pytest.mark.slow
 RESULTS = Path("results")
 
 
@@ -33,7 +34,7 @@ def write(folder, **given):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Create a repository in which the ensemble was trained before its members."""
+    """A repository in which the ensemble was trained before its members."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("ensemble")
         patch.chdir(folder)
@@ -51,12 +52,18 @@ def _there(folder, monkeypatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
 
 
-def arrays(variant, name="out_of_fold"):
-    with np.load(RESULTS / variant / f"{name}.npz") as stored:
-        return dict(stored)
+@pytest.fixture
+def copy(folder, tmp_path, monkeypatch):
+    """The working folder, with a copy of the repository."""
+    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
-def test_the_model_gives_the_mean_of_what_its_members_models_give():
+def out_of_fold(variant):
+    with np.load(RESULTS / variant / "out_of_fold.npz") as stored:
+        return stored["oof_probability"]
+
+
+def test_model_and_out_of_fold_scores_are_the_means_of_the_members():
     images = np.load("data/prepared/test_images.npy")
     vote, each = probabilities(RESULTS / "both/model.keras", images)
     assert each.shape == (2, 15, 3)
@@ -65,17 +72,13 @@ def test_the_model_gives_the_mean_of_what_its_members_models_give():
     ]
     np.testing.assert_allclose(each, members, atol=1e-6)
     np.testing.assert_allclose(vote, np.mean(members, axis=0), atol=1e-6)
-
-
-def test_out_of_fold_it_is_the_mean_of_the_members_on_the_same_fold():
-    members = [arrays(name)["oof_probability"] for name in ("plain", "normed")]
-    mine = arrays("both")["oof_probability"]
-    assert mine.shape == (1, 60, 3)
-    np.testing.assert_allclose(mine, np.mean(members, axis=0), atol=1e-6)
+    assert out_of_fold("both").shape == (1, 60, 3)
+    mean = np.mean([out_of_fold(name) for name in ("plain", "normed")], axis=0)
+    np.testing.assert_allclose(out_of_fold("both"), mean, atol=1e-6)
 
 
 @pytest.mark.parametrize("repeats", [1, 3])
-def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
+def test_folds_are_scored_on_images_that_no_member_was_trained_on(repeats):
     random = np.random.default_rng(0)
     shared = fold_tasks.Arrays(
         images=np.zeros((12, 2, 2, 1), "uint8"),
@@ -86,7 +89,8 @@ def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
     scores = random.dirichlet([1] * 3, (2, repeats, 12)).astype("f4")
     records = combine.averaged(list(scores), shared.folds, shared.labels)
     assert len(records) == 4 * repeats
-    np.testing.assert_allclose(fold_tasks.out_of_fold(records, shared), scores.mean(0), atol=1e-7)
+    joined = combine.out_of_fold(records, repeats, 12, 3)
+    np.testing.assert_allclose(joined, scores.mean(0), atol=1e-7)
     for number, record in enumerate(records):
         repeat, fold = divmod(number, 4)
         own = shared.folds[repeat] == fold
@@ -99,47 +103,35 @@ def test_its_folds_are_scored_on_the_images_that_no_model_of_them_saw(repeats):
         assert (record.train_images, len(record.times)) == (9, 0)
 
 
-def test_the_tables_claim_no_epoch_of_its_own():
-    assert {
-        (row["best_epoch"], row["epochs"]) for row in read_table(RESULTS / "both/folds.csv")
-    } == {(0, 0)}
-    history = read_table(RESULTS / "both/history.csv")
+def test_the_tables_have_no_epochs():
     folds = read_table(RESULTS / "both/folds.csv")
+    assert {(row["best_epoch"], row["epochs"]) for row in folds} == {(0, 0)}
+    history = read_table(RESULTS / "both/history.csv")
     assert [(row["fold"], row["epoch"]) for row in history] == [(0, 0), (1, 0)]
     assert {row[key] for row in history for key in ("loss", "accuracy", "learning_rate")} == {""}
     assert [row["val_accuracy"] for row in history] == [row["accuracy"] for row in folds]
     assert read_table(RESULTS / "both/timing.csv") == []
 
 
-def test_it_says_what_it_is_made_of():
-    training, members = (
-        read_json(RESULTS / "both/training.json"),
-        [read_json(RESULTS / name / "training.json") for name in ("plain", "normed")],
-    )
-    assert training["final"] == "ensemble"
-    assert training["description"] == "Both."
-    assert training["parameters"] == sum(member["parameters"] for member in members)
-    assert training["members"] == {
-        name: member["fingerprint"]
-        for name, member in zip(("plain", "normed"), members, strict=True)
-    }
-    assert training["settings"]["ensemble"]["normed"] == members[1]["settings"]
-    metrics = read_json(RESULTS / "both/metrics.json")
-    assert metrics["test"]["members_accuracy"]["n"] == 2
-    singles = [read_json(RESULTS / name / "metrics.json")["test"] for name in ("plain", "normed")]
-    assert metrics["test"]["members_accuracy"]["mean"] == pytest.approx(
-        np.mean([single["accuracy"] for single in singles])
-    )
+def test_training_json_names_the_members():
+    names = ("plain", "normed")
+    training = read_json(RESULTS / "both/training.json")
+    members = {name: read_json(RESULTS / name / "training.json") for name in names}
+    assert (training["final"], training["description"]) == ("ensemble", "Both.")
+    assert training["parameters"] == sum(member["parameters"] for member in members.values())
+    assert training["members"] == {name: members[name]["fingerprint"] for name in names}
+    assert training["settings"]["ensemble"]["normed"] == members["normed"]["settings"]
+    scores = read_json(RESULTS / "both/metrics.json")["test"]["members_accuracy"]
+    singles = [read_json(RESULTS / name / "metrics.json")["test"]["accuracy"] for name in names]
+    assert (scores["n"], scores["mean"]) == (2, pytest.approx(np.mean(singles)))
 
 
-@pytest.mark.parametrize("there", ["results", "folds"])
-def test_from_results_or_from_kept_folds_it_is_the_same_bytes_without_training(
-    folder, tmp_path, monkeypatch, there
+@pytest.mark.parametrize("source", ["results", "folds"])
+def test_results_or_stored_folds_give_the_same_bytes_without_training(
+    folder, copy, monkeypatch, source
 ):
     first = contents(folder / "results/both")
-    shutil.copytree(folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    if there == "results":
+    if source == "results":
         shutil.rmtree(".foldlab")
     else:
         shutil.rmtree("results")
@@ -151,9 +143,7 @@ def test_from_results_or_from_kept_folds_it_is_the_same_bytes_without_training(
     assert contents(Path("results/both")) == first
 
 
-def test_an_edited_member_is_trained_anew_and_the_other_is_not(folder, tmp_path, monkeypatch):
-    shutil.copytree(folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+def test_only_an_edited_member_is_trained_again(copy, monkeypatch):
     settings = yaml.safe_load(Path("params.yaml").read_text())
     settings["variants"]["normed"]["architecture"]["batchnorm"]["dense"] = 9
     Path("params.yaml").write_text(yaml.safe_dump(settings))
@@ -170,27 +160,22 @@ def test_an_edited_member_is_trained_anew_and_the_other_is_not(folder, tmp_path,
     assert before["members"]["plain"] == after["members"]["plain"]
 
 
-def test_results_of_a_member_that_vanish_while_another_trains_were_read_before(
-    folder, tmp_path, monkeypatch
-):
-    first = contents(folder / "results/both")
-    shutil.copytree(folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+def test_results_of_a_member_may_disappear_while_another_trains(folder, copy, monkeypatch):
     shutil.rmtree(".foldlab")
     shutil.rmtree("results/normed")
-    finish = fold_tasks.run_folds
+    original = fold_tasks.run_folds
 
-    def finish_without_results(*given):
-        shutil.rmtree("results/plain")
-        finish(*given)
+    def run_without_results(*given):
+        shutil.rmtree("results/plain", ignore_errors=True)
+        original(*given)
 
-    monkeypatch.setattr(fold_tasks, "finish", finish_without_results)
+    monkeypatch.setattr(fold_tasks, "run_folds", run_without_results)
     train("both")
     evaluate("both")
-    assert contents(Path("results/both")) == first
+    assert contents(Path("results/both")) == contents(folder / "results/both")
 
 
-def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path, monkeypatch):
+def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch):
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
     settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
@@ -204,7 +189,7 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
     fingerprint = read_json(folder / "results/normed/training.json")["fingerprint"]
     (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     sweep()
-    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (ensemble, "average"):
+    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (variants, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     monkeypatch.setattr(predict, "probabilities", None)
     for variant, files in undisturbed.items():
@@ -216,7 +201,7 @@ def test_a_sweep_leaves_nothing_to_do_and_gives_the_same_bytes(folder, tmp_path,
 
 
 @pytest.mark.parametrize(("shape", "classes"), [((12, 12, 1), 4), ((10, 12, 1), 3)])
-def test_members_of_other_images_or_classes_are_refused(folder, shape, classes):
+def test_members_of_other_images_or_classes_are_rejected(folder, shape, classes):
     models = {"plain": (RESULTS / "plain/model.keras").read_bytes()}
     with pytest.raises(UserError, match=r"^variants\.both\.ensemble .*'plain'"):
         average("both", shape, classes, models)

@@ -1,0 +1,143 @@
+"""Plan and train whole variants: a row with its folds, or an ensemble of other rows."""
+
+import itertools
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stages.engine import fold_store, fold_tasks, identity, workers
+from stages.engine.fold_tasks import PREPARED, Arrays, FoldTask
+from stages.engine.preview import preview
+from stages.engine.resolve import check_data, recipes
+from stages.files import read_json
+from stages.settings.params import Params
+from stages.settings.sections import Parallel
+from stages.training import combine
+from stages.training.export import average
+from stages.training.fold import FoldResult
+from stages.training.recipe import Recipe
+
+RESULTS = Path("results")
+
+
+class Plan(NamedTuple):
+    """A variant, and the recipes that it is trained with: its own, or those of its members."""
+
+    variant: str
+    description: str
+    is_ensemble: bool
+    fingerprint: str
+    recipes: dict[str, Recipe]  # fingerprint -> recipe, in order
+
+    def about(self) -> dict[str, Any]:
+        """Return what training.json holds of the settings."""
+        rows = {r.variant: r.model_dump(exclude={"variant"}) for r in self.recipes.values()}
+        if not self.is_ensemble:
+            (recipe,) = self.recipes.values()
+            return {"final": recipe.train.final, "settings": rows[self.variant]}
+        members = {recipe.variant: key for key, recipe in self.recipes.items()}
+        return {"final": "ensemble", "settings": {"ensemble": rows}, "members": members}
+
+
+class Trained(NamedTuple):
+    """The results of training a variant, before they are written to files."""
+
+    folds: Sequence[FoldResult]  # of all repeats, in order
+    out_of_fold: np.ndarray  # float32 (repeats, n, classes)
+    model: bytes  # the content of the model file
+    preview: dict[str, np.ndarray]  # of the augmentation
+    parameters: int  # of one fold's model, or of all members of an ensemble
+
+
+def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
+    """Return the plan of a variant for the prepared data that `dataset` describes.
+
+    Raises:
+        UserError: when the variant cannot be resolved, or its settings do not fit the data.
+    """
+    chosen = {}
+    for recipe in recipes(settings, variant):
+        check_data(recipe, dataset, PREPARED)
+        chosen[identity.fingerprint(recipe, dataset["sha256"])] = recipe
+    row = settings.variants[variant]
+    own = identity.ensemble_fingerprint(variant, chosen) if row.ensemble else next(iter(chosen))
+    return Plan(variant, row.description, bool(row.ensemble), own, chosen)
+
+
+def needed_folds(plan: Plan, arrays: Arrays) -> dict[str, list[FoldTask]]:
+    """Return fingerprint -> folds of a variant, or of an ensemble's members without results."""
+    return {
+        fingerprint: fold_tasks.variant_tasks(fingerprint, recipe, arrays)
+        for fingerprint, recipe in plan.recipes.items()
+        if not plan.is_ensemble or _from_results(recipe.variant, fingerprint) is None
+    }
+
+
+def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
+    """Return a variant's results; what the fold store lacks is computed and stored.
+
+    Raises:
+        UserError: when a fold cannot be trained, or the members of an ensemble do not fit the data.
+    """
+    if plan.is_ensemble:
+        return _train_ensemble(plan, arrays, parallel)
+    return _train_row(plan.fingerprint, plan.recipes[plan.fingerprint], arrays, parallel)
+
+
+def _train_row(fingerprint: str, recipe: Recipe, arrays: Arrays, parallel: Parallel) -> Trained:
+    tasks = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
+    fold_tasks.run_folds(tasks, arrays, parallel)
+    folds = fold_tasks.records(tasks)
+    return Trained(
+        folds,
+        combine.out_of_fold(folds, *arrays.folds.shape, arrays.classes),
+        fold_tasks.model(fingerprint, recipe, arrays, parallel, folds),
+        preview(fingerprint, recipe, arrays, parallel),
+        combine.parameters(folds),
+    )
+
+
+def _train_ensemble(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
+    # Read all results first: training takes long, and they may be deleted meanwhile.
+    found = {key: _from_results(recipe.variant, key) for key, recipe in plan.recipes.items()}
+    lacking = {key: recipe for key, recipe in plan.recipes.items() if not found[key]}
+    tasks = [fold_tasks.variant_tasks(key, recipe, arrays) for key, recipe in lacking.items()]
+    fold_tasks.run_folds(list(itertools.chain(*tasks)), arrays, parallel)
+    for key, recipe in lacking.items():
+        found[key] = _train_row(key, recipe, arrays, parallel)
+    members = list(found.values())
+
+    def build() -> bytes:
+        names = [recipe.variant for recipe in plan.recipes.values()]
+        models = dict(zip(names, [member.model for member in members], strict=True))
+        task = (plan.variant, arrays.images.shape[1:], arrays.classes, models)
+        ((_, content),) = workers.run(average, [task], parallel.local_jobs)
+        return content
+
+    scores = [member.out_of_fold for member in members]
+    folds = combine.averaged(scores, arrays.folds, arrays.labels)
+    return Trained(
+        folds,
+        combine.out_of_fold(folds, *arrays.folds.shape, arrays.classes),
+        fold_store.model(plan.fingerprint, build),
+        preview(plan.fingerprint, None, arrays, parallel),
+        sum(member.parameters for member in members),
+    )
+
+
+def _from_results(variant: str, fingerprint: str) -> Trained | None:
+    """Read what an ensemble needs of a member's result files; None without this fingerprint."""
+    folder = RESULTS / variant
+    try:
+        training = read_json(folder / "training.json")
+        if training["fingerprint"] != fingerprint:
+            return None
+        with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
+            out_of_fold = stored["oof_probability"]
+        model = (folder / "model.keras").read_bytes()
+        return Trained([], out_of_fold, model, {}, training["parameters"])
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
