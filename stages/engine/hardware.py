@@ -6,6 +6,7 @@ half the bits. Processors without bfloat16 instructions emulate it, many times s
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection
@@ -67,14 +68,15 @@ def _flags() -> frozenset[str]:
 @cache
 def _gpu() -> float | None:
     """Return the highest compute capability of the GPUs that TensorFlow would use, or None."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _cudnn():
+    command = shutil.which("nvidia-smi")
+    if not command or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _cudnn():
         return None
-    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    query = [command, "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         text = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
         return max((float(line) for line in text.split()), default=None)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return None  # OSError: there is no such command
+        return None
 
 
 def _cudnn() -> bool:

@@ -40,19 +40,6 @@ def folder(staged, tmp_path, monkeypatch):
     return Path(shutil.copytree(staged, tmp_path, dirs_exist_ok=True))
 
 
-def test_after_a_sweep_the_stages_compute_nothing_and_write_the_same_bytes(folder, monkeypatch):
-    undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
-    monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
-    monkeypatch.setattr(module, "_finished", lambda *given: False)
-    sweep()
-    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "probabilities"):
-        monkeypatch.setattr(*part, None)  # calling it would fail
-    for variant in ("plain", "normed"):
-        train(variant)
-        evaluate(variant)
-        assert contents(folder / "results" / variant) == undisturbed[variant]
-
-
 def test_when_all_is_trained_variants_missing_from_mlflow_are_named(folder, monkeypatch, capsys):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
@@ -90,29 +77,35 @@ def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeypatch, jobs):
-    """Its model is made by then, whether this process trains or others do."""
+    """Its model is built by then; in the end the stages find everything and write the same."""
+    undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
     monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
     monkeypatch.setattr(module, "_finished", lambda *given: False)
     path = folder / "params.yaml"
     path.write_text(path.read_text().replace("jobs: 1", f"jobs: {jobs}"))
-    followed, keep = [], fold_store.save
+    followed, save = [], fold_store.save
 
-    def kept(kind):
-        return len([*(folder / "fresh").rglob(kind)])
+    def stored(pattern):
+        return len([*(folder / "fresh").rglob(pattern)])
 
-    def keep_late(*given):  # the last fold only when a variant is followed, for two minutes at most
-        for _ in range(1200 if kept("fold-*.npz") == 3 else 0):
+    def save_late(*given):  # the last fold only when a variant is followed, or after two minutes
+        for _ in range(1200 if stored("fold-*.npz") == 3 else 0):
             if followed:
                 break
             time.sleep(0.1)
-        keep(*given)
+        save(*given)
 
-    monkeypatch.setattr(fold_store, "save", keep_late)
-    sweep(lambda name: followed.append((name, kept("model.keras"), kept("fold-*.npz"))))
+    monkeypatch.setattr(fold_store, "save", save_late)
+    sweep(lambda name: followed.append((name, stored("model.keras"), stored("fold-*.npz"))))
     (name, models, folds), *_ = followed
     assert (models, folds < 4) == (1, True)
     assert jobs == 2 or name == "plain"
-    assert kept("model.keras") == 2
+    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "probabilities"):
+        monkeypatch.setattr(*part, None)  # calling it would fail
+    for variant, files in undisturbed.items():
+        train(variant)
+        evaluate(variant)
+        assert contents(folder / "results" / variant) == files
 
 
 def test_an_error_while_completing_a_variant_is_raised(folder, monkeypatch):
