@@ -20,7 +20,6 @@ from stages import publish
 from stages.engine import environment, fold_store, fold_tasks, tracker, variants, workers
 from stages.engine.predict import predict
 from stages.engine.resolve import check
-from stages.engine.variants import Plan
 from stages.files import read_dataset, read_json
 from stages.settings import params
 from stages.tracking import store
@@ -52,7 +51,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
     dataset = read_dataset(fold_tasks.PREPARED)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
-    planned = [plan for plan in planned if not _finished(plan.variant, plan.fingerprint)]
+    planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:
         _warn_missing(settings)
         return
@@ -70,7 +69,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         jobs = parallel.jobs or workers.optimal_workers(len(tasks), joblib.cpu_count())
         parallel = parallel.model_copy(update={"jobs": jobs})
 
-    def complete(plan: Plan) -> None:
+    def complete(plan: variants.Plan) -> None:
         variants.train(plan, arrays, parallel)  # finds its folds in the store
         predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel)
 
@@ -78,7 +77,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     followed: list[Future] = []
     with ThreadPoolExecutor(1) as completing, ThreadPoolExecutor(1) as following:
 
-        def complete_and_follow(plan: Plan) -> None:
+        def complete_and_follow(plan: variants.Plan) -> None:
             complete(plan)
             with suppress(RuntimeError):  # the pool is shut down once everything is trained
                 followed.append(following.submit(follow, plan.variant))
@@ -114,9 +113,8 @@ def _warn_missing(settings: params.Params) -> None:
             raise
 
 
-def _finished(variant: str, fingerprint: str) -> bool:
+def _is_finished(plan: variants.Plan) -> bool:
     """Return whether the variant's results match its current settings."""
-    results = variants.RESULTS / variant
-    names = ("training.json", "model.keras", "metrics.json")
-    present = all((results / name).exists() for name in names)
-    return present and read_json(results / "training.json")["fingerprint"] == fingerprint
+    results = variants.RESULTS / plan.variant
+    present = all((results / f).exists() for f in ("training.json", "model.keras", "metrics.json"))
+    return present and read_json(results / "training.json")["fingerprint"] == plan.fingerprint

@@ -31,7 +31,7 @@ def _in_worker() -> None:
 
 def _report_unless_abandoned(*error) -> None:
     """Print a traceback, unless the worker failed because the driver was just interrupted."""
-    for _ in range(20):
+    for _ in range(50):  # on a busy machine the driver takes seconds to exit
         try:
             if _abandoned():
                 return
