@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from benchmarks import measured
+from benchmarks import inputs, measured, processes
 from stages import files
 from stages.engine import fold_store, fold_tasks, identity
 from stages.engine.predict import predict
@@ -31,8 +30,7 @@ from stages.settings.sections import Parallel
 from stages.statistics.paired import mean_std
 from stages.train import read_arrays
 
-ROWS = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
-ROOT = measured.HERE.parent
+ROWS = inputs.MNIST["rows"]
 
 
 def accuracy(row: str, limit: int | None = None) -> Path:
@@ -45,14 +43,11 @@ def accuracy(row: str, limit: int | None = None) -> Path:
     Returns:
         The record's path; with a limit it lies in the folder of the run, not in records.
     """
-    about = ROWS["rows"][row]
+    about = ROWS[row]
     rows = about.get("among", [row])
     folder = files.root() / ".foldlab" / "accuracy" / (f"{row}-quick" if limit else row)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), ROWS["settings"])
-    for name in rows:
-        settings = merged(settings, ROWS["rows"][name].get("settings", {}))
-    settings["compare"] |= {"variants": rows, "baseline": rows[0]}
+    settings = inputs.on_mnist(*rows)
     if limit:
         settings["data"]["limit"] = limit
         settings["folds"]["count"] = 2
@@ -60,7 +55,7 @@ def accuracy(row: str, limit: int | None = None) -> Path:
             settings["variants"][name].setdefault("train", {})["epochs"] = 1
 
     os.chdir(folder)
-    _write(settings)
+    inputs.write_settings(Path(), settings)
     _stage("prepare")
     if "seeds" in about:
         scores = _seeds(row, about["seeds"])
@@ -68,24 +63,8 @@ def accuracy(row: str, limit: int | None = None) -> Path:
         scores = _ensemble(row, rows, settings)
     else:
         scores = _folds(row)
-    where = {"folder": folder} if limit else {}
-    return measured.write(f"accuracy-{row}", {"row": row, **about, **scores}, **where)
-
-
-def _write(settings: Mapping[str, Any]) -> None:
-    """Write params.yaml into the present folder."""
-    with files.replacing(Path("params.yaml")) as beside:
-        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the values of `over`, mapping by mapping; a named choice is replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        whole = key in ("architecture", "optimizer", "schedule", "early_stopping")
-        result[key] = merged(result[key], value) if both and not whole else value
-    return result
+    result = {"row": row, **about, **scores}
+    return measured.write(f"accuracy-{row}", result, folder if limit else measured.RECORDS)
 
 
 def _folds(row: str) -> dict[str, Any]:
@@ -123,7 +102,7 @@ def _ensemble(row: str, rows: list[str], settings: dict[str, Any]) -> dict[str, 
     members = [step["added"] for step in steps]
     settings["variants"][row] = {"ensemble": members}
     settings["compare"] |= {"variants": [row], "baseline": row}
-    _write(settings)
+    inputs.write_settings(Path(), settings)
     _stage("members")
     return {"chosen": steps, **_folds(row)}
 
@@ -191,8 +170,8 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
 def _stage(name: str, *arguments: str) -> None:
     """Run a stage in the present folder; end with its status when it fails."""
     ended = subprocess.run(
-        [sys.executable, "-m", "stages", name, *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(files.root())},
+        processes.stage(name, *arguments),
+        env=os.environ | {"PYTHONPATH": str(inputs.ROOT), "DVC_ROOT": str(files.root())},
     )
     if ended.returncode:
         sys.exit(ended.returncode)
@@ -201,7 +180,7 @@ def _stage(name: str, *arguments: str) -> None:
 def main() -> None:
     """Measure the rows that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("rows", nargs="+", choices=[*ROWS["rows"]], metavar="ROW")
+    parser.add_argument("rows", nargs="+", choices=[*ROWS], metavar="ROW")
     parser.add_argument("--quick", action="store_true", help="300 images and one epoch, to try it")
     given = parser.parse_args()
     os.environ.setdefault("DVC_ROOT", str(Path.cwd()))

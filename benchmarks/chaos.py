@@ -5,20 +5,17 @@ in each of its stages, pass after pass; `dvc repro` at the end of a pass must le
 no partial file, no run in MLflow that says RUNNING, no process, and nothing to do.
 """
 
-import argparse
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import measured
-from tests.pipeline.test_repro import SLIVER, call, clone, environment, ran, results, rows, well
+from benchmarks import checkout, inputs, measured, processes
 
 KINDS = [  # what a terminal sends, what an operator or the system sends, and to whom
     (signal.SIGINT, "group"),
@@ -27,7 +24,8 @@ KINDS = [  # what a terminal sends, what an operator or the system sends, and to
     (signal.SIGTERM, "group"),
     (signal.SIGKILL, "group"),
 ]
-VARIANTS = SLIVER["compare"]["variants"]
+VARIANTS = checkout.SLIVER["compare"]["variants"]
+STATUSES = "select name, status from runs order by name, status"
 LEFT = 90.0  # s that processes left by a killed dvc may go on after the last `dvc repro`
 END = 900.0  # s until a stage is given up
 
@@ -39,22 +37,23 @@ def harness(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
         kills: how many in all.
         seed: of the moments.
         variants: rows of params.yaml that are trained and compared.
-        folder: an empty one, for two clones.
+        folder: an empty one, for two checkouts.
     """
     draw = random.Random(seed)  # noqa: S311 - moments, no secrets
-    changes = SLIVER | {"tracking": {"live_after": 1}}  # so that MLflow shows the trainings
-    changes["compare"] = {"variants": variants, "baseline": variants[0]}
-    calm = clone(folder / "calm", changes)
+    settings = inputs.merged(inputs.defaults(), checkout.SLIVER)
+    settings["tracking"]["live_after"] = 1  # so that MLflow shows the trainings
+    settings["compare"] |= {"variants": variants, "baseline": variants[0]}
+    calm = checkout.make(folder / "calm", settings)
     seconds = undisturbed(calm)
-    wanted, runs = results(calm), statuses(calm)
-    hunted = clone(folder / "hunted", changes)
+    wanted, runs = checkout.results(calm), checkout.query(calm, STATUSES)
+    hunted = checkout.make(folder / "hunted", settings)
     hits: list[tuple[str, str]] = []
     faults: list[str] = []
     kinds: list[tuple] = []
     passes = 0
     while len(hits) < kills:
         passes += 1
-        well(hunted, "git clean -fdxq")
+        checkout.run("git clean -fdxq", hunted)
         places = sorted(draw.sample(range(len(seconds)), min(kills - len(hits), len(seconds))))
         for stage in [list(seconds)[place] for place in places]:
             kinds = kinds or draw.sample(KINDS, len(KINDS))
@@ -103,7 +102,7 @@ def strike(folder: Path, stage: str, delay: float, number: int, whom: str) -> bo
 
 def inspect(folder: Path, wanted: dict[str, bytes], runs: list) -> list[str]:
     """Let the pipeline finish; return what is not as if nobody had disturbed it."""
-    done = call(folder, "dvc repro")
+    done = checkout.call("dvc repro", folder)
     if done.returncode:
         return [f"dvc repro failed: {done.stderr[-2000:]}"]
     faults = []
@@ -113,13 +112,13 @@ def inspect(folder: Path, wanted: dict[str, bytes], runs: list) -> list[str]:
             faults.append(f"still running: {alive}")
             break
         time.sleep(0.2)
-    made = results(folder)
+    made = checkout.results(folder)
     differ = [name for name in wanted.keys() | made.keys() if wanted.get(name) != made.get(name)]
     faults += [f"differs: {name}" for name in sorted(differ)]
     faults += [f"partial: {path.relative_to(folder)}" for path in folder.rglob(".partial-*")]
-    if (found := statuses(folder)) != runs:
+    if (found := checkout.query(folder, STATUSES)) != runs:
         faults.append(f"MLflow has {found}")
-    if again := ran(well(folder, "dvc repro")):
+    if again := checkout.ran(checkout.run("dvc repro", folder)):
         faults.append(f"ran again: {again}")
     return faults
 
@@ -129,7 +128,7 @@ def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=folder,
-        env=environment(),
+        env=processes.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -164,22 +163,15 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
-def statuses(folder: Path) -> list:
-    """Return name and status of MLflow's runs."""
-    return rows(folder, "select name, status from runs order by name, status")
-
-
 def main() -> None:
     """Kill, compare, and write benchmarks/records/chaos.json; end with status 1 on any fault."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one variant, killed twice, to try it")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
     chosen = parser.parse_args()
     kills, variants = (2, ["basic"]) if chosen.quick else (chosen.kills, VARIANTS)
-    with tempfile.TemporaryDirectory() as folder:
-        found = harness(kills, chosen.seed, variants, Path(folder).resolve())
+    with inputs.workplace() as folder:
+        found = harness(kills, chosen.seed, variants, folder)
     print(measured.write("chaos", found, chosen.folder))
     if found["faults"]:
         sys.exit("foldlab: " + "\n".join(found["faults"]))

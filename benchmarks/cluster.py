@@ -5,7 +5,6 @@ beside the work itself, and how much memory the driver holds. Then folds of `bas
 MNIST, one epoch each: the two nodes against two local workers, in turn, all started before.
 """
 
-import argparse
 import os
 import statistics
 import time
@@ -16,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measured
-from stages import data
+from benchmarks import inputs, measured, nodes
+from stages.data import load
 from stages.data.folds import stratified_folds
 from stages.engine import cluster, workers
 from stages.engine.resolve import recipe
@@ -25,7 +24,6 @@ from stages.settings import params
 from stages.settings.sections import Data, Named, Parallel, Train
 from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
-from tests import nodes
 
 FOLDS, VARIANTS = 10, 20  # of the queue
 NODES = 2
@@ -93,12 +91,12 @@ def made(name: str, network: Named, settings: Train) -> Recipe:
     return Recipe(variant=name, architecture=network, augmentation=[], train=settings)
 
 
-def basic_folds(folder: str | None, count: int) -> list[tuple]:
+def basic_folds(data: dict[str, Any], count: int) -> list[tuple]:
     """Return the arguments of `train_fold` for so many folds of `basic`, an epoch each."""
-    source = data.load(Data(source="mnist", folder=folder))
+    source = load(Data(**data))
     images, labels = source.train_images, source.train_labels.astype(np.int64)
     folds = stratified_folds(labels, source.classes, count, 1, 1)[0]
-    chosen = recipe(params.load(measured.HERE.parent / "params.yaml"), "basic")
+    chosen = recipe(params.parse(inputs.defaults()), "basic")
     chosen = chosen.model_copy(update={"train": chosen.train.model_copy(update={"epochs": 1})})
     return [(images, labels, folds, 10, chosen, fold, None) for fold in range(count)]
 
@@ -130,13 +128,9 @@ def against(tasks: Sequence[tuple], parallel: Parallel, rounds: int) -> dict[str
 
 def main() -> None:
     """Measure, and write benchmarks/records/cluster.json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a few units and 60 images")
-    parser.add_argument("--data", help="the folder of MNIST's four IDX files; else a download")
-    parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
-    chosen = parser.parse_args()
+    chosen = inputs.parser(__doc__).parse_args()
     units, rounds = (20, 1) if chosen.quick else (FOLDS * VARIANTS, 3)
-    folds = tiny_units(2) if chosen.quick else basic_folds(chosen.data, 8)
+    folds = tiny_units(2) if chosen.quick else basic_folds(inputs.data(chosen), 8)
     with nodes.two() as started:
         parallel = nodes.on(started)
         list(cluster.run(train_fold, tiny_units(NODES), parallel))  # starts both

@@ -6,28 +6,26 @@ to do as with variants of their own. The stage `plot` is timed too, for 10 and f
 """
 
 import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import measured, processes
-from benchmarks.overhead import write_settings
+from benchmarks import inputs, measured, processes
 from stages import files
 
 VARIANTS = (10, 200)
 CLASSES = 100
+SHORT = {"train": {"epochs": 1}, "tracking": {"live_after": None}}
 CHANGED = 0.003  # share of a copy's predictions that name another class
 SPREAD = 0.001  # standard deviation of what is added to a copy's fold accuracies
 
 
 def measure(trained: Path, settings: dict[str, Any], counts: tuple, runs: int) -> dict[str, Any]:
-    """Compare so many variants each time, in the folder where one is trained.
+    """Compare so many variants each time, in the folder where `basic` is trained.
 
     Args:
-        trained: a folder with prepared data and the results of `basic`.
+        trained: that folder.
         settings: its params.yaml.
         counts: how many variants, ascending.
         runs: how often each comparison runs.
@@ -42,13 +40,10 @@ def measure(trained: Path, settings: dict[str, Any], counts: tuple, runs: int) -
             copy(trained / "results", names[-1], np.random.default_rng(number))
         settings["variants"] = {name: {"architecture": "basic"} for name in names}
         settings["compare"] |= {"variants": names, "baseline": "basic"}
-        write_settings(trained, settings)
+        inputs.write_settings(trained, settings)
         costs = [processes.cost(processes.stage("compare"), trained) for _ in range(runs)]
-        found[str(count)] = {
-            "seconds": processes.summary([cost.seconds for cost in costs]),
-            "peak_mib": processes.summary([cost.peak_mib for cost in costs]),
-            "report_mib": (trained / "results" / "report.html").stat().st_size / 2**20,
-        }
+        size = (trained / "results" / "report.html").stat().st_size / 2**20
+        found[str(count)] = processes.summaries(costs) | {"report_mib": size}
     return found
 
 
@@ -74,41 +69,28 @@ def pictures(folder: Path) -> dict[str, Any]:
     return {"seconds": seconds, "pictures": count, "seconds_each": seconds / count}
 
 
-def evaluated(folder: Path, settings: dict[str, Any]) -> Path:
-    """Prepare, train and evaluate `basic` in a new folder."""
-    processes.make(folder, settings)
-    for stage in ("train", "evaluate"):
-        processes.cost(processes.stage(stage, "basic"), folder, DVC_ROOT=str(folder))
-    return folder
-
-
 def main() -> None:
     """Measure, and write benchmarks/records/comparison.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     counts = (2, 3) if chosen.quick else VARIANTS
     if chosen.quick:
         chosen.runs = 1
-    short = {"train": {"epochs": 1}, "tracking": {"live_after": None}}
-    settings = processes.settings("basic", data=processes.data(chosen), **short)
-    with tempfile.TemporaryDirectory() as name:
-        drawn = Path(name) / "hundred.npz"
-        random = np.random.default_rng(0)
-        labels = np.arange(40 * CLASSES) % CLASSES
-        np.savez(drawn, images=random.integers(0, 256, (len(labels), 28, 28), "u1"), labels=labels)
-        many = processes.settings("basic", data={"source": str(drawn), "watch": name}, **short)
-        try:
-            ten = evaluated(Path(name) / "ten", settings)
-            plot = {"10": pictures(ten)}
-            if not chosen.quick:
-                plot[str(CLASSES)] = pictures(evaluated(Path(name) / "hundred", many))
-            found = measure(ten, settings, counts, chosen.runs)
-        except OSError as error:
-            sys.exit(f"foldlab: {error}")
-    where = {"folder": chosen.folder} if chosen.folder else {}
+    with inputs.workplace() as folder:
+        ten = inputs.on_mnist("basic", data=inputs.data(chosen), **SHORT)
+        inputs.evaluated(folder / "ten", ten)
+        plot = {"10": pictures(folder / "ten")}
+        if not chosen.quick:
+            random, labels = np.random.default_rng(0), np.arange(40 * CLASSES) % CLASSES
+            images = random.integers(0, 256, (len(labels), 28, 28), "u1")
+            np.savez(folder / "hundred.npz", images=images, labels=labels)
+            data = {"source": str(folder / "hundred.npz"), "watch": str(folder / "hundred.npz")}
+            hundred = inputs.on_mnist("basic", data=data, **SHORT)
+            plot[str(CLASSES)] = pictures(inputs.evaluated(folder / "hundred", hundred))
+        found = measure(folder / "ten", ten, counts, chosen.runs)
     result = {"runs": chosen.runs, "variants": found, "plot": plot}
-    print(measured.write("comparison", result, **where))
+    print(measured.write("comparison", result, chosen.folder))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from benchmarks import accuracy, measured, processes
+from benchmarks import inputs, measured
 from stages.data import load
 from stages.engine import resolve as recipes
 from stages.engine import workers
@@ -29,18 +28,6 @@ SIDE, PRODUCTS = 2048, 20
 EPOCHS = 3  # that count
 WORK = 2.5e11  # FLOP an epoch, so that small and large networks take about as long
 LEAST, MOST = 1_000, 30_000  # images an epoch
-VARIANTS = [
-    "basic",
-    "batchnorm",
-    "dropout",
-    "stacked",
-    "double_conv",
-    "sprint",
-    "tiny",
-    "allconv",
-    "resnet",
-    "m5",
-]
 
 
 def flops(model) -> tuple[int, int]:
@@ -127,7 +114,7 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
     side, times, epochs = (256, 3, 1) if quick else (SIDE, PRODUCTS, EPOCHS)
     found: dict[str, Any] = {}
     for variant in variants:
-        chosen = processes.settings(variant, train={"precision": precision})
+        chosen = inputs.on_mnist(variant, train={"precision": precision})
         chosen["variants"][variant]["train"]["epochs"] = 1 + epochs
         recipe = recipes.recipe(params.parse(chosen), variant)
         ((_, (forward, training)),) = workers.run(counted, [(recipe, shape, classes)], 1)
@@ -152,18 +139,18 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write benchmarks/records/fit-<precision>.json."""
-    parser = processes.parser(__doc__)
-    parser.add_argument("variants", nargs="*", help="rows of params.yaml, by default ten")
+    parser = inputs.parser(__doc__)
+    parser.add_argument("variants", nargs="*", help="rows of params.yaml, by default all")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     chosen = parser.parse_args()
-    known = yaml.safe_load((accuracy.ROOT / "params.yaml").read_text(encoding="utf-8"))["variants"]
-    variants = chosen.variants or (["sprint"] if chosen.quick else VARIANTS)
-    if unknown := sorted(set(variants) - set(known)):
+    rows = inputs.defaults()["variants"]
+    trained = [name for name, row in rows.items() if "ensemble" not in row]
+    variants = chosen.variants or (["sprint"] if chosen.quick else trained)
+    if unknown := sorted(set(variants) - set(trained)):
         sys.exit(f"foldlab: no rows of params.yaml are {', '.join(unknown)}; give others.")
     found = measure(variants, chosen.precision, chosen.quick)
     about = {"precision": chosen.precision, "product": 256 if chosen.quick else SIDE}
-    where = {"folder": chosen.folder} if chosen.folder else {}
-    print(measured.write(f"fit-{chosen.precision}", about | {"variants": found}, **where))
+    print(measured.write(f"fit-{chosen.precision}", about | {"variants": found}, chosen.folder))
 
 
 if __name__ == "__main__":

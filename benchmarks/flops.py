@@ -1,13 +1,12 @@
 """`python -m benchmarks.flops`: what training each variant costs, counted by `benchmarks.fit`."""
 
 import argparse
-from pathlib import Path
 
+from benchmarks import inputs
 from benchmarks.fit import counted
 from stages.engine.resolve import recipe
 from stages.settings import params
 
-HERE = Path(__file__).parents[1]
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000  # full MNIST
 COLUMNS = ("variant", "images", "epochs", "MFLOP an image", "TFLOP an epoch", "core-hours")
 
@@ -28,16 +27,8 @@ def rows(settings: params.Params, folds: int, gflops: float) -> list[tuple]:
         images = IMAGES * (folds - 1) // folds
         flops, epochs = counted(chosen, SHAPE, CLASSES)[1], chosen.train.epochs
         hours = folds * epochs * images * flops / (gflops * 1e9) / 3600
-        found.append(
-            (
-                f"`{name}`",
-                f"{images:,}",
-                epochs,
-                f"{flops / 1e6:.1f}",
-                f"{images * flops / 1e12:.2f}",
-                f"{hours:.2f}",
-            )
-        )
+        million, trillion = f"{flops / 1e6:.1f}", f"{images * flops / 1e12:.2f}"
+        found.append((f"`{name}`", f"{images:,}", epochs, million, trillion, f"{hours:.2f}"))
     return found
 
 
@@ -47,7 +38,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--gflops", type=float, default=50.0, help="a core's, while it trains")
     chosen = parser.parse_args()
-    settings = params.load(HERE / "params.yaml")
+    settings = params.parse(inputs.defaults())
     lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(settings, chosen.folds, chosen.gflops)]
     print("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
 

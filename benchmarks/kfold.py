@@ -10,12 +10,11 @@ accuracies have runs x folds values.
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measured, processes
+from benchmarks import inputs, measured, processes
 from stages import files
 from stages.statistics.paired import mean_std
 
@@ -27,41 +26,32 @@ MEASURES = processes.Cost._fields
 def measure(
     variant: str, settings: dict[str, Any], precisions: Sequence[str], runs: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
-    """Run all sides by turns and return what each took and reached.
-
-    Args:
-        variant: one of VARIANTS.
-        settings: of the pipeline; the script gets its numbers from them.
-        precisions: the pipeline trains in each of them.
-        runs: how many times each side runs.
-        folder: an empty one to work in.
+    """Run all sides by turns, `runs` times each; return what each took and reached.
 
     Returns:
         precision -> for pipeline and script every run's cost with medians, and accuracies; the
         ratios of pipeline to script, and the difference of their mean accuracies in points.
     """
-    prepared = processes.make(folder / "prepared", settings)
+    prepared = inputs.prepare(folder / "prepared", settings)
     costs: dict[str, list] = {side: [] for side in (*precisions, "plain")}
     accuracies: dict[str, list] = {side: [] for side in costs}
     for run in range(1, runs + 1):
         for precision in precisions:
             changed = {"seed": run, "precision": precision}
             seeded = settings | {"train": settings["train"] | changed}
-            place = processes.make(folder / f"{precision}-{run}", seeded, prepared)
+            place = inputs.prepare(folder / f"{precision}-{run}", seeded, prepared)
             command = processes.stage("train", variant)
             costs[precision].append(processes.cost(command, place, DVC_ROOT=str(place)))
             folds = files.read_table(place / "results" / variant / "folds.csv")
             accuracies[precision] += [fold["accuracy"] for fold in folds]
             shutil.rmtree(place)  # the models and folds of all runs would fill a small disk
 
-        place = processes.make(folder / f"plain-{run}", seeded, prepared)
+        place = inputs.prepare(folder / f"plain-{run}", seeded, prepared)
         costs["plain"].append(processes.cost(script(variant, seeded), place))
         accuracies["plain"] += files.read_json(place / "plain.json")["accuracies"]
         shutil.rmtree(place)
     sides = {
-        side: {
-            name: processes.summary([getattr(c, name) for c in costs[side]]) for name in MEASURES
-        }
+        side: processes.summaries(costs[side])
         | {"accuracy": mean_std(accuracies[side]), "accuracies": accuracies[side]}
         for side in costs
     }
@@ -75,12 +65,8 @@ def compared(pipeline: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
         for name in MEASURES
     }
     points = 100 * (pipeline["accuracy"]["mean"] - plain["accuracy"]["mean"])
-    return {
-        "pipeline": pipeline,
-        "plain": plain,
-        "ratio": ratios,
-        "accuracy_difference_points": points,
-    }
+    sides = {"pipeline": pipeline, "plain": plain}
+    return sides | {"ratio": ratios, "accuracy_difference_points": points}
 
 
 def script(variant: str, settings: dict[str, Any]) -> list[str]:
@@ -95,7 +81,7 @@ def script(variant: str, settings: dict[str, Any]) -> list[str]:
 
 def chosen_settings(variant: str, epochs: int, **over: Any) -> dict[str, Any]:
     """Return the settings of one variant, its row trained for `epochs` without early stopping."""
-    settings = processes.settings(variant, **over)
+    settings = inputs.on_mnist(variant, **over)
     settings["train"]["epochs"] = epochs
     row = settings["variants"][variant]["train"]
     row.pop("epochs", None)
@@ -105,7 +91,7 @@ def chosen_settings(variant: str, epochs: int, **over: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Measure one variant and write benchmarks/records/kfold-<variant>-<precision>.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--variant", choices=VARIANTS, default="basic")
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"])
     parser.add_argument("--runs", type=int, default=3)
@@ -115,18 +101,11 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs, chosen.epochs, chosen.folds = 1, 1, 2
-    settings = chosen_settings(
-        chosen.variant,
-        chosen.epochs,
-        data=processes.data(chosen),
-        folds={"count": chosen.folds},
-    )
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            found = measure(chosen.variant, settings, chosen.precision, chosen.runs, Path(name))
-        except OSError as error:
-            sys.exit(f"foldlab: {error}")
-    where = {"folder": chosen.folder} if chosen.folder else {}
+    over = {"data": inputs.data(chosen), "folds": {"count": chosen.folds}}
+    settings = chosen_settings(chosen.variant, chosen.epochs, **over)
+    with inputs.workplace() as folder:
+        found = measure(chosen.variant, settings, chosen.precision, chosen.runs, folder)
+    trained = settings["train"] | settings["variants"][chosen.variant]["train"]
     for precision, result in found.items():
         about = {
             "variant": chosen.variant,
@@ -134,11 +113,9 @@ def main() -> None:
             "epochs": chosen.epochs,
             "folds": chosen.folds,
             "images": chosen.images or (settings["data"].get("limit") or "all"),
-            "recipe": settings["train"]
-            | settings["variants"][chosen.variant]["train"]
-            | {"precision": precision},
+            "recipe": trained | {"precision": precision},
         }
-        print(measured.write(f"kfold-{chosen.variant}-{precision}", about | result, **where))
+        print(measured.write(f"kfold-{chosen.variant}-{precision}", about | result, chosen.folder))
 
 
 if __name__ == "__main__":

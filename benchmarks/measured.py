@@ -11,6 +11,7 @@ from typing import Any
 from stages.files import write_json
 
 HERE = Path(__file__).parent
+RECORDS = HERE / "records"
 PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "dvc")
 
 
@@ -32,7 +33,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def write(name: str, result: dict[str, Any], folder: Path = HERE / "records") -> Path:
+def write(name: str, result: dict[str, Any], folder: Path = RECORDS) -> Path:
     """Write a result with its environment to <name>.json and return the path."""
     path = folder / f"{name}.json"
     write_json(path, {"benchmark": name, **result, "environment": environment()})

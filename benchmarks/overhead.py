@@ -12,16 +12,14 @@ folds become records of accuracy by `DVC_ROOT=P/copy python -m benchmarks.accura
 import os
 import shlex
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks import accuracy, measured, processes
+from benchmarks import checkout, inputs, measured, processes
 from stages import files
 
 REFERENCES = ["basic", "batchnorm", "dropout", "stacked", "double_conv"]
@@ -45,26 +43,6 @@ def union(intervals: Iterable[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, reached))
         reached = max(reached, end)
     return total
-
-
-def copy(folder: Path, settings: dict[str, Any]) -> Path:
-    """Copy what Git tracks into a repository of its own, without results and lock file."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=processes.CODE, capture_output=True, text=True, check=True)
-    for name in names.stdout.splitlines():
-        source = processes.CODE / name
-        if source.is_file() and not name.startswith(("results/", "dvc.lock", "tests/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / name)
-    write_settings(folder, settings)
-    processes.cost(["git", "init", "--quiet"], folder)
-    return folder
-
-
-def write_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Write params.yaml into a folder."""
-    with files.replacing(folder / "params.yaml") as beside:
-        beside.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
 def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
@@ -121,10 +99,9 @@ def bare(folder: Path, stages: int) -> Path:
         for n in range(1, stages + 1)
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": made}))
-    processes.cost(["git", "init", "--quiet"], folder)
-    processes.cost(["dvc", "init", "--quiet"], folder)
-    shutil.copy(processes.CODE / ".dvc" / "config", folder / ".dvc" / "config")
-    processes.cost(["dvc", "repro"], folder)
+    checkout.run("git init -q && dvc init -q", folder)
+    shutil.copy(inputs.ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+    checkout.run("dvc repro", folder)
     return folder
 
 
@@ -132,7 +109,7 @@ def measure(
     settings: dict, runs: int, targets: list[str], sweep: bool, imported: list[str], place: Path
 ) -> dict:
     """Run the pipeline, then nothing of it, then one edited row; see the top of this file."""
-    folder = copy(place / "copy", settings)
+    folder = checkout.make(place / "copy", settings)
     repro = ["dvc", "repro", *targets]
     commands = [repro]
     if sweep:
@@ -154,7 +131,7 @@ def measure(
 
     row = settings["compare"]["variants"][0]
     settings["variants"][row].setdefault("train", {})["label_smoothing"] = 0.01
-    write_settings(folder, settings)
+    inputs.write_settings(folder, settings)
     edit = timed([repro], folder) | {"row": row}
     imports = {
         name: processes.cost([sys.executable, "-c", IMPORTS[name]], folder)._asdict()
@@ -165,15 +142,11 @@ def measure(
 
 def chosen_settings(chosen: Any) -> dict[str, Any]:
     """Return the settings: the default ones, or the five references on full MNIST."""
-    settings = yaml.safe_load((processes.CODE / "params.yaml").read_text(encoding="utf-8"))
     if chosen.default:
-        return settings
-    settings = accuracy.merged(settings, accuracy.ROWS["settings"])
-    for row in REFERENCES:
-        about = accuracy.ROWS["rows"][row]
-        settings = accuracy.merged(settings, about.get("settings", {}))
+        return inputs.defaults()
+    settings = inputs.on_mnist(*REFERENCES)
     names = REFERENCES[:1] if chosen.quick else REFERENCES
-    over = {"data": processes.data(chosen), "compare": {"variants": names, "baseline": "basic"}}
+    over = {"data": inputs.data(chosen), "compare": {"variants": names}}
     if chosen.epochs:
         over["train"] = {"epochs": chosen.epochs}
         for row in REFERENCES:
@@ -181,12 +154,12 @@ def chosen_settings(chosen: Any) -> dict[str, Any]:
     if chosen.quick:
         over["folds"] = {"count": 2}
         over["tracking"] = {"live_after": None}  # MLflow would take longer than the training
-    return accuracy.merged(settings, over)
+    return inputs.merged(settings, over)
 
 
 def main() -> None:
     """Measure, and write benchmarks/records/overhead.json, or overhead-default.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--default", action="store_true", help="default settings, as `make repro`")
     parser.add_argument("--epochs", type=int, help="of every row, instead of its own")
     parser.add_argument("--runs", type=int, default=5, help="of what does nothing, by turns")
@@ -195,20 +168,16 @@ def main() -> None:
     if chosen.quick:
         chosen.runs, chosen.epochs = 1, 1
     settings = chosen_settings(chosen)
-    with tempfile.TemporaryDirectory() as name:
-        place = chosen.place or Path(name)
-        try:
-            targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
-            imported = ["python", "params"] if chosen.quick else [*IMPORTS]
-            found = measure(settings, chosen.runs, targets, chosen.default, imported, place)
-        except OSError as error:
-            sys.exit(f"foldlab: {error}")
+    targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
+    imported = ["python", "params"] if chosen.quick else [*IMPORTS]
+    with inputs.workplace() as folder:
+        place = chosen.place or folder
+        found = measure(settings, chosen.runs, targets, chosen.default, imported, place)
     about = {key: settings[key] for key in ("data", "folds", "train")}
     about["variants"] = settings["compare"]["variants"]
     about["data"] = {key: value for key, value in about["data"].items() if key != "folder"}
-    where = {"folder": chosen.folder} if chosen.folder else {}
     name = "overhead-default" if chosen.default else "overhead"
-    print(measured.write(name, {"settings": about} | found, **where))
+    print(measured.write(name, {"settings": about} | found, chosen.folder))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ Each variant's results/<variant>/model.keras is loaded as a user loads it, compi
 for one image after the other and for 10,000 in batches. All images are raw test images.
 """
 
-import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import measured
+from benchmarks import inputs, measured
 from stages.files import read_json
 from stages.settings import params
 from stages.training.epoch import SCORING_BATCH
@@ -22,34 +20,11 @@ CALLS, IMAGES = 300, 10_000
 QUICK_CALLS, QUICK_IMAGES = 5, 50
 
 
-def predict(variants: list[str], quick: bool = False, folder: Path | None = None) -> Path:
-    """Measure some variants and write benchmarks/records/predict.json.
-
-    Args:
-        variants: rows of params.yaml whose model files are there.
-        quick: a few calls and images only, to try the command.
-        folder: where the record goes instead.
-
-    Returns:
-        The record's path.
-
-    Raises:
-        OSError: when a file is missing.
-    """
-    calls, count = (QUICK_CALLS, QUICK_IMAGES) if quick else (CALLS, IMAGES)
-    images = np.load("data/prepared/test_images.npy", mmap_mode="r")
-    images = images[np.arange(count) % len(images)]
-    found = {variant: measure(variant, images, calls) for variant in variants}
-    where = {} if folder is None else {"folder": folder}
-    about = {"threads": 1, "calls": calls, "images": count, "batch": SCORING_BATCH}
-    return measured.write("predict", about | {"variants": found}, **where)
-
-
 def measure(variant: str, images: np.ndarray, calls: int) -> dict[str, Any]:
-    """Return the times of one model.
+    """Return the times of one variant's model.
 
     Args:
-        variant: a row of params.yaml.
+        variant: its name.
         images: uint8 (n, height, width, channels).
         calls: how many single images are asked for, after one that compiles.
 
@@ -101,19 +76,20 @@ def measure(variant: str, images: np.ndarray, calls: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the variants that the command line names, by default all chosen ones."""
-    parser = argparse.ArgumentParser(description="Measure how soon model files answer.")
+    parser = inputs.parser(__doc__)
     parser.add_argument("variants", nargs="*", help="rows of params.yaml")
-    parser.add_argument("--quick", action="store_true", help="a few images, to try the command")
-    parser.add_argument("--folder", type=Path, help="where the record goes")
     chosen = parser.parse_args()
-    try:
+    calls, count = (QUICK_CALLS, QUICK_IMAGES) if chosen.quick else (CALLS, IMAGES)
+    with inputs.workplace():
         settings = params.load()
         variants = chosen.variants or settings.compare.variants
         for variant in variants:
             settings.variant(variant)
-        print(predict(variants, chosen.quick, chosen.folder))
-    except (ValueError, OSError) as error:
-        sys.exit(f"foldlab: {error}")
+        images = np.load("data/prepared/test_images.npy", mmap_mode="r")
+        images = images[np.arange(count) % len(images)]
+        found = {variant: measure(variant, images, calls) for variant in variants}
+    about = {"threads": 1, "calls": calls, "images": count, "batch": SCORING_BATCH}
+    print(measured.write("predict", about | {"variants": found}, chosen.folder))
 
 
 if __name__ == "__main__":

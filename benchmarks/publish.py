@@ -1,66 +1,89 @@
 """`python -m benchmarks.publish`: seconds of publishing a variant with 5 folds, imports included.
 
 Over a sqlite store with few runs, then over one with 1,000. Each measurement is the command of the
-stage in a process of its own, for a variant that the store does not have yet.
+stage in a process of its own, for a variant that the store does not have yet. One variant is really
+trained, on a few digits; the others are copies of its files under fingerprints of their own.
 """
 
-import argparse
-import json
+import hashlib
 import os
+import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
-from benchmarks import measured
+from benchmarks import checkout, inputs, measured, processes
+from stages import files
 from stages.settings import params
 from stages.tracking import record, store
-from tests.prepared import TRAIN
-from tests.tracking.made_results import make_repository
 
-CODE = Path(__file__).parents[1]
-FOLDS, EPOCHS = 5, 10
+EPOCHS = 10
+IMAGES = 200
 
 
-def measure(filled: int, times: int) -> dict:
+def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]:
     """Return seconds over a small store and over one with `filled` runs, and their ratio.
 
     Args:
+        folder: an empty one to work in.
+        folds: of each variant.
         filled: runs in the greater store, at least.
         times: measurements of each; their median counts.
     """
-    fill = -(-filled // (FOLDS + 1))
+    fill = -(-filled // (folds + 1))
     names = [f"variant_{number}" for number in range(fill + 2 * times + 1)]
-    with tempfile.TemporaryDirectory() as folder:
-        root = make_repository(Path(folder), *names, folds=FOLDS, epochs=EPOCHS)
-        rows = "".join(f"  {name}: {{architecture: basic}}\n" for name in names)
-        train = f"train: {json.dumps(TRAIN)}\n"
-        compare = f"compare: {{variants: [{names[0]}], baseline: {names[0]}}}\n"
-        (root / "params.yaml").write_text(f"{train}variants:\n{rows}{compare}")
-        left = iter(names)
-        seconds(root, next(left))  # makes the store
-        small = [seconds(root, next(left)) for _ in range(times)]
-        with chdir(root), store.opened("foldlab") as (client, experiment_id):
-            from stages.tracking import runs
+    root = trained(folder / "root", names, folds)
+    left = copies(root / "results", names)
+    seconds(root, next(left))  # makes the store
+    small = [seconds(root, next(left)) for _ in range(times)]
+    with chdir(root), store.opened("foldlab") as (client, experiment_id):
+        from stages.tracking import runs
 
-            settings = params.load()
-            for _ in range(fill):
-                found = record.read(next(left), settings)
-                runs.publish(client, experiment_id, found, "foldlab")
-        great = [seconds(root, next(left)) for _ in range(times)]
+        settings = params.load()
+        for _ in range(fill):
+            runs.publish(client, experiment_id, record.read(next(left), settings), "foldlab")
+    great = [seconds(root, next(left)) for _ in range(times)]
     return {
-        "folds": FOLDS,
+        "folds": folds,
         "epochs": EPOCHS,
         "seconds": round(statistics.median(small), 2),
         "seconds_all": [round(value, 2) for value in small],
-        "runs_in_the_greater_store": (fill + times + 1) * (FOLDS + 1),
+        "runs_in_the_greater_store": (fill + times + 1) * (folds + 1),
         "seconds_there": round(statistics.median(great), 2),
         "seconds_there_all": [round(value, 2) for value in great],
         "times_as_long": round(statistics.median(great) / statistics.median(small), 2),
     }
+
+
+def trained(folder: Path, names: list[str], folds: int) -> Path:
+    """Make and return a folder with the results of `basic`, and settings that have all variants."""
+    settings = inputs.on_mnist(
+        "basic",
+        data={"source": "mnist-5k", "limit": IMAGES},
+        folds={"count": folds},
+        train={"epochs": EPOCHS},
+        tracking={"live_after": None},
+    )
+    settings["variants"] |= {name: {"architecture": "basic"} for name in names}
+    inputs.evaluated(folder, settings)
+    processes.cost(processes.stage("plot", "basic"), folder)
+    return folder
+
+
+def copies(results: Path, names: list[str]) -> Iterator[str]:
+    """Copy the results of `basic` as another variant's, again and again, and give its name."""
+    for name in names:
+        folder = shutil.copytree(results / "basic", results / name)
+        training = files.read_json(folder / "training.json")
+        training["fingerprint"] = hashlib.sha256(name.encode()).hexdigest()
+        files.write_json(folder / "training.json", training)
+        rows = files.read_table(folder / "timing.csv")
+        cells = [list((row | {"fingerprint": training["fingerprint"]}).values()) for row in rows]
+        files.write_table(folder / "timing.csv", [*rows[0]], cells)
+        yield name
 
 
 def seconds(root: Path, variant: str) -> float:
@@ -69,35 +92,21 @@ def seconds(root: Path, variant: str) -> float:
     Raises:
         OSError: when the variant is not published, of which the stage only warns.
     """
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))
-    }
     began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "stages", "publish", variant],
-        cwd=root,
-        env=environment | {"PYTHONPATH": str(CODE)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    said = checkout.run(f"python -m stages publish {variant}", root, PYTHONPATH=str(inputs.ROOT))
     taken = time.perf_counter() - began
-    if done.returncode or "foldlab: publishing" in done.stderr:
-        raise OSError(f"{variant} is not published: {done.stderr.strip()}")
+    if "foldlab: publishing" in said:
+        raise OSError(f"{variant} is not published: {said.strip()}")
     return taken
 
 
 def main() -> None:
     """Measure, and write benchmarks/records/publish.json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="once each, over 20 runs")
-    parser.add_argument("--folder", type=Path, default=measured.HERE / "records")
-    chosen = parser.parse_args()
+    chosen = inputs.parser(__doc__).parse_args()
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         os.environ.pop(name, None)
-    try:
-        found = measure(20, 1) if chosen.quick else measure(1000, 5)
-    except OSError as error:
-        sys.exit(f"foldlab: {error}")
+    with inputs.workplace() as folder:
+        found = measure(folder, 2, 12, 1) if chosen.quick else measure(folder, 5, 1000, 5)
     print(measured.write("publish", found, chosen.folder))
 
 

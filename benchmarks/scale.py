@@ -6,12 +6,10 @@ of the command with its workers, without the process that would show a longer on
 """
 
 import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import measured, processes
+from benchmarks import inputs, measured, processes
 
 
 class Point(NamedTuple):
@@ -36,7 +34,7 @@ QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
 
 def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a point, `over` put in: as many equal rows as it has variants."""
-    made = processes.settings("basic", **over)
+    made = inputs.on_mnist("basic", **over)
     made["data"]["limit"] = point.images
     names = [f"basic_{number}" for number in range(point.variants)]
     made["variants"] = {name: {"architecture": "basic"} for name in names}
@@ -57,7 +55,7 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
         for run in range(runs):
             for place, point in enumerate(points):
                 where = folder / f"{axis}-{place}-{run}"
-                processes.make(where, settings(point, over))
+                inputs.prepare(where, settings(point, over))
                 sweep = axis == "variants"
                 command = ("sweep",) if sweep else ("train", "basic_0")
                 look = {"looking": 0.2, "DVC_ROOT": str(where)}  # a short command has its peak too
@@ -70,11 +68,7 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
 def grown(points: list[Point], costs: list[list[processes.Cost]]) -> dict[str, Any]:
     """Return points with every cost and their medians, and last over first for time and memory."""
     rows = [
-        point._asdict()
-        | {
-            name: processes.summary([getattr(cost, name) for cost in of_point])
-            for name in processes.Cost._fields
-        }
+        point._asdict() | processes.summaries(of_point)
         for point, of_point in zip(points, costs, strict=True)
     ]
     first, last = rows[0], rows[-1]
@@ -84,19 +78,14 @@ def grown(points: list[Point], costs: list[list[processes.Cost]]) -> dict[str, A
 
 def main() -> None:
     """Measure, and write benchmarks/records/scale.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--axes", nargs="+", choices=[*AXES], default=[*AXES])
     chosen = parser.parse_args()
     axes = QUICK if chosen.quick else {axis: AXES[axis] for axis in chosen.axes}
-    over = {"data": processes.data(chosen)}
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            found = measure(axes, over, chosen.runs, Path(name))
-        except OSError as error:
-            sys.exit(f"foldlab: {error}")
-    where = {"folder": chosen.folder} if chosen.folder else {}
-    print(measured.write("scale", {"runs": chosen.runs, "axes": found}, **where))
+    with inputs.workplace() as folder:
+        found = measure(axes, {"data": inputs.data(chosen)}, chosen.runs, folder)
+    print(measured.write("scale", {"runs": chosen.runs, "axes": found}, chosen.folder))
 
 
 if __name__ == "__main__":

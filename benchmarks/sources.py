@@ -6,16 +6,13 @@ once. Pictures are noise, drawn beforehand and not counted; compressed noise is 
 """
 
 import os
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks import measured, processes
-from stages import files
+from benchmarks import inputs, measured, processes
 
 CLASSES = 10
 FILES = 60_000  # of 28 x 28 grey pixels
@@ -26,7 +23,7 @@ CHUNK = 1_000  # images drawn at a time
 def measure(chosen: Any, folder: Path) -> dict[str, Any]:
     """Return the cost of each source; memory in MiB, with the workers' where it trains."""
     return {
-        "idx": _prepared(folder / "idx", processes.data(chosen), chosen.runs),
+        "idx": _prepared(folder / "idx", inputs.data(chosen), chosen.runs),
         "png": _png(folder / "png", 200 if chosen.quick else FILES, chosen.runs),
         "large": _large(folder / "large", (400, 16, 16, 3) if chosen.quick else LARGE),
     }
@@ -38,18 +35,14 @@ def _prepared(folder: Path, data: dict[str, Any], runs: int = 1) -> dict[str, An
     for run in range(runs):
         where = folder / str(run)
         where.mkdir(parents=True)
-        write_settings(where, data)
+        inputs.write_settings(where, _settings(data))
         costs.append(processes.cost(processes.stage("prepare"), where))
-    return {
-        name: processes.summary([getattr(cost, name) for cost in costs])
-        for name in processes.Cost._fields
-    }
+    return processes.summaries(costs)
 
 
-def write_settings(folder: Path, data: dict[str, Any]) -> None:
-    """Write the settings of two folds and one epoch of `basic` into a folder."""
-    over = {"data": data, "folds": {"count": 2}, "train": {"epochs": 1}}
-    files.write_json(folder / "params.yaml", processes.settings("basic", **over))  # JSON is YAML
+def _settings(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of two folds and one epoch of `basic`."""
+    return inputs.on_mnist("basic", data=data, folds={"count": 2}, train={"epochs": 1})
 
 
 def _png(folder: Path, count: int, runs: int) -> dict[str, Any]:
@@ -77,7 +70,7 @@ def _large(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
     size = drawn.nbytes / 2**20
     del drawn
     os.remove(folder / "images.npy")
-    write_settings(folder, {"source": str(path), "watch": str(path)})
+    inputs.write_settings(folder, _settings({"source": str(path), "watch": str(path)}))
     prepared = processes.cost(processes.stage("prepare"), folder)
     trained = processes.cost(processes.stage("train", "basic"), folder, DVC_ROOT=str(folder))
     return {
@@ -91,18 +84,14 @@ def _large(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write benchmarks/records/sources.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of all but the large source")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs = 1
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            found = measure(chosen, Path(name))
-        except OSError as error:
-            sys.exit(f"foldlab: {error}")
-    where = {"folder": chosen.folder} if chosen.folder else {}
-    print(measured.write("sources", {"runs": chosen.runs} | found, **where))
+    with inputs.workplace() as folder:
+        found = measure(chosen, folder)
+    print(measured.write("sources", {"runs": chosen.runs} | found, chosen.folder))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import accuracy, measured
+from benchmarks import inputs, measured
+from benchmarks.accuracy import ROWS
 from benchmarks.goals import GOALS, Goal
 from stages import files
 from stages.statistics.paired import corrected_resampled_t
@@ -21,9 +22,9 @@ MISSING = "not measured yet"
 Records = Mapping[str, Mapping[str, Any]]
 
 
-def records(folder: Path = measured.HERE / "records") -> Records:
+def records() -> Records:
     """Return all records by their names."""
-    return {path.stem: files.read_json(path) for path in sorted(folder.glob("*.json"))}
+    return {path.stem: files.read_json(path) for path in measured.RECORDS.glob("*.json")}
 
 
 def goals(found: Records) -> str:
@@ -33,12 +34,12 @@ def goals(found: Records) -> str:
     for goal in GOALS:
         measure, met, where, command = MISSING, "", "", goal.command
         if record := found.get(goal.record):
-            figure = goal.figure(record)
+            figure = goal.measured(record)
             measure, where = f"{_short(figure)}{goal.unit}", _machine(record)
             if command.startswith("kfold"):
                 command += f" --epochs {record['epochs']}"
             if goal.most is not None or goal.least is not None:
-                met = "yes" if _within(goal, figure) and goal.holds(record) else "no"
+                met = "yes" if goal.met(record) else "no"
         rows.append(
             f"| {goal.what} | {_allowed(goal)} | {measure} | {met} "
             f"| `python -m benchmarks.{command}` | {where} |"
@@ -50,10 +51,6 @@ def _allowed(goal: Goal) -> str:
     if goal.most is not None:
         return f"<= {goal.most:g}{goal.unit}"
     return f">= {goal.least:g}{goal.unit}" if goal.least is not None else ""
-
-
-def _within(goal: Goal, figure: float) -> bool:
-    return figure <= goal.most if goal.most is not None else figure >= goal.least
 
 
 def _short(figure: float) -> str:
@@ -68,7 +65,7 @@ def accuracies(found: Records) -> str:
         "| met | command | machine, commit |",
         "|---|---:|---:|---:|---:|---|---|---|---|",
     ]
-    for row, about in accuracy.ROWS["rows"].items():
+    for row, about in ROWS.items():
         command = f"`python -m benchmarks.accuracy {row}`"
         record = found.get(f"accuracy-{row}")
         goals = "; ".join(_goal(goal) for goal in about["goals"])
@@ -150,8 +147,8 @@ def _machine(record: Mapping[str, Any]) -> str:
 
 TABLES = {
     measured.HERE / "README.md": goals,
-    accuracy.ROOT / "docs" / "results.md": accuracies,
-    accuracy.ROOT / "docs" / "reliability.md": kills,
+    inputs.ROOT / "docs" / "results.md": accuracies,
+    inputs.ROOT / "docs" / "reliability.md": kills,
 }
 
 
@@ -169,7 +166,7 @@ def main() -> None:
         text = rendered(path, found)
         with files.replacing(path) as beside:
             beside.write_text(text, encoding="utf-8")
-        print(path.relative_to(accuracy.ROOT))
+        print(path.relative_to(inputs.ROOT))
 
 
 if __name__ == "__main__":

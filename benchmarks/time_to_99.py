@@ -6,13 +6,12 @@ one thread each, as the pipeline trains. Seconds are those of the epoch with its
 without importing TensorFlow; side by side they are the time in which any worker fits, by seed.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
 
-from benchmarks import measured, processes
+from benchmarks import inputs, measured, processes
 from benchmarks.overhead import union
 from stages.data import load
 from stages.engine import resolve as recipes
@@ -59,8 +58,7 @@ def measure(data: dict[str, Any], seeds: int, limit: int | None) -> dict[str, An
         "test_images": source.train_images[-100:] if limit else source.test_images,
         "test_labels": source.train_labels[-100:] if limit else source.test_labels,
     }
-    settings = processes.settings("sprint")
-    base = recipes.recipe(params.parse(settings), "sprint")
+    base = recipes.recipe(params.parse(inputs.on_mnist("sprint")), "sprint")
     many = []
     for seed in range(1, seeds + 1):
         train = base.train.model_copy(update={"seed": seed, "epochs": 1})
@@ -88,19 +86,13 @@ def measure(data: dict[str, Any], seeds: int, limit: int | None) -> dict[str, An
 
 def main() -> None:
     """Measure, and write benchmarks/records/time_to_99.json."""
-    parser = processes.parser(__doc__)
+    parser = inputs.parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     chosen = parser.parse_args()
-    try:
-        found = measure(
-            processes.data(chosen),
-            2 if chosen.quick else chosen.seeds,
-            1000 if chosen.quick else None,
-        )
-    except (OSError, ValueError) as error:
-        sys.exit(f"foldlab: {error}")
-    where = {"folder": chosen.folder} if chosen.folder else {}
-    print(measured.write("time_to_99", {"goal": GOAL} | found, **where))
+    seeds, limit = (2, 1000) if chosen.quick else (chosen.seeds, None)
+    with inputs.workplace():
+        found = measure(inputs.data(chosen), seeds, limit)
+    print(measured.write("time_to_99", {"goal": GOAL} | found, chosen.folder))
 
 
 if __name__ == "__main__":

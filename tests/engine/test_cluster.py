@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import nodes
+from benchmarks.nodes import on
 from stages.engine import cluster, fold_tasks, resolve
 from stages.errors import UserError
 from stages.files import read_dataset
 from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.training.fold import train_fold
-from tests import nodes, prepared
-from tests.nodes import on
+from tests import prepared
 
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 pytestmark = pytest.mark.slow

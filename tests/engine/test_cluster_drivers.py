@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import nodes
 from stages.train import train
-from tests import nodes, prepared
+from tests import prepared
 from tests.test_train import contents
 
 pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")

@@ -14,63 +14,48 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.checkout import call, query, results, run
+from benchmarks.processes import environment
 from stages.files import read_json, read_table, write_json
+from tests.pipeline.conftest import edit
 from tests.pipeline.faults import BACKWARDS, disk, fill, offline, remount, trainers
-from tests.pipeline.test_repro import SLIVER, call, clone, edit, environment, results, rows, well
 
-ALONE = {**SLIVER, "compare": {"variants": ["basic"], "baseline": "basic"}, "parallel": {"jobs": 2}}
+pytestmark = pytest.mark.slow
+TRAIN = [sys.executable, "-m", "stages", "train", "basic"]
 AGAIN = "run the same command again: finished work is saved."
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """Return a clone in which the whole pipeline has run, without a network where that can be."""
-    folder = clone(tmp_path_factory.mktemp("repository"), ALONE)
-    well(folder, f"{'unshare --net ' if offline() else ''}dvc repro")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def made(repository):
-    return results(repository)
-
-
-@pytest.fixture
-def copy(repository, tmp_path):
-    """Return a copy in which everything has run."""
-    return copied(repository, tmp_path / "copy")
-
-
-def copied(repository, folder, *without):
-    shutil.copytree(repository, folder, symlinks=True)
-    for name in without:
-        shutil.rmtree(folder / name)
-    return folder
+def start(command, folder):
+    """Start a command whose words to the user are read later."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def refused(folder, command, place, why):
     """Run a command that must end with one sentence on a place that cannot be written."""
-    done = call(folder, command)
+    done = call(command, folder)
     assert done.returncode == 1
-    assert re.fullmatch(rf"foldlab: {place} cannot be written \({why}\); [^\n]*\n", done.stderr), (
-        done.stderr
-    )
-    assert done.stderr.endswith(f"{AGAIN}\n")
+    said = rf"foldlab: {place} cannot be written \({why}\); .*{AGAIN}\n"
+    assert re.fullmatch(said, done.stderr), done.stderr
     assert not list(folder.rglob(".partial-*"))
-    return done.stderr
 
 
 def same(folder, made):
     """Return whether all results but the disk's filling are files of the undisturbed run."""
     found = {name: data for name, data in results(folder).items() if not name.endswith("/full")}
-    return all(made[name] == data for name, data in found.items())
+    return found.items() <= made.results.items()
 
 
 @pytest.fixture(scope="module")
-def crowded(repository, tmp_path_factory):
+def crowded(made, tmp_path_factory):
     """Return a copy with the results, none so far, on a small disk of their own."""
-    folder = copied(repository, tmp_path_factory.mktemp("crowded") / "copy", "results")
-    (folder / "mlflow.db").unlink()  # a copy does not publish into the original's store
+    folder = made.copy(tmp_path_factory.mktemp("crowded") / "copy", "results")
     with disk(folder / "results", "size=8m"):
         yield folder
 
@@ -90,29 +75,29 @@ def test_a_full_disk_stops_a_stage_with_one_sentence(crowded, made, stage, room,
     refused(crowded, command, place, "No space left on device")
     assert same(crowded, made)
     full.unlink()
-    well(crowded, command)
+    run(command, crowded)
     assert same(crowded, made)
     assert (crowded / place).exists() or stage == "plot"
 
 
-def test_data_that_find_no_room_are_prepared_once_they_do(repository, copy):
+def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
     shutil.rmtree(copy / "data/prepared")
     with disk(copy / "data/prepared", "size=50k") as prepared:
         place = "data/prepared/train_images.npy"
         refused(copy, "python -m stages prepare", place, "No space left on device")
         assert not list(prepared.iterdir())
         remount(prepared, "size=1m")
-        well(copy, "python -m stages prepare")
-        for path in (repository / "data/prepared").iterdir():
+        run("python -m stages prepare", copy)
+        for path in (made.folder / "data/prepared").iterdir():
             assert (prepared / path.name).read_bytes() == path.read_bytes()
 
 
 @pytest.fixture(scope="module")
-def cramped(repository, tmp_path_factory):
+def cramped(made, tmp_path_factory):
     """Return a copy with room for one finished fold, and how the training of two ended there."""
-    folder = copied(repository, tmp_path_factory.mktemp("cramped") / "copy", "results", ".foldlab")
+    folder = made.copy(tmp_path_factory.mktemp("cramped") / "copy", "results", ".foldlab")
     with disk(folder / ".foldlab", "size=1200k"):
-        yield folder, call(folder, "python -m stages train basic")
+        yield folder, call("python -m stages train basic", folder)
 
 
 def test_a_fold_that_finds_no_room_does_not_cost_the_others(cramped):
@@ -131,18 +116,7 @@ def test_two_trainings_at_once_are_one_after_the_other(cramped, made):
     remount(folder / ".foldlab", "size=20m")
     (kept,) = folder.glob(".foldlab/folds/*/*.npz")
     written = kept.stat().st_mtime_ns
-    command = [sys.executable, "-m", "stages", "train", "basic"]
-    both = [
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    both = [start(TRAIN, folder) for _ in range(2)]
     said = sorted(process.communicate()[1] for process in both)
     assert [process.returncode for process in both] == [0, 0], said
     assert said[0] == ""
@@ -152,20 +126,9 @@ def test_two_trainings_at_once_are_one_after_the_other(cramped, made):
     assert "results/basic/model.keras" in results(folder)
 
 
-def test_two_repros_at_once_end_well_or_say_who_is_at_it(copy, made):
-    shutil.rmtree(copy / "results")
-    shutil.rmtree(copy / ".dvc/cache")
-    both = [
-        subprocess.Popen(
-            ["dvc", "repro", "evaluate@basic"],
-            cwd=copy,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+def test_two_repros_at_once_end_well_or_say_who_is_at_it(made, tmp_path):
+    copy = made.copy(tmp_path / "copy", "results", ".dvc/cache")
+    both = [start(["dvc", "repro", "evaluate@basic"], copy) for _ in range(2)]
     ended = [(process.communicate()[1], process.returncode) for process in both]
     assert any(status == 0 for _, status in ended), ended
     for said, status in ended:
@@ -186,12 +149,12 @@ def test_two_repros_at_once_end_well_or_say_who_is_at_it(copy, made):
 def test_results_that_cannot_be_written_stop_a_stage_before_it_computes(copy, made, stage, place):
     shutil.rmtree(copy / ".foldlab")
     with disk(copy / "results", "size=20m"):
-        for name, data in made.items():
+        for name, data in made.results.items():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes(data)
         remount(copy / "results", "ro")
         refused(copy, f"python -m stages {stage} basic", place, "Read-only file system")
-        assert results(copy) == made
+        assert results(copy) == made.results
     kept = {path.name for path in (copy / ".foldlab").iterdir()}
     assert kept == {"running"}  # neither folds nor scores
 
@@ -202,68 +165,64 @@ def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
         refused(copy, "python -m stages train basic", place, "Read-only file system")
 
 
-def test_a_clock_that_runs_backwards_gives_no_negative_times(repository, made, tmp_path):
+def test_a_clock_that_runs_backwards_gives_no_negative_times(made, tmp_path):
     """In five hours a second; MLflow begins the run, as a long training's, before it ends."""
-    folder = copied(repository, tmp_path / "copy", ".foldlab")
-    (folder / "mlflow.db").unlink()
+    folder = made.copy(tmp_path / "copy", ".foldlab")
     edit(folder, {"tracking": {"live_after": 0}})
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock/sitecustomize.py").write_text(BACKWARDS)
-    well(folder, "python -m stages train basic", PYTHONPATH=str(tmp_path / "clock"))
+    run("python -m stages train basic", folder, PYTHONPATH=str(tmp_path / "clock"))
     timing = read_table(folder / "results/basic/timing.csv")
     assert all(0 < row["seconds"] < 600 for row in timing)
     assert timing[0]["time"] < timing[0]["began"]  # or this test shows nothing
-    well(folder, "python -m stages publish basic")
+    run("python -m stages publish basic", folder)
     names = ["basic", "basic fold 0", "basic fold 1"]
-    assert sorted(rows(folder, "select name, status from runs")) == [(n, "FINISHED") for n in names]
-    assert rows(folder, "select name from runs where end_time < start_time") == []
-    assert rows(folder, "select min(value) > 0 from metrics where key = 'fit_seconds'") == [(1,)]
+    runs = query(folder, "select name, status from runs order by name")
+    assert runs == [(name, "FINISHED") for name in names]
+    assert query(folder, "select name from runs where end_time < start_time") == []
+    assert query(folder, "select min(value) > 0 from metrics where key = 'fit_seconds'") == [(1,)]
     assert same(folder, made)
 
 
 def test_a_clock_set_back_between_two_publishings_hides_no_number_and_doubles_none(copy):
     if not shutil.which("faketime"):
         pytest.skip("faketime, which gives a process another clock, is not installed")
-    (copy / "mlflow.db").unlink()  # it is the original's, and a copy does not publish there
-    well(copy, "python -m stages publish basic")
+    run("python -m stages publish basic", copy)
     path = copy / "results/basic/metrics.json"
     metrics = read_json(path)
     metrics["test"]["accuracy"] = 0.125
     write_json(path, metrics)
     logged = "select key, value, timestamp, step from metrics join runs using (run_uuid) order by 1"
-    before = rows(copy, logged)
+    before = query(copy, logged)
     for _ in range(2):
-        well(copy, "faketime -f -1h python -m stages publish basic")
+        run("faketime -f -1h python -m stages publish basic", copy)
         shown = "select value from latest_metrics where key = 'test_accuracy'"
-        assert (0.125,) in rows(copy, shown)
-        assert len(rows(copy, logged)) == len(before) + 1
-    assert rows(copy, "select name from runs where end_time < start_time") == []
+        assert (0.125,) in query(copy, shown)
+        assert len(query(copy, logged)) == len(before) + 1
+    assert query(copy, "select name from runs where end_time < start_time") == []
 
 
 def test_inputs_from_the_future_are_no_news(copy):
     later = time.time() + 86400
     for path in [*copy.rglob("data/prepared/*"), *copy.rglob("stages/*.py")]:
         os.utime(path, (later, later))
-    assert well(copy, "dvc status").strip().endswith("up to date.")
+    assert run("dvc status", copy).strip().endswith("up to date.")
 
 
-def test_without_any_network_the_whole_pipeline_ends_well(repository, made):
+def test_without_any_network_the_whole_pipeline_ends_well(made):
     if not offline():
         pytest.skip("a process without network is not allowed here")
-    assert "results/comparison.md" in made
-    assert rows(repository, "select distinct status from runs") == [("FINISHED",)]
-    assert rows(repository, "select name from model_versions") == [("foldlab",)]
+    assert "results/comparison.md" in made.results
+    assert query(made.folder, "select distinct status from runs") == [("FINISHED",)]
+    assert query(made.folder, "select name from model_versions") == [("foldlab",)] * 2
 
 
-def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(repository, tmp_path):
+def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(made, tmp_path):
     """A stopped worker is killed when the other has finished, and again when it is tried alone."""
     if not Path("/proc").is_dir():
         pytest.skip("there is no /proc, which tells what a worker has loaded")
-    folder = copied(repository, tmp_path / "copy", ".foldlab", "results")
-    command = [sys.executable, "-m", "stages", "train", "basic"]
-    with subprocess.Popen(
-        command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True
-    ) as process:
+    folder = made.copy(tmp_path / "copy", ".foldlab", "results")
+    with start(TRAIN, folder) as process:
         while len(found := trainers(process)) < 2:
             assert process.poll() is None
             time.sleep(0.02)

@@ -1,78 +1,43 @@
-"""What `dvc plots` draws: each declared plot has a title, and columns that its file has."""
+"""What `dvc plots` draws of the pipeline's tables."""
 
-import csv
 import json
-from pathlib import Path
 
 import pytest
 import yaml
-from dvc_render.vega import VegaRenderer
-from dvc_render.vega_templates import TEMPLATES
 
-HERE = Path(__file__).parents[2]
-STAGES = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
-PLOTS = {
-    path: shown
+from benchmarks.checkout import run
+from benchmarks.inputs import ROOT
+from stages.files import read_table
+
+pytestmark = pytest.mark.slow
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+TABLES = {
+    path.replace("${item.variant}", "basic"): shown
     for stage in STAGES.values()
     for entry in stage.get("plots", [])
     for path, shown in entry.items()
     if path.endswith(".csv")
 }
-OWN = HERE / ".dvc" / "plots"
 
 
-def committed(path):
-    with (HERE / path.replace("${item.variant}", "basic")).open() as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module")
+def drawn(made, tmp_path_factory):
+    """Return Vega's specification of each plot, by the name of its table."""
+    folder = made.copy(tmp_path_factory.mktemp("plots") / "copy")
+    plots = json.loads(run("dvc plots show --json 2>/dev/null", folder))["data"]
+    return {name: json.loads(plots[name][0]["content"]) for name in TABLES}
 
 
-@pytest.mark.parametrize("path", PLOTS)
-def test_a_plot_has_columns_of_its_file_and_says_whose_it_is(path):
-    shown = PLOTS[path]
-    assert {shown["x"], shown["y"]} <= set(committed(path)[0])
-    assert shown["title"].endswith("(${item.variant})")
-    known = {template.DEFAULT_NAME for template in TEMPLATES}
-    assert shown["template"] in known | {file.stem for file in OWN.iterdir()}
-
-
-@pytest.mark.parametrize("path", PLOTS)
-def test_a_plot_s_template_is_filled_with_all_rows(path):
-    shown = {key: value for key, value in PLOTS[path].items() if key != "cache"}
-    rows = [{**row, "rev": rev} for rev in ("workspace", "main") for row in committed(path)]
-    anchors = {"revs_with_datapoints": ["workspace", "main"]}
-    drawn = VegaRenderer(
-        rows,
-        Path(path).name,
-        template_dir=str(OWN),
-        anchors_y_definitions=[{"filename": path, "field": shown["y"]}],
-        **anchors,
-        **shown,
-    )
-    filled = drawn.get_filled_template()
-    assert len(filled["data"]["values"]) == len(rows)
-    text = json.dumps({**filled, "data": None})
+@pytest.mark.parametrize("table", TABLES)
+def test_a_plot_shows_all_rows_of_its_table_under_a_title(made, drawn, table):
+    plot = drawn[table]
+    assert plot["title"] == TABLES[table]["title"].replace("${item.variant}", "basic")
+    assert len(plot["data"]["values"]) == len(read_table(made.folder / table))
+    text = json.dumps({**plot, "data": None})
     assert "<DVC_METRIC" not in text
-    assert {shown["x"], shown["y"]} <= {
-        value for value in _values(filled, "field") if isinstance(value, str)
-    } or shown["template"] == "confusion"
 
 
-def _values(content, key):
-    """Yield what stands under `key`, however deep."""
-    if isinstance(content, dict):
-        if key in content:
-            yield content[key]
-        content = list(content.values())
-    if isinstance(content, list):
-        for one in content:
-            yield from _values(one, key)
-
-
-def test_curves_put_epochs_in_order_of_number_and_take_the_folds_together():
+def test_curves_put_epochs_in_order_of_number(drawn):
     """DVC hands cells over as text, in whose order 10 comes before 2."""
-    template = json.loads((OWN / "mean_of_folds.json").read_text())
-    assert template["transform"] == [{"calculate": "toNumber(datum.epoch)", "as": "epoch"}]
-    aggregates = set(_values(template["layer"], "aggregate"))
-    assert aggregates == {"min", "max", "mean"}
-    users = [shown for shown in PLOTS.values() if shown["template"] == "mean_of_folds"]
-    assert [shown["x"] for shown in users] == ["epoch"]
+    plot = drawn["results/basic/history.csv"]
+    assert plot["transform"] == [{"calculate": "toNumber(datum.epoch)", "as": "epoch"}]

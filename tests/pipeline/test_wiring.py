@@ -1,4 +1,4 @@
-"""What the files of the repository say of each other is true."""
+"""What dvc.yaml, MLproject and the lists of requirements say of the code is true."""
 
 import ast
 import re
@@ -10,22 +10,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.inputs import ROOT
 from stages.commands.line import line
 from stages.tracking.record import COMPARED
 
-HERE = Path(__file__).parents[2]
-STAGES = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
-PROJECT = yaml.safe_load((HERE / "MLproject").read_text())
-CODE = sorted((HERE / "stages").rglob("*.py"))
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
+CODE = sorted((ROOT / "stages").rglob("*.py"))
+each_stage = pytest.mark.parametrize("stage", sorted(STAGES))
 
 
 def module_file(name):
     """Return the file of a module of the package, or None when it is none."""
-    path = HERE / Path(*name.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.exists():
-            return file
-    return None
+    path = ROOT / Path(*name.split("."))
+    return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.exists()), None)
 
 
 def imported(file):
@@ -39,110 +37,96 @@ def imported(file):
     return names
 
 
-def reached(file, seen=None):
-    """Return all files of the package that importing a file brings in, with its template."""
-    seen = set() if seen is None else seen
-    if file not in seen:
+def reached(files):
+    """Return all files of the package that importing files brings in, with their templates."""
+    seen, left = set(), {*files}
+    while left:
+        file = left.pop()
         seen |= {file, *file.parent.glob(f"{file.stem}.*.j2")}
-        for name in imported(file):
-            if name.startswith("stages.") and (found := module_file(name)):
-                reached(found, seen)
+        found = {module_file(name) for name in imported(file) if name.startswith("stages.")}
+        left |= found - seen - {None}
     return seen
 
 
-PREPARED = {"dataset.json", "folds.npy"} | {
-    f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")
-}
+def run_by(stage):
+    """Return the files of the modules that a stage's commands run, and what they import."""
+    commands = STAGES[stage]["cmd"]
+    names = [c.split()[3] for c in ([commands] if isinstance(commands, str) else commands)]
+    return reached(
+        module_file(f"stages.{name}") or module_file(f"stages.commands.{name}") for name in names
+    )
+
+
 # Code that can refuse, run or show, but cannot change what a stage makes.
 CHANGES_NOTHING = {
-    HERE / "stages" / name
-    for name in (
-        "__init__.py",
-        "commands/__init__.py",
-        "errors.py",
-    )
+    ROOT / "stages" / name for name in ("__init__.py", "commands/__init__.py", "errors.py")
 } | {
     file
-    for file in (HERE / "stages" / "engine").glob("*.py")
+    for file in (ROOT / "stages/engine").glob("*.py")
     if file.name not in ("environment.py", "hardware.py", "resolve.py")
 }
 
 
-def run_by(stage):
-    """Return the files of the modules that a stage's commands run."""
-    commands = STAGES[stage]["cmd"]
-    commands = [commands] if isinstance(commands, str) else commands
-    names = [command.split()[3] for command in commands]
-    return [
-        module_file(f"stages.{name}") or module_file(f"stages.commands.{name}") for name in names
-    ]
-
-
-@pytest.mark.parametrize("stage", sorted(STAGES))
+@each_stage
 def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
-    declared = [HERE / path for path in STAGES[stage]["deps"] if path.startswith("stages/")]
-    used = set().union(*(reached(file) for file in run_by(stage))) - CHANGES_NOTHING
+    declared = [ROOT / path for path in STAGES[stage]["deps"] if path.startswith("stages/")]
+    used = run_by(stage) - CHANGES_NOTHING
     shared = {module_file(f"stages.{name}") for name in ("files", "settings.params")}
+    shared |= {file for file in used if file.parent.name == "settings"}
     if stage == "prepare":  # it checks the variants' names
-        checking = reached(module_file("stages.engine.resolve"), {*shared})
-        used -= {*checking, module_file("stages.training")} - shared
+        used -= reached([module_file("stages.engine.resolve")]) - shared
+        used -= {module_file("stages.training")}
     if stage in ("train", "evaluate"):  # what these say stands in data/environment.json
-        used -= reached(module_file("stages.engine.environment"), {*shared}) - shared
+        used -= reached([module_file("stages.engine.environment")]) - shared
     covered = {file for file in used if any(dep in (file, *file.parents) for dep in declared)}
     assert used - covered == set()
     idle = [dep for dep in declared if not any(dep in (file, *file.parents) for file in used)]
     assert idle == []
 
 
-# A stage may read these without declaring them: they cannot change what it makes.
-FREE = {"parallel"}
-# These are read only to refuse what does not exist, for `--all`, which no stage calls, or to show.
+# A stage may read these without declaring them: only to refuse what does not exist, for `--all`,
+# which no stage calls, or to show. `parallel` changes nothing.
 CHECKED = {
     "train": {"compare", "tracking"},
     "prepare": {"train", "variants"},
     "publish": {"compare", "variants"},
     "compare": {"variants"},
 }
+SECTIONS = {"data", "folds", "train", "variants", "compare", "tracking"}
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES))
+@each_stage
 def test_a_stage_declares_the_sections_of_params_that_it_reads(stage):
     declared = {param.split(".")[0] for param in STAGES[stage].get("params", [])}
     used = set()
-    for file in set().union(*(reached(file) for file in run_by(stage))):
+    for file in run_by(stage):
         if file.name not in ("params.py", "sections.py", "recipe.py", "resolve.py"):
-            used |= set(re.findall(r"\b(?:settings|load\(\))\.(\w+)", file.read_text()))
-            if re.search(r"recipes?\(settings|settings\.train_settings", file.read_text()):
+            text = file.read_text()
+            used |= set(re.findall(r"\b(?:settings|load\(\))\.(\w+)", text))
+            if re.search(r"recipes?\(settings|settings\.train_settings", text):
                 used |= {"train", "variants"}
-    sections = {"data", "folds", "train", "variants", "compare", "parallel", "tracking"}
-    assert (used & sections) - FREE - CHECKED.get(stage, set()) == declared
+    assert (used & SECTIONS) - CHECKED.get(stage, set()) == declared
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES))
+PREPARED = {"dataset.json", "folds.npy"} | {
+    f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")
+}
+
+
+@each_stage
 def test_data_files_that_a_stage_names_are_declared(stage):
     """A name of a file in data/prepared or in results that the code holds stands in dvc.yaml."""
     entries = STAGES[stage]
-    declared = {Path(path).name for path in entries["deps"] if not path.startswith("stages/")}
-    if "data/prepared" in [*entries["deps"], *entries["outs"]]:
+    files = sum((entries.get(kind, []) for kind in ("deps", "outs", "metrics", "plots")), [])
+    paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in files]
+    declared = {Path(path).name for path in paths if not path.startswith("stages/")}
+    if "data/prepared" in paths:
         declared |= PREPARED
-    for kind in ("outs", "metrics", "plots"):
-        for entry in entries.get(kind, []):
-            declared.add(Path(entry if isinstance(entry, str) else next(iter(entry))).name)
-    if "results/published" in entries["deps"]:  # its files hold the digests of these
+    if "results/published" in paths:  # its files hold the digests of these
         declared |= set(COMPARED)
-    text = (HERE / "stages" / f"{stage}.py").read_text()
+    text = (ROOT / "stages" / f"{stage}.py").read_text()
     named = set(re.findall(r'"([\w.]+\.(?:csv|json|npz|npy|keras|md))"', text))
     assert named - declared - {"timing.csv", "params.json"} == set()
-
-
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_a_stage_runs_its_own_file_with_its_own_variant(stage):
-    command = STAGES[stage]["cmd"]
-    if stage == "compare":
-        command, second = command
-        assert second == "python -m stages champion"
-    variant = " ${item.variant}" if "matrix" in STAGES[stage] else ""
-    assert command == f"python -m stages {stage}{variant}"
 
 
 def test_uncached_outs_stand_where_they_leave_the_run_cache_on():
@@ -152,26 +136,27 @@ def test_uncached_outs_stand_where_they_leave_the_run_cache_on():
         assert not any(key in STAGES[stage] for key in ("always_changed", "frozen"))
 
 
-def test_only_tracking_imports_mlflow_and_only_three_rooms_keras():
+def test_only_tracking_imports_mlflow_and_only_three_packages_keras():
     allowed = {
         "mlflow": {"tracking"},
         "tensorflow": {"training", "models", "augment"},
         "keras": {"training", "models", "augment"},
     }
     for file in CODE:
-        room = file.relative_to(HERE / "stages").parts[0]
+        package = file.relative_to(ROOT / "stages").parts[0]
         for name in imported(file):
-            assert room in allowed.get(name.split(".")[0], {room}), f"{file} imports {name}"
+            assert package in allowed.get(name.split(".")[0], {package}), f"{file} imports {name}"
 
 
-def test_no_room_imports_a_stage():
-    stages = {f"stages.{path.stem}" for path in (HERE / "stages").glob("*.py")}
+def test_no_package_imports_a_stage():
+    stages = {f"stages.{path.stem}" for path in (ROOT / "stages").glob("*.py")}
     base = {"stages.__init__", "stages.errors", "stages.files"}
-    for file in (HERE / "stages").glob("*/*.py"):
+    for file in (ROOT / "stages").glob("*/*.py"):
         if file.parent.name != "commands":
             assert imported(file) & (stages - base) == set(), file
 
 
+@pytest.mark.slow
 def test_importing_a_stage_imports_neither_tensorflow_nor_mlflow():
     """All in one process, which says after which of them there is one."""
     code = (
@@ -180,16 +165,15 @@ def test_importing_a_stage_imports_neither_tensorflow_nor_mlflow():
         "    importlib.import_module(f'stages.{stage}')\n"
         "    print(stage, *{'tensorflow', 'keras', 'mlflow'} & set(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines() == sorted(STAGES), done.stderr
 
 
-def test_every_imported_package_is_required_and_every_requirement_used():
-    required = {
-        line.partition("#")[0].strip().lower()
-        for line in (HERE / "requirements.txt").read_text().splitlines()
-        if line.strip() and not line.startswith("#")
-    }
+def test_every_imported_package_is_required_and_pinned_and_every_requirement_used():
+    required = re.findall(r"^([\w.-]+)", (ROOT / "requirements.txt").read_text(), re.M)
+    required = {name.lower() for name in required}
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.M)
+    assert required <= set(pinned)
     of_module = packages_distributions()
     roots = {name.split(".")[0] for file in CODE for name in imported(file)}
     roots -= set(sys.stdlib_module_names) | {"stages"}
@@ -206,33 +190,13 @@ def test_every_imported_package_is_required_and_every_requirement_used():
     assert required - needed - for_tests - by_command == set()
 
 
-def test_nothing_runs_a_module_of_a_command_itself():
-    """`python -m stages.train` would do nothing and say nothing; it is `python -m stages train`."""
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=HERE, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        file = HERE / name
-        if file.suffix in (".py", ".md", ".yaml", ".yml", "") and file != Path(__file__):
-            found = re.findall(r"-m[\s\",]+f?\"?stages\.[\w{]", file.read_text())
-            assert found == [] or name == "CHANGELOG.md", name
-
-
-def test_constraints_pin_every_requirement():
-    pinned = set(re.findall(r"^([\w.-]+)==", (HERE / "constraints.txt").read_text(), re.M))
-    required = re.findall(r"^([\w.-]+)", (HERE / "requirements.txt").read_text(), re.M)
-    assert {name.lower() for name in required} <= pinned
-
-
 @pytest.mark.parametrize("name", sorted(PROJECT["entry_points"]))
-def test_mlproject_parameters_are_passed_on(name):
+def test_mlproject_parameters_are_passed_on_to_commands_that_exist(name):
     entry = PROJECT["entry_points"][name]
-    for parameter in entry.get("parameters", {}):
-        assert f"{{{parameter}}}" in entry["command"]
-    for stage in re.findall(r"dvc repro (\w+)", entry["command"]):
-        assert stage in STAGES
-    for command in re.findall(r"python -m stages ([\w-]+)", entry["command"]):
-        assert command in line.commands
+    command = entry["command"]
+    assert all(f"{{{parameter}}}" in command for parameter in entry.get("parameters", {}))
+    assert set(re.findall(r"dvc repro (\w+)", command)) <= set(STAGES)
+    assert set(re.findall(r"python -m stages ([\w-]+)", command)) <= set(line.commands)
 
 
 def test_every_module_has_its_test():

@@ -1,0 +1,97 @@
+"""What benchmarks run on: their command line, settings, and folders with prepared data."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks import measured, processes
+from stages import files
+from stages.errors import UserError
+
+ROOT = measured.HERE.parent
+# What full MNIST takes: settings for all rows, and for each row its own and its goals.
+MNIST = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
+
+
+def parser(about: str) -> argparse.ArgumentParser:
+    """Return a parser with the arguments that all benchmarks share; `about` is their docstring."""
+    result = argparse.ArgumentParser(description=about.splitlines()[0])
+    result.add_argument("--quick", action="store_true", help="seconds, to try the command")
+    result.add_argument("--data", type=Path, help="folder of MNIST; else FOLDLAB_DATA, or download")
+    result.add_argument(
+        "--folder", type=Path, default=measured.RECORDS, help="where the record goes"
+    )
+    return result
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """Give an empty folder to work in; what fails in it ends the command with one sentence."""
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            yield Path(name).resolve()
+        except (OSError, UserError) as error:
+            sys.exit(f"foldlab: {error}")
+
+
+def defaults() -> dict[str, Any]:
+    """Return the repository's params.yaml."""
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `over`, mapping by mapping; a named choice is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        whole = key in ("architecture", "optimizer", "schedule", "early_stopping")
+        result[key] = merged(result[key], value) if both and not whole else value
+    return result
+
+
+def on_mnist(*rows: str, **over: Any) -> dict[str, Any]:
+    """Return params.yaml with what full MNIST takes, comparing `rows` alone, and `over` on top."""
+    settings = merged(defaults(), MNIST["settings"])
+    for row in rows:
+        settings = merged(settings, MNIST["rows"].get(row, {}).get("settings", {}))
+    settings["compare"] |= {"variants": [*rows], "baseline": rows[0]}
+    return merged(settings, over)
+
+
+def data(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the section `data`: MNIST, from --data where it is given; 200 digits for --quick."""
+    if chosen.quick:
+        return {"source": "mnist-5k", "limit": 200}
+    folder = str(chosen.data.resolve()) if chosen.data else None
+    return {"source": "mnist", "folder": folder, "limit": getattr(chosen, "images", None)}
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write params.yaml into a folder."""
+    with files.replacing(folder / "params.yaml") as beside:
+        beside.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+
+
+def prepare(folder: Path, settings: Mapping[str, Any], prepared: Path | None = None) -> Path:
+    """Make and return a folder with settings and prepared data, those of the folder `prepared`."""
+    folder.mkdir(parents=True)
+    write_settings(folder, settings)
+    if prepared:
+        (folder / "data").symlink_to(prepared / "data", target_is_directory=True)
+    else:
+        processes.cost(processes.stage("prepare"), folder)
+    return folder
+
+
+def evaluated(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """Make and return a folder in which `basic` is trained and evaluated."""
+    prepare(folder, settings)
+    for stage in ("train", "evaluate"):
+        processes.cost(processes.stage(stage, "basic"), folder, DVC_ROOT=str(folder))
+    return folder

@@ -1,0 +1,71 @@
+"""One run of the whole pipeline on a sliver of data, made once, and copies of it for each test."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from filelock import FileLock
+
+from benchmarks import checkout, inputs
+from tests.pipeline.faults import offline
+
+SLIVER = checkout.SLIVER | {"parallel": {"jobs": 2}}
+
+
+class Made(NamedTuple):
+    """The repository in which the pipeline has run; nobody changes it."""
+
+    folder: Path
+    ran: list[str]  # stages
+    left: list[str]  # temporary files
+    results: dict[str, bytes]
+
+    def copy(self, folder, *without):
+        """Copy it but for some folders, and for MLflow's store, which is bound to its place."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        (folder / "mlflow.db").unlink()
+        for name in without:
+            shutil.rmtree(folder / name)
+        return folder
+
+    def of(self, variant):
+        """Return the results of one variant."""
+        return {name: data for name, data in self.results.items() if f"/{variant}/" in name}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, worker_id):
+    """Run the whole pipeline, without a network where that can be, once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = (base if worker_id == "master" else base.parent) / "pipeline"
+    with FileLock(f"{base}.lock"):
+        if not (base / "made.json").exists():
+            (base / "temporary").mkdir(parents=True)
+            checkout.make(base / "folder", inputs.merged(inputs.defaults(), SLIVER))
+            command = f"{'unshare --net ' if offline() else ''}dvc repro"
+            output = checkout.run(command, base / "folder", TMPDIR=str(base / "temporary"))
+            left = [str(path) for path in (base / "temporary").rglob("*")]
+            facts = {"ran": checkout.ran(output), "left": left}
+            (base / "made.json").write_text(json.dumps(facts))
+    facts = json.loads((base / "made.json").read_text())
+    return Made(base / "folder", results=checkout.results(base / "folder"), **facts)
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """Return a copy in which everything has run."""
+    return made.copy(tmp_path / "copy")
+
+
+@pytest.fixture
+def untrained(made, tmp_path):
+    """Return a copy that has prepared data, but neither results nor anything kept of them."""
+    return made.copy(tmp_path / "untrained", "results", ".foldlab", ".dvc/cache")
+
+
+def edit(folder, changes):
+    """Change settings of a checkout."""
+    path = folder / "params.yaml"
+    inputs.write_settings(folder, inputs.merged(inputs.yaml.safe_load(path.read_text()), changes))

@@ -1,0 +1,124 @@
+"""compose.yaml, docs/cluster.md and the workflows cannot be run where tests run: they are read."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from benchmarks.inputs import ROOT
+from stages.commands.pull_request import MARK
+from stages.settings.sections import Parallel
+
+COMPOSE = (ROOT / "compose.yaml").read_text()
+SERVICES = yaml.safe_load(COMPOSE)["services"]
+CLUSTER = (ROOT / "docs/cluster.md").read_text()
+FLOWS = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in sorted((ROOT / ".github/workflows").glob("*.yaml"))
+}
+STEPS = [step for flow in FLOWS.values() for job in flow["jobs"].values() for step in job["steps"]]
+
+
+def test_services_have_versions_and_ports_on_loopback():
+    images = re.findall(r"^ *(?:image:|FROM) (\S+)$", COMPOSE, re.M)
+    assert len(images) == len(SERVICES)
+    assert all(re.fullmatch(r"[\w./-]+:\d+\.[\d.]+(-slim)?", image) for image in images)
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert sorted(ports) == ["127.0.0.1:5000:5000", "127.0.0.1:8333:8333"]
+
+
+def test_every_address_names_a_service():
+    assert set(re.findall(r"(?:@|http://)([a-z]+)[:/]", COMPOSE)) <= set(SERVICES)
+
+
+def test_no_password_is_written_out_and_the_docs_make_each_one():
+    docs = (ROOT / "docs/team_server.md").read_text()
+    (made,) = re.findall(r"^for name in (.*); do$", docs, re.M)
+    assert set(re.findall(r"\$\{(\w+)(?::\?[^}]*)?\}", COMPOSE)) == set(made.split())
+    secret = r"(?i)(?:password|secret\w*key|session_key): +(?!\$\{)\S+$"
+    assert not re.findall(secret, COMPOSE, re.M)
+    assert not re.findall(r"://\w+:\S+@", COMPOSE + docs)
+
+
+def test_the_cluster_s_settings_are_allowed_and_its_ray_is_the_pinned_one():
+    shown, manifest = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", CLUSTER, re.S))
+    Parallel.model_validate(shown["parallel"])
+    assert shown["parallel"].keys() == Parallel.model_fields.keys()
+    (pinned,) = re.findall(r"^ray==(.*)$", (ROOT / "constraints.txt").read_text(), re.M)
+    assert f"FROM rayproject/ray:{pinned}-py311\n" in CLUSTER
+    assert manifest["spec"]["rayVersion"] == pinned
+
+
+@pytest.mark.slow
+def test_the_cluster_s_costs_are_what_the_command_prints():
+    command = [sys.executable, "-m", "benchmarks.flops"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout in CLUSTER
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_workflow_starts_where_no_fork_gets_a_token_and_may_little(name):
+    flow = FLOWS[name]
+    assert set(flow[True]) <= {"push", "pull_request"}  # YAML reads the key `on` as true
+    comments = {"pull-requests": "write"} if name == "pull_request" else {}
+    assert flow["permissions"] == {"contents": "read"} | comments
+    assert all("permissions" not in job for job in flow["jobs"].values())
+
+
+def test_no_checkout_leaves_a_token_and_no_action_is_a_stranger_s():
+    used = [step for step in STEPS if "uses" in step]
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in used)
+    checkouts = [step["with"] for step in used if "checkout" in step["uses"]]
+    assert all(given["persist-credentials"] is False for given in checkouts)
+
+
+@pytest.mark.parametrize("script", [step["run"] for step in STEPS if "run" in step])
+def test_scripts_are_bash_without_foreign_text_and_make_s_targets_exist(script):
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "${{" not in script  # a branch's name could be code; it comes through the environment
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"\bmake (?:--silent )?([a-z-]+)", script)) <= targets
+
+
+GH = """#!/usr/bin/env bash
+echo "$@" >> calls
+for argument in "$@"; do
+    if [[ $argument == body=@* ]]; then cp "${argument#body=@}" sent; fi
+done
+if [[ $* == *--jq* ]]; then printf "%s" "$COMMENT_IDS"; fi
+"""
+
+
+@pytest.mark.parametrize(
+    ("ids", "lines", "method"),
+    [("", 3, "--method POST all"), ("41\n42\n", 3, "--method PATCH one/41"), ("", 9000, "POST")],
+)
+def test_the_comment_is_made_once_then_edited_and_never_too_long(tmp_path, ids, lines, method):
+    """The script is the real one; `gh` stands for GitHub, which no test can reach."""
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    report = "\n".join([MARK, *["± a line of a table"] * lines]) + "\n"
+    (tmp_path / "report.md").write_text(report)
+    (comment,) = [step for step in STEPS if step.get("name") == "Comment"]
+    assert "head.repo.full_name == github.repository" in comment["if"]
+    given = {"COMMENTS": "all", "ONE": "one", "RUN": "https://run", "COMMENT_IDS": ids}
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", comment["run"]],
+        cwd=tmp_path,
+        env={**os.environ, **given, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert method in (tmp_path / "calls").read_text().splitlines()[-1]
+    sent = (tmp_path / "sent").read_text()
+    assert sent.startswith(MARK)
+    assert sent.rstrip().endswith("(https://run)")
+    assert len(sent) < 65_536
+    assert ("goes on in the run" in sent) == (lines > 1000)
