@@ -114,7 +114,7 @@ def measure(
     commands = [repro]
     if sweep:
         shim = str(folder / ".shims" / "python")
-        commands = [["dvc", "repro", "prepare"], [shim, "-m", "stages", "sweep"], repro]
+        commands = [[shim, "-m", "stages", "repro"]]
     full = timed(commands, folder)
     full["fitting"] = fitting(folder)
     full["not_fitting_seconds"] = full["seconds"] - full["fitting"]["seconds"]

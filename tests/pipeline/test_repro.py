@@ -75,10 +75,10 @@ def test_a_second_repro_runs_nothing_and_leaves_all_as_it_was(made, copy):
     assert run("dvc status", copy).strip().endswith("up to date.")
 
 
-def test_a_sweep_with_another_number_of_workers_gives_the_same_bytes(made, untrained):
+def test_a_sweep_in_a_warm_process_with_one_worker_gives_the_same_bytes(made, untrained):
     (untrained / "dvc.lock").unlink()
     edit(untrained, {"parallel": {"jobs": 1}})
-    run("dvc repro prepare && python -m stages sweep && dvc repro", untrained)
+    run("python -m stages repro", untrained)
     assert results(untrained) == made.results
 
 

@@ -117,7 +117,8 @@ PREPARED = {"dataset.json", "folds.npy"} | {
 def test_data_files_that_a_stage_names_are_declared(stage):
     """A name of a file in data/prepared or in results that the code holds stands in dvc.yaml."""
     entries = STAGES[stage]
-    files = sum((entries.get(kind, []) for kind in ("deps", "outs", "metrics", "plots")), [])
+    kinds = ("deps", "outs", "metrics", "plots")
+    files = [entry for kind in kinds for entry in entries.get(kind, [])]
     paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in files]
     declared = {Path(path).name for path in paths if not path.startswith("stages/")}
     if "data/prepared" in paths:
