@@ -31,18 +31,9 @@ def test_two_members_are_chosen_also_where_one_alone_is_better():
     assert [step["added"] for step in accuracy.chosen(made, LABELS)] == ["right", "wrong"]
 
 
-def test_settings_of_a_row_replace_a_named_choice_whole_and_merge_the_rest():
-    base = {"train": {"schedule": {"exponential": {"rate": 0.9}}, "epochs": 5}, "seed": 1}
-    over = {"train": {"schedule": "cosine"}}
-    assert accuracy.merged(base, over) == {
-        "train": {"schedule": "cosine", "epochs": 5},
-        "seed": 1,
-    }
-
-
-@pytest.mark.parametrize("row", accuracy.ROWS["rows"])
+@pytest.mark.parametrize("row", accuracy.ROWS)
 def test_goals_are_shares_in_percent_or_another_row(row):
-    for goal in accuracy.ROWS["rows"][row]["goals"]:
+    for goal in accuracy.ROWS[row]["goals"]:
         assert ("least" in goal) != ("better_than" in goal)
         assert 90 < goal.get("least", 99) < 100
-        assert goal.get("better_than", row) in accuracy.ROWS["rows"]
+        assert goal.get("better_than", row) in accuracy.ROWS

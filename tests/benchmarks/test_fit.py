@@ -1,44 +1,30 @@
-import statistics
+"""Operations of a network, which `fit` and `flops` count."""
 
 import keras
 import pytest
+from keras.layers import Conv1D, Conv2D, Dense, Flatten
 
-from benchmarks import fit, processes
-from stages.engine import resolve
+from benchmarks import fit, flops
+from benchmarks.inputs import on_mnist
+from stages.engine.resolve import recipe
 from stages.settings import params
 from stages.training.fold import network
-from tests.benchmarks import quick
+from tests.prepared import TRAIN
 
-
-def test_shares_are_rates_times_operations_over_the_peak(tmp_path):
-    found = quick.record("fit", tmp_path, "sprint")
-    row = found["variants"]["sprint"]
-    assert row["flop_training"] == 6_773_760
-    for name, workers in (("one_worker", 1), ("two_workers", 2)):
-        form = row[name]
-        each = form["images_per_second_each"]
-        assert len(each) == len(form["peak_flop_per_second_each"]) == workers
-        rate = sum(statistics.median(one) for one in each)
-        peak = sum(statistics.median(one) for one in form["peak_flop_per_second_each"])
-        assert form["images_per_second"] == pytest.approx(rate)
-        assert form["share_of_peak"] == pytest.approx(rate * row["flop_training"] / peak)
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     ("layers", "shape", "forward", "first"),
     [
-        ([keras.layers.Dense(5)], (7,), 2 * 5 * 7, 2 * 5 * 7),
+        ([Dense(5)], (7,), 2 * 5 * 7, 2 * 5 * 7),
         (
-            [
-                keras.layers.Conv2D(4, 3, padding="same"),
-                keras.layers.Flatten(),
-                keras.layers.Dense(2),
-            ],
+            [Conv2D(4, 3, padding="same"), Flatten(), Dense(2)],
             (6, 5, 3),
             2 * (6 * 5 * 4 * 27 + 2 * 120),
             2 * 6 * 5 * 4 * 27,
         ),
-        ([keras.layers.Conv2D(4, 3, strides=2)], (7, 7, 1), 2 * 3 * 3 * 4 * 9, 2 * 3 * 3 * 4 * 9),
+        ([Conv2D(4, 3, strides=2)], (7, 7, 1), 2 * 3 * 3 * 4 * 9, 2 * 3 * 3 * 4 * 9),
     ],
 )
 def test_operations_are_those_counted_by_hand(layers, shape, forward, first):
@@ -47,13 +33,24 @@ def test_operations_are_those_counted_by_hand(layers, shape, forward, first):
 
 
 def test_an_epoch_of_sprint_is_what_its_authors_say():
-    settings = params.parse(processes.settings("sprint"))
-    model = network(resolve.recipe(settings, "sprint"), (28, 28, 1), 10)
+    model = network(recipe(params.parse(on_mnist("sprint")), "sprint"), (28, 28, 1), 10)
     _, training = fit.flops(model)
     assert round(60_000 * training / 1e12, 2) == 0.41
 
 
 def test_what_has_a_kernel_and_no_formula_is_refused():
-    model = keras.Sequential([keras.Input((6, 2)), keras.layers.Conv1D(3, 2)])
-    with pytest.raises(ValueError, match="Conv1D cannot be counted"):
+    model = keras.Sequential([keras.Input((6, 2)), Conv1D(3, 2)])
+    with pytest.raises(ValueError, match="Conv1D"):
         fit.flops(model)
+
+
+def test_hours_follow_from_folds_epochs_images_and_speed():
+    settings = params.parse(
+        {"variants": {"a": {"architecture": "basic"}, "b": {"architecture": "tiny"}}}
+        | {"compare": {"variants": ["a"], "baseline": "a"}, "train": TRAIN | {"epochs": 3}}
+    )
+    table = flops.rows(settings, folds=10, gflops=50.0)
+    assert [row[:3] for row in table] == [("`a`", "54,000", 3), ("`b`", "54,000", 3)]
+    per_image = fit.counted(recipe(settings, "a"), (28, 28, 1), 10)[1]
+    assert per_image == 6 * (26 * 26 * 288 + 11 * 11 * 18432 + 204800 + 1280) - 2 * 26 * 26 * 288
+    assert table[0][-1] == f"{10 * 3 * 54_000 * per_image / 50e9 / 3600:.2f}"

@@ -1,0 +1,170 @@
+"""The `--quick` form of each benchmark, run as its command is, and what its record says."""
+
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import kfold, scale
+from benchmarks.inputs import ROOT
+from stages.files import read_json, write_json
+from stages.models import build
+from stages.settings.sections import Named, Train
+from stages.statistics.paired import mean_std
+from stages.training.export import assemble
+from stages.training.recipe import Recipe
+from stages.training.trained_images import Listed
+from tests import prepared
+
+pytestmark = pytest.mark.slow
+
+
+def run(name, folder, *arguments, cwd=ROOT):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--folder", str(folder)]
+    given = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*command, *arguments], cwd=cwd, env=given, capture_output=True, text=True
+    )
+
+
+def record(*command, **options):
+    done = run(*command, **options)
+    assert done.returncode == 0, done.stderr
+    found = read_json(Path(done.stdout.splitlines()[-1]))
+    assert {"commit", "processor", "versions"} <= set(found["environment"])
+    return found
+
+
+def test_chaos_ends_as_if_nothing_had_been_killed(tmp_path):
+    found = record("chaos", tmp_path)
+    assert found["faults"] == []
+    assert found["kills"] == sum(found["by_stage"].values()) == 2
+    assert found["files_compared"] > 20
+
+
+def test_cluster_measures_a_queue_and_two_engines(tmp_path):
+    pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
+    found = record("cluster", tmp_path)
+    assert (found["trivial"]["units"], found["tiny"]["units"]) == (20, 2)
+    assert found["trivial"]["ms_a_unit_inside"] < found["tiny"]["ms_a_unit_inside"]
+    assert found["basic"]["images_trained"] == 2 * 54
+    assert {len(each) for each in found["basic"]["seconds"].values()} == {1}
+
+
+def test_comparison_compares_more_and_more_variants(tmp_path):
+    found = record("comparison", tmp_path)
+    assert list(found["variants"]) == ["2", "3"]
+    for point in found["variants"].values():
+        assert len(point["seconds"]["all"]) == found["runs"] == 1
+        assert point["report_mib"] < 5
+    assert found["plot"]["10"]["pictures"] == 7
+
+
+def test_fit_gives_rates_times_operations_over_the_peak(tmp_path):
+    row = record("fit", tmp_path, "sprint")["variants"]["sprint"]
+    assert row["flop_training"] == 6_773_760
+    for name, workers in (("one_worker", 1), ("two_workers", 2)):
+        form = row[name]
+        each, peaks = form["images_per_second_each"], form["peak_flop_per_second_each"]
+        assert len(each) == len(peaks) == workers
+        rate, peak = (sum(statistics.median(one) for one in many) for many in (each, peaks))
+        assert form["images_per_second"] == pytest.approx(rate)
+        assert form["share_of_peak"] == pytest.approx(rate * row["flop_training"] / peak)
+
+
+def test_kfold_trains_the_same_folds_on_both_sides(tmp_path):
+    found = record("kfold", tmp_path)
+    sides = found["pipeline"], found["plain"]
+    for side in sides:
+        assert len(side["accuracies"]) == found["folds"] == 2
+        assert side["accuracy"] == pytest.approx(mean_std(side["accuracies"]))
+        hits = 100 * np.array(side["accuracies"])  # of 100 validation images
+        assert np.allclose(hits, hits.round(), atol=1e-4)
+    for name in kfold.MEASURES:
+        ours, theirs = (statistics.median(side[name]["all"]) for side in sides)
+        assert found["ratio"][name]["of_medians"] == pytest.approx(ours / theirs)
+    ours, theirs = (100 * side["accuracy"]["mean"] for side in sides)
+    assert found["accuracy_difference_points"] == pytest.approx(ours - theirs)
+
+
+def test_overhead_times_every_stage_and_runs_an_edited_row_again(tmp_path):
+    found = record("overhead", tmp_path)
+    repro = found["repro"]
+    stages = [row["stage"] for row in repro["stages"]]
+    assert sorted(stages) == ["environment", "members", "prepare", "train@basic"]
+    fitting = repro["fitting"]["seconds"]
+    assert 0 < fitting < repro["seconds"]
+    assert repro["not_fitting_share"] == pytest.approx(1 - fitting / repro["seconds"])
+    assert found["no_op"]["stages"] == 4
+    edited = [row["stage"] for row in found["one_row_edit"]["stages"]]
+    assert edited == ["members", "train@basic"]
+
+
+def test_predict_measures_a_model_file(tmp_path):
+    prepared.write(tmp_path)
+    recipe = Recipe(
+        variant="plain",
+        architecture=Named(name="basic", arguments={"dense": 8}),
+        augmentation=[],
+        train=Train(**prepared.TRAIN),
+    )
+    members = [build(recipe.architecture, (12, 12, 1), 3).get_weights() for _ in range(2)]
+    listed = Listed(np.array([5, 7], "<u8"), True)  # no image here
+    folder = tmp_path / "results" / "plain"
+    write_json(folder / "training.json", {"parameters": 19363})
+    (folder / "model.keras").write_bytes(assemble(recipe, (12, 12, 1), 3, members, listed))
+    found = record("predict", tmp_path / "records", "plain", cwd=tmp_path)["variants"]["plain"]
+    assert found["members"] == 2
+    assert found["parameters"] == 19363
+    assert found["one_image_ms"]["median"] <= found["one_image_ms"]["p95"] <= found["first_ms"]
+
+
+@pytest.mark.parametrize("name", ["plian", "normed"])
+def test_predict_refuses_what_cannot_be_measured(tmp_path, name):
+    prepared.write(tmp_path)
+    done = run("predict", tmp_path, name, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("foldlab: ")
+    assert name in done.stderr
+
+
+def test_publish_measures_a_small_and_a_greater_store(tmp_path):
+    found = record("publish", tmp_path)
+    assert found["runs_in_the_greater_store"] >= 12
+    ratio = found["seconds_there"] / found["seconds"]
+    assert found["times_as_long"] == pytest.approx(ratio, abs=0.02)
+
+
+def test_scale_runs_every_point_of_every_axis(tmp_path):
+    found = record("scale", tmp_path)["axes"]
+    assert set(found) == set(scale.QUICK)
+    for axis, rows in found.items():
+        asked = [point._asdict() for point in scale.QUICK[axis]]
+        assert [{key: row[key] for key in asked[0]} for row in rows["points"]] == asked
+
+
+def test_sources_prepares_each_and_trains_the_large_one(tmp_path):
+    found = record("sources", tmp_path)
+    assert found["png"]["files"] == 200
+    assert len(found["idx"]["seconds"]["all"]) == found["runs"] == 1
+    large = found["large"]
+    assert large["images_mib"] == 400 * 16 * 16 * 3 / 2**20
+    peak = max(large["prepare"]["peak_mib"], large["train"]["peak_mib"])
+    assert large["copies"] == peak / large["images_mib"]
+
+
+def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
+    found = record("time_to_99", tmp_path)
+    assert found["recipe"]["train"]["epochs"] == 1
+    for form in ("one_fit_two_threads", "two_fits_one_thread"):
+        fits = found[form]
+        assert len(fits["accuracies"]) == len(fits["seconds"]["all"]) == 2
+        assert fits["accuracy"] == pytest.approx(mean_std(fits["accuracies"]))
+        assert fits["mean_reaches_goal"] == (fits["accuracy"]["mean"] >= found["goal"])
+    one, two = found["one_fit_two_threads"], found["two_fits_one_thread"]
+    assert one["seconds_a_seed"] == pytest.approx(sum(one["seconds"]["all"]) / 2)
+    assert two["seconds_a_seed"] <= sum(two["seconds"]["all"]) / 2 * (1 + 1e-6)
