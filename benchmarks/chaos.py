@@ -13,7 +13,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from benchmarks import checkout, inputs, measured, processes
 
@@ -138,29 +141,19 @@ def start(folder: Path) -> subprocess.Popen:
 
 def running(group: int) -> str | None:
     """Return the stage's command that runs in a process group, as "train basic"."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) != group:
-                continue
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:  # it has ended
-            continue
-        if found := re.search(r"-m stages (\w+(?: \w+)?)", command):
-            return found[1]
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(ProcessLookupError):
+            command = " ".join(process.info["cmdline"] or [])
+            found = re.search(r"-m stages (\w+(?: \w+)?)", command)
+            if found and os.getpgid(process.pid) == group:
+                return found[1]
     return None
 
 
 def processes_in(folder: Path) -> list[str]:
     """Return the command lines of processes whose working folder this is."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink() == folder:
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
+    found = psutil.process_iter(["cmdline", "cwd"])
+    return [" ".join(p.info["cmdline"] or []) for p in found if p.info["cwd"] == str(folder)]
 
 
 def main() -> None:

@@ -13,53 +13,6 @@ import numpy as np
 from keras import layers
 
 
-def basic(augmentation):
-    """Return the network of the variant `basic`."""
-    return [
-        *augmentation,
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.5),
-    ]
-
-
-def batchnorm(augmentation):
-    """Return the network of the variant `batchnorm`."""
-    return [
-        *augmentation,
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.BatchNormalization(momentum=0.9),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.BatchNormalization(momentum=0.9),
-        layers.MaxPooling2D(),
-        layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-    ]
-
-
-def double_conv(augmentation):
-    """Return the network of the variant `double_conv`."""
-    return [
-        *augmentation,
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Dropout(0.1),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Dropout(0.1),
-        layers.Flatten(),
-        layers.Dense(256, activation="relu"),
-        layers.Dropout(0.3),
-    ]
-
-
 def moves():
     """Return rotation by 10 degrees, zoom by 10 % and shift by 8 %, as three layers."""
     return [
@@ -69,12 +22,25 @@ def moves():
     ]
 
 
-NETWORKS = {"basic": basic, "batchnorm": batchnorm, "double_conv": double_conv}
+VARIANTS = ("basic", "batchnorm", "double_conv")
 
 
 def network(variant: str, shape: tuple, classes: int):
     """Build the model of a variant, from pixels of 0 to 1 to probabilities."""
-    hidden = NETWORKS[variant](moves() if variant == "double_conv" else [])
+    double = variant == "double_conv"
+    hidden = moves() if double else []
+    for filters in (32, 64):
+        hidden.append(layers.Conv2D(filters, 3, activation="relu"))
+        if double:
+            hidden.append(layers.Conv2D(filters, 3, activation="relu"))
+        if variant == "batchnorm":
+            hidden.append(layers.BatchNormalization(momentum=0.9))
+        hidden.append(layers.MaxPooling2D())
+        if double:
+            hidden.append(layers.Dropout(0.1))
+    hidden += [layers.Flatten(), layers.Dense(256 if double else 128, activation="relu")]
+    if variant != "batchnorm":
+        hidden.append(layers.Dropout(0.3 if double else 0.5))
     last = layers.Dense(classes, activation="softmax")
     return keras.Sequential([keras.Input(shape), *hidden, last])
 
@@ -114,7 +80,7 @@ def train(variant, images, labels, training, validation, given):
 def main() -> None:
     """Train all folds, one after the other."""
     parser = argparse.ArgumentParser(description="Cross-validate a CNN with plain Keras.")
-    parser.add_argument("variant", choices=[*NETWORKS])
+    parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
