@@ -5,14 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
-from PIL import Image, ImageDraw
 
 from benchmarks import inputs
 from benchmarks.checkout import make, ran, run
 from stages.files import read_json
+from tests import drawn
 from tests.pipeline.conftest import edit
 
 pytestmark = pytest.mark.slow
@@ -29,22 +28,11 @@ LOOK, RUN = blocks("bash")
 
 
 def draw(folder):
-    """Draw circles and squares where the page says, and one that no program can read."""
-    random = np.random.default_rng(0)
-    names = dict(re.findall(r"^(data/photos/(\w+))/1\.png$", blocks("text")[0], re.M))
-    assert sorted(names.values()) == ["circle", "square"]
-    for path, name in names.items():
-        (folder / path).mkdir(parents=True)
-        for number in range(1, EACH + 1):
-            image = Image.new("RGB", (40, 30), tuple(random.integers(0, 90, 3).tolist()))
-            left, top = random.integers(2, 14, 2).tolist()
-            side = int(random.integers(8, 14))
-            shape = ImageDraw.Draw(image)
-            drawn = shape.ellipse if name == "circle" else shape.rectangle
-            drawn(
-                (left, top, left + side, top + side), tuple(random.integers(150, 256, 3).tolist())
-            )
-            image.save(folder / path / f"{number}.png")
+    """Draw noise where the page says, and one picture that no program can read."""
+    names = re.findall(r"^(data/photos/\w+)/1\.png$", blocks("text")[0], re.M)
+    files = [f"{name}/{number}.png" for name in names for number in range(1, EACH + 1)]
+    size = {"height": 30, "width": 40, "channels": 3}
+    drawn.tree(folder, {file: drawn.pixels(seed, **size) for seed, file in enumerate(files)})
     (folder / "data/photos/circle/broken.png").write_bytes(b"no picture")
 
 
