@@ -99,12 +99,6 @@ def test_the_table_of_settings_lists_all_registered_names(setting, registry):
     assert set(re.findall(r"`(\w+)`", row)) == set(registry)
 
 
-def test_the_table_of_settings_names_settings_that_exist():
-    named = re.findall(r"^\| `(\w+)\.(\w+)` \|", VARIANTS, re.M)
-    assert len(named) > 5
-    assert all(setting in SETTINGS[section] for section, setting in named)
-
-
 @each_page
 def test_commands_exist_with_their_options(page):
     text = page.read_text()
