@@ -1,7 +1,14 @@
 import os
+from collections import Counter
 
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[threads] = "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Give the files with most slow tests to the workers first, so that none is left for the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
