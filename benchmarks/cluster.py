@@ -5,15 +5,14 @@ beside the work itself, and how much memory the driver holds. Then folds of `bas
 MNIST, one epoch each: the two nodes against two local workers, in turn, all started before.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmarks import inputs, measured, nodes
 from stages.data import load
@@ -48,7 +47,7 @@ def queued(function: Callable, tasks: Sequence[tuple], parallel: Parallel) -> di
     began = time.perf_counter()
     for _, (seconds, _result) in cluster.run(timed, [(function, *t) for t in tasks], parallel):
         within.append(seconds)
-        memory.append(resident())
+        memory.append(psutil.Process().memory_info().rss / 2**20)
     wall = time.perf_counter() - began
     return {
         "units": len(tasks),
@@ -58,12 +57,6 @@ def queued(function: Callable, tasks: Sequence[tuple], parallel: Parallel) -> di
         "driver_mib_after_a_tenth": round(memory[len(tasks) // 10], 1),
         "driver_mib_at_the_end": round(memory[-1], 1),
     }
-
-
-def resident() -> float:
-    """Return this process' resident memory in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def nothing(number: int) -> int:
@@ -76,19 +69,17 @@ def tiny_units(count: int) -> list[tuple]:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 12, 12, 1), dtype=np.uint8)
     labels, folds = np.arange(60) % 2, (np.arange(60) // 2 % FOLDS).astype(np.int16)
-    network = Named(name="basic", arguments={"dense": 8, "dropout": 0.2})
-    settings = Train(
-        epochs=1, batch_size=16, optimizer="adam", learning_rate=0.001, schedule="constant"
+    tiny = Recipe(
+        variant="tiny",
+        architecture=Named(name="basic", arguments={"dense": 8, "dropout": 0.2}),
+        augmentation=[],
+        train=Train(
+            epochs=1, batch_size=16, optimizer="adam", learning_rate=0.001, schedule="constant"
+        ),
     )
-    return [
-        (images, labels, folds, 2, made(f"v{unit // FOLDS}", network, settings), unit % FOLDS, None)
-        for unit in range(count)
-    ]
-
-
-def made(name: str, network: Named, settings: Train) -> Recipe:
-    """Return a variant without augmentation."""
-    return Recipe(variant=name, architecture=network, augmentation=[], train=settings)
+    variants = [tiny.model_copy(update={"variant": f"v{n}"}) for n in range(count // FOLDS + 1)]
+    units = [(variants[unit // FOLDS], unit % FOLDS) for unit in range(count)]
+    return [(images, labels, folds, 2, *unit, None) for unit in units]
 
 
 def basic_folds(data: dict[str, Any], count: int) -> list[tuple]:

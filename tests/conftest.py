@@ -9,6 +9,6 @@ for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THR
 
 
 def pytest_collection_modifyitems(items):
-    """Give the files with most slow tests to the workers first, so that none is left for the end."""
+    """Give the files with most slow tests to the workers first, so that none is left at the end."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
