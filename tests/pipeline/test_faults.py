@@ -52,32 +52,24 @@ def same(folder, made):
     return found.items() <= made.results.items()
 
 
-@pytest.fixture(scope="module")
-def crowded(made, tmp_path_factory):
-    """Return a copy with the results, none so far, on a small disk of their own."""
-    folder = made.copy(tmp_path_factory.mktemp("crowded") / "copy", "results")
-    with disk(folder / "results", "size=8m"):
-        yield folder
-
-
-@pytest.mark.parametrize(
-    ("stage", "room", "place"),
-    [
+def test_a_full_disk_stops_each_stage_with_one_sentence(made, tmp_path):
+    copy = made.copy(tmp_path / "copy", "results")
+    rooms = [
         ("train", 2**20, "results/basic/model.keras"),
         ("evaluate", 2**13, "results/basic/predictions.npz"),
         ("plot", 2**17, r"results/basic/plots/\w+.png"),
         ("publish", 0, "results/published/basic.json"),
-    ],
-)
-def test_a_full_disk_stops_a_stage_with_one_sentence(crowded, made, stage, room, place):
-    full = fill(crowded / "results", room)
-    command = f"python -m stages {stage} basic"
-    refused(crowded, command, place, "No space left on device")
-    assert same(crowded, made)
-    full.unlink()
-    run(command, crowded)
-    assert same(crowded, made)
-    assert (crowded / place).exists() or stage == "plot"
+    ]
+    with disk(copy / "results", "size=8m") as crowded:
+        for stage, room, place in rooms:
+            full = fill(crowded, room)
+            command = f"python -m stages {stage} basic"
+            refused(copy, command, place, "No space left on device")
+            assert same(copy, made)
+            full.unlink()
+            run(command, copy)
+            assert same(copy, made)
+        assert made.of("basic").keys() | {place} <= results(copy).keys()
 
 
 def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
@@ -92,38 +84,28 @@ def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
             assert (prepared / path.name).read_bytes() == path.read_bytes()
 
 
-@pytest.fixture(scope="module")
-def cramped(made, tmp_path_factory):
-    """Return a copy with room for one finished fold, and how the training of two ended there."""
-    folder = made.copy(tmp_path_factory.mktemp("cramped") / "copy", "results", ".foldlab")
-    with disk(folder / ".foldlab", "size=1200k"):
-        yield folder, call("python -m stages train basic", folder)
+def test_a_fold_that_finds_no_room_costs_only_itself_and_is_trained_once(made, tmp_path):
+    """Of two trainings at once the second says that it waits, and for what."""
+    folder = made.copy(tmp_path / "copy", "results", ".foldlab")
+    with disk(folder / ".foldlab", "size=1200k") as cramped:
+        done = call("python -m stages train basic", folder)
+        assert done.returncode == 1
+        said = r"foldlab: \S+/fold-\d.npz cannot be written \(No space left on device\); "
+        assert re.fullmatch(rf"{said}.*{AGAIN}\n", done.stderr), done.stderr
+        (kept,) = cramped.glob("folds/*/*.npz")
+        assert not list(folder.rglob(".partial-*"))
+        assert not (folder / "results").exists()
 
-
-def test_a_fold_that_finds_no_room_does_not_cost_the_others(cramped):
-    folder, done = cramped
-    said = rf"foldlab: \S+/fold-\d.npz cannot be written \(No space left on device\); .*{AGAIN}\n"
-    assert done.returncode == 1
-    assert re.fullmatch(said, done.stderr), done.stderr
-    assert len(list(folder.glob(".foldlab/folds/*/*.npz"))) == 1
-    assert not list(folder.rglob(".partial-*"))
-    assert not (folder / "results").exists()
-
-
-def test_two_trainings_at_once_are_one_after_the_other(cramped, made):
-    """The first trains the fold that found no room; the second says that it waits, and for what."""
-    folder, _ = cramped
-    remount(folder / ".foldlab", "size=20m")
-    (kept,) = folder.glob(".foldlab/folds/*/*.npz")
-    written = kept.stat().st_mtime_ns
-    both = [start(TRAIN, folder) for _ in range(2)]
-    said = sorted(process.communicate()[1] for process in both)
-    assert [process.returncode for process in both] == [0, 0], said
-    assert said[0] == ""
-    assert re.fullmatch(r"foldlab: another process runs train-basic here, .* waits .*\n", said[1])
-    assert kept.stat().st_mtime_ns == written
-    assert same(folder, made)
-    assert "results/basic/model.keras" in results(folder)
+        remount(cramped, "size=20m")
+        written = kept.stat().st_mtime_ns
+        both = [start(TRAIN, folder) for _ in range(2)]
+        said = sorted(process.communicate()[1] for process in both)
+        assert [process.returncode for process in both] == [0, 0], said
+        assert said[0] == ""
+        assert re.fullmatch(r"foldlab: another process runs train-basic here, .*\n", said[1])
+        assert kept.stat().st_mtime_ns == written
+        assert same(folder, made)
+        assert "results/basic/model.keras" in results(folder)
 
 
 def test_two_repros_at_once_end_well_or_say_who_is_at_it(made, tmp_path):
