@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,12 +21,14 @@ CODE = sorted((ROOT / "stages").rglob("*.py"))
 each_stage = pytest.mark.parametrize("stage", sorted(STAGES))
 
 
+@cache
 def module_file(name):
     """Return the file of a module of the package, or None when it is none."""
     path = ROOT / Path(*name.split("."))
     return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.exists()), None)
 
 
+@cache
 def imported(file):
     """Return the modules that a file imports, wherever in it."""
     names = set()
