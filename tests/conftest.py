@@ -1,11 +1,16 @@
 import os
 from collections import Counter
 
+import hypothesis
+
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[threads] = "1"
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # it may be busy
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items):
