@@ -208,9 +208,9 @@ def test_every_module_has_its_test():
     }
     missing = []
     for file in CODE:
-        path = file.relative_to(HERE / "stages")
+        path = file.relative_to(ROOT / "stages")
         if path.name == "__init__.py" or path.name in with_user:
             continue
-        if not (HERE / "tests" / path.parent / f"test_{path.name}").exists():
+        if not (ROOT / "tests" / path.parent / f"test_{path.name}").exists():
             missing.append(str(path))
     assert missing == []
