@@ -48,7 +48,8 @@ def started() -> Iterator[None]:
             yield
         finally:
             del os.environ[ADDRESS]
-            server.communicate()  # closes its standard input, which ends it
+            server.terminate()  # it may still be importing
+            server.wait()
 
 
 def ask(arguments: list[str]) -> int | None:
