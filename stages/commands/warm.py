@@ -41,7 +41,9 @@ def started() -> Iterator[None]:
             yield
             return
         server = subprocess.Popen(
-            [sys.executable, "-m", "stages", "warm", path], stdin=subprocess.PIPE
+            [sys.executable, "-m", "stages", "warm", path],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches a command once, through its caller
         )
         os.environ[ADDRESS] = path
         try:
@@ -86,7 +88,6 @@ def _signals_sent_to(process: int) -> Iterator[None]:
 
 def serve(path: str) -> None:
     """Import what stages need, then run commands until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended children
     for name in MODULES:
         importlib.import_module(name)
@@ -111,7 +112,6 @@ def _run(connection: socket.socket) -> None:
 
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         content, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
         while not content.endswith(b"\n"):
