@@ -16,18 +16,13 @@ OPS: dict[str, Callable] = {**AFFINE, **PIXELS, **MIXING}
 
 
 def augmenter(ops: Sequence[Named]) -> Callable:
-    """Return the function that augments one batch; without ops it returns its input.
+    """Return a function `augment(images, labels, seed) -> (images, labels)` for `tf.function`.
 
-    Ops are applied in order, except that all affine ops are applied at the position of the first
-    one, so that each image is resampled only once.
+    Images are float32 (n, height, width, channels) in 0-255, labels float32 (n, classes) that sum
+    to 1, the seed int32 (2,); n is unknown when traced. The same seed gives the same batch.
 
-    Args:
-        ops: registered names with all of their arguments.
-
-    Returns:
-        A function `augment(images, labels, seed) -> (images, labels)` for `tf.function`: images
-        float32 (n, height, width, channels) in 0-255, labels float32 (n, classes) that sum to 1,
-        seed int32 (2,); n is unknown when traced. The same seed gives the same batch.
+    Ops, with all of their arguments, are applied in order, except that all affine ops are applied
+    at the position of the first one, so that each image is resampled only once.
     """
     affine_ops = [op for op in ops if op.name in AFFINE]
     first_affine = next((n for n, op in enumerate(ops) if op.name in AFFINE), None)

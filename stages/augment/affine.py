@@ -70,7 +70,7 @@ def resample(tf, images, ops: Sequence[Named], seed):
     def draw(low: float, high: float):
         nonlocal draws
         draws += 1
-        return tf.random.stateless_uniform([count], keys.of_affine_draw(tf, seed, draws), low, high)
+        return tf.random.stateless_uniform([count], keys.part(tf, seed, draws), low, high)
 
     def matrix(first, second):
         cells = [tf.broadcast_to(cell, [count]) for cell in (*first, *second, 0.0, 0.0, 1.0)]

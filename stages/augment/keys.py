@@ -14,19 +14,15 @@ def of_batch(tf, epoch, start):
     return epoch + tf.stack([0, start * 1000])
 
 
-def of_affine_draw(tf, batch, number: int):
-    """Return the key of an affine draw; `number` counts draws over all affine ops, from 1."""
-    return part(tf, batch, number)
-
-
 def of_op(tf, batch, position: int):
-    """Return the key of a pixel or mixing op; `position` is its index in the list.
-
-    It is derived from fold-in number 0, which affine draws do not use.
-    """
+    """Return the key of a pixel or mixing op; `position` is its index in the list."""
     return part(tf, part(tf, batch, 0), position)
 
 
 def part(tf, key, number: int):
-    """Return the key of one of several draws; `number` is at least 0."""
+    """Return the key of one of several draws.
+
+    Affine draws are parts of the batch's key, numbered from 1 over all affine ops; number 0 is left
+    to the other ops.
+    """
     return tf.random.experimental.stateless_fold_in(key, number)

@@ -39,22 +39,12 @@ from stages.models import allconv, compact, reference, residual, transfer  # noq
 
 
 def build(
-    named: Named, image_shape: tuple[int, int, int], classes: int, layers: Any = None
+    named: Named, image_shape: tuple[int, ...], classes: int, layers: Any = None
 ) -> "keras.Model":
-    """Build the Keras model of an architecture.
+    """Build a model from raw pixels, 0-255 float32 (n, *image_shape), to logits (n, classes).
 
-    Args:
-        named: a registered name with all of its arguments.
-        image_shape: (height, width, channels).
-        classes: number of classes, at least 2.
-        layers: replacement for the namespace `keras.layers`; None means Keras' own.
-
-    Returns:
-        A model from raw pixels, 0-255 float32 (n, height, width, channels), to logits float32
-        (n, classes). Initial weights depend on Keras' global seed.
-
-    Raises:
-        UserError: when the images are too small for the architecture.
+    `named` has all arguments; `layers` replaces the namespace `keras.layers`. Initial weights
+    depend on Keras' global seed. Raises UserError when the images are too small.
     """
     import keras
 
@@ -66,9 +56,9 @@ def build(
     except ValueError as error:
         if "zero or negative" not in str(error):  # Keras' message for an empty feature map
             raise
-        size = "x".join(str(side) for side in image_shape[:2])
+        height, width = image_shape[:2]
         raise UserError(
-            f"architecture {named.name!r} is too deep for images of {size} pixels; "
+            f"architecture {named.name!r} is too deep for images of {height}x{width} pixels; "
             "use larger images or a shallower architecture."
         ) from None
     return keras.Model(pixels, logits, name=named.name)

@@ -10,28 +10,28 @@ from pydantic import Field
 from stages.models import Rate, Units, architecture, classify
 
 
-def _convolve_and_pool(layers, x, filters: int):
-    x = layers.Conv2D(filters, 3, activation="relu")(x)
-    return layers.MaxPooling2D()(x)
+def _blocks(layers, x, momentum=None, dropout=None):
+    """Convolve and pool twice, with BatchNormalization and Dropout unless None."""
+    for filters in (32, 64):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        if momentum is not None:
+            x = layers.BatchNormalization(momentum=momentum)(x)
+        x = layers.MaxPooling2D()(x)
+        if dropout is not None:
+            x = layers.Dropout(dropout)(x)
+    return x
 
 
 @architecture
 def basic(layers, images, classes, *, dense: Units = 128, dropout: Rate = 0.5):
     """Two 3x3 convolutions, each followed by pooling, and one dense layer: 225,034 parameters."""
-    x = _convolve_and_pool(layers, images, 32)
-    x = _convolve_and_pool(layers, x, 64)
-    return classify(layers, x, classes, dense, dropout)
+    return classify(layers, _blocks(layers, images), classes, dense, dropout)
 
 
 @architecture
 def batchnorm(layers, images, classes, *, dense: Units = 128, momentum: Rate = 0.9):
     """Like `basic`, with BatchNormalization after each convolution: 225,418 parameters."""
-    x = images
-    for filters in (32, 64):
-        x = layers.Conv2D(filters, 3, activation="relu")(x)
-        x = layers.BatchNormalization(momentum=momentum)(x)
-        x = layers.MaxPooling2D()(x)
-    return classify(layers, x, classes, dense)
+    return classify(layers, _blocks(layers, images, momentum=momentum), classes, dense)
 
 
 @architecture
@@ -45,18 +45,14 @@ def dropout(
     dense_dropout: Rate = 0.5,
 ):
     """Like `basic`, with Dropout also after each pooling: 225,034 parameters."""
-    x = images
-    for filters in (32, 64):
-        x = _convolve_and_pool(layers, x, filters)
-        x = layers.Dropout(conv_dropout)(x)
+    x = _blocks(layers, images, dropout=conv_dropout)
     return classify(layers, x, classes, dense, dense_dropout)
 
 
 @architecture
 def stacked(layers, images, classes, *, dense: Units = 64, dropout: Rate = 0.5):
     """Three 3x3 convolutions with two poolings between them, and Dropout: 93,322 parameters."""
-    x = _convolve_and_pool(layers, images, 32)
-    x = _convolve_and_pool(layers, x, 64)
+    x = _blocks(layers, images)
     x = layers.Conv2D(64, 3, activation="relu")(x)
     return classify(layers, x, classes, dense, dropout)
 

@@ -6,17 +6,12 @@ from stages.models import Rate, architecture
 
 # size -> filters per stage, number of residual blocks in each
 SIZES = {"small": ((16, 32, 64), 1), "medium": ((32, 64, 128), 2)}
+Size = Literal["small", "medium"]
 
 
 @architecture
 def resnet(
-    layers,
-    images,
-    classes,
-    *,
-    size: Literal["small", "medium"] = "small",
-    dropout: Rate = 0.0,
-    momentum: Rate = 0.9,
+    layers, images, classes, *, size: Size = "small", dropout: Rate = 0.0, momentum: Rate = 0.9
 ):
     """Three stages of residual blocks: 78,426 parameters.
 

@@ -45,26 +45,25 @@ def from_model(
 
     Args:
         content: the saved model's file, read and checked by engine/saved_model.py.
-        path: a `.keras` file, relative to the repository's folder; or
-        model: a registered model, `models:/name/version`, fetched by `python -m stages fetch`.
-        sha256: the file's digest, to make sure that the row starts from the intended model.
+        path, model, sha256: a `.keras` file, relative to the repository's folder, or a registered
+            model, `models:/name/version`, fetched by `python -m stages fetch`; its digest.
         member: the number of the member model, if the file is one of Foldlab's.
-        freeze: which layers of the body are not trained: `all`, `none`, or the first so many
-            layers with weights. Frozen batch normalization uses its stored statistics without
-            updating them; dropout in the body remains active in training.
+        freeze: `all`, `none`, or how many leading layers with weights are not trained. Frozen batch
+            normalization does not update its statistics; the body's dropout remains active.
         pixels: the range that the saved model expects: `raw` 0-255, `unit` 0-1, `signed` -1 to 1.
         force: allow a model that was trained on images that validate or test this variant.
     """
     body = _body(content, member)
     weighted = [layer for layer in body.layers if layer.weights]
-    if isinstance(freeze, int) and freeze > len(weighted):
+    frozen = freeze if isinstance(freeze, int) else {"all": len(weighted), "none": 0}[freeze]
+    if frozen > len(weighted):
         raise UserError(
             f"architecture 'from_model' has freeze: {freeze}, but the saved model has only "
             f"{len(weighted)} layers with weights before its last Dense; use a smaller number, "
             "or all."
         )
     for index, layer in enumerate(weighted):  # also resets what was frozen in the saved model
-        layer.trainable = freeze == "none" or (freeze != "all" and index >= freeze)
+        layer.trainable = index >= frozen
     factor, offset = RANGES[pixels]
     x = images if pixels == "unit" else layers.Rescaling(factor, offset=offset)(images)
     x = body(x)

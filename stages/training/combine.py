@@ -16,10 +16,7 @@ def parameters(records: Sequence[FoldResult]) -> int:
 def out_of_fold(
     records: Sequence[FoldResult], repeats: int, images: int, classes: int
 ) -> np.ndarray:
-    """Return float32 (repeats, images, classes): each image's out-of-fold probabilities.
-
-    `records` are the folds of all repeats, in order.
-    """
+    """Return float32 (repeats, images, classes), from the folds of all repeats in order."""
     probability = np.zeros((repeats, images, classes), np.float32)
     per_repeat = len(records) // repeats
     for fold, record in enumerate(records):
@@ -42,15 +39,11 @@ def averaged(
 ) -> list[FoldResult]:
     """Return an ensemble's folds, scored by the mean of its members' out-of-fold probabilities.
 
-    The mean stays out-of-fold, since no member was trained on the images that it scores. An
-    ensemble has no epochs: the history's single row holds validation scores only.
-
-    Args:
-        probabilities: for each member, float32 (repeats, n, classes).
-        folds: int16 (repeats, n), the fold in which the image is a validation image.
-        labels: int64 (n,).
+    `probabilities` has each member's `out_of_fold`; `folds`, int16 (repeats, n), and `labels`,
+    int64 (n,), are as in `train_fold`. The mean stays out-of-fold, since no member was trained on
+    the images that it scores. The history's single row holds validation scores only.
     """
-    mean = np.mean(probabilities, axis=0, dtype=np.float64).astype(np.float32)
+    mean: np.ndarray = np.mean(probabilities, axis=0, dtype=np.float64).astype(np.float32)
     records = []
     for probability, assigned in zip(mean, folds, strict=True):
         for fold in range(int(folds.max()) + 1):

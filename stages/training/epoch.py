@@ -1,7 +1,6 @@
 """Compile one training epoch into a single graph, and score images between epochs.
 
-Images stay in memory as uint8, shared by all workers of a machine. Batches are gathered and
-augmented inside the compiled loop.
+Batches are gathered from uint8 images in memory and augmented inside the compiled loop.
 """
 
 import ctypes
@@ -66,11 +65,8 @@ def resident(tf, images: np.ndarray):
     read-only memory, so it gets a writable view of the same memory. With a GPU, or if the memory is
     not aligned, the images are copied.
     """
-    if (
-        tf.config.list_physical_devices("GPU")
-        or images.ctypes.data % ALIGNMENT
-        or not images.flags.c_contiguous
-    ):
+    aligned = images.flags.c_contiguous and images.ctypes.data % ALIGNMENT == 0
+    if tf.config.list_physical_devices("GPU") or not aligned:
         return tf.constant(images)
     memory = (ctypes.c_uint8 * images.nbytes).from_address(images.ctypes.data)
     shared = np.ctypeslib.as_array(memory).reshape(images.shape)
@@ -80,8 +76,7 @@ def resident(tf, images: np.ndarray):
 def scorer(tf, model, images, shipped) -> Callable:
     """Return a function from rows (m,) to class probabilities, float32 (m, classes).
 
-    `shipped` is the model that computes them: `model` itself, or a float32 copy of it, which
-    receives its weights before each scoring.
+    They are computed by `shipped`: `model` itself, or a float32 copy that receives its weights.
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -91,11 +86,10 @@ def scorer(tf, model, images, shipped) -> Callable:
     def score(rows: np.ndarray) -> np.ndarray:
         if shipped is not model:
             shipped.set_weights(model.get_weights())
-        parts = [
-            probabilities(images[rows[start : start + SCORING_BATCH]]).numpy()
-            for start in range(0, len(rows), SCORING_BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), "float32")
+        parts = [np.zeros((0, model.output_shape[-1]), np.float32)]  # without validation images
+        for start in range(0, len(rows), SCORING_BATCH):
+            parts.append(probabilities(images[rows[start : start + SCORING_BATCH]]).numpy())
+        return np.concatenate(parts)
 
     return score
 

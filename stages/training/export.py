@@ -14,7 +14,7 @@ from stages.errors import UserError
 from stages.models.transfer import load_model
 from stages.training import trained_images
 from stages.training.epoch import SCORING_BATCH
-from stages.training.fold import network
+from stages.training.fold import Shape, network
 from stages.training.recipe import Recipe
 from stages.training.tf_runtime import import_tensorflow
 from stages.training.trained_images import Listed
@@ -22,47 +22,34 @@ from stages.training.trained_images import Listed
 
 def assemble(
     recipe: Recipe,
-    image_shape: tuple[int, int, int],
+    image_shape: Shape,
     classes: int,
     members: Sequence[Sequence[np.ndarray]],
     listed: Listed,
 ) -> bytes:
-    """Build the model file of a variant.
+    """Return the content of a variant's `.keras` file; `members` has each member's `get_weights()`.
 
-    Args:
-        recipe: the variant's settings.
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        members: the weights of each member model, as returned by `model.get_weights()`.
-        listed: the images that the members were trained on.
-
-    Returns:
-        The content of a `.keras` file. The model takes float32 or uint8 (n, height, width,
-        channels) in 0-255 and returns the mean of its members' probabilities, float32
-        (n, classes). It computes in float32 regardless of the training precision.
+    The model takes float32 or uint8 (n, *image_shape) in 0-255 and returns the mean of its members'
+    probabilities, float32 (n, classes). It computes in float32 regardless of the training
+    precision. The file lists the images that the members were trained on.
     """
     import_tensorflow()
     import keras
 
     keras.utils.clear_session()
 
-    def models():  # one after the other, because the order of all layers is in the file
-        for weights in members:
-            model = network(recipe, image_shape, classes)
-            model.set_weights(weights)
-            yield model
+    def member(weights):
+        model = network(recipe, image_shape, classes)
+        model.set_weights(weights)
+        return model
 
-    return _soft_vote(recipe.variant, image_shape, models(), keras.layers.Softmax, listed)
+    # Lazily one after the other, because the order of all layers is in the file.
+    models = map(member, members)
+    return _soft_vote(recipe.variant, image_shape, models, keras.layers.Softmax, listed)
 
 
-def average(
-    variant: str, image_shape: tuple[int, int, int], classes: int, members: Mapping[str, bytes]
-) -> bytes:
-    """Build the model file of an ensemble from `members`: variant -> its model file's content.
-
-    Returns:
-        The content of a `.keras` file, as for `assemble`. It lists every image that any member was
-        trained on.
+def average(variant: str, image_shape: Shape, classes: int, members: Mapping[str, bytes]) -> bytes:
+    """Return an ensemble's model file, as `assemble` does, from `members`: variant -> its file.
 
     Raises:
         UserError: when a member has a different input shape or number of classes.
@@ -80,16 +67,12 @@ def average(
                 f"{shapes[0]} to {shapes[1]} classes, but the data have shape {[*image_shape]} and "
                 f"{classes} classes; train {name!r} on these data, or remove it."
             )
-    listed = trained_images.merged(map(trained_images.read, members.values()))
+    listed = trained_images.merged([trained_images.read(content) for content in members.values()])
     return _soft_vote(variant, image_shape, models.values(), keras.layers.Identity, listed)
 
 
 def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Score images with a model file.
-
-    Args:
-        path: a `.keras` file made by `assemble` or `average`.
-        images: uint8 (n, height, width, channels).
+    """Score uint8 (n, height, width, channels) images with a file of `assemble` or `average`.
 
     Returns:
         The model's probabilities, float32 (n, classes), and those of each member, float32
@@ -116,7 +99,11 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _soft_vote(name: str, image_shape, models, vote, listed: Listed) -> bytes:
-    """Return the file of the mean of models, whose outputs the layer class `vote` makes votes."""
+    """Return the file of the mean of models; a layer of class `vote` follows each.
+
+    Saving a model twice gives different time stamps in the metadata and the zip archive, and
+    different ids of shared objects, for which Keras uses memory addresses. They are replaced here.
+    """
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
@@ -128,25 +115,17 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         keras.Model(pixels, mean, name=name).save(path)
-        return _normalized(path, listed)
-
-
-def _normalized(path: Path, listed: Listed) -> bytes:
-    """Return a `.keras` file's content, normalized to be reproducible, with the list of images.
-
-    Saving a model twice gives different time stamps in the metadata and the zip archive, and
-    different ids of shared objects, for which Keras uses memory addresses.
-    """
+        with zipfile.ZipFile(path) as saved:
+            files = {file: saved.read(file) for file in sorted(saved.namelist())}
+    metadata = json.loads(files["metadata.json"]) | {"date_saved": "1980-01-01@00:00:00"}
+    files["metadata.json"] = json.dumps(metadata).encode()
+    shared = re.compile(rb'(?<="shared_object_id": )\d+')
+    config = files["config.json"]
+    ids = list(dict.fromkeys(shared.findall(config)))
+    files["config.json"] = shared.sub(lambda match: b"%d" % ids.index(match[0]), config)
     content = io.BytesIO()
-    with zipfile.ZipFile(path) as saved, zipfile.ZipFile(content, "w") as normalized:
-        for name in sorted(saved.namelist()):
-            data = saved.read(name)
-            if name == "metadata.json":
-                data = json.dumps(json.loads(data) | {"date_saved": "1980-01-01@00:00:00"}).encode()
-            if name == "config.json":
-                shared = re.compile(rb'(?<="shared_object_id": )\d+')
-                ids = list(dict.fromkeys(shared.findall(data)))
-                data = shared.sub(lambda match, ids=ids: b"%d" % ids.index(match[0]), data)
-            normalized.writestr(zipfile.ZipInfo(name), data)  # the default date is 1980
+    with zipfile.ZipFile(content, "w") as normalized:
+        for file, data in files.items():
+            normalized.writestr(zipfile.ZipInfo(file), data)  # the default date is 1980
         trained_images.write(normalized, listed)
     return content.getvalue()

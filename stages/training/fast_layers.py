@@ -19,10 +19,7 @@ def layers() -> SimpleNamespace:
     on_cpu = not tf.config.list_physical_devices("GPU")
 
     class BatchNormalization(keras.layers.BatchNormalization):
-        """Use TensorFlow's fused kernel for batches of images, and Keras otherwise.
-
-        Keras' implementation makes several passes over the batch.
-        """
+        """Use TensorFlow's fused kernel for images; Keras makes several passes over the batch."""
 
         def call(self, inputs, training=None, mask=None):
             images = len(inputs.shape) == 4 and self.axis in (-1, 3)
@@ -61,10 +58,7 @@ def layers() -> SimpleNamespace:
             return self.activation(values)
 
     class Dropout(keras.layers.Dropout):
-        """Draw 16 random bits per value, so the rate is rounded to a multiple of 1/65,536.
-
-        Keras draws 32 bits per value and converts them to a float in 0-1.
-        """
+        """Draw 16 random bits per value instead of 32: the rate is rounded to 1/65,536."""
 
         def call(self, inputs, training=False):
             if not (training and 0 < self.rate < 1 and self.noise_shape is None):

@@ -1,12 +1,8 @@
 """Faster Adam and RMSprop: one kernel per variable; docs/experiments.md has the measured gains.
 
-This is the only file that uses private attributes of Keras, for which there are no public ones.
-Each use has a test in tests/training/test_fast_optimizers.py, which fails if an upgrade of Keras
-changes it:
-
-- `_get_variable_index`, `_momentums` and `_velocities`: an optimizer's state of one variable, which
-  the kernels update in place.
-- `_all_reduce_sum_gradients`: see `keep_no_graph`.
+This is the only file that uses private attributes of Keras, for which there are no public ones:
+`_get_variable_index`, `_momentums` and `_velocities`, an optimizer's state, which the kernels
+update in place, and `_all_reduce_sum_gradients`. The tests fail if an upgrade changes one of them.
 """
 
 from types import SimpleNamespace

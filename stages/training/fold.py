@@ -1,7 +1,7 @@
 """Train one fold: a pure function of arrays, recipe and fold number that returns a record.
 
-It runs in a worker process that may train many folds, and neither writes files nor tracks runs.
-Keras callbacks run between the epochs, which epoch.py computes.
+It runs in a worker process that may train many folds. Keras callbacks run between the epochs,
+which epoch.py computes.
 """
 
 import hashlib
@@ -20,8 +20,9 @@ from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
 from stages.training.tf_runtime import import_tensorflow
 
+Shape = tuple[int, ...]  # height, width, channels
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-BETTER = {"val_accuracy": "max", "val_loss": "min"}
+BETTER = {"val_accuracy": "max", "val_loss": "min"}  # as Keras calls it
 
 
 class UntrainableError(UserError):
@@ -51,18 +52,12 @@ def derive_seed(*parts: object) -> int:
 
 
 def network(
-    recipe: Recipe,
-    image_shape: tuple[int, int, int],
-    classes: int,
-    precision: str = "float32",
-    layers: Any = None,
+    recipe: Recipe, image_shape: Shape, classes: int, precision: str = "float32", layers: Any = None
 ):
     """Build a variant's Keras model, as `build` does; an error names the variant.
 
-    Layers compute in `precision`, "float32" or "mixed_bfloat16"; weights are float32.
-
-    Raises:
-        UntrainableError: when the images are too small.
+    Layers compute in `precision`, "float32" or "mixed_bfloat16"; weights are float32. Raises
+    UntrainableError when the images are too small.
     """
     import keras
 
@@ -75,7 +70,7 @@ def network(
         keras.config.set_dtype_policy("float32")  # the process may train other folds
 
 
-def try_network(recipe: Recipe, image_shape: tuple[int, int, int], classes: int) -> None:
+def try_network(recipe: Recipe, image_shape: Shape, classes: int) -> None:
     """Build a variant's model and discard it, to fail early if it cannot be built."""
     import_tensorflow()
     import keras
@@ -93,26 +88,22 @@ def train_fold(
     fold: int | str,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> FoldResult:
-    """Train one fold of a variant.
+    """Train one fold; return the best epoch with early stopping, otherwise the last.
+
+    With `ema`, validation scores and weights are those of the averaged weights; batch normalization
+    statistics, which are moving averages already, are not averaged again. Validation scores come
+    from the float32 model that is shipped, regardless of the training `precision`.
 
     Args:
         images: uint8 (n, height, width, channels).
         labels: int64 (n,), in 0..classes-1.
-        folds: int16 (n,): the fold in which the image is a validation image. None trains on all
-            images without validation; the last epoch then counts as the best.
-        classes: number of classes.
-        recipe: the variant's settings.
-        fold: the fold's number, over all repeats, or another name; it determines the seed.
+        folds: int16 (n,), the fold in which the image is a validation image, or None to train on
+            all images without validation.
+        fold: its number over all repeats, or another name without `folds`; determines the seed.
         on_epoch: called after each epoch with its number and validation accuracy.
 
     Raises:
         UntrainableError: when a loss is not finite, or the images are too small.
-
-    Returns:
-        The record. With early stopping it holds the best epoch, otherwise the last. With `ema`,
-        validation scores and weights are those of the averaged weights; batch normalization
-        statistics, which are moving averages already, are not averaged again. Validation scores
-        come from the float32 model that is shipped, regardless of the training `precision`.
     """
     tf = import_tensorflow()
     import keras
@@ -124,13 +115,12 @@ def train_fold(
 
     validates = np.zeros(len(labels), bool)
     if folds is not None:
-        validates = folds == fold % (int(folds.max()) + 1)
+        validates = folds == int(fold) % (int(folds.max()) + 1)
     training, validation = np.flatnonzero(~validates), np.flatnonzero(validates)
 
-    model = network(recipe, images.shape[1:], classes, settings.precision, fast_layers.layers())
-    shipped = model
-    if settings.precision != "float32":
-        shipped = network(recipe, images.shape[1:], classes)
+    shape = images.shape[1:]
+    model = network(recipe, shape, classes, settings.precision, fast_layers.layers())
+    shipped = model if settings.precision == "float32" else network(recipe, shape, classes)
     optimizer = _optimizer(keras, settings, steps=-(-len(training) // settings.batch_size))
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
@@ -150,7 +140,7 @@ def train_fold(
         if unaveraged:  # training continues from these; the average is only for scoring
             for variable, value in zip(model.trainable_variables, unaveraged, strict=True):
                 variable.assign(value)
-        loss, accuracy = (float(value) for value in train_epoch(order, np.int32([seed, epoch])))
+        loss, accuracy = map(float, train_epoch(order, np.array([seed, epoch], np.int32)))
         if settings.ema:
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
@@ -184,16 +174,10 @@ def train_fold(
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
-    """Return balanced class weights: all classes get the same total, and images a mean of 1.
+    """Return balanced class weights, float32 (classes,), or None if all are 1.
 
-    scikit-learn's `compute_class_weight` gives the same, but rejects a class without images.
-
-    Args:
-        labels: int64 (n,), labels of a fold's training images.
-        classes: number of classes.
-
-    Returns:
-        float32 (classes,), or None if all weights are 1.
+    All classes get the same total, and images a mean of 1. scikit-learn's `compute_class_weight`
+    gives the same, but rejects a class without images.
     """
     sizes = np.bincount(labels, minlength=classes)
     if sizes.min() == sizes.max():
@@ -203,44 +187,31 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
 
 def _optimizer(keras, settings, steps: int):
     """Return the optimizer with its schedule, for `steps` steps per epoch."""
-    schedule, optimizer = settings.schedule, settings.optimizer
-    rate = SCHEDULES[schedule.name](
-        keras.optimizers.schedules,
-        settings.learning_rate,
-        steps,
-        settings.epochs,
-        **schedule.arguments,
-    )
-    made = OPTIMIZERS[optimizer.name](
+    schedules, name = keras.optimizers.schedules, settings.schedule.name
+    optimizer = OPTIMIZERS[settings.optimizer.name](
         fast_optimizers.optimizers(),
-        rate,
-        **optimizer.arguments,
+        learning_rate=SCHEDULES[name](
+            schedules, settings.learning_rate, steps, settings.epochs, **settings.schedule.arguments
+        ),
         global_clipnorm=settings.global_clipnorm,
         use_ema=settings.ema is not None,
         ema_momentum=settings.ema or 0.0,
+        **settings.optimizer.arguments,
     )
-    fast_optimizers.keep_no_graph(made)
-    return made
+    fast_optimizers.keep_no_graph(optimizer)
+    return optimizer
 
 
 def _callbacks(keras, settings) -> list:
     """Return new callbacks; they are stateful, so folds must not share them."""
     callbacks = []
     if plateau := settings.reduce_on_plateau:
-        callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor=plateau.monitor,
-                mode=BETTER[plateau.monitor],
-                factor=plateau.factor,
-                patience=plateau.patience,
-                min_delta=0.0,
-                min_lr=plateau.min_learning_rate,
-            )
-        )
+        arguments = plateau.model_dump()
+        arguments |= {"mode": BETTER[plateau.monitor], "min_delta": 0.0}
+        arguments["min_lr"] = arguments.pop("min_learning_rate")
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(**arguments))
     if stopping := settings.early_stopping:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                **stopping.model_dump(), mode=BETTER[stopping.monitor], restore_best_weights=True
-            )
-        )
+        arguments = stopping.model_dump()
+        arguments |= {"mode": BETTER[stopping.monitor], "restore_best_weights": True}
+        callbacks.append(keras.callbacks.EarlyStopping(**arguments))
     return callbacks

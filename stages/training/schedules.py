@@ -16,32 +16,24 @@ SCHEDULES: dict[str, Callable] = {}
 schedule = register(SCHEDULES)
 
 Warmup = Annotated[float, Field(ge=0, lt=1)]  # fraction of all steps
+Decay = Annotated[float, Field(gt=0, le=1)]
+Divisor = Annotated[float, Field(ge=1, le=1e9)]
 
 
 @schedule
 def constant(schedules, learning_rate, steps, epochs, *, warmup: Warmup = 0.0):
-    """Keep the learning rate constant after a linear warmup over the fraction `warmup` of steps.
-
-    Without warmup this is the only schedule that works with `reduce_on_plateau`.
-    """
+    """Keep the rate constant after a linear warmup; without one it fits `reduce_on_plateau`."""
     warmup_steps = round(steps * epochs * warmup)
     return _rise(schedules, learning_rate, warmup_steps) if warmup_steps else learning_rate
 
 
 @schedule
 def exponential(
-    schedules,
-    learning_rate,
-    steps,
-    epochs,
-    *,
-    rate: Annotated[float, Field(gt=0, le=1)] = 0.95,
-    warmup: Warmup = 0.0,
+    schedules, learning_rate, steps, epochs, *, rate: Decay = 0.95, warmup: Warmup = 0.0
 ):
-    """Multiply the rate by `rate` after each epoch, with an optional linear warmup.
+    """Multiply the rate by `rate` after each epoch, from the first.
 
-    Over the fraction `warmup` of the steps, the rate is scaled by a factor that rises from 0 to 1.
-    The decay runs from the first epoch, so that later rates do not depend on the warmup.
+    Over the fraction `warmup` of the steps, it is also scaled by a factor that rises from 0 to 1.
     """
     decay = schedules.ExponentialDecay(learning_rate, steps, rate, staircase=True)
     warmup_steps = round(steps * epochs * warmup)
@@ -76,8 +68,8 @@ def onecycle(
     epochs,
     *,
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3,
-    start_divisor: Annotated[float, Field(ge=1, le=1e9)] = 25.0,
-    end_divisor: Annotated[float, Field(ge=1, le=1e9)] = 10000.0,
+    start_divisor: Divisor = 25.0,
+    end_divisor: Divisor = 10000.0,
 ):
     """Rise linearly to the learning rate, then decay along half a cosine, updated every step.
 

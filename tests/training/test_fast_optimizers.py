@@ -38,34 +38,36 @@ def trained(layers, optimizer):
     return losses, model.get_weights()
 
 
+def assert_trains_alike(ours, own):
+    """Compare two pairs of layers and optimizer."""
+    (losses, weights), (expected, theirs) = trained(*ours), trained(*own)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for one, other in zip(weights, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("Adam", {"beta_1": 0.8}),
-        ("RMSprop", {"rho": 0.8, "epsilon": 0.1}),
-    ],
+    ("name", "arguments"), [("Adam", {"beta_1": 0.8}), ("RMSprop", {"rho": 0.8, "epsilon": 0.1})]
 )
 def test_state_and_step_are_those_of_keras(name, arguments):
     """Uses `_get_variable_index`, `_momentums` and `_velocities`."""
-    fast = getattr(fast_optimizers.optimizers(), name)(0.01, **arguments)
-    losses, weights = trained(keras.layers, fast)
-    expected, own = trained(keras.layers, getattr(keras.optimizers, name)(0.01, **arguments))
-    np.testing.assert_allclose(losses, expected, rtol=1e-5)
-    for ours, theirs in zip(weights, own, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    ours, own = (
+        getattr(namespace, name)(0.01, **arguments)
+        for namespace in (fast_optimizers.optimizers(), keras.optimizers)
+    )
+    assert_trains_alike((keras.layers, ours), (keras.layers, own))
 
 
-@pytest.mark.parametrize("name", ["Adam", "RMSprop"])
-def test_a_step_is_one_kernel(name):
+@pytest.mark.parametrize(("name", "kernel"), [("Adam", "Adam"), ("RMSprop", "RMSProp")])
+def test_a_step_is_one_kernel(name, kernel):
     weight = keras.Variable(np.ones(4, "f4"))
     optimizer = getattr(fast_optimizers.optimizers(), name)(0.1)
     optimizer.build([weight])
     step = tf.function(lambda gradient: optimizer.apply([gradient]))
     graph = step.get_concrete_function(tf.TensorSpec((4,))).graph
-    assert f"ResourceApply{name.replace('RMSprop', 'RMSProp')}" in {
-        operation.type for operation in graph.get_operations()
-    }
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert f"ResourceApply{kernel}" in kinds
 
 
 @pytest.mark.parametrize("freed", [True, False])

@@ -15,26 +15,18 @@ def rates(name, steps=10, epochs=4, top=0.1, **arguments):
     return [float(schedule(step)) for step in range(steps * epochs)]
 
 
-def test_constant_stays():
-    assert set(rates("constant")) == {0.1}
-
-
-def test_exponential_falls_at_each_epoch():
-    assert rates("exponential", rate=0.5)[::10] == pytest.approx([0.1, 0.05, 0.025, 0.0125])
-    assert rates("exponential", rate=0.5)[9] == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize(
-    ("name", "arguments", "after"),
+    ("name", "arguments", "expected"),
     [
         ("constant", {}, [0.1] * 40),
         ("exponential", {"rate": 0.5}, [0.1 * 0.5 ** (step // 10) for step in range(40)]),
     ],
 )
-def test_a_warmup_rises_in_a_line_and_leaves_the_rest(name, arguments, after):
+def test_a_warmup_rises_in_a_line_and_leaves_the_rest(name, arguments, expected):
+    assert rates(name, **arguments) == pytest.approx(expected)
     values = rates(name, warmup=0.3, **arguments)  # 12 of 4 x 10 steps
-    assert values[:12] == pytest.approx([step / 12 * after[step] for step in range(12)])
-    assert values[12:] == pytest.approx(after[12:])
+    assert values[:12] == pytest.approx([step / 12 * expected[step] for step in range(12)])
+    assert values[12:] == pytest.approx(expected[12:])
 
 
 @pytest.mark.parametrize("name", ["constant", "exponential", "cosine"])
@@ -47,21 +39,12 @@ def test_a_warmup_leaves_cosine_a_step_to_fall():
     assert rates("cosine", steps=1, epochs=1, warmup=0.9) == pytest.approx([0.1])
 
 
-def test_cosine_falls_from_the_rate_to_almost_nothing():
-    values = rates("cosine")
-    assert values[0] == pytest.approx(0.1)
-    assert values[20] == pytest.approx(0.05)
-    assert values[-1] < 0.001
-    assert values == sorted(values, reverse=True)
-
-
-def test_cosine_rises_over_its_warmup():
-    values = rates("cosine", warmup=0.25)
-    assert values[0] == pytest.approx(0.0)
-    assert values[5] == pytest.approx(0.05)
-    assert values.index(max(values)) == 10
-    assert max(values) == pytest.approx(0.1)
-    assert values[-1] < 0.001
+@pytest.mark.parametrize("warmup", [0.0, 0.25])
+def test_cosine_rises_in_a_line_and_falls_to_almost_nothing(warmup):
+    rise = int(40 * warmup)
+    expected = [0.1 * step / rise for step in range(rise)]
+    expected += [0.05 * (1 + math.cos(math.pi * s / (40 - rise))) for s in range(40 - rise)]
+    assert rates("cosine", warmup=warmup) == pytest.approx(expected, abs=1e-7)
 
 
 def test_onecycle_starts_peaks_and_ends_as_published():
@@ -72,11 +55,9 @@ def test_onecycle_starts_peaks_and_ends_as_published():
 
 
 def test_onecycle_ends_at_the_rate_over_both_divisors():
-    values = rates("onecycle", steps=100)
+    values = rates("onecycle", steps=25)
     assert values[0] == pytest.approx(0.1 / 25)
-    assert values.index(max(values)) == 119  # of 0 to 399: three tenths of the steps
-    assert max(values) == pytest.approx(0.1)
-    assert values[119:] == sorted(values[119:], reverse=True)
+    assert values.index(max(values)) == 29  # of 0 to 99: three tenths of the steps
     assert values[-1] == pytest.approx(0.1 / 25 / 10_000, rel=1e-3)
 
 
