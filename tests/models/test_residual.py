@@ -2,7 +2,6 @@ import inspect
 
 import pytest
 
-from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from tests.models.built import kinds, model
 
@@ -12,8 +11,3 @@ def test_resnet_s_blocks_add_their_input_and_both_sizes_are_documented(size, blo
     assert kinds("resnet", size=size).count("Add") == blocks
     count = model("resnet", size=size).count_params()
     assert f"{count:,} parameters" in inspect.getdoc(ARCHITECTURES["resnet"])
-
-
-def test_an_unknown_size_is_refused():
-    with pytest.raises(UserError, match=r"^resnet\.size is 'huge'"):
-        model("resnet", size="huge")

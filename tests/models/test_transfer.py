@@ -57,10 +57,10 @@ def test_the_body_ends_before_the_last_dense_and_the_head_is_new(saved, content)
     assert made.output_shape == (None, 3)
     kinds = [type(layer).__name__ for layer in made.layers]
     assert kinds == ["InputLayer", *["Rescaling"] * 2, "Functional", "Dense", "Dropout", "Dense"]
-    features = made.get_layer("body")
+    body = made.get_layer("body")
     expected = keras.Model(saved.inputs[0], saved.layers[-2].input)(PIXELS, training=False)
-    np.testing.assert_array_equal(features(PIXELS, training=False), expected)
-    assert made.count_params() == features.count_params() + 6 * 5 + 5 + 5 * 3 + 3
+    np.testing.assert_array_equal(body(PIXELS, training=False), expected)
+    assert made.count_params() == body.count_params() + 6 * 5 + 5 + 5 * 3 + 3
 
 
 @pytest.mark.parametrize(
@@ -73,64 +73,35 @@ def test_the_body_gets_the_pixels_that_it_expects(content, pixels, factor, offse
     np.testing.assert_allclose(made(PIXELS), expected, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("freeze", "trainable"),
-    [
-        ("all", []),
-        ("none", [True] * 3),
-        (1, [False, True, True]),
-        (3, [False] * 3),
-        (0, [True] * 3),
-    ],
-)
-def test_what_is_asked_is_frozen(content, freeze, trainable):
-    made = started(content, freeze=freeze)
-    weighted = [layer for layer in made.get_layer("body").layers if layer.weights]
-    assert [layer.trainable for layer in weighted] == (trainable or [False] * 3)
-    moving = sum(layer.weights != [] and layer.trainable for layer in weighted)
-    assert bool(made.layers[-1].trainable_variables)
-    assert (len(made.trainable_variables) == 2) == (moving == 0)
-
-
-@pytest.mark.parametrize(("freeze", "trainable"), [("none", [True] * 3), (1, [False, True, True])])
-def test_what_was_frozen_where_it_was_saved_does_not_matter(freeze, trainable, tmp_path):
+@pytest.mark.parametrize(("freeze", "frozen"), [("all", 3), ("none", 0), (0, 0), (1, 1), (3, 3)])
+def test_what_is_asked_is_frozen_whatever_was_frozen_where_it_was_saved(freeze, frozen, tmp_path):
     model = classifier()
     model.trainable = False
     made = started(file_of(model, tmp_path), freeze=freeze)
-    weighted = [layer for layer in made.get_layer("body").layers if layer.weights]
-    assert [layer.trainable for layer in weighted] == trainable
-
-
-@pytest.mark.parametrize(("freeze", "stays"), [("all", True), (2, True), (1, False)])
-def test_frozen_normalisation_keeps_its_statistics(content, freeze, stays):
-    made = started(content, freeze=freeze)
-    normalise = next(part for part in made.get_layer("body").layers if hasattr(part, "gamma"))
-    before = normalise.moving_mean.numpy()
-    made(PIXELS, training=True)
-    assert np.array_equal(normalise.moving_mean.numpy(), before) == stays
+    _, normalization, _ = weighted = [one for one in made.get_layer("body").layers if one.weights]
+    assert [layer.trainable for layer in weighted] == [index >= frozen for index in range(3)]
+    assert len(made.trainable_variables) == 2 + 2 * (3 - frozen)
+    before = normalization.moving_mean.numpy()
+    made(PIXELS, training=True)  # frozen batch normalization keeps its statistics
+    assert np.array_equal(normalization.moving_mean.numpy(), before) == (frozen >= 2)
 
 
 def test_one_member_of_a_vote_is_taken(tmp_path):
-    pixels = keras.Input(SHAPE)
-    members = []
-    for number in range(2):
-        members.append(classifier(number))
-        members[-1].name = f"member_{number}"
+    pixels, members = keras.Input(SHAPE), [classifier(0), classifier(1)]
+    for number, member in enumerate(members):
+        member.name = f"member_{number}"
     vote = keras.layers.Average()([member(pixels) for member in members])
     content = file_of(keras.Model(pixels, vote), tmp_path)
-    for number in range(2):
+    for number, member in enumerate(members):
         body = started(content, member=number).get_layer("body")
-        np.testing.assert_array_equal(body.get_weights()[0], members[number].get_weights()[0])
+        np.testing.assert_array_equal(body.get_weights()[0], member.get_weights()[0])
 
 
-def test_a_started_model_can_be_started_from(content, tmp_path):
-    again = file_of(started(content), tmp_path)
-    made = started(again, classes=4)
+def test_a_started_model_can_be_started_from(saved, content, tmp_path):
+    made = started(file_of(started(content), tmp_path), classes=4)
     assert made.output_shape == (None, 4)
-    np.testing.assert_array_equal(
-        made.get_layer("body").get_layer("body").get_weights()[0],
-        started(content).get_layer("body").get_weights()[0],
-    )
+    inner = made.get_layer("body").get_layer("body")
+    np.testing.assert_array_equal(inner.get_weights()[0], saved.get_weights()[0])
 
 
 def test_the_body_computes_in_the_precision_of_the_rest(content):
@@ -139,7 +110,6 @@ def test_the_body_computes_in_the_precision_of_the_rest(content):
         made = started(content)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert made.get_layer("body").output.dtype == "float32"  # the saved policy, but
     assert made.get_layer("body")(PIXELS).dtype == "bfloat16"
     assert {weights.dtype for weights in made.get_weights()} == {np.dtype("f4")}
 
@@ -150,9 +120,8 @@ def test_a_file_that_keras_cannot_load_is_refused_in_one_sentence(content):
         for name in ("metadata.json", "config.json"):
             other.writestr(name, saved.read(name))
         other.writestr("model.weights.h5", b"nothing of it")
-    with pytest.raises(UserError, match="'from_model'") as caught:
+    with pytest.raises(UserError, match=r"'from_model'[^\n]*$"):
         started(damaged.getvalue())
-    assert "\n" not in str(caught.value)
 
 
 def test_freezing_more_layers_than_there_are_is_refused(content):
@@ -161,18 +130,15 @@ def test_freezing_more_layers_than_there_are_is_refused(content):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "start"),
+    ("argument", "value"),
     [
-        ({"freeze": "some"}, "from_model.freeze is 'some'"),
-        ({"freeze": -1}, "from_model.freeze is -1"),
-        ({"freeze": True}, "from_model.freeze is True"),
-        ({"pixels": "256"}, "from_model.pixels is '256'"),
-        ({"model": "foldlab"}, "from_model.model is 'foldlab'"),
-        ({"sha256": "abc"}, "from_model.sha256 is 'abc'"),
-        ({"content": b""}, "from_model.content is "),
+        *[("freeze", value) for value in ("some", -1, True)],
+        ("pixels", "256"),
+        ("model", "foldlab"),
+        ("sha256", "abc"),
+        ("content", b""),  # not a setting
     ],
 )
-def test_arguments_are_checked_without_a_file(arguments, start):
-    with pytest.raises(UserError) as caught:
-        check_arguments(ARCHITECTURES["from_model"], arguments, "from_model")
-    assert str(caught.value).startswith(start)
+def test_arguments_are_checked_without_a_file(argument, value):
+    with pytest.raises(UserError, match=rf"^from_model\.{argument} is "):
+        check_arguments(ARCHITECTURES["from_model"], {argument: value}, "from_model")
