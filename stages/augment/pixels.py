@@ -15,17 +15,12 @@ PIXELS: dict[str, Callable] = {}
 pixel = register(PIXELS)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[float, Field(ge=0, le=100)]
+Sigma = Annotated[float, Field(gt=0, le=50)]
 
 
 @pixel
-def elastic(
-    tf,
-    images,
-    seed,
-    *,
-    pixels: Annotated[float, Field(ge=0, le=100)],
-    sigma: Annotated[float, Field(gt=0, le=50)] = 4.0,
-):
+def elastic(tf, images, seed, *, pixels: Pixels, sigma: Sigma = 4.0):
     """Distort by a random displacement field, smoothed by a Gaussian of width `sigma` pixels.
 
     `pixels` is the standard deviation of the displacements in each direction. Interpolation is

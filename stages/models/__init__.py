@@ -8,16 +8,13 @@ Parameter counts in docstrings are for images of 28x28x1 and ten classes.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from stages.errors import UserError
 from stages.settings.registry import register
 from stages.settings.sections import Named
-
-if TYPE_CHECKING:
-    import keras
 
 ARCHITECTURES: dict[str, Callable] = {}
 architecture = register(ARCHITECTURES)
@@ -38,10 +35,8 @@ def classify(layers, x, classes: int, dense: int, dropout: float | None = None):
 from stages.models import allconv, compact, reference, residual, transfer  # noqa: E402, F401 - fill the registry
 
 
-def build(
-    named: Named, image_shape: tuple[int, ...], classes: int, layers: Any = None
-) -> "keras.Model":
-    """Build a model from raw pixels, 0-255 float32 (n, *image_shape), to logits (n, classes).
+def build(named: Named, image_shape: tuple[int, ...], classes: int, layers: Any = None):
+    """Build a Keras model from pixels, 0-255 float32 (n, *image_shape), to logits (n, classes).
 
     `named` has all arguments; `layers` replaces the namespace `keras.layers`. Initial weights
     depend on Keras' global seed. Raises UserError when the images are too small.

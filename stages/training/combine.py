@@ -43,7 +43,7 @@ def averaged(
     int64 (n,), are as in `train_fold`. The mean stays out-of-fold, since no member was trained on
     the images that it scores. The history's single row holds validation scores only.
     """
-    mean: np.ndarray = np.mean(probabilities, axis=0, dtype=np.float64).astype(np.float32)
+    mean = np.array(probabilities).mean(0, dtype=np.float64).astype(np.float32)
     records = []
     for probability, assigned in zip(mean, folds, strict=True):
         for fold in range(int(folds.max()) + 1):

@@ -74,9 +74,8 @@ def average(variant: str, image_shape: Shape, classes: int, members: Mapping[str
 def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Score uint8 (n, height, width, channels) images with a file of `assemble` or `average`.
 
-    Returns:
-        The model's probabilities, float32 (n, classes), and those of each member, float32
-        (members, n, classes).
+    Returns the model's probabilities, float32 (n, classes), and those of each member, float32
+    (members, n, classes).
     """
     tf = import_tensorflow()
     import keras
@@ -88,13 +87,11 @@ def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     @tf.function(autograph=False, reduce_retracing=True)
     def score(batch):
-        return each(tf.cast(batch, tf.float32), training=False)
+        return tf.stack(each(tf.cast(batch, tf.float32), training=False))
 
-    parts = [
-        [scores.numpy() for scores in score(images[start : start + SCORING_BATCH])]
-        for start in range(0, len(images), SCORING_BATCH)
-    ]
-    mean, *members = (np.concatenate(scores) for scores in zip(*parts, strict=True))
+    starts = range(0, len(images), SCORING_BATCH)
+    parts = [score(images[start : start + SCORING_BATCH]).numpy() for start in starts]
+    mean, *members = np.concatenate(parts, axis=1)
     return mean, np.stack(members)
 
 

@@ -187,12 +187,11 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
 
 def _optimizer(keras, settings, steps: int):
     """Return the optimizer with its schedule, for `steps` steps per epoch."""
-    schedules, name = keras.optimizers.schedules, settings.schedule.name
+    given = keras.optimizers.schedules, settings.learning_rate, steps, settings.epochs
+    rate = SCHEDULES[settings.schedule.name](*given, **settings.schedule.arguments)
     optimizer = OPTIMIZERS[settings.optimizer.name](
         fast_optimizers.optimizers(),
-        learning_rate=SCHEDULES[name](
-            schedules, settings.learning_rate, steps, settings.epochs, **settings.schedule.arguments
-        ),
+        learning_rate=rate,
         global_clipnorm=settings.global_clipnorm,
         use_ema=settings.ema is not None,
         ema_momentum=settings.ema or 0.0,

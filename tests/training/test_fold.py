@@ -1,7 +1,6 @@
 import gc
 from collections import Counter
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +10,6 @@ from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau, Trai
 from stages.training.fold import (
     HISTORY,
     UntrainableError,
-    _callbacks,
     class_weights,
     derive_seed,
     network,
@@ -175,16 +173,6 @@ def test_a_plateau_lowers_the_learning_rate():
     rates = column(record, "learning_rate")
     np.testing.assert_allclose(rates[:3], 1e-6, rtol=1e-5)
     assert rates[-1] < 0.6e-6
-
-
-@pytest.mark.parametrize(("monitor", "mode"), [("val_accuracy", "max"), ("val_loss", "min")])
-def test_callbacks_know_which_way_is_better(monitor, mode):
-    settings = Train(
-        **TRAIN,
-        early_stopping=EarlyStopping(monitor=monitor),
-        reduce_on_plateau=ReduceOnPlateau(monitor=monitor),
-    )
-    assert [callback.mode for callback in _callbacks(keras, settings)] == [mode, mode]
 
 
 def test_a_warmup_reaches_the_optimizer():
