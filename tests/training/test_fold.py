@@ -203,13 +203,6 @@ def test_the_average_of_the_weights_is_kept():
     assert np.abs(kept - third).max() > 1e-4
 
 
-def test_averaging_changes_what_is_scored_and_not_what_is_trained():
-    plain, averaged = shared(), fold(ema=0.9)
-    np.testing.assert_array_equal(averaged.history[:, :2], plain.history[:, :2])
-    assert not np.array_equal(averaged.history[:, 2], plain.history[:, 2])
-    assert averaged.at_best_epoch("val_loss") == pytest.approx(loss_of(averaged))
-
-
 def test_a_recipe_of_everything_trains():
     """Compile an epoch with every family of ops, onecycle, clipping and weight averaging."""
     ops = {
