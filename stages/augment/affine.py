@@ -6,6 +6,7 @@ two rows of a 3x3 matrix, each cell a number or float32 (n,). The matrix maps ou
 (x, y, 1), in pixels from the image's centre, to the input coordinates to sample.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from math import pi
 from typing import Annotated
@@ -65,12 +66,11 @@ def resample(tf, images, ops: Sequence[Named], seed):
     """
     count = tf.shape(images)[0]
     height, width = images.shape[1:3]
-    draws = 0
+    numbers = itertools.count(1)
 
     def draw(low: float, high: float):
-        nonlocal draws
-        draws += 1
-        return tf.random.stateless_uniform([count], keys.part(tf, seed, draws), low, high)
+        key = keys.part(tf, seed, next(numbers))
+        return tf.random.stateless_uniform([count], key, low, high)
 
     def matrix(first, second):
         cells = [tf.broadcast_to(cell, [count]) for cell in (*first, *second, 0.0, 0.0, 1.0)]

@@ -93,7 +93,7 @@ def _train_row(fingerprint: str, recipe: Recipe, arrays: Arrays, parallel: Paral
     folds = fold_tasks.records(tasks)
     return Trained(
         folds,
-        combine.out_of_fold(folds, *arrays.folds.shape, arrays.classes),
+        combine.out_of_fold(folds, arrays.folds, arrays.classes),
         fold_tasks.model(fingerprint, recipe, arrays, parallel, folds),
         preview(fingerprint, recipe, arrays, parallel),
         combine.parameters(folds),
@@ -121,7 +121,7 @@ def _train_ensemble(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     folds = combine.averaged(scores, arrays.folds, arrays.labels)
     return Trained(
         folds,
-        combine.out_of_fold(folds, *arrays.folds.shape, arrays.classes),
+        combine.out_of_fold(folds, arrays.folds, arrays.classes),
         fold_store.model(plan.fingerprint, build),
         preview(plan.fingerprint, None, arrays, parallel),
         sum(member.parameters for member in members),

@@ -13,12 +13,10 @@ def parameters(records: Sequence[FoldResult]) -> int:
     return sum(weights.size for weights in records[0].weights)
 
 
-def out_of_fold(
-    records: Sequence[FoldResult], repeats: int, images: int, classes: int
-) -> np.ndarray:
-    """Return float32 (repeats, images, classes), from the folds of all repeats in order."""
-    probability = np.zeros((repeats, images, classes), np.float32)
-    per_repeat = len(records) // repeats
+def out_of_fold(records: Sequence[FoldResult], folds: np.ndarray, classes: int) -> np.ndarray:
+    """Return float32 (repeats, n, classes); `records` are the folds of all repeats, in order."""
+    probability = np.zeros((*folds.shape, classes), np.float32)
+    per_repeat = len(records) // len(folds)
     for fold, record in enumerate(records):
         probability[fold // per_repeat, record.validation] = record.probability
     return probability

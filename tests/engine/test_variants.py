@@ -89,7 +89,7 @@ def test_folds_are_scored_on_images_that_no_member_was_trained_on(repeats):
     scores = random.dirichlet([1] * 3, (2, repeats, 12)).astype("f4")
     records = combine.averaged(list(scores), shared.folds, shared.labels)
     assert len(records) == 4 * repeats
-    joined = combine.out_of_fold(records, repeats, 12, 3)
+    joined = combine.out_of_fold(records, shared.folds, 3)
     np.testing.assert_allclose(joined, scores.mean(0), atol=1e-7)
     for number, record in enumerate(records):
         repeat, fold = divmod(number, 4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stages.augment import augmenter, keys
 from stages.settings.sections import Named, Train
 from stages.training.epoch import SCORING_BATCH, compiled_epoch, loss_and_accuracy, resident, scorer
 from stages.training.recipe import Recipe
@@ -13,6 +14,7 @@ from tests.prepared import TRAIN
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 1), dtype="uint8")
 LABELS = np.arange(10) % 3
+SEED = np.int32([1, 1])
 
 
 def linear():
@@ -23,30 +25,36 @@ def linear():
     return keras.Model(pixels, keras.layers.Dense(3)(x))
 
 
-def epoch(model, **settings):
-    train = Train(**TRAIN | {"batch_size": 4, "optimizer": "sgd"} | settings)
-    recipe = Recipe(variant="small", architecture=Named(name="basic"), augmentation=[], train=train)
+def epoch(model, batch_size, ops=(), weights=None, **settings):
+    """Return loss and accuracy of one epoch."""
+    train = Train(**TRAIN | {"batch_size": batch_size} | settings)
+    recipe = Recipe(
+        variant="small", architecture=Named(name="basic"), augmentation=list(ops), train=train
+    )
     optimizer = keras.optimizers.SGD(0.0)  # weights stay, so batches add up to the whole
     optimizer.build(model.trainable_variables)
-    return compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, recipe)
+    run = compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, recipe, weights)
+    return [float(value) for value in run(np.arange(10, dtype="i4"), SEED)]
 
 
 def test_loss_and_accuracy_of_an_epoch_count_every_image_once():
+    """Batches of four leave two images."""
     model = linear()
-    loss, accuracy = epoch(model)(np.arange(10, dtype="i4"), np.int32([1, 1]))
     probability = scorer(tf, model, IMAGES, model)(np.arange(10))
-    assert (float(loss), float(accuracy)) == pytest.approx(
-        loss_and_accuracy(probability, LABELS), abs=1e-6
-    )
+    assert epoch(model, 4) == pytest.approx(loss_and_accuracy(probability, LABELS), abs=1e-6)
 
 
-def test_penalties_and_smoothing_enter_the_loss():
-    model = linear()
-    order, seed = np.arange(10, dtype="i4"), np.int32([1, 1])
-    plain, penal = (float(epoch(model, l2=l2)(order, seed)[0]) for l2 in (0.0, 0.5))
-    squares = float(np.square(model.layers[-1].kernel.numpy()).sum())
-    assert penal - plain == pytest.approx(0.5 * squares, rel=1e-5)
-    assert float(epoch(model, label_smoothing=0.5)(order, seed)[0]) != plain
+@pytest.mark.parametrize("ops", [[], [Named(name="mixup", arguments={"alpha": 1.0})]])
+def test_smoothing_penalties_and_class_weights_enter_the_loss(ops):
+    """A mixed image is weighted in the shares of its classes."""
+    model, weights = linear(), np.array([[0.5], [1.0], [3.0]], "f4")
+    settings = {"label_smoothing": 0.3, "l2": 0.1}
+    pixels, labels = tf.cast(IMAGES, tf.float32), tf.one_hot(LABELS, 3)
+    pixels, target = augmenter(ops)(pixels, labels, keys.of_batch(tf, SEED, 0))
+    losses = tf.nn.softmax_cross_entropy_with_logits(0.7 * target + 0.1, model(pixels))
+    squares = np.square(model.layers[-1].kernel.numpy()).sum()
+    expected = np.mean(losses * (target @ weights)[:, 0]) + 0.1 * squares
+    assert epoch(model, 10, ops, weights[:, 0], **settings)[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_scores_of_more_images_than_a_batch_are_in_their_order():

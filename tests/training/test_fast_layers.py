@@ -51,22 +51,6 @@ def test_biases_take_no_kernel_together_with_filters():
     assert "BiasAddGrad" not in found
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"dtype": "mixed_bfloat16"}, {"use_bias": False}, {"strides": 2, "padding": "same"}],
-)
-def test_a_convolution_scores_as_keras_own(settings):
-    ours, own = (
-        namespace.Conv2D(4, 3, activation="relu", **settings) for namespace in (FAST, keras.layers)
-    )
-    for layer in (ours, own):
-        layer.build(IMAGES.shape)
-    own.set_weights(ours.get_weights())
-    np.testing.assert_array_equal(
-        tf.cast(ours(IMAGES), tf.float32), tf.cast(own(IMAGES), tf.float32)
-    )
-
-
 @settings(deadline=None, max_examples=30)
 @given(
     rate=st.floats(0.001, 0.999),
