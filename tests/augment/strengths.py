@@ -13,15 +13,7 @@ STRENGTHS = {
     "mixup": {"alpha": (0, 1.0, 100)},
     "cutmix": {"alpha": (0, 1.0, 100)},
 }
-
-
-def none(name):
-    return {argument: values[0] for argument, values in STRENGTHS[name].items()}
-
-
-def typical(name):
-    return {argument: values[1] for argument, values in STRENGTHS[name].items()}
-
-
-def greatest(name):
-    return {argument: values[2] for argument, values in STRENGTHS[name].items()}
+NONE, TYPICAL, GREATEST = (
+    {op: {name: three[place] for name, three in given.items()} for op, given in STRENGTHS.items()}
+    for place in range(3)
+)

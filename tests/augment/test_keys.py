@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from stages.augment import OPS, augmenter
 from stages.settings.sections import Named
-from tests.augment.strengths import typical
+from tests.augment.strengths import TYPICAL
 
 IMAGES = 2000
 
@@ -34,9 +34,8 @@ def drawn(monkeypatch):
 
 
 def augment(names, seed=(7, 3)):
-    arguments = {name: typical(name) for name in OPS}
-    arguments["elastic"]["sigma"] = 0.5  # a small field
-    ops = [Named(name=name, arguments=arguments[name]) for name in names]
+    small = TYPICAL | {"elastic": {"pixels": 2.0, "sigma": 0.5}}
+    ops = [Named(name=name, arguments=small[name]) for name in names]
     augmenter(ops)(tf.zeros((IMAGES, 2, 2, 1)), tf.ones((IMAGES, 2)) / 2, tf.constant(seed))
 
 

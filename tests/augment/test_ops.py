@@ -13,7 +13,7 @@ from stages.augment import OPS, augmenter
 from stages.augment.mixing import MIXING
 from stages.settings.registry import check_arguments
 from stages.settings.sections import Named
-from tests.augment.strengths import STRENGTHS, greatest, none, typical
+from tests.augment.strengths import GREATEST, NONE, STRENGTHS, TYPICAL
 
 LABELS = np.eye(12, dtype="f4")
 SEEDS = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 10**6))
@@ -63,7 +63,7 @@ def test_every_op_is_tested_here():
 @every_op
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_batch_of_each_seed_is_changed(name, channels):
-    ops, images = [(name, typical(name))], batch(channels=channels)
+    ops, images = [(name, TYPICAL[name])], batch(channels=channels)
     first, labels = apply(ops, images)
     assert not np.array_equal(first, images)
     assert np.array_equal(labels, LABELS) == (name not in MIXING)
@@ -74,7 +74,7 @@ def test_each_batch_of_each_seed_is_changed(name, channels):
 @every_op
 @pytest.mark.parametrize("count", [1, 36])  # elastic crashed TensorFlow for one image
 def test_the_greatest_strength_stays_in_range(name, count):
-    apply([(name, greatest(name))], batch(count))
+    apply([(name, GREATEST[name])], batch(count))
 
 
 @every_op
@@ -82,7 +82,7 @@ def test_each_image_of_a_batch_is_changed_its_own_way(name):
     images = np.repeat(batch(1), 12, axis=0)
     if name in MIXING:
         images *= np.linspace(0, 1, 12, dtype="f4")[:, None, None, None]
-    changed, _ = apply([(name, typical(name))], images, seed=(1, 5))
+    changed, _ = apply([(name, TYPICAL[name])], images, seed=(1, 5))
     assert len({image.tobytes() for image in changed}) >= 4  # flip can give no more
 
 
@@ -128,7 +128,7 @@ def test_images_stay_images_for_any_shape_and_strength(ops, batch, seed):
 @given(st.lists(st.sampled_from(sorted(OPS)), max_size=3), batches(), SEEDS)
 def test_no_strength_is_no_change(names, batch, seed):
     images, labels = batch
-    ops = checked([(name, none(name)) for name in names])
+    ops = checked([(name, NONE[name]) for name in names])
     changed, mixed = augmenter(ops)(images, labels, tf.constant(seed))
     np.testing.assert_allclose(changed, images, atol=0.02)
     np.testing.assert_array_equal(mixed, labels)
@@ -139,7 +139,7 @@ def test_strengths_out_of_range_are_refused(name):
     for argument, (*_, most) in STRENGTHS[name].items():
         for wrong in [1] if isinstance(most, bool) else [most + 0.001, -0.001, "much"]:
             with pytest.raises(ValueError, match=rf"^here\.{argument} is "):
-                check_arguments(OPS[name], typical(name) | {argument: wrong}, "here")
+                check_arguments(OPS[name], TYPICAL[name] | {argument: wrong}, "here")
 
 
 def test_ops_apply_in_order_and_each_draws_for_itself():
