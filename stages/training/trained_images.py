@@ -47,9 +47,12 @@ def write(archive: zipfile.ZipFile, listed: Listed) -> None:
 
 
 def read(content: bytes) -> Listed | None:
-    """Return the list stored in the content of a `.keras` file, or None without one."""
+    """Return the list stored in the content of a `.keras` file, or None without a readable one."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if NAME not in archive.namelist():
             return None
-        with np.load(io.BytesIO(archive.read(NAME)), allow_pickle=False) as stored:
-            return Listed(stored["digests"].astype("<u8"), bool(stored["complete"]))
+        try:
+            with np.load(io.BytesIO(archive.read(NAME)), allow_pickle=False) as stored:
+                return Listed(stored["digests"].astype("<u8"), bool(stored["complete"]))
+        except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+            return None  # written by another program

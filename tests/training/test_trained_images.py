@@ -2,11 +2,12 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.training.trained_images import Listed, digests, merged, read, write
+from stages.training.trained_images import NAME, Listed, digests, merged, read, write
 
 IMAGES = arrays("uint8", st.tuples(st.integers(1, 12), st.just(2), st.just(2), st.just(1)))
 
@@ -44,6 +45,14 @@ def test_a_list_comes_back_from_the_file_and_is_the_same_bytes_each_time():
     assert back.complete is False
     assert len(content) < 8 * 4 + 1100
     assert read(archived()) is None
+
+
+@pytest.mark.parametrize("member", [b"", b"some bytes", archived()])
+def test_a_member_of_another_program_is_no_list(member):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(NAME, member)
+    assert read(content.getvalue()) is None
 
 
 def test_lists_are_merged_and_complete_when_all_are():
