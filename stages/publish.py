@@ -6,21 +6,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.errors import UserError
-from stages.files import RESULTS, listed, root, write_json
+from stages.files import listed, root
 from stages.settings import params
+from stages.tracking import marker, store
 from stages.tracking import record as records
-from stages.tracking import store
 from stages.tracking.record import Record
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
 QUICK = 5.0  # if the store fails within this time, retry once
 
 
-def publish(variant: str, seconds: float | None = SECONDS) -> bool:
+def publish(variant: str) -> bool:
     """Publish one variant to MLflow, and return whether the store has it in full.
 
-    If the store fails, or needs more than `seconds` over a network, only warn. A variant that could
-    not be published is noted, and each later call retries the noted ones.
+    If the store fails, or needs too long over a network, only warn. A variant that could not be
+    published is noted, and each later call retries the noted ones.
 
     Raises:
         UserError: if the variant is unknown, or its files are missing or of other data.
@@ -28,8 +28,8 @@ def publish(variant: str, seconds: float | None = SECONDS) -> bool:
     settings = params.load()
     record = records.read(variant, settings)
     others, _ = _read([name for name in unpublished() if name != variant], settings)
-    failed = _send([record, *others], settings, seconds)
-    _write_marker(record)
+    failed = _send([record, *others], settings, SECONDS)
+    marker.write(variant, record.identity)
     return variant not in failed
 
 
@@ -40,16 +40,15 @@ def publish_all() -> bool:
         UserError: if there are no results.
     """
     settings = params.load()
-    compared = settings.compare.variants
-    found, errors = _read([*compared, *unpublished()], settings)
+    found, errors = _read([*settings.compare.variants, *unpublished()], settings)
     for error in errors:
         print(f"foldlab: {error}", file=sys.stderr)
     if not found and not errors:
         raise UserError("no variant has results to publish; run `dvc repro`.")
     failed = _send(found, settings, None)
     for record in found:
-        if record.variant in compared:  # compare depends on these markers only
-            _write_marker(record)
+        if record.variant in settings.compare.variants:  # compare depends on these markers only
+            marker.write(record.variant, record.identity)
     return not failed and not errors
 
 
@@ -66,7 +65,7 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
     """Return the records of the variants that have results, and errors for unreadable ones."""
     read, errors = [], []
     for name in dict.fromkeys(names):
-        if name in settings.variants and records.has_results(name):
+        if name in settings.variants and not marker.missing(name):
             try:
                 read.append(records.read(name, settings))
             except UserError as error:
@@ -75,13 +74,13 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
 
 
 def _send(
-    records: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
+    pending: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
 ) -> list[str]:
     """Publish records one by one; return the names of those that could not be published.
 
     Stops at the first failure, because each further record would wait for the same time limit.
     """
-    pending = list(records)
+    pending = list(pending)
     began = time.monotonic()
     try:
         with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
@@ -110,7 +109,7 @@ def _end_stale(settings: params.Params, client: store.Client | None) -> None:
     if root().resolve() != Path.cwd().resolve():  # a temporary experiment has its own params.yaml
         unfinished.end_stale(client)
         return
-    removed = {name for name in unpublished() if name not in settings.variants}
+    removed = set(unpublished()) - set(settings.variants)
     for name in removed:
         (_notes() / name).unlink(missing_ok=True)
     if names := sorted(removed | unfinished.end_stale(client, settings.variants)):
@@ -123,38 +122,27 @@ def _end_stale(settings: params.Params, client: store.Client | None) -> None:
 
 def missing(settings: params.Params) -> list[str]:
     """Return the compared variants that `publish` has marked but the store does not have."""
-    published = {
-        name: identity
-        for name in settings.compare.variants
-        if (identity := records.published(name))
-    }
+    published = ((name, marker.published(name)) for name in settings.compare.variants)
+    marked = {name: identity for name, identity in published if identity}
     path = store.database(store.location())
-    if not published or (path and not path.exists()):
-        return [*published]
+    if not marked or (path and not path.exists()):
+        return [*marked]
     with store.opened(settings.tracking.experiment, QUICK) as (client, _):
         from stages.tracking.registered_model import find
 
         model = settings.tracking.model_name
-        return [name for name, identity in published.items() if not find(client, model, identity)]
+        return [name for name, identity in marked.items() if not find(client, model, identity)]
 
 
 def warn_missing(names: Sequence[str]) -> None:
     """Print on stderr which variants are missing from the store, if any, and what to do."""
     if names:
-        print(
-            f"foldlab: {', '.join(names)} missing from MLflow at {store.safe(store.location())}; "
-            "run `make publish`.",
-            file=sys.stderr,
-        )
+        missing = f"{', '.join(names)} missing from MLflow at {store.address()}"
+        print(f"foldlab: {missing}; run `make publish`.", file=sys.stderr)
 
 
 def warn(what: str, error: store.StoreError) -> None:
     """Print on stderr that publishing failed, why, and what to do."""
     remedy = error.remedy or "results/ is complete, run `make publish` when the store is back"
-    place = store.safe(store.location())
-    message = f"publishing {what} to MLflow at {place} failed: {error.reason}; {remedy}."
+    message = f"publishing {what} to MLflow at {store.address()} failed: {error.reason}; {remedy}."
     print(f"foldlab: {message}", file=sys.stderr)
-
-
-def _write_marker(record: Record) -> None:
-    write_json(RESULTS / "published" / f"{record.variant}.json", records.marker(record))

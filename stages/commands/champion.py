@@ -6,18 +6,14 @@ finds it better than the current one. Its p is multiplied by the number of its r
 because it is the best of them. The runner-up becomes `challenger`.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
+from functools import partial
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import read_dataset, read_table
+from stages.files import PREPARED, RESULTS, read_dataset, read_table
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t
-from stages.tracking import record, store
-from stages.tracking.record import Identity
+from stages.tracking import marker, store
 
 
 def champion() -> None:
@@ -26,21 +22,21 @@ def champion() -> None:
     Raises:
         UserError: if a compared variant has no marker of `publish`.
     """
-    settings = params.load()
-    rows = read_table(Path("results/comparison.csv"))
+    tracking = params.load().tracking
+    rows = read_table(RESULTS / "comparison.csv")
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
-    identities = [_published(row["variant"]) for row in rows]
-    folds = read_dataset(Path("data/prepared"))["folds"]["count"]
-
-    def test(current: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
-        found = corrected_resampled_t(np.subtract(candidate, current), folds)
-        return found["difference"], found["p"]
-
+    identities = []
+    for row in rows:
+        if (identity := marker.published(row["variant"])) is None:
+            file = f"results/published/{row['variant']}.json"
+            raise UserError(f"{file} is missing or of an older version; run `dvc repro`.")
+        identities.append(identity)
+    test = partial(corrected_resampled_t, folds=read_dataset(PREPARED)["folds"]["count"])
     try:
-        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, experiment_id):
+        with store.opened(tracking.experiment, publish.SECONDS) as (client, experiment_id):
             from stages.tracking import comparison, registered_model  # this imports MLflow
 
-            name = settings.tracking.model_name
+            name = tracking.model_name
             versions = [registered_model.find(client, name, identity) for identity in identities]
             comparison.show(client, experiment_id, rows, identities, versions)
             pairs = zip(rows, versions, strict=True)
@@ -49,11 +45,3 @@ def champion() -> None:
                 print(registered_model.crown(client, name, [v for v in versions if v], test))
     except store.StoreError as error:
         publish.warn("the comparison", error)
-
-
-def _published(variant: str) -> Identity:
-    if (identity := record.published(variant)) is None:
-        raise UserError(
-            f"results/published/{variant}.json is missing or of an older version; run `dvc repro`."
-        )
-    return identity

@@ -20,11 +20,10 @@ from stages.tracking import store
 def fetch(model: str) -> None:
     """Download a registered model and print the `architecture` setting that starts from it.
 
-    Args:
-        model: `models:/name/version` or `models:/name@alias`; the setting names the version.
+    The setting names the version also where `model` is an alias, `models:/name@alias`.
 
     Raises:
-        UserError: if it is neither, or the store cannot be used or has no such model.
+        UserError: if it is no registered model, or the store cannot be used or has no such model.
     """
     if not re.fullmatch(REGISTERED, model):
         raise UserError(
@@ -37,7 +36,7 @@ def fetch(model: str) -> None:
             version = named(client, model)
     except store.StoreError as error:
         raise UserError(
-            f"could not fetch {model} from {store.safe(store.location())}: {error.reason}; "
+            f"could not fetch {model} from {store.address()}: {error.reason}; "
             "`make ui` shows the registered models."
         ) from None
 

@@ -18,12 +18,9 @@ LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by
 
 
 def live(seconds: float, experiment: str, fingerprints: list[str]) -> None:
-    """Log trainings to MLflow until they end; if the store fails, only warn.
+    """Log trainings that have a start marker until they end; if the store fails, only warn.
 
-    Args:
-        seconds: how long to wait first: a short training ends before MLflow is imported.
-        experiment: the name of MLflow's experiment.
-        fingerprints: of trainings that have a start marker.
+    It first waits for some seconds, because a short training ends before MLflow is imported.
     """
     if _last_word(seconds) is not None:
         return
@@ -33,28 +30,27 @@ def live(seconds: float, experiment: str, fingerprints: list[str]) -> None:
 
     logged: dict[str, list[Path]] = {}  # fingerprint -> folds in the store
     warned, retry_at = False, 0.0
-    while True:
+    word = None
+    while word is None:
         word = _last_word(POLL)
         if word is not None:
             signal.alarm(LAST_SECONDS)  # which ends this process
         folds = {each: listed(fold_store.folder(each), "fold-[0-9]*.npz") for each in fingerprints}
         changed = {each: paths for each, paths in folds.items() if logged.get(each) != paths}
-        if word is not None or (changed and time.monotonic() > retry_at):
-            try:
-                _log(experiment, folds if word is not None else changed, word)
-                logged |= changed
-            except store.StoreError as error:
-                retry_at = time.monotonic() + PAUSE
-                if not warned:
-                    place = store.safe(store.location())
-                    print(
-                        f"foldlab: could not show the training in MLflow at {place}: "
-                        f"{error.reason}; training goes on, and `publish` will log it.",
-                        file=sys.stderr,
-                    )
-                warned = True
-        if word is not None:
-            return
+        if word is None and not (changed and time.monotonic() > retry_at):
+            continue
+        try:
+            _log(experiment, changed if word is None else folds, word)
+            logged |= changed
+        except store.StoreError as error:
+            retry_at = time.monotonic() + PAUSE
+            if not warned:
+                print(
+                    f"foldlab: could not show the training in MLflow at {store.address()}: "
+                    f"{error.reason}; training goes on, and `publish` will log it.",
+                    file=sys.stderr,
+                )
+            warned = True
 
 
 def _last_word(seconds: float) -> bytes | None:
@@ -65,8 +61,7 @@ def _last_word(seconds: float) -> bytes | None:
 
 def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> None:
     """Log the trainings (fingerprint -> files of the finished folds)."""
-    from stages.engine import fold_store
-    from stages.engine.tracker import DONE, start_marker
+    from stages.engine import fold_store, tracker
     from stages.files import read_json
     from stages.tracking import record, store
     from stages.train import tables
@@ -74,19 +69,18 @@ def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> N
     with store.opened(experiment, STORE_SECONDS) as (client, experiment_id):
         from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
-        status = {None: "RUNNING", DONE: "SCHEDULED"}.get(word, "FAILED")
+        status = {None: "RUNNING", tracker.DONE: "SCHEDULED"}.get(word, "FAILED")
         for fingerprint, paths in folds.items():
             lock = fold_store.lock_path(fingerprint)
             if status == "FAILED" and unfinished.held(lock, 2):
                 continue  # another process already resumed it, and logs it
             numbers = sorted(int(path.stem.removeprefix("fold-")) for path in paths)
             loaded = {number: fold_store.load(fingerprint, number) for number in numbers}
-            marker = read_json(start_marker(fingerprint))
+            start = read_json(tracker.start_marker(fingerprint))
             finished = {number: fold for number, fold in loaded.items() if fold}
-            written = tables(fingerprint, marker["began"], finished).values()
-            rows = (
-                [dict(zip(names, row, strict=True)) for row in table] for names, table in written
-            )
-            training = record.unfinished(marker, *rows)
-            runs.show(client, experiment_id, training, status, lock)
+            rows = [
+                [dict(zip(columns, cells, strict=True)) for cells in table]
+                for columns, table in tables(fingerprint, start["began"], finished).values()
+            ]
+            runs.show(client, experiment_id, record.unfinished(start, *rows), status, lock)
         unfinished.end_stale(client)

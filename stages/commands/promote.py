@@ -16,30 +16,29 @@ from stages.tracking import store
 def promote(name: str, reason: str = "") -> str:
     """Move the alias `champion` to the model of a variant's current results.
 
-    Args:
-        name: a row of params.yaml that has published results.
-        reason: the user's reason.
-
-    Returns:
-        The sentence that the version is tagged with.
+    Returns the sentence that the version is tagged with; `reason` is the user's part of it.
 
     Raises:
         UserError: if the variant is unknown, has no results, or they are not published; or if the
             store cannot be used.
     """
     settings = params.load()
-    tracking = settings.tracking
+    model = settings.tracking.model_name
     identity = records.read(name, settings).identity
-    with store.opened(tracking.experiment) as (client, _):
+    try:  # on a server with passwords, the name there
+        who = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        who = "somebody"
+    with store.opened(settings.tracking.experiment) as (client, _):
         from stages.tracking import registered_model  # MLflow's import takes seconds
 
-        version = registered_model.find(client, tracking.model_name, identity)
+        version = registered_model.find(client, model, identity)
         if version is None:
             raise UserError(
-                f"the current results of {name} are not registered as {tracking.model_name!r} in "
-                f"MLflow at {store.safe(store.location())}; run `make publish`."
+                f"the current results of {name} are not registered as {model!r} in "
+                f"MLflow at {store.address()}; run `make publish`."
             )
-        return registered_model.promote(client, tracking.model_name, version, _who(), reason)
+        return registered_model.promote(client, model, version, who, reason)
 
 
 def release() -> str:
@@ -56,11 +55,3 @@ def release() -> str:
         if registered_model.release(client, model) is None:
             raise UserError(f"{model!r} has no champion in MLflow; run `make publish`.")
     return f"The champion of {model!r} is chosen by the test again, next time by `make publish`."
-
-
-def _who() -> str:
-    """Return the user's name on a server with passwords, otherwise on this machine."""
-    try:
-        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "somebody"

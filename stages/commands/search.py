@@ -79,14 +79,12 @@ def _tracker(settings: Params, fingerprint: str, data_sha256: str) -> Callable[[
 
                 parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
                 runs.publish(client, number, parent, trials)
-        except Exception as error:
-            if not store.failed(error):
-                raise
+        except store.StoreError as error:
             failed = True
-            where = store.safe(store.location())
             print(
-                f"foldlab: publishing the search to MLflow at {where} failed: {store.why(error)}; "
-                "its trials are saved, run `make search` again when the store is back.",
+                f"foldlab: publishing the search to MLflow at {store.address()} failed: "
+                f"{error.reason}; its trials are saved, run `make search` again when the store is "
+                "back.",
                 file=sys.stderr,
             )
 

@@ -106,11 +106,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
 def _warn_missing(settings: params.Params) -> None:
     """Warn of variants missing from the store, as no stage will; ignore a store that fails."""
-    try:
+    with suppress(store.StoreError):
         publish.warn_missing(publish.missing(settings))
-    except Exception as error:
-        if not store.failed(error):
-            raise
 
 
 def _is_finished(plan: variants.Plan) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -25,22 +25,12 @@ DONE = b"done"  # sent when training ends normally; a killed process only closes
 def write_start_marker(
     fingerprint: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]
 ) -> int:
-    """Write what is known of a training before its first fold ends.
+    """Write what is known of a training before its first fold ends; `dataset` is dataset.json's.
 
-    Args:
-        fingerprint: of the training.
-        recipe: the variant's settings.
-        description: the variant's description in params.yaml.
-        dataset: the content of dataset.json.
-
-    Returns:
-        When the training began, in ms since 1970. A resumed training keeps its first start.
+    Returns when the training began, in ms since 1970. A resumed training keeps its first start.
     """
     path = start_marker(fingerprint)
-    try:
-        began = int(read_json(path)["began"])
-    except (OSError, KeyError, TypeError, ValueError):
-        began = round(time.time() * 1000)
+    began = read_json(path)["began"] if path.is_file() else round(time.time() * 1000)
     content = {
         "variant": recipe.variant,
         "description": description,
@@ -80,14 +70,14 @@ def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
             yield
             if tracker:
                 with suppress(OSError):
-                    tracker.stdin.write(DONE)
+                    tracker.write(DONE)
         finally:
             if tracker:
                 with suppress(OSError):
-                    tracker.stdin.close()
+                    tracker.close()
 
 
-def _start(*arguments: str) -> subprocess.Popen | None:
+def _start(*arguments: str) -> IO[bytes] | None:
     """Start the tracker in its own session, so that Ctrl-C leaves it time to log the end."""
     try:
         return subprocess.Popen(
@@ -96,6 +86,6 @@ def _start(*arguments: str) -> subprocess.Popen | None:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             bufsize=0,
-        )
+        ).stdin
     except OSError:  # no memory for another process: training matters more
         return None

@@ -11,6 +11,7 @@ from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.types import Schema, TensorSpec
 
+from stages.tracking.marker import combined
 from stages.tracking.store import Client
 
 FILES = 100  # most unreadable files to list in the data set's profile, whose length MLflow limits
@@ -38,9 +39,9 @@ def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> No
     client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
-def complete_files(client: Client, run: Run, files: Mapping[str, Path], sha256: str) -> None:
-    """Upload the files (artifact path -> file) that are missing, or all if `sha256` has changed."""
-    run_id = run.info.run_id
+def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
+    """Upload the files (artifact path -> file) that are missing, or all if one has changed."""
+    run_id, sha256 = run.info.run_id, combined(files.values())
     unchanged = run.data.tags.get("files_sha256", sha256) == sha256
     folders = {name: name.rpartition("/")[0] or None for name in files}
     sizes = {

@@ -5,30 +5,26 @@ import getpass
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from mlflow.entities import Metric, Param, Run, RunTag
 
+from stages.tracking.record import Child
 from stages.tracking.store import Client
 
-PARAMS_OR_TAGS = 100  # MLflow's limits for one batch
-METRICS = 800
+METRICS, OTHERS = 800, 100  # MLflow's limits for one batch: metrics; params or tags
 MOST = 50_000  # MLflow's limit for one search
 SHA256 = "foldlab.sha256"  # tag of a child run: hash of its measurements
-
-
-class Child(NamedTuple):
-    """The run of a fold of a training, or of a trial of a search."""
-
-    number: int
-    sha256: str  # hash of the measurements
-    name: str
-    start: int  # ms since 1970
-    end: int
-    status: str  # of the complete run
-    params: Mapping[str, str]
-    points: Sequence[Metric]
-    tags: Mapping[str, str]
+INHERITED = (  # tags that a child run copies from its parent
+    "variant",
+    "fingerprint",
+    "data_sha256",
+    "git_commit",
+    "DVC_STAGE",
+    "DVC_EXP_NAME",
+    "mlflow.source.git.commit",
+    "mlflow.source.name",
+    "mlflow.user",
+)
 
 
 def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:
@@ -38,43 +34,52 @@ def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:
     return client.search_runs([parent.info.experiment_id], query, max_results=MOST, order_by=order)
 
 
-def agree(client: Client, parent: Run, kind: str, measured: Mapping[int, str]) -> bool:
-    """Return whether the child runs have the hashes in `measured` (number -> hash), if in both."""
+def agree(client: Client, parent: Run, kind: str, children: Iterable[Child]) -> bool:
+    """Return whether the child runs that exist have the hashes of these children."""
+    measured = {str(child.number): child.sha256 for child in children}
+    logged = [run.data.tags for run in child_runs(client, parent, kind)]
     return all(
-        measured.get(_number(run, kind), run.data.tags[SHA256]) == run.data.tags[SHA256]
-        for run in child_runs(client, parent, kind)
-        if SHA256 in run.data.tags
+        measured.get(tags[f"foldlab.{kind}"], tags[SHA256]) == tags[SHA256]
+        for tags in logged
+        if SHA256 in tags
     )
 
 
 def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) -> None:
     """Log the children of one kind that are not complete yet, and delete duplicate runs."""
-    runs: dict[int, Run] = {}
+    runs: dict[str, Run] = {}
     for run in child_runs(client, parent, kind):
-        if runs.setdefault(_number(run, kind), run) is not run:
+        if runs.setdefault(run.data.tags[f"foldlab.{kind}"], run) is not run:
             client.delete_run(run.info.run_id)
+    inherited = {key: parent.data.tags[key] for key in INHERITED if key in parent.data.tags}
     for child in children:
-        run = runs.get(child.number)
-        if run is not None and run.info.status == child.status:
-            continue
-        if run is None:
+        start = child.start or parent.info.start_time
+        number = str(child.number)
+        if number not in runs:
             tags = {
                 "mlflow.parentRunId": parent.info.run_id,
                 "foldlab.kind": kind,
-                f"foldlab.{kind}": str(child.number),
+                f"foldlab.{kind}": number,
                 SHA256: child.sha256,
             }
+            tags |= {**inherited, **child.tags}
             experiment_id = parent.info.experiment_id
-            run = client.create_run(experiment_id, child.start, tags | child.tags, child.name)
-        add(client, run, child.params, child.points)
-        end = max(child.end, run.info.start_time)
-        client.set_terminated(run.info.run_id, child.status, end)
+            runs[number] = client.create_run(experiment_id, start, tags, child.name)
+        run = runs[number]
+        if run.info.status != child.status:
+            points = [  # without times, the steps follow the start
+                Metric(name, value, start + step if time is None else time, step)
+                for name, value, step, time in child.points
+            ]
+            add(client, run, child.params, points)
+            end = max(child.end or start, run.info.start_time)
+            client.set_terminated(run.info.run_id, child.status, end)
 
 
 def add(
     client: Client,
     run: Run,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, str],
     points: Sequence[Metric] = (),
     tags: Mapping[str, str] | None = None,
 ) -> None:
@@ -89,18 +94,12 @@ def add(
         for point in client.get_metric_history(run.info.run_id, key)
     }
     points = [point for point in points if (point.key, point.step) not in logged]
-    new_params = [Param(k, v) for k, v in (params or {}).items() if k not in run.data.params]
+    new_params = [Param(k, v) for k, v in params.items() if k not in run.data.params]
     new_tags = [RunTag(k, v) for k, v in (tags or {}).items() if k not in run.data.tags]
     while points or new_params or new_tags:
-        client.log_batch(
-            run.info.run_id,
-            points[:METRICS],
-            new_params[:PARAMS_OR_TAGS],
-            new_tags[:PARAMS_OR_TAGS],
-        )
+        client.log_batch(run.info.run_id, points[:METRICS], new_params[:OTHERS], new_tags[:OTHERS])
         points = points[METRICS:]
-        new_params = new_params[PARAMS_OR_TAGS:]
-        new_tags = new_tags[PARAMS_OR_TAGS:]
+        new_params, new_tags = new_params[OTHERS:], new_tags[OTHERS:]
 
 
 def origin(stage: str) -> dict[str, str]:
@@ -109,14 +108,9 @@ def origin(stage: str) -> dict[str, str]:
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["DVC_EXP_NAME"] = name
     with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no Git or no repository
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
-        tags["git_commit"] = tags["mlflow.source.git.commit"] = head.stdout.strip()
+        command = ["git", "rev-parse", "HEAD"]
+        head = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        tags |= {"git_commit": head, "mlflow.source.git.commit": head}
     with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         tags["mlflow.user"] = getpass.getuser()
     return tags
-
-
-def _number(run: Run, kind: str) -> int:
-    return int(run.data.tags[f"foldlab.{kind}"])

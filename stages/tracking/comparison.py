@@ -11,7 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from stages.files import RESULTS
 from stages.tracking.attachments import complete_files
 from stages.tracking.children import add, origin
-from stages.tracking.record import Identity, combined, sha256
+from stages.tracking.marker import Identity, sha256
 from stages.tracking.store import Client
 
 FILES = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html")
@@ -63,7 +63,7 @@ def show(
         ]
         add(client, run, params, points, {NOTE: _note()})
     files = {name: RESULTS / name for name in FILES if (RESULTS / name).is_file()}
-    complete_files(client, run, files, combined(files.values()))
+    complete_files(client, run, files)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
     return run.info.run_id

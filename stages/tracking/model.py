@@ -21,8 +21,9 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from stages.errors import UserError
+from stages.files import RESULTS
 from stages.tracking.record import Record
-from stages.tracking.store import Client, StoreError, failures, location, safe
+from stages.tracking.store import Client, StoreError, address, failures, location
 
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
@@ -50,7 +51,7 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
         )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
-            save(path, record.model, record.dataset, description)
+            save(path, RESULTS / record.variant / "model.keras", record.dataset, description)
             client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     outputs = run.outputs.model_outputs if run.outputs else []
@@ -94,14 +95,13 @@ def fetch(uri: str, folder: Path) -> Path:
         UserError: if the store cannot be used or has no such Keras model.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
-    place = location()
     try:
         with failures():
             found = mlflow.artifacts.download_artifacts(
-                uri, dst_path=str(folder), tracking_uri=place, registry_uri=place
+                uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
             )
     except StoreError as error:
-        raise UserError(f"could not fetch {uri} from {safe(place)}: {error.reason}.") from None
+        raise UserError(f"could not fetch {uri} from {address()}: {error.reason}.") from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
         raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,71 +12,22 @@ from typing import Any, NamedTuple
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, listed, read_dataset, read_json, read_table
 from stages.settings.params import Params
-
-# The files that compare reads; publish writes their hashes to a marker file for DVC.
-COMPARED = (
-    "folds.csv",
-    "history.csv",
-    "predictions.npz",
-    "metrics.json",
-    "training.json",
-    "plots/calibration.png",
-    "plots/confusion_matrix.png",
-    "plots/data_card.png",
-)
-NEEDED = {  # stage -> its files without which nothing is published
-    "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
-    "evaluate": ("predictions.npz", "metrics.json", "per_class.csv"),
-    "plot": (
-        "model_card.md",
-        "plots/curves.png",
-        "plots/confusion_matrix.png",
-        "plots/calibration.png",
-        "plots/data_card.png",
-        "plots/mistakes.png",
-    ),
-}
-ATTACHED = (
-    "folds.csv",
-    "history.csv",
-    "per_class.csv",
-    "confusion.csv",
-    "mistakes.csv",
-    "metrics.json",
-    "model_card.md",
-)
+from stages.tracking import marker
+from stages.tracking.marker import Identity
 
 
-class Identity(NamedTuple):
-    """Identifies a training in a store that may be shared by several checkouts.
-
-    The fingerprint alone is not enough, because results may differ between machines.
-    """
-
-    fingerprint: str
-    results_sha256: str | None  # of the files that training wrote; None while it runs
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One fold, logged as a child run."""
+class Child(NamedTuple):
+    """A child run: the fold of a training, or the trial of a search. Times are ms since 1970."""
 
     number: int
-    params: dict[str, str]
-    steps: list[tuple[str, float, int]]  # (metric, value, epoch)
-    metrics: dict[str, float]
-    times: dict[int, int]  # epoch -> its end in ms since 1970; empty without timing.csv
-    start: int | None  # ms since 1970, if known
-
-    @property
-    def end(self) -> int | None:
-        """The end of the last epoch, in ms since 1970, if known."""
-        return max(self.times.values(), default=None)
-
-    @property
-    def sha256(self) -> str:
-        """The hash of the measurements, which is equal for equal results."""
-        return hashlib.sha256(repr((self.params, self.steps, self.metrics)).encode()).hexdigest()
+    name: str
+    sha256: str  # hash of the measurements, which is equal for equal results
+    params: Mapping[str, str]
+    points: Sequence[tuple[str, float, int, int | None]]  # metric, value, step, time if known
+    start: int | None  # None without timing.csv
+    end: int | None
+    tags: Mapping[str, str]
+    status: str = "FINISHED"  # of the complete run
 
 
 @dataclass(frozen=True)
@@ -91,52 +42,15 @@ class Record:
     identity: Identity
     params: dict[str, str]
     dataset: dict[str, Any]  # the content of dataset.json
-    folds: list[Fold]
+    folds: list[Child]
     start: int | None  # ms since 1970, if known
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
-    model: Path | None = None
-
-    @property
-    def files_sha256(self) -> str:
-        """The hash of all files."""
-        return combined(self.files.values())
 
     @property
     def end(self) -> int | None:
         """The end of the last fold so far, in ms since 1970, if known."""
-        return max((fold.end for fold in self.folds if fold.times), default=None)
-
-
-def has_results(variant: str) -> bool:
-    """Return whether all files exist that publishing needs."""
-    return not any(_missing(variant))
-
-
-def published(variant: str) -> Identity | None:
-    """Return the identity in a variant's marker; None if it is missing or of an older version."""
-    with suppress(FileNotFoundError, KeyError):
-        content = read_json(RESULTS / "published" / f"{variant}.json")
-        return Identity(content["fingerprint"], content["results_sha256"])
-    return None
-
-
-def _missing(variant: str) -> Iterator[tuple[str, Path]]:
-    """Yield (stage, path) of each missing file."""
-    for stage, names in NEEDED.items():
-        for name in names:
-            if not (path := RESULTS / variant / name).is_file():
-                yield stage, path
-
-
-def marker(record: Record) -> dict[str, Any]:
-    """Return the content of results/published/<variant>.json, which depends on the files only."""
-    folder = RESULTS / record.variant
-    return {
-        "variant": record.variant,
-        **record.identity._asdict(),
-        "sha256": {name: sha256(folder / name) for name in COMPARED},
-    }
+        return max((fold.end for fold in self.folds if fold.end is not None), default=None)
 
 
 def read(variant: str, settings: Params) -> Record:
@@ -148,7 +62,7 @@ def read(variant: str, settings: Params) -> Record:
     """
     description = settings.variant(variant).description
     folder = RESULTS / variant
-    for stage, path in _missing(variant):
+    for stage, path in marker.missing(variant):
         raise UserError(f"{path} is missing; run `dvc repro {stage}@{variant}`.")
     training = read_json(folder / "training.json")
     dataset = read_dataset(PREPARED)
@@ -166,46 +80,45 @@ def read(variant: str, settings: Params) -> Record:
     history = read_table(folder / "history.csv")
     timing = _timing(folder / "timing.csv", fingerprint)
     rows = read_table(folder / "folds.csv")
-    folds = [_fold(row, history, timing, dataset) for row in rows]
+    folds = [_fold(variant, row, history, timing, dataset) for row in rows]
     scores = leaves(read_json(folder / "metrics.json"), "_")
     metrics = {name: float(value) for name, value in scores if type(value) in (int, float)}
     if timing and len(timing) == len(history):
         metrics["fit_seconds"] = sum(row["seconds"] for row in timing)
     began = [row.get("began") or row["time"] for row in timing]
-    files = {name: folder / name for name in ATTACHED if (folder / name).is_file()}
+    files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
-    trained = combined(folder / name for name in ("folds.csv", "history.csv", "model.keras"))
+    trained = [folder / name for name in ("folds.csv", "history.csv", "model.keras")]
     return Record(
         variant=variant,
         description=training.get("description") or description,
-        identity=Identity(fingerprint, trained),
+        identity=Identity(fingerprint, marker.combined(trained)),
         params=_params(training["settings"], dataset),
         dataset=dataset,
         folds=folds,
-        start=min([*began, *(fold.start for fold in folds if fold.times)], default=None),
+        start=min([*began, *(fold.start for fold in folds if fold.start)], default=None),
         metrics=metrics,
         files=files,
-        model=folder / "model.keras",
     )
 
 
 def unfinished(
-    marker: Mapping[str, Any], rows: list[dict], history: list[dict], timing: list[dict]
+    start: Mapping[str, Any], rows: list[dict], history: list[dict], timing: list[dict]
 ) -> Record:
     """Return the record of a running training.
 
-    `marker` is the content of its start marker; see `stages.engine.tracker`. The others are the
+    `start` is the content of its start marker; see `stages.engine.tracker`. The others are the
     rows of folds.csv, history.csv and timing.csv, for the finished folds.
     """
-    dataset = marker["dataset"]
+    variant, dataset = start["variant"], start["dataset"]
     return Record(
-        variant=marker["variant"],
-        description=marker["description"],
-        identity=Identity(marker["fingerprint"], None),
-        params=_params(marker["settings"], dataset),
+        variant=variant,
+        description=start["description"],
+        identity=Identity(start["fingerprint"], None),
+        params=_params(start["settings"], dataset),
         dataset=dataset,
-        folds=[_fold(row, history, timing, dataset) for row in rows],
-        start=marker["began"],
+        folds=[_fold(variant, row, history, timing, dataset) for row in rows],
+        start=start["began"],
     )
 
 
@@ -226,35 +139,37 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         yield key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _fold(row: dict, history: list[dict], timing: list[dict], dataset: Mapping[str, Any]) -> Fold:
+def _fold(
+    variant: str, row: dict, history: list[dict], timing: list[dict], dataset: Mapping[str, Any]
+) -> Child:
     """Return the fold in a row of folds.csv, with its rows of history.csv and timing.csv."""
     number = row["fold"]
-    ends = {epoch["epoch"]: epoch["time"] for epoch in timing if epoch["fold"] == number}
-    starts = [int(e["time"] - e["seconds"] * 1000) for e in timing if e["fold"] == number]
-    return Fold(
+    epochs = [epoch for epoch in timing if epoch["fold"] == number]
+    times = {epoch["epoch"]: epoch["time"] for epoch in epochs}
+    starts = (int(epoch["time"] - epoch["seconds"] * 1000) for epoch in epochs)
+    end = max(times.values(), default=None)
+    params = {"fold": str(number), "repeat": str(number // dataset["folds"]["count"])}
+    params |= {name: str(row[name]) for name in ("train_images", "val_images")}
+    steps = [
+        (name, float(value), epoch["epoch"])
+        for epoch in history
+        if epoch["fold"] == number
+        for name, value in epoch.items()
+        if name not in ("fold", "epoch") and isinstance(value, int | float)
+    ]
+    # `accuracy` and `loss` are taken: the training metrics of each epoch
+    scores = {f"cv_{name}": float(row[name]) for name in ("accuracy", "loss")}
+    scores |= {name: float(row[name]) for name in ("best_epoch", "epochs")}
+    return Child(
         number=number,
-        params={
-            "fold": str(number),
-            "repeat": str(number // dataset["folds"]["count"]),
-            "train_images": str(row["train_images"]),
-            "val_images": str(row["val_images"]),
-        },
-        steps=[
-            (name, float(value), epoch["epoch"])
-            for epoch in history
-            if epoch["fold"] == number
-            for name, value in epoch.items()
-            if name not in ("fold", "epoch") and isinstance(value, int | float)
-        ],
-        # `accuracy` and `loss` are taken: the training metrics of each epoch
-        metrics={
-            "cv_accuracy": float(row["accuracy"]),
-            "cv_loss": float(row["loss"]),
-            "best_epoch": float(row["best_epoch"]),
-            "epochs": float(row["epochs"]),
-        },
-        times=ends,
+        name=f"{variant} fold {number}",
+        sha256=hashlib.sha256(repr((params, steps, scores)).encode()).hexdigest(),
+        params=params,
+        points=[(name, value, epoch, times.get(epoch)) for name, value, epoch in steps]
+        + [(name, value, 0, end) for name, value in scores.items()],
         start=min(starts, default=None),
+        end=end,
+        tags={},
     )
 
 
@@ -277,15 +192,3 @@ def _params(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str
         "folds.count": str(dataset["folds"]["count"]),
         "folds.repeats": str(dataset["folds"]["repeats"]),
     }
-
-
-def sha256(path: Path) -> str:
-    """Return the hash of a file's content."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def combined(paths: Iterable[Path]) -> str:
-    """Return one hash of the names and contents of several files."""
-    lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,14 +1,16 @@
 """The registered model: one version per training, and the rule that picks the champion."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from stages.tracking.children import child_runs
-from stages.tracking.record import Identity, Record
+from stages.tracking.marker import Identity
+from stages.tracking.record import Record
 from stages.tracking.store import Client
 
 CHAMPION = "champion"
@@ -19,8 +21,8 @@ REFUSED = "foldlab.refused"  # "true" if the rule last decided against it
 BY_HAND = "foldlab.by_hand"  # "true" for a champion chosen by a person, which the rule keeps
 LEVEL = 0.05
 
-# (champion's, candidate's accuracy per fold) -> (mean difference, p of the corrected t test)
-Test = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
+# differences of accuracy, one per fold -> their mean, `difference`, and `p` of a two-sided test
+Test = Callable[[np.ndarray], Mapping[str, float]]
 
 
 def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> None:
@@ -69,36 +71,13 @@ def named(client: Client, uri: str) -> ModelVersion:
     return client.get_model_version(*name.split("/"))
 
 
-def decide(
-    candidate: str, champion: str, tested: tuple[float, float] | None, rivals: int = 1
-) -> tuple[bool, str]:
-    """Return whether the best variant of a comparison replaces the champion, and why.
-
-    `tested` is what `Test` returns, or None if the two have different data or folds. Its p is
-    multiplied by the number of rivals, of which the candidate is the best (Bonferroni).
-    """
-    if tested is None:
-        return False, (
-            f"{candidate} does not replace {champion}: they have different data or folds, so "
-            "no test is possible; `make promote` sets the champion by hand."
-        )
-    difference, p = tested[0], min(1.0, tested[1] * rivals)
-    result = f"{difference:+.4f} in accuracy, p = {p:.4f} by the corrected resampled t test"
-    if rivals > 1:
-        result += f", Bonferroni-corrected for the best of {rivals}"
-    if difference > 0 and p < LEVEL:
-        return True, f"{candidate} replaces {champion}: {result}, below {LEVEL}."
-    return False, f"{candidate} does not replace {champion}: {result}; required is p < {LEVEL}."
-
-
 def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], test: Test) -> str:
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
     The versions are those of the compared variants, best cross-validated accuracy first. Returns
     the reason in one sentence, which the candidate's version is tagged with.
     """
-    candidate = versions[0]
-    champion = _champion(client, model_name)
+    candidate, champion = versions[0], _aliased(client, model_name, CHAMPION)
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
         if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
@@ -106,21 +85,52 @@ def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], tes
             _explain(client, candidate, reason)
     else:
         rivals = sum(champion is None or v.version != champion.version for v in versions)
-        moves, reason = _judge(client, candidate, champion, test, rivals)
+        moves, reason = judge(client, candidate, champion, test, rivals)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
                 _explain(client, champion, reason)
             client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
             champion = candidate
-    current = champion and champion.version
-    second = next((v for v in versions if v.version != current), None)
-    challenger = client.get_registered_model(model_name).aliases.get(CHALLENGER)
-    if second and str(challenger) != str(second.version):
+    second = next((v for v in versions if not champion or v.version != champion.version), None)
+    challenger = _aliased(client, model_name, CHALLENGER)
+    if second and (challenger is None or challenger.version != second.version):
         client.set_registered_model_alias(model_name, CHALLENGER, second.version)
     elif second is None and challenger:
         client.delete_registered_model_alias(model_name, CHALLENGER)
     return reason
+
+
+def judge(
+    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, rivals: int
+) -> tuple[bool, str]:
+    """Return whether the best variant of a comparison becomes champion, and why.
+
+    The p of the test is multiplied by the number of rivals, of which the candidate is the best
+    (Bonferroni).
+    """
+    new = _name(candidate)
+    if champion is None:
+        return True, f"{new} is champion because there was none."
+    old = _name(champion)
+    stays = f"{new} does not replace {old}"
+    if champion.tags.get(BY_HAND) == "true":
+        return False, f"{stays}, which was made champion by hand; only `make promote` replaces it."
+    before, after = _fold_accuracies(client, champion), _fold_accuracies(client, candidate)
+    same_data = candidate.tags.get("data_sha256") == champion.tags.get("data_sha256")
+    if not same_data or set(before) != set(after) or len(after) < 2:
+        return False, (
+            f"{stays}: they have different data or folds, so no test is possible; "
+            "`make promote` sets the champion by hand."
+        )
+    tested = test(np.array([after[fold] - before[fold] for fold in sorted(after)]))
+    difference, p = tested["difference"], min(1.0, tested["p"] * rivals)
+    result = f"{difference:+.4f} in accuracy, p = {p:.4f} by the corrected resampled t test"
+    if rivals > 1:
+        result += f", Bonferroni-corrected for the best of {rivals}"
+    if difference > 0 and p < LEVEL:
+        return True, f"{new} replaces {old}: {result}, below {LEVEL}."
+    return False, f"{stays}: {result}; required is p < {LEVEL}."
 
 
 def promote(client: Client, model_name: str, version: ModelVersion, who: str, why: str) -> str:
@@ -137,42 +147,24 @@ def promote(client: Client, model_name: str, version: ModelVersion, who: str, wh
     client.set_model_version_tag(model_name, version.version, BY_HAND, "true")
     if before and before.version != version.version:
         _explain(client, before, reason)
-        aliases = client.get_registered_model(model_name).aliases
-        if str(aliases.get(CHALLENGER)) == str(version.version):
+        challenger = _aliased(client, model_name, CHALLENGER)
+        if challenger and challenger.version == version.version:
             client.set_registered_model_alias(model_name, CHALLENGER, before.version)
     return reason
 
 
 def release(client: Client, model_name: str) -> ModelVersion | None:
     """Let the rule replace a champion that was made by hand; return the champion, if any."""
-    champion = _champion(client, model_name)
+    champion = _aliased(client, model_name, CHAMPION)
     if champion and champion.tags.get(BY_HAND) == "true":
         # not deleted, because a server with passwords lets only a model's owner delete
         client.set_model_version_tag(model_name, champion.version, BY_HAND, "false")
     return champion
 
 
-def _champion(client: Client, model_name: str) -> ModelVersion | None:
-    number = client.get_registered_model(model_name).aliases.get(CHAMPION)
+def _aliased(client: Client, model_name: str, alias: str) -> ModelVersion | None:
+    number = client.get_registered_model(model_name).aliases.get(alias)
     return client.get_model_version(model_name, number) if number else None
-
-
-def _judge(
-    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, rivals: int
-) -> tuple[bool, str]:
-    if champion is None:
-        return True, f"{_name(candidate)} is champion because there was none."
-    if champion.tags.get(BY_HAND) == "true":
-        return False, (
-            f"{_name(candidate)} does not replace {_name(champion)}, which was made champion by "
-            "hand; only `make promote` replaces it."
-        )
-    tested = None
-    if candidate.tags.get("data_sha256") == champion.tags.get("data_sha256"):
-        old, new = _fold_accuracies(client, champion), _fold_accuracies(client, candidate)
-        if set(old) == set(new) and len(new) > 1:
-            tested = test([old[fold] for fold in sorted(new)], [new[fold] for fold in sorted(new)])
-    return decide(_name(candidate), _name(champion), tested, rivals)
 
 
 def _fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
@@ -190,11 +182,9 @@ def _name(version: ModelVersion) -> str:
 
 def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
     """Write on a version why it has the alias or not; `refused`: the rule denied it just now."""
-    _set_tag(client, version, REASON, reason)
+    tags = {REASON: reason}
     if refused or REFUSED in version.tags:
-        _set_tag(client, version, REFUSED, str(refused).lower())
-
-
-def _set_tag(client: Client, version: ModelVersion, key: str, value: str) -> None:
-    if version.tags.get(key) != value:
-        client.set_model_version_tag(version.name, version.version, key, value)
+        tags[REFUSED] = str(refused).lower()
+    for key, value in tags.items():
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(version.name, version.version, key, value)

@@ -11,33 +11,21 @@ import numpy as np
 from mlflow.entities import LoggedModel, Metric, Run
 
 from stages.tracking import attachments, children, model, registered_model, unfinished
-from stages.tracking.children import Child
-from stages.tracking.record import Fold, Record
+from stages.tracking.marker import combined
+from stages.tracking.record import Record
 from stages.tracking.store import Client
-
-INHERITED = (  # tags that a fold's run copies from its parent
-    "variant",
-    "fingerprint",
-    "data_sha256",
-    "git_commit",
-    "DVC_STAGE",
-    "DVC_EXP_NAME",
-    "mlflow.source.git.commit",
-    "mlflow.source.name",
-    "mlflow.user",
-)
 
 
 def publish(client: Client, experiment_id: str, record: Record, model_name: str) -> str:
     """Log everything in `record` and return the id of its parent run."""
     run = _parent(client, experiment_id, record)
-    complete_folds(client, run, record)
+    _complete_folds(client, run, record)
     logged = model.complete(client, run, record)
     moment = max(record.end or 0, run.info.start_time)  # the clock may have been set back
     if outdated := _outdated(client, record, run, logged, moment):
         client.log_batch(run.info.run_id, outdated)
     attachments.complete_dataset(client, run, record.dataset)
-    attachments.complete_files(client, run, record.files, record.files_sha256)
+    attachments.complete_files(client, run, record.files)
     registered_model.register(client, model_name, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
@@ -71,7 +59,7 @@ def _is_of(client: Client, run: Run, record: Record) -> bool:
     own = unfinished.is_noted(run.info.run_id)
     if not own and (run.info.status == "RUNNING" or not children.child_runs(client, run, "fold")):
         return False  # another machine may be writing it or may resume it
-    return same_folds(client, run, record)
+    return children.agree(client, run, "fold", record.folds)
 
 
 def _is_published(run: Run) -> bool:
@@ -106,50 +94,23 @@ def show(client: Client, experiment_id: str, record: Record, status: str, lock: 
     """
     found = parents(client, experiment_id, record)
     published = [run for run in found if _is_published(run)]
-    if any(same_folds(client, run, record) for run in published):
+    if any(children.agree(client, run, "fold", record.folds) for run in published):
         return
     own = [run for run in found if unfinished.is_noted(run.info.run_id) and run not in published]
     run = own[0] if own else create_parent(client, experiment_id, record, lock)
     if status == "RUNNING" != run.info.status:
         unfinished.note(run.info.run_id, record.variant, lock)
         client.update_run(run.info.run_id, status)
-    complete_folds(client, run, record)
+    _complete_folds(client, run, record)
     if status == "SCHEDULED" != run.info.status:
         client.update_run(run.info.run_id, status)
     elif status == "FAILED":
         unfinished.end(client, client.get_run(run.info.run_id), status)
 
 
-def same_folds(client: Client, run: Run, record: Record) -> bool:
-    """Return whether the folds that the run and the record share have the same results."""
-    return children.agree(client, run, "fold", {fold.number: fold.sha256 for fold in record.folds})
-
-
-def complete_folds(client: Client, run: Run, record: Record) -> None:
-    """Log the settings of `record` to its parent run, and its folds to child runs."""
+def _complete_folds(client: Client, run: Run, record: Record) -> None:
     children.add(client, run, record.params, tags=_tags(record))
-    folds = (_child(run, record.variant, fold) for fold in record.folds)
-    children.complete(client, run, "fold", folds)
-
-
-def _child(parent: Run, variant: str, fold: Fold) -> Child:
-    start = fold.start or parent.info.start_time
-    end = max(fold.end or 0, start)
-    points = [
-        Metric(key, value, fold.times.get(epoch, start + epoch), epoch)
-        for key, value, epoch in fold.steps
-    ]
-    return Child(
-        number=fold.number,
-        sha256=fold.sha256,
-        name=f"{variant} fold {fold.number}",
-        start=start,
-        end=end,
-        status="FINISHED",
-        params=fold.params,
-        points=points + [Metric(key, value, end, 0) for key, value in fold.metrics.items()],
-        tags={key: parent.data.tags[key] for key in INHERITED if key in parent.data.tags},
-    )
+    children.complete(client, run, "fold", record.folds)
 
 
 def _tags(record: Record) -> dict[str, str]:
@@ -158,7 +119,7 @@ def _tags(record: Record) -> dict[str, str]:
         "variant": record.variant,
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
-        "files_sha256": record.files_sha256 if record.files else None,
+        "files_sha256": combined(record.files.values()) if record.files else None,
         "mlflow.note.content": record.description,
         **children.origin(f"publish@{record.variant}"),
     }

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from mlflow.entities import Metric, Run
 
 from stages.search.trial import Trial, best
-from stages.tracking.children import Child, add, agree, complete
-from stages.tracking.record import flat
+from stages.tracking.children import add, agree, complete
+from stages.tracking.record import Child, flat
 from stages.tracking.store import Client
 
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
@@ -28,71 +28,55 @@ class Search(NamedTuple):
 
 def publish(client: Client, experiment_id: str, search: Search, trials: Sequence[Trial]) -> str:
     """Log a study with its trials so far and return the parent run's id."""
-    tags = {
-        "variant": search.variant,
-        "fingerprint": search.fingerprint,
-        "data_sha256": search.data_sha256,
-        "mlflow.source.name": "stages.commands.search",
-    }
-    parent = _parent(client, experiment_id, tags, trials)
-    add(client, parent, search.params, _running_best(trials))
-    complete(client, parent, "trial", (_child(trial, tags) for trial in trials))
+    children = [_child(trial) for trial in trials]
+    parent = _parent(client, experiment_id, search, children)
+    points = []  # the best score after each trial
+    for trial in trials:
+        if leader := best(trials[: trial.number + 1]):
+            scores = {"best_cv_accuracy_mean": leader.mean, "best_trial": leader.number}
+            points += [Metric(key, value, trial.end, trial.number) for key, value in scores.items()]
+    add(client, parent, search.params, points)
+    complete(client, parent, "trial", children)
     if trials and (parent.info.status, parent.info.end_time) != ("FINISHED", trials[-1].end):
         client.set_terminated(parent.info.run_id, "FINISHED", trials[-1].end)
     return parent.info.run_id
 
 
-def _parent(
-    client: Client, experiment_id: str, tags: dict[str, str], trials: Sequence[Trial]
-) -> Run:
+def _parent(client: Client, experiment_id: str, search: Search, children: Sequence[Child]) -> Run:
     """Return the run of this study, or create it; one with other results is of another checkout."""
-    query = f"tags.fingerprint = '{tags['fingerprint']}' and tags.`foldlab.kind` = 'search'"
+    query = f"tags.fingerprint = '{search.fingerprint}' and tags.`foldlab.kind` = 'search'"
     found = client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC"])
-    measured = {trial.number: trial.sha256 for trial in trials}
     for run in found:
-        if agree(client, run, "trial", measured):
+        if agree(client, run, "trial", children):
             return run
-    note = (
-        f"Search over the settings of {tags['variant']}. The best trial's accuracy is the highest "
-        "of many on the same folds and so biased upward."
-    )
-    tags = tags | {"foldlab.kind": "search", "mlflow.note.content": note}
-    start = min((trial.start for trial in trials), default=None)
+    tags = {
+        "foldlab.kind": "search",
+        "variant": search.variant,
+        "fingerprint": search.fingerprint,
+        "data_sha256": search.data_sha256,
+        "mlflow.source.name": "stages.commands.search",
+        "mlflow.note.content": f"Search over the settings of {search.variant}. The best trial's "
+        "accuracy is the highest of many on the same folds and so biased upward.",
+    }
+    start = min((child.start for child in children if child.start), default=None)
     return client.create_run(experiment_id, start, tags, "search")
 
 
-def _child(trial: Trial, tags: dict[str, str]) -> Child:
-    points = [
-        Metric("cv_accuracy", value, trial.end, fold) for fold, value in enumerate(trial.accuracies)
-    ]
+def _child(trial: Trial) -> Child:
+    scores = []
     if trial.accuracies:
-        scores = {"mean": trial.mean, "std": trial.sd, "n": len(trial.accuracies)}
-        points += [
-            Metric(f"cv_accuracy_{name}", value, trial.end, 0)
-            for name, value in scores.items()
-            if not math.isnan(value)
-        ]
+        summary = {"mean": trial.mean, "std": trial.sd, "n": len(trial.accuracies)}
+        scores = [(f"cv_accuracy_{key}", x, 0) for key, x in summary.items() if not math.isnan(x)]
+    folds = [("cv_accuracy", accuracy, fold) for fold, accuracy in enumerate(trial.accuracies)]
     note = {"mlflow.note.content": trial.reason} if trial.reason else {}
     return Child(
         number=trial.number,
-        sha256=trial.sha256,
         name=f"trial {trial.number}",
+        sha256=trial.sha256,
+        params=dict(flat(trial.values)),
+        points=[(*point, trial.end) for point in folds + scores],
         start=trial.start,
         end=trial.end,
+        tags={"foldlab.state": trial.state, **note},
         status=STATUS[trial.state],
-        params=dict(flat(trial.values)),
-        points=points,
-        tags={**tags, "foldlab.state": trial.state, **note},
     )
-
-
-def _running_best(trials: Sequence[Trial]) -> list[Metric]:
-    """Return the best score after each trial."""
-    points = []
-    for trial in trials:
-        if leader := best(trials[: trial.number + 1]):
-            scores = {"best_cv_accuracy_mean": leader.mean, "best_trial": leader.number}
-            points += [
-                Metric(name, value, trial.end, trial.number) for name, value in scores.items()
-            ]
-    return points

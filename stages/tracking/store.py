@@ -28,7 +28,7 @@ CLIENTS = re.compile(
 )
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
 STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
-COLUMNS = (
+COLUMNS = (  # of a saved view of the run table, which shows no metrics otherwise
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
     "metrics.`cv_accuracy_mean`",
@@ -38,8 +38,7 @@ COLUMNS = (
     "metrics.`parameters`",
     "metrics.`fit_seconds`",
 )
-# A saved view, under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants, because the
-# default run table shows no metrics. The format is that of MLflow 3.17's web pages.
+# Under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants; MLflow 3.17's format.
 VIEW = {"name": "Variants", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
@@ -57,35 +56,37 @@ class StoreError(UserError):
     def __init__(self, reason: str, remedy: str = "") -> None:
         """Compose the message: the store's address, the reason and the remedy."""
         self.reason, self.remedy = reason, remedy
-        sentence = f"MLflow at {safe(location())} failed: {reason}"
+        sentence = f"MLflow at {address()} failed: {reason}"
         super().__init__(f"{sentence}; {remedy}." if remedy else f"{sentence}.")
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn each error that `failed` accepts into a StoreError."""
+    """Raise StoreError if the store or the connection to it fails; any other error is a bug."""
     try:
         yield
-    except StoreError:
-        raise
     except Exception as error:
-        if not failed(error):
+        if isinstance(error, StoreError) or not _is_failure(error):
             raise
         outdated = "db upgrade" in str(error)
-        upgrade = f"`mlflow db upgrade {safe(location())}` after a backup, then `make publish`"
-        raise StoreError(why(error), f"run {upgrade}" if outdated else "") from error
+        upgrade = f"run `mlflow db upgrade {address()}` after a backup, then `make publish`"
+        raise StoreError(_why(error), upgrade if outdated else "") from error
 
 
-def failed(error: Exception) -> bool:
-    """Return whether the store or the connection to it failed, which tracking survives.
+def _why(error: BaseException) -> str:
+    """Return the root cause of an error as a short text without passwords."""
+    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = cause
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return safe(lines[0])[:200].rstrip(". ")
 
-    Any other error, such as a KeyError or a missing result file, is a bug of ours.
-    """
+
+def _is_failure(error: Exception) -> bool:
     if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
         return True
-    return isinstance(error, StoreError) or (isinstance(error, OSError) and not _is_ours(error))
+    return isinstance(error, OSError) and not _is_ours(error)
 
 
 def _is_ours(error: OSError) -> bool:
@@ -120,26 +121,20 @@ def database(uri: str) -> Path | None:
     return root().absolute() / unquote(uri.removeprefix("sqlite:///").split("?")[0])
 
 
+def address() -> str:
+    """Return the store's URI without user names and passwords, for messages."""
+    return safe(location())
+
+
 def safe(text: str) -> str:
     """Return `text` without user names and passwords."""
-    try:
-        password = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", "")).password or ""
-    except ValueError:
-        password = ""
-    secrets = {password, unquote(password)}
+    found = re.search(r"://[^:@/]*:(\S*)@", os.environ.get("MLFLOW_TRACKING_URI", ""))
+    secrets = {found[1], unquote(found[1])} if found else set()
     secrets |= {os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN")}
     text = re.sub(r"://\S*@", "://", text)
     for secret in sorted(secrets - {""}, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
-
-
-def why(error: BaseException) -> str:
-    """Return the root cause of an error as a short text without passwords."""
-    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
-        error = cause
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return safe(lines[0])[:200].rstrip(". ")
 
 
 @contextmanager
@@ -166,11 +161,12 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
         _import(network)
         from mlflow import MlflowClient
 
-        lock = path.with_name(f"{path.name}.lock") if path else root() / ".foldlab/tracking.lock"
+        lock = Path(f"{path}.lock") if path else root() / ".foldlab/tracking.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=LOCK_SECONDS):
-            if path:
-                _wait_for(path)
+            if path:  # MLflow itself would try for minutes to use a locked database
+                with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)) as busy:
+                    busy.execute("BEGIN IMMEDIATE")
             client = Client(MlflowClient(uri, registry_uri=uri), seconds if network else None)
             yield client, _experiment(client, experiment, network, path)
 
@@ -210,40 +206,26 @@ def _import(network: bool) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _wait_for(path: Path) -> None:
-    """Wait until the sqlite file is writable; MLflow itself would retry for minutes."""
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-
-
 def _experiment(client: Client, name: str, network: bool, path: Path | None) -> str:
-    """Return the id of an experiment; create it if it does not exist."""
+    """Return the id of an experiment; create it if it does not exist.
+
+    Artifacts are next to the sqlite file, so a file that was moved or copied is refused. A location
+    of another name, or one without a database next to it, was chosen on purpose.
+    """
     found = client.get_experiment_by_name(name)
     if found is None:
-        # A server chooses its own artifact location. MLflow's default for a database is the
-        # working folder; ours is next to the sqlite file.
+        # A server chooses its own location. MLflow's default for a database is the working folder.
         folder = (path.parent if path else root().absolute()) / ARTIFACTS
-        location = None if network else folder.as_uri()
-        return client.create_experiment(name, location, tags=EXPERIMENT_TAGS)
+        where = None if network else folder.as_uri()
+        return client.create_experiment(name, where, tags=EXPERIMENT_TAGS)
     if found.lifecycle_stage != "active":
         restore = f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         raise StoreError(f"the experiment {name!r} is deleted there", f"restore it with {restore}")
-    if path:
-        _check_folder(path, found.artifact_location)
-    return found.experiment_id
-
-
-def _check_folder(path: Path, artifact_location: str) -> None:
-    """Refuse a sqlite file that was moved or copied: its artifacts are in its first folder.
-
-    A location of another name, or one without a database next to it, was chosen on purpose.
-    """
-    folder = Path(unquote(urlsplit(artifact_location).path))
-    if folder.name != ARTIFACTS or folder.parent.resolve() == path.parent.resolve():
-        return
-    if not folder.exists() or (folder.parent / path.name).exists():
+    folder = Path(unquote(urlsplit(found.artifact_location).path))
+    moved = path and folder.name == ARTIFACTS and folder.parent.resolve() != path.parent.resolve()
+    if path and moved and (not folder.exists() or (folder.parent / path.name).exists()):
         raise StoreError(
             f"{path.name} was moved or copied here, and its artifacts belong to {folder.parent}",
             f"move it and {ARTIFACTS} away and run `make publish` to rebuild both",
         )
+    return found.experiment_id

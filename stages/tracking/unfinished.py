@@ -59,7 +59,7 @@ def end_stale(client: store.Client | None, rows: Container[str] | None = None) -
     for path, variant, run in _idle(client):
         gone = rows is not None and variant not in rows
         old = time.time() - path.stat().st_mtime > KEPT_DAYS * 86400
-        if run:
+        if client and run:
             given_up = gone or (old and run.info.status == "SCHEDULED")
             end(client, run, "KILLED" if given_up else "FAILED")
         if gone or (old and run):
@@ -101,17 +101,13 @@ def _idle(
     """
     for path in listed(_notes()):
         try:
-            content = read_json(path)
-            place, variant, lock = content["store"], content["variant"], content["lock"]
+            noted = read_json(path)
         except FileNotFoundError:  # another process has just finished the run
             continue
-        except (KeyError, TypeError, ValueError):  # incomplete, from a full disk
-            path.unlink(missing_ok=True)
-            continue
-        if only not in (None, variant) or (lock and held(root() / lock)):
+        if only not in (None, noted["variant"]) or (noted["lock"] and held(root() / noted["lock"])):
             continue
         run = None
-        if client and place == _here():
+        if client and noted["store"] == _here():
             try:
                 run = client.get_run(path.name)
             except MlflowException as error:
@@ -119,7 +115,7 @@ def _idle(
                     raise
                 path.unlink(missing_ok=True)
                 continue
-        yield path, variant, run
+        yield path, noted["variant"], run
 
 
 def _notes() -> Path:
@@ -129,4 +125,4 @@ def _notes() -> Path:
 def _here() -> str:
     """Return the store's address; for a sqlite file, relative to the checkout, which may move."""
     path = store.database(store.location())
-    return os.path.relpath(path, root()) if path else store.safe(store.location())
+    return os.path.relpath(path, root()) if path else store.address()

@@ -32,13 +32,6 @@ def test_a_resumed_training_began_when_it_first_did(monkeypatch):
     assert content["settings"]["architecture"]["name"] == "basic"
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[]", '{"began": null}'])
-def test_a_torn_start_marker_is_written_anew(torn):
-    tracker.start_marker("mark").parent.mkdir(parents=True)
-    tracker.start_marker("mark").write_text(torn)
-    assert tracker.write_start_marker("mark", RECIPE, "", {}) > 0
-
-
 def free(mark):
     try:
         with FileLock(fold_store.lock_path(mark), timeout=0):

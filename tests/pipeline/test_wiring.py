@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.inputs import ROOT
 from stages.commands.line import line
-from stages.tracking.record import COMPARED
+from stages.tracking.marker import COMPARED
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())

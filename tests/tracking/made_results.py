@@ -14,6 +14,7 @@ import numpy as np
 from stages.files import write_table
 from stages.settings import params
 from stages.tracking import record
+from stages.tracking.marker import Identity
 from tests.prepared import TRAIN
 
 PARAMS = (
@@ -44,7 +45,7 @@ def fingerprint(variant: str) -> str:
     return hashlib.sha256(variant.encode()).hexdigest()
 
 
-def identity(variant: str) -> record.Identity:
+def identity(variant: str) -> Identity:
     """Return what the results in the working folder are found by."""
     return record.read(variant, params.load()).identity
 

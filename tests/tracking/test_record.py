@@ -44,11 +44,9 @@ def test_a_fold_has_its_epochs_times_and_scores():
     first, second = found.folds
     sizes = {"train_images": "40", "val_images": "40"}
     assert second.params == {"fold": "1", "repeat": "0", **sizes}
-    assert ("val_loss", 1.0, 2) in second.steps
-    assert len(second.steps) == 5 * 2
-    kept = {"best_epoch": 2.0, "epochs": 2.0}
-    assert second.metrics == {"cv_accuracy": 0.901, "cv_loss": 0.25, **kept}
-    assert second.times == {1: BEGAN + 11_000, 2: BEGAN + 12_000}
+    assert ("val_loss", 1.0, 2, BEGAN + 12_000) in second.points
+    assert ("cv_accuracy", 0.901, 0, BEGAN + 12_000) in second.points
+    assert len(second.points) == 5 * 2 + 4
     assert (first.start, first.end) == (BEGAN, BEGAN + 2000)
     assert (found.start, found.end) == (BEGAN, BEGAN + 12_000)
 
@@ -73,7 +71,7 @@ def test_useless_timing_is_ignored(timing):
     found = read()
     assert "fit_seconds" not in found.metrics
     assert found.start is None
-    assert found.folds[0].times == {}
+    assert {time for fold in found.folds for *_, time in fold.points} == {None}
 
 
 def test_the_seconds_are_those_of_all_epochs_or_none():
@@ -82,16 +80,6 @@ def test_the_seconds_are_those_of_all_epochs_or_none():
     found = read()
     assert "fit_seconds" not in found.metrics
     assert found.folds[0].start == BEGAN
-
-
-@pytest.mark.parametrize("name", [name for names in record.NEEDED.values() for name in names])
-def test_a_missing_file_names_the_stage_that_writes_it(name):
-    assert record.has_results("basic")
-    Path("results/basic", name).unlink()
-    assert not record.has_results("basic")
-    stage = next(stage for stage, names in record.NEEDED.items() if name in names)
-    with pytest.raises(UserError, match=rf"{name} .*`dvc repro {stage}@basic`"):
-        read()
 
 
 def test_what_does_not_fit_is_refused():
@@ -106,15 +94,3 @@ def test_what_does_not_fit_is_refused():
     dataset.write_text(json.dumps(json.loads(dataset.read_text()) | {"sha256": "0" * 64}))
     with pytest.raises(UserError, match="dvc repro train@basic"):
         read()
-
-
-@pytest.mark.parametrize("name", record.COMPARED)
-def test_the_marker_follows_what_compare_reads_and_nothing_else(name):
-    before = record.marker(read())
-    assert set(before) == {"variant", "fingerprint", "results_sha256", "sha256"}
-    Path("results/basic/timing.csv").unlink()
-    assert record.marker(read()) == before
-    path = Path("results/basic", name)
-    path.write_bytes(path.read_bytes() + (b" " if name.endswith("json") else b"\n"))
-    after = record.marker(read())["sha256"]
-    assert {key for key in record.COMPARED if after[key] != before["sha256"][key]} == {name}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages.settings import params
-from stages.tracking import record, store
+from stages.tracking import marker, record, store
 from tests.tracking.made_results import (
     BEGAN,
     DATA_SHA256,
@@ -111,7 +111,7 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
 
     folder = repository / "mlartifacts" / run_id / "artifacts"
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert found == {*record.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
+    assert found == {*marker.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
     for name in found:
         assert (folder / name).read_bytes() == Path("results/basic", name).read_bytes()
 
@@ -249,7 +249,7 @@ def test_a_half_logged_fold_is_completed_without_doubles(repository, kept):
         tags = {"mlflow.parentRunId": parent.info.run_id, "foldlab.kind": "fold"}
         run = client.create_run(experiment_id, 1, {**tags, "foldlab.fold": "0"}, "basic fold 0")
         fold = found.folds[0]
-        points = [Metric(key, value, 5, epoch) for key, value, epoch in fold.steps]
+        points = [Metric(name, value, 5, epoch) for name, value, epoch, _ in fold.points[:-4]]
         client.log_batch(run.info.run_id, metrics=points[:kept])
     Path("results/basic/timing.csv").unlink()
     publish()
@@ -357,7 +357,7 @@ def test_an_older_unpublished_training_ends_when_the_newer_is_published(reposito
     from stages.tracking import runs
 
     found = record.read("basic", params.load())
-    older = record.Identity(fingerprint("older"), None)
+    older = marker.Identity(fingerprint("older"), None)
     with store.opened("foldlab") as (client, experiment_id):
         before = dataclasses.replace(found, identity=older, start=BEGAN - 1000)
         run = runs.create_parent(client, experiment_id, before)

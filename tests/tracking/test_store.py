@@ -82,7 +82,9 @@ def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
     ids=repr,
 )
 def test_only_stores_and_networks_are_survived(error, expected):
-    assert store.failed(error) is expected
+    with pytest.raises(Exception) as raised, store.failures():
+        raise error
+    assert raised.type is (store.StoreError if expected else type(error))
 
 
 @pytest.mark.parametrize(
@@ -121,11 +123,16 @@ def test_pickle_is_off_before_mlflow_is_imported():
 
 
 def test_why_is_the_first_cause():
-    error = ValueError("at http://me:x@host: many words")
+    def why(error):
+        with pytest.raises(store.StoreError) as failed, store.failures():
+            raise error
+        return failed.value.reason
+
+    error = MlflowException("at http://me:x@host: many words")
     error.__cause__ = OSError("[Errno 111] Connection refused.\nand more")
-    assert store.why(error) == "[Errno 111] Connection refused"
-    assert store.why(ValueError("at http://me:secret@host")) == "at http://host"
-    assert store.why(KeyError()) == "KeyError"
+    assert why(error) == "[Errno 111] Connection refused"
+    assert why(MlflowException("at http://me:secret@host")) == "at http://host"
+    assert why(TimeoutError()) == "TimeoutError"
 
 
 def test_a_client_gives_up_when_its_time_is_up():

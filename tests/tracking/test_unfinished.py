@@ -64,15 +64,6 @@ def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch)
     assert statuses() == ALIVE
 
 
-@pytest.mark.parametrize("torn", ["", "{}", "[]", "torn"])
-def test_a_torn_note_is_dropped(unfinished, begun, torn):
-    client, parent = begun
-    NOTES.mkdir(parents=True)
-    (NOTES / parent).write_text(torn)
-    unfinished.end_stale(client)
-    assert not unfinished.is_noted(parent)
-
-
 def age(run_id):
     long_ago = time.time() - 8 * 86400
     os.utime(NOTES / run_id, (long_ago, long_ago))

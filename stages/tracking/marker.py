@@ -1,0 +1,89 @@
+"""The result files of a variant, and the marker that `publish` writes about them for DVC."""
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.files import RESULTS, read_json, write_json
+
+# The files that compare reads; DVC sees their hashes in the marker.
+COMPARED = (
+    "folds.csv",
+    "history.csv",
+    "predictions.npz",
+    "metrics.json",
+    "training.json",
+    "plots/calibration.png",
+    "plots/confusion_matrix.png",
+    "plots/data_card.png",
+)
+NEEDED = {  # stage -> its files without which nothing is published
+    "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
+    "evaluate": ("predictions.npz", "metrics.json", "per_class.csv"),
+    "plot": (
+        "model_card.md",
+        "plots/curves.png",
+        "plots/confusion_matrix.png",
+        "plots/calibration.png",
+        "plots/data_card.png",
+        "plots/mistakes.png",
+    ),
+}
+
+ATTACHED = (  # uploaded, with all figures
+    "folds.csv",
+    "history.csv",
+    "per_class.csv",
+    "confusion.csv",
+    "mistakes.csv",
+    "metrics.json",
+    "model_card.md",
+)
+
+
+class Identity(NamedTuple):
+    """Identifies a training in a store that may be shared by several checkouts.
+
+    The fingerprint alone is not enough, because results may differ between machines.
+    """
+
+    fingerprint: str
+    results_sha256: str | None  # of the files that training wrote; None while it runs
+
+
+def missing(variant: str) -> list[tuple[str, Path]]:
+    """Return (stage, path) of each needed file that does not exist."""
+    needed = ((stage, RESULTS / variant / name) for stage in NEEDED for name in NEEDED[stage])
+    return [(stage, path) for stage, path in needed if not path.is_file()]
+
+
+def write(variant: str, identity: Identity) -> None:
+    """Write results/published/<variant>.json, whose content depends on result files only."""
+    hashes = {name: sha256(RESULTS / variant / name) for name in COMPARED}
+    write_json(_path(variant), {"variant": variant, **identity._asdict(), "sha256": hashes})
+
+
+def published(variant: str) -> Identity | None:
+    """Return the identity in a variant's marker; None if it is missing or of an older version."""
+    with suppress(FileNotFoundError, KeyError):
+        content = read_json(_path(variant))
+        return Identity(content["fingerprint"], content["results_sha256"])
+    return None
+
+
+def _path(variant: str) -> Path:
+    return RESULTS / "published" / f"{variant}.json"
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def combined(paths: Iterable[Path]) -> str:
+    """Return one hash of the names and contents of several files."""
+    lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
