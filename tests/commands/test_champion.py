@@ -22,12 +22,10 @@ def repository(tmp_path, monkeypatch):
 
 def aliases(root):
     client = mlflow.MlflowClient(f"sqlite:///{root}/mlflow.db")
-    versions = {
-        version.version: version.tags["variant"]
-        for version in client.search_model_versions("name = 'foldlab'")
+    return {
+        alias: client.get_model_version("foldlab", number).tags["variant"]
+        for alias, number in client.get_registered_model("foldlab").aliases.items()
     }
-    model = client.get_registered_model("foldlab")
-    return {alias: versions[int(number)] for alias, number in model.aliases.items()}
 
 
 def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(repository, capsys):
@@ -44,33 +42,17 @@ def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(reposi
     assert "does not replace" in capsys.readouterr().out
 
 
-def test_a_dead_server_costs_one_sentence(repository, monkeypatch, capsys):
+def test_variants_missing_from_another_store_are_named(repository, monkeypatch, capsys, tmp_path):
     make_comparison(repository, basic=0.91, other=0.92)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{made_results.nobody()}")
-    champion()
+    champion()  # a dead server costs one sentence
     stderr = capsys.readouterr().err
     assert stderr.startswith("foldlab: publishing the comparison to MLflow at http://127")
     assert stderr.count("\n") == 1
-
-
-def test_a_bug_of_ours_keeps_its_traceback(repository):
-    make_comparison(repository, basic=0.91, other=0.92)
-    path = repository / "results/comparison.csv"
-    path.write_text(path.read_text().replace("p_better", "p_best"))
-    with pytest.raises(KeyError, match="p_better"):
-        champion()
-
-
-def test_variants_missing_from_another_store_are_named(repository, monkeypatch, capsys, tmp_path):
-    make_comparison(repository, basic=0.91, other=0.92)
-    champion()
-    assert "missing" not in capsys.readouterr().err
     shutil.copyfile(made_results.empty_store(tmp_path.parent), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     champion()
-    stderr = capsys.readouterr().err
-    assert stderr.startswith("foldlab: other, basic missing from MLflow")
-    assert stderr.count("\n") == 1
+    assert capsys.readouterr().err.startswith("foldlab: other, basic missing from MLflow")
     publish.publish("basic")  # not the best one, so nobody is crowned yet
     champion()
     assert "foldlab: other missing" in capsys.readouterr().err
@@ -85,5 +67,5 @@ def test_a_variant_without_a_marker_or_a_comparison_is_refused(repository):
         champion()
     make_comparison(repository, basic=0.91, other=0.92)
     (repository / "results/published/other.json").unlink()
-    with pytest.raises(UserError, match=r"published/other\.json .*`dvc repro`"):
+    with pytest.raises(UserError, match=r"published/other\.json"):
         champion()
