@@ -62,57 +62,29 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
     run_id = publish()
     rows = everything(repository)
+    found = record.read("basic", params.load())
     (parent,) = runs_of(repository, "parent").values()
     run = parent["run"]
     assert (run["name"], run["status"]) == ("basic", "FINISHED")
     assert (run["start_time"], run["end_time"]) == (BEGAN, BEGAN + 12_000)
-    assert parent["params"] == {
-        "architecture.name": "basic",
-        "architecture.arguments.filters": "32",
-        "augmentation": '[{"name": "rotate", "arguments": {"degrees": 10}}]',
-        "train.epochs": "2",
-        "train.learning_rate": "0.001",
-        "train.early_stopping": "null",
-        "data.source": "mnist-5k",
-        "data.classes": "2",
-        "data.image_shape": "28x28x1",
-        "data.train_images": "80",
-        "data.test_images": "20",
-        "folds.count": "2",
-        "folds.repeats": "1",
+    assert parent["params"] == found.params
+    assert parent["latest"] == found.metrics
+    own = {
+        "fingerprint": fingerprint("basic"),
+        "data_sha256": DATA_SHA256,
+        "variant": "basic",
+        "DVC_STAGE": "publish@basic",
+        "DVC_EXP_NAME": "brave-otter",
+        "git_commit": head,
+        "mlflow.source.git.commit": head,
+        "mlflow.note.content": "The baseline.",
     }
-    scores = {
-        "cv_accuracy_mean": pytest.approx(0.9005),
-        "cv_accuracy_std": 0.01,
-        "cv_accuracy_n": 2,
-        "cv_loss_mean": 0.25,
-        "cv_loss_std": 0.02,
-        "cv_loss_n": 2,
-        "test_accuracy": 0.95,
-        "test_loss": 0.2,
-        "test_macro_f1": 0.94,
-        "parameters": 225034,
-        "fit_seconds": 4.0,
-    }
-    assert parent["latest"] == scores
-    assert (
-        parent["tags"].items()
-        >= {
-            "fingerprint": fingerprint("basic"),
-            "data_sha256": DATA_SHA256,
-            "variant": "basic",
-            "DVC_STAGE": "publish@basic",
-            "DVC_EXP_NAME": "brave-otter",
-            "git_commit": head,
-            "mlflow.source.git.commit": head,
-            "mlflow.note.content": "The baseline.",
-        }.items()
-    )
+    assert parent["tags"].items() >= own.items()
 
     folder = repository / "mlartifacts" / run_id / "artifacts"
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert found == {*marker.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
-    for name in found:
+    artifacts = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert artifacts == {*marker.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
+    for name in artifacts:
         assert (folder / name).read_bytes() == Path("results/basic", name).read_bytes()
 
     (dataset,) = rows["datasets"]
@@ -125,15 +97,24 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     (model,) = rows["logged_models"]
     assert (model["source_run_id"], model["name"]) == (run_id, "basic")
     metrics = {row["metric_name"]: row["metric_value"] for row in rows["logged_model_metrics"]}
-    assert metrics == scores
-    outputs = [row for row in rows["inputs"] if row["destination_type"] == "MODEL_OUTPUT"]
-    assert [(row["source_id"], row["destination_id"]) for row in outputs] == [
-        (run_id, model["model_id"])
-    ]
+    assert metrics == found.metrics
+    (output,) = (row for row in rows["inputs"] if row["destination_type"] == "MODEL_OUTPUT")
+    assert (output["source_id"], output["destination_id"]) == (run_id, model["model_id"])
     (version,) = rows["model_versions"]
     assert (version["name"], version["version"], version["run_id"]) == ("foldlab", 1, run_id)
     tags = {row["key"]: row["value"] for row in rows["model_version_tags"]}
     assert (tags["fingerprint"], tags["variant"]) == (fingerprint("basic"), "basic")
+
+    children = runs_of(repository, "fold")
+    assert set(children) == {"basic fold 0", "basic fold 1"}
+    child, fold = children["basic fold 1"], found.folds[1]
+    own = {"mlflow.parentRunId": run_id, "foldlab.fold": "1", "DVC_STAGE": "publish@basic"}
+    assert child["tags"].items() >= own.items()
+    assert child["run"]["status"] == "FINISHED"
+    assert (child["run"]["start_time"], child["run"]["end_time"]) == (fold.start, fold.end)
+    assert child["params"] == fold.params
+    points = {(name, step): (value, time) for name, value, step, time in fold.points}
+    assert child["metrics"] == points
 
     assert publish() == run_id
     assert everything(repository) == rows
@@ -147,38 +128,6 @@ def test_a_long_list_of_unreadable_files_is_cut(repository):
     (dataset,) = everything(repository)["datasets"]
     profile = json.loads(dataset["dataset_profile"])
     assert list(profile["unreadable"]) == [f"{n}.png" for n in range(100)]
-
-
-def test_a_run_below_the_parent_shows_a_fold(repository):
-    run_id = publish()
-    children = runs_of(repository, "fold")
-    assert set(children) == {"basic fold 0", "basic fold 1"}
-    child = children["basic fold 1"]
-    start, end = BEGAN + 10_000, BEGAN + 12_000
-    own = ("mlflow.parentRunId", "foldlab.fold", "DVC_STAGE")
-    assert [child["tags"][key] for key in own] == [run_id, "1", "publish@basic"]
-    assert child["run"]["status"] == "FINISHED"
-    assert (child["run"]["start_time"], child["run"]["end_time"]) == (start, end)
-    sizes = {"train_images": "40", "val_images": "40"}
-    assert child["params"] == {"fold": "1", "repeat": "0", **sizes}
-    steps = {
-        "loss": (1.0, 0.5),
-        "accuracy": (0.51, 0.52),
-        "val_loss": (2.0, 1.0),
-        "val_accuracy": (0.901, 0.901),
-        "learning_rate": (0.001, 0.001),
-    }
-    kept = {"cv_accuracy": 0.901, "cv_loss": 0.25, "best_epoch": 2.0, "epochs": 2.0}
-    assert child["metrics"] == {
-        (name, epoch): (values[epoch - 1], start + 1000 * epoch)
-        for name, values in steps.items()
-        for epoch in (1, 2)
-    } | {(name, 0): (value, end) for name, value in kept.items()}
-
-
-def empty(empty_store):
-    shutil.copyfile(empty_store, "mlflow.db")
-    shutil.rmtree("mlartifacts")
 
 
 class CutError(BaseException):
@@ -211,7 +160,8 @@ def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_stor
     """Each attempt gets one write further; in the end the store is as if undisturbed."""
     publish()
     undisturbed = without_ids(repository)
-    empty(empty_store)
+    shutil.copyfile(empty_store, "mlflow.db")
+    shutil.rmtree("mlartifacts")
     cuts = cut_off(monkeypatch, publish, "log_model_artifacts")
     assert len(cuts) > 20
     assert cuts.count("create_run") == 3
