@@ -1,9 +1,7 @@
 """Real trainings with the real command beside them; the store is looked at from outside."""
 
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from stages.commands import live
 from stages.tracking.store import StoreError
 from tests.tracking import made_results, training
 from tests.tracking.made_results import everything, without_ids
+from tests.tracking.training import statuses, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -20,19 +19,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     return made_results.enter(tmp_path, monkeypatch)
-
-
-def statuses():
-    with closing(sqlite3.connect("mlflow.db")) as store:
-        return dict(store.execute("select name, status from runs"))
-
-
-def wait_for(wanted, seconds=60):
-    """Wait until the runs have these statuses."""
-    end = time.monotonic() + seconds
-    while (seen := statuses()) != wanted:
-        assert time.monotonic() < end, seen
-        time.sleep(0.05)
 
 
 BOTH = {"basic fold 0": "FINISHED", "basic fold 1": "FINISHED"}

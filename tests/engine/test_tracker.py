@@ -33,11 +33,9 @@ def test_a_resumed_training_began_when_it_first_did(monkeypatch):
 
 
 def free(mark):
-    try:
-        with FileLock(fold_store.lock_path(mark), timeout=0):
-            return True
-    except Timeout:
-        return False
+    with suppress(Timeout), FileLock(fold_store.lock_path(mark), timeout=0):
+        return True
+    return False
 
 
 def test_a_training_is_locked_while_it_runs_and_free_after_a_failure():
@@ -80,8 +78,7 @@ def test_the_tracker_learns_how_training_ended(monkeypatch, tmp_path, ends, rece
         assert not heard.exists()
         if ends:
             raise ends
-    for _ in range(500):
-        if heard.exists():
-            break
+    end = time.monotonic() + 5
+    while not heard.exists() and time.monotonic() < end:
         time.sleep(0.01)
     assert heard.read_bytes() == received

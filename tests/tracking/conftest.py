@@ -15,7 +15,7 @@ def empty_store(tmp_path_factory):
 def server(tmp_path_factory, empty_store):
     """Return a running server with an empty store."""
     folder = tmp_path_factory.mktemp("server")
-    shutil.copyfile(empty_store, folder / "server.db")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
     server = Server(folder)
     with server.stack:
         server.start()

@@ -64,8 +64,8 @@ class Server:
     def start(self):
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        command += ["--artifacts-destination", str(self.folder / "mlartifacts")]
         environment = inherited(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
         ready = answers(f"{self.uri}/health")
         server = running(command, self.folder / "log", ready, env=environment)

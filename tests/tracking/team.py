@@ -1,16 +1,15 @@
 """The parts of a team's server, started on loopback: PostgreSQL, an S3 endpoint, MLflow."""
 
-import base64
-import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import requests
 
 from tests.tracking.served import answers, free_port, inherited, running
 
@@ -65,15 +64,15 @@ class Team:
         )
 
     def ask(self, user, path, body=None):
-        """Send a request as somebody and return the answer."""
-        word = base64.b64encode(f"{user}:{self.password.get(user, 'wrong')}".encode()).decode()
-        request = urllib.request.Request(
+        """Send a request as somebody; raise requests.HTTPError if it is refused."""
+        answer = requests.request(
+            "POST" if body else "GET",
             f"{self.uri}/api/2.0/mlflow/{path}",
-            data=json.dumps(body).encode() if body else None,
-            headers={"Authorization": f"Basic {word}", "Content-Type": "application/json"},
+            auth=(user, self.password.get(user, "wrong")),
+            json=body,
+            timeout=20,
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+        answer.raise_for_status()
 
 
 @contextmanager

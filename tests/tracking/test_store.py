@@ -54,8 +54,6 @@ def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
     ("error", "expected"),
     [
         (KeyError("images"), False),
-        (TypeError("bug"), False),
-        (ValueError("bug"), False),
         (UserError("bug"), False),
         (ModuleNotFoundError("no", name="stages.trackin"), False),
         (FileNotFoundError(2, "no", "results/basic/folds.csv"), False),
@@ -147,8 +145,10 @@ def test_a_client_gives_up_when_its_time_is_up():
 def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(repository))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)  # set by `mlflow run`
     for _ in range(2):  # the experiment is created once
         with store.opened("foldlab") as (client, experiment_id):
+            assert "MLFLOW_RUN_ID" not in os.environ
             experiment = client.get_experiment(experiment_id)
     assert experiment_id == "1"
     assert experiment.artifact_location == (repository / "mlartifacts").as_uri()
@@ -173,12 +173,6 @@ def test_a_deleted_experiment_says_how_to_restore_it(repository):
         pass
 
 
-def test_the_run_of_mlflow_run_is_left_alone(repository, monkeypatch):
-    monkeypatch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")
-    with store.opened("foldlab"):
-        assert "MLFLOW_RUN_ID" not in os.environ
-
-
 @pytest.mark.parametrize("patience", [25, 0.1])
 def test_a_locked_database_is_waited_for_but_not_too_long(repository, monkeypatch, patience):
     monkeypatch.setattr(store, "BUSY_SECONDS", patience)
@@ -192,24 +186,6 @@ def test_a_locked_database_is_waited_for_but_not_too_long(repository, monkeypatc
     freeing.join()
 
 
-def test_a_folder_with_unusual_characters(repository, tmp_path, monkeypatch):
-    odd = tmp_path / "ä b#c%41"
-    repository.rename(odd)
-    monkeypatch.setenv("DVC_ROOT", str(odd))
-    monkeypatch.chdir(odd)
-    with store.opened("foldlab") as (client, experiment_id):
-        run = client.create_run(experiment_id)
-        client.log_text(run.info.run_id, "text", "note.txt")
-    assert (odd / "mlartifacts" / run.info.run_id / "artifacts" / "note.txt").is_file()
-
-
-def publish_all():
-    """Publish in a process of its own, because MLflow's client keeps a database open."""
-    command = [sys.executable, "-m", "stages", "publish", "--all"]
-    environment = os.environ | {"PYTHONPATH": str(CODE)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("original_stays", [True, False])
 def test_a_moved_or_copied_database_is_refused_until_it_is_rebuilt(
@@ -217,22 +193,20 @@ def test_a_moved_or_copied_database_is_refused_until_it_is_rebuilt(
 ):
     assert publish.publish("basic")
     before = everything(repository)
-    here = tmp_path / "elsewhere" / "ä %41"
+    here = tmp_path / "elsewhere" / "ä b#c%41"
     (shutil.copytree if original_stays else shutil.move)(repository, here)
     monkeypatch.chdir(here)
     monkeypatch.setenv("DVC_ROOT", str(here))
     with pytest.raises(store.StoreError, match="make publish"), store.opened("foldlab"):
         pass
-    done = publish_all()
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "`make publish`" in done.stderr
-    if original_stays:
-        assert everything(repository) == before
-    else:
-        assert not repository.exists()
+    assert not publish.publish_all()
+    assert original_stays is repository.exists()
+    assert not original_stays or everything(repository) == before
     Path("mlflow.db").rename("old.db")
     Path("mlartifacts").rename("old")
-    assert publish_all().returncode == 0
+    # in a process of its own, because MLflow's client keeps a database open
+    command = [sys.executable, "-m", "stages", "publish", "--all"]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(CODE)}, check=True)
     assert all(row["artifact_uri"].startswith(here.as_uri()) for row in everything(here)["runs"])
     assert len(everything(here)["artifacts"]) == len(before["artifacts"])
 

@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-import urllib.error
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.tracking import team as parts
 from tests.tracking.made_results import make_comparison, make_repository
@@ -96,12 +96,6 @@ def test_the_champion_is_named_and_fetched_through_the_server(team, published, t
     assert (tmp_path / done.stdout.strip()).read_bytes()[:2] == b"PK"
 
 
-def test_a_second_person_publishes_the_same_and_nothing_changes(team, repository, published):
-    before = everything(team)
-    well(PUBLISH, repository, team.client("ben"))
-    assert everything(team) == before
-
-
 def test_a_second_person_may_promote_by_hand(team, repository, published):
     promoted = well("python -m stages promote basic", repository, team.client("ben"))
     assert "was made champion by hand by ben." in promoted
@@ -119,9 +113,8 @@ def test_without_the_right_password_nothing_is_read_or_written(team, repository,
     assert done.stderr.startswith("foldlab: publishing basic, other to MLflow at http")
     assert "guessed" not in done.stderr
     assert everything(team) == before
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(requests.HTTPError, match="401"):
         team.ask("stranger", "experiments/search?max_results=1")
-    assert refused.value.code == 401
 
 
 def test_dvc_pushes_to_the_store_and_pulls_into_a_clone(team, repository, published, tmp_path):

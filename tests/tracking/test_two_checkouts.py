@@ -21,6 +21,7 @@ from tests.tracking.test_progress import active, show
 
 pytestmark = pytest.mark.slow
 TEAM = Path("../team")
+RUNS, VERSIONS = ("runs", "tags"), ("registered_model_aliases", "model_version_tags")
 
 
 @pytest.fixture
@@ -43,27 +44,24 @@ def enter(tmp_path, monkeypatch, empty_store):
     return enter
 
 
-def touching(version_or_run):
-    """Return all rows about a model version or a run id."""
-    run_id = getattr(version_or_run, "run_id", version_or_run)
+def touching(run_id):
+    """Return all rows about a run, the runs below it, and the model versions of it."""
     rows = everything(TEAM)
-    below = {
+    own = {run_id} | {
         row["run_uuid"]
         for row in rows["tags"]
         if row["key"] == "mlflow.parentRunId" and row["value"] == run_id
     }
     versions = {row["version"] for row in rows["model_versions"] if row["run_id"] == run_id}
-    return {
-        "runs": [row for row in rows["runs"] if row["run_uuid"] in {run_id, *below}],
-        "tags": [row for row in rows["tags"] if row["run_uuid"] in {run_id, *below}],
-        "aliases": [row for row in rows["registered_model_aliases"] if row["version"] in versions],
-        "version_tags": [row for row in rows["model_version_tags"] if row["version"] in versions],
+    tables = {name: [row for row in rows[name] if row["run_uuid"] in own] for name in RUNS}
+    return tables | {
+        name: [row for row in rows[name] if row["version"] in versions] for name in VERSIONS
     }
 
 
-def version(variant):
+def trained(variant):
     with store.opened("foldlab") as (client, _):
-        return registered_model.find(client, "foldlab", identity(variant))
+        return registered_model.find(client, "foldlab", identity(variant)).run_id
 
 
 def published(enter, *names):
@@ -75,15 +73,14 @@ def published(enter, *names):
 
 def test_champion_judges_only_the_own_results(enter):
     published(enter, "ours", "theirs")
-    theirs = [version(name) for name in ("basic", "other")]
+    theirs = [trained(name) for name in ("basic", "other")]
     before = [touching(each) for each in theirs]
     enter("ours")
-    own = version("other")
-    assert own.version != theirs[1].version
     champion()
-    assert {row["alias"] for row in touching(own)["aliases"]} == {"champion"}
-    assert {row["alias"] for row in touching(version("basic"))["aliases"]} == {"challenger"}
-    assert "foldlab.verdict" in {row["key"] for row in touching(own)["tags"]}
+    for variant, alias in (("other", "champion"), ("basic", "challenger")):
+        rows = touching(trained(variant))
+        assert [row["alias"] for row in rows["registered_model_aliases"]] == [alias]
+        assert "foldlab.verdict" in {row["key"] for row in rows["tags"]}
     assert [touching(each) for each in theirs] == before
 
 
@@ -106,24 +103,11 @@ def test_what_only_the_other_checkout_has_published_is_missing(enter, monkeypatc
 def test_a_training_is_shown_although_the_other_s_is_published(enter):
     published(enter, "theirs")
     enter("ours")
-
     show(1)
     assert [status for name, status in active(TEAM) if name == "basic"] == ["FINISHED", "RUNNING"]
     show(5)
     assert publish.publish("basic")
     assert [status for name, status in active(TEAM) if name == "basic"] == ["FINISHED"] * 2
-
-
-def test_a_training_that_the_other_has_just_begun_is_left_to_it(enter):
-    enter("theirs")
-
-    show(0)
-    (run_id,) = (note.name for note in Path(".foldlab/runs").iterdir())
-    before = touching(run_id)
-    published(enter, "ours")
-    assert touching(run_id) == before
-    published(enter, "theirs")
-    assert touching(version("basic"))["runs"][0]["run_uuid"] == run_id
 
 
 def test_each_search_has_its_own_runs(enter):

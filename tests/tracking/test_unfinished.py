@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from stages.tracking import store
-from tests.tracking.made_results import everything
+from tests.tracking.training import statuses
 
 NOTES = Path(".foldlab/runs")
 
@@ -31,16 +31,14 @@ def begun(unfinished):
         yield client, parent
 
 
-def statuses():
-    return {row["name"]: row["status"] for row in everything(Path())["runs"]}
-
-
 ALIVE = {"parent": "RUNNING", "one": "RUNNING", "two": "FINISHED"}
 DEAD = {"parent": "FAILED", "one": "FAILED", "two": "FINISHED"}
 
 
 def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
     client, parent = begun
+    unfinished.end_stale(client)
+    assert statuses() == ALIVE  # a run that is not noted is another machine's
     unfinished.note(parent, "basic", Path("training.lock"))
     content = json.loads((NOTES / parent).read_text())  # relative, since a checkout may move
     assert content == {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}
@@ -50,16 +48,22 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
     unfinished.end_stale(client)
     assert statuses() == DEAD
     assert unfinished.is_noted(parent)  # a resumed training goes on with it
-
-
-def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch):
-    client, parent = begun
+    unfinished.note("0" * 32, "basic")  # a run that the store does not have
+    age(parent)
     unfinished.end_stale(client)
-    assert statuses() == ALIVE
-    with monkeypatch.context() as patch:  # noted for another store
+    assert list(NOTES.iterdir()) == []
+
+
+def test_a_run_of_another_store_or_in_the_bin_is_never_touched(unfinished, begun, monkeypatch):
+    client, parent = begun
+    with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@host:1")
         unfinished.note(parent, "basic")
     assert "hunter2" not in (NOTES / parent).read_text()
+    unfinished.end_stale(client)
+    assert statuses() == ALIVE
+    unfinished.note(parent, "basic")
+    client.delete_run(parent)
     unfinished.end_stale(client)
     assert statuses() == ALIVE
 
@@ -67,16 +71,6 @@ def test_a_run_that_is_not_ours_is_never_touched(unfinished, begun, monkeypatch)
 def age(run_id):
     long_ago = time.time() - 8 * 86400
     os.utime(NOTES / run_id, (long_ago, long_ago))
-
-
-def test_old_notes_and_those_of_unknown_runs_are_dropped(unfinished, begun):
-    client, parent = begun
-    unfinished.note("0" * 32, "basic")
-    unfinished.note(parent, "basic")
-    age(parent)
-    unfinished.end_stale(client)
-    assert statuses() == DEAD
-    assert list(NOTES.iterdir()) == []
 
 
 def scheduled(client, unfinished, variant, start, lock=None, experiment_id="0"):
@@ -105,14 +99,11 @@ def test_only_what_is_overtaken_ends(unfinished, begun):
     scheduled(client, unfinished, "basic", 1)
     client.update_run(scheduled(client, unfinished, "basic", 2), "RUNNING")
     newer = scheduled(client, unfinished, "basic", 10)
-    left = [
-        scheduled(client, unfinished, "basic", 11),
-        scheduled(client, unfinished, "other", 3),
-        scheduled(client, unfinished, "basic", 4, experiment_id=elsewhere),
-        scheduled(client, unfinished, "basic", 5, Path("training.lock")),
-        scheduled(client, unfinished, "basic", 6),
-    ]
-    unfinished.forget(left[-1])
+    scheduled(client, unfinished, "basic", 11)
+    scheduled(client, unfinished, "other", 3)
+    scheduled(client, unfinished, "basic", 4, experiment_id=elsewhere)
+    scheduled(client, unfinished, "basic", 5, Path("training.lock"))
+    unfinished.forget(scheduled(client, unfinished, "basic", 6))
     with FileLock("training.lock"):
         unfinished.overtake(client, client.get_run(newer))
     found = statuses()
@@ -127,8 +118,7 @@ def test_runs_of_removed_variants_end_and_are_struck_off(unfinished, begun):
         scheduled(client, unfinished, name, number, lock)
     with FileLock("training.lock"):
         assert unfinished.end_stale(client, {"basic"}) == {"gone"}
-    found = statuses()
-    assert [found[name] for name in "012"] == ["SCHEDULED", "KILLED", "SCHEDULED"]
+    assert [statuses()[name] for name in "012"] == ["SCHEDULED", "KILLED", "SCHEDULED"]
     assert len([*NOTES.iterdir()]) == 2
     assert unfinished.end_stale(None, {"basic"}) == {"trained"}  # with no store at hand
     assert statuses()["2"] == "SCHEDULED"
@@ -142,11 +132,3 @@ def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, be
     unfinished.end_stale(client)
     ended = client.get_run(run.info.run_id).info
     assert (ended.status, ended.end_time) == ("FAILED", later)
-
-
-def test_a_run_in_the_bin_stays_there(unfinished, begun):
-    client, parent = begun
-    unfinished.note(parent, "basic")
-    client.delete_run(parent)
-    unfinished.end_stale(client)
-    assert statuses() == ALIVE

@@ -4,9 +4,12 @@ It keeps fold N when the working folder has the file `go-N`, and ends well after
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +85,20 @@ def go(*folds: int) -> None:
     """Let a started training end these folds."""
     for number in folds:
         Path(f"go-{number}").touch()
+
+
+def statuses(folder: Path = Path()) -> dict[str, str]:
+    """Return {run name: status} of the store in a folder."""
+    with closing(sqlite3.connect(folder / "mlflow.db", timeout=60)) as store:
+        return dict(store.execute("select name, status from runs"))
+
+
+def wait_for(wanted: dict[str, str], look: Callable[[], dict] = statuses) -> None:
+    """Wait until the runs have these statuses."""
+    end = time.monotonic() + 60
+    while (seen := look()) != wanted:
+        assert time.monotonic() < end, seen
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":
