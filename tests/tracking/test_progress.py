@@ -8,13 +8,7 @@ import pytest
 from stages.files import read_json, read_table
 from stages.settings import params
 from stages.tracking import record, store
-from tests.tracking.made_results import (
-    BEGAN,
-    everything,
-    make_repository,
-    make_results,
-    without_ids,
-)
+from tests.tracking.made_results import BEGAN, everything, make_results, without_ids
 from tests.tracking.test_runs import publish
 
 LOCK = Path(".foldlab/lock")
@@ -27,15 +21,11 @@ def read(count):
         [row for row in read_table(results / f"{name}.csv") if row["fold"] < count]
         for name in ("folds", "history", "timing")
     ]
-    marker = {
-        "variant": "basic",
-        "description": "The baseline.",
-        "fingerprint": read_json(results / "training.json")["fingerprint"],
-        "settings": read_json(results / "training.json")["settings"],
-        "dataset": read_json(Path("data/prepared/dataset.json")),
-        "began": BEGAN,
-    }
-    return record.unfinished(marker, *tables)
+    start = {"variant": "basic", "description": "The baseline.", "began": BEGAN}
+    dataset = read_json(Path("data/prepared/dataset.json"))
+    return record.unfinished(
+        read_json(results / "training.json") | start | {"dataset": dataset}, *tables
+    )
 
 
 def show(count, status="RUNNING"):
@@ -69,11 +59,9 @@ def test_a_running_record_is_part_of_the_later_one(repository):
     ],
     ids=["in order", "resumed", "killed"],
 )
-def test_publishing_ends_as_if_nothing_had_been_shown(
-    repository, course, empty_store, tmp_path, monkeypatch
-):
-    undisturbed = make_repository(tmp_path / "undisturbed")
-    shutil.copyfile(empty_store, undisturbed / "mlflow.db")
+def test_publishing_ends_as_if_nothing_had_been_shown(repository, course, tmp_path, monkeypatch):
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(repository, undisturbed)
     with monkeypatch.context() as patch:
         patch.chdir(undisturbed)
         publish()

@@ -9,16 +9,8 @@ import pytest
 
 from stages.settings import params
 from stages.tracking import marker, record, store
-from tests.tracking.made_results import (
-    BEGAN,
-    DATA_SHA256,
-    PLOTS,
-    everything,
-    fingerprint,
-    make_repository,
-    make_results,
-    without_ids,
-)
+from tests.tracking import made_results
+from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, fingerprint, without_ids
 
 
 def publish(variant="basic"):
@@ -83,7 +75,7 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
 
     folder = repository / "mlartifacts" / run_id / "artifacts"
     artifacts = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert artifacts == {*marker.ATTACHED, *(f"plots/{name}.png" for name in PLOTS)}
+    assert artifacts == {*marker.ATTACHED, *(f"plots/{name}.png" for name in made_results.PLOTS)}
     for name in artifacts:
         assert (folder / name).read_bytes() == Path("results/basic", name).read_bytes()
 
@@ -249,7 +241,7 @@ def test_what_a_new_evaluation_changes_is_followed(repository):
 
 def test_a_training_with_other_results_gets_its_own_run(repository):
     first = publish()
-    make_results(repository / "results" / "basic", "basic", 2, 2, better=0.05)
+    made_results.make_results(repository / "results" / "basic", "basic", 2, 2, better=0.05)
     second = publish()
     once = everything(repository)
     assert first != second
@@ -296,7 +288,7 @@ def test_numbers_that_are_not_finite_are_logged_once(repository, value):
 
 
 def test_more_than_one_batch(tmp_path, repository):
-    make_repository(repository, "basic", folds=2, epochs=400)
+    made_results.make_repository(repository, "basic", folds=2, epochs=400)
     publish()
     children = runs_of(repository, "fold").values()
     assert [child["points"] for child in children] == [2004, 2004]
