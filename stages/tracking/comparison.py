@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
@@ -33,24 +32,22 @@ def show(
     `rows` are those of comparison.csv. Identities and versions are in the same order; a version is
     None where the store has none. Returns the id of the comparison's run.
     """
-    moment = 0  # when the last variant was trained
+    ends = []
     for row, version in zip(rows, versions, strict=True):
         if version:
             parent = client.get_run(version.run_id)
-            moment = max(moment, parent.info.end_time or 0)
+            ends.append(parent.info.end_time)
             _set_verdict(client, parent, row)
+    moment = max(filter(None, ends), default=None)  # when the last variant was trained
 
-    table = RESULTS / "comparison.csv"
-    content = f"{sha256(table)} {sorted(map(tuple, identities))}"
+    content = f"{sha256(RESULTS / 'comparison.csv')} {sorted(map(tuple, identities))}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     query = f"tags.`foldlab.kind` = 'comparison' and tags.comparison_sha256 = '{identity}'"
     found = client.search_runs([experiment_id], query)
     tags = {"foldlab.kind": "comparison", "comparison_sha256": identity, **origin("compare")}
-    if found:
-        run = found[0]
-    else:
-        run = client.create_run(experiment_id, moment or None, tags, "comparison")
-    if run.info.status != "FINISHED":
+    run = found[0] if found else client.create_run(experiment_id, moment, tags, "comparison")
+    finished = run.info.status == "FINISHED"
+    if not finished:
         params = {
             "baseline": str(rows[0]["baseline"]),
             "variants": ", ".join(sorted(row["variant"] for row in rows)),
@@ -64,7 +61,7 @@ def show(
         add(client, run, params, points, {NOTE: _note()})
     files = {name: RESULTS / name for name in FILES if (RESULTS / name).is_file()}
     complete_files(client, run, files)
-    if run.info.status != "FINISHED":
+    if not finished:
         client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
     return run.info.run_id
 
@@ -85,8 +82,6 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any]) -> None:
 
 def _note() -> str:
     """Return comparison.md without figures, cut to the length of a description."""
-    path = RESULTS / "comparison.md"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    ends = accumulate(len(line) + 1 for line in lines)
-    kept = [line for line, end in zip(lines, ends, strict=True) if end <= NOTE_LENGTH]
-    return "\n".join(line for line in kept if not line.startswith("!["))
+    text = (RESULTS / "comparison.md").read_text(encoding="utf-8")
+    lines = text[: text.rfind("\n", 0, NOTE_LENGTH) + 1].splitlines()
+    return "\n".join(line for line in lines if not line.startswith("!["))

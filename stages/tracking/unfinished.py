@@ -72,12 +72,10 @@ def end_stale(client: store.Client | None, rows: Container[str] | None = None) -
 def overtake(client: store.Client, newer: Run) -> None:
     """Set older noted runs of the variant and experiment of `newer` to KILLED."""
     for _, _, run in _idle(client, newer.data.tags["variant"]):
-        if (
-            run
-            and run.info.run_id != newer.info.run_id
-            and run.info.experiment_id == newer.info.experiment_id
-            and run.info.start_time <= newer.info.start_time
-        ):
+        if run is None or run.info.run_id == newer.info.run_id:
+            continue
+        begun_before = run.info.start_time <= newer.info.start_time
+        if begun_before and run.info.experiment_id == newer.info.experiment_id:
             end(client, run, "KILLED")
 
 
