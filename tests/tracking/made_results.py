@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import re
 import shutil
-import socket
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -16,6 +16,7 @@ from stages.settings import params
 from stages.tracking import record
 from stages.tracking.marker import Identity
 from tests.prepared import TRAIN
+from tests.tracking.served import free_port
 
 PARAMS = (
     f"train: {json.dumps(TRAIN)}"
@@ -30,15 +31,8 @@ compare: {variants: [basic, other, third], baseline: basic}
 DATA_SHA256 = hashlib.sha256(b"data").hexdigest()
 IMAGES_SHA256 = hashlib.sha256(b"images").hexdigest()
 BEGAN = 1_700_000_000_000  # ms since 1970, when the made training began
-PLOTS = (
-    "calibration",
-    "confusion_matrix",
-    "confusion_matrix_normalized",
-    "curves",
-    "data_card",
-    "mistakes",
-    "samples",
-)
+CONFUSIONS = ("confusion_matrix", "confusion_matrix_normalized")
+PLOTS = ("calibration", "curves", "data_card", "mistakes", "samples", *CONFUSIONS)
 
 
 def fingerprint(variant: str) -> str:
@@ -136,9 +130,7 @@ def enter(tmp_path: Path, monkeypatch, *variants: str, folds: int = 2) -> Path:
 
 def nobody() -> str:
     """Return an address on loopback where no server listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def empty_store(folder: Path) -> Path:
@@ -169,14 +161,8 @@ def everything(root: Path) -> dict:
     return {**tables, "artifacts": artifacts}
 
 
-VOLATILE = {  # when a row was written, and ids that nothing refers to
-    "creation_time",
-    "last_update_time",
-    "last_updated_time",
-    "creation_timestamp_ms",
-    "last_updated_timestamp_ms",
-    "input_uuid",
-}
+# when a row was written, and ids that nothing refers to
+VOLATILE = re.compile(r"creation_time|last_updated?_time|input_uuid")
 
 
 def without_ids(root: Path) -> dict:
@@ -201,13 +187,12 @@ def without_ids(root: Path) -> dict:
             content = "\n".join(line for line in lines if not line.startswith(unstable)).encode()
         if ".artifact.uploading." not in path:  # MLflow's temporary file, left by a killed process
             artifacts[named(path)] = content
-    tables = {
-        table: sorted(
-            named(json.dumps({key: row[key] for key in row if key not in VOLATILE}, default=str))
-            for row in rows
-        )
-        for table, rows in store.items()
-    }
+
+    def stable(row: dict) -> str:
+        kept = {key: value for key, value in row.items() if not VOLATILE.match(key)}
+        return named(json.dumps(kept, default=str))
+
+    tables = {table: sorted(map(stable, rows)) for table, rows in store.items()}
     return {**tables, "artifacts": artifacts}
 
 
