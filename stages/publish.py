@@ -54,11 +54,11 @@ def publish_all() -> bool:
 
 def unpublished() -> list[str]:
     """Return the noted variants, which could not be published so far."""
-    return [note.name for note in listed(_notes())]
+    return [note.name for note in listed(_note())]
 
 
-def _notes() -> Path:
-    return root() / ".foldlab" / "unpublished"
+def _note(variant: str = "") -> Path:
+    return root() / ".foldlab" / "unpublished" / variant
 
 
 def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], list[UserError]]:
@@ -88,15 +88,15 @@ def _send(
 
             while pending:
                 runs.publish(client, experiment_id, pending[0], settings.tracking.model_name)
-                (_notes() / pending.pop(0).variant).unlink(missing_ok=True)
+                _note(pending.pop(0).variant).unlink(missing_ok=True)
             _end_stale(settings, client)
     except store.StoreError as error:
         if retry and time.monotonic() - began < QUICK:
             time.sleep(1)
             return _send(pending, settings, seconds, retry=False)
-        _notes().mkdir(parents=True, exist_ok=True)
+        _note().mkdir(parents=True, exist_ok=True)
         for record in pending:
-            (_notes() / record.variant).touch()
+            _note(record.variant).touch()
         warn(", ".join(record.variant for record in pending), error)
         _end_stale(settings, None)
     return [record.variant for record in pending]
@@ -111,7 +111,7 @@ def _end_stale(settings: params.Params, client: store.Client | None) -> None:
         return
     removed = set(unpublished()) - set(settings.variants)
     for name in removed:
-        (_notes() / name).unlink(missing_ok=True)
+        _note(name).unlink(missing_ok=True)
     if names := sorted(removed | unfinished.end_stale(client, settings.variants)):
         print(
             f"foldlab: {', '.join(names)}: no longer in params.yaml, so unpublished results will "

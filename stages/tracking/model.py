@@ -46,9 +46,7 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
     )
     uploaded = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
     if logged.status != LoggedModelStatus.READY or "MLmodel" not in uploaded:
-        description = Model(
-            run_id=run_id, model_id=logged.model_id, artifact_path=logged.artifact_location
-        )
+        description = Model(logged.artifact_location, run_id, model_id=logged.model_id)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             save(path, RESULTS / record.variant / "model.keras", record.dataset, description)
@@ -64,8 +62,7 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
     """Write an MLflow model to a new folder: MLmodel, requirements and a copy of a .keras file.
 
     It takes raw pixels 0-255 and gives one probability per class. The input is float32, not uint8:
-    MLflow casts the numbers of a JSON request to this type and refuses arrays of any other. Flavors
-    and signature, by the content of dataset.json, are added to `description`.
+    MLflow casts the numbers of a JSON request to this type and refuses arrays of any other.
     """
     pixels = TensorSpec(np.dtype("float32"), (-1, *dataset["image_shape"]))
     probabilities = TensorSpec(np.dtype("float32"), (-1, len(dataset["classes"])))
