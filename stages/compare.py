@@ -7,6 +7,7 @@ import numpy as np
 from stages import files
 from stages.figures import style
 from stages.figures.comparison import comparison as draw
+from stages.files import PREPARED, RESULTS
 from stages.report import html, markdown
 from stages.report.comparison import Comparison, compared
 from stages.report.results import check, read
@@ -14,8 +15,6 @@ from stages.settings import params
 from stages.statistics import uses
 from stages.statistics.baseline import COLUMNS
 
-PREPARED = Path("data/prepared")
-RESULTS = Path("results")
 DRAWN = 40  # variants in the figure; if there are more, the best ones and the baseline
 
 
@@ -33,7 +32,7 @@ def compare() -> None:
         if marker.stem not in chosen.variants:  # this stage must depend on params.yaml only
             marker.unlink()
     dataset = files.read_dataset(PREPARED)
-    results = {name: read(name, RESULTS) for name in chosen.variants}
+    results = {name: read(name) for name in chosen.variants}
     check(results, dataset, chosen.baseline)
     noted = uses.note(result.use for result in results.values())
     test_sha256 = results[chosen.baseline].use.test_sha256
@@ -52,15 +51,8 @@ def _draw(found: Comparison) -> None:
     rows = found.best_first[:DRAWN]
     if found.baseline not in [row["variant"] for row in rows]:
         rows[-1] = next(row for row in found.rows if row["variant"] == found.baseline)
-    figure = draw(
-        [row["variant"] for row in rows],
-        np.array([found.results[row["variant"]].accuracy for row in rows]),
-        np.array([[row[key] or 0 for key in ("difference", "ci_low", "ci_high")] for row in rows]),
-        [row["outcome"] for row in rows],
-        baseline=found.baseline,
-        rope=found.rope,
-        hidden=len(found.rows) - len(rows),
-    )
+    accuracy = np.array([found.results[row["variant"]].accuracy for row in rows])
+    figure = draw(rows, accuracy, rope=found.rope, hidden=len(found.rows) - len(rows))
     style.save(figure, RESULTS / "plots" / "comparison.png")
 
 

@@ -1,29 +1,15 @@
 """The stage `evaluate@<variant>`: score the shipped model file on the test set."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
+from stages import files
 from stages.engine import environment
 from stages.engine.predict import predict
-from stages.files import (
-    check_writable,
-    existing,
-    read_array,
-    read_arrays,
-    read_dataset,
-    read_json,
-    read_table,
-    replacing,
-    write_json,
-    write_table,
-)
 from stages.settings import params
 from stages.statistics import calibration, classification, uses
 from stages.statistics.paired import mean_std
-
-PREPARED = Path("data/prepared")
 
 
 def evaluate(variant: str) -> None:
@@ -31,23 +17,20 @@ def evaluate(variant: str) -> None:
 
     The use of the test set is recorded in the ledger before any score is written.
 
-    Args:
-        variant: a trained row of params.yaml.
-
     Raises:
         UserError: when a file of an earlier stage is damaged, or a file cannot be written.
     """
     parallel = params.load().parallel
     environment.check()
-    results = Path("results") / variant
-    check_writable(results)
-    dataset = read_dataset(PREPARED)
+    results = files.RESULTS / variant
+    files.check_writable(results)
+    dataset = files.read_dataset(files.PREPARED)
     names = dataset["classes"]
     for name in ("out_of_fold.npz", "model.keras", "folds.csv", "training.json"):
-        existing(results / name, f"train@{variant}")
-    images = read_array(existing(PREPARED / "test_images.npy", "prepare"))
-    test_label = np.array(read_array(PREPARED / "test_labels.npy"))
-    stored = read_arrays(results / "out_of_fold.npz", ("oof_probability", "oof_label"))
+        files.existing(results / name, f"train@{variant}")
+    images = files.read_array(files.existing(files.PREPARED / "test_images.npy", "prepare"))
+    test_label = np.array(files.read_array(files.PREPARED / "test_labels.npy"))
+    stored = files.read_arrays(results / "out_of_fold.npz", ("oof_probability", "oof_label"))
     by_repeat, oof_label = stored.values()
     oof_probability = by_repeat.mean(axis=0, dtype=np.float64).astype(np.float32)
 
@@ -56,7 +39,7 @@ def evaluate(variant: str) -> None:
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
     test_probability, by_member = predict(model, images, parallel)
     uses.note([use])
-    with replacing(results / "predictions.npz") as temporary:
+    with files.replacing(results / "predictions.npz") as temporary:
         np.savez(
             temporary,
             oof_probability=oof_probability,
@@ -67,24 +50,24 @@ def evaluate(variant: str) -> None:
             model_sha256=use.model_sha256,
         )
     per_class = classification.per_class(test_probability, test_label)
-    write_table(
+    files.write_table(
         results / "per_class.csv",
         ("class", "precision", "recall", "f1", "support"),
         [(names[number], *scores) for number, *scores in per_class],
     )
     predicted = test_probability.argmax(axis=1)
-    write_table(
+    files.write_table(
         results / "confusion.csv",
         ("actual", "predicted"),
         [(names[a], names[p]) for a, p in zip(test_label, predicted, strict=True)],
     )
-    mistakes = classification.mistakes(test_probability, test_label)
-    write_table(
+    mistakes = classification.mistakes(test_label, predicted, test_probability.max(axis=1))
+    files.write_table(
         results / "mistakes.csv",
         ("index", "actual", "predicted", "confidence"),
         [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
     )
-    folds = read_table(results / "folds.csv", ("accuracy", "loss"))
+    folds = files.read_table(results / "folds.csv", ("accuracy", "loss"))
     error = calibration.expected_calibration_error(test_probability, test_label)
     members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
     test = classification.summary(test_probability, test_label) | {
@@ -96,7 +79,7 @@ def evaluate(variant: str) -> None:
         "cv": {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")},
         "out_of_fold": classification.summary(oof_probability, oof_label),
         "test": test,
-        "parameters": read_json(results / "training.json", ["parameters"])["parameters"],
+        "parameters": files.read_json(results / "training.json", ["parameters"])["parameters"],
     }
-    write_json(results / "metrics.json", metrics)
+    files.write_json(results / "metrics.json", metrics)
     print(f"{variant}: test accuracy {test['accuracy']:.2%} (n = {len(test_label)} images)")

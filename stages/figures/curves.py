@@ -25,7 +25,7 @@ def curves(
 
     Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and
     the kept epoch of each fold a ring on its validation line. Folds may end at different epochs.
-    An ensemble, whose history ends at epoch 0, has only a note that nothing was trained.
+    An ensemble, whose history is empty, has only a note that nothing was trained.
 
     Args:
         history: COLUMNS of equal length, one row a fold and epoch: epochs are numbered from 1,
@@ -34,7 +34,7 @@ def curves(
             without it, `history` does.
     """
     title = f"{variant}: training and validation"
-    if max(history["epoch"]) == 0:
+    if not history["epoch"].size:
         figure = page(WIDTH, 0.1)
         note = "nothing to train: an ensemble of other variants, whose curves show their training"
         heading(figure, title, note)

@@ -60,8 +60,8 @@ def compared(
     rows = against_baseline(accuracy, correct, baseline, folds, rope)
     for row in rows:
         result = results[row["variant"]]
-        row["test_accuracy"] = result.scores["accuracy"]
-        row["parameters"] = result.parameters
+        row["test_accuracy"] = result.metrics["test"]["accuracy"]
+        row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
     detectable = {
         name: minimum_detectable(values - accuracy[baseline], folds, rope)

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 
 from stages.report.comparison import Comparison
-from stages.report.markdown import difference, probability
+from stages.report.markdown import difference, mean_std, probability
 from stages.report.results import Result
-from stages.statistics.agreement import agreement
 from stages.statistics.interval import bootstrap_mean, wilson
 from stages.statistics.paired import mcnemar
-from stages.statistics.power import POWER, MinimumDetectable
+from stages.statistics.power import POWER
 
-Column = tuple[str, str]  # title, what it holds
+Column = tuple[str, str]  # title, note
 Cell = tuple[str, Any]  # text, sort key or None
-Table = tuple[list[Column], list[list[Cell]]]  # columns, and rows with the best variant first
+Table = list[dict[Column, Cell]]  # one row a variant, the best first
 SHADES = 5  # in the table of agreement
 SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
@@ -29,73 +28,98 @@ SCORES = (  # key in metrics.json, title, note, format
 )
 
 
+def results(found: Comparison) -> Table:
+    """Return the table of results, with columns of tests for two variants or more."""
+    table: Table = []
+    for row in found.best_first:
+        name, outcome, test = row["variant"], row["outcome"], row["test_accuracy"]
+        low, high = wilson(round(test * found.test_images), found.test_images)
+        test_text = f"{100 * test:.2f} ({100 * low:.1f} to {100 * high:.1f})"
+        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        if found.tested:
+            cells["verdict", ""] = outcome, outcome
+        cells["CV accuracy, %", f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
+        if found.tested:
+            cells["difference, points", "95 % interval"] = difference(row), row["difference"]
+            cells["P(better)", ""] = probability(row["p_better"]), row["p_better"]
+            cells["Holm p", ""] = probability(row["p_holm"]), row["p_holm"]
+        cells["test accuracy, %", f"n = {found.test_images:,}, 95 % interval"] = test_text, test
+        cells["parameters", ""] = f"{row['parameters']:,}", row["parameters"]
+        table.append(cells)
+    return table
+
+
 def tests(found: Comparison) -> Table:
     """Return the table of tests on images, and of what the folds can detect."""
-    reference = found.results[found.baseline]
-    images, tests = len(reference.label), len(reference.test_label)
-    columns = [
-        ("variant", ""),
-        ("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"),
-        ("test accuracy, %", f"n = {tests:,}, 95 % (bootstrap)"),
-    ]
-    if found.tested:
-        columns += [
-            ("difference on test, points", "95 % (paired bootstrap)"),
-            ("McNemar p", "out-of-fold"),
-            ("McNemar p, test", "same test images"),
-            ("minimum detectable effect, points", f"{100 * POWER:.0f} % power"),
-            ("repeats needed", f"to detect {100 * found.rope:g} points"),
-        ]
-    rows = []
-    for name in (row["variant"] for row in found.best_first):
-        result = found.results[name]
-        correct, test_correct = result.correct, result.test_correct
-        row = [(name, name), _interval(correct.mean(), *wilson(int(correct.sum()), images))]
-        row += [_interval(test_correct.mean(), *bootstrap_mean(test_correct))]
-        if name != found.baseline:
-            row += _against(result, reference, found.detectable[name])
-        elif found.tested:
-            row += [("", None)] * 5
-        rows.append(row)
-    return columns, rows
+    table: Table = []
+    for row in found.best_first:
+        name, result = row["variant"], found.results[row["variant"]]
+        correct, test = result.correct, result.test_correct
+        images, test_images = len(correct), len(test)
+        cells: dict[Column, Cell] = {
+            ("variant", ""): (name, name),
+            ("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"): _interval(
+                correct.mean(), *wilson(int(correct.sum()), images)
+            ),
+            ("test accuracy, %", f"n = {test_images:,}, 95 % (bootstrap)"): _interval(
+                test.mean(), *bootstrap_mean(test)
+            ),
+        }
+        if found.tested:
+            against = _against(found, name)
+            empty = dict.fromkeys(against, ("", None))
+            cells |= empty if name == found.baseline else against
+        table.append(cells)
+    return table
 
 
 def _interval(centre: float, low: float, high: float) -> Cell:
     return f"{100 * centre:.2f} ({100 * low:.2f} to {100 * high:.2f})", float(centre)
 
 
-def _against(result: Result, reference: Result, detectable: MinimumDetectable | None) -> list[Cell]:
+def _against(found: Comparison, name: str) -> dict[Column, Cell]:
     """Return the cells that compare one variant with the baseline."""
+    result, reference = found.results[name], found.results[found.baseline]
     change = result.test_correct.astype(int) - reference.test_correct
     low, high = bootstrap_mean(change)
     centre = float(change.mean())
     p = mcnemar(result.correct, reference.correct)
     test_p = mcnemar(result.test_correct, reference.test_correct)
-    cells = [(difference({"difference": centre, "ci_low": low, "ci_high": high}), centre)]
-    cells += [(probability(p), p), (probability(test_p), test_p)]
-    if detectable is None:
-        return [*cells, ("constant", None), ("", None)]
-    effect, _, repeats = detectable
-    needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
-    return [*cells, (f"{100 * effect:.2f}", effect), needed]
+    effect: Cell = ("constant", None)
+    needed: Cell = ("", None)
+    if detectable := found.detectable.get(name):
+        effect = f"{100 * detectable.effect:.2f}", detectable.effect
+        repeats = detectable.repeats
+        needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
+    text = difference({"difference": centre, "ci_low": low, "ci_high": high})
+    return {
+        ("difference on test, points", "95 % (paired bootstrap)"): (text, centre),
+        ("McNemar p", "out-of-fold"): (probability(p), p),
+        ("McNemar p, test", "same test images"): (probability(test_p), test_p),
+        ("minimum detectable effect, points", f"{100 * POWER:.0f} % power"): effect,
+        ("repeats needed", f"to detect {100 * found.rope:g} points"): needed,
+    }
 
 
 def scores(found: Comparison) -> Table:
     """Return the table of further scores on the test images."""
-    columns = [("variant", ""), *((title, note) for _, title, note, _ in SCORES)]
-    rows = []
-    for name in (row["variant"] for row in found.best_first):
-        values = found.results[name].scores
-        cells = [(form.format(values[key]).rstrip("%"), values[key]) for key, *_, form in SCORES]
-        rows.append([(name, name), *cells])
-    return columns, rows
+    table: Table = []
+    for row in found.best_first:
+        name, test = row["variant"], found.results[row["variant"]].metrics["test"]
+        cells = {
+            (title, note): (form.format(test[key]).rstrip("%"), test[key])
+            for key, title, note, form in SCORES
+        }
+        table.append({("variant", ""): (name, name)} | cells)
+    return table
 
 
 def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list[tuple[str, int]]]:
     """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it."""
-    test = agreement(np.array([results[name].test_predicted for name in names]))
-    fold = agreement(np.array([results[name].predicted for name in names]))
-    both = np.triu(test, 1) + np.tril(fold, -1)
+    test = np.array([results[name].test_predicted for name in names])
+    fold = np.array([results[name].predicted for name in names])
+    above, below = (np.array([(of == one).mean(axis=1) for one in of]) for of in (test, fold))
+    both = np.triu(above, 1) + np.tril(below, -1)
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()
     shade = np.ceil(SHADES * (both - low) / max(high - low, 1e-9)).astype(int).clip(1, SHADES)

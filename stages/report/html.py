@@ -5,27 +5,20 @@ the baseline, so that the page stays small.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from stages.report import details, images, markdown, pictures, verdict
+from stages.report import details, markdown, pictures
 from stages.report.comparison import Comparison
 from stages.report.dataset import facts
 from stages.report.settings import differing, environment
 from stages.report.templates import TEMPLATES
 from stages.statistics import classification
-from stages.statistics.interval import wilson
 
 MOST = 20  # variants with figures of their own
 PAIRS = 2  # confused pairs named below a matrix
-TESTS = (
-    (("difference, points", "95 % interval"), "difference"),
-    (("P(better)", ""), "p_better"),
-    (("Holm p", ""), "p_holm"),
-)
 
 
 def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
@@ -40,50 +33,41 @@ def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
         UserError: when a figure is missing.
     """
     rows, results, baseline = found.best_first, found.results, found.baseline
-    dataset, tested, tests = found.dataset, found.tested, found.test_images
     names = [row["variant"] for row in rows]
     shown = names[:MOST]
     if baseline not in shown:
         shown[-1] = baseline
-    classes = dataset["classes"]
-    training = {name: results[name].training for name in names}
-    figures = {
-        kind: {name: pictures.of_file(folder, name, kind) for name in shown}
-        for kind in ("confusion_matrix", "calibration")
-    }
-    counts = {name: results[name].counts for name in shown}
+    classes = found.dataset["classes"]
     return TEMPLATES.get_template("report.html.j2").render(
         spans=spans,
+        mean_std=markdown.mean_std,
         verdict=markdown.headline(found),
-        verdict_note=verdict.verdict_note(found) if tested else "",
-        power_note=verdict.power_note(found) if tested else "",
+        verdict_note=markdown.verdict_note(found) if found.tested else "",
+        power_note=markdown.power_note(found) if found.tested else "",
         notes=markdown.notes(found),
+        rows=rows,
+        results=results,
         names=names,
         shown=shown,
         baseline=baseline,
-        dataset=dataset,
-        facts=facts(dataset),
+        dataset=found.dataset,
+        facts=facts(found.dataset),
         card=pictures.of_file(folder, names[0], "data_card"),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
         curves=pictures.training_curves(found, shown),
+        confusion={name: pictures.of_file(folder, name, "confusion_matrix") for name in shown},
         changes=pictures.differences(found, shown),
-        **figures,
-        results_table=(_columns(rows, tests), [_cells(row, tested, tests) for row in rows]),
+        calibration={name: pictures.of_file(folder, name, "calibration") for name in shown},
+        results_table=details.results(found),
         tests_table=details.tests(found),
         scores_table=details.scores(found),
-        means={row["variant"]: markdown.mean_std(row) for row in rows},
-        confusion_note={name: _confusion_note(counts[name], classes) for name in shown},
-        errors={name: results[name].scores["expected_calibration_error"] for name in shown},
-        hardest=images.hardest_images(results, test_images, classes),
-        own=images.own_mistakes(results, shown, test_images, classes) if tested else {},
-        small=max(test_images.shape[1:3]) < images.SIDE,
-        agreements=details.agreements(shown, results) if tested else [],
-        per_class=[(classes[number], *row) for number, *row in results[names[0]].per_class],
-        descriptions={name: training[name]["description"] for name in names},
-        settings=differing({name: training[name]["settings"] for name in names}),
-        environment=environment(training[baseline]),
-        precision=results[baseline].precision,
-        fingerprints={name: training[name]["fingerprint"] for name in names},
+        confusion_note={name: _confusion_note(results[name].counts, classes) for name in shown},
+        hardest=pictures.hardest_images(results, test_images, classes),
+        own=pictures.own_mistakes(results, shown, test_images, classes) if found.tested else {},
+        small=max(test_images.shape[1:3]) < pictures.SIDE,
+        agreements=details.agreements(shown, results) if found.tested else [],
+        settings=differing({name: results[name].training["settings"] for name in names}),
+        environment=environment(results[baseline].training),
     )
 
 
@@ -92,40 +76,6 @@ def spans(text: str) -> list[tuple[str, str]]:
     parts = re.split(r"(`[^`]+`|\*[^*]+\*)", text)
     tag = {"`": "code", "*": "em"}
     return [(tag[part[0]], part[1:-1]) if i % 2 else ("", part) for i, part in enumerate(parts)]
-
-
-def _columns(rows: Sequence[Mapping[str, Any]], images: int) -> list[details.Column]:
-    """Return (title, note) of each column; those of tests only for two variants or more."""
-    tested = len(rows) > 1
-    return [
-        ("variant", ""),
-        *([("verdict", "")] if tested else ()),
-        ("CV accuracy, %", f"mean ± sd, n = {rows[0]['n']}"),
-        *((title for title, _ in TESTS) if tested else ()),
-        ("test accuracy, %", f"n = {images:,}, 95 % interval"),
-        ("parameters", ""),
-    ]
-
-
-def _cells(row: Mapping[str, Any], tested: bool, images: int) -> list[details.Cell]:
-    """Return one row of the results table: (text, sort key or None)."""
-    test = row["test_accuracy"]
-    low, high = (100 * end for end in wilson(round(test * images), images))
-    first = [(row["variant"], row["variant"])]
-    first += [(row["outcome"], row["outcome"])] if tested else []
-    first += [(markdown.mean_std(row), row["cv_mean"])]
-    last = [(f"{100 * test:.2f} ({low:.1f} to {high:.1f})", test)]
-    last += [(f"{row['parameters']:,}", row["parameters"])]
-    if not tested:
-        return first + last
-    if row["outcome"] == "baseline":
-        return [*first, *[("", None)] * len(TESTS), *last]
-    texts = [
-        markdown.difference(row),
-        *(markdown.probability(row[key]) for key in ("p_better", "p_holm")),
-    ]
-    values = [row[key] for _, key in TESTS]
-    return [*first, *zip(texts, values, strict=True), *last]
 
 
 def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:
@@ -138,8 +88,7 @@ def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:
         f"{classes[actual]} taken for {classes[taken]} ({times:,})"
         for actual, taken, times in classification.most_confused_pairs(counts, PAIRS)
     )
-    present = np.flatnonzero(images)
-    worst = int(present[(np.diag(counts)[present] / images[present]).argmin()])
+    worst = classification.hardest_class(counts)
     return (
         f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
         f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} found"

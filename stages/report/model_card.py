@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from stages.report.results import Result
 from stages.report.settings import ON_VALIDATION, environment, flat, on_validation
 from stages.report.templates import TEMPLATES, plain
 from stages.statistics import classification
@@ -19,36 +18,20 @@ FINAL = {
 CONFIDENT = 0.9  # the confidence from which a mistake counts as confident
 
 
-def model_card(
-    variant: str,
-    *,
-    dataset: Mapping[str, Any],
-    training: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    probability: np.ndarray,
-    label: np.ndarray,
-) -> str:
-    """Return the whole card.
-
-    Args:
-        variant: the row of params.yaml.
-        dataset: the content of dataset.json.
-        training: the content of training.json.
-        metrics: the content of metrics.json.
-        probability: float (n, classes), of the test images.
-        label: int (n,), of the test images.
-    """
-    settings, test = training["settings"], metrics["test"]
+def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:
+    """Return the whole card; `dataset` is the content of dataset.json."""
+    training, metrics = result.training, result.metrics
+    settings, test, images = training["settings"], metrics["test"], len(result.test_label)
     classes = [plain(name) for name in dataset["classes"]]
     folds, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     return TEMPLATES.get_template("model_card.md.j2").render(
         variant=variant,
-        description=training.get("description", ""),
+        description=training["description"],
         classes=classes,
         shape=dataset["image_shape"],
         final=FINAL[training["final"]].format(n=folds * repeats),
         settings=flat(settings),
-        parameters=f"{training['parameters']:,}",
+        parameters=f"{metrics['parameters']:,}",
         environment=environment(training),
         fingerprint=training["fingerprint"],
         dataset=dataset,
@@ -58,9 +41,9 @@ def model_card(
         repeats=repeats,
         scores=test,
         cv=metrics["cv"]["accuracy"],
-        interval=_interval(round(test["accuracy"] * len(label)), len(label)),
-        images=f"{len(label):,}",
-        failures=_failures(classes, probability, label),
+        interval=_interval(round(test["accuracy"] * images), images),
+        images=f"{images:,}",
+        failures=_failures(classes, result),
         chosen=[ON_VALIDATION[key] for key in on_validation(settings)],
     )
 
@@ -76,24 +59,23 @@ def _interval(correct: int, n: int) -> str:
     return f"95 %: {low:.1f} to {high:.1f} %"
 
 
-def _failures(classes: Sequence[str], probability: np.ndarray, label: np.ndarray) -> list[str]:
+def _failures(classes: Sequence[str], result: Result) -> list[str]:
     """Return sentences on confident mistakes, the hardest class and confused pairs."""
-    wrong = classification.mistakes(probability, label)
+    wrong, counts = result.mistakes, result.counts
     if not wrong:
         return []
-    counts = classification.confusion_matrix(probability, label)
-    correct, support = np.diag(counts), counts.sum(axis=1)
-    hardest = np.divide(correct, support, out=np.ones(len(support)), where=support > 0).argmin()
     confident = sum(confidence >= CONFIDENT for *_, confidence in wrong)
+    hardest = classification.hardest_class(counts)
+    correct, support = counts[hardest, hardest], counts[hardest].sum()
     pairs = [
         f"{classes[actual]} taken for {classes[predicted]} ({images})"
         for actual, predicted, images in classification.most_confused_pairs(counts, 3)
     ]
     return [
-        f"{len(wrong):,} of {len(label):,} test images are wrong, {confident:,} of them with "
+        f"{len(wrong):,} of {counts.sum():,} test images are wrong, {confident:,} of them with "
         f"a confidence of {100 * CONFIDENT:.0f} % or more.",
-        f"The hardest class is {classes[hardest]}: {correct[hardest]:,} of {support[hardest]:,} "
-        f"found ({_interval(correct[hardest], support[hardest])}).",
+        f"The hardest class is {classes[hardest]}: {correct:,} of {support:,} "
+        f"found ({_interval(correct, support)}).",
         f"Most often confused: {', '.join(pairs)}.",
         "`mistakes.csv` lists all mistakes, `plots/mistakes.png` shows the most confident.",
     ]

@@ -1,8 +1,8 @@
-"""Pictures on the page: the files that `plot` and `compare` wrote, and drawings on one scale."""
+"""Pictures on the page: files of `plot` and `compare`, drawings on one scale, and test images."""
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +14,14 @@ from stages.figures import style
 from stages.figures.comparison import near_others
 from stages.figures.confusion import confusion_difference
 from stages.figures.curves import curves
+from stages.figures.gallery import percent
 from stages.report.comparison import Comparison
+from stages.report.results import Result
 
 CSS_DPI = 96
+HARDEST = 24  # test images that most variants get wrong
+OWN = 8  # test images per variant that only it gets wrong
+SIDE = 56  # pixels, the longer side of a thumbnail; the page shows it at about this size
 
 
 class Picture(NamedTuple):
@@ -44,12 +49,7 @@ def embedded(content: bytes) -> Picture:
     """Return the content of a PNG file that `stages.figures.style` wrote as a picture."""
     with Image.open(io.BytesIO(content)) as image:
         width, height = (round(side * CSS_DPI / style.DPI) for side in image.size)
-    return Picture(data_url(content, "png"), width, height)
-
-
-def data_url(content: bytes, kind: str) -> str:
-    """Return the content of an image file, of kind "png" or "jpeg", as a data URL."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return Picture(_data_url(content, "png"), width, height)
 
 
 def training_curves(found: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
@@ -77,3 +77,73 @@ def differences(found: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
         name: embedded(style.png(confusion_difference(one, other, variant=name, **shared)))
         for name, one in counts.items()
     }
+
+
+def hardest_images(
+    results: Mapping[str, Result], images: np.ndarray, classes: Sequence[str]
+) -> list[dict[str, str]]:
+    """Return the test images that most variants get wrong, with their most common prediction.
+
+    Of images that equally many variants get wrong, the one with the lowest mean probability of the
+    true class comes first. `images` is uint8 (tests, height, width, channels), maybe memory-mapped.
+    """
+    every = list(results.values())
+    wrong = np.array([~result.test_correct for result in every])
+    p_true = np.mean([result.p_true for result in every], axis=0)
+    times = wrong.sum(axis=0)
+    shown = []
+    for index in np.lexsort((p_true, -times))[: min(HARDEST, np.count_nonzero(times))].tolist():
+        predicted = np.array([result.test_predicted[index] for result in every])[wrong[:, index]]
+        mode = int(np.bincount(predicted).argmax())  # of a tie, the first class
+        note = f"{len(predicted)} of {len(every)}"
+        if len(every) == 1:
+            note = percent(every[0].confidence[index])
+        shown.append(_shown(images, classes, (index, every[0].test_label[index], mode), note))
+    return shown
+
+
+def own_mistakes(
+    results: Mapping[str, Result], names: Sequence[str], images: np.ndarray, classes: Sequence[str]
+) -> dict[str, tuple[int, list[dict[str, str]]]]:
+    """Return name -> (number of mistakes that no other variant makes, the most confident of them).
+
+    All `results` count as others, also those that are not among `names`.
+    """
+    alone = np.sum([~result.test_correct for result in results.values()], axis=0) == 1
+    found = {}
+    for name in names:
+        own = [mistake for mistake in results[name].mistakes if alone[mistake[0]]]
+        shown = [
+            _shown(images, classes, one, percent(confidence)) for *one, confidence in own[:OWN]
+        ]
+        found[name] = len(own), shown
+    return found
+
+
+def _shown(
+    images: np.ndarray, classes: Sequence[str], mistake: Sequence[int], note: str
+) -> dict[str, str]:
+    """Return the image of a mistake (index, actual, predicted) with its caption."""
+    index, actual, predicted = mistake
+    return {
+        "src": thumbnail(images[index]),
+        "alt": f"An image of {classes[actual]} predicted as {classes[predicted]}.",
+        "predicted": classes[predicted],
+        "actual": classes[actual],
+        "note": note,
+    }
+
+
+def thumbnail(image: np.ndarray) -> str:
+    """Return an image, uint8 (height, width, 1 or 3), as a data URL: PNG if grey, else JPEG."""
+    grey = image.shape[-1] == 1
+    picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if grey else image))
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    kind, options = ("png", {"optimize": True}) if grey else ("jpeg", {"quality": 85})
+    with io.BytesIO() as content:
+        picture.save(content, kind, **options)
+        return _data_url(content.getvalue(), kind)
+
+
+def _data_url(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

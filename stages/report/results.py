@@ -1,6 +1,5 @@
 """Read what a comparison needs of a variant's results, and check that variants are comparable."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,6 @@ from stages.report.settings import train_sections
 from stages.statistics import calibration, classification
 from stages.statistics.uses import Use
 
-HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 STAGE_OF = {  # the files that are read, and which stage writes each
     "folds.csv": "train",
     "history.csv": "train",
@@ -21,18 +19,10 @@ STAGE_OF = {  # the files that are read, and which stage writes each
     "metrics.json": "evaluate",
     "predictions.npz": "evaluate",
 }
-NAMED = 5  # variants of one environment that a refusal names
-PREDICTED = ("oof_probability", "oof_label", "test_probability", "test_label")
-TRAINED = ("fingerprint", "data_sha256", "settings")
-SCORES: tuple[str, ...] = (
-    "accuracy",
-    "loss",
-    "top_2_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-)
-SCORES += ("cohen_kappa", "brier", "expected_calibration_error")
+HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+TRAINED = ("fingerprint", "data_sha256", "settings", "final")
+SCORES: tuple[str, ...] = ("accuracy", "loss", "top_2_accuracy", "cohen_kappa", "brier")
+SCORES += ("macro_precision", "macro_recall", "macro_f1", "expected_calibration_error")
 
 
 class Result(NamedTuple):
@@ -51,8 +41,7 @@ class Result(NamedTuple):
     bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json; older ones lack the environment
-    scores: dict[str, float]  # of metrics.json, on the test images
-    parameters: int
+    metrics: dict[str, Any]  # metrics.json
     use: Use  # of the test set, by its model
 
     @property
@@ -66,13 +55,19 @@ class Result(NamedTuple):
         return self.test_predicted == self.test_label
 
     @property
-    def precision(self) -> str:
-        """Return the numeric precision of the training, for an ensemble those of its members."""
-        sections = train_sections(self.training["settings"])
-        return " and ".join(sorted({train.get("precision", "float32") for train in sections}))
+    def mistakes(self) -> list[tuple[int, int, int, float]]:
+        """Return the wrongly predicted test images; see `classification.mistakes`."""
+        return classification.mistakes(self.test_label, self.test_predicted, self.confidence)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what must not differ between variants: versions, and the numeric precision."""
+        sections = train_sections(self.training["settings"])  # of an ensemble, its members'
+        precisions = sorted({train.get("precision", "float32") for train in sections})
+        return {"precision": " and ".join(precisions)} | self.training["environment"]
 
 
-def read(name: str, results: Path = Path("results")) -> Result:
+def read(name: str, results: Path = files.RESULTS) -> Result:
     """Read the results of one variant.
 
     Raises:
@@ -82,14 +77,17 @@ def read(name: str, results: Path = Path("results")) -> Result:
     for file, stage in STAGE_OF.items():
         files.existing(folder / file, f"{stage}@{name}")
     rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images", "best_epoch"))
-    history = files.read_table(folder / "history.csv", HISTORY)
-    if not history:
-        raise files.damaged(folder / "history.csv", "without rows")
-    epochs = [row for row in history if row["epoch"]]  # an ensemble has none
     best = {(row["fold"], row["best_epoch"]) for row in rows}
-    kept = np.array([(row["fold"], row["epoch"]) in best for row in epochs], dtype=bool)
+    epochs = files.read_table(folder / "history.csv", HISTORY)
+    if not epochs:
+        raise files.damaged(folder / "history.csv", "without rows")
+    epochs = [
+        row | {"kept": (row["fold"], row["epoch"]) in best}
+        for row in epochs
+        if row["epoch"]  # an ensemble has none
+    ]
     training = files.read_json(folder / "training.json", TRAINED)
-    metrics = files.read_json(folder / "metrics.json", ("test", "parameters"))
+    metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
     arrays = _predictions(folder / "predictions.npz")
     probability, test_label = arrays["test_probability"], arrays["test_label"]
@@ -105,11 +103,9 @@ def read(name: str, results: Path = Path("results")) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=calibration.reliability_bins(probability, test_label),
-        history={key: _numbers(folder / "history.csv", epochs, key) for key in HISTORY}
-        | {"kept": kept},
+        history={key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "kept")},
         training={"description": "", "environment": {}} | training,
-        scores=metrics["test"],
-        parameters=metrics["parameters"],
+        metrics=metrics,
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
 
@@ -117,14 +113,15 @@ def read(name: str, results: Path = Path("results")) -> Result:
 def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
     """Return a column of the table at `path`; refuse cells that are not numbers."""
     values = np.array([row[key] for row in rows])
-    if values.size and values.dtype.kind not in "if":
+    if values.dtype.kind not in "bif":
         raise files.damaged(path, f"with a cell of {key} that is no number")
     return values
 
 
 def _predictions(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of predictions.npz; refuse inconsistent shapes and labels."""
-    arrays = files.read_arrays(path, (*PREDICTED, "test_sha256", "model_sha256"))
+    names = [f"{kind}_{what}" for kind in ("oof", "test") for what in ("label", "probability")]
+    arrays = files.read_arrays(path, (*names, "test_sha256", "model_sha256"))
     for kind in ("oof", "test"):
         label, probability = arrays[f"{kind}_label"], arrays[f"{kind}_probability"]
         fits = label.ndim == 1 and probability.ndim == 2 and len(label) == len(probability)
@@ -139,18 +136,29 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
     Args:
         results: variant -> its results.
         dataset: the content of dataset.json.
-        baseline: the variant whose folds all others must have.
+        baseline: the variant with which all others are compared.
 
     Raises:
         UserError: names the variant and what differs.
     """
-    _check_environments(results)
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     other = results[baseline]
     for name, result in results.items():
         sha256, again = result.training["data_sha256"], f"run `dvc repro publish@{name}`"
+        one, two = result.environment, other.environment
+        differing = [key for key in one | two if one.get(key) != two.get(key)]
         labels = (result.label, other.label), (result.test_label, other.test_label)
-        if sha256 != dataset["sha256"]:
+        if differing:
+            mine, theirs = (
+                ", ".join(f"{key} {known.get(key, 'unknown')}" for key in differing)
+                for known in (one, two)
+            )
+            problem = (
+                f"was trained with {mine} and the baseline {baseline!r} with {theirs}, so they "
+                "cannot be compared; give all variants the same train.precision and run "
+                "`make repro`, which trains them in the present environment"
+            )
+        elif sha256 != dataset["sha256"]:
             problem = (
                 "was trained on other images or folds than data/prepared holds now (sha256 "
                 f"{sha256[:8]} instead of {dataset['sha256'][:8]}), so it cannot be compared; "
@@ -175,29 +183,3 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         else:
             continue
         raise UserError(f"variant {name!r} {problem}.")
-
-
-def _check_environments(results: Mapping[str, Result]) -> None:
-    """Check that all variants have one precision and environment; older ones recorded none."""
-    known = {
-        name: {"precision": result.precision} | result.training["environment"]
-        for name, result in results.items()
-    }
-    keys = dict.fromkeys(key for one in known.values() for key in one)
-    differing = [key for key in keys if len({one.get(key) for one in known.values()}) > 1]
-    if not differing:
-        return
-    names = defaultdict(list)
-    for name, one in known.items():
-        versions = ", ".join(f"{key} {one.get(key, 'unknown')}" for key in differing)
-        names[versions].append(repr(name))
-    each = [
-        ", ".join(some[:NAMED])
-        + (f" and {len(some) - NAMED} more" if len(some) > NAMED else "")
-        + f" with {versions}"
-        for versions, some in names.items()
-    ]
-    raise UserError(
-        f"variants of different environments cannot be compared: {'; '.join(each)}; give all the "
-        "same train.precision and run `make repro`, which trains all of them with the present one."
-    )

@@ -72,13 +72,21 @@ def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, in
     return sorted(found, key=lambda pair: -pair[2])[:count]
 
 
-def mistakes(probability: np.ndarray, label: np.ndarray) -> list[tuple[int, int, int, float]]:
+def hardest_class(confusion: np.ndarray) -> int:
+    """Return the first class with the lowest recall, of those that have images."""
+    images = confusion.sum(axis=1)
+    return int((np.diag(confusion) / np.maximum(images, 1) + (images == 0)).argmin())
+
+
+def mistakes(
+    label: np.ndarray, predicted: np.ndarray, confidence: np.ndarray
+) -> list[tuple[int, int, int, float]]:
     """Return the wrongly predicted images: (index, actual, predicted, confidence).
 
-    The most confident mistake comes first; ties are in the order of the images.
+    The most confident mistake comes first; ties are in the order of the images. Arguments are
+    arrays (n,), where `confidence` is the probability of the predicted class.
     """
-    predicted, confidence = probability.argmax(axis=1), probability.max(axis=1)
     wrong = np.flatnonzero(predicted != label)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    columns = (wrong, np.asarray(label)[wrong], predicted[wrong], confidence[wrong])
+    columns = (wrong, label[wrong], predicted[wrong], confidence[wrong])
     return list(zip(*(column.tolist() for column in columns), strict=True))
