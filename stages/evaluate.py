@@ -8,7 +8,7 @@ from stages import files
 from stages.engine import environment
 from stages.engine.predict import predict
 from stages.settings import params
-from stages.statistics import calibration, classification, uses
+from stages.statistics import classification, uses
 from stages.statistics.paired import mean_std
 
 
@@ -68,7 +68,7 @@ def evaluate(variant: str) -> None:
         [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
     )
     folds = files.read_table(results / "folds.csv", ("accuracy", "loss"))
-    error = calibration.expected_calibration_error(test_probability, test_label)
+    error = classification.expected_calibration_error(test_probability, test_label)
     members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
     test = classification.summary(test_probability, test_label) | {
         "expected_calibration_error": error,

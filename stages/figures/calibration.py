@@ -16,15 +16,11 @@ FEW = 10  # images in a bin; the accuracy of fewer is unreliable
 def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -> Figure:
     """Draw accuracy against confidence in bins, and how many images each bin holds.
 
-    Args:
-        bins: arrays (bins,) over equal widths of confidence from 0 to 1: `confidence` and
-            `accuracy`, the means over a bin's images as fractions, and `count`, their number;
-            from `stages.statistics.calibration.reliability_bins`.
-        error: the expected calibration error, a fraction.
+    `bins` are from `stages.statistics.classification.reliability_bins`; `error` is the expected
+    calibration error, a fraction.
     """
-    count = np.asarray(bins["count"])
+    confidence, accuracy, count = (bins[key] for key in ("confidence", "accuracy", "count"))
     filled, few = count > 0, count < FEW
-    confidence, accuracy = np.asarray(bins["confidence"]), np.asarray(bins["accuracy"])
     middle = (np.arange(len(count)) + 0.5) / len(count)
     wide = 0.94 / len(count)
     figure = page(WIDTH, 5.6)

@@ -6,18 +6,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from stages.figures.style import (
-    FAINT,
-    INK,
-    LINE,
-    TEXT,
-    heading,
-    page,
-    shorten,
-    styled,
-    text_width,
-    write,
-)
+from stages.figures import style
+from stages.figures.style import FAINT, INK, LINE, TEXT, styled
 from stages.statistics.classification import most_confused_pairs
 
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#fff3e6", "#f79a4b", "#8f1d0e"])
@@ -36,12 +26,8 @@ def confusion_matrix(
     """Draw the confusion matrix, and name the most confused pairs below it.
 
     Mistakes are coloured, the diagonal is grey, and zeros are empty. With more than 25 classes the
-    cells have no numbers.
-
-    Args:
-        counts: int (classes, classes), images by actual (row) and predicted class (column).
-        normalized: draw percents of the actual class, where the row of a class without images is
-            empty, instead of images.
+    cells have no numbers. `counts` is int (classes, classes), images by actual (row) and predicted
+    class (column); if `normalized`, percents of the actual class are drawn instead.
     """
     images, wrong = counts.sum(axis=1), int(counts.sum() - np.trace(counts))
     title, note = f"{variant}: confusion matrix", f"n = {counts.sum():,} test images"
@@ -60,7 +46,7 @@ def confusion_matrix(
     if wrong and len(classes) > MOST_NUMBERS:
         note += f"\nthe darker, the more mistakes; darkest: {formatted(mistakes.max())}"
     figure = _draw(matrix, colours, formatted, classes)
-    short = [shorten(name, LONGEST, TEXT) for name in classes]
+    short = [style.shorten(name, LONGEST, TEXT) for name in classes]
     pairs = []
     for actual, predicted, value in most_confused_pairs(matrix, PAIRS):
         often = "once" if value == 1 else f"{value:,} times"
@@ -68,9 +54,9 @@ def confusion_matrix(
         pairs.append(f"{short[actual]} taken for {short[predicted]}: {often}")
     box = figure.get_tightbbox()
     first = "Most often confused" if pairs else "No mistakes"
-    write(figure, box.x0, box.y0 - LINE, first, weight="bold", va="top")
-    write(figure, box.x0, box.y0 - 2 * LINE, "\n".join(pairs), va="top")
-    heading(figure, title, note)
+    style.write(figure, box.x0, box.y0 - LINE, first, weight="bold", va="top")
+    style.write(figure, box.x0, box.y0 - 2 * LINE, "\n".join(pairs), va="top")
+    style.heading(figure, title, note)
     return figure
 
 
@@ -87,12 +73,8 @@ def confusion_difference(
     """Draw a confusion matrix minus that of the baseline, on the same test images.
 
     More mistakes and fewer correct predictions are orange, the opposite is blue, and equal cells
-    are empty.
-
-    Args:
-        counts: int (classes, classes), as in `confusion_matrix`.
-        other: int (classes, classes), of the baseline.
-        most: images of the darkest colour, the same in all figures side by side.
+    are empty. `counts` and `other`, of the baseline, are as in `confusion_matrix`; `most` images
+    have the darkest colour, in all figures side by side.
     """
     change = counts - other
     worse = np.where(np.eye(len(counts), dtype=bool), -change, change)
@@ -101,7 +83,7 @@ def confusion_difference(
     colours[change == 0] = 1.0
     figure = _draw(change, colours, lambda images: f"{images:+,}".replace("-", "−"), classes)  # noqa: RUF001
     note = "orange is worse (more mistakes, fewer correct), blue is better"
-    heading(figure, f"{variant} minus {baseline}", note)
+    style.heading(figure, f"{variant} minus {baseline}", note)
     return figure
 
 
@@ -127,9 +109,9 @@ def _draw(
     side = float(np.clip(0.56 * n, 2.6, 7.0))
     cell = side / n
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, n) if step * cell > 0.17)
-    names = [shorten(name, LONGEST, TEXT) for name in classes[::step]]
-    upright = max(text_width(name, TEXT) for name in names) > 0.9 * cell
-    figure = page(side, side)
+    names = [style.shorten(name, LONGEST, TEXT) for name in classes[::step]]
+    upright = max(style.text_width(name, TEXT) for name in names) > 0.9 * cell
+    figure = style.page(side, side)
     axes = figure.subplots()
     edges = np.arange(n + 1) - 0.5
     axes.pcolormesh(edges, edges, colours, edgecolors=FAINT, linewidth=0.8 if cell > 0.17 else 0)
@@ -142,10 +124,11 @@ def _draw(
     if n > MOST_NUMBERS:
         return figure
     texts = {at: number(matrix[at]) for at in map(tuple, np.argwhere(matrix).tolist())}
-    widest = max((text_width(text, 12) for text in texts.values()), default=0.1)
-    centred = {"size": min(12.0, 12 * 0.86 * cell / widest), "ha": "center", "in_layout": False}
+    widest = max((style.text_width(text, 12) for text in texts.values()), default=0.1)
+    size = min(12.0, 12 * 0.86 * cell / widest)
     light = colours @ (0.299, 0.587, 0.114) > 0.48
     for (row, column), text in texts.items():
         colour = INK if light[row, column] else "white"
-        axes.text(column, row, text, color=colour, va="center_baseline", **centred)
+        drawn = axes.text(column, row, text, color=colour, size=size)
+        drawn.set(ha="center", va="center_baseline", in_layout=False)
     return figure

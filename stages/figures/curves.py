@@ -11,7 +11,6 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from stages.figures.style import BLUE, INK, ORANGE, WIDTH, heading, page, styled
 
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
-COLUMNS = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "kept")
 
 
 @styled
@@ -28,8 +27,9 @@ def curves(
     An ensemble, whose history is empty, has only a note that nothing was trained.
 
     Args:
-        history: COLUMNS of equal length, one row a fold and epoch: epochs are numbered from 1,
-            accuracies are fractions, and `kept` is true in the row of a fold's kept epoch.
+        history: columns of equal length, one row a fold and epoch: `fold`, `epoch` (from 1),
+            `loss`, `accuracy` (a fraction), `val_loss`, `val_accuracy`, and `kept`, which is true
+            in the row of a fold's kept epoch.
         scale: the same columns of all variants side by side, which set the limits of the axes;
             without it, `history` does.
     """
@@ -41,61 +41,54 @@ def curves(
         return figure
     figure = page(WIDTH, 5.6)
     loss, accuracy = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.1})
-    kept = history["kept"]
+    fold, epoch, kept = history["fold"], history["epoch"], history["kept"]
+    folds, epochs = np.unique(fold), np.unique(epoch)
     for axes, measure in ((loss, "loss"), (accuracy, "accuracy")):
         for prefix, label, colour in SERIES:
-            _lines(axes, history, prefix + measure, colour, label)
-        ring = {"s": 42, "facecolors": "white", "edgecolors": INK, "linewidths": 1.3, "zorder": 3}
-        ring["label"] = "kept epoch of a fold"
-        axes.scatter(history["epoch"][kept], history[f"val_{measure}"][kept], **ring)
+            values = history[prefix + measure]
+            lines = [np.column_stack([epoch[fold == one], values[fold == one]]) for one in folds]
+            if len(lines) > 1:  # all in one artist, for speed
+                thin = LineCollection(lines, colors=colour, linewidths=0.9, alpha=0.45)
+                axes.add_collection(thin)
+            mean = [values[epoch == at].mean() for at in epochs]
+            (thick,) = axes.plot(epochs, mean, color=colour, linewidth=2.6, label=label)
+            thick.set(solid_capstyle="round", marker="o" if len(epochs) == 1 else "")
+        rings = axes.scatter(epoch[kept], history[f"val_{measure}"][kept], s=42, zorder=3)
+        rings.set(facecolors="white", edgecolors=INK, linewidths=1.3, label="kept epoch of a fold")
         axes.set_ylabel(measure)
         axes.yaxis.set_label_coords(-0.12, 0.5)
-    _limit(loss, accuracy, scale or history)
+    _limit_loss(loss, scale or history)
+    _limit_accuracy(accuracy, scale or history)
     accuracy.set_xlabel("epoch")
     handles = accuracy.get_legend_handles_labels()
     figure.legend(*handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-    n = len(np.unique(history["fold"]))
-    whole = len(history["fold"]) == n * history["epoch"].max()
-    mean = "their mean" if whole else "the mean of those still running"
-    heading(figure, title, f"n = {n} folds (thin) and {mean} (thick)" if n > 1 else "n = 1 fold")
+    n = len(folds)
+    mean_of = "their mean" if len(fold) == n * epochs[-1] else "the mean of those still running"
+    heading(figure, title, f"n = {n} folds (thin) and {mean_of} (thick)" if n > 1 else "n = 1 fold")
     return figure
 
 
-def _lines(
-    axes: Axes, history: Mapping[str, np.ndarray], column: str, colour: str, label: str
-) -> None:
-    """Draw one column: a thin line per fold, all in one artist for speed, and the thick mean."""
-    fold, epoch, values = history["fold"], history["epoch"], history[column]
-    lines = [
-        np.column_stack([epoch[fold == unit], values[fold == unit]]) for unit in np.unique(fold)
-    ]
-    if len(lines) > 1:
-        axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.9, alpha=0.45))
-    epochs = np.unique(epoch)
-    mean = [values[epoch == at].mean() for at in epochs]
-    thick = {"color": colour, "linewidth": 2.6, "solid_capstyle": "round", "label": label}
-    axes.plot(epochs, mean, marker="o" if len(epochs) == 1 else None, **thick)
-
-
-def _limit(loss: Axes, accuracy: Axes, history: Mapping[str, np.ndarray]) -> None:
-    """Set scales, limits and ticks so that they fit `history`."""
-    last = history["epoch"].max()
+def _limit_loss(axes: Axes, history: Mapping[str, np.ndarray]) -> None:
+    """Fit the axis to finite losses, logarithmic if they differ five times or more."""
     losses = np.concatenate([history["loss"], history["val_loss"]])
     losses = losses[np.isfinite(losses)]
     if losses.size and 0 < 5 * losses.min() < losses.max():
-        loss.set(yscale="log", ylim=(losses.min() / 1.1, 1.1 * losses.max()))
-        loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        loss.yaxis.set_minor_locator(NullLocator())
-        loss.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set(yscale="log", ylim=(losses.min() / 1.1, 1.1 * losses.max()))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     elif losses.size:
         room = 0.06 * max(np.ptp(losses), 0.01)
-        loss.set_ylim(losses.min() - room, losses.max() + room)
-    # The first epoch is often far below all others: leave it outside of the axes.
+        axes.set_ylim(losses.min() - room, losses.max() + room)
+
+
+def _limit_accuracy(axes: Axes, history: Mapping[str, np.ndarray]) -> None:
+    """Fit both axes to accuracies; the first epoch, often far below all others, may be outside."""
+    last = history["epoch"].max()
     near = (history["epoch"] > 1) | history["kept"] | (last < 3)
-    both = [history[column] for column in ("accuracy", "val_accuracy")]
-    lowest = min(values[near].min() for values in both)
-    highest = max(values.max() for values in both)
+    both = np.stack([history["accuracy"], history["val_accuracy"]])
+    lowest, highest = both[:, near].min(), both.max()
     room = 0.06 * max(highest - lowest, 0.01)
-    accuracy.set(xlim=(0.6, last + 0.4), ylim=(lowest - room, highest + room))
-    accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlim=(0.6, last + 0.4), ylim=(lowest - room, highest + room))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -6,21 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stages.figures import style
 from stages.figures.gallery import show
-from stages.figures.style import (
-    BLUE,
-    INK,
-    LINE,
-    MUTED,
-    ORANGE,
-    WIDTH,
-    heading,
-    sheet,
-    shorten,
-    styled,
-    text_width,
-    wrap,
-)
+from stages.figures.style import BLUE, INK, LINE, MUTED, ORANGE, WIDTH, styled
 
 MOST = 20  # classes up to which each has a row; of more, only the largest and smallest
 ENDS = 8  # number of these, each
@@ -61,7 +49,7 @@ def data_card(
         blocks = {f"the {ENDS} largest": order[:ENDS], f"the {ENDS} smallest": order[-ENDS:]}
     curve = CURVE + BELOW if len(blocks) > 1 else 0
     down = curve
-    figure, axes = sheet(
+    figure, axes = style.sheet(
         WIDTH, down + ROW * sum(map(len, blocks.values())) + 2 * LINE * len(blocks)
     )
     for title, block in blocks.items():
@@ -73,7 +61,7 @@ def data_card(
         down += ROW * len(block) + LINE
     for what, sentence in facts:
         axes.text(0, down, what, size=SIZE, color=INK, weight="bold")
-        for line in wrap(sentence, WIDTH, SIZE):
+        for line in style.wrap(sentence, WIDTH, SIZE):
             down += 0.2
             axes.text(0, down, line, size=SIZE, color=MUTED)
         down += 0.2
@@ -85,7 +73,7 @@ def data_card(
         f"{len(labels):,} training and {len(test_labels):,} test images of {height} x {width} "
         f"pixels, {'grey' if channels == 1 else 'colour'}, in {len(classes):,} classes"
     )
-    heading(figure, f"{source}: data", note)
+    style.heading(figure, f"{source}: data", note)
     return figure
 
 
@@ -112,16 +100,16 @@ def _rows(
 ) -> None:
     """Draw one row per class on a sheet: its first training image, its name, one bar per split."""
     numbers = [f"{count:,}" for count in counts[:, shown].max(axis=0)]
-    name = min(2.2, max(text_width(classes[label], SIZE) for label in shown))
+    name = min(2.2, max(style.text_width(classes[label], SIZE) for label in shown))
     left = SAMPLE + 0.1 + name + 0.1
-    room = WIDTH - left - max(text_width(text, SIZE) for text in numbers) - 0.1
+    room = WIDTH - left - max(style.text_width(text, SIZE) for text in numbers) - 0.1
     scale = room / counts.max()
     height, width = np.array(images.shape[1:3]) * SAMPLE / max(images.shape[1:3])
     middles = down + (np.arange(len(shown)) + 0.5) * ROW
     for middle, label in zip(middles, shown, strict=True):
         image = np.asarray(images[int(np.argmax(labels == label))])
         show(axes, image, (SAMPLE - width) / 2, middle - height / 2, height, width)
-        text = shorten(classes[label], name, SIZE)
+        text = style.shorten(classes[label], name, SIZE)
         axes.text(left - 0.1, middle, text, size=SIZE, ha="right", va="center")
     for of, (split, colour, offset) in zip(counts[:, shown], SPLITS, strict=True):
         bars = axes.barh(middles + offset, of * scale, 0.15, left=left, color=colour, label=split)

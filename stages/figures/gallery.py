@@ -33,8 +33,7 @@ def mistakes(
     Args:
         test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown
             are read, so it may be memory-mapped.
-        found: (index, actual, predicted, confidence) of each mistake, most confident first,
-            from `stages.statistics.classification.mistakes`.
+        found: from `stages.statistics.classification.mistakes`.
     """
     title = f"{variant}: most confident mistakes"
     n, m, shown = len(test_images), len(found), found[:COUNT]
@@ -61,15 +60,10 @@ def samples(
     *,
     variant: str,
 ) -> Figure:
-    """Show predictions of randomly drawn test images.
+    """Show predictions of randomly drawn test images; arrays of n labels, images as in `mistakes`.
 
     The draw depends only on the number of images, so all variants show the same ones.
     Correct predictions are green with a check mark, wrong ones red with a cross and the true class.
-
-    Args:
-        test_images: as in `mistakes`.
-        actual: int (n,), labels.
-        predicted: int (n,), predicted labels.
     """
     n = len(test_images)
     chosen = np.random.default_rng(1).permutation(n)[:COUNT]
@@ -96,12 +90,9 @@ def predictions(
     *,
     model: str,
 ) -> Figure:
-    """Show a user's images as the model saw them, with its predictions.
+    """Show a user's images as the model saw them, with its predictions and names, such as of files.
 
-    Args:
-        images: uint8 (n, height, width, channels), 1 or 3 channels; n at least 1.
-        names: one per image, such as its file name.
-        probability: float (n, classes).
+    `images` are uint8 (n, height, width, channels), n at least 1; `probability` float (n, classes).
     """
     n = len(images)
     captions = [
@@ -125,14 +116,9 @@ def show(
     axes: Axes, image: np.ndarray, left: float, top: float, height: float, width: float
 ) -> None:
     """Draw an image, uint8 (height, width, 1 or 3), at a place on a `sheet`."""
-    axes.imshow(
-        image[..., 0] if image.shape[-1] == 1 else image,
-        cmap="gray",
-        vmin=0,
-        vmax=255,
-        extent=(left, left + width, top + height, top),
-        aspect="auto",
-    )
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    extent = (left, left + width, top + height, top)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
 
 
 def _grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str) -> Figure:
@@ -160,15 +146,10 @@ def _grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str
         frames.append(Rectangle((middle - width / 2, top), width, height))
         for number, text in enumerate((*head, *rest)):
             weight = "normal" if number else "bold"
-            axes.text(
-                middle,
-                top + height + 0.06 + LINE * number,
-                style.shorten(text, side, TEXT, weight),
-                color=colour if number < len(head) else MUTED,
-                weight=weight,
-                ha="center",
-                va="top",
-            )
+            short = style.shorten(text, side, TEXT, weight)
+            ink = colour if number < len(head) else MUTED
+            below = top + height + 0.06 + LINE * number
+            axes.text(middle, below, short, color=ink, weight=weight, ha="center", va="top")
     edges = [style.FAINT if colour == INK else colour for _, colour, _ in captions]
     axes.add_collection(
         PatchCollection(frames, facecolors="none", edgecolors=edges, linewidths=1.5)

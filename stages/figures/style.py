@@ -27,6 +27,7 @@ WIDTH = 6.4  # inches; with 11 point text a phone's screen still shows it legibl
 TEXT = 11  # points
 MARGIN = 0.3  # inches around everything drawn
 LINE = 0.22  # inches from one line of text to the next
+FONT = "DejaVu Sans"
 CHARACTER = 0.0073  # inches, the mean width of a character per point of its size
 
 INK = "#1f2933"
@@ -40,7 +41,7 @@ RED = "#c0271d"
 # Independent of installed fonts and of a user's matplotlibrc, so that bytes are the same
 # everywhere. parse_math is off because class names may contain dollar signs.
 STYLE = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [FONT],
     "font.size": TEXT,
     "text.color": INK,
     "text.parse_math": False,
@@ -119,7 +120,7 @@ def wrap(text: str, width: float, size: float) -> list[str]:
 @functools.cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of one line of text in inches, at `size` points."""
-    font = FontProperties(family=STYLE["font.family"], size=size, weight=weight)
+    font = FontProperties(family=FONT, size=size, weight=weight)
     return _ruler().get_text_width_height_descent(text, font, False)[0] / DPI
 
 

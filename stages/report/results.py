@@ -9,7 +9,7 @@ import numpy as np
 from stages import files
 from stages.errors import UserError
 from stages.report.settings import train_sections
-from stages.statistics import calibration, classification
+from stages.statistics import classification
 from stages.statistics.uses import Use
 
 STAGE_OF = {  # the files that are read, and which stage writes each
@@ -38,7 +38,7 @@ class Result(NamedTuple):
     p_true: np.ndarray  # float (tests,), the probability of the true class
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
-    bins: dict[str, np.ndarray]  # of test images, as from `calibration.reliability_bins`
+    bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json; older ones lack the environment
     metrics: dict[str, Any]  # metrics.json
@@ -102,7 +102,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         p_true=probability[np.arange(len(test_label)), test_label],
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
-        bins=calibration.reliability_bins(probability, test_label),
+        bins=classification.reliability_bins(probability, test_label),
         history={key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "kept")},
         training={"description": "", "environment": {}} | training,
         metrics=metrics,

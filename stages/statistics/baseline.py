@@ -1,4 +1,8 @@
-"""Every variant against one baseline: all tests, the outcome, and the verdict in words."""
+"""Every variant against one baseline: all tests, the outcome, and the verdict in words.
+
+A row has COLUMNS as keys; in that of the baseline, the cells of the comparison are None, and the
+outcome and the verdict are "baseline".
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +11,9 @@ import numpy as np
 
 from stages.statistics import paired
 
-COLUMNS: tuple[str, ...] = (
-    "variant",
-    "baseline",
-    "cv_mean",
-    "cv_std",
-    "n",
-    "difference",
-    "ci_low",
-    "ci_high",
-)
-COLUMNS += ("p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p", "verdict", "outcome")
+COLUMNS: tuple[str, ...] = ("variant", "baseline", "cv_mean", "cv_std", "n", "difference")
+COLUMNS += ("ci_low", "ci_high", "p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p")
+COLUMNS += ("verdict", "outcome")
 
 
 def against_baseline(
@@ -27,7 +23,7 @@ def against_baseline(
     folds: int,
     rope: float,
 ) -> list[dict[str, Any]]:
-    """Compare each variant with the baseline.
+    """Compare each variant with the baseline; return one row per variant in the same order.
 
     Args:
         accuracy: variant -> float (n,), of the same folds.
@@ -35,34 +31,25 @@ def against_baseline(
         baseline: one of the variants.
         folds: folds of one cross-validation.
         rope: differences up to this fraction count as none.
-
-    Returns:
-        One row per variant in the order of `accuracy`, with COLUMNS as keys. The outcome and the
-        verdict of the baseline are "baseline", its cells of the comparison None.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    rows = []
     for name, values in accuracy.items():
         score = paired.mean_std(values)
-        rows[name] = dict.fromkeys(COLUMNS, None) | {
-            "variant": name,
-            "baseline": baseline,
-            "cv_mean": score["mean"],
-            "cv_std": score["std"],
-            "n": score["n"],
-            "outcome": "baseline",
-            "verdict": "baseline",
-        }
-    tested = [row for name, row in rows.items() if name != baseline]
-    for row in tested:
-        difference = accuracy[row["variant"]] - accuracy[baseline]
-        row |= paired.corrected_resampled_t(difference, folds)
-        row |= paired.bayesian_correlated_t(difference, folds, rope)
-        row["mcnemar_p"] = paired.mcnemar(correct[row["variant"]], correct[baseline])
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row |= {"variant": name, "baseline": baseline, "outcome": "baseline", "verdict": "baseline"}
+        row |= {"cv_mean": score["mean"], "cv_std": score["std"], "n": score["n"]}
+        if name != baseline:
+            difference = values - accuracy[baseline]
+            row |= paired.corrected_resampled_t(difference, folds)
+            row |= paired.bayesian_correlated_t(difference, folds, rope)
+            row["mcnemar_p"] = paired.mcnemar(correct[name], correct[baseline])
+        rows.append(row)
+    tested = [row for row in rows if row["variant"] != baseline]
     for row, p_holm in zip(tested, paired.holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p_holm
         row["outcome"] = outcome(row, rope)
         row["verdict"] = verdict(row, rope)
-    return list(rows.values())
+    return rows
 
 
 def outcome(row: Mapping[str, Any], rope: float) -> str:
@@ -82,19 +69,13 @@ def verdict(row: Mapping[str, Any], rope: float) -> str:
     """Return the outcome of one comparison in words, in percentage points."""
     if row["outcome"] == "no difference":
         return f"no difference beyond {100 * rope:g} points"
-    if row["outcome"] == "undecided":
-        return f"undecided: {_points(row, '+')}"
-    return f"{row['outcome']} by {margin(row)}"
+    return f"{row['outcome']}{':' if row['outcome'] == 'undecided' else ' by'} {margin(row)}"
 
 
 def margin(row: Mapping[str, Any]) -> str:
-    """Return by how many points a variant is better, or worse, than the baseline."""
-    if row["outcome"] == "worse":
-        low, high = -row["ci_high"], -row["ci_low"]
-        row = {"difference": -row["difference"], "ci_low": low, "ci_high": high}
-    return _points(row)
-
-
-def _points(row: Mapping[str, Any], sign: str = "") -> str:
+    """Return the difference in points; of a worse variant, by how many points it is worse."""
     centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
+    if row["outcome"] == "worse":
+        centre, low, high = -centre, -high, -low
+    sign = "+" if row["outcome"] == "undecided" else ""
     return f"{centre:{sign}z.2f} points (95 % {low:z.2f} to {high:z.2f})"

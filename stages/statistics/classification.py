@@ -1,21 +1,27 @@
-"""Scores of one classifier, by scikit-learn.
+"""Scores of one classifier, by scikit-learn, and its calibration.
 
-All functions take the same two arrays, in the same order of images:
+Most functions take the same two arrays, in the same order of images:
     probability: float (n, classes), each row sums to 1, n at least 1;
     label: int (n,), the true class of each row, 0 to classes - 1.
-The predicted class is the one with the highest probability; the lower number wins a tie. A score
-whose denominator is 0 is 0.
+The predicted class is the one with the highest probability, which is its confidence; the lower
+number wins a tie. A score whose denominator is 0 is 0.
+
+scikit-learn has no expected calibration error (ECE), and its calibration_curve drops empty bins and
+does not count images. Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural
+Networks", ICML 2017, arXiv:1706.04599, section 2: equation 3 is the ECE.
 """
 
 import numpy as np
 from sklearn import metrics
 
+BINS = 15  # of confidence, as in Guo et al.
+
 
 def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Return the scores that describe a classifier in one number each.
 
-    accuracy and top_2_accuracy: fractions of images whose label has the highest, or one of the two
-        highest probabilities; of a tie for second place the higher number counts;
+    top_2_accuracy: fraction of images whose label has one of the two highest probabilities; of a
+        tie for second place the higher number counts;
     loss: mean negative log-likelihood in nats; probabilities are clipped by the float type's
         epsilon, so one certain mistake does not make it infinite;
     macro_precision, macro_recall, macro_f1: means over the classes that occur as a label or as a
@@ -90,3 +96,31 @@ def mistakes(
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
     columns = (wrong, label[wrong], predicted[wrong], confidence[wrong])
     return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def reliability_bins(probability: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
+    """Group images by confidence: bin i holds i / BINS < confidence <= (i + 1) / BINS.
+
+    Returns arrays (BINS,): `confidence` and `accuracy`, means over a bin's images (0 for an empty
+    bin), and `count`, their number.
+    """
+    confidence = probability.max(axis=1).astype(np.float64)
+    correct = probability.argmax(axis=1) == label
+    # clip: rounding may leave a softmax slightly above 1
+    number = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    count = np.bincount(number, minlength=BINS)
+    return {
+        "confidence": np.bincount(number, confidence, minlength=BINS) / np.maximum(count, 1),
+        "accuracy": np.bincount(number, correct, minlength=BINS) / np.maximum(count, 1),
+        "count": count,
+    }
+
+
+def expected_calibration_error(probability: np.ndarray, label: np.ndarray) -> float:
+    """Return the mean gap between confidence and accuracy over the images' bins, 0 to 1.
+
+    At 0.02, confidence is off by 2 points on average.
+    """
+    bins = reliability_bins(probability, label)
+    gap = np.abs(bins["confidence"] - bins["accuracy"])
+    return float((gap * bins["count"]).sum() / bins["count"].sum())

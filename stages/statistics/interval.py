@@ -33,13 +33,10 @@ def bootstrap_mean(values: np.ndarray, resamples: int = RESAMPLES) -> tuple[floa
     Resampling n images draws the count of each distinct value from a multinomial distribution,
     so the cost of a resample depends on the number of distinct values only.
 
-    Args:
-        values: float or bool (n,), one per image, n at least 1, with few distinct values. Whether
-            each prediction is correct gives the interval of the accuracy; the difference of two
-            models' correctness that of their difference, paired by image. If all are equal, both
-            ends are that value: resampling cannot know of values that did not occur. `wilson`
-            does not have this flaw.
-        resamples: number of bootstrap resamples.
+    `values` is float or bool (n,), one per image, n at least 1, with few distinct values. Whether
+    each prediction is correct gives the interval of the accuracy; the difference of two models'
+    correctness that of their difference, paired by image. If all values are equal, both ends are
+    that value: resampling cannot know of values that did not occur. `wilson` has no such flaw.
     """
     distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
     n = len(values)

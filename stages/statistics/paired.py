@@ -25,8 +25,6 @@ Sources:
     A. Benavoli, G. Corani, J. Demsar, M. Zaffalon, "Time for a Change: a Tutorial for Comparing
         Multiple Classifiers Through Bayesian Analysis", JMLR 18 (77), 2017.
     S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Stat. 6, 1979.
-    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
-        percentages", Psychometrika 12, 1947, doi:10.1007/BF02295996.
 """
 
 from collections.abc import Sequence
@@ -42,10 +40,7 @@ CONFIDENCE = 0.95  # coverage of intervals, and the p_equal from which there is 
 
 
 def mean_std(scores: Sequence[float] | np.ndarray) -> dict[str, float | int]:
-    """Return mean, sample standard deviation (n - 1) and n.
-
-    The deviation of a single value is undefined; it is returned as 0, since JSON has no NaN.
-    """
+    """Return mean, sample standard deviation (n - 1; 0 for one value, as JSON has no NaN) and n."""
     values = np.asarray(scores, dtype=np.float64)
     std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(values.mean()), "std": std, "n": len(values)}
@@ -54,9 +49,8 @@ def mean_std(scores: Sequence[float] | np.ndarray) -> dict[str, float | int]:
 def corrected_resampled_t(difference: np.ndarray, folds: int) -> dict[str, float]:
     """Test whether the expected difference is 0 (Nadeau and Bengio 2003), two-sided.
 
-    Returns:
-        difference (the mean), p, and the 95 % interval ci_low, ci_high. For a constant difference
-        both ends are the mean, and p is 1 for a tie, else 0.
+    Returns difference (the mean), p, and the 95 % interval ci_low, ci_high. For a constant
+    difference both ends are the mean, and p is 1 for a tie, else 0.
     """
     mean, expected = _student(difference, folds)
     if expected is None:
@@ -67,12 +61,10 @@ def corrected_resampled_t(difference: np.ndarray, folds: int) -> dict[str, float
 
 
 def bayesian_correlated_t(difference: np.ndarray, folds: int, rope: float) -> dict[str, float]:
-    """Return the probabilities that a variant is worse, equal or better (Benavoli et al. 2017).
+    """Return p_worse, p_equal and p_better of a variant (Benavoli et al. 2017); they sum to 1.
 
-    Differences within the region of practical equivalence, -rope to rope, count as equal.
-
-    Returns:
-        p_worse, p_equal, p_better; they sum to 1. For a constant difference one of them is 1.
+    Differences within the region of practical equivalence, -rope to rope, count as equal. For a
+    constant difference one of the probabilities is 1.
     """
     mean, expected = _student(difference, folds)
     if expected is None:
@@ -108,8 +100,7 @@ def mcnemar(correct: np.ndarray, baseline_correct: np.ndarray) -> float:
     """Return p of McNemar's exact test: are two models correct equally often on the same images?
 
     It is a two-sided binomial test on the images that only one of them predicts correctly; without
-    any, p is 1. It is about these two models, not about how they were trained. Both arguments are
-    bool (n,), which images a model predicts correctly.
+    any, p is 1 (McNemar 1947). Arguments: bool (n,), images predicted correctly.
     """
     only_this = np.count_nonzero(correct & ~baseline_correct)
     only_one = np.count_nonzero(correct != baseline_correct)

@@ -33,15 +33,10 @@ class MinimumDetectable(NamedTuple):
 
 
 def minimum_detectable(difference: np.ndarray, folds: int, size: float) -> MinimumDetectable | None:
-    """Return the minimum detectable effect, and the repeats needed to detect `size`.
+    """Return the minimum detectable effect, and the repeats needed to detect `size`, a fraction.
 
-    Args:
-        difference: as in paired.py.
-        folds: as in paired.py.
-        size: the true difference to detect, a fraction, such as the ROPE.
-
-    Returns:
-        None for a constant difference, which has no variance to estimate power from.
+    `difference` and `folds` are as in paired.py. A constant difference, which has no variance to
+    estimate power from, gives None.
     """
     if np.ptp(difference) < ROUNDING:
         return None
@@ -52,12 +47,9 @@ def minimum_detectable(difference: np.ndarray, folds: int, size: float) -> Minim
 
 
 def power(effect: float, n: int, folds: int) -> float:
-    """Return the probability that the test detects a true difference, on either side.
+    """Return the probability that the test with n = folds * repeats detects a true difference.
 
-    Args:
-        effect: the true difference over the standard deviation of differences between folds.
-        n: folds * repeats, at least 2.
-        folds: k of the cross-validation, at least 2.
+    `effect` is that difference over the standard deviation of differences between folds.
     """
     shift = abs(effect) / math.sqrt(1 / n + 1 / (folds - 1))
     critical = student.ppf(1 - SIGNIFICANCE / 2, n - 1)
