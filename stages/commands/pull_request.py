@@ -20,14 +20,8 @@ from stages.report.markdown import mean_std, table
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
-SHOWN: tuple[str, ...] = (
-    "cv.accuracy.mean",
-    "cv.accuracy.std",
-    "test.accuracy",
-    "test.loss",
-    "test.macro_f1",
-)
-SHOWN += ("test.expected_calibration_error", "parameters")
+SHOWN: tuple[str, ...] = ("cv.accuracy.mean", "cv.accuracy.std", "test.accuracy", "test.loss")
+SHOWN += ("test.macro_f1", "test.expected_calibration_error", "parameters")
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 
 
@@ -59,6 +53,7 @@ def pull_request(base: str, figures: str = "") -> str:
     settings = _dvc("params", "diff", base, "--md", "--no-path").strip()
     scores = json.loads(_dvc("metrics", "diff", base, "--json") or "{}")
     before = _run("git", "show", f"{base}:./{TABLE}")
+    shown = rf"![\1]({figures.rstrip('/')}/comparison.png)" if figures else rf"\1: `{FIGURE}`"
     parts = [
         MARK,
         f"# Changes against `{base}`",
@@ -67,8 +62,8 @@ def pull_request(base: str, figures: str = "") -> str:
         "## Settings",
         settings if settings.count("\n") > 1 else f"No setting differs from `{base}`.",
         "## Scores",
-        changes(scores, base),
-        comparison(text, figures),
+        _scores(scores, base),
+        "#" + re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", shown, text).strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -76,10 +71,7 @@ def pull_request(base: str, figures: str = "") -> str:
 def verdicts(old: str | None, now: str, base: str) -> str:
     """Return the changed verdicts as a Markdown table with one row per variant.
 
-    Args:
-        old: the base's comparison.csv, None if it has none.
-        now: the current one.
-        base: the base's name.
+    `old` is the comparison.csv of the commit `base`, None if there is none; `now` is the current.
     """
     if old is None:
         return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
@@ -90,18 +82,15 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     baselines = [next(iter(rows.values()))["baseline"] for rows in (before, after) if rows]
     if len(set(baselines)) > 1:
         lines = [f"The baseline changed from `{baselines[0]}` to `{baselines[1]}`.", ""]
-    names = before | after
-    both = {name: (_verdict(before.get(name)), _verdict(after.get(name))) for name in names}
-    changed = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
-    if not changed:
+    both = {name: (before.get(name), after.get(name)) for name in before | after}
+    verdict = {name: tuple(map(_verdict, pair)) for name, pair in both.items()}
+    rows = [[f"`{name}`", *pair] for name, pair in verdict.items() if pair[0] != pair[1]]
+    if not rows:
         return "\n".join([*lines, f"All {len(after)} verdicts are the same as on `{base}`."])
-    if "outcome" in old.partition("\n")[0]:  # tables before it had a column lack it
-        kept = (
-            before.get(name, {}).get("outcome") == row["outcome"] for name, row in after.items()
-        )
-        count = len(names) - sum(kept)
-        lines += [f"Changed outcomes: {count} of {len(names)} variants.", ""]
-    rows = [[f"`{name}`", *pair] for name, pair in changed.items()]
+    if "outcome" in old.partition("\n")[0]:  # older tables lack this column
+        outcomes = [[row and row["outcome"] for row in pair] for pair in both.values()]
+        changed = sum(one != other for one, other in outcomes)
+        lines += [f"Changed outcomes: {changed} of {len(both)} variants.", ""]
     return "\n".join(lines + table(["variant", f"on `{base}`", "here"], rows, left=3))
 
 
@@ -115,7 +104,7 @@ def _verdict(row: Mapping[str, str] | None) -> str:
     return f"baseline: {mean_std(score)} %"
 
 
-def changes(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
+def _scores(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
     """Return the changed scores among `SHOWN` as a Markdown table.
 
     `scores` is the output of `dvc metrics diff --json`: file -> key -> old, new, diff.
@@ -136,13 +125,6 @@ def _number(value: float | None, sign: str = "") -> str:
     if value is None:
         return ""
     return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign}z.4f}"
-
-
-def comparison(text: str, figures: str) -> str:
-    """Return comparison.md one heading level down, with a URL or the path of its figure."""
-    text = text.replace("# Comparison", "## Comparison", 1).strip()
-    place = rf"![\1]({figures.rstrip('/')}/comparison.png)" if figures else rf"\1: `{FIGURE}`"
-    return re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", place, text)
 
 
 def _check_base(base: str) -> None:

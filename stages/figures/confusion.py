@@ -32,7 +32,7 @@ def confusion_matrix(
     images, wrong = counts.sum(axis=1), int(counts.sum() - np.trace(counts))
     title, note = f"{variant}: confusion matrix", f"n = {counts.sum():,} test images"
     if normalized:
-        matrix, formatted, least = counts / np.maximum(images, 1)[:, None], _percent, LEAST / 200
+        matrix, formatted, least = counts / np.maximum(images, 1)[:, None], percent, LEAST / 200
         title += ", normalized"
         note += "; cells are % of the actual class"
         note += "" if images.all() else "\na class without test images has an empty row"
@@ -50,7 +50,7 @@ def confusion_matrix(
     pairs = []
     for actual, predicted, value in most_confused_pairs(matrix, PAIRS):
         often = "once" if value == 1 else f"{value:,} times"
-        often = f"{_percent(value)} % of the time" if normalized else often
+        often = f"{percent(value)} % of the time" if normalized else often
         pairs.append(f"{short[actual]} taken for {short[predicted]}: {often}")
     box = figure.get_tightbbox()
     first = "Most often confused" if pairs else "No mistakes"
@@ -87,7 +87,7 @@ def confusion_difference(
     return figure
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Format percents; only 0 and 1 themselves become 0 and 100."""
     if 0 < share < 0.0005:
         return "<0.1"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.figures.confusion import percent
 from stages.report.comparison import Comparison
 from stages.report.markdown import difference, mean_std, probability
 from stages.report.results import Result
@@ -115,7 +116,10 @@ def scores(found: Comparison) -> Table:
 
 
 def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list[tuple[str, int]]]:
-    """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it."""
+    """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it.
+
+    The shade of the diagonal is 0.
+    """
     test = np.array([results[name].test_predicted for name in names])
     fold = np.array([results[name].predicted for name in names])
     above, below = (np.array([(of == one).mean(axis=1) for one in of]) for of in (test, fold))
@@ -123,15 +127,8 @@ def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()
     shade = np.ceil(SHADES * (both - low) / max(high - low, 1e-9)).astype(int).clip(1, SHADES)
-    cells = [
-        [(_percent(value), one) for value, one in zip(values, shades, strict=True)]
+    np.fill_diagonal(shade, 0)
+    return [
+        [(percent(value), one) for value, one in zip(values, shades, strict=True)]
         for values, shades in zip(both.tolist(), shade.tolist(), strict=True)
     ]
-    for number, row in enumerate(cells):
-        row[number] = ("", 0)
-    return cells
-
-
-def _percent(fraction: float) -> str:
-    """Format percents; only 1 itself is 100."""
-    return ">99.9" if 0.9995 <= fraction < 1 else f"{100 * fraction:.1f}"
