@@ -2,20 +2,21 @@ import numpy as np
 import pytest
 
 from stages.figures.comparison import comparison as draw
+from stages.statistics.baseline import against_baseline
 
 TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
 GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # corrected t = 3.33, p = .029
 BETTER, WORSE = TIED + GAIN, TIED - GAIN
 
 
-def figure(accuracy, names=None, outcome="undecided"):
+def figure(accuracy, names=None, hidden=0):
     """Draw variants with these fold accuracies; the first is the baseline."""
     accuracy = np.asarray(accuracy)
-    centre = (accuracy - accuracy[0]).mean(axis=1)
-    interval = np.column_stack([centre, centre - 0.01, centre + 0.01])
     names = names or [f"v{number}" for number in range(len(accuracy))]
-    outcomes = [outcome] * len(accuracy)
-    return draw(names, accuracy, interval, outcomes, baseline=names[0], rope=0.0005)
+    scores = dict(zip(names, accuracy, strict=True))
+    correct = dict.fromkeys(names, np.ones(9, bool))
+    rows = against_baseline(scores, correct, names[0], folds=5, rope=0.0005)
+    return draw(rows, accuracy, rope=0.0005, hidden=hidden)
 
 
 def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
@@ -28,16 +29,12 @@ def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
     assert [float(line.get_xdata()[0]) for line in squares] == pytest.approx([7.8, -7.8])
     written = [text.get_text() for text in (*left.texts, *right.texts)]
     assert [text for text in written if text in ("v0", "v1", "v2")] == ["v0", "v1", "v2"]
-    assert "+7.80 (6.80 to 8.80)" in written
+    assert "+7.80 (1.29 to 14.31)" in written
 
 
 def test_variants_that_are_not_drawn_are_said(texts):
-    accuracy = np.array([TIED, BETTER])
-    interval = np.zeros((2, 3))
-    drawn = draw(
-        ["b", "v"], accuracy, interval, ["", "better"], baseline="b", rope=0.0005, hidden=198
-    )
-    assert "200 variants on the same folds, the best 1 and b" in texts(drawn)
+    drawn = figure([TIED, BETTER], hidden=198)
+    assert "200 variants on the same folds, the best 1 and v0" in texts(drawn)
 
 
 def test_figure_of_one_variant_has_no_panel_of_differences():

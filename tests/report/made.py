@@ -10,7 +10,8 @@ from stages import files
 from stages.report import html
 from stages.report.comparison import Comparison, compared
 from stages.report.results import SCORES, read
-from stages.statistics import calibration, classification
+from stages.statistics import classification
+from stages.statistics.paired import mean_std
 from tests.prepared import TRAIN
 
 SHA256 = "ab" * 32
@@ -112,15 +113,17 @@ def write(
     training = {
         "fingerprint": folder.name.encode().hex()[:64],
         "data_sha256": sha256,
+        "final": "soft_vote",
         "description": f"The variant {folder.name}.",
         "settings": {"architecture": architecture, "augmentation": [], "train": train},
     }
     files.write_json(folder / "training.json", training)
     test = classification.summary(probability[1], labels[1]) | dict(scores)
-    error = calibration.expected_calibration_error(probability[1], labels[1])
+    error = classification.expected_calibration_error(probability[1], labels[1])
     test["expected_calibration_error"] = error
     assert set(test) == set(SCORES)
-    files.write_json(folder / "metrics.json", {"test": test, "parameters": parameters})
+    metrics = {"cv": {"accuracy": mean_std(accuracy)}, "test": test, "parameters": parameters}
+    files.write_json(folder / "metrics.json", metrics)
     (folder / "plots").mkdir(exist_ok=True)
     for figure in ("calibration", "confusion_matrix", "data_card"):
         Image.new("L", (8, 8)).save(folder / "plots" / f"{figure}.png")

@@ -30,7 +30,7 @@ def test_rows_are_those_of_the_results_and_ranked_by_accuracy(results):
         result = results[row["variant"]]
         assert row["cv_mean"] == pytest.approx(np.mean(result.accuracy))
         assert row["test_accuracy"] == pytest.approx(result.test_correct.mean())
-        assert row["parameters"] == result.parameters
+        assert row["parameters"] == result.metrics["parameters"]
     assert [row["on_validation"] for row in found.rows] == [[], ["early_stopping"], []]
     assert list(found.detectable) == ["early", "twin"]
     assert found.detectable["early"].effect > 0

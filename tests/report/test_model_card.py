@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from stages.report.model_card import model_card
+from stages.report.results import Result
+from stages.statistics.classification import confusion_matrix
 
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
 LABEL = np.array([0] * 5 + [1] * 10)
@@ -14,40 +16,33 @@ PROBABILITY[0] = [0.04, 0.92, 0.04]
 ROW = {"architecture": {"name": "basic", "arguments": {"dense": 8}}, "augmentation": []}
 
 
-def card(probability=PROBABILITY, train=(), **training):
-    return model_card(
-        "plain",
-        dataset={
-            "source": "pets",
-            "licence": "CC0",
-            "classes": ["cat", "a|b", "never seen"],
-            "image_shape": [4, 6, 1],
-            "train": {"images": 40, "per_class": [10, 29, 1]},
-            "test": {"images": 15, "per_class": [5, 10, 0]},
-            "folds": {"count": 5, "repeats": 2},
-            "sha256": "ab" * 32,
-        },
-        training={
-            "fingerprint": "cd" * 32,
-            "parameters": 1234,
-            "final": "soft_vote",
-            "description": HOSTILE,
-            "settings": ROW | {"train": {"epochs": 5} | dict(train)},
-        }
-        | training,
-        metrics={
-            "cv": {"accuracy": {"mean": 0.9, "std": 0.0123, "n": 10}},
-            "test": {
-                "accuracy": 13 / 15,
-                "top_2_accuracy": 1.0,
-                "macro_f1": 0.84,
-                "loss": 0.41,
-                "expected_calibration_error": 0.025,
-            },
-        },
-        probability=probability,
-        label=LABEL,
-    )
+DATASET = {
+    "source": "pets",
+    "licence": "CC0",
+    "classes": ["cat", "a|b", "never seen"],
+    "image_shape": [4, 6, 1],
+    "train": {"images": 40, "per_class": [10, 29, 1]},
+    "test": {"images": 15, "per_class": [5, 10, 0]},
+    "folds": {"count": 5, "repeats": 2},
+    "sha256": "ab" * 32,
+}
+SCORES = {"accuracy": 13 / 15, "top_2_accuracy": 1.0, "macro_f1": 0.84, "loss": 0.41}
+SCORES |= {"expected_calibration_error": 0.025}
+
+
+def card(probability=PROBABILITY, train=(), **changed):
+    training = {"fingerprint": "cd" * 32, "final": "soft_vote", "description": HOSTILE}
+    training |= {"environment": {}, "settings": ROW | {"train": {"epochs": 5} | dict(train)}}
+    cv = {"accuracy": {"mean": 0.9, "std": 0.0123, "n": 10}}
+    fields = dict.fromkeys(Result._fields) | {
+        "training": training | changed,
+        "metrics": {"cv": cv, "test": SCORES, "parameters": 1234},
+        "counts": confusion_matrix(probability, LABEL),
+        "test_label": LABEL,
+        "test_predicted": probability.argmax(axis=1),
+        "confidence": probability.max(axis=1),
+    }
+    return model_card("plain", DATASET, Result(**fields))
 
 
 def test_says_what_the_files_say():

@@ -1,4 +1,5 @@
 import base64
+import io
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from stages import files
 from stages.errors import UserError
 from stages.report import pictures
 from stages.report.comparison import compared
-from stages.report.results import read
+from stages.report.pictures import SIDE, hardest_images, own_mistakes, thumbnail
+from stages.report.results import Result, read
 from tests.report import made
 
 NAMES = ("basic", "wide", "deep", "failed")
@@ -70,3 +72,74 @@ def test_a_file_is_embedded_as_it_is_and_must_be_a_picture(tmp_path):
     assert size == [96, 192]
     content = base64.b64decode(src.removeprefix("data:image/png;base64,"))
     assert content == path.read_bytes()
+
+
+CLASSES = ["cat", "<dog>", "owl"]
+IMAGES = np.arange(6, dtype="uint8")[:, None, None, None] * np.full((6, 4, 4, 1), 40, "uint8")
+
+
+def result(predicted, confidence):
+    """Return a result on 6 test images, two of each class."""
+    label, predicted, confidence = np.arange(6) // 2, np.array(predicted), np.array(confidence)
+    fields = dict.fromkeys(Result._fields) | {"test_label": label, "test_predicted": predicted}
+    p_true = np.where(predicted == label, confidence, 1 - confidence)
+    return Result(**fields | {"confidence": confidence, "p_true": p_true})
+
+
+RESULTS = {
+    "a": result([1, 0, 0, 0, 2, 1], [0.9, 0.9, 0.6, 0.8, 0.9, 0.99]),
+    "b": result([1, 0, 1, 0, 2, 2], [0.8, 0.9, 0.6, 0.7, 0.9, 0.9]),
+    "c": result([2, 0, 1, 1, 0, 2], [0.7, 0.9, 0.6, 0.8, 0.7, 0.9]),
+}
+
+
+def decoded(url):
+    return Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))
+
+
+def test_the_hardest_come_first_with_their_most_common_prediction():
+    found = hardest_images(RESULTS, IMAGES, CLASSES)
+    said = [(one["predicted"], one["actual"], one["note"]) for one in found]
+    assert said == [
+        ("<dog>", "cat", "3 of 3"),
+        ("cat", "<dog>", "2 of 3"),
+        ("cat", "<dog>", "1 of 3"),  # mean probability of the truth .53
+        ("<dog>", "owl", "1 of 3"),  # .60
+        ("cat", "owl", "1 of 3"),  # .70
+    ]
+    assert np.array(decoded(found[1]["src"]))[0, 0] == 120  # the fourth image
+    assert found[0]["alt"] == "An image of cat predicted as <dog>."
+
+
+def test_a_single_variant_has_its_confidence():
+    (first, *_) = hardest_images({"a": RESULTS["a"]}, IMAGES, CLASSES)
+    assert (first["predicted"], first["actual"], first["note"]) == ("<dog>", "owl", "99 %")
+
+
+def test_own_mistakes_are_those_of_one_alone(monkeypatch):
+    found = own_mistakes(RESULTS, ["a", "c"], IMAGES, CLASSES)
+    assert {name: count for name, (count, _) in found.items()} == {"a": 2, "c": 1}
+    assert [one["note"] for one in found["a"][1]] == ["99 %", "60 %"]  # most confident first
+    assert own_mistakes(RESULTS, ["b"], IMAGES, CLASSES) == {"b": (0, [])}
+    monkeypatch.setattr(pictures, "OWN", 1)
+    count, shown = own_mistakes(RESULTS, ["a"], IMAGES, CLASSES)["a"]
+    assert (count, len(shown)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "size"),
+    [
+        ((28, 28, 1), "PNG", (28, 28)),
+        ((32, 32, 3), "JPEG", (32, 32)),
+        ((200, 100, 3), "JPEG", (SIDE // 2, SIDE)),
+        ((60, 120, 1), "PNG", (SIDE, SIDE // 2)),
+    ],
+)
+def test_thumbnails_keep_shape_and_colours(shape, kind, size):
+    image = np.zeros(shape, "uint8")
+    image[: shape[0] // 2] = 200
+    picture = decoded(thumbnail(image))
+    assert (picture.format, picture.size) == (kind, size)
+    top, bottom = (np.array(picture)[row].mean() for row in (1, -2))
+    assert (top, bottom) == pytest.approx((200, 0), abs=4)
+    assert thumbnail(image) == thumbnail(image)

@@ -27,7 +27,7 @@ def test_predictions_become_what_the_report_needs(root):
     np.testing.assert_array_equal(found.confidence == found.p_true, found.test_correct)
     assert found.counts.sum() == found.bins["count"].sum() == 30
     assert np.trace(found.counts) == found.test_correct.sum()
-    assert found.scores["accuracy"] == pytest.approx(found.test_correct.mean())
+    assert found.metrics["test"]["accuracy"] == pytest.approx(found.test_correct.mean())
     assert [row[0] for row in found.per_class] == [0, 1, 2]
 
 

@@ -1,4 +1,4 @@
-"""Scores of one classifier, by hand."""
+"""Scores of one classifier and its calibration, by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.statistics import classification
-from tests.statistics.classifiers import CLASSIFIERS
 
 # Six images, three classes. Predictions: 0 0 1 1 1 0, the last a tie of 0 and 2. Class 2 is never
 # predicted; it is among the two highest only for the last image.
@@ -23,6 +22,22 @@ PROBABILITY = np.array(
 LABEL = np.array([0, 1, 1, 0, 2, 2])
 UNDEFINED_KAPPA = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 RANGES = {"loss": (0, np.inf), "cohen_kappa": (-1, 1), "brier": (0, 2)}  # others: 0 to 1
+
+
+@st.composite
+def classifiers(draw):
+    """Return probabilities of any sharpness, with ties, and labels."""
+    count, classes = draw(st.integers(1, 30)), draw(st.integers(2, 6))
+    random = np.random.default_rng(draw(st.integers(0, 9999)))
+    sharp = draw(st.sampled_from([0.0, 0.5, 3.0, 50.0]))
+    scores = np.exp(sharp * random.integers(-2, 3, (count, classes)))
+    probability = scores / scores.sum(axis=1, keepdims=True)
+    kind = draw(st.sampled_from([np.float32, np.float64]))
+    return probability.astype(kind), random.integers(0, classes, count)
+
+
+def mistakes(probability, label):
+    return classification.mistakes(label, probability.argmax(axis=1), probability.max(axis=1))
 
 
 def test_summary_by_hand():
@@ -45,6 +60,8 @@ def test_rounding_above_one_is_no_error():
     probability = np.array([[1.0000001, 0, 0]], np.float32)
     assert probability[0, 0] > 1
     assert classification.summary(probability, np.array([0]))["loss"] < 1e-6
+    bins = classification.reliability_bins(probability, np.array([0]))
+    assert bins["count"].tolist() == [0] * 14 + [1]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -79,21 +96,26 @@ def test_most_confused_pairs_leave_out_correct_ones_and_zeros():
         assert classification.most_confused_pairs(confusion, count) == pairs[:count]
 
 
+def test_the_hardest_class_is_one_with_images():
+    assert classification.hardest_class(np.array([[0, 0, 0], [1, 8, 0], [0, 2, 2]])) == 2
+    assert classification.hardest_class(np.array([[1, 1], [1, 1]])) == 0
+
+
 def test_mistakes_come_most_confident_first_and_then_in_order():
     label = np.array([0, 1, 0, 0, 2, 1])
-    assert classification.mistakes(PROBABILITY, label) == [
+    assert mistakes(PROBABILITY, label) == [
         (2, 0, 1, 0.7),
         (3, 0, 1, 0.6),
         (1, 1, 0, 0.5),
         (4, 2, 1, 0.5),
         (5, 1, 0, 0.4),
     ]
-    assert classification.mistakes(np.eye(3), np.arange(3)) == []
+    assert mistakes(np.eye(3), np.arange(3)) == []
 
 
 @UNDEFINED_KAPPA
 @settings(max_examples=30)
-@given(CLASSIFIERS, st.randoms(use_true_random=False))
+@given(classifiers(), st.randoms(use_true_random=False))
 def test_scores_are_in_range_depend_on_no_order_and_agree_with_each_other(classifier, random):
     probability, label = classifier
     classes = probability.shape[1]
@@ -108,7 +130,7 @@ def test_scores_are_in_range_depend_on_no_order_and_agree_with_each_other(classi
     squared = np.square(probability - np.eye(classes)[label]).sum(axis=1)
     assert found["brier"] == pytest.approx(squared.mean(), rel=1e-5, abs=1e-9)
     confusion = classification.confusion_matrix(probability, label)
-    wrong = classification.mistakes(probability, label)
+    wrong = mistakes(probability, label)
     assert len(wrong) == len(label) - np.trace(confusion)
     pairs = classification.most_confused_pairs(confusion, confusion.size)
     assert sum(images for *_, images in pairs) == len(wrong)
@@ -117,3 +139,38 @@ def test_scores_are_in_range_depend_on_no_order_and_agree_with_each_other(classi
     occurs = (rows[:, 4] > 0) | (confusion.sum(axis=0) > 0)
     macro = [found[f"macro_{key}"] for key in ("precision", "recall", "f1")]
     np.testing.assert_allclose(rows[occurs, 1:4].mean(axis=0), macro)
+
+
+def two_classes(confidence, right):
+    """Return probabilities with these confidences for class 0, and labels that make them right."""
+    confidence = np.asarray(confidence)
+    return np.column_stack([confidence, 1 - confidence]), 1 - np.asarray(right, int)
+
+
+def test_calibration_by_hand():
+    confidence, right = [0.55, 0.6, 0.7, 0.95, 0.97, 1.0], [1, 0, 1, 1, 1, 0]
+    classifier = two_classes(confidence, right)
+    found = classification.reliability_bins(*classifier)
+    filled = [8, 10, 14]  # 0.55 and 0.6, the closed end of the ninth bin; 0.7; the others
+    assert np.flatnonzero(found["count"]).tolist() == filled
+    assert found["count"][filled].tolist() == [2, 1, 3]
+    assert found["confidence"][filled] == pytest.approx([0.575, 0.7, 2.92 / 3])
+    assert found["accuracy"][filled] == pytest.approx([0.5, 1, 2 / 3])
+    by_hand = (2 * 0.075 + 1 * 0.3 + 3 * (2.92 / 3 - 2 / 3)) / 6
+    assert classification.expected_calibration_error(*classifier) == pytest.approx(by_hand)
+
+
+@given(classifiers())
+def test_every_image_is_in_one_bin_and_the_error_is_a_fraction(classifier):
+    probability, label = classifier
+    found = classification.reliability_bins(probability, label)
+    assert found["count"].sum() == len(label)
+    assert ((found["accuracy"] >= 0) & (found["accuracy"] <= 1)).all()
+    there = np.flatnonzero(found["count"])
+    middle = (there + 0.5) / classification.BINS
+    assert np.abs(found["confidence"][there] - middle).max() <= 0.5 / classification.BINS + 1e-5
+    error = classification.expected_calibration_error(probability, label)
+    assert error <= 1 + 1e-6
+    right = probability.argmax(axis=1) == label
+    gap = abs(probability.max(axis=1).mean(dtype=np.float64) - right.mean())
+    assert error >= gap - 1e-6  # bins can only keep apart what would cancel out
