@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -43,6 +43,7 @@ def test_outcome_and_verdict(difference, low, high, p_holm, p_equal, expected):
     assert verdict(row, rope=0.0005) == expected
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_chances_are_chances_and_the_correction_only_raises_p(data):
     count = data.draw(st.integers(2, 10))

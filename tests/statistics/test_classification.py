@@ -160,6 +160,7 @@ def test_calibration_by_hand():
     assert classification.expected_calibration_error(*classifier) == pytest.approx(by_hand)
 
 
+@settings(max_examples=30)
 @given(classifiers())
 def test_every_image_is_in_one_bin_and_the_error_is_a_fraction(classifier):
     probability, label = classifier

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
@@ -16,6 +16,7 @@ def test_wilson_by_hand():
     assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-6)
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_contains_the_accuracy(counts):
     low, high = wilson(*counts)
@@ -45,6 +46,7 @@ def test_coverage_is_near_what_is_claimed():
     assert 0.92 <= covered / 400 <= 0.98  # one standard error is .011
 
 
+@settings(max_examples=30)
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
 def test_is_the_same_twice_in_any_order_and_holds_the_mean(values):
     low, high = bootstrap_mean(values, resamples=199)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
@@ -73,6 +73,7 @@ def test_a_constant_difference_is_certain_and_never_nan(constant, p, probabiliti
     assert not recwarn.list
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(-1, 1), min_size=2, max_size=20).map(np.array),
     st.integers(2, 20),
@@ -149,6 +150,7 @@ def test_holm_by_hand(p, expected):
     assert paired.holm(p) == pytest.approx(expected)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_holm_raises_p_and_keeps_its_order(p):
     adjusted = paired.holm(p)

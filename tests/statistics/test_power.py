@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.statistics.paired import corrected_resampled_t
@@ -20,10 +20,10 @@ def test_power_of_no_difference_is_the_error_and_of_a_huge_one_certain():
 def test_power_is_the_share_of_experiments_that_find_the_difference():
     """Differences correlate as the correction assumes: a shared part of variance 1 / (k - 1)."""
     generator, k, effect = np.random.default_rng(0), 5, 2.0
-    own, shared = generator.normal(size=(500, k)), generator.normal(size=(500, 1))
+    own, shared = generator.normal(size=(200, k)), generator.normal(size=(200, 1))
     found = effect + own + np.sqrt(1 / (k - 1)) * shared
     detected = np.mean([corrected_resampled_t(one, k)["p"] < 0.05 for one in found])
-    assert detected == pytest.approx(power(effect, k, k), abs=0.06)  # one standard error is .02
+    assert detected == pytest.approx(power(effect, k, k), abs=0.09)  # one standard error is .03
 
 
 def test_by_hand():
@@ -42,13 +42,10 @@ def test_below_the_limit_no_number_of_repeats_suffices():
     assert power(0.048 / DEVIATION, 5 * 10_000, 5) < 0.8
     assert minimum_detectable(CHECK, 5, 0.05).repeats == 28
     assert minimum_detectable(CHECK, 5, 0.0).repeats is None
+    assert minimum_detectable(np.full(5, 0.01), 5, 0.0005) is None  # constant
 
 
-@pytest.mark.parametrize("constant", [0.0, 0.01])
-def test_a_constant_difference_has_no_power(constant):
-    assert minimum_detectable(np.full(5, constant), 5, 0.0005) is None
-
-
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(-0.1, 0.1), min_size=2, max_size=12).map(np.array),
     st.integers(2, 12),
