@@ -187,13 +187,11 @@ def test_refuses_a_file_that_is_missing_or_not_what_the_stages_write(four, name)
     assert not TABLE.exists()
 
 
-def test_refuses_a_table_cut_in_mid_line_and_a_cell_that_is_no_number(four):
+def test_refuses_a_cell_that_is_no_number(four):
     path = LEANS / "folds.csv"
-    whole = path.read_text()
-    for content in (whole[: whole.rindex(",")], whole.replace(",0.9,", ",nought,")):
-        path.write_text(content)
-        with pytest.raises(UserError, match=str(path)):
-            compare()
+    path.write_text(path.read_text().replace(",0.9,", ",nought,"))
+    with pytest.raises(UserError, match=str(path)):
+        compare()
 
 
 @pytest.mark.parametrize(("key", "label"), [("test_label", LABEL + 1), ("oof_label", LABEL[:-1])])
@@ -283,10 +281,4 @@ def test_a_bug_of_ours_is_not_taken_for_a_damaged_file(four, monkeypatch):
 
     monkeypatch.setattr("stages.report.results.classification.per_class", broken)
     with pytest.raises(KeyError, match="a bug"):
-        compare()
-
-
-def test_refuses_without_prepared_data(four):
-    Path("data/prepared/dataset.json").unlink()
-    with pytest.raises(UserError, match=r"dataset\.json is missing.*`dvc repro prepare`"):
         compare()

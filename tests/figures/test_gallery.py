@@ -68,12 +68,6 @@ def test_all_variants_show_the_same_samples():
         np.testing.assert_array_equal(one.get_array(), other.get_array())
 
 
-def test_fewer_images_than_asked_for_are_all_shown():
-    labels = np.array([0, 1])
-    figure = samples(images_of(2), labels, labels, ["cat", "dog"], variant="basic")
-    assert sorted(captions(figure)) == ["✓ cat", "✓ dog"]
-
-
 @pytest.mark.parametrize("shape", [(8, 8, 1), (40, 20, 3), (7, 30, 1)])
 @pytest.mark.parametrize("classes", [DIGITS, LONG])
 def test_captions_and_images_are_apart(shape, classes, apart):

@@ -178,31 +178,3 @@ def test_a_variant_of_100_classes_and_large_images_takes_less_than_200_kb(tmp_pa
     classes = [f"a long name of the class {number}" for number in range(100)]
     made.make(tmp_path, NAMES, classes=classes, train=200, tests=2_000, shape=(96, 80, 3))
     assert 100_000 < len(made.page(tmp_path, NAMES).encode()) < 600_000
-
-
-def luminance(colour):
-    """Return the relative luminance of (red, green, blue), 0 to 255 (WCAG 2.1)."""
-    parts = [part / 255 for part in colour]
-    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
-def contrast(one, other):
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
-
-
-def schemes(source):
-    """Return the colours of the light and of the dark scheme."""
-    found = re.findall(r":root \{(.*?)\}", source, re.S)
-    assert len(found) == 2
-    pairs = [re.findall(r"--(\w+): #(\w{6});", scheme) for scheme in found]
-    return [{name: np.array(list(bytes.fromhex(value))) for name, value in one} for one in pairs]
-
-
-def test_contrast_is_that_of_readable_text(source):
-    for colour in schemes(source):
-        for ground in ("ground", "panel"):
-            for ink in ("ink", "muted", "link", "better", "worse"):
-                assert contrast(colour[ground], colour[ink]) >= 4.5, (ink, ground)
-        assert contrast(colour["cool"], colour["ink"]) >= 4.5  # numbers in the darkest cells

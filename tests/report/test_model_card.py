@@ -103,11 +103,6 @@ def test_an_ensemble_names_its_members():
     assert "| ensemble | a\\_1, b |" in markdown
 
 
-def test_claims_nothing_of_how_often_the_test_set_was_used():
-    assert "once" not in card()
-    assert "test_set_uses.csv" in card()
-
-
 def test_no_mistake():
     assert "No mistake on 15 test images." in card(np.eye(3)[LABEL])
 

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from stages import files
-from stages.errors import UserError
-from stages.report.results import check, read
+from stages.report.results import read
 from tests.report import made
 
 
@@ -29,14 +27,3 @@ def test_predictions_become_what_the_report_needs(root):
     assert np.trace(found.counts) == found.test_correct.sum()
     assert found.metrics["test"]["accuracy"] == pytest.approx(found.test_correct.mean())
     assert [row[0] for row in found.per_class] == [0, 1, 2]
-
-
-def test_a_repeat_less_or_another_test_set_is_refused(root):
-    dataset = files.read_json(root / "data" / "prepared" / "dataset.json")
-    found = {name: read(name, root / "results") for name in ("basic", "other")}
-    check(found, dataset, "basic")
-    with pytest.raises(UserError, match=r"'basic'.* 5 folds .* 5 x 2"):
-        check(found, dataset | {"folds": {"count": 5, "repeats": 2}}, "basic")
-    found["other"] = found["other"]._replace(test_label=found["other"].test_label[::-1])
-    with pytest.raises(UserError, match=r"'other' .*labels"):
-        check(found, dataset, "basic")

@@ -39,12 +39,6 @@ def test_corrected_t_and_its_bayesian_form_by_hand():
     assert found["p_better"] == pytest.approx(posterior.sf(0.05))
 
 
-def test_repeats_raise_n_but_not_the_correction():
-    found = paired.corrected_resampled_t(np.tile(CHECK, 2), 5)
-    scale = np.sqrt((1 / 10 + 1 / 4) * 0.00122 * 4 * 2 / 9)
-    assert found["p"] == pytest.approx(2 * student.sf(0.078 / scale, 9))
-
-
 def test_without_the_correction_it_is_scipys_t_test():
     difference = np.random.default_rng(0).normal(0.0005, 0.001, 10)
     found = paired.corrected_resampled_t(difference, 10**18)  # 1 / (folds - 1) vanishes
