@@ -39,7 +39,7 @@ def data_card(
             read, so it may be memory-mapped.
         labels: int (n,), of the training images; each class has at least one.
         test_labels: int (m,), of the test images.
-        facts: (name, sentence), from `stages.report.dataset.facts`.
+        facts: from `stages.report.dataset.facts`.
     """
     classes = [" ".join(name.split()) for name in classes]
     counts = np.array([np.bincount(of, minlength=len(classes)) for of in (labels, test_labels)])

@@ -82,7 +82,7 @@ def styled(function: Callable) -> Callable:
 
 
 def page(width: float, height: float) -> Figure:
-    """Return an empty white figure of `width` x `height` inches, on which text can be measured."""
+    """Return an empty white figure of this size in inches, on which text can be measured."""
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

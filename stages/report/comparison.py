@@ -47,25 +47,20 @@ class Comparison(NamedTuple):
 
 
 def compared(
-    results: Mapping[str, Result],
-    dataset: Mapping[str, Any],
-    baseline: str,
-    rope: float,
-    uses: int,
+    results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str, rope: float, uses: int
 ) -> Comparison:
     """Test each variant against the baseline; arguments as the fields of Comparison."""
     folds = dataset["folds"]["count"]
     accuracy = {name: result.accuracy for name, result in results.items()}
     correct = {name: result.correct for name, result in results.items()}
     rows = against_baseline(accuracy, correct, baseline, folds, rope)
+    detectable = {}
     for row in rows:
-        result = results[row["variant"]]
+        name, result = row["variant"], results[row["variant"]]
         row["test_accuracy"] = result.metrics["test"]["accuracy"]
         row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
-    detectable = {
-        name: minimum_detectable(values - accuracy[baseline], folds, rope)
-        for name, values in accuracy.items()
-        if name != baseline
-    }
+        if name != baseline:
+            difference = result.accuracy - results[baseline].accuracy
+            detectable[name] = minimum_detectable(difference, folds, rope)
     return Comparison(rows, results, detectable, baseline, rope, dataset, uses)

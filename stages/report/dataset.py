@@ -39,24 +39,20 @@ def _groups(of: Mapping[str, int]) -> str:
 
 
 def _duplicates(of: Mapping[str, Mapping]) -> str:
-    pictures = {
-        key: "one picture" if one["groups"] == 1 else f"{one['groups']:,} pictures"
-        for key, one in of.items()
-        if one["groups"]
-    }
-    parts = [
-        f"{of[key]['images']:,} {what} images are {pictures[key]} repeated"
-        for key, what in (("train", "training"), ("test", "test"))
-        if key in pictures
-    ]
-    if "other_label" in pictures:
-        parts += [f"{pictures['other_label']} of the training set under two labels or more"]
-    if "between" in pictures:
-        pairs = [f"{one['train'][0]} and {one['test'][0]}" for one in of["between"]["first"]]
-        named = ", ".join(pairs[:SHOWN])
-        parts += [
-            f"{pictures['between']} in both training and test set (training and test: {named})"
-        ]
+    parts = []
+    for key, one in of.items():
+        pictures = "one picture" if one["groups"] == 1 else f"{one['groups']:,} pictures"
+        if not one["groups"]:
+            continue
+        if key == "other_label":
+            parts.append(f"{pictures} of the training set under two labels or more")
+        elif key == "between":
+            pairs = [f"{pair['train'][0]} and {pair['test'][0]}" for pair in one["first"][:SHOWN]]
+            where = f"(training and test: {', '.join(pairs)})"
+            parts.append(f"{pictures} in both training and test set {where}")
+        else:
+            what = {"train": "training", "test": "test"}[key]
+            parts.append(f"{one['images']:,} {what} images are {pictures} repeated")
     return "; ".join(parts) or "none: no two images have the same pixels"
 
 

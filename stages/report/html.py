@@ -22,15 +22,10 @@ PAIRS = 2  # confused pairs named below a matrix
 
 
 def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
-    """Return the whole page.
+    """Return the whole page, with the figures that `plot` and `compare` wrote to `folder`.
 
-    Args:
-        found: the comparison.
-        test_images: uint8 (tests, height, width, channels); may be memory-mapped.
-        folder: results, with the figures of `plot` and `compare`.
-
-    Raises:
-        UserError: when a figure is missing.
+    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. A missing figure
+    raises UserError.
     """
     rows, results, baseline = found.best_first, found.results, found.baseline
     names = [row["variant"] for row in rows]

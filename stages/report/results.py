@@ -12,12 +12,9 @@ from stages.report.settings import train_sections
 from stages.statistics import classification
 from stages.statistics.uses import Use
 
-STAGE_OF = {  # the files that are read, and which stage writes each
-    "folds.csv": "train",
-    "history.csv": "train",
-    "training.json": "train",
-    "metrics.json": "evaluate",
-    "predictions.npz": "evaluate",
+FILES = {  # that are read, by the stage that writes them
+    "train": ("folds.csv", "history.csv", "training.json"),
+    "evaluate": ("metrics.json", "predictions.npz"),
 }
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 TRAINED = ("fingerprint", "data_sha256", "settings", "final")
@@ -74,18 +71,17 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         UserError: when a file is missing or damaged; names the file and the next command.
     """
     folder = results / name
-    for file, stage in STAGE_OF.items():
-        files.existing(folder / file, f"{stage}@{name}")
+    for stage, names in FILES.items():
+        for file in names:
+            files.existing(folder / file, f"{stage}@{name}")
     rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images", "best_epoch"))
     best = {(row["fold"], row["best_epoch"]) for row in rows}
-    epochs = files.read_table(folder / "history.csv", HISTORY)
-    if not epochs:
+    history = files.read_table(folder / "history.csv", HISTORY)
+    if not history:
         raise files.damaged(folder / "history.csv", "without rows")
-    epochs = [
-        row | {"kept": (row["fold"], row["epoch"]) in best}
-        for row in epochs
-        if row["epoch"]  # an ensemble has none
-    ]
+    epochs = [row for row in history if row["epoch"]]  # an ensemble has none
+    for row in epochs:
+        row["kept"] = (row["fold"], row["epoch"]) in best
     training = files.read_json(folder / "training.json", TRAINED)
     metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
@@ -131,15 +127,10 @@ def _predictions(path: Path) -> dict[str, np.ndarray]:
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
-    """Check that results are of the same images, folds, precision and environment.
+    """Raise UserError unless all results are of the same images, folds, precision and environment.
 
-    Args:
-        results: variant -> its results.
-        dataset: the content of dataset.json.
-        baseline: the variant with which all others are compared.
-
-    Raises:
-        UserError: names the variant and what differs.
+    `dataset` is the content of dataset.json; the message names the variant and what differs from
+    it or from the baseline.
     """
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     other = results[baseline]
@@ -161,8 +152,7 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
         elif sha256 != dataset["sha256"]:
             problem = (
                 "was trained on other images or folds than data/prepared holds now (sha256 "
-                f"{sha256[:8]} instead of {dataset['sha256'][:8]}), so it cannot be compared; "
-                f"{again}"
+                f"{sha256[:8]} instead of {dataset['sha256'][:8]}); {again}"
             )
         elif [fold for fold, _ in result.folds] != list(range(count * repeats)):
             problem = (
