@@ -36,16 +36,11 @@ def report(base: str, output: Path | None, figures: str) -> None:
 
 
 def pull_request(base: str, figures: str = "") -> str:
-    """Return a report that compares the working tree with the commit `base`.
+    """Return a report that compares the working tree with `base`: a branch, tag or commit.
 
-    Args:
-        base: a branch, tag or commit.
-        figures: URL of the folder of comparison.png; "" if there is none, because a comment cannot
-            show a local file.
-
-    Raises:
-        UserError: outside a Git repository, for an unknown `base`, and for missing or outdated
-            results.
+    `figures` is the URL of the folder of comparison.png, which a comment shows; without one it
+    names the local file. UserError is raised outside a Git repository, for an unknown `base`, and
+    for missing or outdated results.
     """
     _check_base(base)
     now, text = (existing(Path(path), "compare").read_text("utf-8") for path in (TABLE, TEXT))
@@ -112,8 +107,7 @@ def _scores(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
     rows = []
     for path, found in scores.items():
         for key in (key for key in SHOWN if key in found):
-            old, new, change = (found[key].get(which) for which in ("old", "new", "diff"))
-            cells = _number(old), _number(new), _number(change, "+")
+            cells = (_number(found[key].get(which), which) for which in ("old", "new", "diff"))
             rows.append([f"`{Path(path).parent.name}`", key, *cells])
     if not rows:
         return f"No score differs from `{base}`."
@@ -121,9 +115,10 @@ def _scores(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
     return "\n".join([*lines, "", f"`dvc metrics diff {base}` shows the other scores."])
 
 
-def _number(value: float | None, sign: str = "") -> str:
+def _number(value: float | None, which: str) -> str:
     if value is None:
         return ""
+    sign = "+" if which == "diff" else ""
     return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign}z.4f}"
 
 

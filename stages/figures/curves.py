@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from stages.figures.style import BLUE, INK, ORANGE, WIDTH, heading, page, styled
+from stages.figures.style import BLUE, INK, ORANGE, WIDTH, empty, heading, page, styled
 
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 
@@ -35,10 +35,8 @@ def curves(
     """
     title = f"{variant}: training and validation"
     if not history["epoch"].size:
-        figure = page(WIDTH, 0.1)
         note = "nothing to train: an ensemble of other variants, whose curves show their training"
-        heading(figure, title, note)
-        return figure
+        return empty(title, note)
     figure = page(WIDTH, 5.6)
     loss, accuracy = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.1})
     fold, epoch, kept = history["fold"], history["epoch"], history["kept"]

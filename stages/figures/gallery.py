@@ -5,7 +5,6 @@ from math import ceil, floor
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -38,9 +37,7 @@ def mistakes(
     title = f"{variant}: most confident mistakes"
     n, m, shown = len(test_images), len(found), found[:COUNT]
     if m == 0:
-        figure = style.page(WIDTH, 0.1)
-        style.heading(figure, title, f"none: all n = {n:,} test images are classified correctly")
-        return figure
+        return style.empty(title, f"none: all n = {n:,} test images are classified correctly")
     captions = [
         ((classes[predicted], f"for {classes[actual]}"), INK, (percent(confidence),))
         for _, actual, predicted, confidence in shown
@@ -137,22 +134,19 @@ def _grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str
     lines = max(len(head) + len(rest) for head, (*_, rest) in zip(heads, captions, strict=True))
     step = height + 0.06 + LINE * lines + GAP
     figure, axes = style.sheet(WIDTH, step * ceil(len(images) / columns) - GAP)
-    frames = []
     for position, (image, head) in enumerate(zip(images, heads, strict=True)):
         _, colour, rest = captions[position]
         row, column = divmod(position, columns)
         middle, top = column * (side + GAP) + side / 2, row * step
         show(axes, image, middle - width / 2, top, height, width)
-        frames.append(Rectangle((middle - width / 2, top), width, height))
+        edge = style.FAINT if colour == INK else colour
+        frame = Rectangle((middle - width / 2, top), width, height, edgecolor=edge)
+        axes.add_patch(frame).set(fill=False, linewidth=1.5)
         for number, text in enumerate((*head, *rest)):
             weight = "normal" if number else "bold"
             short = style.shorten(text, side, TEXT, weight)
             ink = colour if number < len(head) else MUTED
             below = top + height + 0.06 + LINE * number
             axes.text(middle, below, short, color=ink, weight=weight, ha="center", va="top")
-    edges = [style.FAINT if colour == INK else colour for _, colour, _ in captions]
-    axes.add_collection(
-        PatchCollection(frames, facecolors="none", edgecolors=edges, linewidths=1.5)
-    )
     style.heading(figure, title, note)
     return figure

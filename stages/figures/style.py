@@ -106,6 +106,13 @@ def heading(figure: Figure, title: str, note: str, width: float = WIDTH) -> None
         bottom += 0.1 + LINE * size / TEXT * len(lines)
 
 
+def empty(title: str, note: str) -> Figure:
+    """Return a figure of a heading only."""
+    figure = page(WIDTH, 0.1)
+    heading(figure, title, note)
+    return figure
+
+
 def write(figure: Figure, left: float, bottom: float, text: str, **keywords) -> None:
     """Write `text` at a place in inches from the lower left corner of the axes."""
     width, height = figure.get_size_inches()

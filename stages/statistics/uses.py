@@ -41,10 +41,7 @@ def note(uses: Iterable[Use]) -> set[Use]:
     """Add new uses to the ledger and return all of its rows; safe for concurrent processes.
 
     The rows are sorted, so the bytes do not depend on the order of calls, and rows that Git merged
-    are sorted again.
-
-    Raises:
-        UserError: when the ledger has an invalid row.
+    are sorted again. An invalid row raises UserError.
     """
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(LOCK):
