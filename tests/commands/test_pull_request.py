@@ -104,10 +104,8 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
 def test_against_itself_nothing_differs_and_the_command_writes_a_file(repository, monkeypatch):
     monkeypatch.chdir(repository)
     output = repository / "data" / "report.md"
-    command = ["pull-request", "wider", "--output", str(output)]
-    CliRunner().invoke(
-        line, [*command, "--figures", "https://example.org/plots/"], catch_exceptions=False
-    )
+    command = ["pull-request", "wider", "--output", str(output), "--figures"]
+    CliRunner().invoke(line, [*command, "https://example.org/plots/"], catch_exceptions=False)
     report = output.read_text()
     for part in ("All 2 verdicts", "No setting differs from `wider`", "No score differs"):
         assert part in report
@@ -128,15 +126,13 @@ def test_stale_results_are_refused(repository, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("base", ["mian", "--help"])
-def test_an_unknown_base_is_refused(repository, monkeypatch, base):
+def test_an_unknown_base_and_a_shallow_clone_are_told_what_to_fetch(
+    repository, monkeypatch, tmp_path
+):
     monkeypatch.chdir(repository)
-    with pytest.raises(UserError, match=f"'{base}'.*`git fetch origin`"):
-        pull_request.pull_request(base)
-
-
-@pytest.mark.slow
-def test_a_shallow_clone_is_told_to_fetch_the_history(repository, monkeypatch, tmp_path):
+    for base in ("mian", "--help"):
+        with pytest.raises(UserError, match=f"'{base}'.*`git fetch origin`"):
+            pull_request.pull_request(base)
     address = f"file://{repository}"
     run(tmp_path, "git", "clone", "-q", "--depth", "1", "--branch", "wider", address, "shallow")
     monkeypatch.chdir(tmp_path / "shallow")

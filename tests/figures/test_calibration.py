@@ -28,9 +28,3 @@ def test_points_bars_gaps_and_histogram_are_the_bins(texts):
     written = texts(figure)
     assert "basic: calibration" in written
     assert any("3.12 %" in text and "5,032" in text for text in written)
-
-
-@pytest.mark.parametrize("images", [1, 60_000])
-def test_all_images_in_one_bin(images):
-    bins = {"confidence": np.ones(1), "accuracy": np.ones(1), "count": np.array([images])}
-    assert calibration(bins, 0.0, variant="basic").axes[1].get_ylim()[1] > images
