@@ -20,7 +20,7 @@ from stages.data.folds import stratified_folds
 from stages.engine import cluster, workers
 from stages.engine.resolve import recipe
 from stages.settings import params
-from stages.settings.sections import Data, Named, Parallel, Train
+from stages.settings.sections import Data, Folds, Named, Parallel, Train
 from stages.training.fold import train_fold
 from stages.training.recipe import Recipe
 
@@ -85,8 +85,8 @@ def tiny_units(count: int) -> list[tuple]:
 def basic_folds(data: dict[str, Any], count: int) -> list[tuple]:
     """Return the arguments of `train_fold` for so many folds of `basic`, an epoch each."""
     source = load(Data(**data))
-    images, labels = source.train_images, source.train_labels.astype(np.int64)
-    folds = stratified_folds(labels, source.classes, count, 1, 1)[0]
+    images, labels = source.train.images, source.train.labels.astype(np.int64)
+    folds = stratified_folds(labels, source.classes, Folds(count=count))[0]
     chosen = recipe(params.parse(inputs.defaults()), "basic")
     chosen = chosen.model_copy(update={"train": chosen.train.model_copy(update={"epochs": 1})})
     return [(images, labels, folds, 10, chosen, fold, None) for fold in range(count)]

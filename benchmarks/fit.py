@@ -110,7 +110,7 @@ def _at_once(function: Callable, task: tuple, folder: Path, number: int, jobs: i
 def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
     """Return peaks and each variant's rates, on one core and on two at once."""
     source = load(Data(source="mnist-5k"))
-    shape, classes = source.train_images.shape[1:], len(source.classes)
+    shape, classes = source.train.images.shape[1:], len(source.classes)
     side, times, epochs = (256, 3, 1) if quick else (SIDE, PRODUCTS, EPOCHS)
     found: dict[str, Any] = {}
     for variant in variants:
@@ -119,8 +119,8 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
         recipe = recipes.recipe(params.parse(chosen), variant)
         ((_, (forward, training)),) = workers.run(counted, [(recipe, shape, classes)], 1)
         count = 200 if quick else int(np.clip(WORK / training, LEAST, MOST))
-        rows = np.arange(count) % len(source.train_labels)
-        task = (source.train_images[rows], source.train_labels[rows], classes, recipe)
+        rows = np.arange(count) % len(source.train.labels)
+        task = (source.train.images[rows], source.train.labels[rows], classes, recipe)
         row: dict[str, Any] = {"flop_forward": forward, "flop_training": training, "images": count}
         for jobs in (1, 2):
             peak = together(products, (side, times, precision), jobs)

@@ -53,10 +53,10 @@ def measure(data: dict[str, Any], seeds: int, limit: int | None) -> dict[str, An
     """Return both forms: every fit's seconds and accuracy, and the seconds by seed."""
     source = load(Data(source=data["source"], folder=data.get("folder")))
     arrays = {
-        "train_images": source.train_images[:limit],
-        "train_labels": source.train_labels[:limit],
-        "test_images": source.train_images[-100:] if limit else source.test_images,
-        "test_labels": source.train_labels[-100:] if limit else source.test_labels,
+        "train_images": source.train.images[:limit],
+        "train_labels": source.train.labels[:limit],
+        "test_images": source.train.images[-100:] if limit else source.test.images,
+        "test_labels": source.train.labels[-100:] if limit else source.test.labels,
     }
     base = recipes.recipe(params.parse(inputs.on_mnist("sprint")), "sprint")
     many = []

@@ -2,10 +2,10 @@
 
 To add a data set, write a function that takes the `data` settings and returns a `Source`, in a
 file of its own, and register it in SOURCES. To add a file format, write a module with
-`DESCRIPTION`, `recognises(path)`, `files(path)` (the files that `load` reads, in an order that
-depends on names only) and `load(path, data)`, and register it in FORMATS and in `Data.format`.
-All these functions raise a UserError for files that do not fit, and OSError for those that cannot
-be read.
+`DESCRIPTION`, `recognises(path)`, `load(path, data)` and, if folders have the format,
+`files(folder)` (what `load` reads, in an order that depends on names only), and register it in
+FORMATS and in `Data.format`. All these functions raise a UserError for files that do not fit, and
+OSError for those that cannot be read.
 """
 
 import os
@@ -32,12 +32,7 @@ SHOWN = 5  # names in a folder that a message lists
 
 
 def load(data: Data) -> Source:
-    """Read and check the images selected by the settings.
-
-    Raises:
-        UserError: for an unknown source, invalid files, or settings that do not fit the images.
-        OSError: when a file can be neither read nor downloaded.
-    """
+    """Read and check the images selected by the settings."""
     if data.source in SOURCES:
         if data.format:
             raise UserError(
@@ -50,7 +45,7 @@ def load(data: Data) -> Source:
         # Paths of this machine must not end up in files that DVC tracks.
         last = Path(data.source).name
         source = replace(source, name=last if last not in ("", "..") else "images")
-        height, width = source.train_images.shape[1:3]
+        height, width = source.train.images.shape[1:3]
         if height not in SIDES or width not in SIDES:
             raise UserError(
                 f"{path} has images of {height} x {width} pixels; give images of {SIDES[0]} to "
@@ -62,7 +57,7 @@ def load(data: Data) -> Source:
             f"the repository) nor a known name; known names are {', '.join(sorted(SOURCES))}."
             f"{nearest(data.source, SOURCES)}"
         )
-    *size, channels = source.train_images.shape[1:]
+    *size, channels = source.train.images.shape[1:]
     for setting, wanted, found in (
         ("image_size", data.image_size and list(data.image_size), size),
         ("channels", data.channels, "gray" if channels == 1 else "rgb"),
@@ -82,11 +77,7 @@ def find(given: str) -> Path | None:
 
 
 def format_of(path: Path, data: Data) -> ModuleType:
-    """Return the module in FORMATS for `data.format`, or for the detected format of a path.
-
-    Raises:
-        UserError: when no format or several match, or `data.folder` is set.
-    """
+    """Return the module in FORMATS for `data.format`, or for the detected format of a path."""
     if data.folder:
         raise UserError(
             f"data.folder is {data.folder!r}, but data.source is already a path; set data.folder "
@@ -101,8 +92,14 @@ def format_of(path: Path, data: Data) -> ModuleType:
         raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
     what = "is a file of unknown format"
     if path.is_dir():
-        names = sorted(os.listdir(path))
-        shown = ", ".join(map(ascii, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+        names = sorted(map(ascii, os.listdir(path)))
+        shown = ", ".join(names[:SHOWN] + ["..."] * (len(names) > SHOWN))
         what = f"is a folder with {shown or 'nothing'}"
     known = "; ".join(module.DESCRIPTION for module in FORMATS.values())
     raise UserError(f"{path} {what}; known formats are: {known}.")
+
+
+def files_of(path: Path, data: Data) -> list[Path]:
+    """Return the files that `load` reads for a path: the file itself, or some of a folder."""
+    module = format_of(path, data)
+    return module.files(path) if path.is_dir() else [path]

@@ -4,27 +4,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 
 SHOWN = 8  # labels listed in a note
 
 
-def source(name: str, *arrays: np.ndarray) -> Source:
+def source(name: str, *splits: Split) -> Source:
     """Return an unchecked source of a user's arrays; its classes are the distinct labels, sorted.
 
-    Args:
-        name: the source's name.
-        arrays: the training images (n, height, width) or (n, height, width, channels), and their
-            labels as for `names`; perhaps the same of the test set.
+    `splits` is the training split, perhaps followed by the test split, with images
+    (n, height, width) or (n, height, width, channels), and labels as for `names`.
 
     Raises:
         UserError: as `names`, or for test labels of another type than the training labels.
     """
-    has_test = len(arrays) == 4
-    images, notes = as_bytes(arrays[::2])
-    splits = zip(arrays[1::2], ("training", "test"), strict=False)
-    named = [names(labels, f"{name}'s {split}") for labels, split in splits]
+    images, notes = as_bytes([split.images for split in splits])
+    kinds = zip(splits, ("training", "test"), strict=False)
+    named = [names(split.labels, f"{name}'s {kind}") for split, kind in kinds]
     if len({labels.dtype.kind for labels in named}) > 1:
         raise UserError(
             f"{name}'s training labels and its test labels have different types; give both as "
@@ -39,10 +36,8 @@ def source(name: str, *arrays: np.ndarray) -> Source:
         name=name,
         licence="not stated",
         classes=tuple(map(str, classes.tolist())),
-        train_images=images[0],
-        train_labels=numbers[:count],
-        test_images=images[1] if has_test else None,
-        test_labels=numbers[count:] if has_test else None,
+        train=Split(images[0], numbers[:count]),
+        test=Split(images[1], numbers[count:]) if len(splits) > 1 else None,
         notes=tuple(notes),
     )
 
@@ -84,8 +79,7 @@ def names(labels: np.ndarray, split: str) -> np.ndarray:
 def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
     """Add a channel axis to grey images; scale floats in [0, 1] to bytes, in all splits or none.
 
-    Returns:
-        The images of each split, and a list with a note if they were scaled.
+    Returns the images of each split, and a list with a note if they were scaled.
     """
     splits = [images[..., np.newaxis] if images.ndim == 3 else images for images in splits]
     if not all(  # false for NaN

@@ -29,7 +29,11 @@ def _pad(picture: Image.Image, size: tuple[int, int], method: int) -> Image.Imag
     return canvas
 
 
-RESIZE = {"pad": _pad, "crop": ImageOps.fit, "stretch": Image.Image.resize}
+RESIZE: dict[str, Callable[..., Image.Image]] = {
+    "pad": _pad,
+    "crop": ImageOps.fit,
+    "stretch": Image.Image.resize,
+}
 
 
 class UnreadableError(Exception):
@@ -37,11 +41,7 @@ class UnreadableError(Exception):
 
 
 def attempt(function: Callable[[Image.Image], Result], path: Path) -> Result:
-    """Open an image and return `function(image)`.
-
-    Raises:
-        UnreadableError: when the file cannot be opened or decoded.
-    """
+    """Open an image and return `function(image)`; UnreadableError if it cannot be decoded."""
     try:
         with _pillow_errors():
             file = path.open("rb")
@@ -92,9 +92,6 @@ def decode(image: Image.Image, shape: Sequence[int], resize: str) -> tuple[np.nd
     """Return the pixels of an opened, not yet loaded image, and whether it was resized.
 
     See `upright` for the conversion and `resized` for the arguments.
-
-    Raises:
-        UnreadableError: when the file is damaged, or the pixels have 32 bits.
     """
     # Decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, but at least at twice the result's.
     with _pillow_errors():
@@ -104,13 +101,10 @@ def decode(image: Image.Image, shape: Sequence[int], resize: str) -> tuple[np.nd
 
 
 def resized(picture: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:
-    """Return the pixels of a picture, uint8 of `shape`.
+    """Return the pixels of a picture of mode L or RGB, uint8 (height, width, 1 or 3), of `shape`.
 
-    Args:
-        picture: of mode L or RGB, any size.
-        shape: (height, width, channels), 1 channel for mode L, 3 for RGB.
-        resize: `pad` fits the whole picture and fills the rest with black, `crop` fills the area
-            and cuts the overhang, both centred; `stretch` changes the aspect ratio.
+    `resize` is `pad`, which fits the whole picture and fills the rest with black, `crop`, which
+    fills the area and cuts the overhang, both centred, or `stretch`, which changes proportions.
     """
     picture = RESIZE[resize](picture, (shape[1], shape[0]), Image.Resampling.BICUBIC)
     return np.asarray(picture, np.uint8).reshape(shape)
@@ -120,9 +114,6 @@ def upright(image: Image.Image, mode: str) -> Image.Image:
     """Return the first frame in mode L (grey by ITU-R 601) or RGB, 8 bits per channel.
 
     16 bits are scaled to 8, transparency becomes white, and the EXIF orientation is applied.
-
-    Raises:
-        UnreadableError: when the pixels have 32 bits.
     """
     orientation = _orientation(image)
     if image.mode in ("I", "F"):

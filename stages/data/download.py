@@ -11,17 +11,11 @@ from stages.errors import UserError
 
 
 def fetch(urls: Sequence[str], path: Path, sha256: str, advice: str) -> Path:
-    """Download a file unless it is already there, decompress it, and return its path.
+    """Download a file to `path` unless it is already there, and return `path`.
 
-    Args:
-        urls: the file's address on each mirror, in order of preference; gzip or plain.
-        path: of the decompressed file.
-        sha256: of the decompressed content, in hexadecimal; mirrors compress differently.
-        advice: what the user can do when no mirror has the file, for the error message.
-
-    Raises:
-        UserError: when no mirror has the file, or its folder is not writable.
-        OSError: when the disk is full or fails.
+    `urls` are the file's addresses, gzip or plain, in order of preference. `sha256` is that of the
+    decompressed content, since mirrors compress differently. When no mirror has the file, a
+    UserError repeats `advice`.
     """
     import pooch  # takes 0.3 s with requests, and the default data is not downloaded
     import requests

@@ -31,15 +31,12 @@ def find(
 ) -> dict[str, Any]:
     """Return the images that occur twice or more, within each split and across the two.
 
-    Args:
-        train: the digests of the training images (n,); likewise `test`.
-        labels: int64 (n,), of the training images.
-        names: for each split, the file or the row number of each image.
+    `train` and `test` are digests, `labels` those of the training images, and `names` the file or
+    the row number of each image of both splits.
 
-    Returns:
-        `train`, `test`, `other_label` (equal training images whose labels differ) and `between`
-        (training images that are test images too). Each has `groups` (the number of distinct
-        images), `images` (their total number) and `first` (some names; for `between`, per split).
+    The result has `train`, `test`, `other_label` (equal training images whose labels differ) and
+    `between` (training images that are test images too). Each has `groups` (the number of distinct
+    images), `images` (their total number) and `first` (some names; for `between`, per split).
     """
     rows_of: dict[bytes, tuple[list[int], list[int]]] = {}  # digest -> rows in train and in test
     for side, split in enumerate((train, test)):

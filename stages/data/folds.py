@@ -1,7 +1,8 @@
 """Stratified splits by scikit-learn, or of whole groups by `stages.data.groups.assign`.
 
-The arguments are alike: `labels` int64 (n,); `classes`, the class names; `seed`, which fixes the
-shuffles; `groups` int64 (n,), from 0 without gaps, whose images are not separated, or None.
+The arguments are alike: `labels` int64 (n,); `classes`, the class names; a section of params.yaml,
+whose seed fixes the shuffles; `groups` int64 (n,), from 0 without gaps, whose images are not
+separated, or None. A UserError tells which class has too few images or groups.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sklearn.utils import resample
 
 from stages.data.groups import assign
 from stages.errors import UserError
+from stages.settings.sections import Data, Folds
 
 PURPOSES = ("test set", "folds", "limit of training images", "limit of test images")
 
@@ -26,24 +28,13 @@ def random_state(purpose: str, seed: int, repeat: int = 0) -> np.random.RandomSt
 
 
 def stratified_folds(
-    labels: np.ndarray,
-    classes: Sequence[str],
-    count: int,
-    repeats: int,
-    seed: int,
-    groups: np.ndarray | None = None,
+    labels: np.ndarray, classes: Sequence[str], settings: Folds, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Assign each image to the fold that validates it, once per repeat.
+    """Assign each image to the fold that validates it, int16 (repeats, n), 0 to count - 1.
 
     Without groups, fold sizes differ by at most one, and so do the folds' counts of each class.
-
-    Returns:
-        int16 (repeats, n), the fold number of each image, 0 to count - 1.
-
-    Raises:
-        UserError: when a class has fewer images, or groups, than there are folds, or its groups
-            are all in one fold.
     """
+    count = settings.count
     name, size, what = _smallest(labels, classes, groups)
     if size < count:
         remedy = f"use at most {size} folds or " if size >= 2 else ""
@@ -51,9 +42,9 @@ def stratified_folds(
             f"folds.count is {count}, but class {name!r} has only {size} {what} to train with; "
             f"{remedy}give the class more."
         )
-    folds = np.empty((repeats, len(labels)), np.int16)
+    folds = np.empty((settings.repeats, len(labels)), np.int16)
     for repeat, fold_of in enumerate(folds):
-        state = random_state("folds", seed, repeat)
+        state = random_state("folds", settings.seed, repeat)
         if groups is None:
             splitter = StratifiedKFold(count, shuffle=True, random_state=state)
             for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
@@ -70,24 +61,16 @@ def stratified_folds(
 
 
 def hold_out(
-    labels: np.ndarray,
-    classes: Sequence[str],
-    fraction: float,
-    seed: int,
-    groups: np.ndarray | None = None,
+    labels: np.ndarray, classes: Sequence[str], settings: Data, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Choose a stratified test set, a `fraction` of all images; return a mask, bool (n,).
-
-    Raises:
-        UserError: when a class has a single image or group, or would be missing from either set.
-    """
+    """Choose a stratified test set of `data.test_fraction`; return a mask, bool (n,)."""
     name, size, what = _smallest(labels, classes, groups)
     if size < 2:
         raise UserError(
             f"class {name!r} has only {size} {what}, too few to train and to test; give the class "
             "more or leave it out."
         )
-    state, in_test = random_state("test set", seed), np.zeros(len(labels), bool)
+    fraction, state = settings.test_fraction, random_state("test set", settings.seed)
     setting = f"data.test_fraction {fraction}"
     if groups is not None:
         in_test = assign(labels, groups, [1 - fraction, fraction], state) == 1
@@ -100,27 +83,21 @@ def hold_out(
             )
         rows = np.arange(len(labels))
         chosen = train_test_split(rows, test_size=count, stratify=labels, random_state=state)[1]
-        in_test[chosen] = True
+        in_test = np.isin(rows, chosen)
     _check_classes(labels[~in_test], classes, setting, "training")
     _check_classes(labels[in_test], classes, setting, "test")
     return in_test
 
 
-def at_most(
-    limit: int | None, labels: np.ndarray, classes: Sequence[str], split: str, seed: int
-) -> np.ndarray:
-    """Choose at most `limit` images of a split, stratified, or all; return ascending indices.
+def at_most(labels: np.ndarray, classes: Sequence[str], settings: Data, split: str) -> np.ndarray:
+    """Choose `data.limit` images of a split, stratified, or all; return ascending indices.
 
-    Args:
-        split: "training" or "test"; each has its own random state.
-
-    Raises:
-        UserError: when a class gets no image.
+    `split` is "training" or "test"; each has its own random state.
     """
-    rows = np.arange(len(labels))
+    rows, limit = np.arange(len(labels)), settings.limit
     if limit is None or limit >= len(labels):
         return rows
-    state = random_state(f"limit of {split} images", seed)
+    state = random_state(f"limit of {split} images", settings.seed)
     # train_test_split would refuse a rest that is smaller than the classes
     rows = resample(rows, replace=False, n_samples=limit, stratify=labels, random_state=state)
     _check_classes(labels[rows], classes, f"data.limit {limit}", split)
@@ -131,19 +108,19 @@ def _smallest(
     labels: np.ndarray, classes: Sequence[str], groups: np.ndarray | None
 ) -> tuple[str, int, str]:
     """Return the class with the fewest images or groups, their number, and what was counted."""
-    what = "different images" if groups is None else "groups of folds.group"
+    what = "different images"
     if groups is not None:
+        what = "groups of folds.group"
         labels = np.unique([labels, groups], axis=1)[0]  # of each class in each group
-    sizes = np.bincount(labels, minlength=len(classes))
-    smallest = int(np.argmin(sizes))
-    return classes[smallest], int(sizes[smallest]), what
+    sizes = np.bincount(labels, minlength=len(classes)).tolist()
+    return classes[sizes.index(min(sizes))], min(sizes), what
 
 
 def _check_classes(labels: np.ndarray, classes: Sequence[str], setting: str, split: str) -> None:
     """Refuse a choice without an image of some class, as proportional shares can give."""
-    sizes = np.bincount(labels, minlength=len(classes))
-    if not sizes.all():
+    name, size, _ = _smallest(labels, classes, None)
+    if not size:
         raise UserError(
-            f"{setting} leaves no {split} image of class {classes[int(np.argmin(sizes))]!r}; use "
-            "another value or give the class more images or groups."
+            f"{setting} leaves no {split} image of class {name!r}; use another value or give the "
+            "class more images or groups."
         )

@@ -18,29 +18,23 @@ from stages.errors import UserError
 
 
 def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Read which group each image belongs to.
+    """Return the number of each training and each test image's group, int64 (n,) and (m,).
 
-    Args:
-        given: the path of a CSV file with the columns `file,group`; `row,group` if the images
-            are not separate files. Rows count from 0, training images first, then test images.
-        source: n training and m test images.
-
-    Returns:
-        The number of each training and test image's group, int64 (n,) and (m,).
+    `given` is the path of a CSV file with the columns `file,group`; `row,group` if the images are
+    not separate files. Rows count from 0, training images first, then test images.
 
     Raises:
         UserError: for another header, an image without a group or with two, an unknown image, or a
             group with training and test images.
         OSError: when the file cannot be read.
     """
-    count = len(source.train_labels)
-    if source.train_files is not None:
-        column, names = "file", [*source.train_files, *(source.test_files or ())]
-    else:
-        total = count + (0 if source.test_labels is None else len(source.test_labels))
-        column, names = "row", [str(row) for row in range(total)]
-    group_of = _table(given, column)
-    known = {*names, *source.unreadable}
+    count = len(source.train.labels)
+    total = count + (len(source.test.labels) if source.test else 0)
+    column, names = "row", [str(row) for row in range(total)]
+    if source.train.files is not None:
+        test_files = source.test.files if source.test else None
+        column, names = "file", [*source.train.files, *(test_files or ())]
+    group_of, known = _table(given, column), {*names, *source.unreadable}
     if unknown := [name for name in group_of if name not in known]:
         raise UserError(
             f"folds.group: {given} names the {column} {unknown[0]!r}, which {source.name} does not "
@@ -110,13 +104,8 @@ def assign(
     part where it adds least to the sum over classes, and all images as one more class, of
     (images - due)^2 / (images of the class x due).
 
-    Args:
-        labels: int64 (n,); likewise `groups`, from 0 without gaps.
-        shares: of each part, above 0; they sum to 1.
-        state: shuffles groups of similar size.
-
-    Returns:
-        int64 (n,), the part of each image.
+    `labels` and `groups` are int64 (n,), the latter from 0 without gaps; the positive `shares` of
+    the parts sum to 1. Returns int64 (n,), the part of each image.
     """
     sizes = np.bincount(groups)
     order = state.permutation(len(sizes))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.data import arrays
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
@@ -50,7 +50,7 @@ def load(path: Path, data: Data) -> Source:
                 "this is not a folder of IDX files."
             )
         read.append(parse(content(file), file))
-    return arrays.source(path.name, *read)
+    return arrays.source(path.name, *map(Split, read[::2], read[1::2]))
 
 
 def find(folder: Path, file: str) -> Path | None:
@@ -61,26 +61,16 @@ def find(folder: Path, file: str) -> Path | None:
 
 
 def content(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed if they are gzip, regardless of its name.
-
-    Raises:
-        UserError: when it is a gzip file that is truncated or damaged.
-    """
+    """Return the bytes of a file, decompressed if they are gzip, regardless of its name."""
     raw = path.read_bytes()
     try:
         return gzip.decompress(raw) if raw.startswith(GZIP_MAGIC) else raw
     except (OSError, EOFError, zlib.error):
-        raise UserError(
-            f"{path} is a truncated or damaged gzip file; copy or download it again."
-        ) from None
+        raise UserError(f"{path} is a damaged gzip file; copy or download it again.") from None
 
 
 def parse(raw: bytes, path: Path) -> np.ndarray:
-    """Return the array in the decompressed content of a file: uint8, read-only.
-
-    Raises:
-        UserError: when it is not a complete IDX file of unsigned bytes, or is empty.
-    """
+    """Return the array in the decompressed content of a file: uint8, read-only, not empty."""
     if raw[:3] != MAGIC or len(raw) < 8:
         begins = f"begins with {raw[:4].hex(' ')}" if raw else "is empty"
         raise UserError(

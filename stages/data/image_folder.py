@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from stages.data import decode, listing
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import SIDES, Data
 
@@ -58,27 +58,22 @@ def load(path: Path, data: Data) -> Source:
             images[to] = images[row]
     images, found = images[: len(resized)], _keep(path, found, resized)
     if left_out := sorted(found.left_out.items()):
-        shown = ", ".join(_shown(*item) for item in left_out[:SHOWN])
-        more = ", ..." if len(left_out) > SHOWN else ""
-        message = f"{len(left_out):,} files of {path.name} are left out: {shown}{more}"
+        shown = [_shown(*item) for item in left_out[:SHOWN]] + ["..."] * (len(left_out) > SHOWN)
+        message = f"{len(left_out):,} files of {path.name} are left out: {', '.join(shown)}"
         print(f"foldlab: {message}", file=sys.stderr)
     if may_have_colour and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
     changed = sum(resized.values())
     note = f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels"
     splits, numbers, names = zip(*found.rows, strict=True)
-    labels, train = np.array(numbers, np.int64), splits.count("train")
-    has_test = "test" in splits
+    labels, count = np.array(numbers, np.int64), splits.count("train")
+    train = Split(images[:count], labels[:count], names[:count])
     return Source(
         name=path.name,
         licence="not stated",
         classes=found.classes,
-        train_images=images[:train],
-        train_labels=labels[:train],
-        test_images=images[train:] if has_test else None,
-        test_labels=labels[train:] if has_test else None,
-        train_files=names[:train],
-        test_files=names[train:] if has_test else None,
+        train=train,
+        test=Split(images[count:], labels[count:], names[count:]) if "test" in splits else None,
         unreadable=dict(left_out),
         notes=(f"{note} ({data.resize}).",) if changed else (),
     )
@@ -120,9 +115,9 @@ def _keep(folder: Path, found: listing.Listing, rows: Iterable[int]) -> listing.
     present = {(split, label) for split, label, _ in kept}
     for key, name in found.folders.items():
         if key not in present:
-            faults = [
-                item for item in sorted(found.left_out.items()) if item[0].startswith(f"{name}/")
-            ]
+            faults = sorted(
+                item for item in found.left_out.items() if item[0].startswith(f"{name}/")
+            )
             reason = f" ({_shown(*faults[0])})" if faults else ""
             raise UserError(
                 f"{folder}'s class folder {name!r} has no readable image{reason}; put images there "

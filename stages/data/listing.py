@@ -32,11 +32,6 @@ def files(top: Path) -> Listing:
 
     Images in subfolders of a class folder belong to the class. The result does not depend on the
     file system's order. Without train/, the split is "train".
-
-    Raises:
-        UserError: when `top` is not a folder, has fewer than 2 or more than 1,000 classes, or has a
-            folder beside train/ that is not test/.
-        OSError: when a folder cannot be read.
     """
     if not top.is_dir():
         raise UserError(f"{top} is not a folder; give {DESCRIPTION}.")
@@ -55,8 +50,9 @@ def files(top: Path) -> Listing:
             f"{top}/test has no class folders; make one per class, or move test away to hold out "
             "data.test_fraction of train."
         )
-    bases = {"train": ("train",), "test": ("test",)} if paired else {"train": ()}
-    splits = {split: base for split, base in bases.items() if base in below}
+    splits: dict[str, tuple[str, ...]] = {"train": ()}  # split -> its folder
+    if paired:
+        splits = {split: (split,) for split in ("train", "test") if (split,) in below}
     classes = tuple(sorted(set().union(*(below[base] for base in splits.values()))))
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise UserError(

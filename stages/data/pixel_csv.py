@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.data import arrays
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
@@ -27,25 +27,23 @@ def recognises(path: Path) -> bool:
 
 
 def files(path: Path) -> list[Path]:
-    """Return the file itself, or train.csv and, if it exists, test.csv."""
-    if not path.is_dir():
-        return [path]
+    """Return train.csv and test.csv, if they exist."""
     return [path / name for name in ("train.csv", "test.csv") if (path / name).is_file()]
 
 
 def load(path: Path, data: Data) -> Source:
     """Read the file, or train.csv and, if it exists, test.csv; classes are the labels.
 
-    Pixels are in row-major order; with `data.channels: rgb`, three columns make a pixel. Images are
-    square unless `data.image_size` is set.
+    With `data.channels: rgb`, three columns make a pixel. Images are square unless
+    `data.image_size` is set.
     """
     if path.is_dir() and not (path / "train.csv").is_file():
         raise UserError(f"{path} has no train.csv; put it there, or name the file itself.")
-    name = path.name if path.is_dir() else path.stem
-    return arrays.source(name, *(array for file in files(path) for array in _read(file, data)))
+    paths = files(path) if path.is_dir() else [path]
+    return arrays.source(path.name, *(_read(file, data) for file in paths))
 
 
-def _read(path: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
+def _read(path: Path, data: Data) -> Split:
     """Return images (n, height, width, channels) of uint8 or float32, and labels, int64 or text."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -67,7 +65,8 @@ def _read(path: Path, data: Data) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path} has a label of {MAX_LABEL} characters or more; shorten it.")
     with suppress(ValueError, OverflowError):
         labels = np.array([int(label) for label in labels])
-    return np.concatenate([table["before"], table["after"]], axis=1).reshape(-1, *shape), labels
+    pixels = np.concatenate([table["before"], table["after"]], axis=1)
+    return Split(pixels.reshape(-1, *shape), labels)
 
 
 def _shape(path: Path, columns: list[str], data: Data) -> tuple[int, int, int]:

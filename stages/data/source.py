@@ -1,6 +1,7 @@
 """The data structure that every source returns, and the checks that each must pass."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,19 +11,23 @@ MOST_CLASSES = 1000
 DARK = 64  # if no pixel is this bright, the scale is probably 0 to 1 or 0 to 16, not 0 to 255
 
 
+class Split(NamedTuple):
+    """The labelled images for training, or those for the test."""
+
+    images: np.ndarray  # uint8 (n, height, width, channels), 0-255, 1 or 3 channels
+    labels: np.ndarray  # int64 (n,), indices into the classes
+    files: tuple[str, ...] | None = None  # relative to the source's folder, with "/", if any
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Labelled images with their name, licence and classes."""
 
     name: str  # as in `data.source`, or the last part of its path
     licence: str  # of the images, in words
-    classes: tuple[str, ...]  # names; a label is an index into them
-    train_images: np.ndarray  # uint8 (n, height, width, channels), 0-255, 1 or 3 channels
-    train_labels: np.ndarray  # int64 (n,)
-    test_images: np.ndarray | None = None  # as train_images; None if there is no test set
-    test_labels: np.ndarray | None = None
-    train_files: tuple[str, ...] | None = None  # relative to the source's folder, with "/"; None
-    test_files: tuple[str, ...] | None = None  # if images are not separate files
+    classes: tuple[str, ...]
+    train: Split
+    test: Split | None = None  # None: to be held out from `train`
     unreadable: dict[str, str] = field(default_factory=dict)  # file -> why it was left out
     notes: tuple[str, ...] = ()  # conversions and oddities of the images, one sentence each
     sha256: str = ""  # of the content; "" for a user's own files, see `stages.data.watch`
@@ -36,44 +41,35 @@ def check(source: Source) -> Source:
     Raises:
         UserError: names the source, the split, and the first image or class that is wrong.
     """
-    name, classes = source.name, source.classes
+    name, classes, notes = source.name, source.classes, source.notes
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise UserError(f"{name} has {len(classes):,} classes; give 2 to {MOST_CLASSES:,}.")
     if len(set(classes)) < len(classes) or not all(classes):
         raise UserError(f"{name} has the classes {classes}; give each a different name.")
-    if (source.test_images is None) != (source.test_labels is None):
-        raise UserError(f"{name} has only test images or only test labels; give both or neither.")
-    images, labels = source.train_images, source.train_labels
-    images, labels = _checked(images, labels, len(classes), f"{name}'s training")
-    if empty := set(range(len(classes))) - set(labels.tolist()):
+    train = _checked(source.train, len(classes), f"{name}'s training")
+    test = source.test and _checked(source.test, len(classes), f"{name}'s test")
+    if empty := set(range(len(classes))) - set(train.labels.tolist()):
         raise UserError(
             f"{name}'s class {classes[min(empty)]!r} has no training image; add images of it or "
             "leave the class out."
         )
-    brightest, notes = images.max(), source.notes
-    source = replace(source, train_images=images, train_labels=labels)
-    if source.test_images is not None:
-        tests, labels = source.test_images, source.test_labels
-        tests, labels = _checked(tests, labels, len(classes), f"{name}'s test")
-        if tests.shape[1:] != images.shape[1:]:
-            raise UserError(
-                f"{name}'s test images are {tests.shape[1:]}, its training images "
-                f"{images.shape[1:]} (height, width, channels); give both the same shape."
-            )
-        brightest = max(brightest, tests.max())
-        source = replace(source, test_images=tests, test_labels=labels)
+    if test and test.images.shape[1:] != train.images.shape[1:]:
+        raise UserError(
+            f"{name}'s test images are {test.images.shape[1:]}, its training images "
+            f"{train.images.shape[1:]} (height, width, channels); give both the same shape."
+        )
+    brightest = max(split.images.max() for split in (train, test) if split)
     if brightest < DARK:
         notes += (
             f"The greatest pixel of all images is {brightest}, where 255 is white: they are nearly "
             "black. If they are on another scale, bring them to 0 to 255.",
         )
-    return replace(source, notes=notes)
+    return replace(source, train=train, test=test, notes=notes)
 
 
-def _checked(
-    images: np.ndarray, labels: np.ndarray, classes: int, what: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return images as uint8 (n, height, width, 1 or 3), and labels as int64 (n,)."""
+def _checked(split: Split, classes: int, what: str) -> Split:
+    """Check and convert one split; `what` names it in messages."""
+    images, labels, _ = split
     if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
         raise UserError(
             f"{what} images have the shape {images.shape}; give (images, height, width, channels), "
@@ -89,9 +85,9 @@ def _checked(
             f"{what} labels go from {labels.min()} to {labels.max()}; give indices into the "
             f"{classes} classes, from 0."
         )
-    labels = labels.astype(np.int64, copy=False)
+    split = split._replace(labels=labels.astype(np.int64, copy=False))
     if images.dtype == np.uint8:
-        return images, labels
+        return split
     if images.dtype.kind not in "iuf":
         raise UserError(f"{what} images are of type {images.dtype}; give numbers from 0 to 255.")
     whole = np.empty(images.shape, np.uint8)
@@ -104,4 +100,4 @@ def _checked(
                 f"{what} image {row} has the pixel {wrong[0]}; give whole numbers from 0 to 255: "
                 "scale all images, or correct or leave out this one."
             )
-    return whole, labels
+    return split._replace(images=whole)

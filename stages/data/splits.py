@@ -1,23 +1,23 @@
 """Which of a source's images are for training, for the test, and for validation in which fold."""
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from stages.data import duplicates, folds, groups
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.settings.params import Params
 
 
 class Splits(NamedTuple):
     """Row numbers of a source's images in each split, and facts about these images."""
 
-    train: np.ndarray  # int64 (n,), ascending rows of source.train_images
-    test: np.ndarray  # int64 (m,), of source.test_images; of train_images where it has none
+    train: np.ndarray  # int64 (n,), ascending rows of source.train
+    test: np.ndarray  # int64 (m,), of source.test; of source.train where it has none
     folds: np.ndarray  # int16 (repeats, n), the fold that validates each training image
     groups: dict[str, int]  # split -> number of groups; empty without folds.group
-    duplicates: dict  # as `stages.data.duplicates.find` returns them
+    duplicates: dict[str, Any]  # as `stages.data.duplicates.find` returns them
     images_sha256: str  # of all images, independent of their order, split and fold
 
 
@@ -31,7 +31,7 @@ class _Images(NamedTuple):
     groups: np.ndarray | None  # None without folds.group
 
     def take(self, chosen: np.ndarray) -> "_Images":
-        return _Images(*(array if array is None else array[chosen] for array in self))
+        return _Images._make(array if array is None else array[chosen] for array in self)
 
     def units(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return what is split: the units' labels, each image's unit, and the units' groups.
@@ -48,54 +48,42 @@ class _Images(NamedTuple):
 def make_splits(source: Source, settings: Params) -> Splits:
     """Hold out a test set if the source has none, apply `data.limit`, and assign the folds.
 
-    Equal images, and images of one group of `folds.group`, stay in one split and one fold.
-
-    Args:
-        source: a checked source; its order is kept in each split.
-        settings: the sections `data` and `folds` are used.
+    Equal images, and images of one group of `folds.group`, stay in one split and one fold. Each
+    split keeps the order of the checked source.
 
     Raises:
         UserError: when a class has too few images for this, `folds.group` does not fit, or test
             images are training images too and `data.duplicates` does not allow it.
         OSError: when the file of `folds.group` cannot be read.
     """
-    data, chosen, classes = settings.data, settings.folds, source.classes
-    of_train, of_test = groups.read(chosen.group, source) if chosen.group else (None, None)
-    train = _images(source.train_images, source.train_labels, source.train_files, of_train)
-    if source.test_images is None:
+    data, classes, group = settings.data, source.classes, settings.folds.group
+    of_train, of_test = groups.read(group, source) if group else (None, None)
+    train = _images(source.train, of_train)
+    if source.test is None:
         labels, unit, group_of = train.units()
-        in_test = folds.hold_out(labels, classes, data.test_fraction, data.seed, group_of)[unit]
+        in_test = folds.hold_out(labels, classes, data, group_of)[unit]
         train, test = train.take(~in_test), train.take(in_test)
     else:
-        test = _images(source.test_images, source.test_labels, source.test_files, of_test)
-    train = train.take(folds.at_most(data.limit, train.labels, classes, "training", data.seed))
-    test = test.take(folds.at_most(data.limit, test.labels, classes, "test", data.seed))
+        test = _images(source.test, of_test)
+    train = train.take(folds.at_most(train.labels, classes, data, "training"))
+    test = test.take(folds.at_most(test.labels, classes, data, "test"))
     names = train.names.tolist(), test.names.tolist()
     found = duplicates.find(train.digests, test.digests, train.labels, names)
     if data.duplicates == "refuse":
         duplicates.refuse(found)
     labels, unit, group_of = train.units()
-    fold_of = folds.stratified_folds(
-        labels, classes, chosen.count, chosen.repeats, chosen.seed, group_of
-    )
+    fold_of = folds.stratified_folds(labels, classes, settings.folds, group_of)[:, unit]
+    group_counts = {
+        split: len(np.unique(images.groups))
+        for split, images in (("train", train), ("test", test))
+        if images.groups is not None
+    }
     digests = np.sort(np.concatenate([train.digests, test.digests]))
-    both = {"train": train.groups, "test": test.groups} if chosen.group else {}
-    return Splits(
-        train.rows,
-        test.rows,
-        fold_of[:, unit],
-        {split: len(np.unique(numbers)) for split, numbers in both.items()},
-        found,
-        hashlib.sha256(digests.tobytes()).hexdigest(),
-    )
+    sha256 = hashlib.sha256(digests.tobytes()).hexdigest()
+    return Splits(train.rows, test.rows, fold_of, group_counts, found, sha256)
 
 
-def _images(
-    images: np.ndarray,
-    labels: np.ndarray,
-    files: tuple[str, ...] | None,
-    group_of: np.ndarray | None,
-) -> _Images:
-    rows = np.arange(len(labels))
-    names = rows if files is None else np.array(files, object)
-    return _Images(rows, names, labels, duplicates.digests(images), group_of)
+def _images(split: Split, group_of: np.ndarray | None) -> _Images:
+    rows = np.arange(len(split.labels))
+    names = rows if split.files is None else np.array(split.files, object)
+    return _Images(rows, names, split.labels, duplicates.digests(split.images), group_of)

@@ -12,14 +12,10 @@ from stages.settings.params import Params
 
 
 def check(settings: Params) -> None:
-    """Refuse data that DVC does not watch, when run as a DVC stage.
+    """Refuse paths outside `data.watch`, which DVC resolves from the working folder, in a stage.
 
     In dvc.yaml, `data.watch` is a dependency of `prepare`, because DVC's templates can insert a
     value but not choose one.
-
-    Raises:
-        UserError: when a setting names a path outside `data.watch`, which DVC resolves from the
-            working folder.
     """
     if "DVC_STAGE" not in os.environ:
         return
@@ -49,14 +45,10 @@ def digests(settings: Params) -> dict[str, str]:
     """Return setting -> SHA-256 (hexadecimal) of the names and content of the user's own files.
 
     Settings are `data.source` and `folds.group`; registered sources have digests of their own.
-
-    Raises:
-        UserError: when the format of `data.source` is unclear.
-        OSError: when a folder cannot be read.
     """
     found, source = {}, settings.data.source
     if source not in data.SOURCES and (path := data.find(source)):
-        found["data.source"] = _digest(path, data.format_of(path, settings.data).files(path))
+        found["data.source"] = _digest(path, data.files_of(path, settings.data))
     if settings.folds.group:
         path = files.find(settings.folds.group)
         found["folds.group"] = _digest(path, [path])
@@ -64,7 +56,7 @@ def digests(settings: Params) -> dict[str, str]:
 
 
 def check_unchanged(settings: Params, before: Mapping[str, str]) -> None:
-    """Refuse files that have changed since `digests` returned `before`; errors as there.
+    """Refuse files that have changed since `digests` returned `before`.
 
     DVC hashes the dependencies again after the stage, so they must be what was read.
     """

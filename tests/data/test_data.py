@@ -7,23 +7,23 @@ import pytest
 
 from stages import data
 from stages.data import idx
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests.drawn import classes, encoded, pixels, table, tree
 from tests.drawn import idx as idx_file
 
 IMAGES = np.stack([pixels(seed, width=8) for seed in range(4)])
-TABLE = table(IMAGES, [0, 1, 0, 1]).encode()
+LABELS = np.arange(4) % 2
+TABLE = table(IMAGES, LABELS).encode()
 
 
 @pytest.fixture
 def sources(here):
     """Put one source of each format into a folder of its own."""
-    labels = np.arange(4) % 2
-    tree(here / "idx", {idx.TRAIN_IMAGES: idx_file(IMAGES[..., 0])})
-    tree(here / "idx", {idx.TRAIN_LABELS: idx_file(labels)})
-    np.savez(here / "all.npz", images=IMAGES, labels=labels)
+    files = {idx.TRAIN_IMAGES: idx_file(IMAGES[..., 0]), idx.TRAIN_LABELS: idx_file(LABELS)}
+    tree(here / "idx", files)
+    np.savez(here / "all.npz", images=IMAGES, labels=LABELS)
     tree(here, {"all.csv": TABLE, "tables/train.csv": TABLE})
     tree(here / "pets", {f"{row % 2}/{row}.png": image for row, image in enumerate(IMAGES)})
     return here
@@ -35,23 +35,22 @@ def test_each_format_is_detected_and_gives_the_same_images(sources, way):
         settings = {"image_size": 8, "channels": "gray"} if way == "{}" else {}  # as they are
         found = data.load(Data(source=way.format(source, here=sources), **settings))
         order = [0, 2, 1, 3] if source == "pets" else [0, 1, 2, 3]
-        assert (found.train_images == IMAGES[order]).all()
-        assert found.train_labels.tolist() == [row % 2 for row in order]
+        assert (found.train.images == IMAGES[order]).all()
+        assert found.train.labels.tolist() == [row % 2 for row in order]
         assert (found.name, found.classes) == (source, ("0", "1"))
-        assert found.licence == "not stated"
 
 
 @pytest.mark.parametrize("given", [".", "..", "0/..", "../pets/."])
 def test_the_name_does_not_reveal_the_folder(sources, monkeypatch, given):
     monkeypatch.chdir(sources / "pets" / ("0" if given == ".." else ""))
     found = data.load(Data(source=given))
-    assert found.train_files[0] == "0/0.png"
+    assert found.train.files[0] == "0/0.png"
     assert found.name == ("pets" if "pets" in given else "images")
 
 
 def test_a_known_name_goes_before_a_path(here):
     tree(here / "mnist-5k", classes("cat", "dog"))
-    assert data.load(Data(source="mnist-5k")).train_images.shape == (5000, 28, 28, 1)
+    assert data.load(Data(source="mnist-5k")).train.images.shape == (5000, 28, 28, 1)
     assert data.load(Data(source="./mnist-5k")).classes == ("cat", "dog")
 
 
@@ -59,8 +58,8 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
     tree(sources / "pets", {"train.csv": TABLE})
     with pytest.raises(UserError, match=r"csv or folder; .*data\.format"):
         data.load(Data(source="pets"))
-    assert data.load(Data(source="pets", format="folder")).train_files is not None
-    assert data.load(Data(source="pets", format="csv")).train_files is None
+    assert data.load(Data(source="pets", format="folder")).train.files is not None
+    assert data.load(Data(source="pets", format="csv")).train.files is None
     (sources / "all.csv").rename(sources / "all.data")
     assert data.load(Data(source="all.data", format="csv")).name == "all.data"
 
@@ -69,15 +68,13 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
     ("settings", "expected"),
     [
         ({"source": ""}, "data.source is ''"),
-        ({"source": "pet"}, "data.source is 'pet'"),
         ({"source": "a\0b"}, r"data.source is 'a\x00b'"),
         ({"source": "x" * 5000}, "data.source is 'xxx"),
-        ({"source": "mnist5k"}, "fashion-mnist, mnist, mnist-5k. Did you mean 'mnist-5k'"),
+        ({"source": "mnist5k"}, "'mnist-5k'"),
         ({"source": "empty"}, "empty is a folder with nothing"),
         ({"source": "photos"}, "photos is a folder with '0.png', '1.png', '2.png', '3.png', "
                                "'4.png', ..."),
         ({"source": "odd.zip"}, "odd.zip"),
-        ({"source": "pipe"}, "pipe is neither a file nor a folder"),
         ({"source": "pipe", "format": "csv"}, "pipe is neither a file nor a folder"),
         ({"source": "pets", "folder": "pets"}, "data.folder is 'pets'"),
         ({"source": "mnist", "format": "idx"}, "data.format is 'idx'"),
@@ -85,12 +82,10 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
         ({"source": "idx", "channels": "rgb"}, "data.channels is 'rgb'"),
         ({"source": "mnist-5k", "image_size": 32}, "data.image_size is [32, 32]"),
         ({"source": "pets", "format": "npz"}, "pets"),
-        ({"source": "pets", "format": "idx"}, "pets has no train-images-idx3-ubyte"),
         ({"source": "all.npz", "format": "folder"}, "all.npz is not a folder"),
         ({"source": "all.npz", "format": "idx"}, "all.npz has no train-images"),
         ({"source": "all.npz", "format": "csv"}, "all.npz is not UTF-8"),
         ({"source": "all.csv", "format": "npz"}, "all.csv is not an .npz file"),
-        ({"source": "flat.npz"}, "(4, 64)"),
     ],
 )  # fmt: skip
 def test_refused_in_one_sentence(sources, settings, expected):
@@ -98,7 +93,6 @@ def test_refused_in_one_sentence(sources, settings, expected):
     os.mkfifo(sources / "pipe")
     tree(sources, {f"photos/{number}.png": encoded(pixels(number)) for number in range(6)})
     tree(sources, {"odd.zip": b"PK"})
-    np.savez(sources / "flat.npz", images=np.zeros((4, 64)), labels=np.arange(4))
     with pytest.raises((UserError, OSError)) as refusal:
         data.load(Data(**settings))
     assert expected in str(refusal.value)
@@ -106,17 +100,25 @@ def test_refused_in_one_sentence(sources, settings, expected):
 
 
 def test_the_images_of_a_registered_source_are_checked(monkeypatch):
-    def broken(settings):
-        return Source("broken", "none", ("a", "b"), np.full((2, 1, 1, 1), np.nan), np.arange(2))
-
-    monkeypatch.setitem(data.SOURCES, "broken", broken)
+    broken = Source("broken", "none", ("a", "b"), Split(np.full((2, 1, 1, 1), np.nan), LABELS[:2]))
+    monkeypatch.setitem(data.SOURCES, "broken", lambda settings: broken)
     with pytest.raises(UserError, match=r"^broken"):
         data.load(Data(source="broken"))
 
 
-def test_a_relative_path_starts_at_the_repository_s_root(tmp_path, monkeypatch):
-    (tmp_path / "pets").mkdir()
-    (tmp_path / "experiment").mkdir()
-    monkeypatch.chdir(tmp_path / "experiment")
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert data.find("pets") == tmp_path / "pets"
+@pytest.mark.parametrize(
+    ("source", "broken"),
+    [
+        ("idx", "idx.math"),
+        ("all.npz", "arrays.names"),
+        ("all.csv", "pixel_csv.math"),
+        ("all.csv", "pixel_csv._parse"),
+        ("pets", "decode.GREY"),  # inspecting an image
+        ("pets", "decode.upright"),  # decoding it
+        ("pets", "decode.RESIZE"),
+    ],
+)
+def test_a_bug_of_ours_keeps_its_traceback(sources, monkeypatch, source, broken):
+    monkeypatch.setattr(f"stages.data.{broken}", None)
+    with pytest.raises((AttributeError, TypeError), match="None"):
+        data.load(Data(source=source))

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import socket
 import threading
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +24,8 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.body, self.cut, self.status = body, cut, status
         self.requests = 0
-        self.url = f"http://127.0.0.1:{self.server_port}/images.gz"
+        self.host = f"127.0.0.1:{self.server_port}"
+        self.url = f"http://{self.host}/images.gz"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
 
@@ -59,12 +59,7 @@ def mirror():
         yield start
 
 
-@pytest.fixture
-def dead_url():
-    """An address where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/images.gz"
+DEAD = "http://127.0.0.1:1/images.gz"
 
 
 def fetch(path, *urls):
@@ -75,7 +70,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("body", [COMPRESSED, gzip.compress(CONTENT, 1), CONTENT])
+@pytest.mark.parametrize("body", [COMPRESSED, CONTENT])
 def test_a_file_is_downloaded_once_however_it_is_compressed(tmp_path, mirror, body):
     good = mirror(body=body)
     path = tmp_path / "new" / "images"
@@ -90,33 +85,27 @@ def test_a_file_is_downloaded_once_however_it_is_compressed(tmp_path, mirror, bo
     "bad",
     [
         {"status": 404},
-        {"status": 503},
         {"body": b"<html>please sign in</html>"},
         {"body": gzip.compress(b"other content")},
         {"body": COMPRESSED[:-9]},  # a whole answer with half a file
         {"cut": 1000},
     ],
 )
-def test_the_next_mirror_is_used_when_one_fails(tmp_path, mirror, bad):
+def test_the_next_mirror_is_used_and_a_damaged_file_replaced(tmp_path, mirror, bad):
+    (tmp_path / "images").write_bytes(b"damaged")
     first, second = mirror(**bad), mirror()
-    path = fetch(tmp_path / "images", first.url, second.url)
+    path = fetch(tmp_path / "images", DEAD, first.url, second.url)
     assert path.read_bytes() == CONTENT
     assert names(tmp_path) == ["images"]
     assert first.requests == second.requests == 1
 
 
-def test_a_dead_mirror_is_skipped_and_a_damaged_file_replaced(tmp_path, mirror, dead_url):
-    (tmp_path / "images").write_bytes(b"damaged")
-    assert fetch(tmp_path / "images", dead_url, mirror().url).read_bytes() == CONTENT
-
-
-def test_the_error_names_the_file_each_failure_and_the_advice(tmp_path, mirror, dead_url):
+def test_the_error_names_the_file_each_failure_and_the_advice(tmp_path, mirror):
     absent, wrong = mirror(status=404), mirror(body=b"<html>")
     with pytest.raises(UserError, match=r"images.*404") as refusal:
-        fetch(tmp_path / "images", dead_url, absent.url, wrong.url)
+        fetch(tmp_path / "images", DEAD, absent.url, wrong.url)
     message = str(refusal.value)
-    assert all(url.split("/")[2] in message for url in (dead_url, absent.url, wrong.url))
-    assert ADVICE in message
+    assert all(part in message for part in ("127.0.0.1:1:", absent.host, wrong.host, ADVICE))
     assert "\n" not in message
     assert names(tmp_path) == []
 

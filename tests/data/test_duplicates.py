@@ -67,7 +67,6 @@ def test_files_are_named():
     named = found([1, 2, 1], [2], [0, 0, 1], names)
     assert named["train"]["first"] == named["other_label"]["first"] == [["a/1.png", "b/3.png"]]
     assert named["between"]["first"] == [{"train": ["a/2.png"], "test": ["b/4.png"]}]
-    assert named["test"] == {"groups": 0, "images": 0, "first": []}
     with pytest.raises(UserError, match=r"a/2\.png.*b/4\.png.*data\.duplicates"):
         refuse(named)
     refuse(found([1, 1, 2], [4, 4]))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stages.data.folds import PURPOSES, at_most, hold_out, random_state, stratified_folds
 from stages.errors import UserError
+from stages.settings.sections import Data, Folds
 
 CLASSES = ("cat", "dog", "owl")
 # shuffled labels of three classes, each of which has 2 to 40 images
@@ -25,24 +26,24 @@ def spread(counts) -> int:
 @given(LABELS, st.integers(2, 12), st.integers(1, 3), SEEDS)
 def test_folds_are_whole_stratified_and_repeatable(labels, count, repeats, seed):
     assume(np.bincount(labels).min() >= count)
-    folds = stratified_folds(labels, CLASSES, count, repeats, seed)
+    settings = Folds(count=count, repeats=repeats, seed=seed)
+    folds = stratified_folds(labels, CLASSES, settings)
     assert folds.shape == (repeats, len(labels))
     assert folds.dtype == np.int16
     for fold_of in folds:
-        # one number an image: each is validated exactly once; no fold and no class is left out
         assert set(fold_of.tolist()) == set(range(count))
         assert spread(np.bincount(fold_of)) <= 1
         for label in range(len(CLASSES)):
             assert spread(np.bincount(fold_of[labels == label], minlength=count)) <= 1
-    assert (folds == stratified_folds(labels, CLASSES, count, repeats, seed)).all()
+    assert (folds == stratified_folds(labels, CLASSES, settings)).all()
 
 
 def test_repeats_and_seeds_differ_and_more_repeats_keep_the_first():
     labels = np.repeat([0, 1, 2], 50)
-    folds = stratified_folds(labels, CLASSES, 5, 3, seed=1)
-    other = stratified_folds(labels, CLASSES, 5, 3, seed=2)
+    folds = stratified_folds(labels, CLASSES, Folds(repeats=3))
+    other = stratified_folds(labels, CLASSES, Folds(repeats=3, seed=2))
     assert len({tuple(row.tolist()) for row in np.concatenate([folds, other])}) == 6
-    assert (stratified_folds(labels, CLASSES, 5, 1, seed=1) == folds[:1]).all()
+    assert (stratified_folds(labels, CLASSES, Folds()) == folds[:1]).all()
 
 
 @pytest.mark.parametrize(
@@ -50,16 +51,16 @@ def test_repeats_and_seeds_differ_and_more_repeats_keep_the_first():
 )
 def test_more_folds_than_the_smallest_class_has_images(sizes, expected):
     with pytest.raises(UserError, match=rf"folds\.count is 5.*{expected}"):
-        stratified_folds(np.repeat([0, 1, 2], sizes), CLASSES, 5, 1, 1)
-    folds = stratified_folds(np.repeat([0, 1, 2], [9, 5, 7]), CLASSES, 5, 1, 1)
-    assert folds.max() == 4
+        stratified_folds(np.repeat([0, 1, 2], sizes), CLASSES, Folds())
+    stratified_folds(np.repeat([0, 1, 2], [9, 5, 7]), CLASSES, Folds())
 
 
 @given(LABELS, SEEDS, st.data())
 def test_a_limit_keeps_the_order_and_the_shares(labels, seed, data):
     limit = data.draw(st.integers(len(CLASSES), len(labels)))
+    settings = Data(limit=limit, seed=seed)
     try:
-        chosen = at_most(limit, labels, CLASSES, "training", seed)
+        chosen = at_most(labels, CLASSES, settings, "training")
     except UserError:  # only where a class's share is less than one image
         assert np.bincount(labels).min() * limit / len(labels) < 1
         return
@@ -67,13 +68,13 @@ def test_a_limit_keeps_the_order_and_the_shares(labels, seed, data):
     assert (np.diff(chosen) > 0).all()
     due = np.bincount(labels) * limit / len(labels)
     assert np.abs(np.bincount(labels[chosen], minlength=3) - due).max() < 1
-    assert (chosen == at_most(limit, labels, CLASSES, "training", seed)).all()
+    assert (chosen == at_most(labels, CLASSES, settings, "training")).all()
 
 
 def test_other_seeds_and_other_splits_choose_others():
     labels = np.repeat([0, 1, 2], [60, 30, 10])
     choices = {
-        tuple(at_most(10, labels, CLASSES, split, seed))
+        tuple(at_most(labels, CLASSES, Data(limit=10, seed=seed), split))
         for split in ("training", "test")
         for seed in (1, 2)
     }
@@ -83,19 +84,20 @@ def test_other_seeds_and_other_splits_choose_others():
 @pytest.mark.parametrize(("limit", "rarest"), [(10, 1), (2, 300)])
 def test_a_limit_that_loses_a_class_is_refused(limit, rarest):
     with pytest.raises(UserError, match=rf"data\.limit {limit}.*'owl'"):
-        at_most(limit, np.repeat([0, 1, 2], [600, 300, rarest]), CLASSES, "test", 1)
+        at_most(np.repeat([0, 1, 2], [600, 300, rarest]), CLASSES, Data(limit=limit), "test")
 
 
 @pytest.mark.parametrize("limit", [None, 18, 99])
 def test_a_limit_of_all_images_or_more_takes_all(limit):
-    assert (at_most(limit, np.tile([0, 1, 2], 6), CLASSES, "test", 1) == np.arange(18)).all()
+    taken = at_most(np.tile([0, 1, 2], 6), CLASSES, Data(limit=limit), "test")
+    assert (taken == np.arange(18)).all()
 
 
 @given(LABELS, st.floats(0.05, 0.9), SEEDS)
 def test_a_hold_out_has_each_class_and_is_repeatable(labels, fraction, seed):
-    count = round(fraction * len(labels))
+    count, settings = round(fraction * len(labels)), Data(test_fraction=fraction, seed=seed)
     try:
-        in_test = hold_out(labels, CLASSES, fraction, seed)
+        in_test = hold_out(labels, CLASSES, settings)
     except UserError:  # only where a class's share of a split is less than one image
         rarest = np.bincount(labels).min() / len(labels)
         assert min(count, len(labels) - count) * rarest < 1
@@ -103,12 +105,12 @@ def test_a_hold_out_has_each_class_and_is_repeatable(labels, fraction, seed):
     assert in_test.sum() == count
     for rows in (in_test, ~in_test):
         assert np.bincount(labels[rows], minlength=3).min() >= 1
-    assert (in_test == hold_out(labels, CLASSES, fraction, seed)).all()
+    assert (in_test == hold_out(labels, CLASSES, settings)).all()
 
 
 def test_a_hold_out_takes_the_same_share_of_each_class():
     labels = np.tile(np.repeat([0, 1, 2], [50, 30, 20]), 10)
-    in_test = hold_out(labels, CLASSES, 0.2, seed=1)
+    in_test = hold_out(labels, CLASSES, Data())
     assert np.bincount(labels[in_test]).tolist() == [100, 60, 40]
 
 
@@ -123,7 +125,7 @@ def test_a_hold_out_takes_the_same_share_of_each_class():
 )
 def test_a_hold_out_that_is_impossible_is_refused(sizes, fraction, expected):
     with pytest.raises(UserError, match=expected):
-        hold_out(np.repeat([0, 1, 2], sizes), CLASSES, fraction, 1)
+        hold_out(np.repeat([0, 1, 2], sizes), CLASSES, Data(test_fraction=fraction))
 
 
 def test_purposes_repeats_and_seeds_have_uncorrelated_streams():

@@ -27,9 +27,7 @@ FILES = {
 
 @given(npst.arrays(np.uint8, npst.array_shapes(max_dims=4, max_side=5)))
 def test_any_array_is_read_again(array):
-    read = idx.parse(drawn.idx(array), "x")
-    assert read.shape == array.shape
-    assert (read == array).all()
+    np.testing.assert_array_equal(idx.parse(drawn.idx(array), "x"), array)
     assert idx.parse(GOOD, "x").tolist() == [[[0, 1, 2]], [[253, 254, 255]]]
 
 
@@ -37,13 +35,10 @@ def test_any_array_is_read_again(array):
     ("raw", "expected"),
     [
         (b"", "is empty"),
-        (b"\0", "begins with 00"),
         (b"\x89PNG" + GOOD, "begins with 89 50 4e 47"),
         (GOOD[:3] + b"\0" + GOOD[4:], "header"),
         (GOOD[:2] + b"\x0d" + GOOD[3:], "begins with 00 00 0d"),
-        (GOOD[:7], "begins with 00 00 08"),
         (GOOD[:9], "9 bytes"),
-        (GOOD[:-1], "21 bytes, but its header requires 22"),
         (GOOD + b"\0", "23 bytes, but its header requires 22"),
         (struct.pack(">BBBBI", 0, 0, 8, 1, 0), r"\[0\]"),
         (struct.pack(">BBBBIII", 0, 0, 8, 3, *[2**32 - 1] * 3), str(16 + (2**32 - 1) ** 3)),
@@ -70,31 +65,30 @@ def load(top, files):
     return data.load(Data(source="mine"))
 
 
-@pytest.mark.parametrize(("compress", "ending"), [(bytes, ""), (gzip.compress, ".gz")])
-@pytest.mark.parametrize("dotted", [False, True])
-def test_a_folder_with_the_usual_names_is_read(tmp_path, compress, ending, dotted):
-    named = {name.replace("-idx", ".idx") if dotted else name: raw for name, raw in FILES.items()}
-    source = load(tmp_path, {f"{name}{ending}": compress(raw) for name, raw in named.items()})
-    assert (source.train_images == IMAGES[:4, ..., np.newaxis]).all()
-    assert (source.test_images == IMAGES[4:, ..., np.newaxis]).all()
-    assert (source.name, source.classes) == ("mine", ("1", "3"))
-    assert source.train_labels.tolist() == [1, 0, 1, 0]
-    assert source.test_labels.tolist() == [0, 0]
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("mark", ["-idx", ".idx"])
+def test_a_folder_with_the_usual_names_is_read(tmp_path, ending, mark):
+    pack = gzip.compress if ending else bytes
+    files = {f"{name.replace('-idx', mark)}{ending}": pack(raw) for name, raw in FILES.items()}
+    source = load(tmp_path, files)
+    assert (source.train.images == IMAGES[:4, ..., np.newaxis]).all()
+    assert (source.test.images == IMAGES[4:, ..., np.newaxis]).all()
+    assert source.classes == ("1", "3")
+    assert source.train.labels.tolist() == [1, 0, 1, 0]
+    assert source.test.labels.tolist() == [0, 0]
 
 
 def test_the_test_files_may_be_missing(tmp_path):
-    assert load(tmp_path, dict(list(FILES.items())[:2])).test_images is None
+    assert load(tmp_path, dict(list(FILES.items())[:2])).test is None
 
 
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
         *((name, None, name) for name in FILES),
-        (idx.TRAIN_IMAGES, b"\x89PNG", idx.TRAIN_IMAGES),
         (idx.TRAIN_LABELS, drawn.idx(np.arange(5)), "4 images"),
         (idx.TRAIN_LABELS, drawn.idx(IMAGES[0]), "one-hot"),
         (idx.TRAIN_IMAGES, drawn.idx(np.arange(4)), r"\(4,\)"),
-        (idx.TEST_IMAGES, drawn.idx(IMAGES[4:, :, :8]), "same shape"),
         (idx.TEST_LABELS, drawn.idx(np.array([1, 2])), "'2'"),
     ],
 )

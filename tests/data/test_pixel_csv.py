@@ -23,8 +23,7 @@ def load(top, text, **settings):
     "text",
     [
         *(table(IMAGES, LABELS, at=at) for at in (0, 30, 64)),
-        TABLE.replace("\n", "\r\n"),
-        TABLE + "\n \n",
+        TABLE.replace("\n", "\r\n") + "\n \n",
         TABLE.rstrip("\n"),
         "\ufeff" + TABLE,
         TABLE.replace(",", " , "),
@@ -33,11 +32,11 @@ def load(top, text, **settings):
 )
 def test_programs_write_csv_in_many_ways(tmp_path, text):
     source = load(tmp_path, text)
-    assert (source.train_images == IMAGES).all()
-    assert source.train_images.dtype == np.uint8
+    assert (source.train.images == IMAGES).all()
+    assert source.train.images.dtype == np.uint8
     assert source.classes == ("2", "5", "7")
-    assert source.train_labels.tolist() == [2, 0, 2, 0, 1]
-    assert source.test_images is None
+    assert source.train.labels.tolist() == [2, 0, 2, 0, 1]
+    assert source.test is None
 
 
 @pytest.mark.parametrize(
@@ -56,24 +55,24 @@ def test_pixels_of_0_to_1_are_recognised_also_when_the_first_rows_are_whole(tmp_
     images[:2] = images[:2].round()
     source = load(tmp_path, table(images, LABELS))
     assert len(source.notes) == 2  # of scale and labels
-    assert (source.train_images == (images * 255).round()).all()
+    assert (source.train.images == (images * 255).round()).all()
 
 
 def test_settings_say_height_and_width_and_colour(tmp_path):
     wide = np.stack([drawn.pixels(seed, 8, 16, 3) for seed in range(5)])
     source = load(tmp_path, table(wide, LABELS), image_size=[8, 16], channels="rgb")
-    assert (source.train_images == wide).all()
+    assert (source.train.images == wide).all()
     square = wide[:, :, :8]
-    assert (load(tmp_path, table(square, LABELS), channels="rgb").train_images == square).all()
+    assert (load(tmp_path, table(square, LABELS), channels="rgb").train.images == square).all()
 
 
 def test_a_folder_holds_training_and_test(tmp_path):
     drawn.tree(tmp_path / "mine", {"train.csv": TABLE.encode()})
-    assert data.load(Data(source="mine")).test_images is None
+    assert data.load(Data(source="mine")).test is None
     drawn.tree(tmp_path / "mine", {"test.csv": table(IMAGES[:1], ["5"]).encode()})
     source = data.load(Data(source="mine"))
-    assert (source.test_images == IMAGES[:1]).all()
-    assert source.test_labels.tolist() == [1]
+    assert (source.test.images == IMAGES[:1]).all()
+    assert source.test.labels.tolist() == [1]
     (tmp_path / "mine/train.csv").unlink()
     with pytest.raises(UserError, match=r"has no train\.csv"):
         data.load(Data(source="mine", format="csv"))
@@ -89,7 +88,6 @@ def replaced(row, column, cell):
     ("text", "expected"),
     [
         ("", "columns none"),
-        ("a,b\n1,2\n", "columns 'a', 'b'"),
         ("label,label\n1,2\n", "of which 2"),
         ("label\n1\n", "0 columns of pixels"),
         (TABLE.splitlines()[0], "no row"),
@@ -98,18 +96,13 @@ def replaced(row, column, cell):
         (TABLE + "1,2\n", "2 cells in row 6, .*65"),
         (replaced(3, 1, "1,2"), "66 cells in row 3, .*65"),
         (replaced(2, 5, "dark"), "'dark' in row 2, column 'p4'"),
-        (replaced(2, 5, ""), "'' in row 2, column 'p4'"),
         (replaced(2, 5, "0x10"), "column 'p4'"),
         *((replaced(2, 5, cell), f"image 1 .*{cell}") for cell in ("nan", "256", "-1", "0.5")),
         (replaced(2, 5, "1e999"), "image 1 .*inf"),
-        (replaced(2, 0, "-1"), "image 1 .*-1"),
-        (replaced(2, 0, ""), "image 1 .*''"),
         (replaced(2, 0, "x" * 100), "100 characters"),
         (replaced(2, 0, "9" * 30), "label"),
-        (table(IMAGES[:1], ["1"]), "1 classes"),
         (replaced(2, 5, "1_0"), "cannot be read"),  # a number for Python, but not for NumPy
         (b"label,a\n" + b"1,2\n" * 9000 + b"\xff,1\n", "UTF-8"),
-        (b"PK\x03\x04" + bytes(range(256)), "UTF-8"),
         ('label,"' + "a" * 200_000 + '"\n', "not CSV"),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.data.source import Source, check
+from stages.data.source import Source, Split, check
 from stages.errors import UserError
 
 IMAGES = np.arange(4 * 2 * 2, dtype=np.uint8).reshape(4, 2, 2, 1)
@@ -14,10 +14,8 @@ GOOD = Source(
     name="mine",
     licence="none",
     classes=("cat", "dog"),
-    train_images=IMAGES,
-    train_labels=np.array([0, 1, 0, 1]),
-    test_images=IMAGES[:1],
-    test_labels=np.array([1]),
+    train=Split(IMAGES, np.array([0, 1, 0, 1])),
+    test=Split(IMAGES[:1], np.array([1])),
 )
 
 
@@ -27,19 +25,19 @@ def with_pixel(value, dtype=float):
     return images
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int16, np.uint64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, np.uint64])
 def test_whole_numbers_of_any_type_become_uint8_and_labels_int64(dtype):
-    labels = GOOD.train_labels.astype(dtype if np.dtype(dtype).kind != "f" else np.int32)
-    checked = check(replace(GOOD, train_images=with_pixel(255, dtype), train_labels=labels))
-    assert (checked.train_images == with_pixel(255)).all()
-    assert (checked.train_images.dtype, checked.train_labels.dtype) == (np.uint8, np.int64)
-    assert checked.test_images.shape == (1, 2, 2, 1)
+    labels = GOOD.train.labels.astype(np.int8)
+    checked = check(replace(GOOD, train=Split(with_pixel(255, dtype), labels)))
+    assert (checked.train.images == with_pixel(255)).all()
+    assert (checked.train.images.dtype, checked.train.labels.dtype) == (np.uint8, np.int64)
+    assert checked.test.images.shape == (1, 2, 2, 1)
 
 
 def test_a_source_without_a_test_set_passes_without_a_copy():
-    checked = check(replace(GOOD, test_images=None, test_labels=None))
-    assert checked.train_images is IMAGES
-    assert checked.test_images is checked.test_labels is None
+    checked = check(replace(GOOD, test=None))
+    assert checked.train.images is IMAGES
+    assert checked.test is None
 
 
 @pytest.mark.parametrize(
@@ -50,51 +48,58 @@ def test_a_source_without_a_test_set_passes_without_a_copy():
         ({"classes": ("cat", "")}, "different name"),
         ({"classes": tuple(map(str, range(1001)))}, "1,001 classes"),
         ({"classes": ("cat", "dog", "owl")}, "'owl'"),
-        ({"train_images": IMAGES[..., 0]}, r"\(4, 2, 2\)"),
-        ({"train_images": IMAGES[:0]}, r"\(0, 2, 2, 1\)"),
-        ({"train_images": np.zeros((4, 2, 2, 2), np.uint8)}, "1 channel"),
-        ({"train_images": np.uint8(1)}, r"\(\)"),
-        ({"train_images": IMAGES.astype(str)}, "<U"),
-        ({"train_images": IMAGES > 0}, "bool"),
-        *[({"train_images": with_pixel(value)}, f"2 .*{value}") for value in (np.nan, np.inf, -1)],
-        ({"train_images": with_pixel(256, np.int64)}, "2 .*256"),
-        ({"train_images": with_pixel(-1, np.int8)}, "2 .*-1"),
-        ({"train_images": with_pixel(0.5)}, r"2 .*0\.5"),
-        ({"train_labels": np.array([0.0, 1, 0, 1])}, "float64"),
-        ({"train_labels": np.array([[0, 1, 0, 1]])}, r"\(1, 4\)"),
-        ({"train_labels": np.array([0, 1, 0])}, r"\(3,\)"),
-        ({"train_labels": np.array([0, 1, 2, 1])}, "0 to 2"),
-        ({"train_labels": np.array([0, -1, 0, 1])}, "-1 to 1"),
-        ({"train_labels": np.array([0, 0, 0, 0])}, "'dog'"),
-        ({"test_labels": np.array([2])}, "test labels go from 2 to 2"),
-        ({"test_labels": np.array([1, 1])}, r"test labels .*\(2,\)"),
-        ({"test_labels": None}, "test"),
-        ({"test_images": None}, "test"),
-        ({"test_images": IMAGES[:1, :1]}, r"\(1, 2, 1\).*\(2, 2, 1\)"),
-        ({"test_images": with_pixel(np.nan)[2:3]}, "test image 0"),
     ],
 )
-def test_refused_with_what_came(change, expected):
+def test_other_classes_are_refused(change, expected):
     with pytest.raises(UserError, match=f"^mine.*{expected}"):
         check(replace(GOOD, **change))
+
+
+@pytest.mark.parametrize(
+    ("split", "change", "expected"),
+    [
+        ("train", {"images": IMAGES[..., 0]}, r"\(4, 2, 2\)"),
+        ("train", {"images": IMAGES[:0]}, r"\(0, 2, 2, 1\)"),
+        ("train", {"images": np.zeros((4, 2, 2, 2), np.uint8)}, "1 channel"),
+        ("train", {"images": np.uint8(1)}, r"\(\)"),
+        ("train", {"images": IMAGES.astype(str)}, "<U"),
+        ("train", {"images": IMAGES > 0}, "bool"),
+        *(("train", {"images": with_pixel(value)}, f"2 .*{value}") for value in (np.nan, np.inf)),
+        ("train", {"images": with_pixel(256, np.int64)}, "2 .*256"),
+        ("train", {"images": with_pixel(-1, np.int8)}, "2 .*-1"),
+        ("train", {"images": with_pixel(0.5)}, r"2 .*0\.5"),
+        ("train", {"labels": np.array([0.0, 1, 0, 1])}, "float64"),
+        ("train", {"labels": np.array([[0, 1, 0, 1]])}, r"\(1, 4\)"),
+        ("train", {"labels": np.array([0, 1, 0])}, r"\(3,\)"),
+        ("train", {"labels": np.array([0, 1, 2, 1])}, "0 to 2"),
+        ("train", {"labels": np.array([0, -1, 0, 1])}, "-1 to 1"),
+        ("train", {"labels": np.array([0, 0, 0, 0])}, "'dog'"),
+        ("test", {"labels": np.array([2])}, "test labels go from 2 to 2"),
+        ("test", {"images": IMAGES[:1, :1]}, r"\(1, 2, 1\).*\(2, 2, 1\)"),
+        ("test", {"images": with_pixel(np.nan)[2:3]}, "test image 0"),
+    ],
+)
+def test_refused_with_what_came(split, change, expected):
+    with pytest.raises(UserError, match=f"^mine.*{expected}"):
+        check(replace(GOOD, **{split: getattr(GOOD, split)._replace(**change)}))
 
 
 @pytest.mark.parametrize(("greatest", "noted"), [(0, 1), (63, 1), (64, 0)])
 def test_images_that_are_nearly_black_get_a_note(greatest, noted):
     dark = np.zeros_like(IMAGES)
     dark[1] = greatest
-    source = replace(GOOD, train_images=dark, test_images=dark[:1], notes=("Scaled.",))
-    notes = check(source).notes
+    source = replace(GOOD, train=GOOD.train._replace(images=dark), notes=("Scaled.",))
+    notes = check(replace(source, test=None)).notes
     assert notes[0] == "Scaled."
     assert len(notes) == 1 + noted
-    bright = replace(source, test_images=np.full_like(dark[:1], 255))
-    assert check(bright).notes == ("Scaled.",)
+    bright = GOOD.test._replace(images=np.full_like(dark[:1], 255))
+    assert check(replace(source, test=bright)).notes == ("Scaled.",)
 
 
 def test_other_types_are_converted_without_a_second_copy():
     images, labels = np.ones((1000, 64, 64, 1), np.float32), np.arange(1000) % 2
     tracemalloc.start()
-    check(Source("mine", "none", ("cat", "dog"), images, labels))
+    check(Source("mine", "none", ("cat", "dog"), Split(images, labels)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.1 * images.size  # the bytes that they become

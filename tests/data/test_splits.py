@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stages.data import folds
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.data.splits import make_splits
 from stages.errors import UserError
 from tests.prepared import parse
@@ -24,27 +24,26 @@ def drawn(pictures) -> np.ndarray:
     return images
 
 
-def source(pictures, test_pictures=None, **more) -> Source:
-    labels = np.arange(len(pictures)) % 3
-    tested = {}
-    if test_pictures is not None:
-        tested["test_images"] = drawn(test_pictures)
-        tested["test_labels"] = np.arange(len(test_pictures)) % 3
-    return Source("drawings", "none", CLASSES, drawn(pictures), labels, **tested, **more)
+def split(pictures, files=None) -> Split:
+    return Split(drawn(pictures), np.arange(len(pictures)) % 3, files)
+
+
+def source(pictures, test=None) -> Source:
+    return Source("drawings", "none", CLASSES, split(pictures), test and split(test))
 
 
 def test_without_duplicates_and_groups_the_splits_are_plainly_stratified():
     came = source(np.arange(300))
-    made = make_splits(came, parse(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2}))
-    in_test = folds.hold_out(came.train_labels, CLASSES, 0.2, 3)
+    given = parse(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2})
+    made, labels = make_splits(came, given), came.train.labels
+    in_test = folds.hold_out(labels, CLASSES, given.data)
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
-    train = train[folds.at_most(60, came.train_labels[train], CLASSES, "training", 3)]
-    test = test[folds.at_most(60, came.train_labels[test], CLASSES, "test", 3)]
+    train = train[folds.at_most(labels[train], CLASSES, given.data, "training")]
+    test = test[folds.at_most(labels[test], CLASSES, given.data, "test")]
     np.testing.assert_array_equal(made.train, train)
     np.testing.assert_array_equal(made.test, test)
-    plain = folds.stratified_folds(came.train_labels[train], CLASSES, 4, 2, 1)
+    plain = folds.stratified_folds(labels[train], CLASSES, given.folds)
     np.testing.assert_array_equal(made.folds, plain)
-    assert made.folds.dtype == np.int16
     assert made.groups == {}
 
 
@@ -82,8 +81,8 @@ def test_copies_do_not_hide_that_a_class_is_too_small():
 
 
 def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
-    files = tuple(f"{row}.png" for row in range(30))
-    came = source(np.arange(30), [200, 7, 201], train_files=files, test_files=("a", "b", "c"))
+    train = split(np.arange(30), tuple(f"{row}.png" for row in range(30)))
+    came = Source("photos", "none", CLASSES, train, split([200, 7, 201], ("a", "b", "c")))
     with pytest.raises(UserError, match=r"'7\.png' and the test image 'b'"):
         make_splits(came, parse())
     made = make_splits(came, parse(data={"duplicates": "allow"}))
@@ -123,12 +122,3 @@ def test_a_limit_takes_the_groups_of_what_it_takes():
     made = make_splits(source(np.arange(600)), given)
     assert (len(made.train), len(made.test)) == (90, 90)
     assert made.groups["train"] == len(set(of[made.train]))
-    for one in set(of[made.train].tolist()):
-        assert len(set(made.folds[0, of[made.train] == one].tolist())) == 1
-
-
-def test_a_group_of_training_and_test_images_is_refused_even_where_duplicates_are_allowed():
-    of = [*(f"writer {row // 3}" for row in range(60)), "new", "writer 5", "new"]
-    given = parse(data={"duplicates": "allow"}, folds={"count": 2, "group": group(of)})
-    with pytest.raises(UserError, match="'writer 5' has images in drawings's training"):
-        make_splits(source(np.arange(60), [200, 201, 202]), given)
