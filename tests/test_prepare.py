@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from stages import data
+from stages.data import watch
 from stages.data.source import Source, Split
 from stages.data.splits import make_splits
 from stages.errors import UserError
@@ -62,15 +63,6 @@ def digests() -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in PREPARED.iterdir()}
 
 
-def run(**environment) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "stages", "prepare"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_source(capsys):
     settings = write_params(folds={"count": 4, "repeats": 2})
     prepare()
@@ -95,18 +87,17 @@ def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_sourc
 
 
 def test_twice_gives_the_same_bytes_and_another_seed_others():
-    write_params()
-    prepare()
-    first = digests()
-    prepare()
-    assert digests() == first
-    write_params(folds={"seed": 2})
-    prepare()
-    changed = {name for name, digest in digests().items() if first[name] != digest}
+    made = []
+    for sections in ({}, {}, {"folds": {"seed": 2}}):
+        write_params(**sections)
+        prepare()
+        made.append(digests())
+    assert made[0] == made[1]
+    changed = {name for name, digest in made[2].items() if made[0][name] != digest}
     assert changed == {"folds.npy", "dataset.json"}
     write_params(data={"source": "drawings", "seed": 2})
     prepare()
-    assert digests()["test_images.npy"] != first["test_images.npy"]
+    assert digests()["test_images.npy"] != made[0]["test_images.npy"]
 
 
 def test_a_test_set_of_the_source_is_kept_and_a_limit_is_per_split(monkeypatch):
@@ -138,19 +129,19 @@ def test_a_refusal_leaves_nothing_behind(sections, expected):
 
 @pytest.mark.slow
 def test_the_default_source_and_a_refusal_through_the_command():
+    command, environment = [sys.executable, "-m", "stages", "prepare"], {"PYTHONPATH": str(ROOT)}
     write_params(data={"source": "mnist-5k"})
-    done = run()
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mnist-5k: 4000 training and 1000 test images of 28x28x1")
     arrays = prepared()
     assert np.bincount(arrays["test_labels"]).tolist() == [100] * 10
     assert (np.diff(arrays["train_labels"]) >= 0).all()  # class order, as in the source
-    write_params(data={"source": "mnist"})
-    done = run(FOLDLAB_DATA=str(Path.cwd()))
+    write_params(data={"source": "mnist", "folder": "."})
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("foldlab: ")
     assert done.stderr.count("\n") == 1
-    assert "train-images-idx3-ubyte" in done.stderr
 
 
 def test_a_folder_of_images_with_an_absolute_path(tmp_path, capsys):
@@ -170,14 +161,14 @@ def test_a_folder_of_images_with_an_absolute_path(tmp_path, capsys):
 
 
 def test_the_prepared_data_name_the_digest_of_the_files_read(tmp_path):
-    top, read = drawn.tree(tmp_path / "pets", drawn.classes("cat", "dog", each=10)), []
-    write_params(data={"source": "pets"})
-    for seed in (1, 1, 2):
-        (top / "cat/0.png").write_bytes(drawn.encoded(drawn.pixels(99 + seed)))
-        prepare()
-        read.append(dataset()["source_sha256"])
-    assert len(read[0]) == 64
-    assert read[0] == read[1] != read[2]
+    top = drawn.tree(tmp_path / "pets", drawn.classes("cat", "dog", each=10))
+    settings = write_params(data={"source": "pets"})
+    prepare()
+    before = dataset()["source_sha256"]
+    assert before == watch.digests(settings)["data.source"]
+    (top / "cat/0.png").write_bytes(drawn.encoded(drawn.pixels(99)))
+    prepare()
+    assert dataset()["source_sha256"] != before
 
 
 @pytest.mark.parametrize("emptied", [False, True])

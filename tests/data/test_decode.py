@@ -14,16 +14,10 @@ from stages.data import decode
 from tests.drawn import encoded, pixels
 
 GREY, COLOUR = pixels(height=10, width=12), pixels(height=10, width=12, channels=3)
-TURNS = {  # EXIF orientation -> how the upright image is stored
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+# how the upright image is stored for the EXIF orientations 2 to 8
+TURNS = (
+    "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_90 TRANSVERSE ROTATE_270".split()  # noqa: SIM905
+)
 
 
 def read(path, content, shape=(10, 12, 3), resize="pad"):
@@ -79,20 +73,19 @@ def test_a_palette_is_looked_up_with_its_transparent_entry(path):
         assert found[[0, 0, 7], [0, 1, 0]].tolist() == [[255, 0, 0], [0, 255, 0], [last] * 3]
 
 
-@pytest.mark.parametrize("mode", ["1", "CMYK", "YCbCr", "LAB"])
+@pytest.mark.parametrize("mode", ["1", "CMYK", "YCbCr"])
 def test_other_modes_become_colour(path, mode):
-    image = Image.fromarray(COLOUR).convert("RGB")
-    image = image.convert(mode) if mode != "LAB" else Image.new("LAB", (12, 10))
+    image = Image.fromarray(COLOUR).convert(mode)
     assert read(path, encoded(image, "TIFF")).shape == (10, 12, 3)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", range(1, 9))
 def test_an_orientation_is_applied(path, kind, turn):
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :8] = 255
     stored = Image.fromarray(upright)
-    stored = stored.transpose(TURNS[turn]) if turn > 1 else stored
+    stored = stored.transpose(Image.Transpose[TURNS[turn - 2]]) if turn > 1 else stored
     exif = Image.Exif()
     exif[decode.ORIENTATION] = turn
     content = encoded(stored, kind, exif=exif)
@@ -101,27 +94,21 @@ def test_an_orientation_is_applied(path, kind, turn):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-@pytest.mark.parametrize("value", [0, 9, 77, b"Exif\0\0MM\0*\xff\xff\xff\xff"])
+@pytest.mark.parametrize("value", [0, 9, b"Exif\0\0MM\0*\xff\xff\xff\xff"])
 def test_an_image_with_invalid_exif_is_upright(path, value):
-    exif = value
-    if isinstance(value, int):
-        exif = Image.Exif()
-        exif[decode.ORIENTATION] = value
-    assert (read(path, encoded(GREY, exif=exif), (10, 12, 1)) == GREY).all()
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = value
+    content = encoded(GREY, exif=exif if isinstance(value, int) else value)
+    assert (read(path, content, (10, 12, 1)) == GREY).all()
 
 
-def test_pad_keeps_proportions_on_black(path):
-    found = read(path, encoded(np.full((8, 16), 200, np.uint8)), (32, 32, 1), "pad")[..., 0]
-    assert (found[8:24] == 200).all()
-    assert (found[:8] == 0).all()
-    assert (found[24:] == 0).all()
-
-
-def test_crop_keeps_the_middle_and_stretch_all(path):
-    halves = np.repeat([[0] * 8 + [100] * 16 + [200] * 8], 16, 0).astype(np.uint8)
-    crop = read(path, encoded(halves), (8, 8, 1), "crop")[..., 0]
-    assert (crop[:, 2:6] == 100).all()
-    stretch = read(path, encoded(halves), (32, 32, 1), "stretch")[..., 0]
+def test_pad_keeps_proportions_crop_keeps_the_middle_and_stretch_all(path):
+    flat = encoded(np.full((8, 16), 200, np.uint8))
+    pad = read(path, flat, (32, 32, 1), "pad")[..., 0]
+    assert pad[[7, 8, 23, 24]].tolist() == [[0] * 32, [200] * 32, [200] * 32, [0] * 32]
+    parts = encoded(np.repeat([[0] * 8 + [100] * 16 + [200] * 8], 16, 0).astype(np.uint8))
+    assert (read(path, parts, (8, 8, 1), "crop")[:, 2:6] == 100).all()
+    stretch = read(path, parts, (32, 32, 1), "stretch")[..., 0]
     assert (stretch[:, [0, 16, 31]] == [0, 100, 200]).all()
 
 
@@ -141,11 +128,12 @@ def test_any_size_becomes_the_size_that_is_wanted(shape, wanted, resize):
 
 def test_a_large_photo_is_decoded_small(path, monkeypatch):
     widths, resized = [], decode.resized
-    monkeypatch.setattr(
-        decode,
-        "resized",
-        lambda image, *given: widths.append(image.width) or resized(image, *given),
-    )
+
+    def spy(image, *given):
+        widths.append(image.width)
+        return resized(image, *given)
+
+    monkeypatch.setattr(decode, "resized", spy)
     photo = np.repeat(np.arange(1200, dtype=np.uint16) // 5, 800).reshape(1200, 800)
     found = read(path, encoded(photo.astype(np.uint8).T, "JPEG"), (32, 32, 1), "stretch")
     assert widths == [150]
@@ -172,11 +160,9 @@ TEXT_BOMB = b"zTXt", b"a\0\0" + zlib.compress(bytes(80_000_000), 1)
         (b"", "empty"),
         (b"just text\n" * 9, "formats BMP, GIF, JPEG, PNG, TIFF, WEBP"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "formats"),
-        (b"P5 8 8 255\n" + bytes(64), "formats"),
         (encoded(COLOUR)[:-40], "damaged"),
         (encoded(COLOUR, "JPEG")[:-60], "damaged"),
         (encoded(COLOUR)[:20], "formats|damaged"),
-        (encoded(Image.fromarray(np.ones((8, 8), np.int32)), "TIFF"), "32 bits"),
         (encoded(Image.fromarray(np.ones((8, 8), np.float32)), "TIFF"), "32 bits"),
         (png(60_000, 60_000, DATA), "89,478,485"),
         (png(10_000, 10_000, DATA), "10000 x 10000 .*89,478,485"),
@@ -199,10 +185,8 @@ def test_an_image_that_needs_too_much_memory_is_left_out(path, monkeypatch):
         read(path, encoded(COLOUR))
 
 
-@pytest.mark.parametrize(
-    ("mode", "colour"),
-    [("L", False), ("LA", False), ("1", False), ("I;16", False), ("RGB", True), ("P", True)],
-)
-def test_inspect_returns_size_and_whether_colour_is_possible(path, mode, colour):
-    path.write_bytes(encoded(Image.new(mode, (9, 8))))
-    assert decode.attempt(decode.inspect, path) == (8, 9, colour)
+def test_inspect_returns_size_and_whether_colour_is_possible(path):
+    modes = {"L": False, "LA": False, "1": False, "I;16": False, "RGB": True, "P": True}
+    for mode, colour in modes.items():
+        path.write_bytes(encoded(Image.new(mode, (9, 8))))
+        assert decode.attempt(decode.inspect, path) == (8, 9, colour)

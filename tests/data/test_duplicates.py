@@ -72,8 +72,7 @@ def test_files_are_named():
     refuse(found([1, 1, 2], [4, 4]))
 
 
-def test_sixty_thousand_images_are_compared_at_once():
-    """The work grows with the images, not with their pairs; all equal is the worst case."""
+def test_the_work_grows_with_the_images_not_with_their_pairs():
     images = np.zeros((60_000, 2, 2, 1), np.uint8)
     images[:30_000, 0, 0, 0] = np.arange(30_000) % 251
     of = digests(images)

@@ -81,16 +81,17 @@ def test_other_seeds_and_other_splits_choose_others():
     assert len(choices) == 4
 
 
-@pytest.mark.parametrize(("limit", "rarest"), [(10, 1), (2, 300)])
-def test_a_limit_that_loses_a_class_is_refused(limit, rarest):
-    with pytest.raises(UserError, match=rf"data\.limit {limit}.*'owl'"):
-        at_most(np.repeat([0, 1, 2], [600, 300, rarest]), CLASSES, Data(limit=limit), "test")
+def test_a_limit_that_loses_a_class_is_refused():
+    for limit, rarest in ((10, 1), (2, 300)):
+        labels = np.repeat([0, 1, 2], [600, 300, rarest])
+        with pytest.raises(UserError, match=rf"data\.limit {limit}.*'owl'"):
+            at_most(labels, CLASSES, Data(limit=limit), "test")
 
 
-@pytest.mark.parametrize("limit", [None, 18, 99])
-def test_a_limit_of_all_images_or_more_takes_all(limit):
-    taken = at_most(np.tile([0, 1, 2], 6), CLASSES, Data(limit=limit), "test")
-    assert (taken == np.arange(18)).all()
+def test_a_limit_of_all_images_or_more_takes_all():
+    for limit in (None, 18, 99):
+        taken = at_most(np.tile([0, 1, 2], 6), CLASSES, Data(limit=limit), "test")
+        assert (taken == np.arange(18)).all()
 
 
 @given(LABELS, st.floats(0.05, 0.9), SEEDS)
@@ -103,15 +104,10 @@ def test_a_hold_out_has_each_class_and_is_repeatable(labels, fraction, seed):
         assert min(count, len(labels) - count) * rarest < 1
         return
     assert in_test.sum() == count
-    for rows in (in_test, ~in_test):
-        assert np.bincount(labels[rows], minlength=3).min() >= 1
+    sizes = np.bincount(labels[in_test], minlength=3)
+    assert sizes.min() >= 1
+    assert np.abs(sizes - fraction * np.bincount(labels)).max() < 2
     assert (in_test == hold_out(labels, CLASSES, settings)).all()
-
-
-def test_a_hold_out_takes_the_same_share_of_each_class():
-    labels = np.tile(np.repeat([0, 1, 2], [50, 30, 20]), 10)
-    in_test = hold_out(labels, CLASSES, Data())
-    assert np.bincount(labels[in_test]).tolist() == [100, 60, 40]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
 
-TRIES = 150  # of each kind of file
+TRIES = 100  # of each kind of file
 LONGEST = 10  # seconds that one file may take, on a machine that does something else too
 IMAGES = np.stack([drawn.pixels(seed, width=8) for seed in range(4)])
 LABELS = np.arange(4) % 2

@@ -100,9 +100,8 @@ def test_a_file_is_read_upright_and_on_white(tmp_path):
 def test_unreadable_files_are_one_sentence(tmp_path):
     (tmp_path / "text").write_bytes(b"no image")
     for name in ("text", "absent", ""):
-        with pytest.raises(UserError, match=str(tmp_path / name)) as expected:
+        with pytest.raises(UserError, match=rf"\A{tmp_path / name}[^\n]*\Z"):
             picture.read(tmp_path / name)
-        assert "\n" not in str(expected.value)
 
 
 def test_what_counts_as_digits():

@@ -100,10 +100,10 @@ def test_a_digest_is_of_names_and_content_wherever_they_lie(tmp_path):
     files = drawn.classes("cat", "dog")
     one = chosen({"source": str(drawn.tree(tmp_path / "one", files))})
     two = chosen({"source": str(drawn.tree(tmp_path / "elsewhere/two", files))})
-    assert digests(one) == digests(two)
+    before = digests(one)
+    assert before == digests(two)
     assert digests(chosen({})) == {}
     assert set(digests(chosen({}, "absent.csv"))) == {"folds.group"}  # refused where it is read
-    before = digests(one)
     (tmp_path / "one/notes.txt").write_text("no image")
     check_unchanged(one, before)
 
