@@ -22,6 +22,8 @@ def test_a_folder_of_classes(tmp_path):
     found = files(tmp_path, ONE_TREE)
     rows = [("train", int(name.startswith("dog")), name) for name in ONE_TREE]
     assert found == (("cat", "dog"), {("train", 0): "cat", ("train", 1): "dog"}, rows, {})
+    named = files(tmp_path / "named", {"train/1.png": b"", "test/1.png": b"", "bus/1.png": b""})
+    assert named.classes == ("bus", "test", "train")
 
 
 @pytest.mark.parametrize("without", ["none", "test/", "test/dog"])
@@ -30,11 +32,6 @@ def test_training_and_test_where_a_class_may_be_missing(tmp_path, without):
     kept = [name for name in PAIR if not name.startswith(without)]
     assert [(split, file) for split, _, file in found.rows] == [(f.split("/")[0], f) for f in kept]
     assert found.folders.get(("test", 1)) == ("test/dog" if without == "none" else None)
-
-
-def test_a_class_may_be_named_train(tmp_path):
-    found = files(tmp_path, {"train/1.png": b"", "test/1.png": b"", "bus/1.png": b""})
-    assert found.classes == ("bus", "test", "train")
 
 
 NAMES = st.text(
