@@ -1,8 +1,6 @@
 """Image files of every kind, and the pixels read from them."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -140,20 +138,6 @@ def test_a_large_photo_is_decoded_small(path, monkeypatch):
     assert np.abs(found[5, :, 0] - np.linspace(3, 237, 32)).max() < 5
 
 
-def png(width, height, *chunks):
-    """Return a PNG file of these sizes, with chunks (name, content) between header and end."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    body = b"\x89PNG\r\n\x1a\n"
-    for name, content in ((b"IHDR", header), *chunks, (b"IEND", b"")):
-        body += struct.pack(">I", len(content)) + name + content
-        body += struct.pack(">I", zlib.crc32(name + content))
-    return body
-
-
-DATA = b"IDAT", zlib.compress(bytes(10**6))
-TEXT_BOMB = b"zTXt", b"a\0\0" + zlib.compress(bytes(80_000_000), 1)
-
-
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -164,16 +148,20 @@ TEXT_BOMB = b"zTXt", b"a\0\0" + zlib.compress(bytes(80_000_000), 1)
         (encoded(COLOUR, "JPEG")[:-60], "damaged"),
         (encoded(COLOUR)[:20], "formats|damaged"),
         (encoded(Image.fromarray(np.ones((8, 8), np.float32)), "TIFF"), "32 bits"),
-        (png(60_000, 60_000, DATA), "89,478,485"),
-        (png(10_000, 10_000, DATA), "10000 x 10000 .*89,478,485"),
-        (png(8, 8, TEXT_BOMB, (b"IDAT", b"")), "damaged"),
         (None, "cannot be opened"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_file_that_cannot_be_used_says_why(path, content, expected):
     with pytest.raises(decode.UnreadableError, match=expected):
         read(path, content) if content is not None else decode.attempt(decode.inspect, path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("limit", [119, 59])  # from twice the limit on, Pillow refuses
+def test_an_image_of_too_many_pixels_is_left_out(path, monkeypatch, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(decode.UnreadableError, match=f"{limit}"):
+        read(path, encoded(COLOUR))
 
 
 def test_an_image_that_needs_too_much_memory_is_left_out(path, monkeypatch):

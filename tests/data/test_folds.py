@@ -71,16 +71,6 @@ def test_a_limit_keeps_the_order_and_the_shares(labels, seed, data):
     assert (chosen == at_most(labels, CLASSES, settings, "training")).all()
 
 
-def test_other_seeds_and_other_splits_choose_others():
-    labels = np.repeat([0, 1, 2], [60, 30, 10])
-    choices = {
-        tuple(at_most(labels, CLASSES, Data(limit=10, seed=seed), split))
-        for split in ("training", "test")
-        for seed in (1, 2)
-    }
-    assert len(choices) == 4
-
-
 def test_a_limit_that_loses_a_class_is_refused():
     for limit, rarest in ((10, 1), (2, 300)):
         labels = np.repeat([0, 1, 2], [600, 300, rarest])

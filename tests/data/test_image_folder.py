@@ -151,12 +151,3 @@ def test_the_memory_for_pixels_is_taken_once(tmp_path):
     tracemalloc.stop()
     assert source.train.images.shape == (79, 128, 128, 3)
     assert source.train.images.nbytes < peak < 1.4 * source.train.images.nbytes
-
-
-def test_links_inside_are_read_and_a_path_may_be_a_link(tmp_path):
-    top = tree(tmp_path / "real", classes("cat", "dog"))
-    (top / "cat/same.png").symlink_to("../dog/0.png")
-    (tmp_path / "pets").symlink_to("real")
-    source = data.load(Data(source="pets"))
-    assert source.train.files[3] == "cat/same.png"
-    assert (source.train.images[3] == source.train.images[4]).all()
