@@ -61,9 +61,7 @@ def find(
         "between": {
             "groups": len(between),
             "images": sum(len(rows) for pair in between for rows in pair),
-            "first": [
-                {"train": shown(pair[0], 0), "test": shown(pair[1], 1)} for pair in between[:SHOWN]
-            ],
+            "first": [{"train": shown(a, 0), "test": shown(b, 1)} for a, b in between[:SHOWN]],
         },
     }
 

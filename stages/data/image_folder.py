@@ -40,9 +40,9 @@ def load(path: Path, data: Data) -> Source:
     Unreadable files are left out and listed in `Source.unreadable` and on stderr. Each file is
     opened twice, first for its size, so that one array can be allocated for all pixels.
     """
-    found = listing.files(path)
-    facts = _map_images(lambda _, image: decode.inspect(image), path, found, "inspecting images")
-    found = _keep(path, found, facts)
+    found, facts = _map_images(
+        lambda _, image: decode.inspect(image), path, listing.files(path), "inspecting images"
+    )
     size = data.image_size or _shared_size(path, facts.values())
     may_have_colour = data.channels is None and any(colour for *_, colour in facts.values())
     channels = 3 if data.channels == "rgb" or may_have_colour else 1
@@ -52,11 +52,11 @@ def load(path: Path, data: Data) -> Source:
         images[row], resized = decode.decode(image, images.shape[1:], data.resize)
         return resized
 
-    resized = _map_images(read, path, found, "reading images")
+    found, resized = _map_images(read, path, found, "reading images")
     for to, row in enumerate(resized):  # close gaps in place, to avoid a second copy
         if to != row:
             images[to] = images[row]
-    images, found = images[: len(resized)], _keep(path, found, resized)
+    images = images[: len(resized)]
     if left_out := sorted(found.left_out.items()):
         shown = [_shown(*item) for item in left_out[:SHOWN]] + ["..."] * (len(left_out) > SHOWN)
         message = f"{len(left_out):,} files of {path.name} are left out: {', '.join(shown)}"
@@ -81,12 +81,13 @@ def load(path: Path, data: Data) -> Source:
 
 def _map_images(
     function: Callable[[int, Image.Image], Any], folder: Path, found: listing.Listing, doing: str
-) -> dict[int, Any]:
-    """Return row -> `function(row, image)`, sorted, for `found.rows`; one thread per core.
+) -> tuple[listing.Listing, dict[int, Any]]:
+    """Return `found` without unreadable files, and row -> `function(row, image)` for the others.
 
-    Unreadable files are added to `found.left_out` instead. `doing` labels the progress bar.
+    Uses one thread per core; `doing` labels the progress bar. Refuses a class without any image.
     """
-    results, total = {}, len(found.rows)
+    results: dict[int, Any] = {}
+    total = len(found.rows)
 
     def block(start: int) -> int:
         rows = range(start, min(start + BLOCK, total))
@@ -106,24 +107,20 @@ def _map_images(
         warnings.simplefilter("ignore")
         for done in threads.map(block, range(0, total, BLOCK)):
             bar.update(done)
-    return dict(sorted(results.items()))
-
-
-def _keep(folder: Path, found: listing.Listing, rows: Iterable[int]) -> listing.Listing:
-    """Keep the given rows; refuse a class folder without any."""
-    kept = [found.rows[row] for row in rows]
+    results = dict(sorted(results.items()))
+    kept = [found.rows[row] for row in results]
     present = {(split, label) for split, label, _ in kept}
     for key, name in found.folders.items():
         if key not in present:
-            faults = sorted(
-                item for item in found.left_out.items() if item[0].startswith(f"{name}/")
+            first = min(
+                (file for file in found.left_out if file.startswith(f"{name}/")), default=""
             )
-            reason = f" ({_shown(*faults[0])})" if faults else ""
+            reason = f" ({_shown(first, found.left_out[first])})" if first else ""
             raise UserError(
                 f"{folder}'s class folder {name!r} has no readable image{reason}; put images there "
                 "or remove it."
             )
-    return found._replace(rows=kept)
+    return found._replace(rows=kept), results
 
 
 def _shared_size(folder: Path, facts: Iterable[tuple[int, int, bool]]) -> tuple[int, int]:
@@ -131,11 +128,11 @@ def _shared_size(folder: Path, facts: Iterable[tuple[int, int, bool]]) -> tuple[
     sizes = Counter((height, width) for height, width, _ in facts).most_common()
     if len(sizes) == 1 and all(side in SIDES for side in sizes[0][0]):
         return sizes[0][0]
-    shown = ", ".join(f"{count:,} of {high} x {wide}" for (high, wide), count in sizes[:SHOWN])
-    more = f", and {len(sizes) - SHOWN:,} more sizes" if len(sizes) > SHOWN else ""
+    shown = [f"{count:,} of {high} x {wide}" for (high, wide), count in sizes[:SHOWN]]
+    shown += ["..."] * (len(sizes) > SHOWN)
     raise UserError(
-        f"{folder} has images of these heights and widths: {shown}{more}; set data.image_size to "
-        f"resize all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
+        f"{folder} has images of these heights and widths: {', '.join(shown)}; set data.image_size "
+        f"to resize all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
     )
 
 
