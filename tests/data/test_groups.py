@@ -99,17 +99,6 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
     assert set(joined.tolist()) == set(range(joined.max() + 1))
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=4, max_size=80),
-    st.integers(2, 6),
-)
-def test_groups_stay_whole(images, count):
-    of, labels = (np.array(column) for column in zip(*images, strict=True))
-    of = np.unique(of, return_inverse=True)[1]
-    parts = groups.assign(labels, of, [1 / count] * count, np.random.RandomState(1))
-    assert all(np.ptp(parts[of == group]) == 0 for group in range(of.max() + 1))
-
-
 def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
     labels, of = np.arange(600) % 2, np.arange(600) // 6
     parts = folds.stratified_folds(labels, CLASSES, Folds(repeats=3), of)

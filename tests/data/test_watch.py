@@ -74,10 +74,8 @@ def test_a_link_to_a_folder_is_watched_only_by_its_own_name(tmp_path):
         ({"source": "mnist", "folder": "data", "watch": "data"}, None, None),
         # files that only the repository has, where DVC hashes those
         ({"source": "photos", "watch": "{top}/photos"}, None, None),
-        ({"source": "{top}/photos/all", "watch": "{top}/photos"}, None, None),
         # one has the files that are read, DVC hashes those of the other
         ({"source": "data/photos", "watch": "data"}, None, "--copy-paths"),
-        ({"source": "{top}/data/photos", "watch": "data"}, None, "--copy-paths"),
         ({"source": "data", "watch": "{top}/data"}, None, "not notice"),
     ],
 )
