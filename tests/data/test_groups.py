@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.data import folds, groups
@@ -76,7 +76,6 @@ def test_a_file_that_does_not_fit_is_refused_by_name(lines, tests, expected):
         groups.read("none.csv", source())
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([b"", b"file,group\n", b"\xef\xbb\xbfgroup,file\r\n", b'file,group\n"a/1.png']),
     st.binary(max_size=60) | st.text('a/12.png,"\n\r\0', max_size=60).map(str.encode),

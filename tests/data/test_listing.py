@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.data import listing
@@ -39,7 +39,6 @@ NAMES = st.text(
 ).filter(lambda name: name[0] != "." and len(name.encode()) < 200)
 
 
-@settings(deadline=None)  # a file system that others keep busy is slow
 @given(st.lists(NAMES, unique=True))
 def test_any_names_are_kept_as_they_are(tmp_path_factory, names):
     expected = {"a/1.png", "b/1.png"} | {f"a/{name}.png" for name in names}

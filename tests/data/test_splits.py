@@ -56,7 +56,7 @@ def test_the_same_images_are_known_again_in_another_order_and_split():
 
 
 @given(st.integers(60, 120), st.integers(0, 999))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_equal_images_are_never_on_both_sides(count, seed):
     """Few enough pictures are drawn that many images are equal."""
     pictures = np.random.default_rng(seed).integers(0, 60, count)
