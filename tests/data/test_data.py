@@ -69,7 +69,6 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
     [
         ({"source": ""}, "data.source is ''"),
         ({"source": "a\0b"}, r"data.source is 'a\x00b'"),
-        ({"source": "x" * 5000}, "data.source is 'xxx"),
         ({"source": "mnist5k"}, "'mnist-5k'"),
         ({"source": "empty"}, "empty is a folder with nothing"),
         ({"source": "photos"}, "photos is a folder with '0.png', '1.png', '2.png', '3.png', "
@@ -80,12 +79,9 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
         ({"source": "mnist", "format": "idx"}, "data.format is 'idx'"),
         ({"source": "all.npz", "image_size": 9}, "data.image_size is [9, 9]"),
         ({"source": "idx", "channels": "rgb"}, "data.channels is 'rgb'"),
-        ({"source": "mnist-5k", "image_size": 32}, "data.image_size is [32, 32]"),
         ({"source": "pets", "format": "npz"}, "pets"),
         ({"source": "all.npz", "format": "folder"}, "all.npz is not a folder"),
-        ({"source": "all.npz", "format": "idx"}, "all.npz has no train-images"),
         ({"source": "all.npz", "format": "csv"}, "all.npz is not UTF-8"),
-        ({"source": "all.csv", "format": "npz"}, "all.csv is not an .npz file"),
     ],
 )  # fmt: skip
 def test_refused_in_one_sentence(sources, settings, expected):

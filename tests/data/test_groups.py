@@ -59,7 +59,6 @@ ALL = ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob"]
     ("lines", "tests", "expected"),
     [
         (["file,who", "a/1.png,1"], 0, "'file,who'"),
-        (["row,group", "0,1"], 0, "'file,group'"),
         ([""], 0, "''"),
         (ALL[:3], 0, "'b/1.png'"),
         ([*ALL, "c/1.png,1"], 0, "'c/1.png'"),

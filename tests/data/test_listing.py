@@ -75,7 +75,6 @@ def test_files_that_are_clearly_no_images_are_ignored(tmp_path, name):
     ("tree", "name", "expected"),
     [
         (ONE_TREE, "cat/1.heic", ".bmp, .gif"),
-        (ONE_TREE, "cat/readme", "suffixes"),
         (ONE_TREE, "0.png", "lies in no class folder"),
         (PAIR, "test/0.png", "lies in no class folder"),
         (ONE_TREE, os.fsdecode(b"cat/\xff.png"), "not UTF-8"),

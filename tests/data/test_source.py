@@ -45,7 +45,6 @@ def test_a_source_without_a_test_set_passes_without_a_copy():
     [
         ({"classes": ("cat",)}, "1 classes"),
         ({"classes": ("cat", "cat")}, "different name"),
-        ({"classes": ("cat", "")}, "different name"),
         ({"classes": tuple(map(str, range(1001)))}, "1,001 classes"),
         ({"classes": ("cat", "dog", "owl")}, "'owl'"),
     ],
@@ -59,10 +58,8 @@ def test_other_classes_are_refused(change, expected):
     ("split", "change", "expected"),
     [
         ("train", {"images": IMAGES[..., 0]}, r"\(4, 2, 2\)"),
-        ("train", {"images": IMAGES[:0]}, r"\(0, 2, 2, 1\)"),
         ("train", {"images": np.zeros((4, 2, 2, 2), np.uint8)}, "1 channel"),
-        ("train", {"images": np.uint8(1)}, r"\(\)"),
-        ("train", {"images": IMAGES.astype(str)}, "<U"),
+        ("train", {"images": IMAGES[:0]}, r"\(0, 2, 2, 1\)"),
         ("train", {"images": IMAGES > 0}, "bool"),
         *(("train", {"images": with_pixel(value)}, f"2 .*{value}") for value in (np.nan, np.inf)),
         ("train", {"images": with_pixel(256, np.int64)}, "2 .*256"),
@@ -70,7 +67,6 @@ def test_other_classes_are_refused(change, expected):
         ("train", {"images": with_pixel(0.5)}, r"2 .*0\.5"),
         ("train", {"labels": np.array([0.0, 1, 0, 1])}, "float64"),
         ("train", {"labels": np.array([[0, 1, 0, 1]])}, r"\(1, 4\)"),
-        ("train", {"labels": np.array([0, 1, 0])}, r"\(3,\)"),
         ("train", {"labels": np.array([0, 1, 2, 1])}, "0 to 2"),
         ("train", {"labels": np.array([0, -1, 0, 1])}, "-1 to 1"),
         ("train", {"labels": np.array([0, 0, 0, 0])}, "'dog'"),
