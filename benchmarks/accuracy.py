@@ -152,8 +152,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     for unit, record in zip(units, fold_tasks.records(units), strict=True):
         kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
         alone = unit.recipe.model_copy(update={"train": kept})
-        fold = record._replace(history=np.nan_to_num(record.history))
-        fold_tasks.model(unit.fingerprint, alone, arrays, Parallel(), [fold])
+        fold_tasks.model([unit._replace(recipe=alone)], arrays, Parallel())
         vote, _ = predict(fold_store.folder(unit.fingerprint) / "model.keras", images, Parallel())
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))

@@ -39,16 +39,17 @@ def evaluate(variant: str) -> None:
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
     test_probability, by_member = predict(model, images, parallel)
     uses.note([use])
-    with files.replacing(results / "predictions.npz") as temporary:
-        np.savez(
-            temporary,
-            oof_probability=oof_probability,
-            oof_label=oof_label,
-            test_probability=test_probability,
-            test_label=test_label,
-            test_sha256=use.test_sha256,  # these two identify the line in the ledger
-            model_sha256=use.model_sha256,
-        )
+    files.write_arrays(
+        results / "predictions.npz",
+        {
+            "oof_probability": oof_probability,
+            "oof_label": oof_label,
+            "test_probability": test_probability,
+            "test_label": test_label,
+            "test_sha256": np.array(use.test_sha256),  # these two identify the line in the ledger
+            "model_sha256": np.array(use.model_sha256),
+        },
+    )
     per_class = classification.per_class(test_probability, test_label)
     files.write_table(
         results / "per_class.csv",

@@ -7,7 +7,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,12 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an `.npz` file, not compressed."""
+    with replacing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
 
 
 def existing(path: Path, stage: str) -> Path:

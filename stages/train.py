@@ -1,18 +1,24 @@
 """The stage `train@<variant>`: train all folds of a variant and build its model file."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from stages.engine import environment, fold_store, saved_model, tracker, variants
 from stages.engine.fold_tasks import read_arrays
 from stages.engine.resolve import check
-from stages.files import check_writable, read_dataset, replacing, write_json, write_table
+from stages.files import (
+    PREPARED,
+    RESULTS,
+    check_writable,
+    read_dataset,
+    replacing,
+    write_arrays,
+    write_json,
+    write_table,
+)
 from stages.settings import params
 from stages.training.fold import HISTORY, FoldResult
-
-PREPARED = Path("data/prepared")
 
 
 def train(variant: str) -> None:
@@ -27,7 +33,7 @@ def train(variant: str) -> None:
     for recipe in plan.recipes.values():
         if note := saved_model.note(recipe):
             print(note)
-    results = Path("results") / variant
+    results = RESULTS / variant
     check_writable(results)
     arrays = read_arrays(dataset)
     began, tracked = 0, []
@@ -45,8 +51,8 @@ def train(variant: str) -> None:
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)
     out_of_fold = {"oof_probability": trained.out_of_fold, "oof_label": arrays.labels}
-    _write_arrays(results / "out_of_fold.npz", out_of_fold)
-    _write_arrays(results / "augmentation.npz", trained.preview)
+    write_arrays(results / "out_of_fold.npz", out_of_fold)
+    write_arrays(results / "augmentation.npz", trained.preview)
     with replacing(results / "model.keras") as temporary:
         temporary.write_bytes(trained.model)
     write_json(
@@ -54,7 +60,7 @@ def train(variant: str) -> None:
         {
             "fingerprint": plan.fingerprint,
             "data_sha256": dataset["sha256"],
-            "environment": dict(environment.current()),
+            "environment": environment.current(),
             "description": plan.description,
             "parameters": trained.parameters,
             **plan.about(),
@@ -71,12 +77,8 @@ def train(variant: str) -> None:
 def tables(fingerprint: str, began: int, folds: Mapping[int, FoldResult]) -> dict[str, tuple]:
     """Return the tables of a training: file name -> (columns, rows).
 
+    `began` is in ms since 1970, and `folds` maps numbers to the finished folds, or some of them.
     An ensemble has no epochs: its history has one row per fold, at epoch 0, with validation only.
-
-    Args:
-        fingerprint: the training's fingerprint.
-        began: start of the training, in ms since 1970.
-        folds: number -> record, of all or only the finished folds.
     """
     scores, history, timing = [], [], []
     for fold, record in folds.items():
@@ -84,20 +86,14 @@ def tables(fingerprint: str, began: int, folds: Mapping[int, FoldResult]) -> dic
         epochs, images = len(record.times), (record.train_images, len(record.validation))
         scores.append((fold, accuracy, loss, record.best_epoch, epochs, *images))
         for epoch, row in enumerate(record.history, start=1 if epochs else 0):
-            history.append(
-                (fold, epoch, *("" if np.isnan(cell) else cell for cell in row.tolist()))
-            )
+            cells = ["" if np.isnan(cell) else cell for cell in row.tolist()]
+            history.append((fold, epoch, *cells))
         for epoch, (end, seconds) in enumerate(record.times.tolist(), start=1):
-            row = (fold, epoch, round(end * 1000), round(seconds, 3), fingerprint, began)
-            timing.append(row)
-    images = ("train_images", "val_images")
+            time = round(end * 1000)
+            timing.append((fold, epoch, time, round(seconds, 3), fingerprint, began))
+    counts = ("best_epoch", "epochs", "train_images", "val_images")
     return {
-        "folds.csv": (("fold", "accuracy", "loss", "best_epoch", "epochs", *images), scores),
+        "folds.csv": (("fold", "accuracy", "loss", *counts), scores),
         "history.csv": (("fold", "epoch", *HISTORY), history),
         "timing.csv": (("fold", "epoch", "time", "seconds", "fingerprint", "began"), timing),
     }
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as temporary:
-        np.savez(temporary, **arrays)

@@ -6,13 +6,12 @@ in `.foldlab/search/`, so the same command resumes it.
 """
 
 import sys
-from collections.abc import Callable
 
 from stages import publish
 from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
 from stages.errors import UserError
-from stages.files import read_dataset
+from stages.files import PREPARED, read_dataset
 from stages.search import row as rows
 from stages.search import space, study
 from stages.search.trial import Trial, best
@@ -36,59 +35,52 @@ def search(trials: int = 0, write: bool = False) -> None:
     settings = params.load()
     check(settings)
     environment.check()
-    dataset = read_dataset(fold_tasks.PREPARED)
-    space.check(settings, dataset, fold_tasks.PREPARED)
+    dataset = read_dataset(PREPARED)
+    space.check(settings, dataset, PREPARED)
     arrays = fold_tasks.read_arrays(dataset)
 
     wanted = trials or settings.search.trials
-    fingerprint = study.fingerprint(settings, dataset["sha256"])
-    track = _tracker(settings, fingerprint, dataset["sha256"])
-    with study.opened(fingerprint) as opened:
+    with study.opened(settings, dataset["sha256"]) as opened:
         finished = study.finished(opened, settings)
         if len(finished) < wanted:
             fold_tasks.try_networks(space.architectures(settings), arrays, settings.parallel)
+        tracked = True
         if finished:
             print(f"Finished trials: {len(finished)} of {wanted}.")
-            track(finished)
+            tracked = _track(settings, opened.study_name, dataset["sha256"], finished)
         for trial in study.run(opened, settings, wanted, dataset["sha256"], arrays):
             finished.append(trial)
             leader = best(finished)
             first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
             values = ", ".join(f"{path} {value}" for path, value in flat(trial.values))
             print(f"trial {trial.number}: {values}: {trial.outcome()}{first}", flush=True)
-            track(finished)
+            if tracked:  # do not wait for a store that failed
+                tracked = _track(settings, opened.study_name, dataset["sha256"], finished)
     fold_store.prune()
     _conclude(settings, finished, write)
 
 
-def _tracker(settings: Params, fingerprint: str, data_sha256: str) -> Callable[[list[Trial]], None]:
-    """Return a function that publishes the trials so far; after a failure it does nothing."""
+def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Trial]) -> bool:
+    """Publish the trials so far; return whether that worked, else print why not."""
     chosen = settings.search
     shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
     for path, allowed in chosen.space.items():
         shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
-    failed = False
+    try:
+        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
+            from stages.tracking import search as runs  # MLflow's import takes seconds
 
-    def track(trials: list[Trial]) -> None:
-        nonlocal failed
-        if failed:
-            return
-        try:
-            with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
-                from stages.tracking import search as runs  # MLflow's import takes seconds
-
-                parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
-                runs.publish(client, number, parent, trials)
-        except store.StoreError as error:
-            failed = True
-            print(
-                f"foldlab: publishing the search to MLflow at {store.address()} failed: "
-                f"{error.reason}; its trials are saved, run `make search` again when the store is "
-                "back.",
-                file=sys.stderr,
-            )
-
-    return track
+            parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
+            runs.publish(client, number, parent, trials)
+    except store.StoreError as error:
+        print(
+            f"foldlab: publishing the search to MLflow at {store.address()} failed: "
+            f"{error.reason}; its trials are saved, run `make search` again when the store is "
+            "back.",
+            file=sys.stderr,
+        )
+        return False
+    return True
 
 
 def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
@@ -101,23 +93,23 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     found = best(trials)
     if found is None:
         raise UserError(f"none of {count} trials completed; the last one {trials[-1].outcome()}")
-    named = space.tuned_name(settings.search.variant)
+    tuned = space.tuned_name(settings.search.variant)
+    row = space.tuned(settings, found.values).variants[tuned]
     about = f"{settings.search.variant} with the settings of the best of {count} trials."
-    made = space.tuned(settings, found.values).variants[named]
-    made = rows.written(made.model_copy(update={"description": about}))
+    row = row.model_copy(update={"description": about, "train": row.overrides})
     print(
         f"\nBest of {count} trials: trial {found.number} with a cross-validated accuracy of "
         f"{found.outcome()}.\n"
         f"As the best of {count} on the same folds, this score is biased upward: expect less "
         "on other images.\n"
     )
-    if known := rows.same(settings, made):
+    if known := rows.same(settings, row):
         print(f"It is already in params.yaml, as `{known}`.")
         return
-    name = rows.free_name(settings, named)
-    print(rows.text(name, made))
+    name = rows.free_name(settings, tuned)
+    print(rows.text(name, row))
     if write:
-        rows.add(name, made)
+        rows.add(name, row)
         print(f"Added the row `{name}` to params.yaml. ", end="")
     else:
         print("Paste this under `variants` in params.yaml, or run again with --write. ", end="")

@@ -20,7 +20,7 @@ from stages import publish
 from stages.engine import environment, fold_store, fold_tasks, tracker, variants, workers
 from stages.engine.predict import predict
 from stages.engine.resolve import check
-from stages.files import read_dataset, read_json
+from stages.files import PREPARED, RESULTS, read_dataset, read_json
 from stages.settings import params
 from stages.tracking import store
 
@@ -30,39 +30,46 @@ def reproduce(variant: str) -> None:
     if not Path("dvc.yaml").exists():
         return
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", f"publish@{variant}"]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    # An OSError: no memory for another process, and training matters more.
-    with suppress(OSError), subprocess.Popen(command, **pipes, text=True, errors="replace") as dvc:
-        for line in dvc.stdout:
+    with (
+        suppress(OSError),  # no memory for another process, and training matters more
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as dvc,
+    ):
+        for line in dvc.stdout or ():
             tqdm.write(line.rstrip("\n"))  # above the progress bar
 
 
 def sweep(follow: Callable[[str], None] = reproduce) -> None:
     """Train all unfinished folds of the compared variants in parallel.
 
-    Args:
-        follow: callback with a variant's name, run when its model is built and scored while other
-            variants still train; calls do not overlap. It is not run for variants completed after
-            the last fold.
+    `follow` is called with a variant's name when its model is built and scored while other variants
+    still train, one call at a time; not for variants completed after the last fold.
     """
     settings = params.load()
     check(settings)
     if changes := environment.adopt():
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
-    dataset = read_dataset(fold_tasks.PREPARED)
+    dataset = read_dataset(PREPARED)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:
-        _warn_missing(settings)
+        with suppress(store.StoreError):  # nothing is to be published
+            publish.warn_missing(publish.missing(settings))  # no stage will do so
         return
     arrays = fold_tasks.read_arrays(dataset)
-    test_images = np.load(fold_tasks.PREPARED / "test_images.npy", mmap_mode="r")
+    test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
     rows = {plan.fingerprint: plan for plan in planned if not plan.is_ensemble}
     for key, plan in rows.items():
         tracker.write_start_marker(key, plan.recipes[key], plan.description, dataset)
     folds: dict[str, list[fold_tasks.FoldTask]] = {}  # also of ensembles' members
     for plan in planned:
-        folds |= variants.needed_folds(plan, arrays)
+        folds |= variants.needed_folds(plan, arrays, variants.members_with_results(plan))
     tasks = [task for own in folds.values() for task in own]
     parallel = settings.parallel
     if parallel.backend == "local":  # a running pool must not be resized
@@ -104,14 +111,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
             future.result()
 
 
-def _warn_missing(settings: params.Params) -> None:
-    """Warn of variants missing from the store, as no stage will; ignore a store that fails."""
-    with suppress(store.StoreError):
-        publish.warn_missing(publish.missing(settings))
-
-
 def _is_finished(plan: variants.Plan) -> bool:
     """Return whether the variant's results match its current settings."""
-    results = variants.RESULTS / plan.variant
+    results = RESULTS / plan.variant
     present = all((results / f).exists() for f in ("training.json", "model.keras", "metrics.json"))
     return present and read_json(results / "training.json")["fingerprint"] == plan.fingerprint

@@ -7,23 +7,23 @@ Only the driver writes files.
 """
 
 import itertools
+import logging
 import os
-import platform
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from stages.engine.environment import LIBRARIES, versions
 from stages.errors import UserError
 from stages.settings.sections import Parallel
 
 RETRIES = 3  # for a task whose process or node died; exceptions are not retried
 TIMEOUT_SECONDS = 5.0  # for connecting to the address
-SAME_VERSION = ("tensorflow", "keras", "numpy", "pydantic")  # pydantic pickles the settings
+SAME_VERSION = (*LIBRARIES, "pydantic")  # pydantic pickles the settings
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
     call = ray.remote(_call).options(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES
     )
-    needed = versions()
+    needed = versions(SAME_VERSION)
     arrays = {id(part): part for task in tasks for part in task if isinstance(part, np.ndarray)}
     stored = {key: ray.put(np.asarray(array)) for key, array in arrays.items()}
     remaining = iter(enumerate(tasks))
@@ -97,12 +97,16 @@ def connect(parallel: Parallel) -> ModuleType:
         return ray
     try:
         if parallel.address and parallel.address != "auto":
-            _check_reachable(parallel.address)
+            # Where nothing listens, Ray itself would retry for half a minute.
+            host, _, port = parallel.address.removeprefix("ray://").rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError("use HOST:PORT of its head node, or ray://HOST:PORT of its server")
+            socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
         ray.init(
             address=parallel.address or "local",
             runtime_env={"py_modules": [str(Path(__file__).parents[1])]},
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
@@ -113,23 +117,9 @@ def connect(parallel: Parallel) -> ModuleType:
     return ray
 
 
-def _check_reachable(address: str) -> None:
-    """Reject an address where nothing listens; Ray itself would retry for half a minute."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError("use HOST:PORT of its head node, or ray://HOST:PORT of its client server")
-    socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that must match between workers and driver; Python's as major.minor."""
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python} | {name: version(name) for name in SAME_VERSION}
-
-
 def _call(function: Callable, needed: dict[str, str], *arguments: Any) -> Any:
     """Call `function` on a worker after comparing its versions with the driver's."""
-    for name, installed in versions().items():
+    for name, installed in versions(SAME_VERSION).items():
         if installed != needed[name]:
             raise UserError(
                 f"node {socket.gethostname()} has {name} {installed}, but the driver has "

@@ -5,7 +5,7 @@ DVC tracks it as `data/environment.json`, written by the stage `environment`; `t
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,28 +18,21 @@ RECORDED = Path("data/environment.json")
 LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
-@cache
-def current() -> Mapping[str, str]:
-    """Return the current environment.
+def versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Return the versions of Python, as major.minor, and of the libraries."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python} | {name: version(name) for name in libraries}
 
-    Returns:
-        `python` (major.minor), the version of each of LIBRARIES, `kernels` (the instruction set of
-        the processor or the GPU) and `auto_precision` (what precision `auto` means here).
-    """
-    return {
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        **{name: version(name) for name in LIBRARIES},
-        "kernels": hardware.kernels(),
-        "auto_precision": hardware.resolve("auto"),
-    }
+
+@cache
+def current() -> dict[str, str]:
+    """Return the versions, the `kernels` of `hardware`, and what precision `auto` means here."""
+    detected = {"kernels": hardware.kernels(), "auto_precision": hardware.resolve("auto")}
+    return versions(LIBRARIES) | detected
 
 
 def check() -> None:
-    """Check that the current environment is the recorded one.
-
-    Raises:
-        UserError: when it is not; names the differences.
-    """
+    """Raise UserError, with the differences, unless the environment is the recorded one."""
     if changes := _changes():
         raise UserError(
             f"the environment has changed since {RECORDED} was written ({changes}), so results "
@@ -52,7 +45,7 @@ def adopt() -> str:
     """Record the current environment; return what changed, or ""."""
     changes = _changes()
     if changes:
-        write_json(RECORDED, dict(current()))
+        write_json(RECORDED, current())
     return changes
 
 

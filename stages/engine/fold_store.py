@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import files
-from stages.files import listed, replacing
+from stages.files import listed, replacing, write_arrays
 from stages.training.fold import FoldResult
 
 COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
@@ -29,11 +29,16 @@ def folder(fingerprint: str) -> Path:
     return files.root() / ".foldlab" / "folds" / fingerprint
 
 
+def lock_path(fingerprint: str) -> Path:
+    """Return the file that a process locks while it trains this fingerprint."""
+    return folder(fingerprint) / "training.lock"
+
+
 def save(fingerprint: str, fold: int | str, record: FoldResult) -> None:
     """Store a finished fold atomically."""
-    arrays = {name: value for name, value in record._asdict().items() if name != "weights"}
-    arrays |= {f"weights_{index:04d}": array for index, array in enumerate(record.weights)}
-    _write(folder(fingerprint) / f"fold-{fold}.npz", arrays)
+    arrays = record._asdict()
+    weights = {f"weights_{n:04d}": array for n, array in enumerate(arrays.pop("weights"))}
+    write_arrays(folder(fingerprint) / f"fold-{fold}.npz", arrays | weights)
 
 
 def load(fingerprint: str, fold: int | str) -> FoldResult | None:
@@ -47,11 +52,11 @@ def load(fingerprint: str, fold: int | str) -> FoldResult | None:
 
 def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return the arrays stored in an `.npz` file; compute and store them if it is unreadable."""
-    if (stored := _read(path)) is not None:
-        return stored
-    computed = compute()
-    _write(path, computed)
-    return computed
+    stored = _read(path)
+    if stored is None:
+        stored = compute()
+        write_arrays(path, stored)
+    return stored
 
 
 def model(fingerprint: str, build: Callable[[], bytes]) -> bytes:
@@ -65,13 +70,7 @@ def model(fingerprint: str, build: Callable[[], bytes]) -> bytes:
     return content
 
 
-def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as temporary:
-        np.savez(temporary, **arrays)
-
-
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """Return the arrays of an `.npz` file, or None if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
@@ -79,15 +78,9 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def lock_path(fingerprint: str) -> Path:
-    """Return the file that a process locks while it trains this fingerprint."""
-    return folder(fingerprint) / "training.lock"
-
-
 def prune() -> None:
-    """Delete old scores and trainings.
+    """Delete old scores, old complete trainings and, with a message, much older unfinished ones.
 
-    Unfinished trainings are kept much longer than complete ones, and deleting one prints a line.
     Running trainings are never deleted.
     """
     store = files.root() / ".foldlab"

@@ -3,21 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from tqdm import tqdm
 
 from stages.engine import cluster, fold_store, hardware, saved_model, workers
 from stages.errors import UserError
+from stages.files import PREPARED
 from stages.settings.sections import Parallel
 from stages.training import combine
 from stages.training.export import assemble
 from stages.training.fold import FoldResult, train_fold, try_network
 from stages.training.recipe import Recipe
-
-PREPARED = Path("data/prepared")
 
 
 class Arrays(NamedTuple):
@@ -50,9 +48,8 @@ class FoldTask(NamedTuple):
         """Return the arguments of `train_fold`, except `on_epoch`."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
-        assigned = None if self.fold == "refit" else folds[self.fold // per_repeat]
-        recipe = saved_model.attached(self.recipe)
-        return images, labels, assigned, classes, recipe, self.fold
+        assigned = folds[self.fold // per_repeat] if isinstance(self.fold, int) else None
+        return images, labels, assigned, classes, saved_model.attached(self.recipe), self.fold
 
 
 def variant_tasks(fingerprint: str, recipe: Recipe, arrays: Arrays) -> list[FoldTask]:
@@ -66,7 +63,7 @@ def run_folds(
     arrays: Arrays,
     parallel: Parallel,
     leave: bool = True,
-    trained: Callable[[str], None] | None = None,
+    trained: Callable[[str], None] = lambda fingerprint: None,
 ) -> None:
     """Train the missing folds in parallel, and store each one when it finishes.
 
@@ -116,17 +113,13 @@ def run_folds(
                 fold_store.save(task.fingerprint, task.fold, record)
                 finished += 1
                 remaining[task.fingerprint] -= 1
-                if trained and not remaining[task.fingerprint]:
+                if not remaining[task.fingerprint]:
                     trained(task.fingerprint)
                 bar.update(task.recipe.train.epochs - (len(record.history) if is_local else 0))
 
 
 def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
-    """Build each recipe's model and discard it.
-
-    Raises:
-        UntrainableError: when one cannot be built; names the variant.
-    """
+    """Build each recipe's model and discard it; raises UntrainableError if one cannot be built."""
     shape, classes = arrays.images.shape[1:], arrays.classes
     tasks = [(saved_model.attached(recipe), shape, classes) for recipe in recipes]
     for _ in workers.run(try_network, tasks, parallel.local_jobs):
@@ -135,10 +128,11 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
 
 def _train(report: Callable | None, *task: Any) -> FoldResult:
     """Train a fold; name it in its reports and in exceptions, since a traceback does not."""
-    recipe, fold = task[4:]
+    *_, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
+    arguments = (*task, partial(report, name) if report else None)
     try:
-        return train_fold(*task, partial(report, name) if report else None)
+        return train_fold(*arguments)
     except UserError:  # names the variant already
         raise
     except Exception as error:
@@ -147,20 +141,15 @@ def _train(report: Callable | None, *task: Any) -> FoldResult:
 
 def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:
     """Return the stored records of finished folds, in order."""
-    return [fold_store.load(task.fingerprint, task.fold) for task in tasks]
+    return [cast(FoldResult, fold_store.load(task.fingerprint, task.fold)) for task in tasks]
 
 
-def model(
-    fingerprint: str,
-    recipe: Recipe,
-    arrays: Arrays,
-    parallel: Parallel,
-    folds: Sequence[FoldResult],
-) -> bytes:
+def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> bytes:
     """Return the content of a variant's model file, built from its folds as `train.final` says."""
+    fingerprint, recipe, _ = tasks[0]
 
     def build() -> bytes:
-        members = folds
+        folds = members = records(tasks)
         if recipe.train.final == "refit":
             shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
             refit = FoldTask(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")

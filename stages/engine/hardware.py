@@ -26,7 +26,7 @@ def resolve(precision: str) -> str:
     """Return `precision`, or for `auto` the fastest one on this machine."""
     if precision != "auto":
         return precision
-    return MIXED if bfloat16() else "float32"
+    return MIXED if _bfloat16() else "float32"
 
 
 def kernels() -> str:
@@ -37,26 +37,24 @@ def kernels() -> str:
     """
     if (gpu := _gpu()) is not None:
         return f"cuda {gpu}"
-    flags = _flags()
-    level = next((level for level in LEVELS if level in flags), platform.machine())
+    level = next((level for level in LEVELS if level in _flags()), platform.machine())
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     return f"{level}, at most {limit.lower()}" if limit else level
 
 
-def bfloat16() -> bool:
-    """Return whether the processor or a GPU here has bfloat16 instructions."""
-    gpu = _gpu()
-    return bool(BFLOAT16 & _flags()) or (gpu is not None and gpu >= CAPABILITY)
-
-
 def warn(precisions: Collection[str]) -> None:
     """Print a warning to stderr if one of these precisions is emulated; results do not change."""
-    if MIXED in precisions and not bfloat16():
+    if MIXED in precisions and not _bfloat16():
         print(
             f"foldlab: train.precision is {MIXED}, which this processor can only emulate, many "
             "times slower; use float32, or auto to choose by the processor.",
             file=sys.stderr,
         )
+
+
+def _bfloat16() -> bool:
+    """Return whether the processor or a GPU has bfloat16 instructions."""
+    return bool(BFLOAT16 & _flags()) or (_gpu() or 0) >= CAPABILITY
 
 
 @cache

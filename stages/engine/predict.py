@@ -22,7 +22,7 @@ def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.nda
     A sweep fills the cache, since its workers have TensorFlow loaded, and `evaluate` reads it.
     """
     digest = hashlib.sha256(model.read_bytes())
-    digest.update(repr((images.shape, code(), dict(current()))).encode())
+    digest.update(repr((images.shape, code(), current())).encode())
     digest.update(np.ascontiguousarray(images).data)
 
     def score() -> dict[str, np.ndarray]:

@@ -13,12 +13,6 @@ from stages.engine.workers import end_with_parent  # noqa: E402
 from stages.training.tf_runtime import load_tensorflow  # noqa: E402
 
 
-def _abandoned() -> bool:
-    """Return whether the driver is gone, so that the server has another parent."""
-    stat = Path(f"/proc/{SERVER}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1]) != DRIVER
-
-
 def _before_fork() -> None:
     if os.getpid() == SERVER and os.getppid() != DRIVER:
         os._exit(1)  # the driver was interrupted while this process imported TensorFlow
@@ -33,9 +27,10 @@ def _report_unless_abandoned(*error) -> None:
     """Print a traceback, unless the worker failed because the driver was just interrupted."""
     for _ in range(50):  # on a busy machine the driver takes seconds to exit
         try:
-            if _abandoned():
-                return
+            stat = Path(f"/proc/{SERVER}/stat").read_text()
         except OSError:  # the server is gone too
+            return
+        if int(stat.rpartition(")")[2].split()[1]) != DRIVER:  # the server has another parent
             return
         time.sleep(0.1)
     sys.__excepthook__(*error)

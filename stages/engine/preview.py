@@ -28,19 +28,18 @@ def preview(
         width, channels) with one row per op and, if there are several, one for all of them. The
         draws depend only on the variant's seed and name, and differ from those in training.
     """
-    # The first image of each class, then the second, and so on.
     rank = np.zeros(len(arrays.labels), np.int64)  # position among the images of the class
     for number in range(arrays.classes):
         members = arrays.labels == number
         rank[members] = np.arange(members.sum())
-    rows = np.lexsort((arrays.labels, rank))[:IMAGES]
+    rows = np.lexsort((arrays.labels, rank))[:IMAGES]  # each class' first image, then its second
     original = np.asarray(arrays.images[rows])
-    ops = recipe.augmentation if recipe else []
-    if not ops:
+    if not recipe or not recipe.augmentation:
         return {"original": original, "changed": np.zeros((0, DRAWS, *original.shape), np.uint8)}
+    ops = recipe.augmentation
+    seed = derive_seed(recipe.train.seed, recipe.variant, "preview")
 
     def augment() -> dict[str, np.ndarray]:
-        seed = derive_seed(recipe.train.seed, recipe.variant, "preview")
         lists = [[op] for op in ops] + ([ops] if len(ops) > 1 else [])
         task = (lists, original, arrays.labels[rows], arrays.classes, seed)
         ((_, changed),) = workers.run(augmented, [task], parallel.local_jobs)
@@ -56,11 +55,7 @@ def augmented(
     classes: int,
     seed: int,
 ) -> np.ndarray:
-    """Augment the same batch of uint8 images by several lists of ops, DRAWS times each.
-
-    Returns:
-        uint8 (lists, DRAWS, n, height, width, channels), rounded.
-    """
+    """Augment a batch by each list of ops; return `changed` as `preview` does."""
     tf = import_tensorflow()
     batch, target = tf.cast(images, tf.float32), tf.one_hot(labels, classes)
     seeds = [tf.constant([seed, 1000 * draw]) for draw in range(DRAWS)]

@@ -5,6 +5,7 @@ It imports neither Keras nor TensorFlow, so that a misspelled name is reported i
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from stages.augment import OPS
 from stages.engine import hardware, saved_model
@@ -27,8 +28,7 @@ def recipe(params: Params, variant: str) -> Recipe:
     row = params.variant(variant)
     train = params.train_settings(variant)
     where = f"variants.{variant}"
-    if train.reduce_on_plateau:
-        _check_plateau(train, where)
+    _check_plateau(train, where)
 
     def resolve(kind: str, table: Mapping[str, Callable], named: Named, path: str) -> Named:
         function = lookup(kind, table, named.name, f"{where}.{path}")
@@ -38,9 +38,10 @@ def recipe(params: Params, variant: str) -> Recipe:
     optimizer = resolve("optimizer", OPTIMIZERS, train.optimizer, "train.optimizer")
     schedule = resolve("schedule", SCHEDULES, train.schedule, "train.schedule")
     resolved = {"optimizer": optimizer, "schedule": schedule}
+    named = cast(Named, row.architecture)  # only ensembles have none
     return Recipe(
         variant=variant,
-        architecture=resolve("architecture", ARCHITECTURES, row.architecture, "architecture"),
+        architecture=resolve("architecture", ARCHITECTURES, named, "architecture"),
         augmentation=[
             resolve("augmentation op", OPS, op, f"augmentation[{position}]")
             for position, op in enumerate(row.augmentation)
@@ -51,36 +52,26 @@ def recipe(params: Params, variant: str) -> Recipe:
 
 def _check_plateau(train: Train, where: str) -> None:
     """Reject settings that conflict with reduce_on_plateau, which changes the learning rate."""
-    if train.schedule.name != "constant":
-        other = f"the schedule {train.schedule.name!r}, which conflict"
-        remedy = "set schedule to constant"
-    elif train.schedule.arguments.get("warmup"):
-        other, remedy = "a schedule with warmup, which conflict", "remove the warmup"
-    elif train.final == "refit":
-        other = "final: refit, but a refit has no validation images to detect a plateau"
-        remedy = "choose another final"
-    else:
-        return
-    raise UserError(
-        f"{where} has both reduce_on_plateau and {other}; set the former to null or {remedy}."
-    )
+    conflicts = {
+        f"the schedule {train.schedule.name!r}": train.schedule.name != "constant",
+        "a schedule with warmup": train.schedule.arguments.get("warmup"),
+        "final: refit, which has no validation images": train.final == "refit",
+    }
+    for setting, conflicts_here in conflicts.items():
+        if train.reduce_on_plateau and conflicts_here:
+            raise UserError(
+                f"{where} has both reduce_on_plateau and {setting}, which conflict; "
+                "set reduce_on_plateau to null or change the other setting."
+            )
 
 
 def recipes(params: Params, variant: str) -> list[Recipe]:
-    """Resolve the rows that a variant's model is trained with: its own, or its members'.
-
-    Raises:
-        UserError: see `recipe`.
-    """
+    """Resolve the rows that a variant's model is trained with: its own, or its members'."""
     return [recipe(params, name) for name in params.variant(variant).ensemble or [variant]]
 
 
 def check(params: Params) -> None:
-    """Check that all variants of params.yaml can be resolved.
-
-    Raises:
-        UserError: for the first variant that cannot.
-    """
+    """Raise UserError for the first variant of params.yaml that cannot be resolved."""
     for variant in params.variants:
         recipes(params, variant)
 

@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,10 +35,8 @@ def attached(recipe: Recipe) -> Recipe:
     """
     if recipe.architecture.name != "from_model":
         return recipe
-    arguments, where = recipe.architecture.arguments, _where(recipe)
-    content = _file(arguments, where).read_bytes()
-    _check_digest(content, arguments, where)
-    named = Named(name="from_model", arguments=arguments | {"content": content})
+    arguments = recipe.architecture.arguments | {"content": _content(recipe)}
+    named = Named(name="from_model", arguments=arguments)
     return recipe.model_copy(update={"architecture": named})
 
 
@@ -58,7 +55,7 @@ def note(recipe: Recipe) -> str:
     """Return a warning if a saved model's training images are not fully known, else ""."""
     if recipe.architecture.name != "from_model":
         return ""
-    known = trained_images.read(attached(recipe).architecture.arguments["content"])
+    known = trained_images.read(_content(recipe))
     if known and known.complete:
         return ""
     which = "the saved model" if known is None else "a model that the saved model started from"
@@ -74,18 +71,18 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     `dataset` is the content of dataset.json in the folder `prepared`.
 
     Raises:
-        UserError: when the file is missing, is not a `.keras` file, has custom or Lambda objects,
-            has another input shape, does not end with a Dense layer, does not match the digest, or
+        UserError: when the file is missing, does not match the digest, is not a `.keras` file, has
+            custom or Lambda objects, has another input shape, does not end with a Dense layer, or
             was trained on images that would validate or test this variant.
     """
     if recipe.architecture.name != "from_model":
         return
     arguments, where = recipe.architecture.arguments, _where(recipe)
-    file = _file(arguments, where)
-    content = file.read_bytes()
-    layers = _layers(content, file.name, where)
-    names = [layer["config"].get("name", "") for layer in layers]
-    members = [layers[n] for n, name in enumerate(names) if re.fullmatch(r"member_\d+", name)]
+    content = _content(recipe)
+    layers = _layers(content, where)
+    members = [
+        layer for layer in layers if re.fullmatch(r"member_\d+", layer["config"].get("name", ""))
+    ]
     if arguments["member"] >= max(len(members), 1):
         raise UserError(
             f"{where}.member is {arguments['member']}, but the number of the saved model's "
@@ -94,10 +91,16 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     if members:
         layers = members[arguments["member"]]["config"]["layers"]
     _check_ends(layers, list(dataset["image_shape"]), where)
-    _check_digest(content, arguments, where)
     known = trained_images.read(content)
     if known and not arguments["force"]:
-        _check_new(known.digests, prepared, dataset["sha256"], where)
+        found = []
+        for split, use in (("train", "that validate the folds"), ("test", "of the test set")):
+            present = _digests(prepared / f"{split}_images.npy", dataset["sha256"])
+            if seen := int(np.isin(present, known.digests).sum()):
+                found.append(f"{seen} of the {len(present)} images {use}")
+        if found:
+            trained = f"was trained on {' and '.join(found)}"
+            raise _unfit(where, trained, "a model of other images, or set force: true")
 
 
 def kept(sha256: str) -> Path:
@@ -105,45 +108,53 @@ def kept(sha256: str) -> Path:
     return files.root() / ".foldlab" / "models" / sha256 / "model.keras"
 
 
-def _file(arguments: Mapping[str, Any], where: str) -> Path:
-    path, model = arguments["path"], arguments["model"]
+def _where(recipe: Recipe) -> str:
+    return f"variants.{recipe.variant}.architecture.from_model"
+
+
+def _content(recipe: Recipe) -> bytes:
+    """Return the content of the saved model's file, which has the row's digest."""
+    where = _where(recipe)
+    path, model, sha256 = (recipe.architecture.arguments[k] for k in ("path", "model", "sha256"))
     if (path is None) == (model is None):
         raise UserError(f"{where} needs either path or model; name the one that it starts from.")
-    file = kept(arguments["sha256"] or "none") if model else files.find(path)
-    if file.is_file():
-        return file
-    if model:
+    file = kept(sha256 or "none") if model else files.find(path)
+    if not file.is_file() and model:
         raise UserError(
             f"{where}.model is {model!r}, but no file with the row's sha256 has been fetched; "
             f"run `python -m stages fetch {model}` and copy the sha256 that it prints."
         )
-    raise UserError(
-        f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."
-    )
-
-
-def _check_digest(content: bytes, arguments: Mapping[str, Any], where: str) -> None:
+    if not file.is_file():
+        raise UserError(
+            f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."
+        )
+    content = file.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    if digest != arguments["sha256"]:
-        found = f"is {arguments['sha256'][:8]}..." if arguments["sha256"] else "is missing"
+    if digest != sha256:
+        found = f"is {sha256[:8]}..." if sha256 else "is missing"
         raise UserError(
             f"{where}.sha256 {found}, but the file's digest is {digest}; "
             "copy it to the row if this is the right model."
         )
+    return content
 
 
-def _layers(content: bytes, name: str, where: str) -> list[dict]:
+def _layers(content: bytes, where: str) -> list[dict]:
     """Return the layers in a model's configuration after checking that all are Keras' own."""
     parts: list[dict] = []  # every object in the configuration
+
+    def collect(part: dict) -> dict:
+        parts.append(part)
+        return part
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.getinfo("model.weights.h5")
-            text = archive.read("config.json")
-        config = json.loads(text, object_hook=lambda part: parts.append(part) or part)
+            config = json.loads(archive.read("config.json"), object_hook=collect)
         kind, layers = config["class_name"], config["config"].get("layers")
     except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(
-            f"{where}: {name} is not a .keras file; save the model with "
+            f"{where} names a file that is not a .keras file; save the model with "
             "model.save('name.keras') of Keras 3."
         ) from None
     for part in parts:
@@ -169,23 +180,10 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
         theirs, ours = ("x".join(map(str, shape)) for shape in (expected, image_shape))
         found = f"takes images of {theirs}, but the prepared images are {ours}"
         raise _unfit(where, found, "a model for that shape")
-    while kinds[-1] in AFTER_DENSE:
-        kinds.pop()
-    if kinds[-1] != "Dense":
-        found = f"ends with {kinds[-1]}, but a new head can only replace a Dense layer"
+    last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
+    if last != "Dense":
+        found = f"ends with {last}, but a new head can only replace a Dense layer"
         raise _unfit(where, found, "a classifier that ends with a Dense layer")
-
-
-def _check_new(trained_on: np.ndarray, prepared: Path, sha256: str, where: str) -> None:
-    """Reject a model that was trained on images which would validate or test the variant."""
-    present = [_digests(prepared / f"{split}_images.npy", sha256) for split in ("train", "test")]
-    seen = [int(np.isin(digests, trained_on).sum()) for digests in present]
-    if any(seen):
-        found = (
-            f"was trained on {seen[0]} of the {len(present[0])} images that validate the folds "
-            f"and on {seen[1]} of the {len(present[1])} test images"
-        )
-        raise _unfit(where, found, "a model trained on other images, or set force: true")
 
 
 @cache
@@ -196,7 +194,3 @@ def _digests(file: Path, sha256: str) -> np.ndarray:
 
 def _unfit(where: str, found: str, allowed: str) -> UserError:
     return UserError(f"{where}: the saved model {found}; choose {allowed}.")
-
-
-def _where(recipe: Recipe) -> str:
-    return f"variants.{recipe.variant}.architecture.from_model"

@@ -1,26 +1,22 @@
 """Plan and train whole variants: a row with its folds, or an ensemble of other rows."""
 
-import itertools
 import zipfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stages.engine import fold_store, fold_tasks, identity, workers
-from stages.engine.fold_tasks import PREPARED, Arrays, FoldTask
+from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.engine.preview import preview
 from stages.engine.resolve import check_data, recipes
-from stages.files import read_json
+from stages.files import PREPARED, RESULTS, read_json
 from stages.settings.params import Params
 from stages.settings.sections import Parallel
 from stages.training import combine
 from stages.training.export import average
 from stages.training.fold import FoldResult
 from stages.training.recipe import Recipe
-
-RESULTS = Path("results")
 
 
 class Plan(NamedTuple):
@@ -36,8 +32,8 @@ class Plan(NamedTuple):
         """Return what training.json holds of the settings."""
         rows = {r.variant: r.model_dump(exclude={"variant"}) for r in self.recipes.values()}
         if not self.is_ensemble:
-            (recipe,) = self.recipes.values()
-            return {"final": recipe.train.final, "settings": rows[self.variant]}
+            (settings,) = rows.values()
+            return {"final": settings["train"]["final"], "settings": settings}
         members = {recipe.variant: key for key, recipe in self.recipes.items()}
         return {"final": "ensemble", "settings": {"ensemble": rows}, "members": members}
 
@@ -67,12 +63,14 @@ def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
     return Plan(variant, row.description, bool(row.ensemble), own, chosen)
 
 
-def needed_folds(plan: Plan, arrays: Arrays) -> dict[str, list[FoldTask]]:
-    """Return fingerprint -> folds of a variant, or of an ensemble's members without results."""
+def needed_folds(
+    plan: Plan, arrays: Arrays, rows: Mapping[str, Trained]
+) -> dict[str, list[FoldTask]]:
+    """Return fingerprint -> folds of a variant or of an ensemble's members, except of `rows`."""
     return {
-        fingerprint: fold_tasks.variant_tasks(fingerprint, recipe, arrays)
-        for fingerprint, recipe in plan.recipes.items()
-        if not plan.is_ensemble or _from_results(recipe.variant, fingerprint) is None
+        key: fold_tasks.variant_tasks(key, recipe, arrays)
+        for key, recipe in plan.recipes.items()
+        if key not in rows
     }
 
 
@@ -82,62 +80,52 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     Raises:
         UserError: when a fold cannot be trained, or the members of an ensemble do not fit the data.
     """
-    if plan.is_ensemble:
-        return _train_ensemble(plan, arrays, parallel)
-    return _train_row(plan.fingerprint, plan.recipes[plan.fingerprint], arrays, parallel)
-
-
-def _train_row(fingerprint: str, recipe: Recipe, arrays: Arrays, parallel: Parallel) -> Trained:
-    tasks = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
-    fold_tasks.run_folds(tasks, arrays, parallel)
-    folds = fold_tasks.records(tasks)
-    return Trained(
-        folds,
-        combine.out_of_fold(folds, arrays.folds, arrays.classes),
-        fold_tasks.model(fingerprint, recipe, arrays, parallel, folds),
-        preview(fingerprint, recipe, arrays, parallel),
-        combine.parameters(folds),
-    )
-
-
-def _train_ensemble(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     # Read all results first: training takes long, and they may be deleted meanwhile.
-    found = {key: _from_results(recipe.variant, key) for key, recipe in plan.recipes.items()}
-    lacking = {key: recipe for key, recipe in plan.recipes.items() if not found[key]}
-    tasks = [fold_tasks.variant_tasks(key, recipe, arrays) for key, recipe in lacking.items()]
-    fold_tasks.run_folds(list(itertools.chain(*tasks)), arrays, parallel)
-    for key, recipe in lacking.items():
-        found[key] = _train_row(key, recipe, arrays, parallel)
-    members = list(found.values())
+    rows = members_with_results(plan)
+    needed = needed_folds(plan, arrays, rows)
+    fold_tasks.run_folds([task for own in needed.values() for task in own], arrays, parallel)
+    for key, tasks in needed.items():
+        folds = fold_tasks.records(tasks)
+        rows[key] = Trained(
+            folds,
+            combine.out_of_fold(folds, arrays.folds, arrays.classes),
+            fold_tasks.model(tasks, arrays, parallel),
+            preview(key, plan.recipes[key], arrays, parallel),
+            combine.parameters(folds),
+        )
+    if not plan.is_ensemble:
+        return rows[plan.fingerprint]
+    members = {recipe.variant: rows[key] for key, recipe in plan.recipes.items()}
 
     def build() -> bytes:
-        names = [recipe.variant for recipe in plan.recipes.values()]
-        models = dict(zip(names, [member.model for member in members], strict=True))
+        models = {name: member.model for name, member in members.items()}
         task = (plan.variant, arrays.images.shape[1:], arrays.classes, models)
         ((_, content),) = workers.run(average, [task], parallel.local_jobs)
         return content
 
-    scores = [member.out_of_fold for member in members]
-    folds = combine.averaged(scores, arrays.folds, arrays.labels)
+    scores = [member.out_of_fold for member in members.values()]
+    averaged = combine.averaged(scores, arrays.folds, arrays.labels)
     return Trained(
-        folds,
-        combine.out_of_fold(folds, arrays.folds, arrays.classes),
+        averaged,
+        combine.out_of_fold(averaged, arrays.folds, arrays.classes),
         fold_store.model(plan.fingerprint, build),
         preview(plan.fingerprint, None, arrays, parallel),
-        sum(member.parameters for member in members),
+        sum(member.parameters for member in members.values()),
     )
 
 
-def _from_results(variant: str, fingerprint: str) -> Trained | None:
-    """Read what an ensemble needs of a member's result files; None without this fingerprint."""
-    folder = RESULTS / variant
-    try:
-        training = read_json(folder / "training.json")
-        if training["fingerprint"] != fingerprint:
-            return None
-        with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
-            out_of_fold = stored["oof_probability"]
-        model = (folder / "model.keras").read_bytes()
-        return Trained([], out_of_fold, model, {}, training["parameters"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
-        return None
+def members_with_results(plan: Plan) -> dict[str, Trained]:
+    """Return what an ensemble needs of the members whose result files have their fingerprints."""
+    found = {}
+    for key, recipe in plan.recipes.items() if plan.is_ensemble else ():
+        folder = RESULTS / recipe.variant
+        try:
+            training = read_json(folder / "training.json")
+            if training["fingerprint"] == key:
+                with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
+                    out_of_fold = stored["oof_probability"]
+                model = (folder / "model.keras").read_bytes()
+                found[key] = Trained([], out_of_fold, model, {}, training["parameters"])
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            continue  # missing or damaged
+    return found

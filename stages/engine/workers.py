@@ -56,8 +56,7 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
         return
     _started = max(_started, size)
     if _are_forked():
-        with _interrupts_ignored():
-            loky_internals.start_servers()
+        _start_servers()
     remaining = dict(enumerate(tasks))
     lost = 0
     while remaining:
@@ -107,7 +106,7 @@ def _run_until_death(
             del remaining[position]
             yield position, result
     except DEATHS as error:
-        if hasattr(error, "raised_by_task"):
+        if "raised_by_task" in vars(error):
             raise
         time.sleep(1)  # a killed fork server is replaced only once it has exited
     return [position for position in dispatched if position in remaining]
@@ -119,7 +118,7 @@ def _call(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
     try:
         return position, function(*task)
     except DEATHS as error:
-        error.raised_by_task = True  # and not by the death of a process
+        vars(error)["raised_by_task"] = True  # and not by the death of a process
         raise
 
 
@@ -133,18 +132,17 @@ def _are_forked() -> bool:
     return False
 
 
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Have the processes that are started in the block ignore Ctrl-C, which the driver handles.
+def _start_servers() -> None:
+    """Start the servers so that they ignore Ctrl-C, which only the driver should handle.
 
     They inherit it. Otherwise each of them prints a traceback of its own.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set a handler
+        loky_internals.start_servers()  # only the main thread may set a handler
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield
+        loky_internals.start_servers()
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -163,9 +161,8 @@ def end_with_parent(process: int) -> None:
 def optimal_workers(tasks: int, cores: int) -> int:
     """Return the number of workers that finishes equally long tasks first, at least one per core.
 
-    Two workers on two cores need three rounds for five tasks, with one core idle in the last.
-    Three workers that share the cores need the time of two and a half rounds. Extra workers need
-    memory, so they are used only if they save a tenth of the time.
+    Three workers on two cores do five tasks in the time of 2.5, two workers in that of 3, as one
+    core idles at the end. Extra workers need memory, so they must save a tenth of the time.
     """
 
     def time(workers: int) -> int:
@@ -177,14 +174,8 @@ def optimal_workers(tasks: int, cores: int) -> int:
 
 
 @contextmanager
-def listening(
-    show: Callable[[str, int, float], None],
-) -> Iterator[Callable[[str, int, float], None]]:
-    """Call `show(name, epoch, accuracy)` for every epoch reported while the block runs.
-
-    Yields:
-        The function that workers call to report an epoch, with the same arguments as `show`.
-    """
+def listening(show: Callable[[str, int, float], None]) -> Iterator[Callable]:
+    """Yield a function by which workers have `show(name, epoch, accuracy)` called here."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -198,6 +189,6 @@ def listening(
             server.shutdown()
 
 
-def _report(address: tuple[str, int], name: str, epoch: int, accuracy: float) -> None:
+def _report(address: Any, name: str, epoch: int, accuracy: float) -> None:
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(json.dumps([name, epoch, accuracy]).encode(), address)

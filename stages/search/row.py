@@ -1,6 +1,7 @@
 """Write rows of `variants` as YAML, and add them to params.yaml without changing the rest."""
 
 import itertools
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,63 +12,44 @@ from stages.errors import UserError
 from stages.files import replacing
 from stages.settings import params
 from stages.settings.params import Params
-from stages.settings.sections import Variant
+from stages.settings.sections import Named, Variant
 from stages.training.recipe import Recipe
-
-
-def written(row: Variant) -> Variant:
-    """Return the row without null overrides that have no effect."""
-    return row.model_copy(update={"train": row.overrides})
-
-
-def text(name: str, row: Variant, indent: int = 2) -> str:
-    """Return a row as lines of params.yaml, indented by `indent` spaces."""
-    lines = [f"{name}:"]
-    if row.description:
-        lines.append(f"  description: {_inline(row.description)}")
-    architecture = {row.architecture.name: row.architecture.arguments}
-    if not row.architecture.arguments:
-        architecture = row.architecture.name
-    lines.append(f"  architecture: {_inline(architecture)}")
-    if row.augmentation:
-        lines.append("  augmentation:")
-        for op in row.augmentation:
-            arguments = f": {_inline(op.arguments)}" if op.arguments else ""
-            lines.append(f"    - {op.name}{arguments}")
-    if row.train:
-        lines += ["  train:", *(f"    {key}: {_inline(v)}" for key, v in row.train.items())]
-    return "".join(f"{' ' * indent}{line}\n" for line in lines)
-
-
-def _inline(value: Any) -> str:
-    """Return a value as YAML in one line."""
-    dumped = yaml.dump(
-        [value],
-        Dumper=_Dumper,
-        default_flow_style=True,
-        sort_keys=False,
-        allow_unicode=True,
-        width=float("inf"),
-    )
-    return dumped.strip()[1:-1]
 
 
 class _Dumper(yaml.SafeDumper):
     """Quotes text that YAML parsers might read as a number or a date."""
 
 
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, "'" if text[:1] in "+-.0123456789" else None
-    ),
-)
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "'" if text[:1] in "+-.0123456789" else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+def _named(dumper: yaml.SafeDumper, named: Named) -> yaml.Node:
+    return dumper.represent_data({named.name: named.arguments} if named.arguments else named.name)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Named, _named)
+
+
+def text(name: str, row: Variant, indent: int = 2) -> str:
+    """Return a row with an architecture as lines of params.yaml, indented by `indent` spaces."""
+    content = {key: v for key, v in {"description": "", **dict(row)}.items() if v}
+    dumped = yaml.dump(
+        {name: content},
+        Dumper=_Dumper,
+        default_flow_style=None,  # mappings of plain values in one line
+        sort_keys=False,
+        allow_unicode=True,
+        width=float("inf"),
+    )
+    return textwrap.indent(dumped, " " * indent)
 
 
 def free_name(settings: Params, wanted: str) -> str:
     """Return `wanted`, followed by the first free number if a row has that name."""
-    numbered = (f"{wanted}_{number}" for number in itertools.count(2))
-    names = itertools.chain([wanted], numbered)
+    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
     return next(name for name in names if name not in settings.variants)
 
 
@@ -82,21 +64,17 @@ def same(settings: Params, row: Variant) -> str | None:
 
 
 def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
-    """Append a row to `variants`; every other byte of the file stays the same.
-
-    Args:
-        name: a new name.
-        row: the row, as returned by `written`.
-        path: params.yaml.
+    """Append a row with a new name to `variants`; every other byte of the file stays the same.
 
     Raises:
         UserError: when `variants` is written in braces, or the row cannot be inserted as text.
         OSError: when the file cannot be written.
     """
+    settings = params.load(path)
     before = path.read_bytes().decode("utf-8")
     newline = "\r\n" if "\r\n" in before else "\n"
     lines = before.splitlines(keepends=True)
-    sections = yaml.compose(before, yaml.SafeLoader).value
+    sections: list[Any] = yaml.compose(before, yaml.SafeLoader).value  # type: ignore[union-attr]
     place = [key.value for key, _ in sections].index("variants")
     rows = sections[place][1]
     if rows.flow_style:
@@ -112,7 +90,6 @@ def add(name: str, row: Variant, path: Path = Path("params.yaml")) -> None:
     if not lines[end - 1].endswith("\n"):
         added = "\n" + added
     after = "".join([*lines[:end], added.replace("\n", newline), *lines[end:]])
-    settings = params.load(path)
     expected = settings.model_copy(update={"variants": {**settings.variants, name: row}})
     with replacing(path) as temporary:
         temporary.write_bytes(after.encode("utf-8"))

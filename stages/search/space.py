@@ -17,8 +17,7 @@ from stages.engine.resolve import check_data, recipe
 from stages.errors import UserError
 from stages.settings.base import validate
 from stages.settings.params import Params
-from stages.settings.registry import nearest
-from stages.settings.sections import Named, Range, Settings, Train, Variant
+from stages.settings.sections import Named, Range, Settings, Variant
 from stages.training.recipe import Recipe
 
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
@@ -41,7 +40,7 @@ def tuned(settings: Params, values: Mapping[str, Any]) -> Params:
     row = settings.variant(settings.search.variant)
     settings = _with_row(settings, name, row)
     for path in sorted(values, key=lambda path: path.count(".")):  # names before their arguments
-        changed = _changed(settings, name, path.split("."), values[path])
+        changed = _changed(settings, name, path, values[path])
         row = validate(Variant, dict(settings.variants[name]) | changed)
         settings = _with_row(settings, name, row)
     return settings
@@ -56,44 +55,36 @@ def _with_row(settings: Params, name: str, row: Variant) -> Params:
     return settings.model_copy(update={"variants": {**settings.variants, name: row}})
 
 
-def _changed(settings: Params, name: str, path: list[str], value: Any) -> dict[str, Any]:
+def _changed(settings: Params, name: str, path: str, value: Any) -> dict[str, Any]:
     """Return the part of a row that a path leads to, as in params.yaml, with the value set."""
     row = settings.variants[name]
-    match path:
-        case ["architecture", *rest]:
-            return {"architecture": _within(row.architecture, rest, value)}
-        case ["augmentation"]:
-            return {"augmentation": value}
-        case ["augmentation", op, *rest]:
-            ops: list[Any] = list(row.augmentation)
-            names = [one.name for one in ops]
-            if names.count(op) != 1 or len(rest) != 1:
-                raise UserError(
-                    f"{'.'.join(path)} is not an argument of an op that occurs once in the row; "
-                    f"its ops are {', '.join(names) or 'none'}."
-                )
-            ops[names.index(op)] = _within(ops[names.index(op)], rest, value)
-            return {"augmentation": ops}
-        case ["train", field, *rest]:
-            if field in Train.model_fields:  # validating the row rejects other names
-                value = _within(getattr(settings.train_settings(name), field), rest, value)
+    match path.split("."):
+        case ["architecture" | "augmentation" as key]:
+            return {key: value}
+        case ["architecture", argument]:
+            return {"architecture": _with_argument(row.architecture, argument, value)}
+        case ["augmentation", op, argument] if [o.name for o in row.augmentation].count(op) == 1:
+            ops = row.augmentation
+            changed = [_with_argument(o, argument, value) if o.name == op else o for o in ops]
+            return {"augmentation": changed}
+        case ["train", field]:
             return {"train": {**row.train, field: value}}
-    known = ("architecture", "augmentation", "train")
+        case ["train", field, argument]:
+            old = getattr(settings.train_settings(name), field, None)
+            return {"train": {**row.train, field: _with_argument(old, argument, value)}}
     raise UserError(
-        f"{'.'.join(path)} is not a path inside a row; paths start with {', '.join(known)}."
-        f"{nearest(path[0], known)}"
+        f"{path} is not a setting of the row; give architecture, augmentation, train.NAME, or an "
+        "argument of one of these, or of an op that occurs once in the row: augmentation.OP.NAME."
     )
 
 
-def _within(old: Any, rest: list[str], value: Any) -> Any:
-    """Return `old`, as in params.yaml, with `value` at the path `rest` inside it."""
-    if not rest:
-        return value
-    if len(rest) == 1 and isinstance(old, Named):
-        return {old.name: {**old.arguments, rest[0]: value}}
-    if len(rest) == 1 and isinstance(old, Settings):
-        return {**old.model_dump(), rest[0]: value}
-    raise UserError(f"{'.'.join(rest)} cannot be set, because the row has {old!r} there.")
+def _with_argument(old: Any, argument: str, value: Any) -> dict[str, Any]:
+    """Return the setting `old`, as in params.yaml, with one of its arguments set."""
+    if isinstance(old, Named):
+        return {old.name: {**old.arguments, argument: value}}
+    if isinstance(old, Settings):
+        return {**old.model_dump(), argument: value}
+    raise UserError(f"{argument} cannot be set, because the row has {old!r} there.")
 
 
 def check(settings: Params, dataset: Mapping[str, Any], prepared: Path) -> None:
@@ -141,7 +132,8 @@ def architectures(settings: Params) -> list[Recipe]:
 def _limits(allowed: Range) -> list[Any]:
     if allowed.choices is not None:
         return allowed.choices
-    return [int(limit) if allowed.step else limit for limit in (allowed.low, allowed.high)]
+    limits: list[Any] = [allowed.low, allowed.high]
+    return [int(limit) for limit in limits] if allowed.step else limits
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
@@ -152,9 +144,9 @@ def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:
         if allowed.choices is not None:
             made[path] = CategoricalDistribution([json.dumps(choice) for choice in limits])
         elif allowed.step:
-            made[path] = IntDistribution(*limits, log=allowed.log, step=allowed.step)
+            made[path] = IntDistribution(limits[0], limits[1], allowed.log, allowed.step)
         else:
-            made[path] = FloatDistribution(*limits, log=allowed.log)
+            made[path] = FloatDistribution(limits[0], limits[1], allowed.log)
     return made
 
 
@@ -168,7 +160,8 @@ def _value(allowed: Range, drawn: Any) -> Any:
         return json.loads(drawn)
     if allowed.step:
         return drawn
-    return min(max(float(f"{drawn:.{DIGITS}g}"), allowed.low), allowed.high)
+    low, high = _limits(allowed)
+    return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
 
 
 def standing(settings: Params) -> dict[str, Any] | None:
@@ -179,13 +172,16 @@ def standing(settings: Params) -> dict[str, Any] | None:
     space, untouched = settings.search.space, tuned_recipe(settings, {})
     drawn = {}
     for path, allowed in space.items():
+        limits = _limits(allowed)
         if allowed.choices is not None:
-            candidates = [json.dumps(choice) for choice in allowed.choices]
+            candidates = [json.dumps(choice) for choice in limits]
         else:
-            value = _at(untouched, path)
-            inside = value is not None and allowed.low <= value <= allowed.high
-            on_grid = inside and (allowed.step is None or (value - allowed.low) % allowed.step == 0)
-            candidates = [value] if on_grid else []
+            (low, high), own = limits, _at(untouched, path)
+            if allowed.step:
+                inside = own in range(low, high + 1, allowed.step)
+            else:
+                inside = own is not None and low <= own <= high
+            candidates = [own] if inside else []
         for candidate in candidates:
             if tuned_recipe(settings, {path: _value(allowed, candidate)}) == untouched:
                 drawn[path] = candidate
@@ -194,11 +190,10 @@ def standing(settings: Params) -> dict[str, Any] | None:
 
 def _at(recipe: Recipe, path: str) -> Any:
     """Return the value of a setting at a path inside the row."""
-    first, *rest = path.split(".")
-    value = recipe.model_dump()[first]
-    if first == "augmentation":
-        (value,) = (op for op in value if op["name"] == rest[0])
-        rest = rest[1:]
-    for part in rest:
-        value = value.get("arguments", value)[part]
+    value: Any = recipe.model_dump()
+    for part in path.split("."):
+        if isinstance(value, list):  # of ops
+            (value,) = (op for op in value if op["name"] == part)
+        else:
+            value = value.get("arguments", value)[part]
     return value

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import joblib
@@ -48,21 +49,22 @@ def fingerprint(settings: Params, data_sha256: str) -> str:
 
 
 @contextmanager
-def opened(study_name: str) -> Iterator[optuna.Study]:
-    """Open or create the study of a search's fingerprint, exclusively for this process.
+def opened(settings: Params, data_sha256: str) -> Iterator[optuna.Study]:
+    """Open or create a search's study, named by its fingerprint, exclusively for this process.
 
     Raises:
         UserError: when another process has it open.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    path = files.root() / ".foldlab" / "search" / f"{study_name}.log"
+    name = fingerprint(settings, data_sha256)
+    path = files.root() / ".foldlab" / "search" / f"{name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".running"), timeout=0):
             _repair(path)
             yield optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(path))),
-                study_name=study_name,
+                study_name=name,
                 direction="maximize",
                 load_if_exists=True,
             )
@@ -85,6 +87,10 @@ def _repair(path: Path) -> None:
 
 def finished(study: optuna.Study, settings: Params) -> list[Trial]:
     """Return the finished trials, in order, without those that were killed."""
+
+    def milliseconds(time: datetime | None) -> int:
+        return round(time.timestamp() * 1000) if time else 0
+
     ended = [
         trial
         for trial in study.get_trials(deepcopy=False, states=tuple(STATES))
@@ -97,8 +103,8 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
             accuracies=trial.user_attrs.get("accuracies", []),
             state=STATES[trial.state],
             reason=trial.user_attrs.get("reason", ""),
-            start=round(trial.datetime_start.timestamp() * 1000),
-            end=round(trial.datetime_complete.timestamp() * 1000),
+            start=milliseconds(trial.datetime_start),
+            end=milliseconds(trial.datetime_complete),
         )
         for number, trial in enumerate(ended)
     ]
@@ -144,9 +150,15 @@ def _cross_validate(
     arrays: fold_tasks.Arrays,
     parallel: Parallel,
 ) -> float:
-    """Return the mean accuracy of a trial's folds; raise TrialPruned when it is to be pruned."""
-    workers = len(tasks) if parallel.backend == "ray" else joblib.cpu_count()
-    batch = parallel.jobs or workers
+    """Return the mean accuracy of a trial's folds; raise TrialPruned when it is to be pruned.
+
+    That is when the mean is below the median of the complete trials after the same folds, the rule
+    of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner` uses a trial's best
+    intermediate value, so that an easy first fold would protect every trial; its `WilcoxonPruner`
+    needs at least four folds for p < 0.1.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    batch = parallel.jobs or (len(tasks) if parallel.backend == "ray" else joblib.cpu_count())
     accuracies: list[float] = []
     for fold, task in enumerate(tasks):
         if fold % batch == 0:
@@ -158,22 +170,10 @@ def _cross_validate(
         fold_tasks.run_folds([task], arrays, parallel, leave=False)
         (record,) = fold_tasks.records([task])
         accuracies.append(record.at_best_epoch("val_accuracy"))
-        mean, folds = float(np.mean(accuracies)), len(accuracies)
+        mean, folds = float(np.mean(accuracies)), fold + 1
         trial.set_user_attr("accuracies", accuracies)
         trial.report(mean, folds)
-        if folds < len(tasks) and _is_below_median(study, mean, folds):
+        may_prune = len(complete) >= STARTUP and MIN_FOLDS <= folds < len(tasks)
+        if may_prune and mean < np.median([one.intermediate_values[folds] for one in complete]):
             raise optuna.TrialPruned
     return mean
-
-
-def _is_below_median(study: optuna.Study, mean: float, folds: int) -> bool:
-    """Return whether a mean is below the median of complete trials after the same folds.
-
-    The median stopping rule of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner`
-    uses a trial's best intermediate value, so that an easy first fold would protect every trial;
-    its `WilcoxonPruner` needs at least four folds for p < 0.1.
-    """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < STARTUP or folds < MIN_FOLDS:
-        return False
-    return mean < float(np.median([other.intermediate_values[folds] for other in complete]))

@@ -25,7 +25,7 @@ HERE = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, empty_store):
+def folder(tmp_path, monkeypatch):
     """Return a folder with prepared data that lack the test set, and with a search declared."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
@@ -34,15 +34,7 @@ def folder(tmp_path, monkeypatch, empty_store):
     for path in (tmp_path / "data" / "prepared").glob("test_*"):
         path.unlink()
     declare(trials=2, space=SPACE)
-    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    from tests.tracking import made_results
-
-    return made_results.empty_store(tmp_path_factory.getbasetemp())
 
 
 def declare(jobs=1, **section):
@@ -74,11 +66,13 @@ def test_the_printed_row_trains_to_the_score_it_had(folder, monkeypatch, capsys)
 
     monkeypatch.setenv("DVC_ROOT", str(folder / "elsewhere"))  # no folds are stored there
     declare(jobs=2)
-    search()
+    before = Path("params.yaml").read_bytes()
+    search(write=True)
     again = capsys.readouterr().out
     (line,) = (line for line in out.splitlines() if line.startswith("trial 0: "))
     assert line in again
     assert "`plain_tuned`" in again
+    assert Path("params.yaml").read_bytes() == before  # the row exists
 
 
 def test_a_search_is_continued_and_caught_up_after_the_server_was_down(folder, monkeypatch, capsys):
@@ -100,16 +94,6 @@ def test_a_search_is_continued_and_caught_up_after_the_server_was_down(folder, m
     assert parent["params"]["search.space.train.learning_rate.low"] == "0.0001"
     assert json.loads(parent["params"]["search.space.train.batch_size.choices"]) == [8, 16, 32]
     assert parent["latest"]["best_trial"] in range(4)
-
-
-def test_a_row_that_exists_is_not_written_twice(folder, monkeypatch, capsys):
-    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
-    search(trials=6, write=True)
-    once = Path("params.yaml").read_bytes()
-    search(trials=6, write=True)
-    assert Path("params.yaml").read_bytes() == once
-    assert set(params.load().variants) == {"plain", "normed", "plain_tuned"}
-    assert "`plain_tuned`" in capsys.readouterr().out
 
 
 def test_without_a_complete_trial_the_last_reason_is_printed(folder, monkeypatch):

@@ -41,32 +41,26 @@ def where(seconds):
     return ray.get_runtime_context().get_node_id()
 
 
-def die(marker, always=False):
-    """Kill this process, the first time only unless `always`."""
-    if always or not Path(marker).exists():
-        Path(marker).touch()
+def die(marker, *epoch):
+    """Kill this process, each time without a marker, else only until there is one."""
+    if not marker or not Path(marker).exists():
+        Path(marker or os.devnull).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "alive"
-
-
-def die_after_epoch(marker, epoch, accuracy):
-    die(marker)
 
 
 def refuse(number):
     raise ValueError(f"{number} is not allowed; give another.")
 
 
-def in_the_folder():
+def surroundings(array):
     """Return the files in a worker's folder, and the repositories that it could import from."""
     import stages
 
+    assert not array.flags.writeable  # shared memory
+    assert not array.flags.owndata
     paths = [path for path in sys.path if Path(path, "params.yaml").exists()]
     return os.listdir(), paths, "runtime_resources" in stages.__file__
-
-
-def shares_memory(array):
-    return not array.flags.writeable and not array.flags.owndata
 
 
 def wait_for(path):
@@ -86,9 +80,9 @@ def test_tasks_run_on_all_nodes_and_results_come_as_they_end(two_nodes, tmp_path
     assert len({*found.values()}) == 2
 
 
-def test_an_array_is_sent_once_for_all_tasks(two_nodes):
-    array = np.zeros((1000, 1000))
-    assert all(ok for _, ok in cluster.run(shares_memory, [(array,)] * 4, on(two_nodes)))
+def test_workers_share_arrays_and_have_the_code_without_the_repository(two_nodes):
+    found = dict(cluster.run(surroundings, [(np.zeros((1000, 1000)),)] * 4, on(two_nodes)))
+    assert list(found.values()) == [([], [], True)] * 4
 
 
 def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):
@@ -103,15 +97,13 @@ def test_a_fold_whose_process_is_killed_is_trained_again(two_nodes, tmp_path, mo
     arrays = fold_tasks.read_arrays(read_dataset(fold_tasks.PREPARED))
     task = fold_tasks.FoldTask("", resolve.recipe(params.load(), "plain"), 0).arguments(arrays)
     marker = tmp_path / "killed"
-    on_epoch = partial(die_after_epoch, marker)
-    ((_, record),) = cluster.run(train_fold, [(*task, on_epoch)], on(two_nodes))
+    ((_, record),) = cluster.run(train_fold, [(*task, partial(die, marker))], on(two_nodes))
     assert marker.exists()
     np.testing.assert_array_equal(record.history, train_fold(*task).history)
 
 
 def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_nodes, tmp_path):
-    tasks = [(str(tmp_path / "a"), True), (str(tmp_path / "b"), False)]
-    results = cluster.run(die, tasks, on(two_nodes))
+    results = cluster.run(die, [(None,), (str(tmp_path / "marker"),)], on(two_nodes))
     found = [next(results)]
     with pytest.raises(UserError, match=r"1 of 2 tasks .*parallel\.cpus_per_fold"):
         next(results)
@@ -149,11 +141,6 @@ def test_a_node_with_another_keras_is_rejected(two_nodes, tmp_path):
             list(cluster.run(where, [(0.1,)], on(two_nodes, gpus_per_fold=1)))
     finally:
         two_nodes.remove_node(node, allow_graceful=False)
-
-
-def test_workers_have_the_code_without_the_repository(two_nodes):
-    ((_, (files, paths, travelled)),) = cluster.run(in_the_folder, [()], on(two_nodes))
-    assert (files, paths, travelled) == ([], [], True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{free}", "somewhere"])

@@ -31,8 +31,7 @@ def repository(folder, address, jobs=None, **train):
     """Write prepared data, in a repository that trains on the cluster."""
     prepared.write(folder, **train)
     settings = yaml.safe_load((folder / "params.yaml").read_text())
-    if address:
-        settings["parallel"] = {"backend": "ray", "address": address, "jobs": jobs}
+    settings["parallel"] = {"backend": "ray", "address": address, "jobs": jobs}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
     return folder
 
@@ -40,11 +39,10 @@ def repository(folder, address, jobs=None, **train):
 def driver(folder, *arguments, before=""):
     """Start a stage or a command as DVC does, in a separate process."""
     code = f"import sys; {before}\nfrom stages.__main__ import handle, main\nhandle(main)"
-    environment = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(HERE)},
+        env=os.environ | {"PYTHONPATH": str(HERE), "DVC_ROOT": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,7 +52,8 @@ def driver(folder, *arguments, before=""):
 @pytest.fixture(scope="module")
 def one_machine(tmp_path_factory):
     """The result files of two variants trained in this process."""
-    folder = repository(tmp_path_factory.mktemp("one"), None)
+    folder = tmp_path_factory.mktemp("one")
+    prepared.write(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("DVC_ROOT", raising=False)
@@ -97,17 +96,16 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
         assert contents(folder / "results" / variant) == one_machine[variant]
 
 
-def test_a_fold_that_diverges_is_one_sentence(two_nodes, tmp_path):
+@pytest.mark.parametrize(
+    ("before", "printed"),
+    [
+        ("", r"foldlab: plain fold \d .*train\.learning_rate.*\n"),
+        ("sys.modules['ray'] = None", r"foldlab: .*pip install .*cluster.*\n"),
+    ],
+)
+def test_divergence_or_a_lack_of_ray_is_one_sentence(two_nodes, tmp_path, before, printed):
     folder = repository(tmp_path, two_nodes.address, epochs=20, **DIVERGING)
-    process = driver(folder, "train", "plain")
+    process = driver(folder, "train", "plain", before=before)
     _, stderr = process.communicate()
     assert process.returncode == 1
-    assert re.fullmatch(r"foldlab: plain fold \d .*train\.learning_rate.*\n", stderr)
-
-
-def test_without_ray_the_message_says_what_to_install(tmp_path):
-    folder = repository(tmp_path, "127.0.0.1:1")
-    process = driver(folder, "train", "plain", before="sys.modules['ray'] = None")
-    _, stderr = process.communicate()
-    assert process.returncode == 1
-    assert re.fullmatch(r"foldlab: .*pip install .*cluster.*\n", stderr)
+    assert re.fullmatch(printed, stderr)

@@ -12,10 +12,6 @@ from stages.settings import params
 from tests.settings.test_params import HERE, changed
 
 
-def test_params_yaml_is_resolved():
-    check(params.load(HERE / "params.yaml"))
-
-
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -56,12 +52,7 @@ def test_a_recipe_is_complete():
 
 @pytest.mark.parametrize(
     ("classes", "arguments", "allowed"),
-    [
-        (map(str, range(10)), {}, False),
-        (map(str, range(10)), {"force": True}, True),
-        (map(str, range(9)), {}, True),
-        (["cat", "dog"], {}, True),
-    ],
+    [("0123456789", {}, False), ("0123456789", {"force": True}, True), ("012345678", {}, True)],
 )
 def test_digits_are_flipped_only_by_force(classes, arguments, allowed):
     ops = [{"rotate": {"degrees": 5}}, {"flip": arguments}]

@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -32,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def save(*layers, name="saved.keras", shape=(8, 8, 1), members=0):
+def save(*layers, shape=(8, 8, 1), members=0):
     """Save a classifier that ends with `layers`; return the arguments that name its file."""
     layers = layers or (keras.layers.Dense(2), keras.layers.Softmax())
     model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), *layers])
@@ -43,13 +44,12 @@ def save(*layers, name="saved.keras", shape=(8, 8, 1), members=0):
             for number in range(members)
         ]
         model = keras.Model(pixels, keras.layers.Average()(voting))
-    model.save(name)
-    return {"path": name, "sha256": digest(name)}
+    model.save("saved.keras")
+    return {"path": "saved.keras", "sha256": digest("saved.keras")}
 
 
 def digest(name):
-    with open(name, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
 def recipe(name="from_model", **arguments):
@@ -88,18 +88,13 @@ def test_other_architectures_are_left_alone():
     assert saved_model.note(basic) == ""
 
 
-@pytest.mark.parametrize("given", ["", "0" * 64])
-def test_the_digest_must_be_given_and_be_the_file_s(given):
-    right = save()["sha256"]
-    message = refusal(path="saved.keras", sha256=given)
-    assert f"sha256 is {'missing' if not given else '00000000...'}" in message
-    assert right in message
-
-
-def test_a_file_that_changed_after_the_check_is_rejected(folder):
+def test_the_digest_must_be_given_and_be_the_file_s():
     arguments = save()
-    check(**arguments)
-    save(keras.layers.Dense(2))
+    for given, found in (("", "missing"), ("0" * 64, "00000000...")):
+        message = refusal(path="saved.keras", sha256=given)
+        assert f"sha256 is {found}" in message
+        assert arguments["sha256"] in message
+    save(keras.layers.Dense(2))  # the file changes after the check
     with pytest.raises(UserError, match=r"from_model\.sha256"):
         saved_model.attached(recipe(**arguments))
 
@@ -107,7 +102,6 @@ def test_a_file_that_changed_after_the_check_is_rejected(folder):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"path": "none.keras"}, "from_model.path is 'none.keras'"),
         ({"path": "."}, "from_model.path is '.'"),
         ({}, "either path or model"),
         ({"path": "a", "model": "models:/foldlab/3"}, "either path or model"),
@@ -121,9 +115,7 @@ def test_a_missing_file_is_rejected(arguments, named):
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"PK\x03\x04 cut short",
-        b"\x89HDF",
         {"config.json": "[]"},
         {"config.json": '{"class_name": 1, "config": []}'},
         {"config.json": "not JSON"},
@@ -136,7 +128,7 @@ def test_a_file_that_keras_has_not_saved_is_rejected(folder, content):
         with zipfile.ZipFile("saved.keras", "w") as archive:
             for name, text in (content | {"model.weights.h5": ""}).items():
                 archive.writestr(name, text)
-    assert ".keras file" in refusal(path="saved.keras")
+    assert ".keras file" in refusal(path="saved.keras", sha256=digest("saved.keras"))
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -146,8 +138,7 @@ class Doubling(keras.layers.Layer):
 
 
 class Tripling(keras.layers.Layer):
-    def call(self, x):
-        return 3 * x
+    call = Doubling.call
 
 
 @pytest.mark.parametrize(
@@ -156,7 +147,7 @@ class Tripling(keras.layers.Layer):
         ([keras.layers.ReLU()], "Flatten"),
         ([keras.layers.Dense(4), keras.layers.Reshape((2, 2))], "Reshape"),
         ([keras.layers.Lambda(lambda x: x, output_shape=(64,)), keras.layers.Dense(2)], "Lambda"),
-        ([Doubling(), keras.layers.Dense(2)], "Doubling"),
+        ([Doubling(), keras.layers.Dense(2)], "Doubling"),  # registered
         ([Tripling(), keras.layers.Dense(2)], "Tripling"),
     ],
 )
@@ -168,11 +159,10 @@ def test_a_model_with_two_inputs_is_rejected():
     one, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(keras.layers.Add()([one, other]))
     keras.Model([one, other], keras.layers.Dense(2)(x)).save("saved.keras")
-    assert "2 inputs" in refusal(path="saved.keras")
+    assert "2 inputs" in refusal(path="saved.keras", sha256=digest("saved.keras"))
 
 
-@pytest.mark.parametrize("shape", [(9, 8, 1), (8, 8, 3)])
-@pytest.mark.parametrize("members", [0, 2])
+@pytest.mark.parametrize(("shape", "members"), [((9, 8, 1), 0), ((8, 8, 3), 2)])
 def test_a_model_for_other_images_is_rejected(shape, members):
     message = refusal(**save(shape=shape, members=members))
     assert "x".join(map(str, shape)) in message
@@ -207,9 +197,9 @@ def present(folder):
 @pytest.mark.parametrize(
     ("known", "counts"),
     [
-        (slice(0, 5), ("5 of the 20", "0 of the 6")),
-        (slice(23, 24), ("0 of the 20", "1 of the 6")),
-        (slice(10, 30), ("10 of the 20", "6 of the 6")),
+        (slice(0, 5), ["5 of the 20"]),
+        (slice(23, 24), ["1 of the 6"]),
+        (slice(10, 30), ["10 of the 20", "6 of the 6"]),
     ],
 )
 def test_a_model_trained_on_prepared_images_is_rejected_with_their_number(present, known, counts):
@@ -217,13 +207,12 @@ def test_a_model_trained_on_prepared_images_is_rejected_with_their_number(presen
     save()
     others = np.random.default_rng(1).integers(0, 256, (50, 8, 8, 1), "uint8")
     arguments = listing("saved.keras", others, present[known][::-1])
-    assert all(count in refusal(**arguments) for count in counts)
+    assert re.findall(r"\d+ of the \d+", refusal(**arguments)) == counts
     check(**arguments, force=True)
 
 
 def test_a_model_without_a_full_list_of_other_images_is_valid_with_a_note(present):
     others, unlisted = 255 - present, save()
-    assert not saved_model.listed(saved_model.attached(recipe(**unlisted)).architecture, present)[1]
     check(**unlisted)
     first = saved_model.note(recipe(**unlisted))
     partial = listing("saved.keras", others, complete=False)

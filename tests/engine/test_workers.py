@@ -19,10 +19,7 @@ from stages.errors import UserError
     ("tasks", "cores", "count"),
     [
         (1, 2, 2),  # `run` starts no more than there are tasks
-        (4, 2, 2),
         (5, 2, 3),  # takes the time of 2.5 tasks instead of 3
-        (30, 2, 2),
-        (5, 4, 5),
         (30, 4, 4),  # five would save less than a tenth
         (5, 16, 16),
         (5, 1, 1),
@@ -32,14 +29,10 @@ def test_the_number_of_workers_leaves_no_core_idle_for_long(tasks, cores, count)
     assert workers.optimal_workers(tasks, cores) == count
 
 
-def double(number):
-    return 2 * number
-
-
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_task_is_done_once(jobs):
-    assert dict(workers.run(double, [(3,), (4,), (5,)], jobs)) == {0: 6, 1: 8, 2: 10}
-    assert list(workers.run(double, [], jobs)) == []
+    assert dict(workers.run(abs, [(-3,), (4,), (-5,)], jobs)) == {0: 3, 1: 4, 2: 5}
+    assert list(workers.run(abs, [], jobs)) == []
 
 
 def refuse(number, error=ValueError):
@@ -47,7 +40,7 @@ def refuse(number, error=ValueError):
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("error", [ValueError, EOFError, ConnectionResetError])
+@pytest.mark.parametrize("error", [ValueError, EOFError])  # as when a worker dies
 def test_an_exception_in_a_task_reaches_the_caller(error, jobs):
     with pytest.raises(error, match=r"^7 is not allowed; give another"):
         list(workers.run(refuse, [(7, error)], jobs))
@@ -67,13 +60,6 @@ def test_epochs_are_reported_while_workers_work():
         processes = {pid for _, pid in workers.run(slow_then_report, tasks, 2)}
     assert os.getpid() not in processes
     assert sorted(heard) == [(5, 1, 0.5), (5, 2, 0.5), (6, 1, 0.6), (6, 2, 0.6)]
-
-
-def test_the_listener_ends_though_nothing_is_reported():
-    began = time.monotonic()
-    with workers.listening(print):
-        pass
-    assert time.monotonic() - began < 5
 
 
 def die(number):
@@ -97,7 +83,7 @@ def die_once_and_measure(number, folder):
         (folder / "died").touch()
         os._exit(9)
     began = time.monotonic()
-    time.sleep(0.3)
+    time.sleep(0.2)
     return began, time.monotonic()
 
 
@@ -167,7 +153,7 @@ def test_workers_and_the_process_that_forks_them_end_with_a_killed_driver(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.1, 1, 3])
+@pytest.mark.parametrize("seconds", [0.1, 2])
 def test_ctrl_c_while_workers_start_prints_one_sentence(tmp_path, seconds):
     """The terminal sends it to every process, also to those that import TensorFlow."""
     driver = start(
@@ -190,7 +176,6 @@ def test_ctrl_c_while_workers_start_prints_one_sentence(tmp_path, seconds):
     assert not alive
 
 
-FOUR = "print(sorted(workers.run(neg, [(n,) for n in range(4)], 2)))"
 DYING = """
 import os
 from functools import partial
@@ -202,24 +187,21 @@ def die_once():
         os._exit(9)
 os.register_at_fork(before=die_once)
 """
+PRELOAD = 'workers._are_forked(); multiprocessing.set_forkserver_preload(["dying"])\n'
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-def test_the_process_that_workers_are_forked_from_may_die_too(tmp_path):
+@pytest.mark.parametrize("before", [PRELOAD, ""])
+def test_the_fork_server_may_die_or_the_temporary_folder_have_a_long_name(tmp_path, before):
+    """A long name keeps sockets, and so a fork server, from being made there."""
     (tmp_path / "dying.py").write_text(DYING)
-    preload = 'workers._are_forked(); multiprocessing.set_forkserver_preload(["dying"])\n'
-    printed = output(tmp_path, preload + FOUR)
-    assert (tmp_path / "died").exists()
+    folder = tmp_path / ("a" if before else "a" * 100)
+    folder.mkdir()
+    four = "print(sorted(workers.run(neg, [(n,) for n in range(4)], 2)))"
+    printed = output(tmp_path, before + four, env={} if before else {"TMPDIR": str(folder)})
+    assert (tmp_path / "died").exists() == bool(before)
     assert printed.startswith("[(0, 0), (1, -1), (2, -2), (3, -3)]\n")
-
-
-@pytest.mark.slow
-def test_workers_start_when_the_name_of_the_temporary_folder_is_long(tmp_path):
-    long = tmp_path / ("a" * 100)
-    long.mkdir()
-    printed = output(tmp_path, FOUR, env={"TMPDIR": str(long)})
-    assert printed == "[(0, 0), (1, -1), (2, -2), (3, -3)]\n"
 
 
 LARGE = """

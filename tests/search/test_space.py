@@ -18,30 +18,10 @@ def settings(dimensions, variant="basic_augmented"):
     return params.parse(changed("search", section))
 
 
-@pytest.mark.parametrize(
-    ("allowed", "key"),
-    [
-        ({}, ""),
-        ({"low": 1}, ""),
-        ({"low": 1, "high": 1}, ""),
-        ({"low": 0, "high": 1, "log": True}, ""),
-        ({"low": 1.5, "high": 3, "step": 1}, ""),
-        ({"low": 1, "high": 4, "step": 2}, ""),
-        ({"low": 2, "high": 8, "step": 2, "log": True}, ""),
-        ({"choices": [1, 2], "low": 1}, ""),
-        ({"choices": [1, 2], "log": False}, ""),
-        ({"choices": ["adam", "sgd", "adam"]}, ""),
-        ({"low": 0.1, "high": float("inf")}, ".high"),
-        ({"low": float("nan"), "high": 1}, ".low"),
-        ({"low": "1", "high": 2}, ".low"),
-        ({"low": 1, "high": 2, "step": 0}, ".step"),
-        ({"choices": [1]}, ".choices"),
-        ({"low": 1, "hihg": 2}, ".hihg"),
-    ],
-)
-def test_an_invalid_range_is_rejected_by_name(allowed, key):
-    message = refusal(changed("search", {"space": {"train.epochs": allowed}}))
-    assert message.startswith(f"search.space.train.epochs{key} is ")
+def test_an_invalid_range_is_rejected_by_name():
+    for allowed, key in (({"low": 1, "high": 1}, ""), ({"low": 1, "high": 2, "step": 0}, ".step")):
+        message = refusal(changed("search", {"space": {"train.epochs": allowed}}))
+        assert message.startswith(f"search.space.train.epochs{key} is ")
 
 
 BAD_STEP = {"low": 0, "high": 4, "step": 1}
@@ -52,20 +32,17 @@ HALF = {"low": 0.1, "high": 0.5}
     ("dimensions", "tried", "reason"),
     [
         ({"tran.epochs": BAD_STEP}, "tran.epochs = 0", "tran.epochs"),
-        ({"train": BAD_STEP}, "train = 0", "train"),
         ({"train.learning_rat": LOG}, "train.learning_rat = 0.001", ""),
+        ({"train.learning_rat.low": LOG}, "train.learning_rat.low = 0.001", "low cannot be set"),
         ({"train.epochs": BAD_STEP}, "train.epochs = 0", "train.epochs is 0"),
-        ({"train.epochs": LOG}, "train.epochs = 0.001", "train.epochs is 0.001"),
         ({"train.early_stopping.patience": BAD_STEP}, "train.early_stopping.patience = 0", ""),
         ({"architecture.dropuot": HALF}, "architecture.dropuot = 0.1", "architecture.basic.dr"),
-        ({"architecture": {"choices": ["basic", "b"]}}, 'architecture = "b"', "architecture is"),
         (
             {"architecture": {"choices": ["basic", "batchnorm"]}, "architecture.dropout": HALF},
             'architecture = "batchnorm" and architecture.dropout = 0.1',
             "architecture.batchnorm.dropout is ",
         ),
         ({"augmentation.shear.degrees": HALF}, "augmentation.shear.degrees = 0.1", "augmentation."),
-        ({"augmentation.rotate": BAD_STEP}, "augmentation.rotate = 0", "augmentation.rotate is "),
         (
             {"augmentation": {"choices": [[], [{"flip": {}}]]}},
             'augmentation = [{"flip": {}}]',
@@ -80,14 +57,17 @@ def test_an_invalid_value_is_rejected_with_its_path(dimensions, tried, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_an_empty_space_is_rejected():
-    with pytest.raises(UserError, match=r"^search\.space "):
-        space.check(settings({}), DATASET, PREPARED)
-
-
-def test_an_unknown_variant_is_rejected_with_the_nearest():
-    with pytest.raises(UserError, match=r"'basik'.* 'basic'"):
-        space.check(settings({"train.learning_rate": LOG}, "basik"), DATASET, PREPARED)
+@pytest.mark.parametrize(
+    ("dimensions", "variant", "named"),
+    [
+        ({}, "basic", r"^search\.space "),
+        ({"train.learning_rate": LOG}, "basik", "'basik'.* 'basic'"),
+        ({"train.learning_rate": LOG}, "vote", r"^search\.variant is 'vote'"),  # an ensemble
+    ],
+)
+def test_without_a_space_or_a_row_to_train_there_is_no_search(dimensions, variant, named):
+    with pytest.raises(UserError, match=named):
+        space.check(settings(dimensions, variant), DATASET, PREPARED)
 
 
 def test_params_yaml_has_a_valid_space_that_includes_its_row():
@@ -122,19 +102,16 @@ def test_values_are_set_at_their_paths_names_before_their_arguments():
     made, base = space.tuned_recipe(chosen, values), recipe(chosen, "basic_augmented")
     assert made.variant == "basic_augmented_tuned"
     assert (made.architecture.name, made.architecture.arguments["dense"]) == ("dropout", 64)
-    rotate, *others = made.augmentation
-    assert (rotate.name, rotate.arguments) == ("rotate", {"degrees": 3.0})
-    assert others == base.augmentation[1:]
+    assert made.augmentation[0].arguments == {"degrees": 3.0}
+    assert made.augmentation[1:] == base.augmentation[1:]
     assert (made.train.epochs, made.train.schedule.arguments) == (3, {"warmup": 0.1})
     assert made.train.learning_rate == base.train.learning_rate
     assert "basic_augmented_tuned" not in chosen.variants
 
 
 def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
-    drawn = ["0.004", "5", '"cosine"', "10.0", '"basic"', "128"]
-    found = space.standing(settings(ALL_KINDS))
-    assert list(found) == list(ALL_KINDS)
-    assert [str(value) for value in found.values()] == drawn
+    drawn = [0.004, 5, '"cosine"', 10.0, '"basic"', "128"]
+    assert space.standing(settings(ALL_KINDS)) == dict(zip(ALL_KINDS, drawn, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -154,8 +131,6 @@ def test_a_row_outside_the_space_is_not_found(path, allowed):
     ("allowed", "drawn", "value"),
     [
         (LOG, 0.00123456789, 0.001235),
-        (LOG, 0.00999999, 0.01),
-        (LOG, 0.0010000001, 0.001),
         ({"low": 0.1, "high": 0.99999}, 0.999989, 0.99999),
     ],
 )
@@ -170,8 +145,3 @@ def test_optuna_gets_the_declared_ranges():
     assert (rate.low, rate.high, rate.log) == (0.001, 0.02, True)
     assert (epochs.low, epochs.high, epochs.step) == (1, 5, 2)
     assert found["architecture"].choices == ('{"basic": {"dense": 64}}', '"basic"', '"dropout"')
-
-
-def test_an_ensemble_has_nothing_to_search():
-    with pytest.raises(UserError, match=r"^search\.variant is 'vote'"):
-        space.check(settings({"train.learning_rate": LOG}, "vote"), DATASET, PREPARED)
