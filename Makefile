@@ -48,13 +48,14 @@ promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is wri
 pr-report: $(READY) ## what this branch changes against BASE, in Markdown: make pr-report BASE=main
 	@python -m stages pull-request "$$BASE" --figures "$$FIGURES"
 
-lint: $(READY) ## check style and formatting
+lint: $(READY) ## check style, formatting and types
 	ruff check .
 	ruff format --check .
+	mypy
 
 # The notes of what MLflow lacks stay, or its runs would say RUNNING for ever.
 clean: ## remove the environment, caches, kept folds, searches, fetched models; results and MLflow stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	test ! -d .foldlab || find .foldlab -mindepth 1 -maxdepth 1 ! -name runs ! -name unpublished \
 		-exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

