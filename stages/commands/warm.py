@@ -115,7 +115,9 @@ def _run(connection: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         content, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
         while not content.endswith(b"\n"):
-            content += connection.recv(2**20)
+            if not (more := connection.recv(2**20)):
+                return  # the caller was killed
+            content += more
         request = json.loads(content)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)

@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,6 +52,15 @@ def test_output_status_and_environment_are_those_of_the_command(folder, monkeypa
 def test_only_stages_are_sent(folder):
     assert warm.ask(["predict", "image.png"]) is None
     assert warm.ask([]) is None
+
+
+def test_a_caller_killed_in_its_request_leaves_no_child(folder):
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(os.environ[warm.ADDRESS])
+        socket.send_fds(caller, [b'{"arguments": ["mem'], [0, 1, 2])
+        caller.shutdown(socket.SHUT_WR)
+        caller.settimeout(20)
+        assert caller.recv(1) in (b"", b"1")  # the child ends, with or without a status
 
 
 def test_without_a_warm_process_a_command_runs_by_itself(tmp_path, monkeypatch):
