@@ -62,7 +62,7 @@ def flops(model) -> tuple[int, int]:
 
 def counted(recipe: recipes.Recipe, shape: tuple[int, int, int], classes: int) -> tuple[int, int]:
     """Build a variant's model in this process, and count."""
-    import_tensorflow()
+    import_tensorflow("native")
     import keras
 
     keras.utils.clear_session()
@@ -71,7 +71,7 @@ def counted(recipe: recipes.Recipe, shape: tuple[int, int, int], classes: int) -
 
 def products(side: int, times: int, precision: str) -> list[float]:
     """Return the rate of each of `times` matrix products, in FLOP/s."""
-    tf = import_tensorflow()
+    tf = import_tensorflow("native")
     kind = tf.float32 if precision == "float32" else tf.bfloat16
     one, other = (tf.cast(tf.random.stateless_normal((side, side), (n, 1)), kind) for n in (1, 2))
     multiply = tf.function(lambda: tf.reduce_sum(tf.cast(one @ other, tf.float32)))
@@ -100,7 +100,7 @@ def together(function: Callable, task: tuple, jobs: int) -> dict[str, Any]:
 
 def _at_once(function: Callable, task: tuple, folder: Path, number: int, jobs: int) -> Any:
     """Begin when all processes have imported TensorFlow: each leaves a file and waits for all."""
-    import_tensorflow()
+    import_tensorflow("native")
     (folder / str(number)).touch()
     while len(list(folder.iterdir())) < jobs:
         time.sleep(0.01)

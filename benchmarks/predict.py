@@ -32,7 +32,7 @@ def measure(variant: str, images: np.ndarray, calls: int) -> dict[str, Any]:
         Seconds to load; milliseconds of the first answer, and median and 95th percentile of the
         later ones, each for one image; seconds for all images and images per second.
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow("native")
     import keras
 
     path = Path("results") / variant / "model.keras"

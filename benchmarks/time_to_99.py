@@ -35,7 +35,7 @@ def fit(arrays: dict[str, np.ndarray], classes: int, recipe: recipes.Recipe, thr
     Returns:
         Start and end in s since 1970, and the test accuracy.
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow("native")
     if tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     images, labels = arrays["train_images"], arrays["train_labels"]

@@ -20,8 +20,9 @@ def evaluate(variant: str) -> None:
     Raises:
         UserError: when a file of an earlier stage is damaged, or a file cannot be written.
     """
-    parallel = params.load().parallel
-    environment.check()
+    settings = params.load()
+    kernels = settings.train.kernels
+    environment.check(kernels)
     results = files.RESULTS / variant
     files.check_writable(results)
     dataset = files.read_dataset(files.PREPARED)
@@ -37,7 +38,7 @@ def evaluate(variant: str) -> None:
     model = results / "model.keras"
     model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
-    test_probability, by_member = predict(model, images, parallel)
+    test_probability, by_member = predict(model, images, settings.parallel, kernels)
     uses.note([use])
     files.write_arrays(
         results / "predictions.npz",

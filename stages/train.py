@@ -25,7 +25,7 @@ def train(variant: str) -> None:
     """Train the folds of a variant and build its model, or average the models of an ensemble."""
     settings = params.load()
     check(settings)
-    environment.check()
+    environment.check(settings.train.kernels)
     dataset = read_dataset(PREPARED)
     plan = variants.plan(settings, variant, dataset)
     for name in settings.compare.variants:  # errors show up before others are trained for hours
@@ -60,7 +60,7 @@ def train(variant: str) -> None:
         {
             "fingerprint": plan.fingerprint,
             "data_sha256": dataset["sha256"],
-            "environment": environment.current(),
+            "environment": environment.current(settings.train.kernels),
             "description": plan.description,
             "parameters": trained.parameters,
             **plan.about(),

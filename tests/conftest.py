@@ -3,6 +3,8 @@ from collections import Counter
 
 import hypothesis
 
+import stages  # noqa: F401 - before NumPy, whose kernels it selects
+
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself

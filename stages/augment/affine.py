@@ -76,14 +76,17 @@ def resample(tf, images, ops: Sequence[Named], seed):
         cells = [tf.broadcast_to(cell, [count]) for cell in (*first, *second, 0.0, 0.0, 1.0)]
         return tf.reshape(tf.stack(cells, axis=-1), [count, 3, 3])
 
+    def product(one, other):
+        """Multiply by element-wise kernels: those of matrix products round by processor."""
+        return tf.reduce_sum(one[:, :, :, None] * other[:, None], axis=2)
+
     # Matrices map output to input, so the last op comes first.
-    matrices = tf.eye(3, batch_shape=[count])
-    for op in ops:
-        matrices = matrices @ matrix(*AFFINE[op.name](tf, draw, (height, width), **op.arguments))
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    to_centre = tf.constant([[1.0, 0.0, -middle_x], [0.0, 1.0, -middle_y], [0.0, 0.0, 1.0]])
-    from_centre = tf.constant([[1.0, 0.0, middle_x], [0.0, 1.0, middle_y], [0.0, 0.0, 1.0]])
-    matrices = from_centre @ matrices @ to_centre
+    matrices = matrix([1.0, 0.0, middle_x], [0.0, 1.0, middle_y])
+    for op in ops:
+        rows = AFFINE[op.name](tf, draw, (height, width), **op.arguments)
+        matrices = product(matrices, matrix(*rows))
+    matrices = product(matrices, matrix([1.0, 0.0, -middle_x], [0.0, 1.0, -middle_y]))
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.reshape(matrices, [count, 9])[:, :8],

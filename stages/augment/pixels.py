@@ -37,10 +37,11 @@ def elastic(tf, images, seed, *, pixels: Pixels, sigma: Sigma = 4.0):
         bell = np.where(abs(distance) <= radius, np.exp(-((distance / sigma) ** 2) / 2), 0)
         return tf.constant(bell / np.linalg.norm(bell, axis=1, keepdims=True), tf.float32)
 
-    # Of rank 3: at rank 4, the product crashes for a single image, if wide (TensorFlow 2.21).
+    # Not a product of batches of matrices, which rounds differently by processor.
     count = tf.shape(images)[0]
     noise = tf.random.stateless_normal([2 * count, height + 2 * radius, width + 2 * radius], seed)
-    displacement = pixels * (smoother(height) @ (noise @ tf.transpose(smoother(width))))
+    smooth = tf.tensordot(tf.tensordot(noise, smoother(width), [2, 1]), smoother(height), [1, 1])
+    displacement = pixels * tf.transpose(smooth, [0, 2, 1])
     down = tf.range(height, dtype=tf.float32)[:, None] + displacement[:count]
     across = tf.range(width, dtype=tf.float32) + displacement[count:]
     return _bilinear(tf, images, down, across)

@@ -52,7 +52,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
         from stages.training.export import probabilities  # TensorFlow's import takes seconds
 
         inputs = np.stack(list(pixels.values()))
-        probability, _ = probabilities(path, inputs)
+        probability, _ = probabilities(path, inputs, "portable")
     if probability.shape[1] != len(classes):
         raise UserError(
             f"{label} has {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "

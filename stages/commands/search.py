@@ -34,7 +34,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     """
     settings = params.load()
     check(settings)
-    environment.check()
+    environment.check(settings.train.kernels)
     dataset = read_dataset(PREPARED)
     space.check(settings, dataset, PREPARED)
     arrays = fold_tasks.read_arrays(dataset)

@@ -53,8 +53,9 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     """
     settings = params.load()
     check(settings)
-    if changes := environment.adopt():
+    if changes := environment.adopt(settings.train.kernels):
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
+    kernels = settings.train.kernels
     dataset = read_dataset(PREPARED)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
@@ -78,7 +79,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
     def complete(plan: variants.Plan) -> None:
         variants.train(plan, arrays, parallel)  # finds its folds in the store
-        predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel)
+        predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel, kernels)
 
     completions: dict[str, Future] = {}
     followed: list[Future] = []

@@ -13,6 +13,7 @@ from pathlib import Path
 from stages.engine import hardware
 from stages.errors import UserError
 from stages.files import read_json, write_json
+from stages.settings.sections import Kernels
 
 RECORDED = Path("data/environment.json")
 LIBRARIES = ("tensorflow", "keras", "numpy")
@@ -25,15 +26,16 @@ def versions(libraries: Iterable[str]) -> dict[str, str]:
 
 
 @cache
-def current() -> dict[str, str]:
+def current(kernels: Kernels) -> dict[str, str]:
     """Return the versions, the `kernels` of `hardware`, and what precision `auto` means here."""
-    detected = {"kernels": hardware.kernels(), "auto_precision": hardware.resolve("auto")}
+    precision = hardware.resolve("auto", kernels)
+    detected = {"kernels": hardware.kernels(kernels), "auto_precision": precision}
     return versions(LIBRARIES) | detected
 
 
-def check() -> None:
+def check(kernels: Kernels) -> None:
     """Raise UserError, with the differences, unless the environment is the recorded one."""
-    if changes := _changes():
+    if changes := _changes(kernels):
         raise UserError(
             f"the environment has changed since {RECORDED} was written ({changes}), so results "
             "would not be comparable; run `make repro` to retrain all variants in the current "
@@ -41,16 +43,16 @@ def check() -> None:
         )
 
 
-def adopt() -> str:
+def adopt(kernels: Kernels) -> str:
     """Record the current environment; return what changed, or ""."""
-    changes = _changes()
+    changes = _changes(kernels)
     if changes:
-        write_json(RECORDED, current())
+        write_json(RECORDED, current(kernels))
     return changes
 
 
-def _changes() -> str:
-    now = current()
+def _changes(kernels: Kernels) -> str:
+    now = current(kernels)
     before = read_json(RECORDED) if RECORDED.is_file() else now
     return ", ".join(
         f"{name} {before.get(name, 'unknown')} -> {now.get(name, 'unknown')}"

@@ -15,6 +15,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from stages.settings.sections import Kernels
+
 MIXED = "mixed_bfloat16"
 PROCESSOR = Path("/proc/cpuinfo")
 LEVELS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # best first
@@ -22,39 +24,44 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # flags of processors with bfloat16 inst
 CAPABILITY = 8.0  # lowest compute capability of a GPU with bfloat16 instructions
 
 
-def resolve(precision: str) -> str:
-    """Return `precision`, or for `auto` the fastest one on this machine."""
+def resolve(precision: str, setting: Kernels) -> str:
+    """Return `precision`, or for `auto` the fastest one on this machine with these kernels."""
     if precision != "auto":
         return precision
-    return MIXED if _bfloat16() else "float32"
+    return MIXED if _bfloat16(setting) else "float32"
 
 
-def kernels() -> str:
+def kernels(setting: Kernels) -> str:
     """Return what TensorFlow selects kernels by: GPU capability or CPU instruction set.
 
-    Results may round differently with another value. `ONEDNN_MAX_CPU_ISA`, or its older
-    name `DNNL_MAX_CPU_ISA`, limits the CPU's.
+    Results may round differently with another value. It is "portable" with portable kernels on any
+    processor with AVX2. `ONEDNN_MAX_CPU_ISA`, or its older name `DNNL_MAX_CPU_ISA`, limits native
+    ones.
     """
     if (gpu := _gpu()) is not None:
         return f"cuda {gpu}"
     level = next((level for level in LEVELS if level in _flags()), platform.machine())
+    if setting == "portable":
+        return setting if level in LEVELS else level
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     return f"{level}, at most {limit.lower()}" if limit else level
 
 
-def warn(precisions: Collection[str]) -> None:
+def warn(precisions: Collection[str], setting: Kernels) -> None:
     """Print a warning to stderr if one of these precisions is emulated; results do not change."""
-    if MIXED in precisions and not _bfloat16():
+    if MIXED in precisions and not _bfloat16(setting):
+        cause = "portable kernels" if _bfloat16("native") else "this processor"
         print(
-            f"foldlab: train.precision is {MIXED}, which this processor can only emulate, many "
-            "times slower; use float32, or auto to choose by the processor.",
+            f"foldlab: train.precision is {MIXED}, which {cause} can only emulate, many times "
+            "slower; use float32, or train.kernels native on a processor with bfloat16.",
             file=sys.stderr,
         )
 
 
-def _bfloat16() -> bool:
-    """Return whether the processor or a GPU has bfloat16 instructions."""
-    return bool(BFLOAT16 & _flags()) or (_gpu() or 0) >= CAPABILITY
+def _bfloat16(setting: Kernels) -> bool:
+    """Return whether a GPU, or the processor with these kernels, has bfloat16 instructions."""
+    processor = setting == "native" and bool(BFLOAT16 & _flags())
+    return processor or (_gpu() or 0) >= CAPABILITY
 
 
 @cache

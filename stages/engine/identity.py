@@ -21,7 +21,7 @@ def fingerprint(recipe: Recipe, data_sha256: str) -> str:
         "settings": recipe.model_dump(),
         "data": data_sha256,
         "code": code(),
-        "environment": environment.current(),
+        "environment": environment.current(recipe.train.kernels),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

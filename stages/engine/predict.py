@@ -9,24 +9,27 @@ from stages import files
 from stages.engine import fold_store, workers
 from stages.engine.environment import current
 from stages.engine.identity import code
-from stages.settings.sections import Parallel
+from stages.settings.sections import Kernels, Parallel
 from stages.training.export import probabilities
 
 CHUNK = 2500  # images per task; fixed, so that results do not depend on the number of workers
 
 
-def predict(model: Path, images: np.ndarray, parallel: Parallel) -> tuple[np.ndarray, np.ndarray]:
+def predict(
+    model: Path, images: np.ndarray, parallel: Parallel, kernels: Kernels
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of a model and of each of its members; see `probabilities`.
 
     Results are cached by a digest of the model, the images, the numerical code and the environment.
     A sweep fills the cache, since its workers have TensorFlow loaded, and `evaluate` reads it.
     """
     digest = hashlib.sha256(model.read_bytes())
-    digest.update(repr((images.shape, code(), current())).encode())
+    digest.update(repr((images.shape, code(), current(kernels))).encode())
     digest.update(np.ascontiguousarray(images).data)
 
     def score() -> dict[str, np.ndarray]:
-        tasks = [(model, images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
+        starts = range(0, len(images), CHUNK)
+        tasks = [(model, images[start : start + CHUNK], kernels) for start in starts]
         parts = [part for _, part in sorted(workers.run(probabilities, tasks, parallel.local_jobs))]
         votes, members = zip(*parts, strict=True)
         return {"vote": np.concatenate(votes), "members": np.concatenate(members, axis=1)}

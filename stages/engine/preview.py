@@ -7,7 +7,7 @@ import numpy as np
 from stages.augment import augmenter
 from stages.engine import fold_store, workers
 from stages.engine.fold_tasks import Arrays
-from stages.settings.sections import Named, Parallel
+from stages.settings.sections import Kernels, Named, Parallel
 from stages.training.fold import derive_seed
 from stages.training.recipe import Recipe
 from stages.training.tf_runtime import import_tensorflow
@@ -41,7 +41,7 @@ def preview(
 
     def augment() -> dict[str, np.ndarray]:
         lists = [[op] for op in ops] + ([ops] if len(ops) > 1 else [])
-        task = (lists, original, arrays.labels[rows], arrays.classes, seed)
+        task = (lists, original, arrays.labels[rows], arrays.classes, seed, recipe.train.kernels)
         ((_, changed),) = workers.run(augmented, [task], parallel.local_jobs)
         return {"original": original, "changed": changed}
 
@@ -54,9 +54,10 @@ def augmented(
     labels: np.ndarray,
     classes: int,
     seed: int,
+    kernels: Kernels,
 ) -> np.ndarray:
     """Augment a batch by each list of ops; return `changed` as `preview` does."""
-    tf = import_tensorflow()
+    tf = import_tensorflow(kernels)
     batch, target = tf.cast(images, tf.float32), tf.one_hot(labels, classes)
     seeds = [tf.constant([seed, 1000 * draw]) for draw in range(DRAWS)]
     changed = [[augmenter(ops)(batch, target, key)[0] for key in seeds] for ops in lists]

@@ -37,7 +37,8 @@ def recipe(params: Params, variant: str) -> Recipe:
 
     optimizer = resolve("optimizer", OPTIMIZERS, train.optimizer, "train.optimizer")
     schedule = resolve("schedule", SCHEDULES, train.schedule, "train.schedule")
-    resolved = {"optimizer": optimizer, "schedule": schedule}
+    precision = hardware.resolve(train.precision, train.kernels)
+    resolved = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
     named = cast(Named, row.architecture)  # only ensembles have none
     return Recipe(
         variant=variant,
@@ -46,7 +47,7 @@ def recipe(params: Params, variant: str) -> Recipe:
             resolve("augmentation op", OPS, op, f"augmentation[{position}]")
             for position, op in enumerate(row.augmentation)
         ],
-        train=train.model_copy(update=resolved | {"precision": hardware.resolve(train.precision)}),
+        train=train.model_copy(update=resolved),
     )
 
 

@@ -99,7 +99,8 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
 
     def build() -> bytes:
         models = {name: member.model for name, member in members.items()}
-        task = (plan.variant, arrays.images.shape[1:], arrays.classes, models)
+        kernels = next(iter(plan.recipes.values())).train.kernels
+        task = (plan.variant, arrays.images.shape[1:], arrays.classes, models, kernels)
         ((_, content),) = workers.run(average, [task], parallel.local_jobs)
         return content
 

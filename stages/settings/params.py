@@ -68,7 +68,11 @@ def parse(content: Any) -> Params:
     for name in params.variants:
         check_name(name)
         _check_ensemble(params, name)
-        params.train_settings(name)
+        if params.train_settings(name).kernels != params.train.kernels:
+            raise UserError(
+                f"variants.{name}.train.kernels differs from train.kernels, but all variants must "
+                "use the same kernels to be comparable; remove it, and set train.kernels."
+            )
     chosen = params.compare.variants
     for name in chosen:
         lookup("row of variants", params.variants, name, "compare.variants")

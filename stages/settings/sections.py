@@ -11,6 +11,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Monitor = Literal["val_accuracy", "val_loss"]
+Kernels = Literal["portable", "native"]
 SIDES = range(8, 257)  # pixels
 
 
@@ -104,6 +105,7 @@ class Train(Settings):
     class_weight: Literal["balanced"] | None = None  # gives all classes equal total weight
     global_clipnorm: Annotated[float, Field(gt=0, le=1e6)] | None = None
     ema: Fraction | None = None  # momentum of the moving average of the weights
+    kernels: Kernels = "portable"  # same results on every x86-64 processor with AVX2, or fastest
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
     final: Literal["soft_vote", "refit", "best_fold"] = "soft_vote"
     seed: Seed = 1

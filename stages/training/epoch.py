@@ -38,7 +38,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             logits = tf.cast(model(batch, training=True), tf.float32)
             losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
             if weights is not None:  # a mixed image gets the weighted mean over its classes
-                losses *= tf.linalg.matvec(target, weights)
+                losses *= tf.reduce_sum(target * weights, axis=1)
             loss = tf.reduce_mean(losses)
             for kernel in kernels:
                 loss += settings.l2 * tf.reduce_sum(tf.square(kernel))

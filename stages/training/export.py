@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.models.transfer import load_model
+from stages.settings.sections import Kernels
 from stages.training import trained_images
 from stages.training.epoch import SCORING_BATCH
 from stages.training.fold import Shape, network
@@ -33,7 +34,7 @@ def assemble(
     probabilities, float32 (n, classes). It computes in float32 regardless of the training
     precision. The file lists the images that the members were trained on.
     """
-    import_tensorflow()
+    import_tensorflow(recipe.train.kernels)
     import keras
 
     keras.utils.clear_session()
@@ -48,13 +49,15 @@ def assemble(
     return _soft_vote(recipe.variant, image_shape, models, keras.layers.Softmax, listed)
 
 
-def average(variant: str, image_shape: Shape, classes: int, members: Mapping[str, bytes]) -> bytes:
+def average(
+    variant: str, image_shape: Shape, classes: int, members: Mapping[str, bytes], kernels: Kernels
+) -> bytes:
     """Return an ensemble's model file, as `assemble` does, from `members`: variant -> its file.
 
     Raises:
         UserError: when a member has a different input shape or number of classes.
     """
-    import_tensorflow()
+    import_tensorflow(kernels)
     import keras
 
     keras.utils.clear_session()
@@ -71,13 +74,15 @@ def average(variant: str, image_shape: Shape, classes: int, members: Mapping[str
     return _soft_vote(variant, image_shape, models.values(), keras.layers.Identity, listed)
 
 
-def probabilities(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def probabilities(
+    path: Path, images: np.ndarray, kernels: Kernels
+) -> tuple[np.ndarray, np.ndarray]:
     """Score uint8 (n, height, width, channels) images with a file of `assemble` or `average`.
 
     Returns the model's probabilities, float32 (n, classes), and those of each member, float32
     (members, n, classes).
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow(kernels)
     import keras
 
     keras.utils.clear_session()

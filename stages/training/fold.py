@@ -72,7 +72,7 @@ def network(
 
 def try_network(recipe: Recipe, image_shape: Shape, classes: int) -> None:
     """Build a variant's model and discard it, to fail early if it cannot be built."""
-    import_tensorflow()
+    import_tensorflow(recipe.train.kernels)
     import keras
 
     network(recipe, image_shape, classes)
@@ -105,7 +105,7 @@ def train_fold(
     Raises:
         UntrainableError: when a loss is not finite, or the images are too small.
     """
-    tf = import_tensorflow()
+    tf = import_tensorflow(recipe.train.kernels)
     import keras
 
     keras.utils.clear_session()

@@ -4,13 +4,18 @@ import os
 import sys
 from contextlib import suppress
 
+from stages.settings.sections import Kernels
 
-def import_tensorflow():
+
+def import_tensorflow(kernels: Kernels):
     """Return TensorFlow, configured for one thread and deterministic kernels.
 
     Folds use the cores by running in parallel. With one thread per fold the order of every sum is
-    fixed, so results do not depend on the number of workers.
+    fixed, so results do not depend on the number of workers. Portable kernels are those for AVX2,
+    which round alike on all processors that have it. A process uses those of its first computation.
     """
+    if kernels == "portable":
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
     tf = load_tensorflow()
     for device in tf.config.list_physical_devices("GPU"):
         with suppress(RuntimeError):  # the device is already initialized, with this set

@@ -57,7 +57,7 @@ def digits(trained):
     images = np.load(trained / "data/prepared/test_images.npy")
     labels = np.load(trained / "data/prepared/test_labels.npy")
     chosen = np.concatenate([np.flatnonzero(labels == label)[:4] for label in range(10)])
-    vote, _ = probabilities(trained / "results/basic/model.keras", images[chosen])
+    vote, _ = probabilities(trained / "results/basic/model.keras", images[chosen], "portable")
     assert (vote.argmax(axis=1) == labels[chosen]).mean() > 0.8
     return images[chosen], vote
 

@@ -1,5 +1,6 @@
 import platform
 
+import numpy as np
 import pytest
 
 from stages.engine import hardware
@@ -51,24 +52,51 @@ def machine(tmp_path, monkeypatch):
 )
 def test_auto_is_mixed_only_with_bfloat16_instructions(machine, processor, gpu, cudnn, native):
     machine(processor, gpu, cudnn)
-    settings = params.parse(changed("variants.basic.train", {"precision": "auto"}))
+    content = changed("variants.basic.train", {"precision": "auto"})
+    content["train"]["kernels"] = "native"
+    settings = params.parse(content)
     found = "mixed_bfloat16" if native else "float32"
-    assert hardware.resolve("auto") == recipe(settings, "basic").train.precision == found
+    assert hardware.resolve("auto", "native") == recipe(settings, "basic").train.precision == found
+
+
+def test_portable_kernels_have_bfloat16_on_a_gpu_only(machine, capsys):
+    machine(WITH)
+    assert hardware.resolve("auto", "portable") == "float32"
+    hardware.warn({"mixed_bfloat16"}, "portable")
+    assert "portable kernels can only emulate" in capsys.readouterr().err
+    machine(WITH, "echo 9.0")
+    assert hardware.resolve("auto", "portable") == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("processor", "gpu", "found"),
+    [
+        ("flags : sse avx2", None, "portable"),
+        ("flags : avx2 avx512f", None, "portable"),
+        ("flags : sse avx", None, platform.machine()),
+        ("Hardware : other", None, platform.machine()),
+        ("flags : avx2", "echo 9.0", "cuda 9.0"),
+    ],
+)
+def test_portable_kernels_need_avx2(machine, monkeypatch, processor, gpu, found):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")  # it limits native kernels only
+    machine(processor, gpu)
+    assert hardware.kernels("portable") == found
 
 
 def test_a_hidden_gpu_does_not_count(machine, monkeypatch):
     machine(WITHOUT, "echo 9.0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert hardware.resolve("auto") == "float32"
+    assert hardware.resolve("auto", "native") == "float32"
 
 
 def test_only_emulation_is_warned_of(machine, capsys):
     machine(WITH)
-    hardware.warn({"mixed_bfloat16"})
+    hardware.warn({"mixed_bfloat16"}, "native")
     machine(WITHOUT)
-    hardware.warn({"float32"})
+    hardware.warn({"float32"}, "native")
     assert capsys.readouterr().err == ""
-    hardware.warn({"float32", "mixed_bfloat16"})
+    hardware.warn({"float32", "mixed_bfloat16"}, "native")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("foldlab: train.precision is mixed_bfloat16, ")
 
@@ -92,12 +120,21 @@ def test_kernels_are_those_of_the_gpu_or_the_processor(
     if limit:
         monkeypatch.setenv(limit, "AVX2")
     machine(processor, gpu)
-    assert hardware.kernels() == found
+    assert hardware.kernels("native") == found
 
 
 def test_the_command_for_gpus_is_started_once(machine, tmp_path):
     machine(WITHOUT, f"echo 9.0; echo x >> {tmp_path}/started")
     for _ in range(3):
-        hardware.resolve("auto")
-        hardware.kernels()
+        hardware.resolve("auto", "native")
+        hardware.kernels("native")
     assert (tmp_path / "started").read_text() == "x\n"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="NumPy has other kernels there")
+def test_numpy_uses_no_code_that_older_processors_lack():
+    used = np.lib.introspect.opt_func_info(func_name="^(log|exp)$", signature="float64")
+    assert {kernel["current"] for by_type in used.values() for kernel in by_type.values()} <= {
+        "X86_V3",
+        "baseline(X86_V2)",
+    }

@@ -27,9 +27,11 @@ def test_the_fingerprint_covers_settings_data_and_environment(chosen, monkeypatc
         chosen.model_copy(update={"augmentation": [zoom]}),
     ]
     different = {identity.fingerprint(other, "data") for other in others}
-    now = environment.current()
+    now = environment.current("portable")
     for item in now:
-        monkeypatch.setattr(environment, "current", lambda item=item: now | {item: "other"})
+        monkeypatch.setattr(
+            environment, "current", lambda kernels, item=item: now | {item: "other"}
+        )
         different.add(identity.fingerprint(chosen, "data"))
     monkeypatch.undo()
     different |= {fingerprint, identity.fingerprint(chosen, "other data")}

@@ -14,7 +14,7 @@ def scored(tmp_path, monkeypatch):
     """Score by the images' means instead of a model, and record what was scored."""
     calls = []
 
-    def probabilities(path, images):
+    def probabilities(path, images, kernels):
         calls.append(len(images))
         mean = images.mean((1, 2)).astype("f4")
         return mean, mean[None]
@@ -27,20 +27,22 @@ def scored(tmp_path, monkeypatch):
 
 def test_chunks_are_joined_in_order(tmp_path, scored, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 3)
-    vote, members = predict(tmp_path / "model.keras", IMAGES, ONE)
+    vote, members = predict(tmp_path / "model.keras", IMAGES, ONE, "portable")
     assert scored == [3, 3, 1]
     np.testing.assert_array_equal(vote, IMAGES.mean((1, 2)).astype("f4"))
     np.testing.assert_array_equal(members[0], vote)
-    np.testing.assert_equal(predict(tmp_path / "model.keras", IMAGES, ONE), (vote, members))
+    np.testing.assert_equal(
+        predict(tmp_path / "model.keras", IMAGES, ONE, "portable"), (vote, members)
+    )
     assert scored == [3, 3, 1]
 
 
 def test_another_model_other_images_or_other_code_are_scored_again(tmp_path, scored, monkeypatch):
     model = tmp_path / "model.keras"
-    predict(model, IMAGES, ONE)
-    predict(model, 255 - IMAGES, ONE)
+    predict(model, IMAGES, ONE, "portable")
+    predict(model, 255 - IMAGES, ONE, "portable")
     model.write_bytes(b"another model")
-    predict(model, IMAGES, ONE)
+    predict(model, IMAGES, ONE, "portable")
     monkeypatch.setattr(module, "code", lambda: [("training/export.py", "another digest")])
-    predict(model, IMAGES, ONE)
+    predict(model, IMAGES, ONE, "portable")
     assert scored == [7] * 4

@@ -65,10 +65,11 @@ def out_of_fold(variant):
 
 def test_model_and_out_of_fold_scores_are_the_means_of_the_members():
     images = np.load("data/prepared/test_images.npy")
-    vote, each = probabilities(RESULTS / "both/model.keras", images)
+    vote, each = probabilities(RESULTS / "both/model.keras", images, "portable")
     assert each.shape == (2, 15, 3)
     members = [
-        probabilities(RESULTS / name / "model.keras", images)[0] for name in ("plain", "normed")
+        probabilities(RESULTS / name / "model.keras", images, "portable")[0]
+        for name in ("plain", "normed")
     ]
     np.testing.assert_allclose(each, members, atol=1e-6)
     np.testing.assert_allclose(vote, np.mean(members, axis=0), atol=1e-6)
@@ -199,4 +200,4 @@ def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch)
 def test_members_of_other_images_or_classes_are_rejected(folder, shape, classes):
     models = {"plain": (RESULTS / "plain/model.keras").read_bytes()}
     with pytest.raises(UserError, match=r"^variants\.both\.ensemble .*'plain'"):
-        average("both", shape, classes, models)
+        average("both", shape, classes, models, "portable")

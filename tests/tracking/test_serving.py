@@ -64,7 +64,7 @@ def ask(address, body):
 def test_raw_pixels_get_the_probabilities_of_the_artifact(served):
     address, model = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
-    expected, _ = probabilities(model, pixels)
+    expected, _ = probabilities(model, pixels, "portable")
     for key, dtype in [("inputs", "uint8"), ("instances", "float32")]:
         answer = ask(address, {key: pixels.astype(dtype).tolist()})
         got = np.array(answer.json()["predictions"])

@@ -44,7 +44,7 @@ def path(members, tmp_path_factory):
 
 
 def test_the_model_is_the_mean_of_its_members(path, members):
-    mean, each = probabilities(path, IMAGES)
+    mean, each = probabilities(path, IMAGES, "portable")
     np.testing.assert_allclose(each, members[1], atol=1e-6)
     np.testing.assert_allclose(mean, each.mean(0), atol=1e-6)
 
@@ -59,7 +59,7 @@ def test_a_plain_keras_user_loads_it_and_gives_raw_pixels(path, members):
 
 
 def test_the_same_weights_give_the_same_bytes_without_a_time(path, members):
-    probabilities(path, IMAGES[:1])  # does not depend on earlier work in the process
+    probabilities(path, IMAGES[:1], "portable")  # does not depend on earlier work in the process
     assert assemble(RECIPE, SHAPE, CLASSES, members[0], LISTED) == path.read_bytes()
     with zipfile.ZipFile(path) as saved:
         assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -69,9 +69,9 @@ def test_the_same_weights_give_the_same_bytes_without_a_time(path, members):
 def test_one_member_is_the_model_and_an_ensemble_lists_the_images_of_both(path, members, tmp_path):
     one = assemble(RECIPE, SHAPE, CLASSES, members[0][:1], Listed(np.array([6, 7], "<u8"), True))
     (tmp_path / "one.keras").write_bytes(one)
-    mean, each = probabilities(tmp_path / "one.keras", IMAGES[:7])
+    mean, each = probabilities(tmp_path / "one.keras", IMAGES[:7], "portable")
     np.testing.assert_array_equal(mean, each[0])
-    both = read(average("both", SHAPE, CLASSES, {"a": path.read_bytes(), "b": one}))
+    both = read(average("both", SHAPE, CLASSES, {"a": path.read_bytes(), "b": one}, "portable"))
     assert read(path.read_bytes()).digests.tolist() == [5, 7]
     assert both.digests.tolist() == [5, 6, 7]
     assert both.complete
