@@ -4,17 +4,23 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_ALLOW_PICKLE_DESERIALIZATION := false
 BASE ?= main
+PORT ?= 5000
 export REASON BASE FIGURES
 READY := .venv/ready
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help repro sweep test chaos ui search publish promote pr-report lint clean constraints
+.PHONY: help try repro sweep test chaos ui search publish promote pr-report lint clean clean-all \
+	constraints
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
+try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a folder of its own
+	@python -m stages try
+
 repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
-	python -m stages repro
+	@python -m stages repro
 
 sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
 	dvc repro prepare
@@ -26,13 +32,8 @@ test: $(READY) ## run all tests
 chaos: $(READY) ## kill dvc repro 50 times at random moments, and compare what is left in the end
 	python -m benchmarks.chaos --kills 50
 
-ui: $(READY) ## open MLflow's pages on http://127.0.0.1:5000
-	@case "$$MLFLOW_TRACKING_URI" in http*) \
-		echo "MLFLOW_TRACKING_URI names a server: open its address in a browser."; exit 1;; esac
-	@echo "All variants side by side, once it runs:"
-	@echo "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=variants"
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 \
-		--backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+ui: $(READY) ## open MLflow's pages on this machine: make ui PORT=5000
+	@python -m stages ui --port $(PORT)
 
 search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
 	dvc repro prepare
@@ -54,20 +55,23 @@ lint: $(READY) ## check style, formatting and types
 	mypy
 
 # The notes of what MLflow lacks stay, or its runs would say RUNNING for ever.
-clean: ## remove the environment, caches, kept folds, searches, fetched models; results and MLflow stay
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis
+clean: ## remove caches and finished folds; the environment, searches, results and MLflow stay
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	test ! -d .foldlab || find .foldlab -mindepth 1 -maxdepth 1 ! -name runs ! -name unpublished \
-		-exec rm -rf {} +
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+		! -name search ! -name models -exec rm -rf {} +
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-all: clean ## remove the environment, searches and fetched models too
+	rm -rf .venv .foldlab/search .foldlab/models
 
 constraints: $(READY) ## pin all lists of requirements anew into constraints.txt (needs uv)
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
 		requirements.txt requirements-team.txt requirements-cluster.txt --output-file constraints.txt
 
 $(READY): requirements.txt constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	@$(PYTHON) -c '$(SUPPORTED)' || \
 		{ $(PYTHON) --version; echo "Python 3.11 to 3.13 is needed: make PYTHON=/path/to/it"; exit 1; }
-	.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	.venv/bin/python -c 'import pip; $(SUPPORTED)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements.txt --constraint constraints.txt
 	@touch $@

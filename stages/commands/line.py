@@ -60,12 +60,37 @@ _add(
     "Run this before `dvc repro` to keep all cores busy; the results are the same.",
 )
 _add(
+    "commands.pairs",
+    "Test every two compared variants against each other.\n\n"
+    "`compare` tests each variant against the baseline only.",
+)
+_add(
     "commands.fetch",
     "Download a registered model to start a variant from.\n\n"
     "MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in "
     "params.yaml.",
     click.Argument(["model"]),
 )
+
+
+@line.command("try")
+def try_out() -> None:
+    """Run the whole pipeline on 1,000 digits, in a minute.
+
+    It has a folder and an MLflow store of its own and changes nothing else.
+    """
+    from stages.commands import try_out
+
+    try_out.try_out()
+
+
+@line.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def ui(port: int) -> None:
+    """Show MLflow's pages for the store on this machine."""
+    from stages.commands import ui
+
+    ui.ui(port)
 
 
 @line.command()

@@ -1,0 +1,49 @@
+"""`python -m stages pairs`: test every two compared variants against each other."""
+
+from itertools import combinations
+from typing import Any
+
+from tabulate import tabulate
+
+from stages.errors import UserError
+from stages.files import PREPARED, read_dataset
+from stages.report.markdown import difference, probability
+from stages.report.results import check, read
+from stages.settings import params
+from stages.statistics import baseline, paired
+
+
+def pairs() -> None:
+    """Print a table of all pairs, the better variant first, with Holm's correction for all of them.
+
+    Raises:
+        UserError: when results are missing, damaged, or from different data or environments.
+    """
+    chosen = params.load().compare
+    if len(chosen.variants) < 2:
+        raise UserError("compare.variants has one name; add another to have a pair to compare.")
+    dataset = read_dataset(PREPARED)
+    results = {name: read(name) for name in chosen.variants}
+    check(results, dataset, chosen.baseline)
+    folds = dataset["folds"]["count"]
+    best_first = sorted(results, key=lambda name: -results[name].accuracy.mean())
+    rows: list[dict[str, Any]] = []
+    for one, other in combinations(best_first, 2):
+        gained = results[one].accuracy - results[other].accuracy
+        row: dict[str, Any] = {"pair": f"{one} - {other}"}
+        row |= paired.corrected_resampled_t(gained, folds)
+        row |= paired.bayesian_correlated_t(gained, folds, chosen.rope)
+        rows.append(row)
+    for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p_holm
+    cells = [
+        [
+            row["pair"],
+            difference(row),
+            probability(row["p_holm"]),
+            baseline.outcome(row, chosen.rope),
+        ]
+        for row in rows
+    ]
+    columns = ["variants", "difference, points (95 %)", f"Holm p of {len(rows)}", "the first is"]
+    print(tabulate(cells, columns, disable_numparse=True))

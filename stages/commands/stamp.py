@@ -1,0 +1,74 @@
+"""A stamp of the last complete `make repro`, by which the next one sees that nothing changed.
+
+DVC needs seconds to start and to find that. The stamp has time, size and inode of every file that
+DVC would look at, the environment, and the same of a local MLflow store.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.engine import environment
+from stages.files import read_json, write_json
+from stages.settings import params
+from stages.tracking import store
+
+STAMP = Path(".foldlab/repro.json")
+LOCK = Path("dvc.lock")
+SETTINGS = ("dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local")
+
+
+def inputs() -> dict[str, list[int]]:
+    """Return the state of the files that users edit: settings, code and images."""
+    made = _paths("outs")
+    used = [
+        path
+        for path in _paths("deps")
+        if not any(path.is_relative_to(out) or out.is_relative_to(path) for out in made)
+    ]
+    return _state([*map(Path, SETTINGS), *used])
+
+
+def is_current() -> bool:
+    """Return whether nothing changed since the stamp was written."""
+    return STAMP.is_file() and read_json(STAMP) == json.loads(json.dumps(_now()))
+
+
+def write(before: dict[str, list[int]]) -> None:
+    """Write the stamp after a run, if the inputs are those `before` it and the store is local."""
+    STAMP.unlink(missing_ok=True)
+    if before == inputs() and store.database(store.location()):
+        write_json(STAMP, _now())
+
+
+def _now() -> dict[str, Any]:
+    database = store.database(store.location())
+    return {
+        "inputs": inputs(),
+        "outputs": _state([LOCK, *_paths("outs")]),
+        "environment": environment.current(params.load().train.kernels),
+        "store": _state([database]) if database else store.address(),
+    }
+
+
+def _paths(kind: str) -> list[Path]:
+    """Return the paths of all `deps` or `outs` in dvc.lock."""
+    lock = yaml.load(LOCK.read_bytes(), yaml.CSafeLoader) if LOCK.is_file() else {"stages": {}}
+    found = {one["path"] for stage in lock["stages"].values() for one in stage.get(kind, [])}
+    return sorted(map(Path, found))
+
+
+def _state(paths: Iterable[Path]) -> dict[str, list[int]]:
+    """Return time, size and inode of each file, also of those in folders; [] if it is missing."""
+    state = {}
+    for top in paths:
+        for path in [top, *top.rglob("*")]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                stat = path.stat()
+                state[str(path)] = [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+            elif not path.exists():
+                state[str(path)] = []
+    return state

@@ -1,0 +1,34 @@
+import re
+
+import pytest
+
+from stages.commands.pairs import pairs
+from stages.errors import UserError
+from stages.statistics.paired import corrected_resampled_t
+from tests.test_compare import BETTER, TIED, WORSE, choose, write_variant
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_pair_is_tested_with_the_better_variant_first(capsys):
+    scores = {"worse_one": WORSE, "basic": TIED, "better_one": BETTER}
+    choose(*scores)
+    for name, accuracy in scores.items():
+        write_variant(name, accuracy)
+    pairs()
+    _, _, *lines = capsys.readouterr().out.splitlines()
+    cells = [re.split(r"\s{2,}", line) for line in lines]
+    best_first = [("better_one", "basic"), ("better_one", "worse_one"), ("basic", "worse_one")]
+    assert [cell[0] for cell in cells] == [f"{one} - {other}" for one, other in best_first]
+    p = corrected_resampled_t(BETTER - TIED, 5)["p"]  # as of all three: they differ by a factor
+    assert [float(cell[2]) for cell in cells] == [pytest.approx(3 * p, abs=0.0006)] * 3
+    assert [cell[3] for cell in cells] == ["undecided"] * 3
+
+
+def test_one_variant_is_no_pair():
+    choose("basic")
+    with pytest.raises(UserError, match=r"compare\.variants"):
+        pairs()

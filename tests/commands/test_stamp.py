@@ -1,0 +1,84 @@
+import os
+import shutil
+
+import pytest
+import yaml
+
+from stages.commands import stamp
+from tests.prepared import write
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Work in a repository where a stage has made an output from an image and a folder of code."""
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("photos/a.png", "code/one.py", "results/b/metrics.json", "mlflow.db"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    deps = [{"path": "photos"}, {"path": "code"}, {"path": "results"}]
+    stage = {"deps": deps, "outs": [{"path": "results/b/metrics.json"}]}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    return tmp_path
+
+
+def touch(path):
+    times = os.stat(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+
+
+CHANGES = {
+    "an image": lambda: touch("photos/a.png"),
+    "a new image": lambda: shutil.copy("photos/a.png", "photos/b.png"),
+    "a setting": lambda: touch("params.yaml"),
+    "a result": lambda: touch("results/b/metrics.json"),
+    "a lost result": lambda: os.remove("results/b/metrics.json"),
+    "the lock file": lambda: touch("dvc.lock"),
+    "MLflow's store": lambda: touch("mlflow.db"),
+    "a lost store": lambda: os.remove("mlflow.db"),
+    "another store": lambda: os.environ.update(MLFLOW_TRACKING_URI="sqlite:///other.db"),
+    "a server": lambda: os.environ.update(MLFLOW_TRACKING_URI="http://example"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_is_seen(repository, monkeypatch, change):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    stamp.write(stamp.inputs())
+    assert stamp.is_current()
+    CHANGES[change]()
+    assert not stamp.is_current()
+
+
+def test_byte_code_is_no_change(repository):
+    stamp.write(stamp.inputs())
+    (repository / "code/__pycache__").mkdir()
+    (repository / "code/__pycache__/one.pyc").touch()
+    assert stamp.is_current()
+
+
+def test_an_input_that_changed_during_the_run_leaves_no_stamp(repository):
+    stamp.write(stamp.inputs())
+    before = stamp.inputs()
+    touch("code/one.py")
+    stamp.write(before)
+    assert not stamp.STAMP.exists()
+
+
+def test_outputs_may_change_during_the_run(repository):
+    before = stamp.inputs()
+    touch("results/b/metrics.json")
+    stamp.write(before)
+    assert stamp.is_current()
+
+
+def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example")
+    stamp.write(stamp.inputs())
+    assert not stamp.STAMP.exists()
+
+
+def test_without_a_lock_file_there_is_nothing_to_be_current(repository):
+    os.remove("dvc.lock")
+    assert not stamp.is_current()
