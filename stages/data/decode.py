@@ -14,7 +14,6 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"})
 ORIENTATION = ExifTags.Base.Orientation
 Result = TypeVar("Result")
 
@@ -80,24 +79,18 @@ def _pillow_errors() -> Iterator[None]:
         raise UnreadableError("is truncated or damaged") from None
 
 
-def inspect(image: Image.Image) -> tuple[int, int, bool]:
-    """Return height and width of the upright image, and whether it may have colour."""
+def size(image: Image.Image) -> tuple[int, int]:
+    """Return height and width of the upright image."""
     width, height = image.size
-    if _orientation(image) >= 5:
-        width, height = height, width
-    return height, width, image.mode not in GREY
+    return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def decode(image: Image.Image, shape: Sequence[int], resize: str) -> tuple[np.ndarray, bool]:
-    """Return the pixels of an opened, not yet loaded image, and whether it was resized.
-
-    See `upright` for the conversion and `resized` for the arguments.
-    """
+def decode(image: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:
+    """Return the pixels of an opened, not yet loaded image; see `upright` and `resized`."""
     # Decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, but at least at twice the result's.
     with _pillow_errors():
         image.draft(None, (2 * max(shape[:2]), 2 * max(shape[:2])))
-    picture = upright(image, "L" if shape[2] == 1 else "RGB")
-    return resized(picture, shape, resize), picture.size != (shape[1], shape[0])
+    return resized(upright(image, "L" if shape[2] == 1 else "RGB"), shape, resize)
 
 
 def resized(picture: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:

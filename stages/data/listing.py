@@ -16,6 +16,7 @@ OTHER = frozenset(
     ".parquet .pdf .pickle .pkl .py .rst .sh .toml .tsv .txt .xls .xlsx .xml .yaml .yml".split()
 )
 IGNORED_FOLDER = "__MACOSX"
+Row = tuple[str, int, str]  # split, class number, file
 
 
 class Listing(NamedTuple):
@@ -23,7 +24,7 @@ class Listing(NamedTuple):
 
     classes: tuple[str, ...]  # the names of the class folders, sorted
     folders: dict[tuple[str, int], str]  # (split, class number) -> class folder
-    rows: list[tuple[str, int, str]]  # (split, class number, file), train first, by class and path
+    rows: list[Row]  # train first, by class and path
     left_out: dict[str, str]  # file -> why
 
 

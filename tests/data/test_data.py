@@ -109,8 +109,7 @@ def test_the_images_of_a_registered_source_are_checked(monkeypatch):
         ("all.npz", "arrays.names"),
         ("all.csv", "pixel_csv.math"),
         ("all.csv", "pixel_csv._parse"),
-        ("pets", "decode.GREY"),  # inspecting an image
-        ("pets", "decode.upright"),  # decoding it
+        ("pets", "decode.upright"),
         ("pets", "decode.RESIZE"),
     ],
 )
