@@ -57,8 +57,8 @@ def test_two_arrays_have_no_test_set(names):
         ({"images": IMAGES[:, :7], "labels": LABELS}, "7 x 9"),
         ({"images": np.zeros((6, 64)), "labels": LABELS}, r"\(6, 64\)"),
         ({"images": np.moveaxis(IMAGES, 3, 1), "labels": LABELS}, r"\(6, 3, 8, 9\)"),
-        ({"images": IMAGES.astype(object), "labels": LABELS}, "Python objects, images"),
-        ({"images": IMAGES, "labels": np.array([Alarm()] * 6)}, "Python objects, labels"),
+        ({"images": IMAGES.astype(object), "labels": LABELS}, "Object arrays"),
+        ({"images": IMAGES, "labels": np.array([Alarm()] * 6)}, "Object arrays"),
     ],
 )
 def test_other_arrays_are_refused(arrays, expected):
@@ -66,30 +66,26 @@ def test_other_arrays_are_refused(arrays, expected):
         load(**arrays)
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [(b"not a zip", "not an .npz file"), (b"PK\x05\x06" + bytes(18), "nothing")],
-)
-def test_another_file_is_refused(tmp_path, content, expected):
-    (tmp_path / "mine.npz").write_bytes(content)
-    with pytest.raises(UserError, match=rf"mine\.npz .*{expected}"):
-        data.load(Data(source="mine.npz"))
+def test_damage_is_refused_in_one_sentence(tmp_path):
+    np.savez("mine.npz", images=IMAGES, labels=LABELS)
+    whole = (tmp_path / "mine.npz").read_bytes()
+    for content, reason in (
+        (b"", "not a zip file"),
+        (whole[:-40], "not a zip file"),
+        (whole.replace(IMAGES.tobytes(), IMAGES.tobytes()[::-1]), "Bad CRC-32"),
+        (b"PK\x05\x06" + bytes(18), "has nothing"),
+    ):
+        (tmp_path / "mine.npz").write_bytes(content)
+        with pytest.raises(UserError, match=rf"mine\.npz [^\n]*{reason}[^\n]*\Z"):
+            data.load(Data(source="mine.npz"))
 
 
-def test_a_header_that_promises_more_than_is_there_asks_for_no_memory():
+@pytest.mark.parametrize("count", [b"99999999", b"9" * 15])
+def test_a_header_that_promises_more_than_is_there_is_refused(count):
     np.savez("mine.npz", images=IMAGES, labels=LABELS)
     with zipfile.ZipFile("mine.npz") as archive:
         raw = archive.read("images.npy")
     with zipfile.ZipFile("mine.npz", "a") as archive, pytest.warns(match="Duplicate name"):
-        archive.writestr("images.npy", raw.replace(b"(6, 8, 9, 3)", b"(99999999, 8, 9, 3)"))
-    with pytest.raises(UserError, match="damaged array images"):
+        archive.writestr("images.npy", raw.replace(b"(6, 8, 9, 3)", b"(%b, 8, 9, 3)" % count))
+    with pytest.raises(UserError, match=r"mine\.npz cannot be read"):
         data.load(Data(source="mine.npz"))
-
-
-def test_too_little_memory_is_not_reported_as_damage(monkeypatch):
-    def exhausted(*given, **options):
-        raise MemoryError
-
-    monkeypatch.setattr(np, "frombuffer", exhausted)
-    with pytest.raises(MemoryError):
-        load(images=IMAGES, labels=LABELS)
