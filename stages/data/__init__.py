@@ -33,14 +33,21 @@ SHOWN = 5  # names in a folder that a message lists
 
 def load(data: Data) -> Source:
     """Read and check the images selected by the settings."""
-    if data.source in SOURCES:
-        if data.format:
+    path = find(data.source)
+    if not path and data.source not in SOURCES:
+        raise UserError(
+            f"data.source is {data.source!r}, which is neither an existing path (relative to "
+            f"the repository) nor a known name; known names are {', '.join(sorted(SOURCES))}."
+            f"{nearest(data.source, SOURCES)}"
+        )
+    used = {"format": path, "folder": not path and data.source != "mnist-5k"}
+    for setting, is_used in used.items():
+        if not is_used and (given := getattr(data, setting)):
             raise UserError(
-                f"data.format is {data.format!r}, but data.source {data.source!r} is not a path; "
-                "set data.format to null."
+                f"data.{setting} is {given!r}, but data.source {data.source!r} does not use it; "
+                "set it to null."
             )
-        source = check(SOURCES[data.source](data))
-    elif path := find(data.source):
+    if path:
         source = check(format_of(path, data).load(path, data))
         # Paths of this machine must not end up in files that DVC tracks.
         last = Path(data.source).name
@@ -52,11 +59,7 @@ def load(data: Data) -> Source:
                 f"{SIDES[-1]} pixels per side."
             )
     else:
-        raise UserError(
-            f"data.source is {data.source!r}, which is neither an existing path (relative to "
-            f"the repository) nor a known name; known names are {', '.join(sorted(SOURCES))}."
-            f"{nearest(data.source, SOURCES)}"
-        )
+        source = check(SOURCES[data.source](data))
     *size, channels = source.train.images.shape[1:]
     for setting, wanted, found in (
         ("image_size", data.image_size and list(data.image_size), size),
@@ -71,18 +74,13 @@ def load(data: Data) -> Source:
 
 
 def find(given: str) -> Path | None:
-    """Return the absolute path of `data.source`, or None if it does not exist."""
+    """Return the absolute path of `data.source`; None for a known name or if it does not exist."""
     path = files.find(given)
-    return path if given and os.path.exists(path) else None
+    return path if given and given not in SOURCES and os.path.exists(path) else None
 
 
 def format_of(path: Path, data: Data) -> ModuleType:
     """Return the module in FORMATS for `data.format`, or for the detected format of a path."""
-    if data.folder:
-        raise UserError(
-            f"data.folder is {data.folder!r}, but data.source is already a path; set data.folder "
-            "to null."
-        )
     if not path.is_dir() and not path.is_file():
         raise UserError(f"{path} is neither a file nor a folder; give one that is.")
     matches = [name for name, module in FORMATS.items() if module.recognises(path)]

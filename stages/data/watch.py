@@ -46,8 +46,8 @@ def digests(settings: Params) -> dict[str, str]:
 
     Settings are `data.source` and `folds.group`; registered sources have digests of their own.
     """
-    found, source = {}, settings.data.source
-    if source not in data.SOURCES and (path := data.find(source)):
+    found = {}
+    if path := data.find(settings.data.source):
         found["data.source"] = _digest(path, data.files_of(path, settings.data))
     if settings.folds.group:
         path = files.find(settings.folds.group)

@@ -76,6 +76,7 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
         ({"source": "odd.zip"}, "odd.zip"),
         ({"source": "pipe", "format": "csv"}, "pipe is neither a file nor a folder"),
         ({"source": "pets", "folder": "pets"}, "data.folder is 'pets'"),
+        ({"source": "mnist-5k", "folder": "pets"}, "data.folder is 'pets'"),
         ({"source": "mnist", "format": "idx"}, "data.format is 'idx'"),
         ({"source": "all.npz", "image_size": 9}, "data.image_size is [9, 9]"),
         ({"source": "idx", "channels": "rgb"}, "data.channels is 'rgb'"),

