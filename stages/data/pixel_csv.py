@@ -49,11 +49,7 @@ def _read(path: Path, data: Data) -> Split:
         with path.open(encoding="utf-8-sig", newline="") as file:
             columns = [name.strip() for name in next(csv.reader(file), [])]
         shape = _shape(path, columns, data)
-        table = _parse(path, columns, np.uint8)
-        if table is None:
-            table = _parse(path, columns, np.float32)
-        if table is None:
-            raise UserError(f"{path} {_fault(path, columns)}; correct it there.")
+        table = _parse(path, columns)
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except csv.Error as error:
@@ -90,36 +86,37 @@ def _shape(path: Path, columns: list[str], data: Data) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _parse(path: Path, columns: list[str], kind: type) -> np.ndarray | None:
-    """Parse rows to records of `before` the label, `label`, `after`; None if a row is invalid."""
-    at, after = columns.index(LABEL), len(columns) - 1 - columns.index(LABEL)
-    record = np.dtype(
-        [("before", kind, (at,)), (LABEL, f"U{MAX_LABEL}"), ("after", kind, (after,))]
-    )
-    with path.open(encoding="utf-8-sig", newline="") as file, warnings.catch_warnings():
-        next(csv.reader(file))
-        rows = (line for line in file if line.strip())
-        # Fail on numbers such as 1.0, so that they are parsed as floats instead.
-        warnings.filterwarnings("error", "loadtxt.*integer via a float", DeprecationWarning)
-        warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
-        try:
+def _parse(path: Path, columns: list[str]) -> np.ndarray:
+    """Parse rows to records of pixels `before` the label, `label`, and pixels `after`.
+
+    All pixels are uint8, or float32 if one is not a whole number from 0 to 255.
+    """
+    at = columns.index(LABEL)
+    after = len(columns) - 1 - at
+    for kind in (np.uint8, np.float32):
+        record = [("before", kind, (at,)), (LABEL, f"U{MAX_LABEL}"), ("after", kind, (after,))]
+        with (
+            path.open(encoding="utf-8-sig", newline="") as file,
+            warnings.catch_warnings(action="ignore"),  # about no rows, which are refused later
+            suppress(ValueError),
+        ):
+            next(csv.reader(file))
+            rows = (line for line in file if line.strip())
             return np.loadtxt(rows, record, comments=None, delimiter=",", quotechar='"', ndmin=1)
-        except UnicodeDecodeError:
-            raise
-        except (ValueError, OverflowError, DeprecationWarning):
-            return None
+    raise UserError(f"{path} {_fault(path, columns)}; correct it there.")
 
 
 def _fault(path: Path, columns: list[str]) -> str:
     """Return which row is invalid, counted from 1 below the header."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = (cells for cells in csv.reader(file) if "".join(cells).strip())
-        for number, cells in enumerate(rows):
+        next(rows)
+        for number, cells in enumerate(rows, 1):
             if len(cells) != len(columns):
                 return f"has {len(cells)} cells in row {number}, but the header has {len(columns)}"
             for name, cell in zip(columns, cells, strict=True):
                 try:
-                    number == 0 or name == LABEL or float(cell)
+                    name == LABEL or float(cell)
                 except ValueError:
                     return f"has {cell[:40]!r} in row {number}, column {name!r}, not a number"
     return "has a row that cannot be read"
