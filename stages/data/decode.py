@@ -3,19 +3,17 @@
 Error messages are ours, since Pillow's change with its version.
 """
 
+import io
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 ORIENTATION = ExifTags.Base.Orientation
-Result = TypeVar("Result")
 
 
 def _pad(picture: Image.Image, size: tuple[int, int], method: int) -> Image.Image:
@@ -39,24 +37,18 @@ class UnreadableError(Exception):
     """An image file that cannot be read; the text says why."""
 
 
-def attempt(function: Callable[[Image.Image], Result], path: Path) -> Result:
-    """Open an image and return `function(image)`; UnreadableError if it cannot be decoded."""
-    try:
-        with _pillow_errors():
-            file = path.open("rb")
-        # Pillow memory-maps a TIFF that it opens itself and rotates it wrongly.
-        with file:
-            if not os.fstat(file.fileno()).st_size:
-                raise UnreadableError("is empty")
-            with _pillow_errors():
-                image = Image.open(file, formats=FORMATS)
-            limit = Image.MAX_IMAGE_PIXELS or math.inf
-            if not 0 < image.width * image.height <= limit:
-                size = f"{image.height} x {image.width}"
-                raise UnreadableError(f"has {size} pixels, not 1 to {limit:,}")
-            return function(image)
-    except MemoryError:
-        raise UnreadableError("needs more memory than is available") from None
+def opened(path: Path) -> Image.Image:
+    """Open an image file without decoding its pixels; UnreadableError if that is impossible."""
+    with _pillow_errors():
+        content = path.read_bytes()  # Pillow would memory-map a TIFF, and rotate it wrongly
+    if not content:
+        raise UnreadableError("is empty")
+    with _pillow_errors():
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    limit = Image.MAX_IMAGE_PIXELS or math.inf
+    if not 0 < image.width * image.height <= limit:
+        raise UnreadableError(f"has {image.height} x {image.width} pixels, not 1 to {limit:,}")
+    return image
 
 
 @contextmanager
@@ -68,7 +60,7 @@ def _pillow_errors() -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise
+        raise UnreadableError("needs more memory than is available") from None
     except Image.DecompressionBombError:
         raise UnreadableError(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except UnidentifiedImageError:

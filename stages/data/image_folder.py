@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from stages.data import decode, listing
@@ -43,19 +41,17 @@ def load(path: Path, data: Data) -> Source:
     images = np.empty((total, *size, 1 if data.channels == "gray" else 3), np.uint8)
     resized: dict[int, bool] = {}  # of the rows that can be read
 
-    def read(row: int, image: Image.Image) -> None:
-        height_width = decode.size(image)
-        if not data.image_size and height_width != size:
-            raise _size_error(path, size, height_width)
-        images[row] = decode.decode(image, images.shape[1:], data.resize)
-        resized[row] = height_width != size
-
-    def read_block(start: int) -> int:
+    def read(start: int) -> int:
         rows = range(start, min(start + BLOCK, total))
         for row in rows:
             file = found.rows[row][2]
             try:
-                decode.attempt(partial(read, row), path / file)
+                image = decode.opened(path / file)
+                own_size = decode.size(image)
+                if not data.image_size and own_size != size:
+                    raise _size_error(path, size, own_size)
+                images[row] = decode.decode(image, images.shape[1:], data.resize)
+                resized[row] = own_size != size
             except decode.UnreadableError as error:
                 found.left_out[file] = str(error)
         return len(rows)
@@ -66,7 +62,7 @@ def load(path: Path, data: Data) -> Source:
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
         warnings.simplefilter("ignore")
-        for done in threads.map(read_block, range(0, total, BLOCK)):
+        for done in threads.map(read, range(0, total, BLOCK)):
             bar.update(done)
     kept = sorted(resized)
     for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
@@ -100,7 +96,7 @@ def _first_size(folder: Path, rows: Sequence[listing.Row]) -> tuple[int, int]:
     """Return the height and width of the first image, which all others must share."""
     for *_, file in rows:
         with suppress(decode.UnreadableError):
-            size = decode.attempt(decode.size, folder / file)
+            size = decode.size(decode.opened(folder / file))
             if not all(side in SIDES for side in size):
                 raise _size_error(folder, size)
             return size

@@ -1,7 +1,6 @@
 """Convert any image file to the form that a model was trained on."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ SMOOTH = Image.Resampling.BICUBIC
 def read(path: Path) -> Image.Image:
     """Read an image file as RGB, upright, with transparency made white."""
     try:
-        return decode.attempt(partial(decode.upright, mode="RGB"), path)
+        return decode.upright(decode.opened(path), "RGB")
     except decode.UnreadableError as error:
         known = ", ".join(decode.FORMATS)
         raise UserError(f"{path} {error}; give a complete image file: {known}.") from None

@@ -21,7 +21,7 @@ TURNS = (
 def read(path, content, shape=(10, 12, 3), resize="pad"):
     """Return the decoded pixels of a file's content."""
     path.write_bytes(content)
-    return decode.attempt(lambda image: decode.decode(image, shape, resize), path)
+    return decode.decode(decode.opened(path), shape, resize)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_an_orientation_is_applied(path, kind, turn):
     exif[decode.ORIENTATION] = turn
     content = encoded(stored, kind, exif=exif)
     assert (read(path, content, (16, 32, 1))[..., 0] > 128).tolist() == (upright > 128).tolist()
-    assert decode.attempt(decode.size, path) == (16, 32)
+    assert decode.size(decode.opened(path)) == (16, 32)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -151,7 +151,7 @@ def test_a_large_photo_is_decoded_small(path, monkeypatch):
 )
 def test_a_file_that_cannot_be_used_says_why(path, content, expected):
     with pytest.raises(decode.UnreadableError, match=expected):
-        read(path, content) if content is not None else decode.attempt(decode.size, path)
+        read(path, content) if content is not None else decode.opened(path)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

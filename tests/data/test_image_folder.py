@@ -133,7 +133,7 @@ def test_an_interruption_ends_all_threads(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(image_folder, "BLOCK", 1)
-    monkeypatch.setattr(decode, "attempt", interrupted)
+    monkeypatch.setattr(decode, "opened", interrupted)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path, classes("cat", "dog", each=30))
