@@ -87,8 +87,8 @@ def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]
         for images in splits
     ):
         return splits, []
-    scaled = [np.empty(images.shape, np.uint8) for images in splits]
-    for to, images in zip(scaled, splits, strict=True):
-        for row, image in enumerate(images):  # one at a time, to avoid a second copy
-            to[row] = np.rint(image.astype(np.float64) * 255)
+    scaled = [  # one image at a time, to avoid a second copy as float64
+        np.stack([np.rint(image.astype(np.float64) * 255).astype(np.uint8) for image in images])
+        for images in splits
+    ]
     return scaled, ["Pixels from 0 to 1 were multiplied by 255 and rounded."]

@@ -57,17 +57,15 @@ def load(path: Path, data: Data) -> Source:
         return len(rows)
 
     with (
-        warnings.catch_warnings(),  # about damaged EXIF, which does not matter here
+        warnings.catch_warnings(action="ignore"),  # about damaged EXIF, which does not matter
         tqdm(desc="reading images", total=total, unit=" files", disable=None) as bar,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        warnings.simplefilter("ignore")
         for done in threads.map(read, range(0, total, BLOCK)):
             bar.update(done)
     kept = sorted(resized)
     for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
-        if to != row:
-            images[to] = images[row]
+        images[to] = images[row]
     images = images[: len(kept)]
     rows = [found.rows[row] for row in kept]
     _check_class_folders(path, found, rows)

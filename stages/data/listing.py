@@ -37,8 +37,8 @@ def files(top: Path) -> Listing:
     if not top.is_dir():
         raise UserError(f"{top} is not a folder; give {DESCRIPTION}.")
     below, paths = {}, []  # folder -> its folders; files; all as tuples of names
-    for here, folders, names in _walk(top):
-        below[here] = set(folders)
+    for here, subfolders, names in _walk(top):
+        below[here] = set(subfolders)
         paths += [(*here, name) for name in names]
     paired = bool(below.get(("train",)))
     if paired and (beside := sorted(below[()] - {"train", "test"})):
@@ -51,10 +51,9 @@ def files(top: Path) -> Listing:
             f"{top}/test has no class folders; make one per class, or move test away to hold out "
             "data.test_fraction of train."
         )
-    splits: dict[str, tuple[str, ...]] = {"train": ()}  # split -> its folder
-    if paired:
-        splits = {split: (split,) for split in ("train", "test") if (split,) in below}
-    classes = tuple(sorted(set().union(*(below[base] for base in splits.values()))))
+    depth = 1 if paired else 0  # of the folders that contain class folders
+    class_folders = sorted(folder for folder in below if len(folder) == depth + 1)
+    classes = tuple(sorted({folder[-1] for folder in class_folders}))
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise UserError(
             f"{top} has {len(classes):,} class folders; make one per class, 2 to {MOST_CLASSES:,}."
@@ -67,7 +66,7 @@ def files(top: Path) -> Listing:
     labels = {name: label for label, name in enumerate(classes)}
     rows, left_out, real_top = [], {}, os.path.realpath(top)
     for parts in paths:
-        file, in_class = "/".join(parts), parts[1 if paired else 0 : -1]
+        file, in_class = "/".join(parts), parts[depth:-1]
         if not _is_utf8(file):
             file = os.fsencode(file).decode("utf-8", "backslashreplace")
             left_out[file] = "has a name that is not UTF-8"
@@ -77,13 +76,12 @@ def files(top: Path) -> Listing:
             rows.append((parts[0] if paired else "train", labels[in_class[0]], file))
         else:
             left_out[file] = "lies in no class folder"
-    class_folders = {
-        (split, labels[name]): "/".join((*base, name))
-        for split, base in splits.items()
-        for name in sorted(below[base])
+    folders = {
+        (folder[0] if paired else "train", labels[folder[-1]]): "/".join(folder)
+        for folder in class_folders
     }
     rows.sort(key=lambda row: (row[0] == "test", row))
-    return Listing(classes, class_folders, rows, left_out)
+    return Listing(classes, folders, rows, left_out)
 
 
 def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
@@ -102,17 +100,11 @@ def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
 
 def _reason(path: str, real_top: str) -> str:
     """Return why a file is left out, or "" if it has an image suffix."""
-    if os.path.islink(path):
-        target = os.path.realpath(path)
-        if not os.path.exists(target):
-            return "is a broken link"
-        if not target.startswith(real_top + os.sep):
-            return "is a link out of the folder"
-        if os.path.isdir(target):
-            return "is a link to a folder"
-    if _suffix(path) not in SUFFIXES:
-        return f"has none of the suffixes {', '.join(SUFFIXES)}"
-    return "" if os.path.isfile(path) else "is not a regular file"
+    if os.path.islink(path) and not os.path.realpath(path).startswith(real_top + os.sep):
+        return "is a link out of the folder"
+    if not os.path.isfile(path):
+        return "is neither a regular file nor a link to one"
+    return "" if _suffix(path) in SUFFIXES else f"has none of the suffixes {', '.join(SUFFIXES)}"
 
 
 def _suffix(name: str) -> str:
