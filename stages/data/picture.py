@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from stages.data import decode
 from stages.errors import UserError
@@ -44,15 +45,15 @@ def as_digit(image: Image.Image) -> np.ndarray:
         raise UserError("shows nothing that differs from its border")
     ink /= ink.max()
     ink[ink < INK] = 0
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = ink[ndimage.find_objects((ink > 0).astype(int))[0]]
     scale = BOX / max(box.shape)
     height, width = (max(1, round(side * scale)) for side in box.shape)
     small = np.asarray(Image.fromarray(box).resize((width, height), SMOOTH)).clip(0)
     small = small / small.max()  # thin strokes lose contrast when scaled down
-
-    down = _offset(small.sum(axis=1), height)
-    right = _offset(small.sum(axis=0), width)
+    down, right = (  # so that the centre of mass is at pixel 14
+        int(np.clip(round(FIELD / 2 - centre), 0, FIELD - length))
+        for centre, length in zip(ndimage.center_of_mass(small), small.shape, strict=True)
+    )
     field = np.zeros((FIELD, FIELD, 1), np.uint8)
     field[down : down + height, right : right + width, 0] = np.rint(255 * small)
     return field
@@ -61,9 +62,3 @@ def as_digit(image: Image.Image) -> np.ndarray:
 def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") -> np.ndarray:
     """Convert an RGB picture to a model's input; see `stages.data.decode.resized`."""
     return decode.resized(image.convert("RGB" if shape[2] == 3 else "L"), shape, resize)
-
-
-def _offset(mass: np.ndarray, length: int) -> int:
-    """Return the offset that moves a profile's centre of mass to pixel 14, as in MNIST."""
-    centre = (mass * np.arange(length)).sum() / mass.sum()
-    return int(np.clip(round(FIELD / 2 - centre), 0, FIELD - length))

@@ -70,11 +70,3 @@ def test_files_are_named():
     with pytest.raises(UserError, match=r"a/2\.png.*b/4\.png.*data\.duplicates"):
         refuse(named)
     refuse(found([1, 1, 2], [4, 4]))
-
-
-def test_the_work_grows_with_the_images_not_with_their_pairs():
-    images = np.zeros((60_000, 2, 2, 1), np.uint8)
-    images[:30_000, 0, 0, 0] = np.arange(30_000) % 251
-    of = digests(images)
-    counted = find(of, of[:10], np.zeros(60_000, int), (range(60_000), range(10)))
-    assert (counted["train"]["images"], counted["train"]["groups"]) == (60_000, 251)

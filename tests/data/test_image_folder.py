@@ -2,14 +2,13 @@
 
 import io
 import sys
-import threading
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from stages import data
-from stages.data import decode, image_folder
+from stages.data import image_folder
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests.drawn import classes, encoded, pixels, tree
@@ -117,27 +116,12 @@ def test_channels_are_as_asked_or_as_the_pixels_are(tmp_path, extra, channels, e
     assert (source.train.images[6] == (lightness if extra is RED else 90)).all()
 
 
-def test_order_and_pixels_come_neither_from_the_file_system_nor_from_the_threads(
-    tmp_path, monkeypatch
-):
+def test_order_and_pixels_do_not_come_from_the_threads(tmp_path, monkeypatch):
     files = classes("cat", "dog", each=9)
-    first = load(tmp_path / "a", files)
     monkeypatch.setattr(image_folder, "BLOCK", 1)
-    second = load(tmp_path / "b", dict(reversed(files.items())))
-    assert first.train.files == second.train.files
-    assert (first.train.images == second.train.images).all()
-
-
-def test_an_interruption_ends_all_threads(tmp_path, monkeypatch):
-    def interrupted(*ignored):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(image_folder, "BLOCK", 1)
-    monkeypatch.setattr(decode, "opened", interrupted)
-    before = threading.active_count()
-    with pytest.raises(KeyboardInterrupt):
-        load(tmp_path, classes("cat", "dog", each=30))
-    assert threading.active_count() == before
+    source = load(tmp_path, files)
+    assert source.train.files == tuple(files)
+    assert (source.train.images == np.stack([*files.values()])).all()
 
 
 def test_the_memory_for_pixels_is_taken_once(tmp_path):
