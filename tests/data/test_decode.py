@@ -92,7 +92,7 @@ def test_an_orientation_is_applied(path, kind, turn):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-@pytest.mark.parametrize("value", [0, 9, b"Exif\0\0MM\0*\xff\xff\xff\xff"])
+@pytest.mark.parametrize("value", [0, 9, b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0no TIFF"])
 def test_an_image_with_invalid_exif_is_upright(path, value):
     exif = Image.Exif()
     exif[decode.ORIENTATION] = value
