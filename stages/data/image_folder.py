@@ -49,7 +49,7 @@ def load(path: Path, data: Data) -> Source:
                 image = decode.opened(path / file)
                 own_size = decode.size(image)
                 if not data.image_size and own_size != size:
-                    raise _size_error(path, size, own_size)
+                    raise _size_error(path, file, size, own_size)
                 images[row] = decode.decode(image, images.shape[1:], data.resize)
                 resized[row] = own_size != size
             except decode.UnreadableError as error:
@@ -96,16 +96,16 @@ def _first_size(folder: Path, rows: Sequence[listing.Row]) -> tuple[int, int]:
         with suppress(decode.UnreadableError):
             size = decode.size(decode.opened(folder / file))
             if not all(side in SIDES for side in size):
-                raise _size_error(folder, size)
+                raise _size_error(folder, file, size)
             return size
     return SIDES[0], SIDES[0]  # nothing can be read, which is refused with the reason
 
 
-def _size_error(folder: Path, *sizes: tuple[int, int]) -> UserError:
+def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:
     shown = " and ".join(f"{height} x {width}" for height, width in sizes)
     return UserError(
-        f"{folder} has images of {shown} pixels; set data.image_size to resize all, from "
-        f"{SIDES[0]} to {SIDES[-1]} pixels per side."
+        f"{folder} has images of {shown} pixels, the last of them {file!r}; set "
+        f"data.image_size to resize all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
     )
 
 

@@ -77,7 +77,7 @@ def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
         ({"owl/1.png": encoded(pixels())[:-40]}, "'owl' .*owl/1.png is truncated"),
         ({"owl/notes.txt": b"x"}, "'owl'"),
         (dict.fromkeys(classes("cat", "dog"), b""), "'cat' .*cat/0.png is empty"),
-        ({"owl/1.png": pixels(width=10)}, r"8 x 9 and 8 x 10 .*set data\.image_size"),
+        ({"owl/1.png": pixels(width=10)}, r"8 x 9 and 8 x 10 .*owl/1\.png.*data\.image_size"),
         (classes("cat", "dog", height=7, width=20), "7 x 20"),
         (classes("cat", "dog", height=257, width=20), "257 x 20"),
     ],
