@@ -134,6 +134,53 @@ def kills(found: Records) -> str:
     return "\n".join([*rows, *(f"| {what} | {times} |" for what, times in counts.items())])
 
 
+def verdicts(found: Records) -> str:
+    """Return the rules of verdicts: a summary, false positives by member, and of families."""
+    record = found.get("verdict_rules")
+    if not record:
+        return MISSING
+    rules, members = record["rules"], record["members"]
+    rows = [
+        f"{len(members)} members ({_machine(record)}). Most powerful rule that holds: "
+        + "; ".join(
+            f"of {trainings} trainings, {rules[name]['text'] if name else 'none'}"
+            for trainings, name in record["most_powerful"].items()
+        )
+        + ".",
+        "",
+        "| rule | trainings | highest rate of false positives | holds | power at 2 SE | at 3 SE |",
+        "|---|---:|---|---|---:|---:|",
+    ]
+    for rule in rules.values():
+        highest = rule["highest"]
+        where = f"`{highest['member']}`{_family(highest['kind'])}"
+        power = [f"{100 * value:.0f}" for value in rule["power"].values()] or ["", ""]
+        rows.append(
+            f"| {rule['text']} | {rule['trainings']} | {100 * highest['rate']:.1f}, {where} "
+            f"| {'no' if rule['above'] else 'yes'} | {' | '.join(power)} |"
+        )
+    for title, kind in (("pairs", "pair"), ("families of 6, after Holm", "family_6")):
+        shown = [name for name in rules if any(name in m.get(kind, {}) for m in members.values())]
+        rows += ["", f"False positives of {title}, in percent with 95 % interval:", ""]
+        rows.append(f"| member | replicates | {' | '.join(f'`{name}`' for name in shown)} |")
+        rows.append(f"|---|---:{'|---' * len(shown)}|")
+        for member in members.values():
+            if cells := member.get(kind):
+                rates = " | ".join(_rate(cells.get(name)) for name in shown)
+                rows.append(f"| {member['text']} | {cells['today']['replicates']} | {rates} |")
+    return "\n".join(rows)
+
+
+def _family(kind: str) -> str:
+    return "" if kind == "pair" else f", one of {kind.removeprefix('family_')} variants"
+
+
+def _rate(cell: Mapping[str, Any] | None) -> str:
+    if not cell:
+        return ""
+    return f"{100 * cell['rate']:.1f} ({100 * cell['low']:.1f}-{100 * cell['high']:.1f})"
+
+
 def _spread(score: Mapping[str, Any] | None) -> str:
     if not score:
         return ""
@@ -149,6 +196,7 @@ TABLES = {
     measured.HERE / "README.md": goals,
     inputs.ROOT / "docs" / "results.md": accuracies,
     inputs.ROOT / "docs" / "reliability.md": kills,
+    inputs.ROOT / "docs" / "statistics.md": verdicts,
 }
 
 

@@ -1,0 +1,169 @@
+"""Rules that could decide that a variant is better; `benchmarks.verdict_rules` compares them.
+
+A rule takes differences, variant minus baseline: of scores by fold, float (..., n), or of
+correctness by image, float (..., images). It returns two-sided p values, (...). As in
+stages/statistics/paired.py, a constant difference is certain.
+
+Sources:
+    P. Bayle, A. Bayle, L. Janson, L. Mackey, "Cross-validation Confidence Intervals for Test
+        Error", NeurIPS 33, 2020, arXiv:2007.12671.
+    E. Alpaydin, "Combined 5 x 2 cv F Test for Comparing Supervised Classification Learning
+        Algorithms", Neural Computation 11, 1999, doi:10.1162/089976699300016007.
+    G. K. Smyth, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
+        Microarray Experiments", Stat. Appl. Genet. Mol. Biol. 3 (1), 2004,
+        doi:10.2202/1544-6115.1027.
+    Y. Bengio, Y. Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation",
+        JMLR 5, 2004: why `estimated` needs an assumption.
+    C. Nadeau, Y. Bengio, 2003, as in paired.py.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import digamma, polygamma
+from scipy.stats import f as fisher
+from scipy.stats import t as student
+
+from stages.statistics.paired import ROUNDING
+
+
+def student_p(mean: np.ndarray, variance: np.ndarray, freedom: Any = np.inf) -> np.ndarray:
+    """Return p of a mean of 0, given the variance of the mean and its degrees of freedom."""
+    constant = variance < ROUNDING**2
+    t = np.abs(mean) / np.sqrt(np.where(constant, 1, variance))
+    return np.where(constant, np.abs(mean) < ROUNDING, 2 * student.sf(t, freedom))
+
+
+def plain(difference: np.ndarray) -> np.ndarray:
+    """Student's paired t test, which takes folds as independent."""
+    n = difference.shape[-1]
+    return student_p(difference.mean(-1), difference.var(-1, ddof=1) / n, n - 1)
+
+
+def corrected(difference: np.ndarray, folds: int) -> np.ndarray:
+    """The corrected resampled t test (Nadeau and Bengio 2003), `paired.corrected_resampled_t`."""
+    n = difference.shape[-1]
+    variance = (1 / n + 1 / (folds - 1)) * difference.var(-1, ddof=1)
+    return student_p(difference.mean(-1), variance, n - 1)
+
+
+def estimated(difference: np.ndarray, folds: int) -> np.ndarray:
+    """The same, with the part of the variance that does not correlate estimated from repeats.
+
+    The means of repeats, which all use the same images, vary by chance of training and assignment
+    alone: by B. S, the variance within repeats, has folds * B of that. It is independent between
+    folds, so only the rest, not below 0, is corrected for what folds share. So the variance is
+    B / repeats + max(S / folds - B, 0) * (1 + folds / (folds - 1)), which is that of the corrected
+    test of one repeat where B = 0.
+    """
+    by_repeat = difference.reshape(*difference.shape[:-1], -1, folds)
+    repeats = by_repeat.shape[-2]
+    within = by_repeat.var(-1, ddof=1).mean(-1)
+    between = by_repeat.mean(-1).var(-1, ddof=1)
+    rest = np.maximum(within / folds - between, 0)
+    variance = between / repeats + rest * (1 + folds / (folds - 1))
+    return student_p(difference.mean(-1), variance, repeats * (folds - 1))
+
+
+def images(difference: np.ndarray, factor: float = 1.0) -> np.ndarray:
+    """The normal interval of Bayle et al. (2020), by the variance over all images.
+
+    `difference` is that of correctness, by image; `factor` multiplies the variance.
+    """
+    n = difference.shape[-1]
+    return student_p(difference.mean(-1), factor * difference.var(-1, ddof=1) / n)
+
+
+def five_by_two(difference: np.ndarray) -> np.ndarray:
+    """The combined F test of 5 x 2 folds (Alpaydin 1999); `difference` is (..., 10)."""
+    pairs = difference.reshape(*difference.shape[:-1], 5, 2)
+    spread = 2 * pairs.var(-1, ddof=1).sum(-1)
+    constant = spread < ROUNDING**2
+    f = (pairs**2).sum((-1, -2)) / np.where(constant, 1, spread)
+    return np.where(constant, np.abs(difference).max(-1) < ROUNDING, fisher.sf(f, 10, 5))
+
+
+def moderated(difference: np.ndarray, folds: int) -> np.ndarray:
+    """The corrected test with the variances of all m variants drawn together (Smyth 2004).
+
+    `difference` is (..., m, n). Variances get a common prior, whose degrees of freedom and scale
+    are estimated by the moments of their logarithms.
+    """
+    m, n = difference.shape[-2:]
+    if m == 1:
+        return corrected(difference, folds)
+    own, freedom = difference.var(-1, ddof=1), n - 1
+    least = 1e-5 * np.median(own, axis=-1, keepdims=True) + ROUNDING**2
+    log = np.log(np.maximum(own, least)) - digamma(freedom / 2) + np.log(freedom / 2)
+    excess = (log.var(-1, ddof=1) - polygamma(1, freedom / 2))[..., None]
+    prior = np.where(excess > 0, 2 * _trigamma_inverse(np.maximum(excess, 1e-4)), 1e6)
+    centre = np.exp(log.mean(-1, keepdims=True) + digamma(prior / 2) - np.log(prior / 2))
+    variance = (prior * centre + freedom * own) / (prior + freedom)
+    whole = np.minimum(prior + freedom, m * freedom)
+    return student_p(difference.mean(-1), (1 / n + 1 / (folds - 1)) * variance, whole)
+
+
+def _trigamma_inverse(value: np.ndarray) -> np.ndarray:
+    """Return x with trigamma(x) = value, by Newton's method on its reciprocal (Smyth 2004)."""
+    x = 0.5 + 1 / value
+    for _ in range(20):
+        trigamma = polygamma(1, x)
+        x = x + trigamma * (1 - trigamma / value) / polygamma(2, x)
+    return x
+
+
+def images_and_folds(by_image: np.ndarray, by_fold: np.ndarray, factor: float) -> np.ndarray:
+    """The larger p of two tests, each of which is blind to what the other one sees.
+
+    `images` with `factor` allows for the sample of images, which all folds share; `plain` for the
+    chance of single trainings, which folds do not share, and which moves a whole fold.
+    """
+    return np.maximum(images(by_image, factor), plain(by_fold))
+
+
+class Rule(NamedTuple):
+    """A rule on one design of cross-validation."""
+
+    text: str
+    trainings: int  # of each variant
+    design: str
+    p: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of differences by fold, by image
+
+
+def _factor(folds: int) -> float:
+    """Return by how much the corrected test, unrepeated, exceeds the variance of the plain one."""
+    return 1 + folds / (folds - 1)
+
+
+RULES = {
+    "today": Rule("corrected t, 5 folds (today's)", 5, "k5", lambda d, z: corrected(d, 5)),
+    "plain": Rule("plain paired t, 5 folds", 5, "k5", lambda d, z: plain(d)),
+    "moderated": Rule("corrected t, variances pooled", 5, "k5", lambda d, z: moderated(d, 5)),
+    "images": Rule("normal by image (Bayle)", 5, "k5", lambda d, z: images(z)),
+    "images_corrected": Rule(
+        "normal by image, variance x 2.25", 5, "k5", lambda d, z: images(z, _factor(5))
+    ),
+    "both": Rule("the same and plain t", 5, "k5", lambda d, z: images_and_folds(z, d, _factor(5))),
+    "today_k10": Rule("corrected t, 10 folds", 10, "k10", lambda d, z: corrected(d, 10)),
+    "5x2": Rule("5x2cv F", 10, "5x2", lambda d, z: five_by_two(d)),
+    "both_k10": Rule(
+        "by image, variance x 2.11, and plain t, 10 folds",
+        10,
+        "k10",
+        lambda d, z: images_and_folds(z, d, _factor(10)),
+    ),
+    "today_r4": Rule("corrected t, 4 repeats", 20, "r4", lambda d, z: corrected(d, 5)),
+    "estimated": Rule(
+        "correlation estimated from 4 repeats", 20, "r4", lambda d, z: estimated(d, 5)
+    ),
+    "images_corrected_r4": Rule(
+        "normal by image, variance x 2.25, 4 repeats", 20, "r4", lambda d, z: images(z, _factor(5))
+    ),
+    "both_r4": Rule(
+        "the same and plain t, 4 repeats",
+        20,
+        "r4",
+        lambda d, z: images_and_folds(z, d, _factor(5)),
+    ),
+}

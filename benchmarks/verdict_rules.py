@@ -1,0 +1,187 @@
+"""`python -m benchmarks.verdict_rules`: which rule should decide that a variant is better?
+
+Every rule of benchmarks/rules.py is applied to the same replicates, those of verdict_battery.py,
+once as they are, where each rejection is a false positive, and with a true difference added to the
+first variant: 2 and 3 times the standard deviation, over replicates, of the mean difference of one
+5-fold cross-validation. docs/statistics.md has the result.
+
+Replicates are kept in --kept, and another call adds to them. Without --trainings nothing is
+trained: what is kept counts. A draw of a trained member takes folds x variants trainings: 35 of
+`seeds_1000` for k5, 10 of the others; 30 for k5_more, 20 for k10, 20 for 5x2.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import inputs, measured, verdict_battery
+from benchmarks.rules import RULES
+from benchmarks.verdict_battery import DESIGNS, MEMBERS, SIMULATED
+from stages import data
+from stages.errors import UserError
+from stages.settings.sections import Data
+from stages.statistics.interval import wilson
+from stages.statistics.paired import SIGNIFICANCE, holm
+
+EFFECTS = (2, 3)  # true differences, in standard errors of one 5-fold cross-validation
+FEW = 400  # with fewer replicates only a clear excess of false positives speaks against a rule
+FAMILIES = (2, 6)  # variants against one baseline
+Differences = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def differences(found: dict[str, dict[str, np.ndarray]], centred: bool) -> Differences:
+    """Return, by design, differences by fold (R, m, n) and by image (R, m, images).
+
+    `found` is that of verdict_battery.read. The design "r4" is k5 with its further repeats, of the
+    first variant and on the draws that have both; by image, correctness is averaged over repeats.
+    """
+    result = {}
+    for design, arrays in found.items():
+        scores, correct = arrays["scores"], arrays["correct"].mean(axis=2, dtype=np.float32)
+        by_fold = scores[:, 1:] - scores[:, :1]
+        by_image = correct[:, 1:] - correct[:, :1]
+        if centred:
+            mean = by_fold.mean(axis=(0, 2), keepdims=True)
+            by_fold, by_image = by_fold - mean, by_image - mean
+        result[design] = by_fold, by_image
+    more = result.pop("k5_more", None)
+    if more and "k5" in result:
+        both = [found[design]["number"] for design in ("k5", "k5_more")]
+        _, first, second = np.intersect1d(*both, return_indices=True)
+        by_fold = np.concatenate([result["k5"][0][first, :1], more[0][second]], axis=2)
+        by_image = (result["k5"][1][first, :1] + 3 * more[1][second]) / 4
+        result["r4"] = by_fold, by_image
+    return result
+
+
+def rates(rejected: np.ndarray) -> dict[str, Any]:
+    """Return the rate of bool (replicates,) with its Wilson interval."""
+    count, n = int(rejected.sum()), len(rejected)
+    low, high = wilson(count, n)
+    return {"replicates": n, "rate": count / n, "low": low, "high": high}
+
+
+def rejections(rule: str, found: Differences, shift: float, variants: int | None = None):
+    """Return which of `variants`, all by default, a rule calls different; bool (R, variants).
+
+    Args:
+        rule: of RULES.
+        shift: true difference of the first variant.
+        variants: p values are corrected for so many (Holm), or not corrected for None.
+    """
+    by_fold, by_image = (part[:, :variants].astype(float) for part in found[RULES[rule].design])
+    by_fold[:, 0] += shift
+    by_image[:, 0] += shift
+    p = RULES[rule].p(by_fold, by_image)
+    return (np.apply_along_axis(holm, 1, p) if variants else p) < SIGNIFICANCE
+
+
+def applied(found: Differences) -> dict[str, Any]:
+    """Return what every rule makes of a member's replicates, pairs and families."""
+    error = float(found["k5"][0][:, 0].mean(axis=1).std(ddof=1))
+    families = [None, *(m for m in FAMILIES if m <= found["k5"][0].shape[1])]
+    result: dict[str, Any] = {"error_points": 100 * error}
+    for variants in families:
+        result[f"family_{variants}" if variants else "pair"] = table = {}
+        for name, rule in RULES.items():
+            if rule.design not in found or (variants and rule.design != "k5"):
+                continue
+            # A family has one false positive or more; of pairs, that is the first variant's.
+            false = rejections(name, found, 0.0, variants)
+            table[name] = rates(false.any(axis=1) if variants else false[:, 0])
+            table[name]["power"] = {
+                str(effect): float(rejections(name, found, effect * error, variants)[:, 0].mean())
+                for effect in EFFECTS
+            }
+    return result
+
+
+def judged(members: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return for each rule its summary over the members, and for each cost the rule that wins.
+
+    A rule holds when no rate of false positives, of a pair or a family, is above 5 %; one
+    of fewer than FEW replicates only counts when its Wilson interval is. Power is the mean over the
+    members in which all rules were measured.
+    """
+    whole = [name for name, member in members.items() if len(member["pair"]) == len(RULES)]
+    rules = {}
+    for name, rule in RULES.items():
+        cells = [
+            (cell["rate"], cell["low"], cell["replicates"], member, kind)
+            for member, found in members.items()
+            for kind in ("pair", *(f"family_{m}" for m in FAMILIES))
+            if (cell := found.get(kind, {}).get(name))
+        ]
+        if not cells:
+            continue
+        above = [cell for cell in cells if (cell[0] if cell[2] >= FEW else cell[1]) > SIGNIFICANCE]
+        highest = max(cells)
+        rules[name] = {
+            "text": rule.text,
+            "trainings": rule.trainings,
+            "highest": {"rate": highest[0], "member": highest[3], "kind": highest[4]},
+            "above": [[cell[3], cell[4]] for cell in above],
+            "power": {
+                str(effect): float(
+                    np.mean([members[one]["pair"][name]["power"][str(effect)] for one in whole])
+                )
+                for effect in EFFECTS
+                if whole
+            },
+        }
+    winners: dict[str, str | None] = {}
+    for trainings in sorted({rule.trainings for rule in RULES.values()}):
+        holding = [
+            name
+            for name, rule in rules.items()
+            if rule["trainings"] == trainings and not rule["above"] and rule["power"]
+        ]
+        power = {name: rules[name]["power"][str(EFFECTS[-1])] for name in holding}
+        winners[str(trainings)] = max(holding, key=power.__getitem__, default=None)
+    return rules, winners
+
+
+def main() -> None:
+    """Complete the replicates, apply all rules, and write benchmarks/records/verdict_rules.json."""
+    parser = inputs.parser(__doc__ or "")
+    parser.add_argument("--members", nargs="+", choices=[*MEMBERS], default=[*MEMBERS])
+    parser.add_argument("--replicates", type=int, default=1000, help="of each simulated member")
+    parser.add_argument("--trainings", type=int, default=0, help="draws of each trained member")
+    parser.add_argument("--designs", nargs="+", choices=[*DESIGNS], default=[*DESIGNS])
+    parser.add_argument("--kept", type=Path, default=inputs.ROOT / ".foldlab" / "verdict_rules")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.members, chosen.replicates = ["nearest_mean_weak", "mixed"], 25
+        chosen.kept = chosen.folder / "replicates"
+    source = None
+    try:
+        if chosen.trainings:
+            source = data.load(Data(source="mnist", folder=inputs.data(chosen)["folder"])).train
+    except (OSError, UserError) as error:
+        sys.exit(f"foldlab: {error}")
+    members = {}
+    for name in chosen.members:
+        count = chosen.replicates if name in SIMULATED else chosen.trainings
+        if name in SIMULATED:
+            count = round(count * MEMBERS[name].share)
+        verdict_battery.add(name, count, chosen.designs, chosen.kept, source)
+        found = verdict_battery.read(name, chosen.kept)
+        if "k5" not in found or len(found["k5"]["scores"]) < 2:
+            continue
+        pair = found["k5"]["scores"][:, :2].mean(axis=2)
+        about = MEMBERS[name]
+        members[name] = {
+            "text": about.text,
+            "accuracy": float(pair[:, 0].mean()),
+            "long_run_difference_points": 100 * float((pair[:, 1] - pair[:, 0]).mean()),
+            **applied(differences(found, about.centred)),
+        }
+    rules, winners = judged(members)
+    result = {"effects": EFFECTS, "rules": rules, "most_powerful": winners, "members": members}
+    print(measured.write("verdict_rules", result, chosen.folder))
+
+
+if __name__ == "__main__":
+    main()
