@@ -143,7 +143,7 @@ def verdicts(found: Records) -> str:
     rows = [
         f"{len(members)} members ({_machine(record)}). Most powerful rule that holds: "
         + "; ".join(
-            f"of {trainings} trainings, {rules[name]['text'] if name else 'none'}"
+            f"of {trainings} trainings, {f'`{name}`' if name else 'none'}"
             for trainings, name in record["most_powerful"].items()
         )
         + ".",
@@ -151,12 +151,12 @@ def verdicts(found: Records) -> str:
         "| rule | trainings | highest rate of false positives | holds | power at 2 SE | at 3 SE |",
         "|---|---:|---|---|---:|---:|",
     ]
-    for rule in rules.values():
+    for name, rule in rules.items():
         highest = rule["highest"]
         where = f"`{highest['member']}`{_family(highest['kind'])}"
         power = [f"{100 * value:.0f}" for value in rule["power"].values()] or ["", ""]
         rows.append(
-            f"| {rule['text']} | {rule['trainings']} | {100 * highest['rate']:.1f}, {where} "
+            f"| `{name}`: {rule['text']} | {rule['trainings']} | {100 * highest['rate']:.1f}, {where} "
             f"| {'no' if rule['above'] else 'yes'} | {' | '.join(power)} |"
         )
     for title, kind in (("pairs", "pair"), ("families of 6, after Holm", "family_6")):

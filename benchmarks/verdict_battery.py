@@ -54,6 +54,9 @@ SIMULATED = {
     "nearest_mean_weak": Member(
         "nearest mean, one weak feature, n = 60", 60, ("nearest_mean",) * SEVEN, 1, 0.3, share=4
     ),
+    "half": Member(
+        "the same of half of the training images", 60, ("half",) * SEVEN, 1, 0.3, share=1.5
+    ),
     "chance": Member(
         "nearest mean of 10 random training images, n = 2,000", 2000, ("chance",) * SEVEN
     ),
@@ -144,11 +147,23 @@ def _nearest_mean(x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed: int)
     return (distance[1] < distance[0]).astype(int)
 
 
-def _chance(x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed: int) -> np.ndarray:
-    """Predict as _nearest_mean, from 5 random images of each class: chance moves a whole fold."""
+def _nearest_mean_of(
+    choose: Callable[[int], int],
+    replace: bool,
+    x: np.ndarray,
+    labels: np.ndarray,
+    new: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    """Predict as _nearest_mean, from random images: chance moves a whole fold.
+
+    `choose` gives the number for each class, from that of all images.
+    """
     random = np.random.default_rng([seed, *x[:1].view(np.uint32).ravel()])
-    few = np.concatenate([random.choice(np.flatnonzero(labels == k), 5) for k in (0, 1)])
-    return _nearest_mean(x[few], labels[few], new, seed)
+    count = choose(len(labels))
+    few = [random.choice(np.flatnonzero(labels == k), count, replace=replace) for k in (0, 1)]
+    rows = np.concatenate(few)
+    return _nearest_mean(x[rows], labels[rows], new, seed)
 
 
 def _sklearn(name: str, x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed: int):
@@ -166,7 +181,11 @@ def _sklearn(name: str, x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed
 
 
 LEARNERS = {name: partial(_sklearn, name) for name in ("nearest", "tree", "logistic", "forest")}
-LEARNERS |= {"nearest_mean": _nearest_mean, "chance": _chance}
+LEARNERS |= {
+    "nearest_mean": _nearest_mean,
+    "half": partial(_nearest_mean_of, lambda n: n // 4, False),
+    "chance": partial(_nearest_mean_of, lambda n: 5, True),
+}
 
 
 def trained(

@@ -89,6 +89,23 @@ def test_both_tests_must_reject():
     assert found == rules.plain(folds) > rules.images(image, 2.25)
 
 
+def test_variances_of_images_and_of_folds_add_up():
+    image = np.array([1, 1, 1, -1] + [0] * 12)
+    of_images = (4 - 16 / 64) / 15 / 16
+    still = np.full(5, 0.125)  # folds vary less than images: these alone count
+    assert rules.summed(image, still, 5) == pytest.approx(rules.images(image, 2.25))
+    moved = 0.125 + np.array([0.9, -0.9, 0.6, -0.6, 0])
+    of_folds = moved.var(ddof=1) / 5
+    variance = 2.25 * of_images + of_folds - of_images
+    freedom = 4 * (variance / of_folds) ** 2
+    expected = 2 * stats.t.sf(0.125 / np.sqrt(variance), freedom)
+    assert rules.summed(image, moved, 5) == pytest.approx(expected)
+    variance = 2.25 * of_images + (of_folds - of_images) / 4
+    freedom = 16 * (variance / (of_folds / 4)) ** 2
+    expected = 2 * stats.t.sf(0.125 / np.sqrt(variance), freedom)
+    assert rules.summed(image, np.tile(moved, 4), 5) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("design", verdict_battery.DESIGNS)
 def test_every_variant_is_scored_once_on_every_image_of_a_repeat(design):
     folds, _, repeats = verdict_battery.DESIGNS[design]
