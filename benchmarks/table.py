@@ -135,44 +135,42 @@ def kills(found: Records) -> str:
 
 
 def verdicts(found: Records) -> str:
-    """Return the rules of verdicts: a summary, false positives by member, and of families."""
+    """Return the rules of verdicts in Markdown: a summary, and false positives by member."""
     record = found.get("verdict_rules")
     if not record:
         return MISSING
     rules, members = record["rules"], record["members"]
+    won = "; ".join(
+        f"{trainings} trainings, {f'`{name}`' if name else 'none'}"
+        for trainings, name in record["most_powerful"].items()
+    )
     rows = [
-        f"{len(members)} members ({_machine(record)}). Most powerful rule that holds: "
-        + "; ".join(
-            f"of {trainings} trainings, {f'`{name}`' if name else 'none'}"
-            for trainings, name in record["most_powerful"].items()
-        )
-        + ".",
+        f"Most powerful rule that holds: {won}. {len(members)} members; {_machine(record)}.",
         "",
-        "| rule | trainings | highest rate of false positives | holds | power at 2 SE | at 3 SE |",
-        "|---|---:|---|---|---:|---:|",
+        "| rule | trainings | highest false positives | of 6 variants | holds "
+        "| power, 2 SE | 3 SE | 3 SE, 6 variants |",
+        "|---|---:|---|---|---|---:|---:|---:|",
     ]
     for name, rule in rules.items():
-        highest = rule["highest"]
-        where = f"`{highest['member']}`{_family(highest['kind'])}"
-        power = [f"{100 * value:.0f}" for value in rule["power"].values()] or ["", ""]
-        rows.append(
-            f"| `{name}`: {rule['text']} | {rule['trainings']} | {100 * highest['rate']:.1f}, {where} "
-            f"| {'no' if rule['above'] else 'yes'} | {' | '.join(power)} |"
-        )
-    for title, kind in (("pairs", "pair"), ("families of 6, after Holm", "family_6")):
-        shown = [name for name in rules if any(name in m.get(kind, {}) for m in members.values())]
-        rows += ["", f"False positives of {title}, in percent with 95 % interval:", ""]
-        rows.append(f"| member | replicates | {' | '.join(f'`{name}`' for name in shown)} |")
-        rows.append(f"|---|---:{'|---' * len(shown)}|")
-        for member in members.values():
-            if cells := member.get(kind):
-                rates = " | ".join(_rate(cells.get(name)) for name in shown)
-                rows.append(f"| {member['text']} | {cells['today']['replicates']} | {rates} |")
+        highest = [_highest(rule["highest"].get(kind)) for kind in ("pair", "family_6")]
+        pair, family = rule["power_pair"], rule["power_family_6"]
+        power = [pair.get("2"), pair.get("3"), family.get("3")]
+        cells = [f"`{name}`: {rule['text']}", str(rule["trainings"]), *highest]
+        cells.append("no" if rule["above"] else "yes")
+        cells += ["" if share is None else f"{100 * share:.0f}" for share in power]
+        rows.append(f"| {' | '.join(cells)} |")
+    rows += ["", "False positives, in percent, with 95 % intervals (Wilson):", ""]
+    rows.append(f"| member | replicates | {' | '.join(f'`{name}`' for name in rules)} |")
+    rows.append(f"|---|---:{'|---' * len(rules)}|")
+    for member in members.values():
+        rates = [_rate(member["pair"].get(name)) for name in rules]
+        count = member["pair"]["today"]["replicates"]
+        rows.append(f"| {member['text']} | {count:,} | {' | '.join(rates)} |")
     return "\n".join(rows)
 
 
-def _family(kind: str) -> str:
-    return "" if kind == "pair" else f", one of {kind.removeprefix('family_')} variants"
+def _highest(cell: Mapping[str, Any] | None) -> str:
+    return f"{100 * cell['rate']:.1f}, `{cell['member']}`" if cell else ""
 
 
 def _rate(cell: Mapping[str, Any] | None) -> str:

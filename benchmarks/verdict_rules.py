@@ -103,43 +103,44 @@ def judged(members: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     A rule holds when no rate of false positives, of a pair or a family, is above 5 %; one
     of fewer than FEW replicates only counts when its Wilson interval is. Power is the mean over the
-    members in which all rules were measured.
+    members in which all rules were measured, for a pair and for the largest family.
     """
-    whole = [name for name, member in members.items() if len(member["pair"]) == len(RULES)]
-    rules = {}
+    whole = [member for member in members.values() if len(member["pair"]) == len(RULES)]
+    kinds = ("pair", *(f"family_{m}" for m in FAMILIES))
+    rules: dict[str, Any] = {}
     for name, rule in RULES.items():
-        cells = [
-            (cell["rate"], cell["low"], cell["replicates"], member, kind)
+        cells = {
+            (member, kind): found[kind][name]
             for member, found in members.items()
-            for kind in ("pair", *(f"family_{m}" for m in FAMILIES))
-            if (cell := found.get(kind, {}).get(name))
-        ]
-        if not cells:
-            continue
-        above = [cell for cell in cells if (cell[0] if cell[2] >= FEW else cell[1]) > SIGNIFICANCE]
-        highest = max(cells)
-        rules[name] = {
-            "text": rule.text,
-            "trainings": rule.trainings,
-            "highest": {"rate": highest[0], "member": highest[3], "kind": highest[4]},
-            "above": [[cell[3], cell[4]] for cell in above],
-            "power": {
-                str(effect): float(
-                    np.mean([members[one]["pair"][name]["power"][str(effect)] for one in whole])
-                )
-                for effect in EFFECTS
-                if whole
-            },
+            for kind in kinds
+            if name in found.get(kind, {})
         }
+        rules[name] = about = {"text": rule.text, "trainings": rule.trainings, "highest": {}}
+        about["above"] = [
+            place
+            for place, cell in cells.items()
+            if cell["rate" if cell["replicates"] >= FEW else "low"] > SIGNIFICANCE
+        ]
+        for kind in kinds:
+            of_kind = {place[0]: cell["rate"] for place, cell in cells.items() if place[1] == kind}
+            if of_kind:
+                member = max(of_kind, key=of_kind.__getitem__)
+                about["highest"][kind] = {"rate": of_kind[member], "member": member}
+        for kind in ("pair", kinds[-1]):
+            powers = [one[kind][name]["power"] for one in whole if name in one.get(kind, {})]
+            about[f"power_{kind}"] = {
+                str(effect): float(np.mean([power[str(effect)] for power in powers]))
+                for effect in EFFECTS
+                if powers
+            }
     winners: dict[str, str | None] = {}
     for trainings in sorted({rule.trainings for rule in RULES.values()}):
-        holding = [
-            name
+        power = {
+            name: rule["power_pair"][str(EFFECTS[-1])]
             for name, rule in rules.items()
-            if rule["trainings"] == trainings and not rule["above"] and rule["power"]
-        ]
-        power = {name: rules[name]["power"][str(EFFECTS[-1])] for name in holding}
-        winners[str(trainings)] = max(holding, key=power.__getitem__, default=None)
+            if rule["trainings"] == trainings and not rule["above"] and rule["power_pair"]
+        }
+        winners[str(trainings)] = max(power, key=power.__getitem__, default=None)
     return rules, winners
 
 

@@ -148,7 +148,7 @@ def test_a_rule_holds_without_an_excess_that_is_clear_or_of_many_replicates():
 
     for count, n, holds in ((25, 500, True), (26, 500, False), (8, 100, True), (12, 100, False)):
         found, winners = verdict_rules.judged({"some": member(count, n)})
-        assert found["today"]["above"] == ([] if holds else [["some", "pair"]])
+        assert found["today"]["above"] == ([] if holds else [("some", "pair")])
         assert winners["5"] == ("today" if holds else None)
 
 
