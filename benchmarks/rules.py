@@ -7,6 +7,8 @@ stages/statistics/paired.py, a constant difference is certain.
 Sources:
     P. Bayle, A. Bayle, L. Janson, L. Mackey, "Cross-validation Confidence Intervals for Test
         Error", NeurIPS 33, 2020, arXiv:2007.12671.
+    A. Bayle, L. Janson, L. Mackey, "The Relative Instability of Model Comparison with
+        Cross-validation", PMLR 306, 2026, arXiv:2508.04409.
     E. Alpaydin, "Combined 5 x 2 cv F Test for Comparing Supervised Classification Learning
         Algorithms", Neural Computation 11, 1999, doi:10.1162/089976699300016007.
     G. K. Smyth, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
@@ -14,6 +16,9 @@ Sources:
         doi:10.2202/1544-6115.1027.
     Y. Bengio, Y. Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation",
         JMLR 5, 2004: why `estimated` needs an assumption.
+    G. Corani, A. Benavoli, J. Demsar, F. Mangili, M. Zaffalon, "Statistical Comparison of
+        Classifiers through Bayesian Hierarchical Modelling", Machine Learning 106, 2017: for
+        several data sets, hence not here.
     C. Nadeau, Y. Bengio, 2003, as in paired.py.
 """
 
