@@ -7,7 +7,7 @@ first variant: 2 and 3 times the standard deviation, over replicates, of the mea
 
 Replicates are kept in --kept, and another call adds to them. Without --trainings nothing is
 trained: what is kept counts. A draw of a trained member takes folds x variants trainings: 35 of
-`seeds_1000` for k5, 10 of the others; 30 for k5_more, 20 for k10, 20 for 5x2.
+`seeds_1000` for k5, 15 of `seeds_5000`, 10 of the others; 30 for k5_more, 20 for k10 and for 5x2.
 """
 
 import sys
