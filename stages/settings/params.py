@@ -1,12 +1,14 @@
 """Read and validate the settings of `params.yaml`."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from stages.errors import UserError
-from stages.settings import yaml_text
 from stages.settings.base import Settings, validate
 from stages.settings.registry import lookup
 from stages.settings.renamed import with_new_names
@@ -48,7 +50,7 @@ class Params(Settings):
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and validate the settings.
+    """Read and validate the settings, with the YAML reader of DVC, which records their values.
 
     Raises:
         UserError: when the file is missing or not valid YAML, or a setting is not valid; names the
@@ -57,7 +59,16 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """
     if not path.exists():
         raise UserError(f"{path} is missing in {Path.cwd()}; run the command in the repository.")
-    return parse(yaml_text.read(path))
+    text = path.read_bytes()
+    try:
+        content = YAML(typ="safe").load(text.decode())
+        json.dumps(content, default=str)  # refuses lists as keys and a mapping inside of itself
+    except Exception as error:  # ruamel.yaml raises many types
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark else ""
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(f"{path} is not valid YAML{place} ({reason}); correct it.") from None
+    return parse(content)
 
 
 def parse(content: Any) -> Params:

@@ -127,9 +127,16 @@ def test_an_unknown_variant_is_refused_with_the_nearest():
         ("# only a remark\n", "must be a mapping"),
         ("just text", "must be a mapping"),
         ("- 1\n- 2\n", "must be a mapping"),
-        ("a: b: c\n", r"params\.yaml .* in line 1"),
         ("data: {limit: 1}\n", "^train "),
-        ("folds: {seed: 010}\n", r"params\.yaml has folds\.seed"),
+        ("data: {seed: yes}\n", r"^data\.seed is 'yes'"),  # in YAML 1.2, which DVC reads
+        ("data: {folder: 2026-01-31}\n", r"^data\.folder is datetime\.date"),
+        ("a: b: c\n", r"params\.yaml .* in line 1"),
+        ("x: 1\nfolds: {a: 1, a: 2}\n", 'in line 2 .*"a"'),
+        ("? [1, 2]\n: 3\n", "keys"),
+        ("data: &a {limit: *a}\n", "Circular"),
+        ("a: 2026-13-31", "month"),
+        ("a: !!int ''", "not valid"),
+        ("data: !!python/object/apply:os.getcwd []\n", "in line 1 .*tag"),
     ],
 )
 def test_a_file_that_is_no_settings_is_refused(tmp_path, text, said):
@@ -137,6 +144,15 @@ def test_a_file_that_is_no_settings_is_refused(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(UserError, match=said):
         params.load(path)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path):
+    path = tmp_path / "params.yaml"
+    content = changed("folds.seed", "SEED") | {"tracking": {"live_after": "SECONDS"}}
+    text = yaml.safe_dump(content).replace("SEED", "010").replace("SECONDS", "1e-3")
+    path.write_text(text)
+    settings = params.load(path)
+    assert (settings.folds.seed, settings.tracking.live_after) == (10, 0.001)
 
 
 @given(
