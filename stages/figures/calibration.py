@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 from stages.figures.style import BLUE, MUTED, ORANGE, WIDTH, heading, page, styled
 
@@ -39,14 +39,14 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     ):
         diagram.scatter(confidence[chosen], accuracy[chosen], facecolors=face, label=label, **dot)
     diagram.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="accuracy")
-    diagram.yaxis.set_major_formatter(_percent)
+    diagram.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
     histogram.bar(middle, count, wide, color=BLUE)
     histogram.set(yscale="log", ylim=(0.7, max(count.max(), 10) * 1.6), ylabel="images")
     histogram.yaxis.set_major_locator(LogLocator(numticks=5))
     histogram.yaxis.set_minor_locator(NullLocator())
     histogram.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    histogram.xaxis.set_major_formatter(_percent)
+    histogram.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     histogram.set(xticks=np.linspace(0, 1, 6), xlabel="confidence of the prediction")
     for axes in (diagram, histogram):
         axes.yaxis.set_label_coords(-0.12, 0.5)
@@ -54,7 +54,3 @@ def calibration(bins: Mapping[str, np.ndarray], error: float, *, variant: str) -
     note = f"expected calibration error {100 * error:.2f} %, n = {count.sum():,} test images"
     heading(figure, f"{variant}: calibration", note)
     return figure
-
-
-def _percent(value: float, _: int) -> str:
-    return f"{100 * value:.0f} %"
