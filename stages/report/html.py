@@ -27,40 +27,29 @@ def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
     `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. A missing figure
     raises UserError.
     """
-    rows, results, baseline = found.best_first, found.results, found.baseline
-    names = [row["variant"] for row in rows]
+    results, baseline = found.results, found.baseline
+    names = [row["variant"] for row in found.best_first]
     shown = names[:MOST]
     if baseline not in shown:
         shown[-1] = baseline
     classes = found.dataset["classes"]
     return TEMPLATES.get_template("report.html.j2").render(
+        details=details,
+        markdown=markdown,
+        pictures=pictures,
         spans=spans,
-        mean_std=markdown.mean_std,
-        verdict=markdown.headline(found),
-        verdict_note=markdown.verdict_note(found) if found.tested else "",
-        power_note=markdown.power_note(found) if found.tested else "",
-        notes=markdown.notes(found),
-        rows=rows,
+        found=found,
         results=results,
         names=names,
         shown=shown,
         baseline=baseline,
         dataset=found.dataset,
+        tested=found.tested,
+        folder=folder,
+        images=test_images,
         facts=facts(found.dataset),
-        card=pictures.of_file(folder, names[0], "data_card"),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
-        curves=pictures.training_curves(found, shown),
-        confusion={name: pictures.of_file(folder, name, "confusion_matrix") for name in shown},
-        changes=pictures.differences(found, shown),
-        calibration={name: pictures.of_file(folder, name, "calibration") for name in shown},
-        results_table=details.results(found),
-        tests_table=details.tests(found),
-        scores_table=details.scores(found),
         confusion_note={name: _confusion_note(results[name].counts, classes) for name in shown},
-        hardest=pictures.hardest_images(results, test_images, classes),
-        own=pictures.own_mistakes(results, shown, test_images, classes) if found.tested else {},
-        small=max(test_images.shape[1:3]) < pictures.SIDE,
-        agreements=details.agreements(shown, results) if found.tested else [],
         settings=differing({name: results[name].training["settings"] for name in names}),
         environment=environment(results[baseline].training),
     )
