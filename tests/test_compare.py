@@ -205,7 +205,6 @@ def test_refuses_predictions_that_do_not_fit_their_labels(four, key, label):
         ({"sha256": "cd" * 32}, "cdcdcdcd.*abababab"),
         ({"accuracy": TIED[:4]}, "4 folds.* 5 x 1"),
         ({"accuracy": [*TIED[:4], np.nan]}, "accuracy"),
-        ({"val_images": 9}, "'basic'.*folds"),
         ({"label": 1 - LABEL}, "'basic'.*labels"),
         ({"label": LABEL[:-1]}, "'basic'.*labels"),
     ],

@@ -68,11 +68,7 @@ def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:
     wrong = total - int(np.trace(counts))
     if not wrong:
         return f"no mistake on {total:,} test images"
-    pairs = ", ".join(
-        f"{classes[actual]} taken for {classes[taken]} ({times:,})"
-        for actual, taken, times in classification.most_confused_pairs(counts, PAIRS)
-    )
-    worst = classification.hardest_class(counts)
+    pairs, worst = markdown.confused(counts, classes, PAIRS), classification.hardest_class(counts)
     return (
         f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
         f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} found"

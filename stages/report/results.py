@@ -26,7 +26,6 @@ class Result(NamedTuple):
     """Results of one variant, without large arrays. Classes are numbers from 0."""
 
     accuracy: np.ndarray  # float (n,), validation accuracy of each fold
-    folds: list[tuple[int, int]]  # (fold number, validation images)
     label: np.ndarray  # int32 (images,), of the training images
     predicted: np.ndarray  # int32 (images,), their out-of-fold predictions
     test_label: np.ndarray  # int32 (tests,), of the test images
@@ -74,7 +73,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     for stage, names in FILES.items():
         for file in names:
             files.existing(folder / file, f"{stage}@{name}")
-    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "val_images", "best_epoch"))
+    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "best_epoch"))
     best = {(row["fold"], row["best_epoch"]) for row in rows}
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
@@ -89,7 +88,6 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
         accuracy=_numbers(folder / "folds.csv", rows, "accuracy"),
-        folds=[(row["fold"], row["val_images"]) for row in rows],
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
@@ -154,9 +152,9 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
                 "was trained on other images or folds than data/prepared holds now (sha256 "
                 f"{sha256[:8]} instead of {dataset['sha256'][:8]}); {again}"
             )
-        elif [fold for fold, _ in result.folds] != list(range(count * repeats)):
+        elif len(result.accuracy) != count * repeats:
             problem = (
-                f"has results of {len(result.folds)} folds where data/prepared has {count} x "
+                f"has results of {len(result.accuracy)} folds where data/prepared has {count} x "
                 f"{repeats}; {again}"
             )
         elif not np.isfinite(result.accuracy).all():
@@ -164,10 +162,9 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
                 "has a fold whose accuracy is not a number, so it cannot be compared; correct its "
                 f"settings and {again}"
             )
-        elif result.folds != other.folds or not all(np.array_equal(*pair) for pair in labels):
-            what = "labels" if result.folds == other.folds else "folds"
+        elif not all(np.array_equal(*pair) for pair in labels):
             problem = (
-                f"and the baseline {baseline!r} were not scored on the same {what}, so they cannot "
+                f"and the baseline {baseline!r} were not scored on the same labels, so they cannot "
                 f"be compared; run `dvc repro -f train@{name}`"
             )
         else:
