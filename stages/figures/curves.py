@@ -10,16 +10,12 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from stages.figures.style import BLUE, INK, ORANGE, WIDTH, empty, heading, page, styled
 
+History = Mapping[str, np.ndarray]
 SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 
 
 @styled
-def curves(
-    history: Mapping[str, np.ndarray],
-    *,
-    variant: str,
-    scale: Mapping[str, np.ndarray] | None = None,
-) -> Figure:
+def curves(history: History, *, variant: str, scale: History | None = None) -> Figure:
     """Draw training and validation loss and accuracy by epoch.
 
     Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and
@@ -66,7 +62,7 @@ def curves(
     return figure
 
 
-def _limit_loss(axes: Axes, history: Mapping[str, np.ndarray]) -> None:
+def _limit_loss(axes: Axes, history: History) -> None:
     """Fit the axis to finite losses, logarithmic if they differ five times or more."""
     losses = np.concatenate([history["loss"], history["val_loss"]])
     losses = losses[np.isfinite(losses)]
@@ -80,7 +76,7 @@ def _limit_loss(axes: Axes, history: Mapping[str, np.ndarray]) -> None:
         axes.set_ylim(losses.min() - room, losses.max() + room)
 
 
-def _limit_accuracy(axes: Axes, history: Mapping[str, np.ndarray]) -> None:
+def _limit_accuracy(axes: Axes, history: History) -> None:
     """Fit both axes to accuracies; the first epoch, often far below all others, may be outside."""
     last = history["epoch"].max()
     near = (history["epoch"] > 1) | history["kept"] | (last < 3)

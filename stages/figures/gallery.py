@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from stages.figures import style
 from stages.figures.style import GREEN, INK, LINE, MUTED, RED, TEXT, WIDTH, styled
+from stages.statistics.classification import Mistake
 
 GAP = 0.16  # inches between images
 COUNT = 20  # test images in a figure
@@ -21,11 +22,7 @@ Caption = tuple[tuple[str, ...], str, tuple[str, ...]]
 
 @styled
 def mistakes(
-    test_images: np.ndarray,
-    found: Sequence[tuple[int, int, int, float]],
-    classes: Sequence[str],
-    *,
-    variant: str,
+    test_images: np.ndarray, found: Sequence[Mistake], classes: Sequence[str], *, variant: str
 ) -> Figure:
     """Show the most confident mistakes, each as "8 for 3" with its confidence; if any.
 

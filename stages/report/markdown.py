@@ -115,12 +115,6 @@ def notes(found: Comparison) -> list[str]:
     return text.splitlines()
 
 
-def verdict_note(found: Comparison) -> str:
-    """Return what the verdict is based on, and why the first of two or more rows is biased."""
-    best = found.best_first[0]
-    return _paragraph("verdict.md.j2", found=found, best=best, accuracy=mean_std(best))
-
-
 def power_note(found: Comparison) -> str:
     """Return which differences the folds can detect, and what detecting the ROPE would take."""
     known = {name: one for name, one in found.detectable.items() if one}
@@ -128,10 +122,7 @@ def power_note(found: Comparison) -> str:
     factor = (most / found.rope) ** 2 if found.rope else math.inf
     times = f"{float(f'{factor:.1e}'):,.0f}" if factor >= 10 else f"{factor:.1f}"
     enough = {name: one.repeats for name, one in known.items() if one.repeats}
-    note = {"found": found, "known": known, "enough": enough, "times": times}
-    return _paragraph("power.md.j2", **note, power=f"{100 * POWER:.0f} %")
-
-
-def _paragraph(template: str, **values: Any) -> str:
-    """Return a template's text on one line."""
-    return " ".join(TEMPLATES.get_template(template).render(**values).split())
+    template = TEMPLATES.get_template("power.md.j2")
+    power = f"{100 * POWER:.0f} %"
+    text = template.render(found=found, known=known, enough=enough, times=times, power=power)
+    return " ".join(text.split())

@@ -51,7 +51,7 @@ class Result(NamedTuple):
         return self.test_predicted == self.test_label
 
     @property
-    def mistakes(self) -> list[tuple[int, int, int, float]]:
+    def mistakes(self) -> list[classification.Mistake]:
         """Return the wrongly predicted test images; see `classification.mistakes`."""
         return classification.mistakes(self.test_label, self.test_predicted, self.confidence)
 

@@ -16,6 +16,8 @@ from sklearn import metrics
 
 BINS = 15  # of confidence, as in Guo et al.
 
+Mistake = tuple[int, int, int, float]  # index of the image, actual, predicted, confidence
+
 
 def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Return the scores that describe a classifier in one number each.
@@ -84,13 +86,10 @@ def hardest_class(confusion: np.ndarray) -> int:
     return int((np.diag(confusion) / np.maximum(images, 1) + (images == 0)).argmin())
 
 
-def mistakes(
-    label: np.ndarray, predicted: np.ndarray, confidence: np.ndarray
-) -> list[tuple[int, int, int, float]]:
-    """Return the wrongly predicted images: (index, actual, predicted, confidence).
+def mistakes(label: np.ndarray, predicted: np.ndarray, confidence: np.ndarray) -> list[Mistake]:
+    """Return the wrongly predicted images, the most confident first; ties in their own order.
 
-    The most confident mistake comes first; ties are in the order of the images. Arguments are
-    arrays (n,), where `confidence` is the probability of the predicted class.
+    Arguments are arrays (n,), where `confidence` is the probability of the predicted class.
     """
     wrong = np.flatnonzero(predicted != label)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]

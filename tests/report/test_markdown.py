@@ -99,25 +99,6 @@ IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
 
 
 @pytest.mark.parametrize(
-    ("rows", "parts"),
-    [
-        (
-            [BETTER, BASELINE],
-            ["n = 10 folds (5 folds x 2 repeats)", "`big` (better)", "99.07 ± 0.12"],
-        ),
-        (
-            [BASELINE | {"cv_mean": 0.995}, BETTER, BETTER],
-            ["`basic` (the baseline)", "best of 3", "all 2 comparisons (Holm)"],
-        ),
-    ],
-)
-def test_verdict_note_names_n_the_best_and_the_bias(rows, parts):
-    note = markdown.verdict_note(comparison(*rows))
-    assert [part for part in parts if part not in note] == []
-    assert ("(Holm)" in note) == (len(rows) > 2)
-
-
-@pytest.mark.parametrize(
     ("detectable", "rope", "parts"),
     [
         (
