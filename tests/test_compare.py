@@ -30,8 +30,9 @@ def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, test=0.9, **cha
     """Write a variant's files of train and evaluate; `wrong` are its out-of-fold mistakes."""
     right = ~np.isin(np.arange(len(label)), wrong)
     probability = np.eye(2, dtype=np.float32)[np.where(right, label, 1 - label)]
-    options = {"val_images": 8, "scores": {"accuracy": test}} | changed
-    made.write(Path("results") / name, accuracy, [probability] * 2, [label] * 2, **options)
+    scores = {"accuracy": test}
+    folder = Path("results") / name
+    made.write(folder, accuracy, [probability] * 2, [label] * 2, scores=scores, **changed)
 
 
 def choose(*names, repeats=1, **compare):

@@ -5,11 +5,7 @@ import pytest
 
 from stages.report import details
 from stages.report.results import SCORES, Result
-from stages.statistics.power import MinimumDetectable
-from tests.report.made import comparison, row
-
-POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
-IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
+from tests.report.made import IMPOSSIBLE, POSSIBLE, comparison, row
 
 
 def result(wrong, test_wrong):

@@ -3,8 +3,7 @@
 import pytest
 
 from stages.report import markdown
-from stages.statistics.power import MinimumDetectable
-from tests.report.made import comparison, row
+from tests.report.made import IMPOSSIBLE, POSSIBLE, comparison, row
 
 BASELINE = row("basic", "baseline", cv_mean=0.9876)
 BETTER = row("big", "better", "better by 0.31 points (95 % 0.12 to 0.50)", cv_mean=0.99072)
@@ -92,10 +91,6 @@ def test_notes_leave_out_what_does_not_apply():
     assert "Holm p allows for 1 test;" in text
     for part in ("Early stopping", "Plateaus", "repeat"):
         assert part not in text
-
-
-POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
-IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stages.statistics import classification
 
@@ -21,19 +19,6 @@ PROBABILITY = np.array(
 )
 LABEL = np.array([0, 1, 1, 0, 2, 2])
 UNDEFINED_KAPPA = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-RANGES = {"loss": (0, np.inf), "cohen_kappa": (-1, 1), "brier": (0, 2)}  # others: 0 to 1
-
-
-@st.composite
-def classifiers(draw):
-    """Return probabilities of any sharpness, with ties, and labels."""
-    count, classes = draw(st.integers(1, 30)), draw(st.integers(2, 6))
-    random = np.random.default_rng(draw(st.integers(0, 9999)))
-    sharp = draw(st.sampled_from([0.0, 0.5, 3.0, 50.0]))
-    scores = np.exp(sharp * random.integers(-2, 3, (count, classes)))
-    probability = scores / scores.sum(axis=1, keepdims=True)
-    kind = draw(st.sampled_from([np.float32, np.float64]))
-    return probability.astype(kind), random.integers(0, classes, count)
 
 
 def mistakes(probability, label):
@@ -113,34 +98,6 @@ def test_mistakes_come_most_confident_first_and_then_in_order():
     assert mistakes(np.eye(3), np.arange(3)) == []
 
 
-@UNDEFINED_KAPPA
-@settings(max_examples=30)
-@given(classifiers(), st.randoms(use_true_random=False))
-def test_scores_are_in_range_depend_on_no_order_and_agree_with_each_other(classifier, random):
-    probability, label = classifier
-    classes = probability.shape[1]
-    found = classification.summary(probability, label)
-    for name, score in found.items():
-        low, high = RANGES.get(name, (0, 1))
-        assert low - 1e-6 <= score <= high + 1e-6, name
-    if np.diff(np.sort(probability, axis=1), axis=1).all():  # ties count for the higher class
-        assert found["accuracy"] <= found["top_2_accuracy"]
-    order = random.sample(range(len(label)), len(label))
-    assert classification.summary(probability[order], label[order]) == pytest.approx(found)
-    squared = np.square(probability - np.eye(classes)[label]).sum(axis=1)
-    assert found["brier"] == pytest.approx(squared.mean(), rel=1e-5, abs=1e-9)
-    confusion = classification.confusion_matrix(probability, label)
-    wrong = mistakes(probability, label)
-    assert len(wrong) == len(label) - np.trace(confusion)
-    pairs = classification.most_confused_pairs(confusion, confusion.size)
-    assert sum(images for *_, images in pairs) == len(wrong)
-    rows = np.array(classification.per_class(probability, label))
-    assert rows[:, 4].tolist() == np.bincount(label, minlength=classes).tolist()
-    occurs = (rows[:, 4] > 0) | (confusion.sum(axis=0) > 0)
-    macro = [found[f"macro_{key}"] for key in ("precision", "recall", "f1")]
-    np.testing.assert_allclose(rows[occurs, 1:4].mean(axis=0), macro)
-
-
 def two_classes(confidence, right):
     """Return probabilities with these confidences for class 0, and labels that make them right."""
     confidence = np.asarray(confidence)
@@ -160,18 +117,18 @@ def test_calibration_by_hand():
     assert classification.expected_calibration_error(*classifier) == pytest.approx(by_hand)
 
 
-@settings(max_examples=30)
-@given(classifiers())
-def test_every_image_is_in_one_bin_and_the_error_is_a_fraction(classifier):
-    probability, label = classifier
+@pytest.mark.parametrize("sharp", [0.0, 0.5, 3.0, 50.0])  # from ties to certainty
+def test_every_image_is_in_the_bin_of_its_confidence(sharp):
+    random = np.random.default_rng(0)
+    scores = np.exp(sharp * random.integers(-2, 3, (200, 4)))
+    probability = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    label = random.integers(0, 4, 200)
     found = classification.reliability_bins(probability, label)
-    assert found["count"].sum() == len(label)
-    assert ((found["accuracy"] >= 0) & (found["accuracy"] <= 1)).all()
+    assert found["count"].sum() == 200
     there = np.flatnonzero(found["count"])
     middle = (there + 0.5) / classification.BINS
     assert np.abs(found["confidence"][there] - middle).max() <= 0.5 / classification.BINS + 1e-5
-    error = classification.expected_calibration_error(probability, label)
-    assert error <= 1 + 1e-6
     right = probability.argmax(axis=1) == label
     gap = abs(probability.max(axis=1).mean(dtype=np.float64) - right.mean())
-    assert error >= gap - 1e-6  # bins can only keep apart what would cancel out
+    # bins can only keep apart what would cancel out
+    assert gap - 1e-6 <= classification.expected_calibration_error(probability, label) <= 1
