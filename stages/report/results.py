@@ -1,6 +1,6 @@
 """Read what a comparison needs of a variant's results, and check that variants are comparable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,9 @@ FILES = {  # that are read, by the stage that writes them
     "evaluate": ("metrics.json", "predictions.npz"),
 }
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-TRAINED = ("fingerprint", "data_sha256", "settings", "final")
+TRAINED = ("fingerprint", "data_sha256", "settings", "final", "description", "environment")
+PREDICTIONS: tuple[str, ...] = ("oof_probability", "oof_label", "test_probability", "test_label")
+PREDICTIONS += ("test_sha256", "model_sha256")
 SCORES: tuple[str, ...] = ("accuracy", "loss", "top_2_accuracy", "cohen_kappa", "brier")
 SCORES += ("macro_precision", "macro_recall", "macro_f1", "expected_calibration_error")
 
@@ -36,7 +38,7 @@ class Result(NamedTuple):
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
-    training: dict[str, Any]  # training.json; older ones lack the environment
+    training: dict[str, Any]  # training.json
     metrics: dict[str, Any]  # metrics.json
     use: Use  # of the test set, by its model
 
@@ -84,10 +86,10 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     training = files.read_json(folder / "training.json", TRAINED)
     metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
-    arrays = _predictions(folder / "predictions.npz")
+    arrays = files.read_arrays(folder / "predictions.npz", PREDICTIONS)
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
-        accuracy=_numbers(folder / "folds.csv", rows, "accuracy"),
+        accuracy=np.array([row["accuracy"] for row in rows]),
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
@@ -97,31 +99,11 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=classification.reliability_bins(probability, test_label),
-        history={key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "kept")},
-        training={"description": "", "environment": {}} | training,
+        history={key: np.array([row[key] for row in epochs]) for key in (*HISTORY, "kept")},
+        training=training,
         metrics=metrics,
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
-
-
-def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
-    """Return a column of the table at `path`; refuse cells that are not numbers."""
-    values = np.array([row[key] for row in rows])
-    if values.dtype.kind not in "bif":
-        raise files.damaged(path, f"with a cell of {key} that is no number")
-    return values
-
-
-def _predictions(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of predictions.npz; refuse inconsistent shapes and labels."""
-    names = [f"{kind}_{what}" for kind in ("oof", "test") for what in ("label", "probability")]
-    arrays = files.read_arrays(path, (*names, "test_sha256", "model_sha256"))
-    for kind in ("oof", "test"):
-        label, probability = arrays[f"{kind}_label"], arrays[f"{kind}_probability"]
-        fits = label.ndim == 1 and probability.ndim == 2 and len(label) == len(probability)
-        if not fits or label.dtype.kind not in "iu" or label.max(initial=0) >= probability.shape[1]:
-            raise files.damaged(path, f"with {kind}_label and {kind}_probability that do not fit")
-    return arrays
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:

@@ -23,9 +23,7 @@ def on_validation(settings: Mapping[str, Any]) -> list[str]:
 
 def environment(training: Mapping[str, Any]) -> str:
     """Return the versions in training.json, such as `python 3.11, keras 3.15.1`."""
-    known = training.get("environment", {})  # missing from older files
-    versions = ", ".join(f"{name} {value}" for name, value in known.items())
-    return versions or "versions that were not recorded"
+    return ", ".join(f"{name} {value}" for name, value in training["environment"].items())
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, str]:

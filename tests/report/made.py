@@ -96,6 +96,7 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
         "data_sha256": sha256,
         "final": "soft_vote",
         "description": f"The variant {folder.name}.",
+        "environment": {"python": "3.11"},
         "settings": {"architecture": architecture, "augmentation": [], "train": {"epochs": EPOCHS}},
     }
     files.write_json(folder / "training.json", training)
