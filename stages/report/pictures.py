@@ -88,17 +88,17 @@ def hardest_images(
     true class comes first. `images` is uint8 (tests, height, width, channels), maybe memory-mapped.
     """
     every = list(results.values())
-    wrong = np.array([~result.test_correct for result in every])
+    predicted, label = np.array([result.test_predicted for result in every]), every[0].test_label
+    wrong = predicted != label
     p_true = np.mean([result.p_true for result in every], axis=0)
     times = wrong.sum(axis=0)
     shown = []
     for index in np.lexsort((p_true, -times))[: min(HARDEST, np.count_nonzero(times))].tolist():
-        predicted = np.array([result.test_predicted[index] for result in every])[wrong[:, index]]
-        mode = int(np.bincount(predicted).argmax())  # of a tie, the first class
-        note = f"{len(predicted)} of {len(every)}"
+        mode = int(np.bincount(predicted[wrong[:, index], index]).argmax())  # of a tie, the first
+        note = f"{times[index]} of {len(every)}"
         if len(every) == 1:
             note = percent(every[0].confidence[index])
-        shown.append(_shown(images, classes, (index, every[0].test_label[index], mode), note))
+        shown.append(_shown(images, classes, (index, label[index], mode), note))
     return shown
 
 

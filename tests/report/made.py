@@ -9,7 +9,7 @@ from PIL import Image
 from stages import files
 from stages.report import html
 from stages.report.comparison import Comparison, compared
-from stages.report.results import read
+from stages.report.results import Result, read
 from stages.statistics import classification
 from stages.statistics.paired import mean_std
 from stages.statistics.power import MinimumDetectable
@@ -19,6 +19,9 @@ SHA256 = "ab" * 32
 EPOCHS = 4
 POSSIBLE = MinimumDetectable(effect=0.004, limit=0.002, repeats=3)
 IMPOSSIBLE = MinimumDetectable(effect=0.02, limit=0.01, repeats=None)
+WIDE = {"outcome": "undecided", "verdict": "undecided: +1.00 points (95 % 0.00 to 2.00)"}
+WIDE |= {"cv_mean": 0.99, "cv_std": 0.00123, "difference": 0.01, "ci_low": 0.0, "ci_high": 0.02}
+WIDE |= {"p_better": 0.98765, "p_holm": 0.0213, "test_accuracy": 0.8, "parameters": 9}
 
 
 def make(
@@ -125,6 +128,11 @@ def predicted(random, label, skill, classes):
     score[np.arange(len(label)), label] += skill.astype("float32")
     exponent = np.exp(score - score.max(axis=1, keepdims=True))
     return exponent / exponent.sum(axis=1, keepdims=True)
+
+
+def result(**fields):
+    """Return the results of a variant that have only some fields."""
+    return Result(**dict.fromkeys(Result._fields) | fields)
 
 
 def row(variant, outcome, verdict="", cv_mean=0.99, **cells):

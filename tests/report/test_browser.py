@@ -9,12 +9,10 @@ from html import unescape
 import pytest
 
 from tests.report import made
+from tests.report.made import WIDE
 
 NAMES = ("basic", "wide", "deep")
 CLASSES = ["cat", "<b>dog</b>", "Donaudampfschifffahrt"]
-WIDE = {"outcome": "undecided", "verdict": "undecided: +1.00 points (95 % 0.00 to 2.00)"}
-WIDE |= {"cv_mean": 0.99, "cv_std": 0.00123, "difference": 0.01, "ci_low": 0.0, "ci_high": 0.02}
-WIDE |= {"p_better": 0.98765, "p_holm": 0.0213, "test_accuracy": 0.8, "parameters": 9}
 WATCH = """<script>
 window.seen = [];
 addEventListener("error", event => seen.push("error: " + event.message), true);

@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 
 from stages.report import details
-from stages.report.results import SCORES, Result
+from stages.report.results import SCORES
+from tests.report import made
 from tests.report.made import IMPOSSIBLE, POSSIBLE, comparison, row
 
 
 def result(wrong, test_wrong):
     """Return the results of a variant with these of 100 images wrong."""
     label, number = np.zeros(100, int), np.arange(100)
-    fields = dict.fromkeys(Result._fields) | {"label": label, "test_label": label}
-    fields |= {
-        "predicted": np.isin(number, wrong) * 1,
-        "test_predicted": np.isin(number, test_wrong),
-    }
-    return Result(**fields | {"metrics": {"test": dict.fromkeys(SCORES, 0.1234)}})
+    return made.result(
+        label=label,
+        test_label=label,
+        predicted=np.isin(number, wrong) * 1,
+        test_predicted=np.isin(number, test_wrong),
+        metrics={"test": dict.fromkeys(SCORES, 0.1234)},
+    )
 
 
 RESULTS = {"basic": result(range(10), range(8)), "other": result(range(10, 11), range(4, 8))}

@@ -11,6 +11,7 @@ from stages import files
 from stages.report.results import read
 from tests import drawn
 from tests.report import made
+from tests.report.made import WIDE
 
 HOSTILE = """<script>alert("1")</script> & 'quotes' {{ 7 * 7 }}"""
 CLASSES = ["cat", "<b>dog</b>", "owl"]
@@ -56,11 +57,6 @@ def text(source):
     """Return what a person reads."""
     body = re.sub(r"(?s)<(style|script)\b.*?</\1>", "", source)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
-
-
-WIDE = {"outcome": "undecided", "verdict": "undecided: +1.00 points (95 % 0.00 to 2.00)"}
-WIDE |= {"cv_mean": 0.99, "cv_std": 0.00123, "difference": 0.01, "ci_low": 0.0, "ci_high": 0.02}
-WIDE |= {"p_better": 0.98765, "p_holm": 0.0213, "test_accuracy": 0.8, "parameters": 9}
 
 
 def test_says_what_the_rows_and_files_say(shared):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stages.report.model_card import model_card
-from stages.report.results import Result
 from stages.statistics.classification import confusion_matrix
+from tests.report import made
 
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
 LABEL = np.array([0] * 5 + [1] * 10)
@@ -34,15 +34,15 @@ def card(probability=PROBABILITY, train=(), **changed):
     training = {"fingerprint": "cd" * 32, "final": "soft_vote", "description": HOSTILE}
     training |= {"environment": {}, "settings": ROW | {"train": {"epochs": 5} | dict(train)}}
     cv = {"accuracy": {"mean": 0.9, "std": 0.0123, "n": 10}}
-    fields = dict.fromkeys(Result._fields) | {
-        "training": training | changed,
-        "metrics": {"cv": cv, "test": SCORES, "parameters": 1234},
-        "counts": confusion_matrix(probability, LABEL),
-        "test_label": LABEL,
-        "test_predicted": probability.argmax(axis=1),
-        "confidence": probability.max(axis=1),
-    }
-    return model_card("plain", DATASET, Result(**fields))
+    result = made.result(
+        training=training | changed,
+        metrics={"cv": cv, "test": SCORES, "parameters": 1234},
+        counts=confusion_matrix(probability, LABEL),
+        test_label=LABEL,
+        test_predicted=probability.argmax(axis=1),
+        confidence=probability.max(axis=1),
+    )
+    return model_card("plain", DATASET, result)
 
 
 def test_says_what_the_files_say():

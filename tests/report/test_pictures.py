@@ -10,7 +10,7 @@ from stages.errors import UserError
 from stages.report import pictures
 from stages.report.comparison import compared
 from stages.report.pictures import SIDE, hardest_images, own_mistakes, thumbnail
-from stages.report.results import Result, read
+from stages.report.results import read
 from tests.report import made
 
 NAMES = ("basic", "wide", "deep", "failed")
@@ -81,9 +81,9 @@ IMAGES = np.arange(6, dtype="uint8")[:, None, None, None] * np.full((6, 4, 4, 1)
 def result(predicted, confidence):
     """Return a result on 6 test images, two of each class."""
     label, predicted, confidence = np.arange(6) // 2, np.array(predicted), np.array(confidence)
-    fields = dict.fromkeys(Result._fields) | {"test_label": label, "test_predicted": predicted}
     p_true = np.where(predicted == label, confidence, 1 - confidence)
-    return Result(**fields | {"confidence": confidence, "p_true": p_true})
+    known = {"test_label": label, "test_predicted": predicted, "p_true": p_true}
+    return made.result(confidence=confidence, **known)
 
 
 RESULTS = {

@@ -25,7 +25,6 @@ class Outer(Settings):
         ({"inner": {}, 3: ""}, r"here\.3 "),
         ({"inner": {"a\nb": 2}}, r"here\.inner\.'a\\nb' "),
         ({"inner": {"depth": 0}}, r"here\.inner\.depth is 0: "),
-        ({"inner": {"depth": "1"}}, r"here\.inner\.depth is '1': "),
         ({"inner": {"depth": True}}, r"here\.inner\.depth is True: "),
         ({"inner": {}, "rows": {"x": {"depth": 0}}}, r"here\.rows\.x\.depth is 0: "),
         ({"inner": None}, r"here\.inner is None: "),
