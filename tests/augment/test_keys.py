@@ -46,17 +46,8 @@ def assert_independent(keys, columns, of):
     assert np.abs(correlation).max() < 5 / np.sqrt(IMAGES), of
 
 
-@pytest.mark.parametrize("first", sorted(OPS))
-def test_pairs_of_ops_draw_independently(first, drawn):
-    for second in OPS:
-        for collected in drawn:
-            collected.clear()
-        augment((first, second))
-        assert_independent(*drawn, of=(first, second))
-
-
 @pytest.mark.parametrize("names", [sorted(OPS) * 2, sorted(OPS)[::-1] * 2])
-def test_long_lists_draw_independently(names, drawn):
+def test_ops_of_a_list_draw_independently(names, drawn):
     augment(names)
     assert_independent(*drawn, of=names)
 

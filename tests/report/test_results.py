@@ -7,16 +7,10 @@ from stages.report.results import read
 from tests.report import made
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("results")
-    made.make(folder, ["basic", "other"], classes=3, train=60, tests=30)
-    return folder
-
-
-def test_predictions_become_what_the_report_needs(root):
-    found = read("basic", root / "results")
-    with np.load(root / "results" / "basic" / "predictions.npz") as stored:
+def test_predictions_become_what_the_report_needs(tmp_path):
+    made.make(tmp_path, ["basic"], classes=3, train=60, tests=30)
+    found = read("basic", tmp_path / "results")
+    with np.load(tmp_path / "results" / "basic" / "predictions.npz") as stored:
         probability, label = stored["test_probability"], stored["test_label"]
         out_of_fold = stored["oof_probability"].argmax(axis=1) == stored["oof_label"]
     np.testing.assert_array_equal(found.correct, out_of_fold)
