@@ -39,15 +39,6 @@ def test_corrected_t_and_its_bayesian_form_by_hand():
     assert found["p_better"] == pytest.approx(posterior.sf(0.05))
 
 
-def test_without_the_correction_it_is_scipys_t_test():
-    difference = np.random.default_rng(0).normal(0.0005, 0.001, 10)
-    found = paired.corrected_resampled_t(difference, 10**18)  # 1 / (folds - 1) vanishes
-    expected = ttest_1samp(difference, 0)
-    interval = expected.confidence_interval(0.95)
-    assert found["p"] == pytest.approx(expected.pvalue)
-    assert (found["ci_low"], found["ci_high"]) == pytest.approx((interval.low, interval.high))
-
-
 @pytest.mark.parametrize(
     ("constant", "p", "probabilities"),
     [
