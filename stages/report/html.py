@@ -13,6 +13,7 @@ import numpy as np
 from stages.report import details, markdown, pictures
 from stages.report.comparison import Comparison
 from stages.report.dataset import facts
+from stages.report.results import Result
 from stages.report.settings import differing, environment
 from stages.report.templates import TEMPLATES
 from stages.statistics import classification
@@ -49,7 +50,7 @@ def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
         images=test_images,
         facts=facts(found.dataset),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
-        confusion_note={name: _confusion_note(results[name].counts, classes) for name in shown},
+        confusion_note={name: _confusion_note(results[name], classes) for name in shown},
         settings=differing({name: results[name].training["settings"] for name in names}),
         environment=environment(results[baseline].training),
     )
@@ -62,13 +63,14 @@ def spans(text: str) -> list[tuple[str, str]]:
     return [(tag[part[0]], part[1:-1]) if i % 2 else ("", part) for i, part in enumerate(parts)]
 
 
-def _confusion_note(counts: np.ndarray, classes: Sequence[str]) -> str:
+def _confusion_note(result: Result, classes: Sequence[str]) -> str:
     """Return the number of mistakes, the most common ones, and the hardest class."""
+    counts = result.counts
     total, images = int(counts.sum()), counts.sum(axis=1)
     wrong = total - int(np.trace(counts))
     if not wrong:
         return f"no mistake on {total:,} test images"
-    pairs, worst = markdown.confused(counts, classes, PAIRS), classification.hardest_class(counts)
+    pairs, worst = result.confused(classes, PAIRS), classification.hardest_class(counts)
     return (
         f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
         f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} found"

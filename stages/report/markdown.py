@@ -5,13 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
 from stages.report.templates import TEMPLATES
 from stages.statistics.baseline import margin
-from stages.statistics.classification import most_confused_pairs
 from stages.statistics.power import POWER
 
 PHRASES = {
@@ -92,14 +89,6 @@ def probability(p: float | None) -> str:
     if p in (0, 1):
         return f"{p:.0f}"
     return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"{p:.3f}"
-
-
-def confused(counts: np.ndarray, classes: Sequence[str], most: int) -> str:
-    """Return the `most` confused pairs of a confusion matrix: `cat taken for dog (3), ...`."""
-    return ", ".join(
-        f"{classes[actual]} taken for {classes[predicted]} ({images:,})"
-        for actual, predicted, images in most_confused_pairs(counts, most)
-    )
 
 
 def notes(found: Comparison) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stages.report.markdown import confused
 from stages.report.results import Result
 from stages.report.settings import ON_VALIDATION, environment, flat, on_validation
 from stages.report.templates import TEMPLATES, plain
@@ -41,6 +40,6 @@ def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:
         least=CONFIDENT,
         hardest=classification.hardest_class(counts),
         counts=counts,
-        confused=confused(counts, classes, 3),
+        confused=result.confused(classes, 3),
         chosen=[ON_VALIDATION[key] for key in on_validation(training["settings"])],
     )

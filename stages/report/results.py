@@ -1,6 +1,6 @@
 """Read what a comparison needs of a variant's results, and check that variants are comparable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,6 +56,13 @@ class Result(NamedTuple):
     def mistakes(self) -> list[classification.Mistake]:
         """Return the wrongly predicted test images; see `classification.mistakes`."""
         return classification.mistakes(self.test_label, self.test_predicted, self.confidence)
+
+    def confused(self, classes: Sequence[str], most: int) -> str:
+        """Return the `most` confused pairs of classes: `cat taken for dog (3), ...`."""
+        return ", ".join(
+            f"{classes[actual]} taken for {classes[predicted]} ({images:,})"
+            for actual, predicted, images in classification.most_confused_pairs(self.counts, most)
+        )
 
     @property
     def environment(self) -> dict[str, str]:
