@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import checkout, inputs, measured, processes
 from stages import files
 from stages.settings import params
+from stages.settings.sections import Tracking
 from stages.tracking import record, store
 
 EPOCHS = 10
@@ -39,12 +40,12 @@ def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]
     left = copies(root / "results", names)
     seconds(root, next(left))  # makes the store
     small = [seconds(root, next(left)) for _ in range(times)]
-    with chdir(root), store.opened("foldlab") as (client, experiment_id):
+    with chdir(root), store.opened(Tracking()) as client:
         from stages.tracking import runs
 
         settings = params.load()
         for _ in range(fill):
-            runs.publish(client, experiment_id, record.read(next(left), settings), "foldlab")
+            runs.publish(client, record.read(next(left), settings))
     great = [seconds(root, next(left)) for _ in range(times)]
     return {
         "folds": folds,

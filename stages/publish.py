@@ -1,7 +1,6 @@
 """Stage publish: log the results of a variant to MLflow and write a marker file for DVC."""
 
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from stages.tracking import record as records
 from stages.tracking.record import Record
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
-QUICK = 5.0  # if the store fails within this time, retry once
+SAVED = "results/ is complete, run `make publish` when the store is back"
 
 
 def publish(variant: str) -> bool:
@@ -73,51 +72,26 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
     return read, errors
 
 
-def _send(
-    pending: list[Record], settings: params.Params, seconds: float | None, retry: bool = True
-) -> list[str]:
+def _send(pending: list[Record], settings: params.Params, seconds: float | None) -> list[str]:
     """Publish records one by one; return the names of those that could not be published.
 
     Stops at the first failure, because each further record would wait for the same time limit.
     """
     pending = list(pending)
-    began = time.monotonic()
     try:
-        with store.opened(settings.tracking.experiment, seconds) as (client, experiment_id):
-            from stages.tracking import runs  # MLflow's import takes seconds
+        with store.opened(settings.tracking, seconds) as client:
+            from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
             while pending:
-                runs.publish(client, experiment_id, pending[0], settings.tracking.model_name)
+                runs.publish(client, pending[0])
                 _note(pending.pop(0).variant).unlink(missing_ok=True)
-            _end_stale(settings, client)
+            unfinished.end_stale(client)
     except store.StoreError as error:
-        if retry and time.monotonic() - began < QUICK:
-            time.sleep(1)
-            return _send(pending, settings, seconds, retry=False)
         _note().mkdir(parents=True, exist_ok=True)
         for record in pending:
             _note(record.variant).touch()
         warn(", ".join(record.variant for record in pending), error)
-        _end_stale(settings, None)
     return [record.variant for record in pending]
-
-
-def _end_stale(settings: params.Params, client: store.Client | None) -> None:
-    """End stale runs and drop the notes of removed variants; no client: the store failed."""
-    from stages.tracking import unfinished  # MLflow's import takes seconds
-
-    if root().resolve() != Path.cwd().resolve():  # a temporary experiment has its own params.yaml
-        unfinished.end_stale(client)
-        return
-    removed = set(unpublished()) - set(settings.variants)
-    for name in removed:
-        _note(name).unlink(missing_ok=True)
-    if names := sorted(removed | unfinished.end_stale(client, settings.variants)):
-        print(
-            f"foldlab: {', '.join(names)}: no longer in params.yaml, so unpublished results will "
-            "not be published.",
-            file=sys.stderr,
-        )
 
 
 def missing(settings: params.Params) -> list[str]:
@@ -127,11 +101,10 @@ def missing(settings: params.Params) -> list[str]:
     path = store.database(store.location())
     if not marked or (path and not path.exists()):
         return [*marked]
-    with store.opened(settings.tracking.experiment, QUICK) as (client, _):
+    with store.opened(settings.tracking, SECONDS) as client:
         from stages.tracking.registered_model import find
 
-        model = settings.tracking.model_name
-        return [name for name, identity in marked.items() if not find(client, model, identity)]
+        return [name for name, identity in marked.items() if not find(client, identity)]
 
 
 def warn_missing(names: Sequence[str]) -> None:
@@ -141,8 +114,8 @@ def warn_missing(names: Sequence[str]) -> None:
         print(f"foldlab: {missing}; run `make publish`.", file=sys.stderr)
 
 
-def warn(what: str, error: store.StoreError) -> None:
+def warn(what: str, error: store.StoreError, saved: str = SAVED) -> None:
     """Print on stderr that publishing failed, why, and what to do."""
-    remedy = error.remedy or "results/ is complete, run `make publish` when the store is back"
+    remedy = error.remedy or saved
     message = f"publishing {what} to MLflow at {store.address()} failed: {error.reason}; {remedy}."
     print(f"foldlab: {message}", file=sys.stderr)

@@ -5,6 +5,8 @@ import hypothesis
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
 
+pytest_plugins = ["tests.tracking.fixtures"]
+
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself

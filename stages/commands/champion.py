@@ -33,15 +33,14 @@ def champion() -> None:
         identities.append(identity)
     test = partial(corrected_resampled_t, folds=read_dataset(PREPARED)["folds"]["count"])
     try:
-        with store.opened(tracking.experiment, publish.SECONDS) as (client, experiment_id):
+        with store.opened(tracking, publish.SECONDS) as client:
             from stages.tracking import comparison, registered_model  # this imports MLflow
 
-            name = tracking.model_name
-            versions = [registered_model.find(client, name, identity) for identity in identities]
-            comparison.show(client, experiment_id, rows, identities, versions)
+            versions = [registered_model.find(client, identity) for identity in identities]
+            comparison.show(client, rows, identities, versions)
             pairs = zip(rows, versions, strict=True)
             publish.warn_missing([row["variant"] for row, version in pairs if not version])
             if versions[0]:  # otherwise the best variant has no version that could be champion
-                print(registered_model.crown(client, name, [v for v in versions if v], test))
+                print(registered_model.crown(client, [v for v in versions if v], test))
     except store.StoreError as error:
         publish.warn("the comparison", error)

@@ -13,8 +13,6 @@ from stages import files
 from stages.engine.saved_model import kept
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
-from stages.settings import params
-from stages.tracking import store
 
 
 def fetch(model: str) -> None:
@@ -29,22 +27,11 @@ def fetch(model: str) -> None:
         raise UserError(
             f"{model!r} is not a registered model; give models:/name/version or models:/name@alias."
         )
-    try:
-        with store.opened(params.load().tracking.experiment) as (client, _):
-            from stages.tracking.registered_model import named  # MLflow's import takes seconds
+    from stages.tracking.model import fetch as download  # MLflow's import takes seconds
 
-            version = named(client, model)
-    except store.StoreError as error:
-        raise UserError(
-            f"could not fetch {model} from {store.address()}: {error.reason}; "
-            "`make ui` shows the registered models."
-        ) from None
-
-    from stages.tracking.model import fetch as download
-
-    pinned = f"models:/{version.name}/{version.version}"
     with tempfile.TemporaryDirectory() as folder:
-        content = download(pinned, Path(folder)).read_bytes()
+        path, pinned = download(model, Path(folder))
+        content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     with files.replacing(kept(sha256)) as partial:
         partial.write_bytes(content)

@@ -4,6 +4,7 @@ import sys
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -27,16 +28,19 @@ def _check_name(context: click.Context, parameter: click.Parameter, name: str | 
     return name
 
 
-def _add(module: str, text: str, *parameters: click.Parameter) -> None:
+def _add(module: str, text: str, *parameters: click.Parameter, hidden: bool = False) -> None:
     """Add the command that calls a module's function of the same name; stages run one at a time."""
     name = module.removeprefix("commands.")
 
-    def run(**arguments: str) -> None:
+    def run(**arguments: Any) -> None:
         function = getattr(import_module(f"stages.{module}"), name)
         with exclusive("-".join([name, *arguments.values()])) if name == module else nullcontext():
-            function(**arguments)
+            if function(**arguments) is False:
+                sys.exit(1)
 
-    line.add_command(click.Command(name, callback=run, help=text, params=[*parameters]))
+    line.add_command(
+        click.Command(name, callback=run, help=text, params=[*parameters], hidden=hidden)
+    )
 
 
 VARIANT = click.Argument(["variant"], callback=_check_name)
@@ -70,6 +74,59 @@ _add(
     "MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in "
     "params.yaml.",
     click.Argument(["model"]),
+)
+_add(
+    "commands.search",
+    "Search for better settings of a variant.\n\n"
+    "The section `search` of params.yaml names the variant, the settings and their bounds. An "
+    "interrupted search is resumed.",
+    click.Option(
+        ["--trials"],
+        type=click.IntRange(0),
+        default=0,
+        help="Total number of trials, finished ones included; 0 means the number in params.yaml.",
+    ),
+    click.Option(
+        ["--write"],
+        type=click.BOOL,
+        is_flag=False,
+        flag_value="yes",
+        default="no",
+        help="Add the best settings to params.yaml as a new variant.",
+    ),
+)
+_add(
+    "commands.predict",
+    "Classify image files or folders of images.\n\n"
+    "Prints the two most probable classes of each image and draws the images as the model sees "
+    "them.",
+    click.Argument(["images"], nargs=-1, required=True, metavar="IMAGE..."),
+    click.Option(
+        ["--model"],
+        default="",
+        help="A variant, a .keras file or a models:/ address; by default the best variant.",
+    ),
+    click.Option(
+        ["--output"],
+        type=click.Path(path_type=Path),
+        default="predictions.png",
+        show_default=True,
+        help="The figure to write.",
+    ),
+)
+_add(
+    "commands.warm",
+    "Run stage commands that other processes send; started by repro.",
+    click.Argument(["path"]),
+    hidden=True,
+)
+_add(
+    "commands.live",
+    "Log trainings to MLflow while they run; started by train and sweep.",
+    click.Argument(["seconds"], type=float),
+    click.Argument(["experiment"]),
+    click.Argument(["fingerprints"], nargs=-1),
+    hidden=True,
 )
 
 
@@ -112,57 +169,6 @@ def publish(variant: str | None, everything: bool) -> None:
 
 
 @line.command()
-@click.option(
-    "--trials",
-    type=click.IntRange(0),
-    default=0,
-    help="Total number of trials, finished ones included; 0 means the number in params.yaml.",
-)
-@click.option(
-    "--write",
-    type=click.Choice(["yes", "no"]),
-    is_flag=False,
-    flag_value="yes",
-    default="no",
-    help="Add the best settings to params.yaml as a new variant.",
-)
-def search(trials: int, write: str) -> None:
-    """Search for better settings of a variant.
-
-    The section `search` of params.yaml names the variant, the settings and their bounds. An
-    interrupted search is resumed.
-    """
-    from stages.commands import search
-
-    search.search(trials, write == "yes")
-
-
-@line.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option(
-    "--model",
-    default="",
-    help="A variant, a .keras file or a models:/ address; by default the best variant.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default="predictions.png",
-    show_default=True,
-    help="The figure to write.",
-)
-def predict(images: tuple[str, ...], model: str, output: Path) -> None:
-    """Classify image files or folders of images.
-
-    Prints the two most probable classes of each image and draws the images as the model sees them.
-    """
-    from stages.commands import predict
-
-    if not predict.predict(images, model, output):
-        sys.exit(1)
-
-
-@line.command()
 @click.argument("variant", required=False)
 @click.option("--release", is_flag=True, help="Let the comparison choose the champion again.")
 @click.option("--reason", default="", help="Why; it is stored with the model version.")
@@ -177,30 +183,15 @@ def promote(variant: str | None, release: bool, reason: str) -> None:
 
 @line.command("pull-request")
 @click.argument("base")
-@click.option("--output", type=click.Path(path_type=Path), help="A file instead of stdout.")
+@click.option(
+    "--output",
+    type=click.File("w", encoding="utf-8", atomic=True),
+    default="-",
+    help="A file instead of stdout.",
+)
 @click.option("--figures", default="", help="URL of the folder that holds comparison.png.")
-def pull_request(base: str, output: Path | None, figures: str) -> None:
+def pull_request(base: str, output: TextIO, figures: str) -> None:
     """Report changes against the commit BASE in Markdown."""
     from stages.commands import pull_request
 
-    pull_request.report(base, output, figures)
-
-
-@line.command(hidden=True)
-@click.argument("path")
-def warm(path: str) -> None:
-    """Run stage commands that other processes send; started by repro."""
-    from stages.commands import warm
-
-    warm.serve(path)
-
-
-@line.command(hidden=True)
-@click.argument("seconds", type=float)
-@click.argument("experiment")
-@click.argument("fingerprints")
-def live(seconds: float, experiment: str, fingerprints: str) -> None:
-    """Log trainings to MLflow while they run; started by train and sweep."""
-    from stages.commands import live
-
-    live.live(seconds, experiment, fingerprints.split(","))
+    output.write(pull_request.pull_request(base, figures))

@@ -1,4 +1,4 @@
-"""`python -m stages live SECONDS EXPERIMENT FINGERPRINT,...`: log trainings while they run.
+"""`python -m stages live SECONDS EXPERIMENT FINGERPRINT...`: log trainings while they run.
 
 `train` and `sweep` start it. It polls the fold store for finished folds. Its input ends when the
 training does: after the word "done", or without it if the training was killed.
@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 POLL = 0.5  # s between looks at the fold store
@@ -17,7 +18,7 @@ STORE_SECONDS = 10.0  # time limit for a server, per look
 LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by then
 
 
-def live(seconds: float, experiment: str, fingerprints: list[str]) -> None:
+def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
     """Log trainings that have a start marker until they end; if the store fails, only warn.
 
     It first waits for some seconds, because a short training ends before MLflow is imported.
@@ -63,10 +64,11 @@ def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> N
     """Log the trainings (fingerprint -> files of the finished folds)."""
     from stages.engine import fold_store, tracker
     from stages.files import read_json
+    from stages.settings.sections import Tracking
     from stages.tracking import record, store
     from stages.train import tables
 
-    with store.opened(experiment, STORE_SECONDS) as (client, experiment_id):
+    with store.opened(Tracking(experiment=experiment), STORE_SECONDS) as client:
         from stages.tracking import runs, unfinished  # MLflow's import takes seconds
 
         status = {None: "RUNNING", tracker.DONE: "SCHEDULED"}.get(word, "FAILED")
@@ -82,5 +84,5 @@ def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> N
                 [dict(zip(columns, cells, strict=True)) for cells in table]
                 for columns, table in tables(fingerprint, start["began"], finished).values()
             ]
-            runs.show(client, experiment_id, record.unfinished(start, *rows), status, lock)
+            runs.show(client, record.unfinished(start, *rows), status, lock)
         unfinished.end_stale(client)

@@ -78,7 +78,7 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     if "://" in model or model.startswith(("models:/", "runs:/")):
         from stages.tracking.model import fetch  # MLflow's import takes seconds
 
-        return fetch(model, folder), model
+        return fetch(model, folder)[0], model
     if model.endswith(".keras"):
         return Path(model), model
     variant, note = model, ""

@@ -23,22 +23,21 @@ def promote(name: str, reason: str = "") -> str:
             store cannot be used.
     """
     settings = params.load()
-    model = settings.tracking.model_name
     identity = records.read(name, settings).identity
     try:  # on a server with passwords, the name there
         who = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         who = "somebody"
-    with store.opened(settings.tracking.experiment) as (client, _):
+    with store.opened(settings.tracking) as client:
         from stages.tracking import registered_model  # MLflow's import takes seconds
 
-        version = registered_model.find(client, model, identity)
+        version = registered_model.find(client, identity)
         if version is None:
             raise UserError(
-                f"the current results of {name} are not registered as {model!r} in "
+                f"the current results of {name} are not registered as {client.model_name!r} in "
                 f"MLflow at {store.address()}; run `make publish`."
             )
-        return registered_model.promote(client, model, version, who, reason)
+        return registered_model.promote(client, version, who, reason)
 
 
 def release() -> str:
@@ -47,11 +46,10 @@ def release() -> str:
     Raises:
         UserError: if there is no champion, or the store cannot be used.
     """
-    tracking = params.load().tracking
-    model = tracking.model_name
-    with store.opened(tracking.experiment) as (client, _):
+    with store.opened(params.load().tracking) as client:
         from stages.tracking import registered_model  # MLflow's import takes seconds
 
-        if registered_model.release(client, model) is None:
-            raise UserError(f"{model!r} has no champion in MLflow; run `make publish`.")
-    return f"The champion of {model!r} is chosen by the test again, next time by `make publish`."
+        name = repr(client.model_name)
+        if registered_model.release(client) is None:
+            raise UserError(f"{name} has no champion in MLflow; run `make publish`.")
+    return f"The champion of {name} is chosen by the test again, next time by `make publish`."

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
-from stages.files import existing, replacing
+from stages.files import existing
 from stages.report.markdown import mean_std, table
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
@@ -23,16 +23,6 @@ FIGURE = "results/plots/comparison.png"
 SHOWN: tuple[str, ...] = ("cv.accuracy.mean", "cv.accuracy.std", "test.accuracy", "test.loss")
 SHOWN += ("test.macro_f1", "test.expected_calibration_error", "parameters")
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
-
-
-def report(base: str, output: Path | None, figures: str) -> None:
-    """Print the report, or write it to the file `output`; see `pull_request`."""
-    text = pull_request(base, figures)
-    if output is None:
-        print(text, end="")
-        return
-    with replacing(output) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 def pull_request(base: str, figures: str = "") -> str:

@@ -5,8 +5,6 @@ Each trial is cross-validated on the prepared folds; the test set is not read. T
 in `.foldlab/search/`, so the same command resumes it.
 """
 
-import sys
-
 from stages import publish
 from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
@@ -67,18 +65,14 @@ def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Tr
     for path, allowed in chosen.space.items():
         shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     try:
-        with store.opened(settings.tracking.experiment, publish.SECONDS) as (client, number):
+        with store.opened(settings.tracking, publish.SECONDS) as client:
             from stages.tracking import search as runs  # MLflow's import takes seconds
 
             parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
-            runs.publish(client, number, parent, trials)
+            runs.publish(client, parent, trials)
     except store.StoreError as error:
-        print(
-            f"foldlab: publishing the search to MLflow at {store.address()} failed: "
-            f"{error.reason}; its trials are saved, run `make search` again when the store is "
-            "back.",
-            file=sys.stderr,
-        )
+        saved = "its trials are saved, run `make search` again when the store is back"
+        publish.warn("the search", error, saved)
         return False
     return True
 

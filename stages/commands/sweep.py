@@ -30,19 +30,16 @@ def reproduce(variant: str) -> None:
     if not Path("dvc.yaml").exists():
         return
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", f"publish@{variant}"]
-    with (
-        suppress(OSError),  # no memory for another process, and training matters more
-        subprocess.Popen(
+    with suppress(OSError):  # no memory for another process, and training matters more
+        done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             errors="replace",
-        ) as dvc,
-    ):
-        for line in dvc.stdout or ():
-            tqdm.write(line.rstrip("\n"))  # above the progress bar
+            check=False,
+        )
+        tqdm.write(done.stdout + done.stderr, end="")  # above the progress bar
 
 
 def sweep(follow: Callable[[str], None] = reproduce) -> None:

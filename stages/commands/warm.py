@@ -37,7 +37,7 @@ def started() -> Iterator[None]:
     """Let the stage commands that are started in the block use a warm process."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "socket")
-        if sys.platform == "win32" or len(path) > 100:  # the system's limit is 107 bytes
+        if len(path) > 100:  # the system's limit is 107 bytes
             yield
             return
         server = subprocess.Popen(
@@ -86,7 +86,7 @@ def _signals_sent_to(process: int) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def serve(path: str) -> None:
+def warm(path: str) -> None:
     """Import what stages need, then run commands until standard input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended children
     for name in MODULES:

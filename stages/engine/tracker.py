@@ -65,7 +65,7 @@ def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
                 own.append(fingerprint)
         tracker = None
         if own and tracking.live_after is not None:
-            tracker = _start(str(tracking.live_after), tracking.experiment, ",".join(own))
+            tracker = _start(str(tracking.live_after), tracking.experiment, *own)
         try:
             yield
             if tracker:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from mlflow.types import Schema, TensorSpec
 from stages.tracking.marker import combined
 from stages.tracking.store import Client
 
-FILES = 100  # most unreadable files to list in the data set's profile, whose length MLflow limits
-
 
 def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
     """Log the prepared data as an input of the run: source, hash and content of dataset.json."""
@@ -26,14 +23,13 @@ def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> No
     pixels = TensorSpec(np.dtype("uint8"), (-1, *content["image_shape"]))
     labels = TensorSpec(np.dtype("int64"), (-1,))
     schema = TensorDatasetSchema(features=Schema([pixels]), targets=Schema([labels]))
-    unreadable = dict(islice(content.get("unreadable", {}).items(), FILES))
     dataset = Dataset(
         name=str(content["source"]),
         digest=digest,
         source_type="local",
         source=json.dumps({"uri": "data/prepared"}),
         schema=json.dumps(schema.to_dict()),
-        profile=json.dumps({**content, "unreadable": unreadable}),
+        profile=json.dumps(content),
     )
     tag = InputTag("mlflow.data.context", "training")
     client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
@@ -44,14 +40,13 @@ def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
     run_id, sha256 = run.info.run_id, combined(files.values())
     unchanged = run.data.tags.get("files_sha256", sha256) == sha256
     folders = {name: name.rpartition("/")[0] or None for name in files}
-    sizes = {
-        entry.path: entry.file_size
+    uploaded = {
+        entry.path
         for folder in {None, *folders.values()}
         for entry in client.list_artifacts(run_id, folder)
     }
     for name, path in files.items():
-        # MLflow's uploads are atomic, so the size shows that a file is there; some stores have none
-        if not (unchanged and sizes.get(name, -1) in (None, path.stat().st_size)):
+        if not unchanged or name not in uploaded:  # MLflow's uploads are atomic
             client.log_artifact(run_id, str(path), folders[name])
     if not unchanged:
         client.set_tag(run_id, "files_sha256", sha256)

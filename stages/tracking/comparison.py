@@ -22,7 +22,6 @@ NUMBERS = ("cv_mean", "cv_std", "difference", "p_holm", "p_better")
 
 def show(
     client: Client,
-    experiment_id: str,
     rows: Sequence[Mapping[str, Any]],
     identities: Sequence[Identity],
     versions: Sequence[ModelVersion | None],
@@ -32,7 +31,7 @@ def show(
     `rows` are those of comparison.csv. Identities and versions are in the same order; a version is
     None where the store has none. Returns the id of the comparison's run.
     """
-    ends = []
+    experiment_id, ends = client.experiment_id, []
     for row, version in zip(rows, versions, strict=True):
         if version:
             parent = client.get_run(version.run_id)

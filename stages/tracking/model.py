@@ -85,21 +85,30 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
     shutil.copyfile(keras_file, folder / "data" / "model.keras")
 
 
-def fetch(uri: str, folder: Path) -> Path:
-    """Download a model such as "models:/foldlab@champion" to `folder`; return its .keras file.
+def fetch(uri: str, folder: Path) -> tuple[Path, str]:
+    """Download a model such as "models:/foldlab@champion" to `folder`.
+
+    Returns its .keras file, and the URI with the version instead of an alias.
 
     Raises:
         UserError: if the store cannot be used or has no such Keras model.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
+    stores = {"tracking_uri": location(), "registry_uri": location()}
+    pinned = uri
     try:
         with failures():
-            found = mlflow.artifacts.download_artifacts(
-                uri, dst_path=str(folder), tracking_uri=location(), registry_uri=location()
-            )
+            name, _, alias = uri.removeprefix("models:/").partition("@")
+            if alias and uri.startswith("models:/"):
+                version = mlflow.MlflowClient(**stores).get_model_version_by_alias(name, alias)
+                pinned = f"models:/{name}/{version.version}"
+            found = mlflow.artifacts.download_artifacts(pinned, dst_path=str(folder), **stores)
     except StoreError as error:
-        raise UserError(f"could not fetch {uri} from {address()}: {error.reason}.") from None
+        raise UserError(
+            f"could not fetch {uri} from {address()}: {error.reason}; "
+            "`make ui` shows the registered models."
+        ) from None
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
         raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")
-    return path
+    return path, pinned

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,11 +46,6 @@ class Record:
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
 
-    @property
-    def end(self) -> int | None:
-        """The end of the last fold so far, in ms since 1970, if known."""
-        return max((fold.end for fold in self.folds if fold.end is not None), default=None)
-
 
 def read(variant: str, settings: Params) -> Record:
     """Read the files of one variant, a row of params.yaml.
@@ -66,19 +60,13 @@ def read(variant: str, settings: Params) -> Record:
         raise UserError(f"{path} is missing; run `dvc repro {stage}@{variant}`.")
     training = read_json(folder / "training.json")
     dataset = read_dataset(PREPARED)
-    fingerprint = str(training["fingerprint"])
-    if not re.fullmatch(r"[0-9a-f]{8,128}", fingerprint):
-        raise UserError(
-            f"{folder / 'training.json'} has the fingerprint {fingerprint!r}, which must be a hash "
-            f"in hexadecimal digits; run `dvc repro -f train@{variant}`."
-        )
     if training["data_sha256"] != dataset["sha256"]:
         raise UserError(
             f"{folder} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."
         )
     history = read_table(folder / "history.csv")
-    timing = _timing(folder / "timing.csv", fingerprint)
+    timing = _timing(folder / "timing.csv", training["fingerprint"])
     rows = read_table(folder / "folds.csv")
     folds = [_fold(variant, row, history, timing, dataset) for row in rows]
     scores = leaves(read_json(folder / "metrics.json"), "_")
@@ -92,7 +80,7 @@ def read(variant: str, settings: Params) -> Record:
     return Record(
         variant=variant,
         description=training.get("description") or description,
-        identity=Identity(fingerprint, marker.combined(trained)),
+        identity=Identity(training["fingerprint"], marker.combined(trained)),
         params=_params(training["settings"], dataset),
         dataset=dataset,
         folds=folds,

@@ -25,17 +25,17 @@ LEVEL = 0.05
 Test = Callable[[np.ndarray], Mapping[str, float]]
 
 
-def register(client: Client, model_name: str, logged: LoggedModel, record: Record) -> None:
+def register(client: Client, logged: LoggedModel, record: Record) -> None:
     """Register a version of this training if there is none."""
-    version = find(client, model_name, record.identity)
+    version = find(client, record.identity)
     if version is None:
         try:
-            client.create_registered_model(model_name)
+            client.create_registered_model(client.model_name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         version = client.create_model_version(
-            model_name,
+            client.model_name,
             source=logged.artifact_location,
             run_id=logged.source_run_id,
             model_id=logged.model_id,
@@ -49,35 +49,27 @@ def register(client: Client, model_name: str, logged: LoggedModel, record: Recor
         )
     # A server links the logged model to its version itself; a plain database does not.
     if version.run_id == logged.source_run_id and "mlflow.modelVersions" not in logged.tags:
-        link = json.dumps([{"name": model_name, "version": version.version}])
+        link = json.dumps([{"name": client.model_name, "version": version.version}])
         client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
 
 
-def find(client: Client, model_name: str, identity: Identity) -> ModelVersion | None:
+def find(client: Client, identity: Identity) -> ModelVersion | None:
     """Return the newest version of exactly these results, or None."""
-    quote = '"' if "'" in model_name else "'"
+    quote = '"' if "'" in client.model_name else "'"
     found = client.search_model_versions(
-        f"name = {quote}{model_name}{quote} and tags.fingerprint = '{identity.fingerprint}' "
+        f"name = {quote}{client.model_name}{quote} and tags.fingerprint = '{identity.fingerprint}' "
         f"and tags.results_sha256 = '{identity.results_sha256}'"
     )
     return max(found, key=lambda version: int(version.version), default=None)
 
 
-def named(client: Client, uri: str) -> ModelVersion:
-    """Return the version that `models:/name/version` or `models:/name@alias` refers to now."""
-    name, _, alias = uri.removeprefix("models:/").partition("@")
-    if alias:
-        return client.get_model_version_by_alias(name, alias)
-    return client.get_model_version(*name.split("/"))
-
-
-def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], test: Test) -> str:
+def crown(client: Client, versions: Sequence[ModelVersion], test: Test) -> str:
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
     The versions are those of the compared variants, best cross-validated accuracy first. Returns
     the reason in one sentence, which the candidate's version is tagged with.
     """
-    candidate, champion = versions[0], _aliased(client, model_name, CHAMPION)
+    candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
         if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
@@ -90,14 +82,14 @@ def crown(client: Client, model_name: str, versions: Sequence[ModelVersion], tes
         if moves:
             if champion:
                 _explain(client, champion, reason)
-            client.set_registered_model_alias(model_name, CHAMPION, candidate.version)
+            client.set_registered_model_alias(client.model_name, CHAMPION, candidate.version)
             champion = candidate
     second = next((v for v in versions if not champion or v.version != champion.version), None)
-    challenger = _aliased(client, model_name, CHALLENGER)
+    challenger = _aliased(client, CHALLENGER)
     if second and (challenger is None or challenger.version != second.version):
-        client.set_registered_model_alias(model_name, CHALLENGER, second.version)
+        client.set_registered_model_alias(client.model_name, CHALLENGER, second.version)
     elif second is None and challenger:
-        client.delete_registered_model_alias(model_name, CHALLENGER)
+        client.delete_registered_model_alias(client.model_name, CHALLENGER)
     return reason
 
 
@@ -133,38 +125,38 @@ def judge(
     return False, f"{stays}: {result}; required is p < {LEVEL}."
 
 
-def promote(client: Client, model_name: str, version: ModelVersion, who: str, why: str) -> str:
+def promote(client: Client, version: ModelVersion, who: str, why: str) -> str:
     """Make a version champion by hand; the rule keeps it until `release`.
 
     Returns the reason in one sentence, with the person's name and words; this version and the
     previous champion are tagged with it.
     """
-    before = release(client, model_name)
+    before = release(client)
     reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
     reason = reason.rstrip(".") + "."
-    client.set_registered_model_alias(model_name, CHAMPION, version.version)
+    client.set_registered_model_alias(client.model_name, CHAMPION, version.version)
     _explain(client, version, reason)
-    client.set_model_version_tag(model_name, version.version, BY_HAND, "true")
+    client.set_model_version_tag(client.model_name, version.version, BY_HAND, "true")
     if before and before.version != version.version:
         _explain(client, before, reason)
-        challenger = _aliased(client, model_name, CHALLENGER)
+        challenger = _aliased(client, CHALLENGER)
         if challenger and challenger.version == version.version:
-            client.set_registered_model_alias(model_name, CHALLENGER, before.version)
+            client.set_registered_model_alias(client.model_name, CHALLENGER, before.version)
     return reason
 
 
-def release(client: Client, model_name: str) -> ModelVersion | None:
+def release(client: Client) -> ModelVersion | None:
     """Let the rule replace a champion that was made by hand; return the champion, if any."""
-    champion = _aliased(client, model_name, CHAMPION)
+    champion = _aliased(client, CHAMPION)
     if champion and champion.tags.get(BY_HAND) == "true":
         # not deleted, because a server with passwords lets only a model's owner delete
-        client.set_model_version_tag(model_name, champion.version, BY_HAND, "false")
+        client.set_model_version_tag(client.model_name, champion.version, BY_HAND, "false")
     return champion
 
 
-def _aliased(client: Client, model_name: str, alias: str) -> ModelVersion | None:
-    number = client.get_registered_model(model_name).aliases.get(alias)
-    return client.get_model_version(model_name, number) if number else None
+def _aliased(client: Client, alias: str) -> ModelVersion | None:
+    number = client.get_registered_model(client.model_name).aliases.get(alias)
+    return client.get_model_version(client.model_name, number) if number else None
 
 
 def _fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:

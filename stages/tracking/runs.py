@@ -16,17 +16,17 @@ from stages.tracking.record import Record
 from stages.tracking.store import Client
 
 
-def publish(client: Client, experiment_id: str, record: Record, model_name: str) -> str:
+def publish(client: Client, record: Record) -> str:
     """Log everything in `record` and return the id of its parent run."""
-    run = _parent(client, experiment_id, record)
+    run = _parent(client, record)
     _complete_folds(client, run, record)
     logged = model.complete(client, run, record)
-    moment = max(record.end or 0, run.info.start_time)  # the clock may have been set back
-    if outdated := _outdated(client, record, run, logged, moment):
+    moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
+    if outdated := _outdated(record, run, logged, moment):
         client.log_batch(run.info.run_id, outdated)
     attachments.complete_dataset(client, run, record.dataset)
     attachments.complete_files(client, run, record.files)
-    registered_model.register(client, model_name, logged, record)
+    registered_model.register(client, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
     unfinished.overtake(client, run)
@@ -34,13 +34,13 @@ def publish(client: Client, experiment_id: str, record: Record, model_name: str)
     return run.info.run_id
 
 
-def _parent(client: Client, experiment_id: str, record: Record) -> Run:
+def _parent(client: Client, record: Record) -> Run:
     """Return the variant's parent run; create it if there is none.
 
     A run of the same fingerprint but other results, or one that another machine may be writing, is
     left alone. A duplicate with the same results is deleted (MLflow keeps it in its bin).
     """
-    same = [run for run in parents(client, experiment_id, record) if _is_of(client, run, record)]
+    same = [run for run in parents(client, record) if _is_of(client, run, record)]
     # published runs first, then those of this checkout
     same.sort(key=lambda run: (not _is_published(run), not unfinished.is_noted(run.info.run_id)))
     for run in same[1:]:
@@ -49,7 +49,7 @@ def _parent(client: Client, experiment_id: str, record: Record) -> Run:
         for each in (*children.child_runs(client, run, "fold"), run):
             client.delete_run(each.info.run_id)
         unfinished.forget(run.info.run_id)
-    return same[0] if same else create_parent(client, experiment_id, record)
+    return same[0] if same else create_parent(client, record)
 
 
 def _is_of(client: Client, run: Run, record: Record) -> bool:
@@ -66,25 +66,24 @@ def _is_published(run: Run) -> bool:
     return "results_sha256" in run.data.tags
 
 
-def parents(client: Client, experiment_id: str, record: Record) -> list[Run]:
+def parents(client: Client, record: Record) -> list[Run]:
     """Return the parent runs of a record's variant and fingerprint, oldest first."""
     query = (
         f"tags.fingerprint = '{record.identity.fingerprint}' and "
         f"tags.variant = '{record.variant}' and tags.`foldlab.kind` = 'parent'"
     )
-    return client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC"])
+    order = ["attributes.start_time ASC"]
+    return client.search_runs([client.experiment_id], query, order_by=order)
 
 
-def create_parent(
-    client: Client, experiment_id: str, record: Record, lock: Path | None = None
-) -> Run:
+def create_parent(client: Client, record: Record, lock: Path | None = None) -> Run:
     """Create a parent run and note it as unfinished; see `unfinished.note` for the lock."""
-    run = client.create_run(experiment_id, record.start, _tags(record), record.variant)
+    run = client.create_run(client.experiment_id, record.start, _tags(record), record.variant)
     unfinished.note(run.info.run_id, record.variant, lock)
     return run
 
 
-def show(client: Client, experiment_id: str, record: Record, status: str, lock: Path) -> None:
+def show(client: Client, record: Record, status: str, lock: Path) -> None:
     """Log a training's progress; logging the same progress twice changes nothing.
 
     A training that is already published with the same results is skipped. Only a run that this
@@ -92,12 +91,12 @@ def show(client: Client, experiment_id: str, record: Record, status: str, lock: 
     RUNNING, FAILED, or SCHEDULED for a training that ended; `publish` sets FINISHED. `lock` is the
     file that is locked while the training runs.
     """
-    found = parents(client, experiment_id, record)
+    found = parents(client, record)
     published = [run for run in found if _is_published(run)]
     if any(children.agree(client, run, "fold", record.folds) for run in published):
         return
     own = [run for run in found if unfinished.is_noted(run.info.run_id) and run not in published]
-    run = own[0] if own else create_parent(client, experiment_id, record, lock)
+    run = own[0] if own else create_parent(client, record, lock)
     if status == "RUNNING" != run.info.status:
         unfinished.note(run.info.run_id, record.variant, lock)
         client.update_run(run.info.run_id, status)
@@ -126,13 +125,10 @@ def _tags(record: Record) -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
-def _outdated(
-    client: Client, record: Record, run: Run, logged: LoggedModel, moment: int
-) -> list[Metric]:
+def _outdated(record: Record, run: Run, logged: LoggedModel, moment: int) -> list[Metric]:
     """Return the metrics that are missing from, or differ in, the run or the logged model.
 
-    MLflow shows the value with the latest time. So a changed value is logged with the current time
-    or, if the clock was set back, just after the run's latest.
+    MLflow shows the value with the latest time, so a changed value is logged with the current time.
     """
     of_model = {metric.key: metric.value for metric in logged.metrics or []}
     points = []
@@ -140,10 +136,8 @@ def _outdated(
         in_run = run.data.metrics.get(key)
         if _same(in_run, value) and _same(of_model.get(key), value):
             continue
-        when = moment
-        if in_run is not None and not _same(in_run, value):
-            history = client.get_metric_history(run.info.run_id, key)
-            when = max(round(time.time() * 1000), *(point.timestamp + 1 for point in history))
+        changed = in_run is not None and not _same(in_run, value)
+        when = round(time.time() * 1000) if changed else moment
         points.append(Metric(key, value, when, 0, model_id=logged.model_id))
     return points
 

@@ -26,10 +26,10 @@ class Search(NamedTuple):
     params: dict[str, str]  # seed and space, as params.yaml has them
 
 
-def publish(client: Client, experiment_id: str, search: Search, trials: Sequence[Trial]) -> str:
+def publish(client: Client, search: Search, trials: Sequence[Trial]) -> str:
     """Log a study with its trials so far and return the parent run's id."""
     children = [_child(trial) for trial in trials]
-    parent = _parent(client, experiment_id, search, children)
+    parent = _parent(client, search, children)
     points = []  # the best score after each trial
     for trial in trials:
         if leader := best(trials[: trial.number + 1]):
@@ -42,11 +42,11 @@ def publish(client: Client, experiment_id: str, search: Search, trials: Sequence
     return parent.info.run_id
 
 
-def _parent(client: Client, experiment_id: str, search: Search, children: Sequence[Child]) -> Run:
+def _parent(client: Client, search: Search, children: Sequence[Child]) -> Run:
     """Return the run of this study, or create it; one with other results is of another checkout."""
     query = f"tags.fingerprint = '{search.fingerprint}' and tags.`foldlab.kind` = 'search'"
-    found = client.search_runs([experiment_id], query, order_by=["attributes.start_time ASC"])
-    for run in found:
+    order = ["attributes.start_time ASC"]
+    for run in client.search_runs([client.experiment_id], query, order_by=order):
         if agree(client, run, "trial", children):
             return run
     tags = {
@@ -59,7 +59,7 @@ def _parent(client: Client, experiment_id: str, search: Search, children: Sequen
         "accuracy is the highest of many on the same folds and so biased upward.",
     }
     start = min((child.start for child in children if child.start), default=None)
-    return client.create_run(experiment_id, start, tags, "search")
+    return client.create_run(client.experiment_id, start, tags, "search")
 
 
 def _child(trial: Trial) -> Child:

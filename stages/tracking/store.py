@@ -2,7 +2,6 @@
 
 import gc
 import json
-import logging
 import math
 import os
 import re
@@ -17,6 +16,7 @@ from filelock import FileLock
 
 from stages.errors import UserError
 from stages.files import root
+from stages.settings.sections import Tracking
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long to wait for a locked database
@@ -27,7 +27,6 @@ CLIENTS = re.compile(
     r"|urllib3)\b"
 )
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
-STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
 COLUMNS = (  # of a saved view of the run table, which shows no metrics otherwise
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
@@ -86,21 +85,11 @@ def _is_failure(error: Exception) -> bool:
         return (error.name or "").partition(".")[0] != "stages"
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
         return True
-    return isinstance(error, OSError) and not _is_ours(error)
-
-
-def _is_ours(error: OSError) -> bool:
-    """Return whether the system refused a file of ours, or this is no refusal of the system."""
-    where = error.filename2 or error.filename  # the target of a copy
-    if not isinstance(where, str | bytes):
-        return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
-    path = Path(os.fsdecode(where)).absolute()
-    for folder in (Path.cwd(), root().absolute()):
-        if path.is_relative_to(folder):
-            top = path.relative_to(folder).parts[0]
-            missing = isinstance(error, FileNotFoundError) and not top.startswith(STORES)
-            return missing or top in OURS
-    return False
+    if not isinstance(error, OSError):
+        return False
+    path = Path(error.filename2 or error.filename or "").absolute()  # the target of a copy
+    ours = (folder / name for folder in (Path.cwd(), root().absolute()) for name in OURS)
+    return not any(map(path.is_relative_to, ours))
 
 
 def location() -> str:
@@ -138,8 +127,8 @@ def safe(text: str) -> str:
 
 
 @contextmanager
-def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Client", str]]:
-    """Open the store and yield (client, experiment id), for one process per repository at a time.
+def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client"]:
+    """Open the store and yield its client, for one process per repository at a time.
 
     The lock keeps several processes from creating the same sqlite file, which would break it, or
     the same run. An experiment that does not exist is created. `seconds` is the time limit for all
@@ -158,9 +147,14 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
     except ValueError as error:
         raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
     with failures():
-        _import(network)
-        from mlflow import MlflowClient
+        gc.disable()  # a sixth of the time of MLflow's import
+        try:
+            from mlflow import MlflowClient
 
+            if path:
+                import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or imported later
+        finally:
+            gc.enable()
         lock = Path(f"{path}.lock") if path else root() / ".foldlab/tracking.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=LOCK_SECONDS):
@@ -168,11 +162,16 @@ def opened(experiment: str, seconds: float | None = None) -> Iterator[tuple["Cli
                 with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)) as busy:
                     busy.execute("BEGIN IMMEDIATE")
             client = Client(MlflowClient(uri, registry_uri=uri), seconds if network else None)
-            yield client, _experiment(client, experiment, network, path)
+            client.experiment_id = _experiment(client, tracking.experiment, network, path)
+            client.model_name = tracking.model_name
+            yield client
 
 
 class Client:
     """An MlflowClient that refuses calls after its deadline, in `seconds` from now."""
+
+    experiment_id: str
+    model_name: str  # the registered model's
 
     def __init__(self, client: object, seconds: float | None) -> None:
         """Wrap `client`; without a deadline where `seconds` is None."""
@@ -190,20 +189,6 @@ class Client:
             return method(*arguments, **named)
 
         return call
-
-
-def _import(network: bool) -> None:
-    """Import MLflow without garbage collection, which would take a sixth of the time."""
-    gc.disable()
-    try:
-        import mlflow
-
-        if not network:
-            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or it is imported later
-    finally:
-        gc.enable()
-    for name in ("mlflow", "alembic", "urllib3"):  # the caller reports an error, once
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _experiment(client: Client, name: str, network: bool, path: Path | None) -> str:

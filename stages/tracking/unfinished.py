@@ -7,7 +7,7 @@ runs are called while the store is open, so no other process of this checkout is
 
 import os
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,34 +48,24 @@ def held(lock: Path, seconds: float = 0) -> bool:
         return True
 
 
-def end_stale(client: store.Client | None, rows: Container[str] | None = None) -> set[str]:
-    """End noted runs that no process writes any more; return the names of removed variants.
+def end_stale(client: store.Client) -> None:
+    """End noted runs that no process writes any more.
 
-    RUNNING ones become FAILED; KILLED become those that nobody published for some days, and those
-    of removed variants. `client` is None if the store cannot be reached, and `rows`, the existing
-    variants, if none was removed.
+    RUNNING ones become FAILED. SCHEDULED ones become KILLED if nobody publishes them for some days.
     """
-    removed = set()
-    for path, variant, run in _idle(client):
-        gone = rows is not None and variant not in rows
-        old = time.time() - path.stat().st_mtime > KEPT_DAYS * 86400
-        if client and run:
-            given_up = gone or (old and run.info.status == "SCHEDULED")
-            end(client, run, "KILLED" if given_up else "FAILED")
-        if gone or (old and run):
-            path.unlink(missing_ok=True)
-        if gone:
-            removed.add(variant)
-    return removed
+    for note_path, run in _idle(client):
+        old = time.time() - note_path.stat().st_mtime > KEPT_DAYS * 86400
+        end(client, run, "KILLED" if old and run.info.status == "SCHEDULED" else "FAILED")
+        if old:
+            note_path.unlink(missing_ok=True)
 
 
 def overtake(client: store.Client, newer: Run) -> None:
     """Set older noted runs of the variant and experiment of `newer` to KILLED."""
-    for _, _, run in _idle(client, newer.data.tags["variant"]):
-        if run is None or run.info.run_id == newer.info.run_id:
-            continue
+    for _, run in _idle(client, newer.data.tags["variant"]):
         begun_before = run.info.start_time <= newer.info.start_time
-        if begun_before and run.info.experiment_id == newer.info.experiment_id:
+        same_experiment = run.info.experiment_id == newer.info.experiment_id
+        if begun_before and same_experiment and run.info.run_id != newer.info.run_id:
             end(client, run, "KILLED")
 
 
@@ -90,30 +80,25 @@ def end(client: store.Client, run: Run, status: str) -> None:
             client.set_terminated(each.info.run_id, status, now)
 
 
-def _idle(
-    client: store.Client | None, only: str | None = None
-) -> Iterator[tuple[Path, str, Run | None]]:
-    """Yield (note, variant, run) of the runs, of one or all variants, that no process is writing.
-
-    The run is None if its store is another one or cannot be reached.
-    """
+def _idle(client: store.Client, variant: str | None = None) -> Iterator[tuple[Path, Run]]:
+    """Yield (note, run) of this store's noted runs, of one or all variants, that nobody writes."""
     for path in listed(_notes()):
         try:
             noted = read_json(path)
         except FileNotFoundError:  # another process has just finished the run
             continue
-        if only not in (None, noted["variant"]) or (noted["lock"] and held(root() / noted["lock"])):
+        if noted["store"] != _here() or variant not in (None, noted["variant"]):
             continue
-        run = None
-        if client and noted["store"] == _here():
-            try:
-                run = client.get_run(path.name)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                path.unlink(missing_ok=True)
-                continue
-        yield path, noted["variant"], run
+        if noted["lock"] and held(root() / noted["lock"]):
+            continue
+        try:
+            run = client.get_run(path.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            path.unlink(missing_ok=True)
+        else:
+            yield path, run
 
 
 def _notes() -> Path:

@@ -6,18 +6,17 @@ import pytest
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
-from tests.tracking import made_results
-from tests.tracking.made_results import make_comparison
+from tests.tracking.made_results import make_comparison, make_repository, nobody
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    root = made_results.enter(tmp_path, monkeypatch, "basic", "other", folds=5)
+def published(repository):
+    make_repository(repository, "basic", "other", folds=5)
     for variant in ("basic", "other"):
         publish.publish(variant)
-    return root
+    return repository
 
 
 def aliases(root):
@@ -28,28 +27,30 @@ def aliases(root):
     }
 
 
-def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(repository, capsys):
+def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(published, capsys):
     """The made folds of `other` are all one point better, so the test's p is 0."""
-    make_comparison(repository, basic=0.93, other=0.92)
+    make_comparison(published, basic=0.93, other=0.92)
     champion()
-    assert aliases(repository) == {"champion": "basic", "challenger": "other"}
-    make_comparison(repository, basic=0.91, other=0.92)
+    assert aliases(published) == {"champion": "basic", "challenger": "other"}
+    make_comparison(published, basic=0.91, other=0.92)
     champion()
-    assert aliases(repository) == {"champion": "other", "challenger": "basic"}
-    make_comparison(repository, basic=0.93, other=0.92)  # its folds are still the worse ones
+    assert aliases(published) == {"champion": "other", "challenger": "basic"}
+    make_comparison(published, basic=0.93, other=0.92)  # its folds are still the worse ones
     champion()
-    assert aliases(repository)["champion"] == "other"
+    assert aliases(published)["champion"] == "other"
     assert "does not replace" in capsys.readouterr().out
 
 
-def test_variants_missing_from_another_store_are_named(repository, monkeypatch, capsys, tmp_path):
-    make_comparison(repository, basic=0.91, other=0.92)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{made_results.nobody()}")
+def test_variants_missing_from_another_store_are_named(
+    published, empty_store, monkeypatch, capsys, tmp_path
+):
+    make_comparison(published, basic=0.91, other=0.92)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
     champion()  # a dead server costs one sentence
     stderr = capsys.readouterr().err
     assert stderr.startswith("foldlab: publishing the comparison to MLflow at http://127")
     assert stderr.count("\n") == 1
-    shutil.copyfile(made_results.empty_store(tmp_path.parent), tmp_path / "mlflow.db")
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     champion()
     assert capsys.readouterr().err.startswith("foldlab: other, basic missing from MLflow")
@@ -62,10 +63,10 @@ def test_variants_missing_from_another_store_are_named(repository, monkeypatch, 
     assert aliases(tmp_path) == {"champion": "other", "challenger": "basic"}
 
 
-def test_a_variant_without_a_marker_or_a_comparison_is_refused(repository):
+def test_a_variant_without_a_marker_or_a_comparison_is_refused(published):
     with pytest.raises(OSError, match=r"comparison\.csv"):
         champion()
-    make_comparison(repository, basic=0.91, other=0.92)
-    (repository / "results/published/other.json").unlink()
+    make_comparison(published, basic=0.91, other=0.92)
+    (published / "results/published/other.json").unlink()
     with pytest.raises(UserError, match=r"published/other\.json"):
         champion()

@@ -6,21 +6,22 @@ import yaml
 from stages import publish
 from stages.commands.fetch import fetch
 from stages.errors import UserError
+from stages.settings.sections import Tracking
 from stages.tracking import store
-from tests.tracking import made_results
+from tests.tracking.made_results import make_repository
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_registered_model_s_file_is_kept_under_its_digest(tmp_path, monkeypatch, capsys):
-    repository = made_results.enter(tmp_path, monkeypatch, "basic", "other")
+def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
+    make_repository(repository, "basic", "other")
     for model in ("models:/foldlab/1", "models:/foldlab@champion"):
         with pytest.raises(UserError, match=f"{model}.*`make ui`"):
             fetch(model)
     assert not (repository / ".foldlab/models").exists()
     for variant in ("basic", "other"):
         publish.publish(variant)
-    with store.opened("foldlab") as (client, _):
+    with store.opened(Tracking()) as client:
         client.set_registered_model_alias("foldlab", "champion", "2")
     capsys.readouterr()
     for model, variant, version in [

@@ -9,22 +9,17 @@ import pytest
 from stages import publish
 from stages.commands import live
 from stages.tracking.store import StoreError
-from tests.tracking import made_results, training
+from tests.tracking import training
 from tests.tracking.made_results import everything, without_ids
 from tests.tracking.training import statuses, wait_for
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    return made_results.enter(tmp_path, monkeypatch)
-
-
 BOTH = {"basic fold 0": "FINISHED", "basic fold 1": "FINISHED"}
 
 
-def test_the_runs_appear_as_they_come_and_publishing_completes_them(repository):
+def test_the_runs_appear_as_they_come_and_publishing_completes_them(repository, empty_store):
     process = training.start()
     wait_for({"basic": "RUNNING"})
     training.go(0)
@@ -43,7 +38,7 @@ def test_the_runs_appear_as_they_come_and_publishing_completes_them(repository):
 
     # and an emptied store is rebuilt to the same rows, from files alone
     shutil.rmtree("mlartifacts")
-    shutil.copyfile(made_results.empty_store(repository.parents[1]), "mlflow.db")
+    shutil.copyfile(empty_store, repository / "mlflow.db")
     assert publish.publish("basic")
     assert without_ids(repository) == shown
 

@@ -4,26 +4,26 @@ import re
 import pytest
 
 from stages import publish
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
-from tests.tracking import made_results
+from tests.tracking.made_results import make_repository, nobody
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    root = made_results.enter(tmp_path, monkeypatch, "basic", "other")
+@pytest.fixture(autouse=True)
+def published(repository):
+    make_repository(repository, "basic", "other")
     publish.publish("basic")
-    return root
 
 
 def champion_tags():
-    with store.opened("foldlab") as (client, _):
+    with store.opened(Tracking()) as client:
         return client.get_model_version_by_alias("foldlab", "champion").tags
 
 
-def test_who_and_why_are_on_the_version(repository, capsys):
+def test_who_and_why_are_on_the_version(capsys):
     status("promote", "basic", "--reason", "Small enough for the phone.")
     reason = capsys.readouterr().out.strip()
     assert f"by {getpass.getuser()}: Small enough for the phone." in reason
@@ -33,7 +33,7 @@ def test_who_and_why_are_on_the_version(repository, capsys):
     assert champion_tags()["foldlab.by_hand"] == "false"
 
 
-def test_what_cannot_be_promoted_is_refused(repository, monkeypatch):
+def test_what_cannot_be_promoted_is_refused(monkeypatch):
     for arguments, message in [
         (["basik"], "'basik'.* 'basic'"),
         (["../basic"], "'../basic'"),
@@ -42,7 +42,7 @@ def test_what_cannot_be_promoted_is_refused(repository, monkeypatch):
         (["--release"], "has no champion"),
     ]:
         assert re.search(f"^foldlab: .*{message}", status("promote", *arguments))
-    address = made_results.nobody()
+    address = nobody()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://anna:hunter2@{address}")
     message = status("promote", "basic")
     assert message.startswith(f"foldlab: MLflow at http://{address} failed")

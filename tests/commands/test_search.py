@@ -1,8 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +17,6 @@ from tests.search.test_study import SPACE, made_fold
 from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -120,30 +115,3 @@ def test_invalid_searches_are_rejected_before_anything_is_trained(folder, monkey
     assert "trial_id" not in next(folder.glob(".foldlab/search/*.log")).read_text()
     (folder / "data" / "prepared" / "dataset.json").unlink()
     assert "dvc repro prepare" in refusal()
-
-
-def test_an_interrupted_search_is_continued(folder, monkeypatch, capsys):
-    program = (
-        "from tests.search import test_study as made; from stages.engine import fold_tasks;"
-        "fold_tasks.train_fold = made.made_fold;"
-        "from stages.__main__ import handle, main; handle(main)"
-    )
-    environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", program, "search", "--trials", "9"],
-        env=environment | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        assert process.stdout.readline().startswith("trial 0: ")
-        assert "MLflow" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        printed = process.stderr.read()
-    assert printed.startswith("foldlab: ")
-    assert printed.count("\n") == 1
-    assert process.returncode == 130
-    monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
-    search()
-    assert "Finished trials: 1 of 2." in capsys.readouterr().out

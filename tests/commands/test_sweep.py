@@ -13,7 +13,6 @@ from stages.files import write_json
 from stages.train import train
 from tests import prepared
 from tests.test_train import contents
-from tests.tracking.made_results import empty_store
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +39,9 @@ def folder(staged, tmp_path, monkeypatch):
     return Path(shutil.copytree(staged, tmp_path, dirs_exist_ok=True))
 
 
-def test_when_all_is_trained_variants_missing_from_mlflow_are_named(folder, monkeypatch, capsys):
+def test_when_all_is_trained_variants_missing_from_mlflow_are_named(
+    folder, empty_store, monkeypatch, capsys
+):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
     sweep()
@@ -53,8 +54,7 @@ def test_when_all_is_trained_variants_missing_from_mlflow_are_named(folder, monk
     assert "plain, normed" in stderr
     assert stderr.count("\n") == 1
     assert not Path("mlflow.db").exists()
-    shutil.copyfile(empty_store(folder), "mlflow.db")
-    capsys.readouterr()  # what MLflow logs when it creates tables
+    shutil.copyfile(empty_store, "mlflow.db")
     sweep()
     assert capsys.readouterr().err == stderr
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

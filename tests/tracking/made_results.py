@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -118,34 +117,9 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
         archive.writestr(zipfile.ZipInfo("weights"), variant)
 
 
-def enter(tmp_path: Path, monkeypatch, *variants: str, folds: int = 2) -> Path:
-    """Enter a new repository with results of some variants and an empty store; return it."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    root = make_repository(tmp_path / "repository", *variants, folds=folds)
-    shutil.copyfile(empty_store(tmp_path.parent), root / "mlflow.db")
-    monkeypatch.chdir(root)
-    return root
-
-
 def nobody() -> str:
     """Return an address on loopback where no server listens."""
     return f"127.0.0.1:{free_port()}"
-
-
-def empty_store(folder: Path) -> Path:
-    """Return a sqlite file with MLflow's tables: making them takes seconds, copying none."""
-    path = folder / "empty.db"
-    if not path.exists():
-        from mlflow import MlflowClient
-
-        import stages.tracking  # noqa: F401 - sets MLflow's environment before its import
-
-        beside = path.with_name("growing.db")
-        uri = f"sqlite:///{beside}"
-        MlflowClient(uri, registry_uri=uri).search_experiments()
-        beside.rename(path)
-    return path
 
 
 def everything(root: Path) -> dict:
@@ -196,10 +170,11 @@ def without_ids(root: Path) -> dict:
     return {**tables, "artifacts": artifacts}
 
 
-def make_comparison(root, **means):
-    """Write the columns of comparison.csv that reach MLflow."""
+def make_comparison(root: Path, verdict: str = "undecided: +1.00 points", **means: float) -> None:
+    """Write comparison.md, and the columns of comparison.csv that reach MLflow."""
     columns = ("variant", "baseline", "cv_mean", "cv_std", "difference", "p_holm", "p_better")
-    tested = [(0.01, 0.5, 0.5, "undecided: +1.00 points"), (None, None, None, "baseline")]
+    tested = [(0.01, 0.5, 0.5, verdict), (None, None, None, "baseline")]
     rows = [(name, "basic", mean, 0.01, *tested[name == "basic"]) for name, mean in means.items()]
     write_table(root / "results/comparison.csv", (*columns, "verdict"), rows)
-    (root / "results/comparison.md").write_text("# Comparison\n\n![x](y.png)\n| a | b |\n")
+    text = "# Comparison\n\n![x](y.png)\n| a | b |\n" + "too long for a note" * 300
+    (root / "results/comparison.md").write_text(text)

@@ -1,6 +1,7 @@
 import sqlite3
 from contextlib import closing
 
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.tracking.made_results import everything
 
@@ -9,10 +10,10 @@ def test_all_child_runs_are_found_however_many(repository):
     """MLflow gives 1,000 runs in one answer unless more are asked for."""
     from stages.tracking.children import child_runs
 
-    with store.opened("foldlab") as (client, experiment_id):
-        parent, other = (client.create_run(experiment_id, run_name=name) for name in "ab")
+    with store.opened(Tracking()) as client:
+        parent, other = (client.create_run("0", run_name=name) for name in "ab")
         tags = {"mlflow.parentRunId": parent.info.run_id, "foldlab.kind": "fold"}
-        first = client.create_run(experiment_id, 1, tags, "0").info.run_id
+        first = client.create_run("0", 1, tags, "0").info.run_id
         copy(first, 1_001)
         names = [run.info.run_name for run in child_runs(client, parent, "fold")]
         assert names == [str(number) for number in range(1_002)]

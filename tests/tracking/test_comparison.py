@@ -2,33 +2,27 @@ from pathlib import Path
 
 import pytest
 
-from stages.files import read_table, write_table
+from stages.files import read_table
 from stages.settings import params
+from stages.settings.sections import Tracking
 from stages.tracking import comparison, record, registered_model, runs, store
-from tests.tracking.made_results import everything, identity, make_repository
+from tests.tracking.made_results import everything, identity, make_comparison, make_repository
 from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
-BASIC = ("basic", "basic", 0.9, 0.01, None, None, None, "baseline")
-OTHER = ("other", "basic", 0.95, 0.02, 0.05, 0.01, 0.99)
-COLUMNS = ("variant", "baseline", "cv_mean", "cv_std", "difference", "p_holm", "p_better")
 
 
 def show(verdict):
-    table = Path("results/comparison.csv")
-    write_table(table, (*COLUMNS, "verdict"), [BASIC, (*OTHER, verdict)])
-    text = "# Comparison\n\n![Accuracy](plots/comparison.png)\n\n| variant |\n" + "x" * 6000
-    Path("results/comparison.md").write_text(text)
+    make_comparison(Path(), verdict, basic=0.9, other=0.95)
     Path("results/plots").mkdir(exist_ok=True)
     Path("results/plots/comparison.png").write_bytes(b"picture")
-    with store.opened("foldlab") as (client, experiment_id):
-        settings = params.load()
+    with store.opened(Tracking()) as client:
         for name in ("basic", "other"):
-            runs.publish(client, experiment_id, record.read(name, settings), "foldlab")
-        rows = read_table(table)
+            runs.publish(client, record.read(name, params.load()))
+        rows = read_table(Path("results/comparison.csv"))
         found = [identity(row["variant"]) for row in rows]
-        versions = [registered_model.find(client, "foldlab", each) for each in found]
-        return comparison.show(client, experiment_id, rows, found, versions)
+        versions = [registered_model.find(client, each) for each in found]
+        return comparison.show(client, rows, found, versions)
 
 
 def notes(root):
@@ -48,9 +42,9 @@ def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
     assert notes(repository) == {"basic": "baseline\n\nThe baseline.", "other": shown}
     assert runs_of(repository, "parent")["other"]["tags"]["foldlab.verdict"] == shown
     (run,) = runs_of(repository, "comparison").values()
-    assert run["tags"]["mlflow.note.content"] == "# Comparison\n\n\n| variant |"
+    assert run["tags"]["mlflow.note.content"] == "# Comparison\n\n| a | b |"
     assert run["run"]["status"] == "FINISHED"
-    assert run["latest"].items() >= {"difference/other": 0.05, "cv_mean/basic": 0.9}.items()
+    assert run["latest"].items() >= {"difference/other": 0.01, "cv_mean/basic": 0.9}.items()
     assert "difference/basic" not in run["latest"]
     folder = repository / "mlartifacts" / run_id / "artifacts"
     names = {path.name for path in folder.rglob("*.*")}
@@ -60,8 +54,8 @@ def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
 def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repository):
     make_repository(repository, "basic", "other")
     first = show("better")
-    with store.opened("foldlab") as (client, experiment_id):
-        (run,) = client.search_runs([experiment_id], "attributes.run_name = 'basic'")
+    with store.opened(Tracking()) as client:
+        (run,) = client.search_runs([client.experiment_id], "attributes.run_name = 'basic'")
         client.set_tag(run.info.run_id, "mlflow.note.content", "baseline\n\nMine.")
     assert show("undecided") != first
     assert notes(repository) == {"basic": "baseline\n\nMine.", "other": "undecided, against basic"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages import publish as stage
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.tracking import training
 from tests.tracking.made_results import PLOTS, everything, make_repository, without_ids
@@ -29,7 +30,6 @@ def team(server, repository, monkeypatch, experiment):
     """Return the server, which is the store now; its address holds a password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//me:hunter2@"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    monkeypatch.setattr(stage, "QUICK", 0)
     make_repository(repository, "basic", "other")
     with (repository / "params.yaml").open("a") as file:
         file.write(f"\ntracking: {{experiment: {experiment}, model_name: {experiment}}}\n")
@@ -38,8 +38,8 @@ def team(server, repository, monkeypatch, experiment):
 
 def runs(experiment):
     """Return {name: status, ...} and the ids of an experiment's runs."""
-    with store.opened(experiment) as (client, experiment_id):
-        found = client.search_runs([experiment_id])
+    with store.opened(Tracking(experiment=experiment)) as client:
+        found = client.search_runs([client.experiment_id])
     assert len({run.info.run_name for run in found}) == len(found)
     return {run.info.run_name: run.info.status for run in found}, {r.info.run_id for r in found}
 
@@ -139,7 +139,6 @@ def test_a_training_killed_with_its_tracker_fails_at_the_next_publishing(reposit
 
 
 def test_an_artifact_store_that_refuses(repository, capfd, monkeypatch):
-    monkeypatch.setattr(stage, "QUICK", 0)
     Path("mlartifacts").write_text("a file where a folder belongs")
     assert not stage.publish("basic")
     assert "publishing basic to MLflow" in capfd.readouterr().err
@@ -164,7 +163,6 @@ def small_disk(tmp_path, empty_store, monkeypatch):
 
 
 def test_a_disk_that_is_full(repository, small_disk, monkeypatch, capfd):
-    monkeypatch.setattr(stage, "QUICK", 0)
     with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
         while True:
             filler.write(bytes(4096))

@@ -7,6 +7,7 @@ import pytest
 
 from stages.files import read_json, read_table
 from stages.settings import params
+from stages.settings.sections import Tracking
 from stages.tracking import record, store
 from tests.tracking.made_results import BEGAN, everything, make_results, without_ids
 from tests.tracking.test_runs import publish
@@ -31,8 +32,8 @@ def read(count):
 def show(count, status="RUNNING"):
     from stages.tracking import runs
 
-    with store.opened("foldlab") as (client, experiment_id):
-        runs.show(client, experiment_id, read(count), status, LOCK)
+    with store.opened(Tracking()) as client:
+        runs.show(client, read(count), status, LOCK)
 
 
 def active(root):

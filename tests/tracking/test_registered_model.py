@@ -5,41 +5,41 @@ import numpy as np
 import pytest
 
 from stages.settings import params
+from stages.settings.sections import Tracking
 from stages.tracking import record, registered_model, store
 from stages.tracking.registered_model import BY_HAND, REASON, REFUSED
 from tests.tracking.made_results import fingerprint, identity, make_repository, make_results
 
 
-def publish(client, *variants, model="foldlab"):
+def publish(client, *variants):
     from stages.tracking import runs
 
-    experiment_id = client.get_experiment_by_name("foldlab").experiment_id
     for variant in variants:
-        runs.publish(client, experiment_id, record.read(variant, params.load()), model)
+        runs.publish(client, record.read(variant, params.load()))
 
 
 @pytest.fixture
 def client(repository):
     """Return the client of an open store with basic (version 1) and other (version 2)."""
     make_repository(repository, "basic", "other", "third")
-    with store.opened("foldlab") as (client, _):
+    with store.opened(Tracking()) as client:
         publish(client, "basic", "other")
         yield client
 
 
 def version(client, name):
-    return registered_model.find(client, "foldlab", identity(name))
+    return registered_model.find(client, identity(name))
 
 
 def crown(client, *ranking, p=None):
     """Apply the rule with this p; without one, no test may be needed."""
     versions = [version(client, name) for name in ranking]
     test = p and (lambda differences: {"difference": differences.mean(), "p": p})
-    return registered_model.crown(client, "foldlab", versions, test)
+    return registered_model.crown(client, versions, test)
 
 
 def promote(client, name, why=""):
-    return registered_model.promote(client, "foldlab", version(client, name), "anna", why)
+    return registered_model.promote(client, version(client, name), "anna", why)
 
 
 def aliases(client):
@@ -138,7 +138,7 @@ def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
         assert "basic (version 1), which was made champion by hand" in reason
         assert aliases(client) == {"champion": "basic", "challenger": "other"}
         assert (tag(client, "other"), tag(client, "basic")) == (reason, by_hand)
-    assert registered_model.release(client, "foldlab").tags["variant"] == "basic"
+    assert registered_model.release(client).tags["variant"] == "basic"
     reason = crown(client, "other", "basic", p=0.001)
     assert aliases(client) == {"champion": "other", "challenger": "basic"}
     assert tag(client, "other") == tag(client, "basic") == reason
@@ -161,10 +161,11 @@ def test_a_version_is_found_by_fingerprint_and_results_together(client):
     path.write_text(path.read_text().replace(fingerprint("basic"), fingerprint("longer")))
     publish(client, "basic")
     known.append(identity("basic"))
-    found = [registered_model.find(client, "foldlab", each).version for each in known]
+    found = [registered_model.find(client, each).version for each in known]
     assert [str(number) for number in found] == ["1", "2", "3", "4"]
-    for _ in range(2):
-        publish(client, "other", model="anna's model")  # a quote in a name
-    assert len(client.search_model_versions("")) == 5
     never = known[0]._replace(results_sha256="0" * 64)
-    assert registered_model.find(client, "foldlab", never) is None
+    assert registered_model.find(client, never) is None
+    client.model_name = "anna's model"  # a quote in a name
+    for _ in range(2):
+        publish(client, "other")
+    assert len(client.search_model_versions("")) == 5

@@ -8,17 +8,24 @@ from pathlib import Path
 import pytest
 
 from stages.settings import params
+from stages.settings.sections import Tracking
 from stages.tracking import marker, record, store
 from tests.tracking import made_results
-from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, fingerprint, without_ids
+from tests.tracking.made_results import (
+    BEGAN,
+    DATA_SHA256,
+    everything,
+    fingerprint,
+    without_ids,
+)
 
 
 def publish(variant="basic"):
     """Publish as the stage does, but let every error through."""
     from stages.tracking import runs
 
-    with store.opened("foldlab") as (client, experiment_id):
-        return runs.publish(client, experiment_id, record.read(variant, params.load()), "foldlab")
+    with store.opened(Tracking()) as client:
+        return runs.publish(client, record.read(variant, params.load()))
 
 
 def runs_of(repository, kind):
@@ -112,16 +119,6 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     assert everything(repository) == rows
 
 
-def test_a_long_list_of_unreadable_files_is_cut(repository):
-    path = Path("data/prepared/dataset.json")
-    unreadable = {f"{n}.png": "is empty" for n in range(999)}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"unreadable": unreadable}))
-    publish()
-    (dataset,) = everything(repository)["datasets"]
-    profile = json.loads(dataset["dataset_profile"])
-    assert list(profile["unreadable"]) == [f"{n}.png" for n in range(100)]
-
-
 class CutError(BaseException):
     """Stands for the kill of the process."""
 
@@ -152,7 +149,7 @@ def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_stor
     """Each attempt gets one write further; in the end the store is as if undisturbed."""
     publish()
     undisturbed = without_ids(repository)
-    shutil.copyfile(empty_store, "mlflow.db")
+    shutil.copyfile(empty_store, repository / "mlflow.db")
     shutil.rmtree("mlartifacts")
     cuts = cut_off(monkeypatch, publish, "log_model_artifacts")
     assert len(cuts) > 20
@@ -186,10 +183,11 @@ def test_a_half_logged_fold_is_completed_without_doubles(repository, kept):
     from stages.tracking import runs
 
     found = record.read("basic", params.load())
-    with store.opened("foldlab") as (client, experiment_id):
-        parent = runs.create_parent(client, experiment_id, found)
+    with store.opened(Tracking()) as client:
+        parent = runs.create_parent(client, found)
         tags = {"mlflow.parentRunId": parent.info.run_id, "foldlab.kind": "fold"}
-        run = client.create_run(experiment_id, 1, {**tags, "foldlab.fold": "0"}, "basic fold 0")
+        tags["foldlab.fold"] = "0"
+        run = client.create_run(client.experiment_id, 1, tags, "basic fold 0")
         fold = found.folds[0]
         points = [Metric(name, value, 5, epoch) for name, value, epoch, _ in fold.points[:-4]]
         client.log_batch(run.info.run_id, metrics=points[:kept])
@@ -256,9 +254,9 @@ def test_a_training_with_other_results_gets_its_own_run(repository):
 def test_a_second_parent_of_the_same_training_is_deleted(repository):
     """Two machines that publish to one server at once may both create a parent."""
     first = publish()
-    with store.opened("foldlab") as (client, experiment_id):
+    with store.opened(Tracking()) as client:
         tags = client.get_run(first).data.tags
-        client.create_run(experiment_id, BEGAN + 1, tags, "basic")
+        client.create_run(client.experiment_id, BEGAN + 1, tags, "basic")
     assert publish() == first
     assert len(runs_of(repository, "parent")) == 1
 
@@ -300,11 +298,11 @@ def test_an_older_unpublished_training_ends_when_the_newer_is_published(reposito
 
     found = record.read("basic", params.load())
     older = marker.Identity(fingerprint("older"), None)
-    with store.opened("foldlab") as (client, experiment_id):
+    with store.opened(Tracking()) as client:
         before = dataclasses.replace(found, identity=older, start=BEGAN - 1000)
-        run = runs.create_parent(client, experiment_id, before)
+        run = runs.create_parent(client, before)
         client.update_run(run.info.run_id, "SCHEDULED")
-        runs.publish(client, experiment_id, found, "foldlab")
+        runs.publish(client, found)
         assert client.get_run(run.info.run_id).info.status == "KILLED"
     before = everything(repository)
     publish()

@@ -1,6 +1,9 @@
+import shutil
+
 import pytest
 
 from stages.search.trial import Trial
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, without_ids
 from tests.tracking.test_runs import cut_off, runs_of
@@ -26,8 +29,8 @@ def publish(trials):
     from stages.tracking import search
 
     study = search.Search("basic", MARK, DATA_SHA256, {"search.seed": "1"})
-    with store.opened("foldlab") as (client, experiment_id):
-        return search.publish(client, experiment_id, study, trials)
+    with store.opened(Tracking()) as client:
+        return search.publish(client, study, trials)
 
 
 def test_the_parent_shows_the_study_and_each_trial_is_a_run_below_it(repository):
@@ -80,7 +83,7 @@ def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_stor
     """Each attempt gets one write further; in the end the store is as if undisturbed."""
     publish(TRIALS)
     undisturbed = without_ids(repository)
-    (repository / "mlflow.db").write_bytes(empty_store.read_bytes())
+    shutil.copyfile(empty_store, repository / "mlflow.db")
     cuts = cut_off(monkeypatch, lambda: publish(TRIALS), "log_batch")
     assert len(cuts) > 10
     assert without_ids(repository) == undisturbed

@@ -7,6 +7,7 @@ import pytest
 
 from stages import publish
 from stages.commands.champion import champion
+from stages.settings.sections import Tracking
 from stages.tracking import registered_model, store
 from tests.command import status
 from tests.tracking import test_search as searched
@@ -60,8 +61,8 @@ def touching(run_id):
 
 
 def trained(variant):
-    with store.opened("foldlab") as (client, _):
-        return registered_model.find(client, "foldlab", identity(variant)).run_id
+    with store.opened(Tracking()) as client:
+        return registered_model.find(client, identity(variant)).run_id
 
 
 def published(enter, *names):
@@ -89,7 +90,6 @@ def test_what_only_the_other_checkout_has_published_is_missing(enter, monkeypatc
     before = everything(TEAM)["model_version_tags"]
     enter("ours")
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "QUICK", 0)
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         assert not publish.publish("basic")
         assert not publish.publish("other")

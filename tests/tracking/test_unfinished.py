@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.tracking.training import statuses
 
@@ -22,11 +23,11 @@ def unfinished(repository):
 @pytest.fixture
 def begun(unfinished):
     """Return an opened store with a parent and two fold runs, one of them FINISHED."""
-    with store.opened("foldlab") as (client, experiment_id):
-        parent = client.create_run(experiment_id, run_name="parent").info.run_id
+    with store.opened(Tracking()) as client:
+        parent = client.create_run("0", run_name="parent").info.run_id
         for name in ("one", "two"):
             tags = {"mlflow.parentRunId": parent, "foldlab.kind": "fold"}
-            child = client.create_run(experiment_id, tags=tags, run_name=name)
+            child = client.create_run("0", tags=tags, run_name=name)
         client.set_terminated(child.info.run_id, "FINISHED")
         yield client, parent
 
@@ -109,19 +110,6 @@ def test_only_what_is_overtaken_ends(unfinished, begun):
     found = statuses()
     assert (found["1"], found["2"]) == ("KILLED", "KILLED")
     assert {found[name] for name in ("10", "11", "3", "4", "5", "6")} == {"SCHEDULED"}
-
-
-def test_runs_of_removed_variants_end_and_are_struck_off(unfinished, begun):
-    client, _ = begun
-    for number, name in enumerate(("basic", "gone", "trained")):
-        lock = Path("training.lock") if name == "trained" else None
-        scheduled(client, unfinished, name, number, lock)
-    with FileLock("training.lock"):
-        assert unfinished.end_stale(client, {"basic"}) == {"gone"}
-    assert [statuses()[name] for name in "012"] == ["SCHEDULED", "KILLED", "SCHEDULED"]
-    assert len([*NOTES.iterdir()]) == 2
-    assert unfinished.end_stale(None, {"basic"}) == {"trained"}  # with no store at hand
-    assert statuses()["2"] == "SCHEDULED"
 
 
 def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, begun):

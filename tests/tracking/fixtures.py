@@ -1,0 +1,43 @@
+"""Fixtures of all tests that publish: a repository with results and a store, and a server."""
+
+import shutil
+
+import pytest
+
+from tests.tracking.made_results import make_repository
+from tests.tracking.served import Server
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """Return a sqlite file with MLflow's tables: making them takes seconds, copying none."""
+    from mlflow import MlflowClient
+
+    import stages.tracking  # noqa: F401 - sets MLflow's environment before its import
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    uri = f"sqlite:///{path}"
+    MlflowClient(uri, registry_uri=uri).search_experiments()
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, empty_store):
+    """Return a running server with an empty store."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    server = Server(folder)
+    with server.stack:
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def repository(tmp_path, empty_store, monkeypatch):
+    """Enter a new repository with results of `basic` and an empty store; return it."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    root = make_repository(tmp_path / "repository")
+    shutil.copyfile(empty_store, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    return root
