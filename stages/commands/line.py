@@ -88,6 +88,7 @@ _add(
     ),
     click.Option(
         ["--write"],
+        metavar="[yes|no]",
         type=click.BOOL,
         is_flag=False,
         flag_value="yes",

@@ -66,7 +66,8 @@ def ask(arguments: list[str]) -> int | None:
         return None
     request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
     with connection, connection.makefile("r") as answer:
-        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [0, 1, 2])
+        socket.send_fds(connection, [b"0"], [0, 1, 2])
+        connection.sendall(json.dumps(request).encode() + b"\n")
         if not (child := answer.readline()):
             return None  # the warm process ended before it forked
         with _signals_sent_to(int(child)):
@@ -113,12 +114,12 @@ def _run(connection: socket.socket) -> None:
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        content, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
-        while not content.endswith(b"\n"):
-            if not (more := connection.recv(2**20)):
-                return  # the caller was killed
-            content += more
-        request = json.loads(content)
+        _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+        with connection.makefile("r") as lines:
+            line = lines.readline()
+        if not line.endswith("\n"):
+            return  # the caller was killed
+        request = json.loads(line)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)

@@ -1,11 +1,13 @@
 import shutil
 
-import mlflow
 import pytest
 
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
+from stages.settings.sections import Tracking
+from stages.tracking import store
+from tests.tracking import test_registered_model as registered
 from tests.tracking.made_results import make_comparison, make_repository, nobody
 
 pytestmark = pytest.mark.slow
@@ -19,25 +21,22 @@ def published(repository):
     return repository
 
 
-def aliases(root):
-    client = mlflow.MlflowClient(f"sqlite:///{root}/mlflow.db")
-    return {
-        alias: client.get_model_version("foldlab", number).tags["variant"]
-        for alias, number in client.get_registered_model("foldlab").aliases.items()
-    }
+def aliases():
+    with store.opened(Tracking()) as client:
+        return registered.aliases(client)
 
 
 def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(published, capsys):
     """The made folds of `other` are all one point better, so the test's p is 0."""
     make_comparison(published, basic=0.93, other=0.92)
     champion()
-    assert aliases(published) == {"champion": "basic", "challenger": "other"}
+    assert aliases() == {"champion": "basic", "challenger": "other"}
     make_comparison(published, basic=0.91, other=0.92)
     champion()
-    assert aliases(published) == {"champion": "other", "challenger": "basic"}
+    assert aliases() == {"champion": "other", "challenger": "basic"}
     make_comparison(published, basic=0.93, other=0.92)  # its folds are still the worse ones
     champion()
-    assert aliases(published)["champion"] == "other"
+    assert aliases()["champion"] == "other"
     assert "does not replace" in capsys.readouterr().out
 
 
@@ -60,7 +59,7 @@ def test_variants_missing_from_another_store_are_named(
     assert publish.publish_all() is True
     champion()
     assert capsys.readouterr().err == ""
-    assert aliases(tmp_path) == {"champion": "other", "challenger": "basic"}
+    assert aliases() == {"champion": "other", "challenger": "basic"}
 
 
 def test_a_variant_without_a_marker_or_a_comparison_is_refused(published):

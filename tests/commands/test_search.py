@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, empty_store, monkeypatch):
     """Return a folder with prepared data that lack the test set, and with a search declared."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
@@ -28,6 +29,7 @@ def folder(tmp_path, monkeypatch):
     prepared.write(tmp_path, count=30, epochs=1)
     for path in (tmp_path / "data" / "prepared").glob("test_*"):
         path.unlink()
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
     declare(trials=2, space=SPACE)
     return tmp_path
 

@@ -90,7 +90,7 @@ def test_runs_figures_and_models_are_in_the_database_and_the_bucket(team, reposi
 def test_the_champion_is_named_and_fetched_through_the_server(team, published, tmp_path):
     assert "is champion because there was none" in published
     code = "from pathlib import Path; from stages.tracking.model import fetch; "
-    code += "print(fetch('models:/foldlab@champion', Path('.')))"
+    code += "print(fetch('models:/foldlab@champion', Path('.'))[0])"
     done = call(f'{sys.executable} -c "{code}"', tmp_path, team.client("ben"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / done.stdout.strip()).read_bytes()[:2] == b"PK"

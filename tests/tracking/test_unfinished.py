@@ -112,6 +112,12 @@ def test_only_what_is_overtaken_ends(unfinished, begun):
     assert {found[name] for name in ("10", "11", "3", "4", "5", "6")} == {"SCHEDULED"}
 
 
+def test_a_note_that_another_process_removes_is_skipped(unfinished, begun, monkeypatch):
+    monkeypatch.setattr(unfinished, "listed", lambda folder: [folder / "removed"])
+    unfinished.end_stale(begun[0])
+    assert statuses() == ALIVE
+
+
 def test_a_run_that_a_clock_set_back_begins_later_ends_no_earlier(unfinished, begun):
     client, _ = begun
     later = round(time.time() * 1000) + 3_600_000
