@@ -34,6 +34,10 @@ def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
         digest = hashlib.sha256(content).hexdigest()
         assert row == {"model": f"models:/foldlab/{version}", "sha256": digest}
         assert (repository / ".foldlab/models" / digest / "model.keras").read_bytes() == content
+    for path in repository.glob("mlartifacts/models/**/model.keras"):
+        path.unlink()
+    with pytest.raises(UserError, match="not a Keras model"):
+        fetch("models:/foldlab/1")
 
 
 @pytest.mark.parametrize("model", ["foldlab", "runs:/1/model", "models:/foldlab", "models:/a/b"])

@@ -1,5 +1,7 @@
 """Image files through a model that is really trained, on a few digits."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,7 @@ def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, folde
         ("/etc", "'/etc'"),
         ("other", r"other/model\.keras .*train@other"),
         ("data.keras", r"^data\.keras "),
+        ("foreign.keras", r"^foreign\.keras is not a model file of this pipeline"),
         ("absent.keras", r"^absent\.keras "),
         ("models:/foldlab@champion", r"models:/foldlab@champion .*http://127\.0\.0\.1:9"),
     ],
@@ -143,6 +146,9 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:hunter2@127.0.0.1:9")
     (trained / "data.keras").write_bytes(b"PK")
+    layer = {"class_name": "InputLayer", "config": {"batch_shape": [None, 28, 28, 1]}}
+    with zipfile.ZipFile(trained / "foreign.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"config": {"layers": [layer]}}))
     monkeypatch.setattr("stages.training.export.probabilities", None)
     with pytest.raises(UserError, match=message) as refused:
         predict.predict(["any.png"], model)

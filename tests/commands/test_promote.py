@@ -23,7 +23,7 @@ def champion_tags():
         return client.get_model_version_by_alias("foldlab", "champion").tags
 
 
-def test_who_and_why_are_on_the_version(capsys):
+def test_who_and_why_are_on_the_version(monkeypatch, capsys):
     status("promote", "basic", "--reason", "Small enough for the phone.")
     reason = capsys.readouterr().out.strip()
     assert f"by {getpass.getuser()}: Small enough for the phone." in reason
@@ -31,6 +31,9 @@ def test_who_and_why_are_on_the_version(capsys):
     assert champion_tags().items() >= own.items()
     status("promote", "--release")
     assert champion_tags()["foldlab.by_hand"] == "false"
+    monkeypatch.setattr(getpass, "getuser", lambda: {}["name"])  # as in a container
+    status("promote", "basic")
+    assert "by somebody." in capsys.readouterr().out
 
 
 def test_what_cannot_be_promoted_is_refused(monkeypatch):

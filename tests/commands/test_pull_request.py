@@ -150,6 +150,11 @@ def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, t
     run(tmp_path, "git", *author, "commit", "-q", "--allow-empty", "-m", "a")
     with pytest.raises(UserError, match=r"comparison\.csv is missing"):
         pull_request.pull_request("main")
+    (tmp_path / "results").mkdir()
+    for path in (pull_request.TABLE, pull_request.TEXT):
+        Path(path).touch()
+    with pytest.raises(UserError, match="`dvc status --json` failed: "):
+        pull_request.pull_request("main")
 
 
 @pytest.mark.parametrize(
