@@ -8,8 +8,7 @@ from stages.errors import UserError
 from stages.files import listed, root
 from stages.settings import params
 from stages.tracking import marker, store
-from stages.tracking import record as records
-from stages.tracking.record import Record
+from stages.tracking.record import Record, read
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
 SAVED = "results/ is complete, run `make publish` when the store is back"
@@ -25,7 +24,7 @@ def publish(variant: str) -> bool:
         UserError: if the variant is unknown, or its files are missing or of other data.
     """
     settings = params.load()
-    record = records.read(variant, settings)
+    record = read(variant, settings)
     others, _ = _read([name for name in unpublished() if name != variant], settings)
     failed = _send([record, *others], settings, SECONDS)
     marker.write(variant, record.identity)
@@ -44,7 +43,7 @@ def publish_all() -> bool:
         print(f"foldlab: {error}", file=sys.stderr)
     if not found and not errors:
         raise UserError("no variant has results to publish; run `dvc repro`.")
-    failed = _send(found, settings, None)
+    failed = _send([*found], settings, None)
     for record in found:
         if record.variant in settings.compare.variants:  # compare depends on these markers only
             marker.write(record.variant, record.identity)
@@ -62,22 +61,21 @@ def _note(variant: str = "") -> Path:
 
 def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], list[UserError]]:
     """Return the records of the variants that have results, and errors for unreadable ones."""
-    read, errors = [], []
+    found, errors = [], []
     for name in dict.fromkeys(names):
         if name in settings.variants and not marker.missing(name):
             try:
-                read.append(records.read(name, settings))
+                found.append(read(name, settings))
             except UserError as error:
                 errors.append(error)
-    return read, errors
+    return found, errors
 
 
 def _send(pending: list[Record], settings: params.Params, seconds: float | None) -> list[str]:
-    """Publish records one by one; return the names of those that could not be published.
+    """Publish records, removing each from the list; return the names of those that remain.
 
     Stops at the first failure, because each further record would wait for the same time limit.
     """
-    pending = list(pending)
     try:
         with store.opened(settings.tracking, seconds) as client:
             from stages.tracking import runs, unfinished  # MLflow's import takes seconds
