@@ -11,9 +11,7 @@ Sources:
         Cross-validation", PMLR 306, 2026, arXiv:2508.04409.
     E. Alpaydin, "Combined 5 x 2 cv F Test for Comparing Supervised Classification Learning
         Algorithms", Neural Computation 11, 1999, doi:10.1162/089976699300016007.
-    G. K. Smyth, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
-        Microarray Experiments", Stat. Appl. Genet. Mol. Biol. 3 (1), 2004,
-        doi:10.2202/1544-6115.1027.
+    G. K. Smyth, 2004, as in stages/statistics/pooled.py.
     Y. Bengio, Y. Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation",
         JMLR 5, 2004: why `estimated` needs an assumption.
     G. Corani, A. Benavoli, J. Demsar, F. Mangili, M. Zaffalon, "Statistical Comparison of
@@ -26,11 +24,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import digamma, polygamma
 from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from stages.statistics.paired import ROUNDING
+from stages.statistics.pooled import pooled
 
 
 def student_p(mean: np.ndarray, variance: np.ndarray, freedom: Any = np.inf) -> np.ndarray:
@@ -90,32 +88,12 @@ def five_by_two(difference: np.ndarray) -> np.ndarray:
 
 
 def moderated(difference: np.ndarray, folds: int) -> np.ndarray:
-    """The corrected test with the variances of all m variants drawn together (Smyth 2004).
-
-    `difference` is (..., m, n). Variances get a common prior, whose degrees of freedom and scale
-    are estimated by the moments of their logarithms.
-    """
+    """The corrected test with pooled variances of m variants; `difference` is (..., m, n)."""
     m, n = difference.shape[-2:]
     if m == 1:
         return corrected(difference, folds)
-    own, freedom = difference.var(-1, ddof=1), n - 1
-    least = 1e-5 * np.median(own, axis=-1, keepdims=True) + ROUNDING**2
-    log = np.log(np.maximum(own, least)) - digamma(freedom / 2) + np.log(freedom / 2)
-    excess = (log.var(-1, ddof=1) - polygamma(1, freedom / 2))[..., None]
-    prior = np.where(excess > 0, 2 * _trigamma_inverse(np.maximum(excess, 1e-4)), 1e6)
-    centre = np.exp(log.mean(-1, keepdims=True) + digamma(prior / 2) - np.log(prior / 2))
-    variance = (prior * centre + freedom * own) / (prior + freedom)
-    whole = np.minimum(prior + freedom, m * freedom)
-    return student_p(difference.mean(-1), (1 / n + 1 / (folds - 1)) * variance, whole)
-
-
-def _trigamma_inverse(value: np.ndarray) -> np.ndarray:
-    """Return x with trigamma(x) = value, by Newton's method on its reciprocal (Smyth 2004)."""
-    x = 0.5 + 1 / value
-    for _ in range(20):
-        trigamma = polygamma(1, x)
-        x = x + trigamma * (1 - trigamma / value) / polygamma(2, x)
-    return x
+    variance, freedom = pooled(difference.var(-1, ddof=1), n - 1)
+    return student_p(difference.mean(-1), (1 / n + 1 / (folds - 1)) * variance, freedom)
 
 
 def images_and_folds(by_image: np.ndarray, by_fold: np.ndarray, factor: float) -> np.ndarray:

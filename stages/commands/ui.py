@@ -30,8 +30,8 @@ def ui(port: int) -> None:
                 f"port {port} cannot be used ({error.strerror}); choose another one, for example "
                 f"`make ui PORT={port + 1}`."
             ) from None
-    with store.opened(params.load().tracking.experiment) as (_, experiment_id):
-        pass
+    with store.opened(params.load().tracking) as client:
+        experiment_id = client.experiment_id
     print("All variants side by side, as soon as MLflow runs:")
     print(
         f"http://{HOST}:{port}/#/experiments/{experiment_id}/runs?viewStateShareKey=variants",

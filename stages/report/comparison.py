@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from stages.report.results import Result
 from stages.report.settings import on_validation
-from stages.statistics.baseline import against_baseline
+from stages.statistics.baseline import against_baseline, compared_with
 from stages.statistics.power import MinimumDetectable, minimum_detectable
 
 
@@ -54,13 +54,16 @@ def compared(
     accuracy = {name: result.accuracy for name, result in results.items()}
     correct = {name: result.correct for name, result in results.items()}
     rows = against_baseline(accuracy, correct, baseline, folds, rope)
-    detectable = {}
+    differences, variances = compared_with(accuracy, baseline)
+    others = [name for name in results if name != baseline]
+    n = differences.shape[1]
+    detectable = {
+        name: variance and minimum_detectable(variance, n, folds, rope)
+        for name, variance in zip(others, variances, strict=True)
+    }
     for row in rows:
-        name, result = row["variant"], results[row["variant"]]
+        result = results[row["variant"]]
         row["test_accuracy"] = result.metrics["test"]["accuracy"]
         row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
-        if name != baseline:
-            difference = result.accuracy - results[baseline].accuracy
-            detectable[name] = minimum_detectable(difference, folds, rope)
     return Comparison(rows, results, detectable, baseline, rope, dataset, uses)

@@ -43,6 +43,7 @@ def results(found: Comparison) -> Table:
         if found.tested:
             cells["difference, points", "95 % interval"] = difference(row), row["difference"]
             cells["P(better)", ""] = probability(row["p_better"]), row["p_better"]
+            cells["P(best)", ""] = probability(row["p_best"]), row["p_best"]
             cells["Holm p", ""] = probability(row["p_holm"]), row["p_holm"]
         cells["test accuracy, %", f"n = {found.test_images:,}, 95 % interval"] = test_text, test
         cells["parameters", ""] = f"{row['parameters']:,}", row["parameters"]

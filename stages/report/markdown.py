@@ -23,7 +23,7 @@ def comparison(found: Comparison) -> str:
     """Return the content of comparison.md: the verdict, the table, and notes on reading it."""
     tested = found.tested
     columns = ["variant", f"CV accuracy, % (n = {found.folds * found.repeats})"]
-    columns += ["difference, points (95 %)", "P(better)", "Holm p"] if tested else []
+    columns += ["difference, points (95 %)", "P(better)", "P(best)", "Holm p"] if tested else []
     columns += [f"test accuracy, % (n = {found.test_images:,})", "parameters"]
     columns += ["verdict"] if tested else []
     lines = ["# Comparison", "", headline(found), ""]
@@ -64,7 +64,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) 
 def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
     cells = [f"`{row['variant']}`", mean_std(row)]
     if tested:
-        cells += [difference(row), *(probability(row[key]) for key in ("p_better", "p_holm"))]
+        numbers = (probability(row[key]) for key in ("p_better", "p_best", "p_holm"))
+        cells += [difference(row), *numbers]
     cells += [f"{100 * row['test_accuracy']:.2f}", f"{row['parameters']:,}"]
     return [*cells, row["outcome"]] if tested else cells
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from stages.statistics import paired
+from stages.statistics.best import p_best
 
 COLUMNS: tuple[str, ...] = ("variant", "baseline", "cv_mean", "cv_std", "n", "difference")
 COLUMNS += ("ci_low", "ci_high", "p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p")
-COLUMNS += ("verdict", "outcome")
+COLUMNS += ("verdict", "outcome", "p_best")
 
 
 def against_baseline(
@@ -32,24 +33,36 @@ def against_baseline(
         folds: folds of one cross-validation.
         rope: differences up to this fraction count as none.
     """
-    rows = []
+    rows = {}
     for name, values in accuracy.items():
         score = paired.mean_std(values)
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
         row |= {"variant": name, "baseline": baseline, "outcome": "baseline", "verdict": "baseline"}
         row |= {"cv_mean": score["mean"], "cv_std": score["std"], "n": score["n"]}
-        if name != baseline:
-            difference = values - accuracy[baseline]
-            row |= paired.corrected_resampled_t(difference, folds)
-            row |= paired.bayesian_correlated_t(difference, folds, rope)
-            row["mcnemar_p"] = paired.mcnemar(correct[name], correct[baseline])
-        rows.append(row)
-    tested = [row for row in rows if row["variant"] != baseline]
+        rows[name] = row
+    differences, variances = compared_with(accuracy, baseline)
+    tested = [row for name, row in rows.items() if name != baseline]
+    for row, difference, variance in zip(tested, differences, variances, strict=True):
+        row |= paired.corrected_resampled_t(difference, folds, variance)
+        row |= paired.bayesian_correlated_t(difference, folds, rope, variance)
+        row["mcnemar_p"] = paired.mcnemar(correct[row["variant"]], correct[baseline])
     for row, p_holm in zip(tested, paired.holm([row["p"] for row in tested]), strict=True):
         row["p_holm"] = p_holm
         row["outcome"] = outcome(row, rope)
         row["verdict"] = verdict(row, rope)
-    return rows
+    best = p_best(differences, variances, folds)
+    for row, probability in zip([rows[baseline], *tested], best.tolist(), strict=True):
+        row["p_best"] = probability
+    return [*rows.values()]
+
+
+def compared_with(
+    accuracy: Mapping[str, np.ndarray], baseline: str
+) -> tuple[np.ndarray, list[paired.Variance | None]]:
+    """Return the others' differences from the baseline, float (m, n), and their variances."""
+    others = [values for name, values in accuracy.items() if name != baseline]
+    differences = np.reshape(others, (len(others), len(accuracy[baseline]))) - accuracy[baseline]
+    return differences, paired.variances(differences)
 
 
 def outcome(row: Mapping[str, Any], rope: float) -> str:

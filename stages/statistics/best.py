@@ -1,31 +1,43 @@
 """P(best): the probability of each variant that its expected accuracy is the highest."""
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from stages.statistics.paired import ROUNDING, Variance
 
 DRAWS = 100_000  # of the posterior; the standard error of a probability is below 0.0016
 SEED = 1
 
 
-def p_best(scores: np.ndarray, folds: int) -> np.ndarray:
-    """Return each variant's probability of being the best, float (variants,); they sum to 1.
+def p_best(differences: np.ndarray, variances: Sequence[Variance | None], folds: int) -> np.ndarray:
+    """Return the probabilities of being best, of the baseline and of m variants; float (m + 1,).
 
-    The expected scores of all variants together have a multivariate t posterior with n - 1 degrees
-    of freedom, centred at their means, whose scale is the sample covariance of their scores times
-    1 / n + 1 / (folds - 1). The difference of any two variants then has the posterior of
-    `paired.bayesian_correlated_t`. Variants with the same highest draw share it.
+    The expected differences from the baseline have a multivariate t posterior, centred at their
+    means, with the correlations that they have over the folds. That of each is the posterior of
+    `paired.bayesian_correlated_t`. Those with the same highest draw share it; all sum to 1.
 
     Sources: A. Gelman et al., "Bayesian Data Analysis", 3rd edition, 2013, section 3.6, for the
-    posterior of a multivariate normal mean; paired.py for the correction.
+    posterior of a multivariate normal mean; paired.py for its scale.
 
     Args:
-        scores: float (variants, n), each variant's scores of the same folds; n at least 2.
+        differences: float (m, n), each variant's scores minus the baseline's, fold by fold.
+        variances: of each, as from `paired.variances`.
         folds: of one cross-validation.
     """
-    n = scores.shape[1]
+    m, n = differences.shape
+    if not m:
+        return np.ones(1)
     random = np.random.default_rng(SEED)
-    mean = scores.mean(axis=1)
-    deviation = (scores - mean[:, None]) * np.sqrt((1 / n + 1 / (folds - 1)) / (n - 1))
+    mean = differences.mean(axis=1)
+    own = differences.var(axis=1, ddof=1)
+    pairs = zip(variances, own, strict=True)
+    pooled = np.array([variance.value / value if variance else 0 for variance, value in pairs])
+    freedom = next((variance.freedom for variance in variances if variance), n - 1)
+    scale = np.sqrt(pooled * (1 / n + 1 / (folds - 1)) / (n - 1))
+    deviation = (differences - mean[:, None]) * scale[:, None]
     normal = random.standard_normal((DRAWS, n)) @ deviation.T  # of rank n - 1 at most
-    drawn = mean + normal * np.sqrt((n - 1) / random.chisquare(n - 1, (DRAWS, 1)))
-    best = drawn >= drawn.max(axis=1, keepdims=True) - 1e-12  # ties, but for rounding
+    drawn = np.zeros((DRAWS, m + 1))
+    drawn[:, 1:] = mean + normal * np.sqrt(freedom / random.chisquare(freedom, (DRAWS, 1)))
+    best = drawn >= drawn.max(axis=1, keepdims=True) - ROUNDING
     return (best / best.sum(axis=1, keepdims=True)).mean(axis=0)

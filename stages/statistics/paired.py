@@ -8,9 +8,10 @@ allow for that. Both take
     difference: float (n,), score of the variant minus score of the baseline, fold by fold, as
         fractions; n = folds * repeats, at least 2;
     folds: k of one cross-validation, at least 2.
-Under both, the expected difference follows Student's distribution with n - 1 degrees of freedom
-around the mean difference, with scale sqrt((1 / n + 1 / (folds - 1)) * s2), where s2 is the sample
-variance and 1 / (folds - 1) the ratio of validation to training images.
+Under both, the expected difference follows Student's distribution around the mean difference, with
+scale sqrt((1 / n + 1 / (folds - 1)) * s2), where 1 / (folds - 1) is the ratio of validation to
+training images. s2 is the sample variance, with n - 1 degrees of freedom; that of several variants
+with one baseline is pooled (pooled.py). docs/statistics.md compares this with other rules.
 
 The correction is a rule of thumb: it assumes that scores of two folds correlate as 1 / folds. It
 is conservative for models that hardly depend on the choice of training images; for very unstable
@@ -30,11 +31,14 @@ Sources:
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest
 from scipy.stats import t as student
 from scipy.stats.distributions import rv_frozen
+
+from stages.statistics.pooled import pooled
 
 ROUNDING = 1e-12
 SIGNIFICANCE = 0.05  # the largest p, after Holm's correction, of a better or worse variant
@@ -48,13 +52,38 @@ def mean_std(scores: Sequence[float] | np.ndarray) -> dict[str, float | int]:
     return {"mean": float(values.mean()), "std": std, "n": len(values)}
 
 
-def corrected_resampled_t(difference: np.ndarray, folds: int) -> dict[str, float]:
+class Variance(NamedTuple):
+    """The variance of differences between folds."""
+
+    value: float
+    freedom: float  # degrees of freedom
+
+
+def variances(differences: np.ndarray) -> list[Variance | None]:
+    """Return the variance of each comparison with one baseline, pooled with those of the others.
+
+    `differences` is float (m, n). A constant difference has none, and takes no part.
+    """
+    varied = np.ptp(differences, axis=1) >= ROUNDING
+    own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1.0
+    if varied.sum() > 1:
+        own[varied], (freedom,) = pooled(own[varied], differences.shape[1] - 1)
+    return [
+        Variance(float(value), float(freedom)) if is_varied else None
+        for value, is_varied in zip(own, varied, strict=True)
+    ]
+
+
+def corrected_resampled_t(
+    difference: np.ndarray, folds: int, variance: Variance | None = None
+) -> dict[str, float]:
     """Test whether the expected difference is 0 (Nadeau and Bengio 2003), two-sided.
 
-    Returns difference (the mean), p, and the 95 % interval ci_low, ci_high. For a constant
-    difference both ends are the mean, and p is 1 for a tie, else 0.
+    `variance` is one of `variances`, by default the sample variance. Returns difference (the mean),
+    p, and the 95 % interval ci_low, ci_high. For a constant difference both ends are the mean, and
+    p is 1 for a tie, else 0.
     """
-    mean, expected = _student(difference, folds)
+    mean, expected = _student(difference, folds, variance)
     if expected is None:
         return {"difference": mean, "p": float(mean == 0), "ci_low": mean, "ci_high": mean}
     low, high = expected.interval(CONFIDENCE)
@@ -62,13 +91,16 @@ def corrected_resampled_t(difference: np.ndarray, folds: int) -> dict[str, float
     return {"difference": mean, "p": float(p), "ci_low": float(low), "ci_high": float(high)}
 
 
-def bayesian_correlated_t(difference: np.ndarray, folds: int, rope: float) -> dict[str, float]:
+def bayesian_correlated_t(
+    difference: np.ndarray, folds: int, rope: float, variance: Variance | None = None
+) -> dict[str, float]:
     """Return p_worse, p_equal and p_better of a variant (Benavoli et al. 2017); they sum to 1.
 
+    `variance` is as in `corrected_resampled_t`.
     Differences within the region of practical equivalence, -rope to rope, count as equal. For a
     constant difference one of the probabilities is 1.
     """
-    mean, expected = _student(difference, folds)
+    mean, expected = _student(difference, folds, variance)
     if expected is None:
         worse, better = float(mean < -rope), float(mean > rope)
     else:
@@ -76,7 +108,9 @@ def bayesian_correlated_t(difference: np.ndarray, folds: int, rope: float) -> di
     return {"p_worse": worse, "p_equal": max(0.0, 1 - worse - better), "p_better": better}
 
 
-def _student(difference: np.ndarray, folds: int) -> tuple[float, rv_frozen | None]:
+def _student(
+    difference: np.ndarray, folds: int, variance: Variance | None
+) -> tuple[float, rv_frozen | None]:
     """Return the mean, and the distribution of the expected difference; None for a constant."""
     difference = np.asarray(difference, dtype=np.float64)
     n = len(difference)
@@ -84,8 +118,8 @@ def _student(difference: np.ndarray, folds: int) -> tuple[float, rv_frozen | Non
         mean = float(difference[0])
         return (mean if abs(mean) >= ROUNDING else 0.0), None
     mean = float(difference.mean())
-    scale = np.sqrt((1 / n + 1 / (folds - 1)) * difference.var(ddof=1))
-    return mean, student(n - 1, mean, scale)
+    value, freedom = variance or (difference.var(ddof=1), n - 1)
+    return mean, student(freedom, mean, np.sqrt((1 / n + 1 / (folds - 1)) * value))
 
 
 def holm(values: Sequence[float]) -> list[float]:

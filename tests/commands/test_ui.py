@@ -6,6 +6,7 @@ import pytest
 
 from stages.commands import ui
 from stages.errors import UserError
+from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.prepared import write
 
@@ -23,12 +24,12 @@ def started(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_address_is_that_of_the_chosen_experiment(started, tmp_path, capsys):
-    with store.opened("another") as (_, another):
-        pass
+    with store.opened(Tracking(experiment="another")) as client:
+        another = client.experiment_id
     ui.ui(5123)
     printed = capsys.readouterr().out
-    with store.opened("foldlab") as (_, experiment):
-        pass
+    with store.opened(Tracking()) as client:
+        experiment = client.experiment_id
     assert re.search(rf"http://127\.0\.0\.1:5123/#/experiments/{experiment}/runs", printed)
     assert experiment != another
     (command,) = started

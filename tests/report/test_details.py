@@ -34,10 +34,10 @@ def test_results_have_columns_of_tests_that_are_empty_for_the_baseline():
     assert list(other) == list(basic)
     assert [title for title, _ in other][1:4] == ["verdict", "CV accuracy, %", "difference, points"]
     assert [text for text, _ in other.values()] == [
-        "other", "better", "99.00 ± 0.12", "+0.31 (0.12 to 0.50)", "0.988", "0.021",
+        "other", "better", "99.00 ± 0.12", "+0.31 (0.12 to 0.50)", "0.988", "0.700", "0.021",
         "99.12 (98.9 to 99.3)", "225,034",
     ]  # fmt: skip
-    assert [*basic.values()][3:6] == [("", None)] * 3
+    assert [text for text, _ in basic.values()][3:7] == ["", "", "0.700", ""]
     (only,) = details.results(comparison(row("basic", "baseline")))
     assert len(only) == 4
 

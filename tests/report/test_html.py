@@ -61,7 +61,9 @@ def text(source):
 
 def test_says_what_the_rows_and_files_say(shared):
     body_text = text(made.page(shared, NAMES, wide=WIDE, basic={"cv_mean": 0.98}))
-    cells = "wide undecided 99.00 ± 0.12 +1.00 (0.00 to 2.00) 0.988 0.021 80.00 (62.7 to 90.5) 9"
+    cells = (
+        "wide undecided 99.00 ± 0.12 +1.00 (0.00 to 2.00) 0.988 0.700 0.021 80.00 (62.7 to 90.5) 9"
+    )
     assert cells in body_text
     assert "Classes of wide" in body_text
     assert "8 × 9 × 3" in body_text  # noqa: RUF001

@@ -45,12 +45,12 @@ def test_headline_is_the_verdict_in_one_sentence(rows, expected):
 def test_table_has_the_best_first():
     lines = markdown.comparison(comparison(BASELINE, BETTER)).splitlines()
     assert lines[4:8] == [
-        "| variant | CV accuracy, % (n = 10) | difference, points (95 %) | P(better) | Holm p "
+        "| variant | CV accuracy, % (n = 10) | difference, points (95 %) | P(better) | P(best) | Holm p "
         "| test accuracy, % (n = 10,000) | parameters | verdict |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| `big` | 99.07 ± 0.12 | +0.31 (0.12 to 0.50) | 0.988 | 0.021 | 99.12 | 225,034 "
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| `big` | 99.07 ± 0.12 | +0.31 (0.12 to 0.50) | 0.988 | 0.700 | 0.021 | 99.12 | 225,034 "
         "| better |",
-        "| `basic` | 98.76 ± 0.12 |  |  |  | 99.12 | 225,034 | baseline |",
+        "| `basic` | 98.76 ± 0.12 |  |  | 0.700 |  | 99.12 | 225,034 | baseline |",
     ]
 
 

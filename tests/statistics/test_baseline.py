@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from stages.statistics.baseline import COLUMNS, against_baseline, outcome, verdict
+from stages.statistics.pooled import pooled
 
 TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
 GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])
@@ -19,6 +21,19 @@ def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():
     assert basic["outcome"] == basic["verdict"] == "baseline"
     assert basic["p"] is None
     assert (twin["p"], twin["outcome"], twin["mcnemar_p"]) == (1, "no difference", 1)
+    assert better["p_best"] > 0.9
+    assert basic["p_best"] == twin["p_best"] == pytest.approx((1 - better["p_best"]) / 2)
+
+
+def test_several_variants_are_tested_with_pooled_variances():
+    accuracy = {"basic": TIED, "one": TIED + GAIN, "other": TIED - GAIN[::-1], "same": TIED}
+    correct = dict.fromkeys(accuracy, np.ones(40, bool))
+    _, one, other, same = against_baseline(accuracy, correct, "basic", 5, 0.0005)
+    value, freedom = pooled(np.full(2, 0.00122), 4)  # the constant difference takes no part
+    scale = np.sqrt((1 / 5 + 1 / 4) * value[0])
+    assert one["p"] == other["p"] == pytest.approx(2 * student.sf(0.078 / scale, *freedom))
+    assert one["p_better"] == pytest.approx(student.sf((0.0005 - 0.078) / scale, *freedom))
+    assert same["outcome"] == "no difference"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from stages.statistics.paired import corrected_resampled_t
+from stages.statistics.paired import Variance, corrected_resampled_t
 from stages.statistics.power import minimum_detectable, power
 
-CHECK = np.array([0.08, 0.12, 0.03, 0.10, 0.06])
+OWN = Variance(0.00122, 4)
 DEVIATION = np.sqrt(0.00122)
 
 
@@ -25,7 +25,7 @@ def test_power_is_the_share_of_experiments_that_find_the_difference():
 
 
 def test_by_hand():
-    found = minimum_detectable(CHECK, 5, 0.07)
+    found = minimum_detectable(OWN, 5, 5, 0.07)
     limit = (1.959964 + 0.841621) * DEVIATION * np.sqrt(1 / 4)
     assert found.limit == pytest.approx(limit, rel=1e-6)
     assert power(found.effect / DEVIATION, 5, 5) == pytest.approx(0.8)
@@ -34,11 +34,21 @@ def test_by_hand():
 
 
 def test_below_the_limit_no_number_of_repeats_suffices():
-    found = minimum_detectable(CHECK, 5, 0.048)
+    found = minimum_detectable(OWN, 5, 5, 0.048)
     assert found.limit > 0.048
     assert found.repeats is None
     assert power(0.048 / DEVIATION, 5 * 10_000, 5) < 0.8
-    assert minimum_detectable(CHECK, 5, 0.05).repeats == 28
+    assert minimum_detectable(OWN, 5, 5, 0.05).repeats == 28
     assert power(0.05 / DEVIATION, 5 * 28, 5) >= 0.8 > power(0.05 / DEVIATION, 5 * 27, 5)
-    assert minimum_detectable(CHECK, 5, 0.0).repeats is None
-    assert minimum_detectable(np.full(5, 0.01), 5, 0.0005) is None  # constant
+    assert minimum_detectable(OWN, 5, 5, 0.0).repeats is None
+
+
+def test_a_pooled_variance_detects_smaller_effects():
+    """With infinitely many degrees of freedom, power is that of a normal test."""
+    pooled = minimum_detectable(Variance(OWN.value, 1e9), 5, 5, 0.06)
+    normal = (1.959964 + 0.841621) * DEVIATION * np.sqrt(1 / 5 + 1 / 4)
+    assert pooled.effect == pytest.approx(normal, rel=1e-4)
+    own = minimum_detectable(OWN, 5, 5, 0.06)
+    assert own.effect > pooled.effect
+    assert own.limit == pooled.limit
+    assert own.repeats >= pooled.repeats
