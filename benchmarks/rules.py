@@ -87,7 +87,7 @@ def five_by_two(difference: np.ndarray) -> np.ndarray:
     return np.where(constant, np.abs(difference).max(-1) < ROUNDING, fisher.sf(f, 10, 5))
 
 
-def moderated(difference: np.ndarray, folds: int) -> np.ndarray:
+def corrected_pooled(difference: np.ndarray, folds: int) -> np.ndarray:
     """The corrected test with pooled variances of m variants; `difference` is (..., m, n)."""
     m, n = difference.shape[-2:]
     if m == 1:
@@ -140,19 +140,19 @@ def _factor(folds: int) -> float:
 
 
 RULES = {
-    "today": Rule("corrected t, 5 folds (today's)", 5, "k5", lambda d, z: corrected(d, 5)),
+    "corrected": Rule("corrected t, 5 folds", 5, "k5", lambda d, z: corrected(d, 5)),
     "plain": Rule("plain paired t, 5 folds", 5, "k5", lambda d, z: plain(d)),
-    "moderated": Rule("corrected t, variances pooled", 5, "k5", lambda d, z: moderated(d, 5)),
+    "pooled": Rule("corrected t, pooled variances", 5, "k5", lambda d, z: corrected_pooled(d, 5)),
     "images": Rule("normal by image (Bayle)", 5, "k5", lambda d, z: images(z)),
     "images_corrected": Rule(
         "normal by image, variance x 2.25", 5, "k5", lambda d, z: images(z, _factor(5))
     ),
     "both": Rule("the same and plain t", 5, "k5", lambda d, z: images_and_folds(z, d, _factor(5))),
     "summed": Rule("images and folds, 5 folds", 5, "k5", lambda d, z: summed(z, d, 5)),
-    "today_k10": Rule("corrected t, 10 folds", 10, "k10", lambda d, z: corrected(d, 10)),
+    "corrected_k10": Rule("corrected t, 10 folds", 10, "k10", lambda d, z: corrected(d, 10)),
     "5x2": Rule("5x2cv F", 10, "5x2", lambda d, z: five_by_two(d)),
     "summed_k10": Rule("images and folds, 10 folds", 10, "k10", lambda d, z: summed(z, d, 10)),
-    "today_r4": Rule("corrected t, 4 repeats", 20, "r4", lambda d, z: corrected(d, 5)),
+    "corrected_r4": Rule("corrected t, 4 repeats", 20, "r4", lambda d, z: corrected(d, 5)),
     "estimated": Rule(
         "correlation estimated from 4 repeats", 20, "r4", lambda d, z: estimated(d, 5)
     ),

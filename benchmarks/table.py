@@ -164,7 +164,7 @@ def verdicts(found: Records) -> str:
     rows.append(f"|---|---:{'|---' * len(rules)}|")
     for member in members.values():
         rates = [_rate(member["pair"].get(name)) for name in rules]
-        count = member["pair"]["today"]["replicates"]
+        count = member["pair"]["corrected"]["replicates"]
         rows.append(f"| {member['text']} | {count:,} | {' | '.join(rates)} |")
     return "\n".join(rows)
 

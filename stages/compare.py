@@ -44,7 +44,7 @@ def compare() -> None:
     _draw(found)
     images = files.read_array(PREPARED / "test_images.npy")
     _write(RESULTS / "report.html", html.comparison(found, images, RESULTS))
-    print(markdown.headline(found))
+    print(markdown.headline(found.best_first, found.baseline))
 
 
 def _draw(found: Comparison) -> None:

@@ -32,16 +32,19 @@ def inputs() -> dict[str, list[int]]:
     return _state([*map(Path, SETTINGS), *used])
 
 
-def is_current() -> bool:
-    """Return whether nothing changed since the stamp was written."""
-    return STAMP.is_file() and read_json(STAMP) == json.loads(json.dumps(_now()))
+def summary() -> str | None:
+    """Return the summary of the last run if nothing changed since, else None."""
+    if not STAMP.is_file():
+        return None
+    stamp = read_json(STAMP)
+    return stamp["summary"] if stamp["state"] == json.loads(json.dumps(_now())) else None
 
 
-def write(before: dict[str, list[int]]) -> None:
+def write(before: dict[str, list[int]], summary: str) -> None:
     """Write the stamp after a run, if the inputs are those `before` it and the store is local."""
     STAMP.unlink(missing_ok=True)
     if before == inputs() and store.database(store.location()):
-        write_json(STAMP, _now())
+        write_json(STAMP, {"summary": summary, "state": _now()})
 
 
 def _now() -> dict[str, Any]:

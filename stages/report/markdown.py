@@ -26,7 +26,7 @@ def comparison(found: Comparison) -> str:
     columns += ["difference, points (95 %)", "P(better)", "P(best)", "Holm p"] if tested else []
     columns += [f"test accuracy, % (n = {found.test_images:,})", "parameters"]
     columns += ["verdict"] if tested else []
-    lines = ["# Comparison", "", headline(found), ""]
+    lines = ["# Comparison", "", headline(found.best_first, found.baseline), ""]
     lines += table(columns, [_cells(row, tested) for row in found.best_first])
     shown = "Accuracy of each fold" + (f", and differences to {found.baseline}" if tested else "")
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
@@ -34,25 +34,28 @@ def comparison(found: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def headline(found: Comparison) -> str:
-    """Return the verdict on all variants in one sentence."""
-    baseline = f"`{found.baseline}`"
-    others = [row for row in found.best_first if row["variant"] != found.baseline]
+def headline(best_first: Sequence[Mapping[str, Any]], baseline: str) -> str:
+    """Return the verdict on all variants in one sentence; rows are those of a Comparison."""
+    others = [row for row in best_first if row["variant"] != baseline]
     if not others:
-        only = found.rows[0]
+        (only,) = best_first
         return (
-            f"{baseline} is the only variant, so nothing is tested; its cross-validated accuracy "
+            f"`{baseline}` is the only variant, so nothing is tested; its cross-validated accuracy "
             f"is {mean_std(only)} % (mean ± sd, n = {only['n']})."
         )
     if len(others) == 1:
-        return f"`{others[0]['variant']}` against the baseline {baseline}: {others[0]['verdict']}."
+        return (
+            f"`{others[0]['variant']}` against the baseline `{baseline}`: {others[0]['verdict']}."
+        )
     counts = Counter(row["outcome"] for row in others)
     parts = [f"{counts[key]} {PHRASES[key][counts[key] > 1]}" for key in PHRASES if counts[key]]
     tally = f"of {len(others)} variants tested, {', '.join(parts)}"
     best = next((row for row in others if row["outcome"] == "better"), None)
     if best is None:
-        return f"No variant is shown to be better than the baseline {baseline}: {tally}."
-    return f"`{best['variant']}` is better than the baseline {baseline} by {margin(best)}; {tally}."
+        return f"No variant is shown to be better than the baseline `{baseline}`: {tally}."
+    return (
+        f"`{best['variant']}` is better than the baseline `{baseline}` by {margin(best)}; {tally}."
+    )
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:

@@ -16,10 +16,20 @@ FOLDS = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # mean .078, sample variance .
 MANY = np.random.default_rng(0).normal(0.01, 0.02, (50, 20))
 
 
-def test_today_s_rule_is_that_of_the_pipeline():
+def test_the_corrected_rule_is_that_of_the_pipeline():
     for folds, given in ((5, MANY[:, :5]), (5, MANY), (10, MANY[:, :10])):
         expected = [paired.corrected_resampled_t(one, folds)["p"] for one in given]
         assert rules.corrected(given, folds) == pytest.approx(np.array(expected))
+
+
+def test_the_pooled_rule_is_that_of_the_pipeline():
+    given = MANY[:6, :5]
+    variances = paired.variances(given)
+    tested = [
+        paired.corrected_resampled_t(one, 5, variance)["p"]
+        for one, variance in zip(given, variances, strict=True)
+    ]
+    assert rules.corrected_pooled(given, 5) == pytest.approx(np.array(tested))
 
 
 def test_the_plain_test_is_scipy_s():
@@ -65,9 +75,9 @@ def test_equal_variances_are_pooled():
     t = given.mean(axis=1) / np.sqrt(1 / 5 + 1 / 4)
     # The scale of Smyth's prior: the mean logarithm, less its bias for 4 degrees of freedom.
     t /= np.exp((np.log(2) - digamma(2)) / 2)
-    found = rules.moderated(given, 5)
+    found = rules.corrected_pooled(given, 5)
     assert found == pytest.approx(2 * stats.t.sf(np.abs(t), 12), rel=1e-3)
-    assert rules.moderated(given[:1], 5) == pytest.approx(rules.corrected(given[:1], 5))
+    assert rules.corrected_pooled(given[:1], 5) == pytest.approx(rules.corrected(given[:1], 5))
 
 
 def test_unlike_variances_are_pooled_as_their_spread_allows():
@@ -79,7 +89,7 @@ def test_unlike_variances_are_pooled_as_their_spread_allows():
     centre = np.exp(log.mean() + digamma(prior / 2) - np.log(prior / 2))
     variance = (prior * centre + 4 * own) / (prior + 4)
     t = np.abs(given.mean(axis=1)) / np.sqrt((1 / 5 + 1 / 4) * variance)
-    assert rules.moderated(given, 5) == pytest.approx(2 * stats.t.sf(t, min(prior + 4, 24)))
+    assert rules.corrected_pooled(given, 5) == pytest.approx(2 * stats.t.sf(t, min(prior + 4, 24)))
 
 
 def test_both_tests_must_reject():
@@ -148,8 +158,8 @@ def test_a_rule_holds_without_an_excess_that_is_clear_or_of_many_replicates():
 
     for count, n, holds in ((25, 500, True), (26, 500, False), (8, 100, True), (12, 100, False)):
         found, winners = verdict_rules.judged({"some": member(count, n)})
-        assert found["today"]["above"] == ([] if holds else [("some", "pair")])
-        assert winners["5"] == ("today" if holds else None)
+        assert found["corrected"]["above"] == ([] if holds else [("some", "pair")])
+        assert winners["5"] == ("corrected" if holds else None)
 
 
 def test_draws_are_disjoint_until_all_images_are_used(monkeypatch):

@@ -45,40 +45,40 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_any_change_is_seen(repository, monkeypatch, change):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    stamp.write(stamp.inputs())
-    assert stamp.is_current()
+    stamp.write(stamp.inputs(), "text")
+    assert stamp.summary() == "text"
     CHANGES[change]()
-    assert not stamp.is_current()
+    assert stamp.summary() is None
 
 
 def test_byte_code_is_no_change(repository):
-    stamp.write(stamp.inputs())
+    stamp.write(stamp.inputs(), "text")
     (repository / "code/__pycache__").mkdir()
     (repository / "code/__pycache__/one.pyc").touch()
-    assert stamp.is_current()
+    assert stamp.summary() == "text"
 
 
 def test_an_input_that_changed_during_the_run_leaves_no_stamp(repository):
-    stamp.write(stamp.inputs())
+    stamp.write(stamp.inputs(), "text")
     before = stamp.inputs()
     touch("code/one.py")
-    stamp.write(before)
+    stamp.write(before, "text")
     assert not stamp.STAMP.exists()
 
 
 def test_outputs_may_change_during_the_run(repository):
     before = stamp.inputs()
     touch("results/b/metrics.json")
-    stamp.write(before)
-    assert stamp.is_current()
+    stamp.write(before, "text")
+    assert stamp.summary() == "text"
 
 
 def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example")
-    stamp.write(stamp.inputs())
+    stamp.write(stamp.inputs(), "text")
     assert not stamp.STAMP.exists()
 
 
 def test_without_a_lock_file_there_is_nothing_to_be_current(repository):
     os.remove("dvc.lock")
-    assert not stamp.is_current()
+    assert stamp.summary() is None

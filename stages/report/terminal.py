@@ -1,0 +1,56 @@
+"""The comparison for a terminal: a table, the verdict, and what to do next."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from stages.files import PREPARED, RESULTS, read_dataset, read_table
+from stages.report.markdown import difference, headline, mean_std, probability
+from stages.statistics.baseline import COLUMNS
+
+TEXT = ("variant", "baseline", "verdict", "outcome")
+
+
+def summarized() -> str:
+    """Return the summary of comparison.csv."""
+    rows: list[dict[str, Any]] = []
+    for cells in read_table(RESULTS / "comparison.csv", COLUMNS):
+        rows.append(cells | {key: _number(cells[key]) for key in set(COLUMNS) - set(TEXT)})
+    return summary(rows, read_dataset(PREPARED)["folds"]["repeats"])
+
+
+def _number(cell: Any) -> float | None:
+    """Convert a cell of a column that is text, as some of the baseline's cells are empty."""
+    if isinstance(cell, str):
+        return float(cell) if cell else None
+    return cell
+
+
+def summary(rows: Sequence[dict[str, Any]], repeats: int) -> str:
+    """Return the text for the rows of a Comparison, and the repeats of its cross-validation."""
+    best_first = sorted(rows, key=lambda row: -row["cv_mean"])
+    columns = ["variant", f"CV accuracy, % (n = {best_first[0]['n']})"]
+    columns += ["difference, points (95 %)", "P(best)", "Holm p", "verdict"]
+    cells = []
+    for row in best_first:
+        p = [probability(row[key]) for key in ("p_best", "p_holm")]
+        cells.append([row["variant"], mean_std(row), difference(row), *p, row["outcome"]])
+    steps = [("make ui", "look at the runs in MLflow")]
+    if any(row["outcome"] == "undecided" for row in best_first):
+        steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
+    else:
+        steps += [("python -m stages pairs", "test every two variants")]
+    steps += [("docs/your_own_data.md", "compare variants on your own photos")]
+    (baseline,) = (row["variant"] for row in rows if row["outcome"] == "baseline")
+    verdict = headline(best_first, baseline).replace("`", "")
+    return "\n".join(
+        [
+            "",
+            tabulate(cells, columns, disable_numparse=True),
+            "",
+            verdict,
+            f"The report is {RESULTS / 'report.html'}. Next:",
+            tabulate(steps, tablefmt="plain"),
+        ]
+    )
