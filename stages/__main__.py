@@ -49,6 +49,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def main() -> None:
     """Run this process' command, if possible in the warm process; SIGTERM is like sys.exit."""
+    if sys.platform == "win32":
+        sys.exit("foldlab: Windows is not supported; run it in the Windows Subsystem for Linux.")
     from stages.commands import warm
 
     if (status := warm.ask(sys.argv[1:])) is not None:

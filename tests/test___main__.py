@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.__main__ import handle
+from stages.__main__ import handle, main
 from stages.commands.line import line
 from stages.errors import UserError
 from tests.command import status
@@ -115,3 +115,9 @@ def test_an_interrupt_is_one_sentence_from_the_first_import_on(arguments, module
     assert done.returncode == 130
     assert done.stderr.startswith("foldlab: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_windows_is_refused_with_one_sentence(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit, match=r"^foldlab: Windows .* Linux\.$"):
+        main()

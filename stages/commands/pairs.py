@@ -3,6 +3,7 @@
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 from stages.errors import UserError
@@ -27,12 +28,14 @@ def pairs() -> None:
     check(results, dataset, chosen.baseline)
     folds = dataset["folds"]["count"]
     best_first = sorted(results, key=lambda name: -results[name].accuracy.mean())
+    accuracy = {name: results[name].accuracy for name in best_first}
+    couples = list(combinations(best_first, 2))
+    gains = np.array([accuracy[one] - accuracy[other] for one, other in couples])
     rows: list[dict[str, Any]] = []
-    for one, other in combinations(best_first, 2):
-        gained = results[one].accuracy - results[other].accuracy
+    for (one, other), gained, variance in zip(couples, gains, paired.variances(gains), strict=True):
         row: dict[str, Any] = {"pair": f"{one} - {other}"}
-        row |= paired.corrected_resampled_t(gained, folds)
-        row |= paired.bayesian_correlated_t(gained, folds, chosen.rope)
+        row |= paired.corrected_resampled_t(gained, folds, variance)
+        row |= paired.bayesian_correlated_t(gained, folds, chosen.rope, variance)
         rows.append(row)
     for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p_holm
