@@ -10,14 +10,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 
 import joblib
 import numpy as np
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from stages import files
@@ -57,13 +54,12 @@ def opened(settings: Params, data_sha256: str) -> Iterator[optuna.Study]:
     """
     optuna.logging.set_verbosity(logging.WARNING)
     name = fingerprint(settings, data_sha256)
-    path = files.root() / ".foldlab" / "search" / f"{name}.log"
+    path = files.root() / ".foldlab" / "search" / f"{name}.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".running"), timeout=0):
-            _repair(path)
             yield optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(path))),
+                storage=f"sqlite:///{path}",
                 study_name=name,
                 direction="maximize",
                 load_if_exists=True,
@@ -72,17 +68,6 @@ def opened(settings: Params, data_sha256: str) -> Iterator[optuna.Study]:
         raise UserError(
             "this search is already running in another process; wait for it or stop it."
         ) from None
-
-
-def _repair(path: Path) -> None:
-    """Remove what a killed process may leave: Optuna's lock, and an incomplete last line.
-
-    Optuna could not read the file if more lines followed an incomplete one.
-    """
-    path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    content = path.read_bytes() if path.exists() else b""
-    if not content.endswith(b"\n"):
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
 
 
 def finished(study: optuna.Study, settings: Params) -> list[Trial]:
