@@ -66,15 +66,12 @@ def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
         tracker = None
         if own and tracking.live_after is not None:
             tracker = _start(str(tracking.live_after), tracking.experiment, *own)
-        try:
-            yield
-            if tracker:
-                with suppress(OSError):
-                    tracker.write(DONE)
-        finally:
-            if tracker:
-                with suppress(OSError):
-                    tracker.close()
+        if tracker:
+            stack.enter_context(tracker)
+        yield
+        if tracker:
+            with suppress(OSError):
+                tracker.write(DONE)
 
 
 def _start(*arguments: str) -> IO[bytes] | None:
