@@ -2,8 +2,10 @@ import os
 from collections import Counter
 
 import hypothesis
+import pytest
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
+from tests.prepared import inside
 
 pytest_plugins = ["tests.tracking.fixtures"]
 
@@ -15,6 +17,13 @@ for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THR
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # it may be busy
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The working folder: an empty one."""
+    with inside(tmp_path):
+        yield tmp_path
 
 
 def pytest_collection_modifyitems(items):

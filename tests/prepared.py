@@ -1,12 +1,16 @@
 """A small prepared data set and settings for it, as the stages after `prepare` find them."""
 
 import hashlib
+from contextlib import contextmanager
 
 import numpy as np
+import pytest
 import yaml
 
 from stages.files import write_json
 from stages.settings import params
+from stages.settings.sections import Named, Train
+from stages.training.recipe import Recipe
 
 CLASSES = ("circle", "square", "star")
 TRAIN = {  # all required settings of `train`
@@ -23,6 +27,22 @@ def parse(**sections) -> params.Params:
     variant = {"variants": {"basic": {"architecture": "basic"}}}
     compare = {"compare": {"variants": ["basic"], "baseline": "basic"}}
     return params.parse({"train": TRAIN, **variant, **compare, **sections})
+
+
+def recipe(architecture="basic", ops=(), variant="small", **train) -> Recipe:
+    """Return a recipe; names and arguments are not checked, nor completed by their defaults."""
+    named = Named(name=architecture) if isinstance(architecture, str) else architecture
+    settings = Train(**TRAIN | train)
+    return Recipe(variant=variant, architecture=named, augmentation=[*ops], train=settings)
+
+
+@contextmanager
+def inside(folder):
+    """Work in a repository's folder, and not in one of DVC's temporary experiments."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        yield folder
 
 
 def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):

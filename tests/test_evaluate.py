@@ -18,10 +18,7 @@ RESULTS = Path("results/plain")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+    with prepared.inside(tmp_path_factory.mktemp("evaluate")) as folder:
         prepared.write(folder, epochs=4, learning_rate=0.01)
         train("plain")
         evaluate("plain")
@@ -29,9 +26,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _inside(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def _inside(folder):
+    with prepared.inside(folder):
+        yield
 
 
 @pytest.fixture

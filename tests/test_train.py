@@ -24,20 +24,11 @@ from tests import prepared
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def once(tmp_path_factory):
     """Train `plain` on the sliver, repeated, in a folder that tests do not change."""
     folder = tmp_path_factory.mktemp("once")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+    with prepared.inside(folder):
         prepared.write(folder, repeats=2)
         train("plain")
     return folder

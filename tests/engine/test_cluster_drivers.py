@@ -52,11 +52,8 @@ def driver(folder, *arguments, before=""):
 @pytest.fixture(scope="module")
 def one_machine(tmp_path_factory):
     """The result files of two variants trained in this process."""
-    folder = tmp_path_factory.mktemp("one")
-    prepared.write(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+    with prepared.inside(tmp_path_factory.mktemp("one")) as folder:
+        prepared.write(folder)
         train("plain")
         train("normed")
     return {name: contents(folder / "results" / name) for name in ("plain", "normed")}
@@ -80,17 +77,13 @@ def test_a_killed_driver_resumes_to_the_files_of_one_machine(two_nodes, one_mach
     assert contents(folder / "results" / "plain") == one_machine["plain"]
 
 
-def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
-    two_nodes, one_machine, tmp_path, monkeypatch
-):
-    folder = repository(tmp_path, two_nodes.address)
+def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(two_nodes, one_machine, folder):
+    repository(folder, two_nodes.address)
     sweep = driver(folder, "sweep")
     _, stderr = sweep.communicate()
     assert sweep.returncode == 0, stderr
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace(two_nodes.address, "127.0.0.1:1"))
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     for variant in ("plain", "normed"):
         train(variant)
         assert contents(folder / "results" / variant) == one_machine[variant]

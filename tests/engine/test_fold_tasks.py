@@ -5,11 +5,10 @@ import pytest
 
 from stages.engine import fold_store, fold_tasks
 from stages.engine.fold_tasks import Arrays, FoldTask
-from stages.settings.sections import Named, Parallel, Train
+from stages.settings.sections import Parallel
 from stages.training import fold
 from stages.training.fold import HISTORY, FoldResult
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from tests.prepared import recipe
 
 ARRAYS = Arrays(
     images=np.zeros((6, 4, 4, 1), "uint8"),
@@ -19,15 +18,6 @@ ARRAYS = Arrays(
 )
 ONE = Parallel(jobs=1)
 MODEL = b"PK\5\6" + bytes(18)  # an empty zip file
-
-
-def recipe(**train):
-    return Recipe(
-        variant="small",
-        architecture=Named(name="basic"),
-        augmentation=[],
-        train=Train(**TRAIN | {"epochs": 4} | train),
-    )
 
 
 def record(accuracies, best):

@@ -4,9 +4,8 @@ import pytest
 from stages.engine import preview as module
 from stages.engine.fold_tasks import Arrays
 from stages.engine.preview import DRAWS, IMAGES, augmented, preview
-from stages.settings.sections import Named, Parallel, Train
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from stages.settings.sections import Named, Parallel
+from tests.prepared import recipe
 
 RANDOM = np.random.default_rng(0)
 ARRAYS = Arrays(
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.slow
 DARKER = Named(name="brightness", arguments={"factor": 0.5})
 FLIP = Named(name="flip", arguments={"horizontal": True, "vertical": False})
 MIXUP = Named(name="mixup", arguments={"alpha": 1.0})
-
-
-def recipe(*ops):
-    network, train = Named(name="basic"), Train(**TRAIN)
-    return Recipe(variant="a", architecture=network, augmentation=[*ops], train=train)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +35,7 @@ def test_without_augmentation_the_first_images_of_each_class_in_turn_are_shown(g
 
 
 def test_each_op_alone_then_all_together():
-    made = preview("fingerprint", recipe(DARKER, FLIP), ARRAYS, ONE)
+    made = preview("fingerprint", recipe(ops=[DARKER, FLIP]), ARRAYS, ONE)
     assert made["changed"].dtype == np.uint8
     assert made["changed"].shape == (3, DRAWS, IMAGES, 6, 5, 1)
     brightness, flip, both = made["changed"].astype(int)
@@ -57,19 +51,19 @@ def test_each_op_alone_then_all_together():
 
 
 def test_the_result_is_stored_and_the_same_when_made_again(tmp_path, monkeypatch):
-    first = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
+    first = preview("fingerprint", recipe(ops=[FLIP]), ARRAYS, ONE)
     monkeypatch.setattr(module, "augmented", None)  # calling it would fail
-    kept = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
+    kept = preview("fingerprint", recipe(ops=[FLIP]), ARRAYS, ONE)
     monkeypatch.undo()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "elsewhere"))
-    again = preview("fingerprint", recipe(FLIP), ARRAYS, ONE)
+    again = preview("fingerprint", recipe(ops=[FLIP]), ARRAYS, ONE)
     for made in (kept, again):
         np.testing.assert_equal(made, first)
 
 
 def test_mixing_ops_mix_the_images_shown():
     images, labels = ARRAYS.images[:8], ARRAYS.labels[:8]
-    (first,) = augmented([[MIXUP]], images, labels, 4, 5)
+    (first,) = augmented([[MIXUP]], images, labels, 4, 5, "portable")
     assert not np.array_equal(first[0], first[1])
     assert (first >= images.min(0)).all()
     assert (first <= images.max(0)).all()

@@ -13,10 +13,9 @@ from stages.engine import saved_model
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.settings.registry import check_arguments
-from stages.settings.sections import Named, Train
-from stages.training.recipe import Recipe
+from stages.settings.sections import Named
 from stages.training.trained_images import Listed, digests, write
-from tests.prepared import TRAIN
+from tests import prepared
 from tests.settings.test_params import HERE
 
 pytestmark = pytest.mark.slow  # imports Keras
@@ -26,11 +25,8 @@ PREPARED = Path("data/prepared")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def _empty(folder):
     saved_model._digests.cache_clear()
-    return tmp_path
 
 
 def save(*layers, shape=(8, 8, 1), members=0):
@@ -54,8 +50,7 @@ def digest(name):
 
 def recipe(name="from_model", **arguments):
     full = check_arguments(ARCHITECTURES[name], arguments, name)
-    named = Named(name=name, arguments=full)
-    return Recipe(variant="moved", architecture=named, augmentation=[], train=Train(**TRAIN))
+    return prepared.recipe(Named(name=name, arguments=full), variant="moved")
 
 
 def check(dataset=DATASET, **arguments):

@@ -6,13 +6,9 @@ from filelock import FileLock, Timeout
 
 from stages.engine import fold_store, tracker
 from stages.files import read_json
-from stages.settings.sections import Named, Tracking, Train
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from stages.settings.sections import Tracking
+from tests.prepared import recipe
 
-RECIPE = Recipe(
-    variant="basic", architecture=Named(name="basic"), augmentation=[], train=Train(**TRAIN)
-)
 NEVER = Tracking(live_after=None)
 
 
@@ -23,10 +19,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_resumed_training_began_when_it_first_did(monkeypatch):
-    first = tracker.write_start_marker("mark", RECIPE, "Old.", {"sha256": "x"})
+    first = tracker.write_start_marker("mark", recipe(), "Old.", {"sha256": "x"})
     assert abs(first - time.time() * 1000) < 5000
     monkeypatch.setattr(tracker.time, "time", lambda: 0)
-    assert tracker.write_start_marker("mark", RECIPE, "New.", {"sha256": "x"}) == first
+    assert tracker.write_start_marker("mark", recipe(), "New.", {"sha256": "x"}) == first
     content = read_json(tracker.start_marker("mark"))
     assert (content["began"], content["description"]) == (first, "New.")
     assert content["settings"]["architecture"]["name"] == "basic"

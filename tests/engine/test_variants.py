@@ -35,10 +35,7 @@ def write(folder, **given):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A repository in which the ensemble was trained before its members."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("ensemble")
-        patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+    with prepared.inside(tmp_path_factory.mktemp("ensemble")) as folder:
         write(folder, epochs=1)
         for variant in ("both", "plain", "normed"):
             train(variant)
@@ -47,9 +44,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _there(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def _inside(folder):
+    with prepared.inside(folder):
+        yield
 
 
 @pytest.fixture

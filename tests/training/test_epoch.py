@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 
 from stages.augment import augmenter, keys
-from stages.settings.sections import Named, Train
+from stages.settings.sections import Named
 from stages.training.epoch import SCORING_BATCH, compiled_epoch, loss_and_accuracy, resident, scorer
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from tests.prepared import recipe
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 1), dtype="uint8")
 LABELS = np.arange(10) % 3
@@ -27,13 +26,10 @@ def linear():
 
 def epoch(model, batch_size, ops=(), weights=None, **settings):
     """Return loss and accuracy of one epoch."""
-    train = Train(**TRAIN | {"batch_size": batch_size} | settings)
-    recipe = Recipe(
-        variant="small", architecture=Named(name="basic"), augmentation=list(ops), train=train
-    )
+    chosen = recipe(ops=ops, batch_size=batch_size, **settings)
     optimizer = keras.optimizers.SGD(0.0)  # weights stay, so batches add up to the whole
     optimizer.build(model.trainable_variables)
-    run = compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, recipe, weights)
+    run = compiled_epoch(tf, model, optimizer, IMAGES, LABELS, 3, chosen, weights)
     return [float(value) for value in run(np.arange(10, dtype="i4"), SEED)]
 
 

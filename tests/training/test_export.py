@@ -6,22 +6,16 @@ import numpy as np
 import pytest
 
 from stages.models import build
-from stages.settings.sections import Named, Train
+from stages.settings.sections import Named
 from stages.training.epoch import SCORING_BATCH
 from stages.training.export import assemble, average, probabilities
-from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed, read
-from tests.prepared import TRAIN
+from tests.prepared import recipe
 
 pytestmark = pytest.mark.slow
 
 LISTED = Listed(np.array([5, 7], "<u8"), True)  # not digests of images used here
-RECIPE = Recipe(
-    variant="small",
-    architecture=Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9}),
-    augmentation=[],
-    train=Train(**TRAIN),
-)
+RECIPE = recipe(Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9}))
 SHAPE, CLASSES = (12, 12, 1), 3
 IMAGES = np.random.default_rng(0).integers(0, 256, (SCORING_BATCH + 7, *SHAPE), dtype="uint8")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau, Train
+from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau
 from stages.training.fold import (
     HISTORY,
     UntrainableError,
@@ -15,8 +15,7 @@ from stages.training.fold import (
     train_fold,
     try_network,
 )
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from tests.prepared import recipe
 
 pytestmark = pytest.mark.slow
 
@@ -38,19 +37,13 @@ def stripes(count=90):
 IMAGES, LABELS, FOLDS = stripes()
 
 
-def recipe(variant="small", architecture="basic", dropout=0.2, ops=None, **train):
-    arguments = {"dense": 8, "dropout": dropout} if architecture == "basic" else {}
-    ops = {"shift": {"fraction": 0.1}} if ops is None else ops
-    return Recipe(
-        variant=variant,
-        architecture=Named(name=architecture, arguments=arguments),
-        augmentation=[Named(name=name, arguments=arguments) for name, arguments in ops.items()],
-        train=Train(**TRAIN | {"epochs": 3} | train),
-    )
+BASIC = Named(name="basic", arguments={"dense": 8, "dropout": 0.2})
+SHIFT = Named(name="shift", arguments={"fraction": 0.1})
 
 
 def fold(number=0, images=IMAGES, labels=LABELS, folds=FOLDS, on_epoch=None, **settings):
-    return train_fold(images, labels, folds, CLASSES, recipe(**settings), number, on_epoch)
+    chosen = recipe(BASIC, **{"ops": [SHIFT], "epochs": 3} | settings)
+    return train_fold(images, labels, folds, CLASSES, chosen, number, on_epoch)
 
 
 TRAINED = {}
@@ -204,7 +197,7 @@ def test_the_average_of_the_weights_is_kept():
 
 def test_a_recipe_of_everything_trains():
     """Compile an epoch with every family of ops, onecycle, clipping and weight averaging."""
-    ops = {
+    arguments = {
         "shear": {"degrees": 5.0},
         "elastic": {"pixels": 0.5, "sigma": 2.0},
         "random_erasing": {"fraction": 0.2},
@@ -213,6 +206,7 @@ def test_a_recipe_of_everything_trains():
         "mixup": {"alpha": 0.2},
         "cutmix": {"alpha": 0.2},
     }
+    ops = [Named(name=name, arguments=given) for name, given in arguments.items()]
     cycle = Named(name="onecycle", arguments={"warmup": 0.3})
     assert np.isfinite(fold(ops=ops, schedule=cycle, global_clipnorm=1.0, ema=0.9).history).all()
 
@@ -221,7 +215,7 @@ MIXED = {"precision": "mixed_bfloat16", "l2": 0.001, "global_clipnorm": 1.0, "em
 
 
 def test_mixed_precision_computes_otherwise_and_keeps_float32():
-    assert network(recipe(), SHAPE, CLASSES, "mixed_bfloat16").output.dtype == "bfloat16"
+    assert network(recipe(BASIC), SHAPE, CLASSES, "mixed_bfloat16").output.dtype == "bfloat16"
     mixed, full = shared(**MIXED), fold(**MIXED | {"precision": "float32"})
     assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}
     assert not np.array_equal(mixed.history[:, 0], full.history[:, 0])
@@ -232,7 +226,7 @@ def test_mixed_precision_computes_otherwise_and_keeps_float32():
 
 
 def test_mixed_precision_is_scored_by_the_float32_model_that_is_shipped():
-    mixed, model = shared(**MIXED), network(recipe(), SHAPE, CLASSES)
+    mixed, model = shared(**MIXED), network(recipe(BASIC), SHAPE, CLASSES)
     model.set_weights(mixed.weights)
     logits = model(IMAGES[mixed.validation].astype("f4"), training=False)
     np.testing.assert_allclose(mixed.probability, tf.nn.softmax(logits), atol=1e-6)
@@ -240,7 +234,7 @@ def test_mixed_precision_is_scored_by_the_float32_model_that_is_shipped():
 
 def test_a_network_that_cannot_be_built_names_the_variant():
     with pytest.raises(UntrainableError, match=r"variants\.small.*'m5'"):
-        try_network(recipe(architecture="m5"), SHAPE, CLASSES)
+        try_network(recipe("m5"), SHAPE, CLASSES)
 
 
 @pytest.mark.parametrize(("batch_size", "kind"), [(16, ""), (60, "validation")])
