@@ -6,6 +6,10 @@ from multiprocessing import forkserver, resource_tracker
 from joblib.externals.loky import process_executor
 from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 from joblib.externals.loky.backend.context import set_start_method
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+# Raised when a worker or the fork server was killed.
+DEATHS = (TerminatedWorkerError, EOFError, ConnectionError)
 
 
 def let_memory_grow() -> None:

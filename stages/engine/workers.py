@@ -22,13 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from stages.engine import loky_internals
+from stages.engine.loky_internals import DEATHS
 from stages.errors import UserError
 
-# Raised when a worker or the fork server was killed.
-DEATHS = (TerminatedWorkerError, EOFError, ConnectionError)
 ORPHAN_SECONDS = 2.0  # interval at which a process checks that its parent is alive
 _started = 2  # workers to keep alive with fewer tasks; with 1 this process itself would compute
 

@@ -1,12 +1,11 @@
 import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from stages.engine import workers
+from tests.engine.test_workers import output
 
 pytestmark = pytest.mark.slow
 HELD = []  # memory that a worker holds
@@ -27,26 +26,17 @@ FORKED = """
 import sys
 import joblib, psutil
 from stages.engine import loky_internals
-if __name__ == "__main__":
-    loky_internals.fork_workers_with("colorsys")
-    loky_internals.start_servers()
-    started = {child.pid for child in psutil.Process().children()}
-    loky_internals.start_servers()
-    assert started == {child.pid for child in psutil.Process().children()}
-    tasks = [joblib.delayed(lambda: ("colorsys" in sys.modules, psutil.Process().ppid()))()] * 2
-    imported, parents = zip(*joblib.Parallel(2, backend="loky")(tasks))
-    print(len(started), all(imported), started.issuperset(parents))
+loky_internals.fork_workers_with("colorsys")
+loky_internals.start_servers()
+started = {child.pid for child in psutil.Process().children()}
+loky_internals.start_servers()
+assert started == {child.pid for child in psutil.Process().children()}
+tasks = [joblib.delayed(lambda: ("colorsys" in sys.modules, psutil.Process().ppid()))()] * 2
+imported, parents = zip(*joblib.Parallel(2, backend="loky")(tasks))
+print(len(started), all(imported), started.issuperset(parents))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 def test_workers_are_forked_from_one_server_that_has_imported_a_module(tmp_path):
-    (tmp_path / "driver.py").write_text(FORKED)
-    done = subprocess.run(
-        [sys.executable, tmp_path / "driver.py"],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout == "3 True True\n", done.stderr  # the server and two resource trackers
+    assert output(tmp_path, FORKED) == "3 True True\n"  # the server and two resource trackers
