@@ -11,10 +11,9 @@ from tests import prepared
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
-    """Return settings with an ensemble, and a function that runs the stage on settings."""
-    monkeypatch.chdir(tmp_path)
-    prepared.write(tmp_path)
+def settings(folder):
+    """Return settings with an ensemble."""
+    prepared.write(folder)
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["variants"]["other"] = {"architecture": "basic"}
     content["variants"]["both"] = {"ensemble": ["plain", "normed"]}

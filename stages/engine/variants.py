@@ -91,7 +91,7 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
             combine.out_of_fold(folds, arrays.folds, arrays.classes),
             fold_tasks.model(tasks, arrays, parallel),
             preview(key, plan.recipes[key], arrays, parallel),
-            combine.parameters(folds),
+            sum(weights.size for weights in folds[0].weights),
         )
     if not plan.is_ensemble:
         return rows[plan.fingerprint]

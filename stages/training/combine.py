@@ -8,11 +8,6 @@ from stages.training.epoch import loss_and_accuracy
 from stages.training.fold import FoldResult
 
 
-def parameters(records: Sequence[FoldResult]) -> int:
-    """Return the number of parameters of one fold's model."""
-    return sum(weights.size for weights in records[0].weights)
-
-
 def out_of_fold(records: Sequence[FoldResult], folds: np.ndarray, classes: int) -> np.ndarray:
     """Return float32 (repeats, n, classes); `records` are the folds of all repeats, in order."""
     probability = np.zeros((*folds.shape, classes), np.float32)

@@ -35,7 +35,7 @@ def record(accuracies, best):
 
 
 @pytest.fixture(autouse=True)
-def trained(tmp_path, monkeypatch):
+def trained(folder, monkeypatch):
     """Store folds in a temporary folder, and record what would be trained and assembled."""
     calls = {"folds": [], "epochs": [], "members": []}
 
@@ -48,7 +48,6 @@ def trained(tmp_path, monkeypatch):
         calls["members"].append([weights[0].item() for weights in task[3]])
         return MODEL
 
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(fold_tasks, "train_fold", train_fold)
     monkeypatch.setattr(fold_tasks, "assemble", assemble)
     return calls

@@ -1,6 +1,3 @@
-import ast
-from pathlib import Path
-
 import pytest
 
 from stages.engine import environment, identity
@@ -8,8 +5,6 @@ from stages.engine.resolve import recipe
 from stages.settings import params
 from stages.settings.sections import Named
 from tests.settings.test_params import CONTENT
-
-STAGES = Path(__file__).parents[2] / "stages"
 
 
 @pytest.fixture
@@ -67,17 +62,3 @@ def test_files_of_editors_are_ignored(chosen, code):
         (code / "training" / folder).mkdir()
         (code / "training" / folder / "fold.py").write_text("a = 3\n")
     assert identity.fingerprint(chosen, "data") == fingerprint
-
-
-def test_numerical_code_imports_only_what_the_fingerprint_covers():
-    """Settings and errors cannot change a result, but are imported."""
-    allowed = {"augment", "errors", "models", "settings", "training"}
-    for package in identity.CODE:
-        for file in (STAGES / package).glob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom):
-                    names = [f"{node.module}.{alias.name}" for alias in node.names]
-                for name in names:
-                    parts = name.split(".")
-                    assert parts[0] != "stages" or parts[1] in allowed, f"{file}: {name}"

@@ -10,7 +10,7 @@ ONE = Parallel(jobs=1)
 
 
 @pytest.fixture(autouse=True)
-def scored(tmp_path, monkeypatch):
+def scored(folder, monkeypatch):
     """Score by the images' means instead of a model, and record what was scored."""
     calls = []
 
@@ -19,9 +19,8 @@ def scored(tmp_path, monkeypatch):
         mean = images.mean((1, 2)).astype("f4")
         return mean, mean[None]
 
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(module, "probabilities", probabilities)
-    (tmp_path / "model.keras").write_bytes(b"a model")
+    (folder / "model.keras").write_bytes(b"a model")
     return calls
 
 

@@ -15,15 +15,10 @@ ARRAYS = Arrays(
     classes=4,
 )
 ONE = Parallel(jobs=1)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 DARKER = Named(name="brightness", arguments={"factor": 0.5})
 FLIP = Named(name="flip", arguments={"horizontal": True, "vertical": False})
 MIXUP = Named(name="mixup", arguments={"alpha": 1.0})
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
 @pytest.mark.parametrize("given", [None, recipe()])

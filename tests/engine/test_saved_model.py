@@ -1,7 +1,5 @@
 import hashlib
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from stages.settings.registry import check_arguments
 from stages.settings.sections import Named
 from stages.training.trained_images import Listed, digests, write
 from tests import prepared
-from tests.settings.test_params import HERE
 
 pytestmark = pytest.mark.slow  # imports Keras
 
@@ -220,17 +217,3 @@ def test_a_model_without_a_full_list_of_other_images_is_valid_with_a_note(presen
     found = saved_model.listed(saved_model.attached(recipe(**full)).architecture, present)
     assert found.complete
     assert set(found.digests) == {*digests(present), *digests(others)}
-
-
-def test_checking_needs_no_tensorflow(folder):
-    chosen = recipe(**save()).model_dump()
-    code = (
-        "import sys; from pathlib import Path; from stages.training.recipe import Recipe;"
-        "from stages.engine import saved_model;"
-        f"saved_model.check(Recipe(**{chosen!r}), {DATASET!r}, Path('data/prepared'));"
-        "print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(HERE)}
-    )
-    assert done.stdout == "set()\n", done.stderr

@@ -10,12 +10,7 @@ from stages.settings.sections import Tracking
 from tests.prepared import recipe
 
 NEVER = Tracking(live_after=None)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_a_resumed_training_began_when_it_first_did(monkeypatch):

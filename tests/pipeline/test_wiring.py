@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks.inputs import ROOT
 from stages.commands.line import line
+from stages.engine import identity
 from stages.tracking.marker import COMPARED
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -93,6 +94,7 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
 CHECKED = {
     "evaluate": {"train"},  # the kernels, which stand in data/environment.json
     "train": {"compare", "tracking"},
+    "evaluate": {"train"},  # its kernels, which stand in data/environment.json
     "prepare": {"train", "variants"},
     "publish": {"compare", "variants"},
     "compare": {"variants"},
@@ -145,6 +147,14 @@ def test_only_tracking_imports_mlflow_and_only_three_packages_keras():
         package = file.relative_to(ROOT / "stages").parts[0]
         for name in imported(file):
             assert package in allowed.get(name.split(".")[0], {package}), f"{file} imports {name}"
+
+
+def test_numerical_code_imports_only_what_the_fingerprint_covers():
+    """Settings and errors cannot change a result, but are imported."""
+    for file in CODE:
+        if file.relative_to(ROOT / "stages").parts[0] in identity.CODE:
+            used = {name.split(".")[1] for name in imported(file) if name.startswith("stages.")}
+            assert used <= {*identity.CODE, "errors", "settings"}, file
 
 
 def test_no_package_imports_a_stage():

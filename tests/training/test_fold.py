@@ -195,22 +195,6 @@ def test_the_average_of_the_weights_is_kept():
     assert np.abs(kept - third).max() > 1e-4
 
 
-def test_a_recipe_of_everything_trains():
-    """Compile an epoch with every family of ops, onecycle, clipping and weight averaging."""
-    arguments = {
-        "shear": {"degrees": 5.0},
-        "elastic": {"pixels": 0.5, "sigma": 2.0},
-        "random_erasing": {"fraction": 0.2},
-        "noise": {"deviation": 3.0},
-        "brightness": {"factor": 0.1},
-        "mixup": {"alpha": 0.2},
-        "cutmix": {"alpha": 0.2},
-    }
-    ops = [Named(name=name, arguments=given) for name, given in arguments.items()]
-    cycle = Named(name="onecycle", arguments={"warmup": 0.3})
-    assert np.isfinite(fold(ops=ops, schedule=cycle, global_clipnorm=1.0, ema=0.9).history).all()
-
-
 MIXED = {"precision": "mixed_bfloat16", "l2": 0.001, "global_clipnorm": 1.0, "ema": 0.5}
 
 
