@@ -1,6 +1,7 @@
 """The stage `evaluate`, on one trained variant."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,12 @@ def folder(tmp_path_factory):
 def _inside(folder):
     with prepared.inside(folder):
         yield
+
+
+@pytest.fixture
+def copy(folder, tmp_path, monkeypatch):
+    """The working folder, with a copy of the repository."""
+    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
 @pytest.fixture
@@ -85,7 +92,7 @@ def test_evaluating_again_gives_the_same_bytes_without_scoring(monkeypatch):
     assert {path: path.read_bytes() for path in RESULTS.iterdir()} == before
 
 
-def test_a_scoring_is_noted_once_a_model_and_test_set(predictions):
+def test_a_scoring_is_noted_once_a_model_and_test_set(copy, predictions):
     ledger = Path("results/test_set_uses.csv")
     model = hashlib.sha256((RESULTS / "model.keras").read_bytes()).hexdigest()
     use = {"variant": "plain", "model_sha256": model, "test_sha256": predictions["test_sha256"]}
@@ -94,30 +101,20 @@ def test_a_scoring_is_noted_once_a_model_and_test_set(predictions):
     evaluate("plain")
     assert read_table(ledger) == [use]
     labels = Path("data/prepared/test_labels.npy")
-    before = labels.read_bytes(), ledger.read_bytes()
-    try:
-        np.save(labels, np.load(labels)[::-1])
-        evaluate("plain")
-        rows = read_table(ledger)
-        assert [row["model_sha256"] for row in rows] == [model] * 2
-        assert len({row["test_sha256"] for row in rows}) == 2
-    finally:
-        labels.write_bytes(before[0])
-        ledger.write_bytes(before[1])
-        evaluate("plain")
+    np.save(labels, np.load(labels)[::-1])
+    evaluate("plain")
+    rows = read_table(ledger)
+    assert [row["model_sha256"] for row in rows] == [model] * 2
+    assert len({row["test_sha256"] for row in rows}) == 2
 
 
 @pytest.mark.parametrize("name", ["out_of_fold.npz", "folds.csv", "training.json", "model.keras"])
-def test_a_file_of_training_that_is_damaged_or_missing_is_named_with_its_stage(name):
+def test_a_file_of_training_that_is_damaged_or_missing_is_named_with_its_stage(copy, name):
     path = RESULTS / name
-    before = path.read_bytes()
-    try:
-        if name != "model.keras":
-            path.write_bytes(before[: len(before) // 2])
-            with pytest.raises(UserError, match=f"{path} .*`dvc repro`"):
-                evaluate("plain")
-        path.unlink()
-        with pytest.raises(UserError, match=f"{path} .*`dvc repro train@plain`"):
+    if name != "model.keras":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(UserError, match=f"{path} .*`dvc repro`"):
             evaluate("plain")
-    finally:
-        path.write_bytes(before)
+    path.unlink()
+    with pytest.raises(UserError, match=f"{path} .*`dvc repro train@plain`"):
+        evaluate("plain")

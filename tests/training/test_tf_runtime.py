@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.engine.test_preload import ran
+from tests.engine.test_workers import output
 
 CODE = """
 import sys
@@ -20,4 +20,4 @@ def test_tensorflow_comes_without_what_keras_wraps_and_ignores_keras_json(tmp_pa
     settings = {"floatx": "float16", "epsilon": 1e-3, "image_data_format": "channels_first"}
     (tmp_path / "keras.json").write_text(json.dumps(settings))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert ran(CODE) == (0, "keras\nfloat32 1e-07 channels_last\n", "")
+    assert output(tmp_path, CODE) == "keras\nfloat32 1e-07 channels_last\n"
