@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections import Counter
 
 import hypothesis
@@ -24,6 +25,12 @@ def folder(tmp_path):
     """The working folder: an empty one."""
     with inside(tmp_path):
         yield tmp_path
+
+
+@pytest.fixture
+def copy(folder, tmp_path, monkeypatch):
+    """The working folder: a copy of `folder`, where tests of a file share one."""
+    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
 def pytest_collection_modifyitems(items):

@@ -22,11 +22,16 @@ TRAIN = {  # all required settings of `train`
 }
 
 
+ONE = {  # the fewest sections: those of one variant
+    "train": TRAIN,
+    "variants": {"basic": {"architecture": "basic"}},
+    "compare": {"variants": ["basic"], "baseline": "basic"},
+}
+
+
 def parse(**sections) -> params.Params:
     """Return valid settings with one variant and these sections."""
-    variant = {"variants": {"basic": {"architecture": "basic"}}}
-    compare = {"compare": {"variants": ["basic"], "baseline": "basic"}}
-    return params.parse({"train": TRAIN, **variant, **compare, **sections})
+    return params.parse(ONE | sections)
 
 
 def recipe(architecture="basic", ops=(), variant="small", **train) -> Recipe:
@@ -45,7 +50,7 @@ def inside(folder):
         yield folder
 
 
-def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
+def write(folder, *, folds=2, repeats=1, count=60, tests=15, parallel=None, **train):
     """Write data/prepared and params.yaml into `folder`; the class is a bright stripe's row."""
     random = np.random.default_rng(0)
     prepared = folder / "data" / "prepared"
@@ -81,7 +86,7 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, **train):
         },
         "compare": {"variants": ["plain", "normed"], "baseline": "plain"},
         "folds": {"count": folds, "repeats": repeats},
-        "parallel": {"jobs": 1},
+        "parallel": parallel or {"jobs": 1},
         "tracking": {"live_after": None},  # no background process that may outlive a training
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))

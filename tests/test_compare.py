@@ -26,6 +26,7 @@ TABLE, REPORT = Path("results/comparison.csv"), Path("results/comparison.md")
 KNOWN = {"python": "3.11", "keras": "3.15.1", "kernels": "avx2"}
 MIXED = {"train": {"precision": "mixed_bfloat16"}}
 PAGE, LEANS = Path("results/report.html"), Path("results/leaning")
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def write_variant(name, accuracy=TIED, wrong=(), *, label=LABEL, test=0.9, **changed):
@@ -51,11 +52,6 @@ def update(name, **content):
     """Change keys of the file training.json of a variant."""
     path = Path("results") / name / "training.json"
     files.write_json(path, files.read_json(path) | content)
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The stage `evaluate`, on one trained variant."""
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +29,6 @@ def folder(tmp_path_factory):
 def _inside(folder):
     with prepared.inside(folder):
         yield
-
-
-@pytest.fixture
-def copy(folder, tmp_path, monkeypatch):
-    """The working folder, with a copy of the repository."""
-    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
 @pytest.fixture

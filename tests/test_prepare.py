@@ -22,12 +22,10 @@ from stages.files import PREPARED
 from stages.prepare import prepare
 from stages.settings import params
 from tests import drawn
-from tests.prepared import TRAIN
+from tests.prepared import ONE
 
 ROOT = Path(__file__).parents[1]
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels", "folds")
-SETTINGS = {"train": TRAIN, "variants": {"basic": {"architecture": "basic"}}}
-SETTINGS["compare"] = {"variants": ["basic"], "baseline": "basic"}
 
 
 def drawings(settings=None) -> Source:
@@ -38,15 +36,13 @@ def drawings(settings=None) -> Source:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for variable in ("DVC_ROOT", "FOLDLAB_DATA"):
-        monkeypatch.delenv(variable, raising=False)
+def _elsewhere(folder, monkeypatch):
+    monkeypatch.delenv("FOLDLAB_DATA", raising=False)
     monkeypatch.setitem(data.SOURCES, "drawings", drawings)
 
 
 def write_params(**sections) -> params.Params:
-    content = {"data": {"source": "drawings"}, **SETTINGS, **sections}
+    content = {"data": {"source": "drawings"}, **ONE, **sections}
     Path("params.yaml").write_text(yaml.safe_dump(content))
     return params.load()
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from benchmarks import nodes
 from benchmarks.nodes import on
@@ -163,10 +162,8 @@ def test_no_cluster_at_the_address_is_an_error_within_seconds(monkeypatch, addre
 
 def repository(folder, address, jobs=None, **train):
     """Write prepared data, in a repository that trains on the cluster."""
-    prepared.write(folder, **train)
-    settings = yaml.safe_load((folder / "params.yaml").read_text())
-    settings["parallel"] = {"backend": "ray", "address": address, "jobs": jobs}
-    (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+    parallel = {"backend": "ray", "address": address, "jobs": jobs}
+    prepared.write(folder, parallel=parallel, **train)
     return folder
 
 

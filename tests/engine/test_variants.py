@@ -15,7 +15,7 @@ from stages.train import train
 from stages.training import combine
 from stages.training.export import average, probabilities
 from tests import prepared
-from tests.test_train import contents
+from tests.test_train import contents, edit
 
 pytestmark = pytest.mark.slow
 RESULTS = Path("results")
@@ -24,11 +24,15 @@ RESULTS = Path("results")
 def write(folder, **given):
     """Write a sliver of data, and settings with an ensemble of two variants."""
     prepared.write(folder, **given)
+    both = {"ensemble": ["plain", "normed"], "description": "Both."}
+    edit(folder, both=both, plain={"train": {"final": "best_fold"}})
+    compare(folder, "plain", "normed", "both")
+
+
+def compare(folder, *names):
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text())
-    settings["variants"]["both"] = {"ensemble": ["plain", "normed"], "description": "Both."}
-    settings["variants"]["plain"]["train"] = {"final": "best_fold"}
-    settings["compare"]["variants"] = ["plain", "normed", "both"]
+    settings["compare"]["variants"] = names
     path.write_text(yaml.safe_dump(settings))
 
 
@@ -47,12 +51,6 @@ def folder(tmp_path_factory):
 def _inside(folder):
     with prepared.inside(folder):
         yield
-
-
-@pytest.fixture
-def copy(folder, tmp_path, monkeypatch):
-    """The working folder, with a copy of the repository."""
-    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
 def out_of_fold(variant):
@@ -137,9 +135,7 @@ def test_results_or_stored_folds_give_the_same_bytes_without_training(
 
 
 def test_only_an_edited_member_is_trained_again(copy, monkeypatch):
-    settings = yaml.safe_load(Path("params.yaml").read_text())
-    settings["variants"]["normed"]["architecture"]["batchnorm"]["dense"] = 9
-    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    edit(Path(), normed={"architecture": {"batchnorm": {"dense": 9}}})
     trained = []
     original = fold_tasks.train_fold
     monkeypatch.setattr(
@@ -171,9 +167,7 @@ def test_results_of_a_member_may_disappear_while_another_trains(folder, copy, mo
 def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch):
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
-    settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    settings["compare"]["variants"].remove("normed")  # members need not be compared
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    compare(tmp_path, "plain", "both")  # members need not be compared
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / ".foldlab", ".foldlab")
     shutil.rmtree(".foldlab/scores")

@@ -14,7 +14,6 @@ from stages.errors import UserError
 from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
-from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.training.fold import HISTORY, FoldResult, UntrainableError, derive_seed
 from tests import prepared
@@ -53,14 +52,7 @@ def folder(folder, monkeypatch):
 
 
 def settings(jobs=1, **search):
-    content = {
-        "train": prepared.TRAIN,
-        "variants": {"plain": {"architecture": "basic"}},
-        "compare": {"variants": ["plain"], "baseline": "plain"},
-        "parallel": {"jobs": jobs},
-        "search": {"variant": "plain", "space": SPACE} | search,
-    }
-    return params.parse(content)
+    return prepared.parse(parallel={"jobs": jobs}, search={"space": SPACE} | search)
 
 
 def searched(chosen, trials):
@@ -126,7 +118,7 @@ def test_a_trial_is_pruned_once_it_is_below_the_median_of_the_complete_ones(undi
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undisturbed):
     (failed, *_) = [trial for trial in undisturbed if trial.state == "failed"]
     assert failed.values["train.learning_rate"] > 0.5
-    assert "plain_tuned fold 1 diverged" in failed.reason
+    assert "basic_tuned fold 1 diverged" in failed.reason
     assert len(failed.accuracies) == 1
     assert undisturbed[-1].number > failed.number
 
