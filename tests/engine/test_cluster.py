@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import traceback
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,10 @@ import pytest
 
 from benchmarks import nodes
 from benchmarks.nodes import on
-from stages.engine import cluster, fold_tasks, resolve
+from stages.engine import cluster
 from stages.errors import UserError
-from stages.files import read_dataset
-from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.train import train
-from stages.training.fold import train_fold
 from tests import prepared
 from tests.test_train import contents
 
@@ -47,7 +43,7 @@ def where(seconds):
     return ray.get_runtime_context().get_node_id()
 
 
-def die(marker, *epoch):
+def die(marker):
     """Kill this process, each time without a marker, else only until there is one."""
     if not marker or not Path(marker).exists():
         Path(marker or os.devnull).touch()
@@ -97,17 +93,7 @@ def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):
     assert time.monotonic() - began >= 4 * 0.4
 
 
-def test_a_fold_whose_process_is_killed_is_trained_again(two_nodes, folder):
-    prepared.write(folder)
-    arrays = fold_tasks.read_arrays(read_dataset(fold_tasks.PREPARED))
-    task = fold_tasks.FoldTask("", resolve.recipe(params.load(), "plain"), 0).arguments(arrays)
-    marker = folder / "killed"
-    ((_, record),) = cluster.run(train_fold, [(*task, partial(die, marker))], on(two_nodes))
-    assert marker.exists()
-    np.testing.assert_array_equal(record.history, train_fold(*task).history)
-
-
-def test_a_task_that_always_kills_its_process_ends_with_the_others_yielded(two_nodes, tmp_path):
+def test_a_killed_task_is_tried_again_and_the_others_are_yielded(two_nodes, tmp_path):
     results = cluster.run(die, [(None,), (str(tmp_path / "marker"),)], on(two_nodes))
     found = [next(results)]
     with pytest.raises(UserError, match=r"1 of 2 tasks .*parallel\.cpus_per_fold"):
