@@ -9,17 +9,11 @@ import pytest
 from filelock import FileLock
 
 from stages.engine import fold_store
-from stages.training.fold import HISTORY, FoldResult
+from stages.training.fold import FoldResult
+from tests.prepared import record
 
-RECORD = FoldResult(
-    history=np.arange(2.0 * len(HISTORY)).reshape(2, -1),
-    times=np.ones((2, 2)),
-    best_epoch=np.array(2),
-    validation=np.array([0, 3]),
-    probability=np.full((2, 2), 0.5, "f4"),
-    train_images=np.array(4),
-    weights=[np.full((2, place + 1), place, "f4") for place in range(12)],
-)
+WEIGHTS = [np.full((2, place + 1), place, "f4") for place in range(12)]
+RECORD = record([0.1, 0.2], 2)._replace(weights=WEIGHTS)
 
 
 @pytest.fixture(autouse=True)

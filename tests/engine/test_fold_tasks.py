@@ -7,8 +7,7 @@ from stages.engine import fold_store, fold_tasks
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.settings.sections import Parallel
 from stages.training import fold
-from stages.training.fold import HISTORY, FoldResult
-from tests.prepared import recipe
+from tests.prepared import recipe, record
 
 ARRAYS = Arrays(
     images=np.zeros((6, 4, 4, 1), "uint8"),
@@ -18,20 +17,6 @@ ARRAYS = Arrays(
 )
 ONE = Parallel(jobs=1)
 MODEL = b"PK\5\6" + bytes(18)  # an empty zip file
-
-
-def record(accuracies, best):
-    history = np.zeros((len(accuracies), len(HISTORY)))
-    history[:, HISTORY.index("val_accuracy")] = accuracies
-    return FoldResult(
-        history=history,
-        times=np.zeros((len(accuracies), 2)),
-        best_epoch=np.array(best),
-        validation=np.array([0]),
-        probability=np.full((1, 2), 0.5, "f4"),
-        train_images=np.array(4),
-        weights=[np.array([best], "f4")],
-    )
 
 
 @pytest.fixture(autouse=True)

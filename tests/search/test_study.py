@@ -15,7 +15,7 @@ from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
 from stages.settings.sections import Parallel
-from stages.training.fold import HISTORY, FoldResult, UntrainableError, derive_seed
+from stages.training.fold import UntrainableError, derive_seed
 from tests import prepared
 
 pytestmark = pytest.mark.slow
@@ -39,9 +39,7 @@ def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
     if recipe.train.learning_rate > 0.5 and fold == 1:
         raise UntrainableError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
     time.sleep(float(os.environ.get("SECONDS_A_FOLD", "0")))
-    row = dict.fromkeys(HISTORY, 0.5) | {"val_accuracy": accuracy(recipe, fold)}
-    history, one = np.array([[row[name] for name in HISTORY]]), np.array(1)
-    return FoldResult(history, np.ones((1, 2)), one, np.zeros(1, int), np.ones((1, 3)), one, [])
+    return prepared.record([accuracy(recipe, fold)], 1)
 
 
 @pytest.fixture
