@@ -4,19 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from stages import files
 from stages.engine import environment, fold_store, saved_model, tracker, variants
 from stages.engine.fold_tasks import read_arrays
 from stages.engine.resolve import check
-from stages.files import (
-    PREPARED,
-    RESULTS,
-    check_writable,
-    read_dataset,
-    replacing,
-    write_arrays,
-    write_json,
-    write_table,
-)
 from stages.settings import params
 from stages.training.fold import HISTORY, FoldResult
 
@@ -26,15 +17,15 @@ def train(variant: str) -> None:
     settings = params.load()
     check(settings)
     environment.check(settings.train.kernels)
-    dataset = read_dataset(PREPARED)
+    dataset = files.read_dataset(files.PREPARED)
     plan = variants.plan(settings, variant, dataset)
     for name in settings.compare.variants:  # errors show up before others are trained for hours
         variants.plan(settings, name, dataset)
     for recipe in plan.recipes.values():
         if note := saved_model.note(recipe):
             print(note)
-    results = RESULTS / variant
-    check_writable(results)
+    results = files.RESULTS / variant
+    files.check_writable(results)
     arrays = read_arrays(dataset)
     began, tracked = 0, []
     if not plan.is_ensemble:
@@ -49,13 +40,13 @@ def train(variant: str) -> None:
     (results / "training.json").unlink(missing_ok=True)
     written = tables(plan.fingerprint, began, dict(enumerate(trained.folds)))
     for name, (columns, rows) in written.items():
-        write_table(results / name, columns, rows)
+        files.write_table(results / name, columns, rows)
     out_of_fold = {"oof_probability": trained.out_of_fold, "oof_label": arrays.labels}
-    write_arrays(results / "out_of_fold.npz", out_of_fold)
-    write_arrays(results / "augmentation.npz", trained.preview)
-    with replacing(results / "model.keras") as temporary:
+    files.write_arrays(results / "out_of_fold.npz", out_of_fold)
+    files.write_arrays(results / "augmentation.npz", trained.preview)
+    with files.replacing(results / "model.keras") as temporary:
         temporary.write_bytes(trained.model)
-    write_json(
+    files.write_json(
         results / "training.json",
         {
             "fingerprint": plan.fingerprint,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import train as module
 from stages.commands.sweep import sweep
 from stages.engine import fold_store, fold_tasks
 from stages.engine.resolve import recipe
@@ -179,7 +178,7 @@ def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, m
     def full(path, arrays):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(module, "write_arrays", full)
+    monkeypatch.setattr("stages.files.write_arrays", full)
     with pytest.raises(OSError, match="No space left"):
         train("plain")
     assert not (trained / "results/plain/training.json").exists()
