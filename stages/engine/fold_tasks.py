@@ -81,9 +81,7 @@ def run_folds(
     pending = [task for task in tasks if fold_store.load(task.fingerprint, task.fold) is None]
     if not pending:
         return
-    hardware.warn(
-        {task.recipe.train.precision for task in pending}, pending[0].recipe.train.kernels
-    )
+    hardware.warn({task.recipe.train.precision for task in pending})
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from stages.errors import UserError
 from stages.settings.sections import Kernels
 
 MIXED = "mixed_bfloat16"
@@ -25,7 +26,16 @@ CAPABILITY = 8.0  # lowest compute capability of a GPU with bfloat16 instruction
 
 
 def resolve(precision: str, setting: Kernels) -> str:
-    """Return `precision`, or for `auto` the fastest one on this machine with these kernels."""
+    """Return `precision`, or for `auto` the fastest one on this machine with these kernels.
+
+    Raises:
+        UserError: for mixed precision on a processor with portable kernels, which have none.
+    """
+    if precision == MIXED and setting == "portable" and _gpu() is None:
+        raise UserError(
+            f"train.precision is {MIXED}, but portable kernels compute in float32 only; set "
+            "train.kernels to native, or train.precision to float32 or auto."
+        )
     if precision != "auto":
         return precision
     return MIXED if _bfloat16(setting) else "float32"
@@ -47,13 +57,12 @@ def kernels(setting: Kernels) -> str:
     return f"{level}, at most {limit.lower()}" if limit else level
 
 
-def warn(precisions: Collection[str], setting: Kernels) -> None:
+def warn(precisions: Collection[str]) -> None:
     """Print a warning to stderr if one of these precisions is emulated; results do not change."""
-    if MIXED in precisions and not _bfloat16(setting):
-        cause = "portable kernels" if _bfloat16("native") else "this processor"
+    if MIXED in precisions and not _bfloat16("native"):
         print(
-            f"foldlab: train.precision is {MIXED}, which {cause} can only emulate, many times "
-            "slower; use float32, or train.kernels native on a processor with bfloat16.",
+            f"foldlab: train.precision is {MIXED}, which this processor can only emulate, many "
+            "times slower; use float32, or auto to choose by the processor.",
             file=sys.stderr,
         )
 

@@ -5,6 +5,7 @@ import pytest
 
 from stages.engine import hardware
 from stages.engine.resolve import recipe
+from stages.errors import UserError
 from stages.settings import params
 from tests.settings.test_params import changed
 
@@ -69,18 +70,24 @@ def test_portable_kernels_have_bfloat16_on_a_gpu_that_is_not_hidden(machine, mon
     assert hardware.resolve("auto", "portable") == "float32"
 
 
+def test_mixed_precision_needs_native_kernels_on_a_processor(machine):
+    machine(WITH)
+    assert hardware.resolve("mixed_bfloat16", "native") == "mixed_bfloat16"
+    with pytest.raises(UserError, match=r"train\.kernels"):
+        hardware.resolve("mixed_bfloat16", "portable")
+    machine(WITH, "echo 7.5")
+    assert hardware.resolve("mixed_bfloat16", "portable") == "mixed_bfloat16"
+
+
 def test_only_emulation_is_warned_of(machine, capsys):
     machine(WITH)
-    hardware.warn({"mixed_bfloat16"}, "native")
+    hardware.warn({"mixed_bfloat16"})
     machine(WITHOUT)
-    hardware.warn({"float32"}, "native")
+    hardware.warn({"float32"})
     assert capsys.readouterr().err == ""
-    hardware.warn({"float32", "mixed_bfloat16"}, "native")
+    hardware.warn({"float32", "mixed_bfloat16"})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("foldlab: train.precision is mixed_bfloat16, ")
-    machine(WITH)
-    hardware.warn({"mixed_bfloat16"}, "portable")
-    assert "portable kernels can only emulate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau
 from stages.training.fold import (
@@ -11,7 +10,6 @@ from stages.training.fold import (
     UntrainableError,
     class_weights,
     derive_seed,
-    network,
     train_fold,
     try_network,
 )
@@ -87,7 +85,7 @@ def alive():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"optimizer": Named(name="rmsprop"), "ema": 0.9, "precision": "mixed_bfloat16"},
+        {"optimizer": Named(name="rmsprop"), "ema": 0.9},
         {"optimizer": Named(name="muon"), "global_clipnorm": 1.0},
     ],
 )
@@ -115,7 +113,7 @@ def test_the_record_holds_the_scores_of_every_epoch_and_validation_image():
 def test_two_trainings_agree_bit_by_bit_and_report_every_epoch():
     """Whatever was trained between them in the process."""
     record, heard = shared(), []
-    shared(**MIXED)
+    shared(l2=0.001, global_clipnorm=1.0, ema=0.5)
     assert_same(fold(on_epoch=lambda *event: heard.append(event)), record)
     assert heard == list(zip((1, 2, 3), column(record, "val_accuracy"), strict=True))
 
@@ -193,27 +191,6 @@ def test_the_average_of_the_weights_is_kept():
     kept = all_weights(epochs=3, ema=0.25)
     np.testing.assert_allclose(kept, average, atol=1e-6)
     assert np.abs(kept - third).max() > 1e-4
-
-
-MIXED = {"precision": "mixed_bfloat16", "l2": 0.001, "global_clipnorm": 1.0, "ema": 0.5}
-
-
-def test_mixed_precision_computes_otherwise_and_keeps_float32():
-    assert network(recipe(BASIC), SHAPE, CLASSES, "mixed_bfloat16").output.dtype == "bfloat16"
-    mixed, full = shared(**MIXED), fold(**MIXED | {"precision": "float32"})
-    assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}
-    assert not np.array_equal(mixed.history[:, 0], full.history[:, 0])
-    np.testing.assert_allclose(mixed.history[:, 0], full.history[:, 0], rtol=0.05)
-    # bfloat16 has 8 significant bits, so its values have zeros in the low 16 bits of float32
-    assert any((weights.view("i4") & 0xFFFF).any() for weights in mixed.weights)
-    assert_same(fold(**MIXED), mixed)
-
-
-def test_mixed_precision_is_scored_by_the_float32_model_that_is_shipped():
-    mixed, model = shared(**MIXED), network(recipe(BASIC), SHAPE, CLASSES)
-    model.set_weights(mixed.weights)
-    logits = model(IMAGES[mixed.validation].astype("f4"), training=False)
-    np.testing.assert_allclose(mixed.probability, tf.nn.softmax(logits), atol=1e-6)
 
 
 def test_a_network_that_cannot_be_built_names_the_variant():
