@@ -53,10 +53,19 @@ def test_a_model_is_built_once_and_again_when_it_is_damaged():
     assert path.read_bytes() == whole.getvalue()
 
 
-def age(fingerprint, days):
+def age(folder, days):
     then = time.time() - days * 86400
-    for path in fold_store.folder(fingerprint).glob("*"):
+    for path in folder.glob("*"):
         os.utime(path, (then, then))
+
+
+def test_scores_that_are_a_week_old_are_deleted(folder):
+    scores = folder / ".foldlab" / "scores"
+    fold_store.arrays(scores / "old.npz", dict)
+    age(scores, days=8)
+    fold_store.arrays(scores / "new.npz", dict)
+    fold_store.prune()
+    assert [path.name for path in scores.iterdir()] == ["new.npz"]
 
 
 def test_old_trainings_are_deleted_unfinished_ones_much_later_and_with_a_message(capsys):
@@ -70,10 +79,10 @@ def test_old_trainings_are_deleted_unfinished_ones_much_later_and_with_a_message
         fold_store.save(name, 0, RECORD)
         if complete:
             fold_store.model(name, lambda: b"any")
-        age(name, days)
+        age(fold_store.folder(name), days)
     fold_store.folder("begun").mkdir()  # by another process, which has not written a file yet
     with FileLock(fold_store.lock_path("running")):
-        age("running", 1000)
+        age(fold_store.folder("running"), 1000)
         fold_store.prune()
     left = {path.name for path in fold_store.folder("").iterdir()}
     assert left == {"new", "week", "running", "begun"}
@@ -85,7 +94,7 @@ def test_files_that_disappear_meanwhile_are_no_error(monkeypatch):
     """A file may disappear between being listed and being read."""
     fold_store.save("other", 0, RECORD)
     fold_store.save("old", 0, RECORD)
-    age("old", 91)
+    age(fold_store.folder("old"), 91)
     gone = fold_store.folder("other") / "fold-9.npz"
     original = Path.glob
 
