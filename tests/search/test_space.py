@@ -109,6 +109,13 @@ def test_values_are_set_at_their_paths_names_before_their_arguments():
     assert "basic_augmented_tuned" not in chosen.variants
 
 
+def test_early_stopping_is_searched_where_the_row_has_it():
+    path = "train.early_stopping.patience"
+    chosen = settings({path: {"low": 1, "high": 4, "step": 1}}, "batchnorm")
+    assert space.tuned_recipe(chosen, {path: 3}).train.early_stopping.patience == 3
+    assert space.standing(chosen) == {path: 2}
+
+
 def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
     drawn = [0.004, 5, '"cosine"', 10.0, '"basic"', "128"]
     assert space.standing(settings(ALL_KINDS)) == dict(zip(ALL_KINDS, drawn, strict=True))
