@@ -1,30 +1,36 @@
 """`python -m benchmarks.seeds`: the default comparison, with other folds for each seed.
 
 A verdict of one division into folds may be luck. Each seed of `folds.seed` runs `make repro` in a
-copy of the repository; the record has what comparison.csv says of each variant.
+copy of the repository; the record has its time, and what comparison.csv says of each variant.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import checkout, inputs, measured
+from benchmarks import checkout, inputs, measured, processes
+from benchmarks.overhead import fitting
 from stages import files
 
 SHOWN = ("cv_mean", "cv_std", "n", "difference", "ci_low", "ci_high", "p_holm", "p_best", "outcome")
 
 
-def compared(folder: Path, settings: dict[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """Run the pipeline with the folds of one seed; return variant -> the columns SHOWN."""
-    over = {"folds": {"seed": seed}, "tracking": {"live_after": None}}
-    place = checkout.make(folder / str(seed), inputs.merged(settings, over))
-    checkout.run("python -m stages repro", place)
+def compared(folder: Path, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Run the pipeline with the folds of one seed; return seconds, and the columns SHOWN."""
+    place = checkout.make(folder / str(seed), inputs.merged(settings, {"folds": {"seed": seed}}))
+    cost = processes.cost([sys.executable, "-m", "stages", "repro"], place, PYTHONPATH=str(place))
     rows = files.read_table(place / "results" / "comparison.csv")
-    return {row["variant"]: {column: row[column] for column in SHOWN} for row in rows}
+    return {
+        "seconds": cost.seconds,
+        "peak_mib": cost.peak_mib,
+        "not_fitting_seconds": cost.seconds - fitting(place)["seconds"],
+        "variants": {row["variant"]: {column: row[column] for column in SHOWN} for row in rows},
+    }
 
 
 def main() -> None:
     """Run all seeds, and write benchmarks/records/seeds.json."""
-    parser = inputs.parser(__doc__)
+    parser = inputs.parser(__doc__ or "")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     chosen = parser.parse_args()
     settings = inputs.defaults()
@@ -32,7 +38,7 @@ def main() -> None:
         settings, chosen.seeds = inputs.merged(settings, checkout.SLIVER), chosen.seeds[:1]
     with inputs.workplace() as folder:
         found = {str(seed): compared(folder, settings, seed) for seed in chosen.seeds}
-    about = {"baseline": settings["compare"]["baseline"], "folds": settings["folds"]}
+    about = {"baseline": settings["compare"]["baseline"], "kernels": settings["train"]["kernels"]}
     print(measured.write("seeds", about | {"seeds": found}, chosen.folder))
 
 

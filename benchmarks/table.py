@@ -190,19 +190,44 @@ def _machine(record: Mapping[str, Any]) -> str:
     return f"{about['cores']} cores of {about['processor']}, {about['commit']}"
 
 
+def seeds(found: Records) -> str:
+    """Return the default comparison by seed of the folds in Markdown."""
+    record = found.get("seeds")
+    if not record:
+        return MISSING
+    by_seed = record["seeds"]
+    rows = [f"| difference to `{record['baseline']}`, points | {' | '.join(by_seed)} |"]
+    rows.append(f"|---|{'---|' * len(by_seed)}")
+    for variant in next(iter(by_seed.values()))["variants"]:
+        if variant != record["baseline"]:
+            cells = [_compared(seed["variants"][variant]) for seed in by_seed.values()]
+            rows.append(f"| `{variant}` | {' | '.join(cells)} |")
+    times = [f"{seed['seconds']:.0f}" for seed in by_seed.values()]
+    rows.append(f"| `make repro`, s | {' | '.join(times)} |")
+    rows += ["", f"Kernels: {record['kernels']}. {_machine(record)}."]
+    return "\n".join(rows)
+
+
+def _compared(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['difference']:+.2f}, Holm p {row['p_holm']:.3f}: {row['outcome']}"
+
+
 TABLES = {
-    measured.HERE / "README.md": goals,
-    inputs.ROOT / "docs" / "results.md": accuracies,
-    inputs.ROOT / "docs" / "reliability.md": kills,
-    inputs.ROOT / "docs" / "statistics.md": verdicts,
+    measured.HERE / "README.md": [goals],
+    inputs.ROOT / "docs" / "results.md": [seeds, accuracies],
+    inputs.ROOT / "docs" / "reliability.md": [kills],
+    inputs.ROOT / "docs" / "statistics.md": [verdicts],
 }
 
 
 def rendered(path: Path, found: Records) -> str:
-    """Return what a file of TABLES must hold: its text with the table between the markers."""
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{TABLES[path](found)}\n{END}{after}"
+    """Return what a file of TABLES must hold: its text with the tables between the markers."""
+    first, *rest = path.read_text(encoding="utf-8").split(BEGIN)
+    parts = [first]
+    for table, part in zip(TABLES[path], rest, strict=True):
+        _, after = part.split(END)
+        parts.append(f"{BEGIN}\n{table(found)}\n{END}{after}")
+    return "".join(parts)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from stages import files
-from stages.engine.saved_model import kept
+from stages.engine.saved_model import model_path
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
 
@@ -33,6 +33,6 @@ def fetch(model: str) -> None:
         path, pinned = download(model, Path(folder))
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    with files.replacing(kept(sha256)) as partial:
+    with files.replacing(model_path(sha256)) as partial:
         partial.write_bytes(content)
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

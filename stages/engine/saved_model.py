@@ -103,7 +103,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
             raise _unfit(where, trained, "a model of other images, or set force: true")
 
 
-def kept(sha256: str) -> Path:
+def model_path(sha256: str) -> Path:
     """Return the path under which `fetch` stores a registered model's file, by its digest."""
     return files.root() / ".foldlab" / "models" / sha256 / "model.keras"
 
@@ -118,7 +118,7 @@ def _content(recipe: Recipe) -> bytes:
     path, model, sha256 = (recipe.architecture.arguments[k] for k in ("path", "model", "sha256"))
     if (path is None) == (model is None):
         raise UserError(f"{where} needs either path or model; name the one that it starts from.")
-    file = kept(sha256 or "none") if model else files.find(path)
+    file = model_path(sha256 or "none") if model else files.find(path)
     if not file.is_file() and model:
         raise UserError(
             f"{where}.model is {model!r}, but no file with the row's sha256 has been fetched; "

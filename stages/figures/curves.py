@@ -18,14 +18,14 @@ SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 def curves(history: History, *, variant: str, scale: History | None = None) -> Figure:
     """Draw training and validation loss and accuracy by epoch.
 
-    Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and
-    the kept epoch of each fold a ring on its validation line. Folds may end at different epochs.
+    Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and the
+    selected epoch of each fold a ring on its validation line. Folds may end at different epochs.
     An ensemble, whose history is empty, has only a note that nothing was trained.
 
     Args:
         history: columns of equal length, one row a fold and epoch: `fold`, `epoch` (from 1),
-            `loss`, `accuracy` (a fraction), `val_loss`, `val_accuracy`, and `kept`, which is true
-            in the row of a fold's kept epoch.
+            `loss`, `accuracy` (a fraction), `val_loss`, `val_accuracy`, and `selected`, which is
+            true in the row of a fold's selected epoch.
         scale: the same columns of all variants side by side, which set the limits of the axes;
             without it, `history` does.
     """
@@ -35,7 +35,7 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
         return empty(title, note)
     figure = page(WIDTH, 5.6)
     loss, accuracy = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.1})
-    fold, epoch, kept = history["fold"], history["epoch"], history["kept"]
+    fold, epoch, selected = history["fold"], history["epoch"], history["selected"]
     folds, epochs = np.unique(fold), np.unique(epoch)
     for axes, measure in ((loss, "loss"), (accuracy, "accuracy")):
         for prefix, label, colour in SERIES:
@@ -47,8 +47,10 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
             mean = [values[epoch == at].mean() for at in epochs]
             (thick,) = axes.plot(epochs, mean, color=colour, linewidth=2.6, label=label)
             thick.set(solid_capstyle="round", marker="o" if len(epochs) == 1 else "")
-        rings = axes.scatter(epoch[kept], history[f"val_{measure}"][kept], s=42, zorder=3)
-        rings.set(facecolors="white", edgecolors=INK, linewidths=1.3, label="kept epoch of a fold")
+        rings = axes.scatter(epoch[selected], history[f"val_{measure}"][selected], s=42, zorder=3)
+        rings.set(
+            facecolors="white", edgecolors=INK, linewidths=1.3, label="selected epoch of a fold"
+        )
         axes.set_ylabel(measure)
         axes.yaxis.set_label_coords(-0.12, 0.5)
     _limit_loss(loss, scale or history)
@@ -79,7 +81,7 @@ def _limit_loss(axes: Axes, history: History) -> None:
 def _limit_accuracy(axes: Axes, history: History) -> None:
     """Fit both axes to accuracies; the first epoch, often far below all others, may be outside."""
     last = history["epoch"].max()
-    near = (history["epoch"] > 1) | history["kept"] | (last < 3)
+    near = (history["epoch"] > 1) | history["selected"] | (last < 3)
     both = np.stack([history["accuracy"], history["val_accuracy"]])
     lowest, highest = both[:, near].min(), both.max()
     room = 0.06 * max(highest - lowest, 0.01)

@@ -89,7 +89,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         raise files.damaged(folder / "history.csv", "without rows")
     epochs = [row for row in history if row["epoch"]]  # an ensemble has none
     for row in epochs:
-        row["kept"] = (row["fold"], row["epoch"]) in best
+        row["selected"] = (row["fold"], row["epoch"]) in best
     training = files.read_json(folder / "training.json", TRAINED)
     metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
@@ -106,7 +106,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=classification.reliability_bins(probability, test_label),
-        history={key: np.array([row[key] for row in epochs]) for key in (*HISTORY, "kept")},
+        history={key: np.array([row[key] for row in epochs]) for key in (*HISTORY, "selected")},
         training=training,
         metrics=metrics,
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),

@@ -50,8 +50,8 @@ def against_baseline(
         row["p_holm"] = p_holm
         row["outcome"] = outcome(row, rope)
         row["verdict"] = verdict(row, rope)
-    best = p_best(differences, variances, folds)
-    for row, probability in zip([rows[baseline], *tested], best.tolist(), strict=True):
+    best = p_best(np.array(list(accuracy.values())), folds)
+    for row, probability in zip(rows.values(), best.tolist(), strict=True):
         row["p_best"] = probability
     return [*rows.values()]
 

@@ -22,7 +22,7 @@ def publish(client: Client, record: Record) -> str:
     _complete_folds(client, run, record)
     logged = model.complete(client, run, record)
     moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
-    if outdated := _outdated(record, run, logged, moment):
+    if outdated := _outdated(client, record, run, logged, moment):
         client.log_batch(run.info.run_id, outdated)
     attachments.complete_dataset(client, run, record.dataset)
     attachments.complete_files(client, run, record.files)
@@ -125,10 +125,13 @@ def _tags(record: Record) -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
-def _outdated(record: Record, run: Run, logged: LoggedModel, moment: int) -> list[Metric]:
+def _outdated(
+    client: Client, record: Record, run: Run, logged: LoggedModel, moment: int
+) -> list[Metric]:
     """Return the metrics that are missing from, or differ in, the run or the logged model.
 
-    MLflow shows the value with the latest time, so a changed value is logged with the current time.
+    MLflow shows the value with the latest time. So a changed value is logged with the current time
+    or, if the clock was set back, just after the run's latest.
     """
     of_model = {metric.key: metric.value for metric in logged.metrics or []}
     points = []
@@ -136,8 +139,10 @@ def _outdated(record: Record, run: Run, logged: LoggedModel, moment: int) -> lis
         in_run = run.data.metrics.get(key)
         if _same(in_run, value) and _same(of_model.get(key), value):
             continue
-        changed = in_run is not None and not _same(in_run, value)
-        when = round(time.time() * 1000) if changed else moment
+        when = moment
+        if in_run is not None and not _same(in_run, value):
+            history = client.get_metric_history(run.info.run_id, key)
+            when = max(round(time.time() * 1000), *(point.timestamp + 1 for point in history))
         points.append(Metric(key, value, when, 0, model_id=logged.model_id))
     return points
 

@@ -137,6 +137,13 @@ def test_other_benchmarks_measure_all_their_points(tmp_path, name, key, found):
     assert (measured if isinstance(measured, int) else [*measured]) == found
 
 
+def test_seeds_compares_the_variants_for_each_seed(tmp_path):
+    (found,) = record("seeds", tmp_path)["seeds"].values()
+    assert found["variants"]["basic"]["outcome"] == "baseline"
+    assert found["variants"]["batchnorm"]["n"] == 2
+    assert 0 < found["not_fitting_seconds"] < found["seconds"]
+
+
 def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
     found = record("time_to_99", tmp_path)
     assert found["recipe"]["train"]["epochs"] == 1

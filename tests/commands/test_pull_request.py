@@ -1,6 +1,7 @@
 """The report of a pull request, made from two branches of a real repository of Git and DVC."""
 
 import contextlib
+import csv
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
     sections = dict(part.split("\n", 1) for part in report.split("\n## ")[1:])
     assert list(sections) == ["Verdicts", "Settings", "Scores", "Comparison"]
     before = run(repository, "git", "show", "main:results/comparison.csv").splitlines()
-    old = next(line.split(",")[-2] for line in before if line.startswith("other"))
+    (old,) = (row["verdict"] for row in csv.DictReader(before) if row["variant"] == "other")
     assert f"| `other` | {old} | worse by 30.20 points" in sections["Verdicts"]
     assert "variants.other.architecture.basic.dense | - " in " ".join(sections["Settings"].split())
     scores = [line.split(" | ") for line in sections["Scores"].splitlines() if "| `" in line]

@@ -29,7 +29,7 @@ def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
     assert [float(line.get_xdata()[0]) for line in squares] == pytest.approx([7.8, -7.8])
     written = [text.get_text() for text in (*left.texts, *right.texts)]
     assert [text for text in written if text in ("v0", "v1", "v2")] == ["v0", "v1", "v2"]
-    assert "+7.80 (1.29 to 14.31)" in written
+    assert "+7.80 (1.61 to 13.99)" in written
 
 
 def test_variants_that_are_not_drawn_are_said(texts):

@@ -6,11 +6,11 @@ from stages.figures import style
 from stages.figures.curves import curves
 
 
-def history_of(*epochs: int, kept=()) -> dict[str, np.ndarray]:
+def history_of(*epochs: int, selected=()) -> dict[str, np.ndarray]:
     """Return a history of one fold per argument, which ran so many epochs."""
     fold = np.repeat(np.arange(len(epochs)), epochs)
     epoch = np.concatenate([np.arange(1, count + 1) for count in epochs])
-    best = np.array([*kept, *[1] * len(epochs)])
+    best = np.array([*selected, *[1] * len(epochs)])
     return {
         "fold": fold,
         "epoch": epoch,
@@ -18,7 +18,7 @@ def history_of(*epochs: int, kept=()) -> dict[str, np.ndarray]:
         "accuracy": 1 - 0.5 / epoch,
         "val_loss": (1.2 + fold) / epoch,
         "val_accuracy": 1 - (0.6 + 0.01 * fold) / epoch,
-        "kept": best[fold] == epoch,
+        "selected": best[fold] == epoch,
     }
 
 
@@ -45,15 +45,15 @@ def test_each_fold_is_a_line_and_the_mean_is_over_the_folds_still_running():
 
 
 def test_rings_mark_the_kept_epochs_on_the_validation_lines():
-    figure = curves(history_of(4, 2, kept=(3, 1)), variant="basic")
+    figure = curves(history_of(4, 2, selected=(3, 1)), variant="basic")
     (ring,) = (item for item in figure.axes[1].collections if isinstance(item, PathCollection))
     assert ring.get_offsets().tolist() == [[3, 1 - 0.6 / 3], [1, pytest.approx(1 - 0.61)]]
 
 
 def test_accuracy_shows_all_from_the_second_epoch_and_every_ring():
-    late = curves(history_of(9, 9, kept=(9, 9)), variant="basic").axes[1].get_ylim()
+    late = curves(history_of(9, 9, selected=(9, 9)), variant="basic").axes[1].get_ylim()
     assert 0.5 < late[0] < 1 - 0.61 / 2
-    early = curves(history_of(9, 9, kept=(9, 1)), variant="basic").axes[1].get_ylim()
+    early = curves(history_of(9, 9, selected=(9, 1)), variant="basic").axes[1].get_ylim()
     assert early[0] < 1 - 0.61
 
 

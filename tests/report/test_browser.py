@@ -50,9 +50,9 @@ document.body.append(JSON.stringify(measured));
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs the command chromium")
 def test_in_a_browser(tmp_path):
     """No error, no request, no page wider than a phone, and every header sorts both ways."""
-    ranks = {"wide": WIDE, "basic": {"cv_mean": 0.98}}
+    ranks = {"wide": WIDE, "basic": {"cv_mean": 0.98, "p_best": 0.2}}
     ranks["deep"] = WIDE | {"cv_mean": 0.97, "outcome": "worse", "difference": -0.01}
-    ranks["deep"] |= {"p_better": 0.01, "p_holm": 0.03, "parameters": 7}
+    ranks["deep"] |= {"p_better": 0.01, "p_best": 0.1, "p_holm": 0.03, "parameters": 7}
     made.make(tmp_path, NAMES, classes=CLASSES, train=60, tests=30, shape=(8, 9, 3))
     source = made.page(tmp_path, NAMES, **ranks)
     source = source.replace("<head>", f"<head>{WATCH}").replace("</body>", f"{CLICK}</body>")
@@ -82,6 +82,7 @@ def test_in_a_browser(tmp_path):
         "CV accuracy, %": ["descending: wide basic deep", "ascending: deep basic wide"],
         "difference, points": ["descending: wide deep basic", "ascending: deep wide basic"],
         "P(better)": ["descending: wide deep basic", "ascending: deep wide basic"],
+        "P(best)": ["descending: wide basic deep", "ascending: deep basic wide"],
         "Holm p": ["descending: deep wide basic", "ascending: wide deep basic"],
         "parameters": ["descending: basic wide deep", "ascending: deep wide basic"],
     }

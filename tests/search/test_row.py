@@ -114,7 +114,7 @@ def test_a_name_that_is_taken_gets_a_number():
 def test_a_row_with_just_these_settings_is_found():
     settings = params.load(HERE / "params.yaml")
     spelt_out = Variant.model_validate(
-        {"architecture": {"basic": {"dropout": 0.5}}, "train": {"batch_size": 32}}
+        {"architecture": {"basic": {"dropout": 0.5}}, "train": {"batch_size": 64}}
     )
     assert rows.same(settings, spelt_out) == "basic"
     assert rows.same(settings, ROW) is None

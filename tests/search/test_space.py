@@ -81,7 +81,7 @@ def test_params_yaml_has_a_valid_space_that_includes_its_row():
 
 ALL_KINDS = {
     "train.learning_rate": {"low": 0.001, "high": 0.02, "log": True},
-    "train.epochs": {"low": 1, "high": 5, "step": 2},
+    "train.epochs": {"low": 2, "high": 8, "step": 2},
     "train.schedule": {"choices": ["onecycle", {"cosine": {"warmup": 0.1}}, "cosine"]},
     "augmentation.rotate.degrees": {"low": 0, "high": 20},
     "architecture": {"choices": [{"basic": {"dense": 64}}, "basic", "dropout"]},
@@ -117,7 +117,7 @@ def test_early_stopping_is_searched_where_the_row_has_it():
 
 
 def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
-    drawn = [0.004, 5, '"cosine"', 10.0, '"basic"', "128"]
+    drawn = [0.004, 8, '"cosine"', 10.0, '"basic"', "128"]
     assert space.standing(settings(ALL_KINDS)) == dict(zip(ALL_KINDS, drawn, strict=True))
 
 
@@ -125,7 +125,7 @@ def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
     ("path", "allowed"),
     [
         ("train.learning_rate", {"low": 0.01, "high": 0.02}),
-        ("train.epochs", {"low": 2, "high": 8, "step": 2}),
+        ("train.epochs", {"low": 1, "high": 5, "step": 2}),
         ("train.global_clipnorm", {"low": 0.5, "high": 2}),
         ("train.optimizer", {"choices": ["sgd", "rmsprop"]}),
     ],
@@ -150,5 +150,5 @@ def test_optuna_gets_the_declared_ranges():
     found = space.distributions(settings(ALL_KINDS).search.space)
     rate, epochs = found["train.learning_rate"], found["train.epochs"]
     assert (rate.low, rate.high, rate.log) == (0.001, 0.02, True)
-    assert (epochs.low, epochs.high, epochs.step) == (1, 5, 2)
+    assert (epochs.low, epochs.high, epochs.step) == (2, 8, 2)
     assert found["architecture"].choices == ('{"basic": {"dense": 64}}', '"basic"', '"dropout"')

@@ -22,7 +22,7 @@ def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():
     assert basic["p"] is None
     assert (twin["p"], twin["outcome"], twin["mcnemar_p"]) == (1, "no difference", 1)
     assert better["p_best"] > 0.9
-    assert basic["p_best"] == twin["p_best"] == pytest.approx((1 - better["p_best"]) / 2)
+    assert basic["p_best"] == pytest.approx(twin["p_best"], abs=0.006)
 
 
 def test_several_variants_are_tested_with_pooled_variances():

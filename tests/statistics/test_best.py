@@ -6,32 +6,37 @@ from stages.statistics import best, paired
 RANDOM = np.random.default_rng(0)
 
 
-def p_best(scores, folds):
-    """Return the probabilities of variants with these scores (variants, n), the baseline first."""
-    differences = scores[1:] - scores[0]
-    return best.p_best(differences, paired.variances(differences), folds)
-
-
 def test_of_two_variants_it_is_the_bayesian_test_without_a_rope():
     scores = 0.9 + 0.02 * RANDOM.standard_normal((2, 5))
     found = paired.bayesian_correlated_t(scores[1] - scores[0], 5, rope=0.0)
     four_errors = 0.006
     expected = [found["p_worse"], found["p_better"]]
-    assert p_best(scores, 5) == pytest.approx(expected, abs=four_errors)
+    assert best.p_best(scores, 5) == pytest.approx(expected, abs=four_errors)
 
 
-def test_alone_the_baseline_is_the_best():
-    assert p_best(RANDOM.random((1, 5)), 5) == [1]
+def test_a_single_variant_is_the_best():
+    assert best.p_best(RANDOM.random((1, 5)), 5) == [1]
 
 
 def test_variants_with_the_same_scores_share_their_probability():
     same = np.array([0.95, 0.96, 0.94])
-    assert p_best(np.array([same, same - 0.1, same]), 3) == pytest.approx([0.5, 0, 0.5])
+    assert best.p_best(np.array([same, same, same]), 3) == pytest.approx([1 / 3] * 3)
+    other = same - [0.09, 0.1, 0.11]
+    found = best.p_best(np.array([same, other, same]), 3)
+    assert found == pytest.approx([0.5, 0, 0.5], abs=0.006)
+
+
+def test_the_better_mean_has_the_higher_probability_in_any_order():
+    scores = 0.9 + np.arange(7)[:, None] / 1000 + 0.01 * RANDOM.standard_normal((7, 5))
+    scores += np.arange(7)[:, None] / 1000 - scores.mean(axis=1, keepdims=True)
+    found = best.p_best(scores, 5)
+    assert np.all(np.diff(found) > 0)
+    assert best.p_best(scores[::-1], 5)[::-1] == pytest.approx(found, abs=0.006)
 
 
 def test_a_shift_of_all_scores_changes_nothing():
-    scores = RANDOM.random((7, 5))  # more variants than folds
-    np.testing.assert_allclose(p_best(scores, 5), p_best(scores + RANDOM.random(5), 5))
+    scores = RANDOM.random((7, 5))
+    np.testing.assert_allclose(best.p_best(scores, 5), best.p_best(scores + RANDOM.random(5), 5))
 
 
 def test_the_probability_is_how_often_the_variant_is_the_best(monkeypatch):
@@ -43,7 +48,7 @@ def test_the_probability_is_how_often_the_variant_is_the_best(monkeypatch):
         expected, shared = RANDOM.standard_normal((2, variants, 1))
         own = RANDOM.standard_normal((variants, folds))
         scores = expected + shared * np.sqrt(1 / folds) + own * np.sqrt(1 - 1 / folds)
-        probability[number] = p_best(scores, folds)
+        probability[number] = best.p_best(scores, folds)
         is_best[number] = expected[:, 0] == expected.max()
     for low, high in ((0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.01)):
         within = (probability >= low) & (probability < high)
