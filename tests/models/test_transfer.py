@@ -4,6 +4,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
