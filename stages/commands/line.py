@@ -8,10 +8,12 @@ from typing import Any, TextIO
 
 import click
 
+from stages import __version__
 from stages.commands.process import exclusive
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="foldlab")
 def line() -> None:
     """Train image classifiers by cross-validation and compare them.
 
