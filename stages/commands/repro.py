@@ -23,6 +23,17 @@ def repro() -> None:
     summary = summarized()
     stamp.write(before, summary)
     print(summary)
+    if _differs_from_git():
+        print(
+            "\nFiles in results/ or dvc.lock differ from the last commit: commit them, or drop them as "
+            "docs/after_a_run.md says."
+        )
+
+
+def _differs_from_git() -> bool:
+    """Return whether Git sees changes in what a run writes; False without a repository."""
+    status = ["git", "status", "--porcelain", "--", "results", "dvc.lock"]
+    return bool(subprocess.run(status, capture_output=True, check=False).stdout)
 
 
 def _dvc(*stages: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages import publish
-from stages.engine import environment, fold_store, fold_tasks, tracker, variants, workers
+from stages.engine import environment, fold_store, fold_tasks, hardware, tracker, variants, workers
 from stages.engine.predict import predict
 from stages.engine.resolve import check
 from stages.files import PREPARED, RESULTS, read_dataset, read_json
@@ -53,6 +53,12 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     if changes := environment.adopt(settings.train.kernels):
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
     kernels = settings.train.kernels
+    found = hardware.kernels(kernels)
+    if kernels == "portable" and found != kernels:
+        print(
+            f"foldlab: {found} has no portable kernels, so results round differently from those of "
+            "x86-64 processors with AVX2 (docs/running.md, Reproducibility)."
+        )
     dataset = read_dataset(PREPARED)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]

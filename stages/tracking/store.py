@@ -27,6 +27,7 @@ CLIENTS = re.compile(
     r"|urllib3)\b"
 )
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
+STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
 COLUMNS = (  # of a saved view of the run table, which shows no metrics otherwise
     "attributes.`Description`",
     "tags.`foldlab.verdict`",
@@ -85,11 +86,21 @@ def _is_failure(error: Exception) -> bool:
         return (error.name or "").partition(".")[0] != "stages"
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
         return True
-    if not isinstance(error, OSError):
-        return False
-    path = Path(error.filename2 or error.filename or "").absolute()  # the target of a copy
-    ours = (folder / name for folder in (Path.cwd(), root().absolute()) for name in OURS)
-    return not any(map(path.is_relative_to, ours))
+    return isinstance(error, OSError) and not _is_ours(error)
+
+
+def _is_ours(error: OSError) -> bool:
+    """Return whether the system refused a file of ours, or this is no refusal of the system."""
+    where = error.filename2 or error.filename  # the target of a copy
+    if not isinstance(where, str | bytes):
+        return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
+    path = Path(os.fsdecode(where)).absolute()
+    for folder in (Path.cwd(), root().absolute()):
+        if path.is_relative_to(folder):
+            top = path.relative_to(folder).parts[0]
+            missing = isinstance(error, FileNotFoundError) and not top.startswith(STORES)
+            return missing or top in OURS
+    return False
 
 
 def location() -> str:

@@ -13,3 +13,13 @@ def test_a_failed_stage_ends_the_command_with_dvc_s_status(tmp_path, monkeypatch
     with pytest.raises(SystemExit) as ended:
         repro.repro()
     assert ended.value.code not in (0, None)
+
+
+def test_changes_of_tracked_results_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not repro._differs_from_git()  # no repository
+    subprocess.run(["git", "init", "-q"], check=True)
+    (tmp_path / "params.yaml").touch()
+    assert not repro._differs_from_git()
+    (tmp_path / "dvc.lock").touch()
+    assert repro._differs_from_git()

@@ -2,6 +2,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,15 @@ def test_when_all_is_trained_variants_missing_from_mlflow_are_named(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     sweep()  # a store that does not answer is not mentioned: nothing is to be published
     assert capsys.readouterr().err == ""
+
+
+def test_a_processor_without_portable_kernels_is_named(folder, monkeypatch, capsys):
+    sweep()
+    assert capsys.readouterr().out == ""
+    other = SimpleNamespace(kernels=lambda setting: "aarch64")
+    monkeypatch.setattr(module, "hardware", other)
+    sweep()
+    assert capsys.readouterr().out.startswith("foldlab: aarch64 has no portable kernels")
 
 
 def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):

@@ -222,14 +222,14 @@ def test_another_environment_trains_all_variants_anew_or_none(made, copy):
         return [read_json(file)["environment"]["kernels"] for file in files]
 
     edit(copy, {"train": {"kernels": "native"}})
-    run("python -m stages sweep && dvc repro", copy)
+    run(again, copy)
     before = trained_with()
     assert before[0] == before[1] != "portable"
-    assert ran(run("dvc repro", copy, **other)) == []
+    assert ran(run("dvc repro train", copy, **other)) == []
 
     text = (copy / "params.yaml").read_text()
     edit(copy, {"variants": {"basic": {"architecture": {"basic": {"dense": 12}}}}})
-    said = refusal(call("dvc repro", copy, **other))
+    said = refusal(call("dvc repro train", copy, **other))
     assert all(word in said for word in ("kernels", before[0], "make repro"))
     (copy / "params.yaml").write_text(text)
 

@@ -55,6 +55,8 @@ def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
         (ModuleNotFoundError("no", name="stages.trackin"), False),
         (FileNotFoundError(2, "no", "results/basic/folds.csv"), False),
         (PermissionError(13, "no", ".foldlab/runs/0"), False),
+        (OSError("bug"), False),
+        (FileNotFoundError(2, "no", "params.jsn"), False),
         (OSError(28, "full"), True),
         (TimeoutError(), True),
         (store.StoreError("deleted"), True),
