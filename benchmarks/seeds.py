@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import checkout, inputs, measured, processes
 from benchmarks.overhead import fitting
-from stages import files
+from stages.report.terminal import read_rows
 
 SHOWN = ("cv_mean", "cv_std", "n", "difference", "ci_low", "ci_high", "p_holm", "p_best", "outcome")
 
@@ -19,7 +19,7 @@ def compared(folder: Path, settings: dict[str, Any], seed: int) -> dict[str, Any
     """Run the pipeline with the folds of one seed; return seconds, and the columns SHOWN."""
     place = checkout.make(folder / str(seed), inputs.merged(settings, {"folds": {"seed": seed}}))
     cost = processes.cost([sys.executable, "-m", "stages", "repro"], place, PYTHONPATH=str(place))
-    rows = files.read_table(place / "results" / "comparison.csv")
+    rows = read_rows(place / "results" / "comparison.csv")
     return {
         "seconds": cost.seconds,
         "peak_mib": cost.peak_mib,

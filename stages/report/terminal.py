@@ -1,6 +1,7 @@
 """The comparison for a terminal: a table, the verdict, and what to do next."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
@@ -14,10 +15,16 @@ TEXT = ("variant", "baseline", "verdict", "outcome")
 
 def summarized() -> str:
     """Return the summary of comparison.csv."""
-    rows: list[dict[str, Any]] = []
-    for cells in read_table(RESULTS / "comparison.csv", COLUMNS):
-        rows.append(cells | {key: _number(cells[key]) for key in set(COLUMNS) - set(TEXT)})
+    rows = read_rows(RESULTS / "comparison.csv")
     return summary(rows, read_dataset(PREPARED)["folds"]["repeats"])
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of comparison.csv; empty cells of the baseline are None."""
+    rows: list[dict[str, Any]] = []
+    for cells in read_table(path, COLUMNS):
+        rows.append(cells | {key: _number(cells[key]) for key in set(COLUMNS) - set(TEXT)})
+    return rows
 
 
 def _number(cell: Any) -> float | None:
