@@ -25,8 +25,8 @@ def repro() -> None:
     print(summary)
     if _differs_from_git():
         print(
-            "\nFiles in results/ or dvc.lock differ from the last commit: commit them, or drop them "
-            "as docs/after_a_run.md says."
+            "\nFiles in results/ or dvc.lock differ from the last commit: commit them, or drop "
+            "them as docs/after_a_run.md says."
         )
 
 
