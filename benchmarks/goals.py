@@ -103,6 +103,14 @@ GOALS = [
         least=60,
         record="fit-float32",
     ),
+    *(
+        Goal(
+            f"`train@{variant}` of the default run, portable / native kernels",
+            "kernels",
+            f"variants.{variant}.ratio.of_medians",
+        )
+        for variant in ("basic", "double_conv")
+    ),
     Goal(f"everything but fitting, {REPRO}", "overhead", "repro.not_fitting_share", " %", most=5),
     Goal(
         "`dvc repro` that does nothing / that of a bare DVC pipeline with as many stages",

@@ -137,6 +137,13 @@ def test_other_benchmarks_measure_all_their_points(tmp_path, name, key, found):
     assert (measured if isinstance(measured, int) else [*measured]) == found
 
 
+def test_kernels_trains_with_both_by_turns(tmp_path):
+    (found,) = record("kernels", tmp_path)["variants"].values()
+    one, other = (found[kernels]["seconds"]["median"] for kernels in ("portable", "native"))
+    assert found["ratio"]["of_medians"] == pytest.approx(one / other)
+    assert {found[kernels]["accuracy"]["n"] for kernels in ("portable", "native")} == {5}
+
+
 def test_seeds_compares_the_variants_for_each_seed(tmp_path):
     (found,) = record("seeds", tmp_path)["seeds"].values()
     assert found["variants"]["basic"]["outcome"] == "baseline"
