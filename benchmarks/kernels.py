@@ -1,4 +1,4 @@
-"""`python -m benchmarks.kernels`: the stage `train` with portable and with native kernels, by turns.
+"""`python -m benchmarks.kernels`: the stage `train` with portable and native kernels, by turns.
 
 Both train the default rows on the default data, each run with nothing stored.
 """
@@ -15,7 +15,7 @@ KERNELS = ("portable", "native")
 
 
 def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
-    """Train a variant `runs` times with both kernels; return seconds, their ratio, and accuracies."""
+    """Train a variant `runs` times with both kernels; return seconds, ratio and accuracies."""
     prepared = inputs.prepare(folder / "prepared", settings)
     seconds: dict[str, list[float]] = {kernels: [] for kernels in KERNELS}
     accuracy = {}
