@@ -8,6 +8,7 @@ TensorFlow selects kernels when it first computes, so this must run in a separat
 import hashlib
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -70,6 +71,16 @@ def images():
     return pixels.astype(np.uint8), labels.astype(np.int64), folds.astype(np.int16)
 
 
+def processor():
+    """Return vendor, family and model of the processor, or "" if unknown."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    fields = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
+    return " ".join(fields.get(key, "") for key in ("vendor_id", "cpu family", "model")).strip()
+
+
 def fold(variant):
     """Return a fold's validation losses and SHA-256 of its probabilities and weights."""
     record = train_fold(*images(), 3, recipe(SETTINGS, variant), 0)
@@ -83,6 +94,7 @@ def fold(variant):
 if __name__ == "__main__":
     made = {
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        "processor": processor(),
         "kernels": hardware.kernels("portable"),
         "folds": {variant: fold(variant) for variant in ROWS},
     }
