@@ -59,6 +59,7 @@ _add(
     "Train, evaluate and compare whatever is not up to date.\n\n"
     "The results are those of `dvc repro`, sooner: all folds are trained together, and the stages "
     "share one process that has imported the libraries.",
+    click.Option(["--hints/--no-hints"], default=True, hidden=True),
 )
 _add(
     "commands.sweep",

@@ -6,8 +6,11 @@ import sys
 from stages.commands import stamp
 
 
-def repro() -> None:
-    """Prepare the data, train all variants together, run all other stages, print the table."""
+def repro(hints: bool = True) -> None:
+    """Prepare the data, train all variants together, run all other stages, print the table.
+
+    Without `hints` it does not say what to do next.
+    """
     if summary := stamp.summary():
         print(f"Nothing has changed since the last run.\n{summary}")
         return
@@ -20,7 +23,7 @@ def repro() -> None:
         _dvc("prepare")
         sweep()
         _dvc()
-    summary = summarized()
+    summary = summarized(hints)
     stamp.write(before, summary)
     print(summary)
     if _differs_from_git():

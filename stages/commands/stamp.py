@@ -58,9 +58,12 @@ def _now() -> dict[str, Any]:
 
 
 def _paths(kind: str) -> list[Path]:
-    """Return the paths of all `deps` or `outs` in dvc.lock."""
-    lock = yaml.load(LOCK.read_bytes(), yaml.CSafeLoader) if LOCK.is_file() else {"stages": {}}
-    found = {one["path"] for stage in lock["stages"].values() for one in stage.get(kind, [])}
+    """Return the paths of all `deps` or `outs` in dvc.lock; none if DVC cannot read it either."""
+    try:
+        stages = yaml.load(LOCK.read_bytes(), yaml.CSafeLoader)["stages"].values()
+    except (FileNotFoundError, TypeError, KeyError, yaml.YAMLError):
+        return []
+    found = {one["path"] for stage in stages for one in stage.get(kind, [])}
     return sorted(map(Path, found))
 
 

@@ -41,7 +41,7 @@ def try_out() -> None:
     (FOLDER / ".dvc/config").write_text(DVC, encoding="utf-8")
     (FOLDER / "params.yaml").write_text(SETTINGS, encoding="utf-8")
     given = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_TRACKING_", "DVC_"))}
-    repro = [sys.executable, "-m", "stages", "repro"]
+    repro = [sys.executable, "-m", "stages", "repro", "--no-hints"]
     done = subprocess.run(repro, cwd=FOLDER, env=given, check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -13,10 +13,12 @@ from stages.statistics.baseline import COLUMNS
 TEXT = ("variant", "baseline", "verdict", "outcome")
 
 
-def summarized() -> str:
-    """Return the summary of comparison.csv."""
+def summarized(hints: bool = True) -> str:
+    """Return the summary of comparison.csv, with what to do next unless without `hints`."""
     rows = read_rows(RESULTS / "comparison.csv")
-    return summary(rows, read_dataset(PREPARED)["folds"]["repeats"])
+    if not hints:
+        return summary(rows)
+    return f"{summary(rows)}\n{next_steps(rows, read_dataset(PREPARED)['folds']['repeats'])}"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -34,8 +36,8 @@ def _number(cell: Any) -> float | None:
     return cell
 
 
-def summary(rows: Sequence[dict[str, Any]], repeats: int) -> str:
-    """Return the text for the rows of a Comparison, and the repeats of its cross-validation."""
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table and the verdict for the rows of a Comparison."""
     best_first = sorted(rows, key=lambda row: -row["cv_mean"])
     columns = ["variant", f"CV accuracy, % (n = {best_first[0]['n']})"]
     columns += ["difference, points (95 %)", "P(best)", "Holm p", "verdict"]
@@ -43,21 +45,17 @@ def summary(rows: Sequence[dict[str, Any]], repeats: int) -> str:
     for row in best_first:
         p = [probability(row[key]) for key in ("p_best", "p_holm")]
         cells.append([row["variant"], mean_std(row), difference(row), *p, row["outcome"]])
+    (baseline,) = (row["variant"] for row in rows if row["outcome"] == "baseline")
+    verdict = headline(best_first, baseline).replace("`", "")
+    return f"\n{tabulate(cells, columns, disable_numparse=True)}\n\n{verdict}"
+
+
+def next_steps(rows: Sequence[dict[str, Any]], repeats: int) -> str:
+    """Return where the report is, and what to do next; `repeats` is of the cross-validation."""
     steps = [("make ui", "look at the runs in MLflow")]
-    if any(row["outcome"] == "undecided" for row in best_first):
+    if any(row["outcome"] == "undecided" for row in rows):
         steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
     else:
         steps += [("python -m stages pairs", "test every two variants")]
     steps += [("docs/your_own_data.md", "compare variants on your own photos")]
-    (baseline,) = (row["variant"] for row in rows if row["outcome"] == "baseline")
-    verdict = headline(best_first, baseline).replace("`", "")
-    return "\n".join(
-        [
-            "",
-            tabulate(cells, columns, disable_numparse=True),
-            "",
-            verdict,
-            f"The report is {RESULTS / 'report.html'}. Next:",
-            tabulate(steps, tablefmt="plain"),
-        ]
-    )
+    return f"The report is {RESULTS / 'report.html'}. Next:\n{tabulate(steps, tablefmt='plain')}"

@@ -79,6 +79,13 @@ def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatc
     assert not stamp.STAMP.exists()
 
 
+def test_a_lock_file_with_a_merge_conflict_is_left_to_dvc(repository):
+    before = stamp.inputs()
+    with open("dvc.lock", "a") as lock:
+        lock.write("<<<<<<< HEAD\n")
+    assert stamp.inputs() != before
+
+
 def test_without_a_lock_file_there_is_nothing_to_be_current(repository):
     os.remove("dvc.lock")
     assert stamp.summary() is None

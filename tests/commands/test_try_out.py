@@ -17,6 +17,7 @@ def test_a_trial_changes_nothing_but_its_own_folder(tmp_path):
     printed = run("python -m stages try", folder, MLFLOW_TRACKING_URI=server)
     trial = folder / FOLDER
     assert f"{FOLDER}/results/report.html" in printed
+    assert "make ui" not in printed  # it would show the repository's store
     assert (trial / "results/report.html").exists()
     assert (trial / "mlflow.db").exists()
     assert run("git status --short", folder) == before

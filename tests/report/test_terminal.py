@@ -4,7 +4,7 @@ from tests.report.made import row
 
 def test_columns_are_aligned_with_the_best_variant_first():
     rows = [row("basic", "baseline", cv_mean=0.98), row("much_better", "better", cv_mean=0.99)]
-    lines = terminal.summary(rows, 1).splitlines()
+    lines = terminal.summary(rows).splitlines()
     _, head, _rule, first, second, *_ = lines
     assert first.startswith("much_better  99.00 ± 0.12")
     assert second.startswith("basic        98.00 ± 0.12")
@@ -14,6 +14,6 @@ def test_columns_are_aligned_with_the_best_variant_first():
 
 def test_the_next_step_depends_on_whether_something_is_undecided():
     decided = [row("basic", "baseline"), row("other", "worse")]
-    assert "python -m stages pairs" in terminal.summary(decided, 1)
+    assert "python -m stages pairs" in terminal.next_steps(decided, 1)
     undecided = [*decided, row("third", "undecided")]
-    assert "folds.repeats=4" in terminal.summary(undecided, 2)
+    assert "folds.repeats=4" in terminal.next_steps(undecided, 2)
