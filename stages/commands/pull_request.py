@@ -1,56 +1,91 @@
 """`python -m stages pull-request BASE`: report a branch's changes in Markdown.
 
-Settings and scores are compared with the commit BASE by DVC's diffs, verdicts with BASE's committed
-comparison; the current comparison follows. `make pr-report BASE=main` and the job
+Settings, scores and verdicts are compared with those in Git at the merge base with BASE; the
+current comparison follows. `make pr-report BASE=main` and the job
 `.github/workflows/pull_request.yaml` run it. It only reads Git's files and results of `make repro`.
 """
 
 import csv
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stages.commands.provenance import causes, committed, content_at, dvc, run
 from stages.errors import UserError
 from stages.files import existing
 from stages.report.markdown import mean_std, table
+from stages.statistics.interval import wilson
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
-SHOWN: tuple[str, ...] = ("cv.accuracy.mean", "cv.accuracy.std", "test.accuracy", "test.loss")
-SHOWN += ("test.macro_f1", "test.expected_calibration_error", "parameters")
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 
 
 def pull_request(base: str, figures: str = "") -> str:
-    """Return a report that compares the working tree with `base`: a branch, tag or commit.
+    """Return a report that compares the working tree with its merge base with `base`.
 
-    `figures` is the URL of the folder of comparison.png, which a comment shows; without one it
-    names the local file. UserError is raised outside a Git repository, for an unknown `base`, and
-    for missing or outdated results.
+    `base` is a branch, tag or commit. `figures` is the URL of the folder of comparison.png, which a
+    comment shows; without one it names the local file. UserError is raised outside a Git
+    repository, for an unknown `base`, and for missing or outdated results.
     """
-    _check_base(base)
+    start = _merge_base(base)
     now, text = (existing(Path(path), "compare").read_text("utf-8") for path in (TABLE, TEXT))
     _check_fresh()
-    settings = _dvc("params", "diff", base, "--md", "--no-path").strip()
-    scores = json.loads(_dvc("metrics", "diff", base, "--json") or "{}")
-    before = _run("git", "show", f"{base}:./{TABLE}")
+    before = content_at(start, TABLE)
+    names = [row["variant"] for row in csv.DictReader(now.splitlines())]
+    old_names = [row["variant"] for row in csv.DictReader(before.splitlines())]
+    settings = dvc("params", "diff", start, "--md", "--no-path").strip()
+    settings = re.sub(r"^\|.*", f"| setting | `{base}` | here |", settings)
     shown = rf"![\1]({figures.rstrip('/')}/comparison.png)" if figures else rf"\1: `{FIGURE}`"
+    text = re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", shown, text).strip()
+    comparison, _, notes = text.partition("\n\n- ")
     parts = [
         MARK,
         f"# Changes against `{base}`",
+        committed(names),
+        " ".join(filter(None, [_compared_with(start, base), causes(start, names)])),
         "## Verdicts",
-        verdicts(None if before.returncode else before.stdout, now, base),
+        verdicts(before or None, now, base),
         "## Settings",
         settings if settings.count("\n") > 1 else f"No setting differs from `{base}`.",
         "## Scores",
-        _scores(scores, base),
-        "#" + re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", shown, text).strip(),
+        _scores(start, dict.fromkeys([*names, *old_names]), base),
+        f"#{comparison}",
+        f"<details><summary>How to read the comparison</summary>\n\n- {notes}\n\n</details>",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _merge_base(base: str) -> str:
+    """Return the commit at which this branch left `base`."""
+    if run("git", "rev-parse", "--git-dir").returncode:
+        raise UserError("this folder is not a Git repository; run the command in a clone.")
+    commit = f"{base}^{{commit}}"
+    found = run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
+    unknown = found.returncode or base.startswith("-")
+    merge_base = "" if unknown else run("git", "merge-base", base, "HEAD").stdout.strip()
+    if not merge_base:
+        shallow = run("git", "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        fetch = "git fetch --unshallow origin" if shallow else "git fetch origin"
+        problem = "is not a commit here" if unknown else "has no commit in common with this branch"
+        raise UserError(
+            f"BASE is {base!r}, which {problem}{', and this clone is shallow' * shallow}"
+            f"; run `{fetch}` and give a branch, tag or commit, such as origin/main."
+        )
+    return merge_base
+
+
+def _compared_with(start: str, base: str) -> str:
+    ahead = int(run("git", "rev-list", "--count", f"{start}..{base}").stdout)
+    if not ahead:
+        return f"Compared with `{base}`, commit {start[:10]}."
+    commits = f"{ahead} commit{'s' * (ahead > 1)}"
+    return (
+        f"Compared with commit {start[:10]}, where this branch left `{base}`; nothing is "
+        f"shown of the {commits} that `{base}` has got since."
+    )
 
 
 def verdicts(old: str | None, now: str, base: str) -> str:
@@ -89,50 +124,69 @@ def _verdict(row: Mapping[str, str] | None) -> str:
     return f"baseline: {mean_std(score)} %"
 
 
-def _scores(scores: Mapping[str, Mapping[str, Any]], base: str) -> str:
-    """Return the changed scores among `SHOWN` as a Markdown table.
-
-    `scores` is the output of `dvc metrics diff --json`: file -> key -> old, new, diff.
-    """
-    rows = []
-    for path, found in scores.items():
-        for key in (key for key in SHOWN if key in found):
-            cells = (_number(found[key].get(which), which) for which in ("old", "new", "diff"))
-            rows.append([f"`{Path(path).parent.name}`", key, *cells])
-    if not rows:
+def _scores(start: str, names: Iterable[str], base: str) -> str:
+    """Return the scores that differ from those at the commit `start`; all but accuracies folded."""
+    pairs = {}
+    for name in names:
+        path = Path(f"results/{name}/metrics.json")
+        texts = content_at(start, str(path)), path.read_text("utf-8") if path.exists() else ""
+        if texts[0] != texts[1]:
+            pairs[name] = [_shown(json.loads(text)) if text else {} for text in texts]
+    if not pairs:
         return f"No score differs from `{base}`."
-    lines = table(["variant", "score", f"`{base}`", "here", "change"], rows, left=2)
-    return "\n".join([*lines, "", f"`dvc metrics diff {base}` shows the other scores."])
-
-
-def _number(value: float | None, which: str) -> str:
-    if value is None:
-        return ""
-    sign = "+" if which == "diff" else ""
-    return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign}z.4f}"
-
-
-def _check_base(base: str) -> None:
-    """Check that `base` is a commit of this repository."""
-    if _run("git", "rev-parse", "--git-dir").returncode:
-        raise UserError("this folder is not a Git repository; run the command in a clone.")
-    commit = f"{base}^{{commit}}"
-    found = _run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
-    if found.returncode or base.startswith("-"):
-        shallow = _run("git", "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
-        fetch = "git fetch --unshallow origin" if shallow else "git fetch origin"
-        raise UserError(
-            f"BASE is {base!r}, which is not a commit here{', and this clone is shallow' * shallow}"
-            f"; run `{fetch}` and give a branch, tag or commit, such as origin/main."
+    changes = {f"`{name}`": _changes(*pair) for name, pair in pairs.items()}
+    titles = list(next(iter(changes.values())))
+    first, others = (
+        "\n".join(
+            table(
+                ["variant", *some],
+                [[name, *(row[title] for title in some)] for name, row in changes.items()],
+            )
         )
+        for some in (titles[:4], titles[4:])
+    )
+    return (
+        f"From `{base}` to here: mean ± sd of the folds; the test accuracy with its 95 % interval."
+        f"\n\n{first}\n\n<details><summary>Other scores</summary>\n\n{others}\n\n"
+        f"`dvc metrics diff {start[:10]}` shows all.\n\n</details>"
+    )
+
+
+def _shown(metrics: Mapping[str, Any]) -> dict[str, tuple[str, float, str]]:
+    """Return title -> (text, number, format of a change), first four that every reviewer reads."""
+    cv, test = metrics["cv"]["accuracy"], metrics["test"]
+    low, high = wilson(round(test["accuracy"] * test["n"]), test["n"])
+    spread = mean_std({"cv_mean": cv["mean"], "cv_std": cv["std"]})
+    of_test = f"{100 * test['accuracy']:.2f} ({100 * low:.1f} to {100 * high:.1f})"
+    error, points = 100 * test["expected_calibration_error"], "{:+z.2f} points"
+    return {
+        "CV accuracy, %": (spread, 100 * cv["mean"], points),
+        "test accuracy, %": (of_test, 100 * test["accuracy"], points),
+        "parameters": (f"{metrics['parameters']:,}", metrics["parameters"], "{:+,}"),
+        "folds, test images": (f"{cv['n']}, {test['n']:,}", 0, ""),
+        "test loss, nats": (f"{test['loss']:.4f}", test["loss"], "{:+z.4f}"),
+        "test F1, %": (f"{100 * test['macro_f1']:.2f}", 100 * test["macro_f1"], points),
+        "calibration error, points": (f"{error:.2f}", error, points),
+    }
+
+
+def _changes(old: Mapping[str, tuple], new: Mapping[str, tuple]) -> dict[str, str]:
+    """Return title -> `old → new: change`, one text where both are the same."""
+    cells = {}
+    for title in old or new:
+        before, after = (scores.get(title, ("none", 0, "")) for scores in (old, new))
+        change = (after[2] if old and new else "").format(after[1] - before[1])
+        both = f"{before[0]} → {after[0]}{': ' * bool(change)}{change}"
+        cells[title] = after[0] if before == after else both
+    return cells
 
 
 def _check_fresh() -> None:
     """Refuse results that are outdated by changes of settings, data or code.
 
-    Files missing from the working tree do not count: a clone without the cache has none of them.
+    Missing files do not count: Git holds what is read here, and a clone without a cache no more.
     """
-    found = json.loads(_dvc("status", "--json") or "{}")
+    found = json.loads(dvc("status", "--json") or "{}")
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))
     if stale:
         named = ", ".join(stale[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
@@ -142,18 +196,5 @@ def _check_fresh() -> None:
 def _changed(reasons: Any) -> bool:
     """Return whether `dvc status` reports more of a stage than missing files."""
     if isinstance(reasons, str):
-        return reasons != "deleted"
+        return reasons not in ("deleted", "not in cache")
     return any(map(_changed, reasons.values() if isinstance(reasons, Mapping) else reasons))
-
-
-def _dvc(*arguments: str) -> str:
-    """Return the output of a DVC command, or raise UserError with the last line of its stderr."""
-    done = _run(sys.executable, "-m", "dvc", *arguments)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"`dvc {' '.join(arguments)}` failed: {last}")
-    return done.stdout
-
-
-def _run(*command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from stages import files
 from stages.commands import pull_request
 from stages.commands.line import line
+from stages.commands.provenance import ENVIRONMENT
 from stages.compare import compare
 from stages.errors import UserError
 from tests.report.made import make
@@ -22,6 +23,12 @@ HERE = Path(__file__).parents[2]
 NAMES = ("basic", "other")
 PIPELINE = {
     "stages": {
+        "train": {
+            "matrix": {"variant": [*NAMES]},
+            "cmd": "python -m stages train ${item.variant}",
+            "deps": ["data/environment.json"],
+            "outs": ["results/${item.variant}/training.json"],
+        },
         "compare": {
             "cmd": "python -m stages compare",
             "params": ["compare", "variants"],
@@ -30,7 +37,7 @@ PIPELINE = {
                 {f"results/{name}": {"cache": False}}
                 for name in ("comparison.csv", "comparison.md", "plots/comparison.png")
             ],
-        }
+        },
     },
     "metrics": [f"results/{name}/metrics.json" for name in NAMES],
 }
@@ -40,6 +47,15 @@ BASIC = "a,a,0.9,,baseline,baseline\n"
 
 def run(folder, *command):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def compute_with(folder, kernels):
+    """Change the environment of all results."""
+    environment = {"python": "3.11", "kernels": kernels}
+    files.write_json(folder / "data/environment.json", environment)
+    for name in NAMES:
+        path = folder / f"results/{name}/training.json"
+        files.write_json(path, files.read_json(path) | {"environment": environment})
 
 
 def commit(folder, message):
@@ -52,17 +68,29 @@ def commit(folder, message):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """Two branches: on `wider` a setting of `other` differs, all its folds, and its scores."""
+    """Two branches: `wider` has other settings, folds and scores of `other`, on another processor.
+
+    `main` got a commit after it.
+    """
     folder = tmp_path_factory.mktemp("repository")
     make(folder, NAMES)
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
     (folder / ".dvc").mkdir()
     shutil.copy(HERE / ".dvc" / "config", folder / ".dvc" / "config")
-    (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/cache\n/data\n*.npz\n")
+    (folder / ".gitignore").write_text(
+        "/.dvc/tmp\n/.dvc/cache\n/data\n*.npz\ntraining.json\ntiming.csv\n"
+    )
     for setting in ("init -q -b main", "config user.name a", "config user.email a@b.c"):
         run(folder, "git", *setting.split())
+    compute_with(folder, "avx512f")
     commit(folder, "main")
-    run(folder, "git", "checkout", "-qb", "wider")
+    run(folder, "git", "branch", "wider")
+    settings = yaml.safe_load((folder / "params.yaml").read_text())
+    settings["variants"]["basic"]["description"] = "Only main has this."
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    commit(folder, "A description")
+    run(folder, "git", "checkout", "-q", "wider")
+    compute_with(folder, "portable")
     settings = yaml.safe_load((folder / "params.yaml").read_text())
     settings["variants"]["other"]["architecture"] = {"basic": {"dense": 256}}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -72,7 +100,8 @@ def repository(tmp_path_factory):
     rows = [list(row.values()) for row in table]
     files.write_table(folder / "results/other/folds.csv", list(table[0]), rows)
     metrics = files.read_json(folder / "results/other/metrics.json")
-    metrics["test"]["accuracy"] += 0.0125
+    metrics["cv"]["accuracy"] = {"mean": 0.399, "std": 0.0473, "n": 5}
+    metrics["test"]["accuracy"] += 0.02
     metrics["parameters"] += 1000
     files.write_json(folder / "results/other/metrics.json", metrics)
     commit(folder, "A wider dense layer")
@@ -90,15 +119,67 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
     (old,) = (row["verdict"] for row in csv.DictReader(before) if row["variant"] == "other")
     assert f"| `other` | {old} | worse by 30.20 points" in sections["Verdicts"]
     assert "variants.other.architecture.basic.dense | - " in " ".join(sections["Settings"].split())
-    scores = [line.split(" | ") for line in sections["Scores"].splitlines() if "| `" in line]
-    assert [(row[0], row[1], row[4].rstrip(" |")) for row in scores[1:]] == [
-        ("| `other`", "test.accuracy", "+0.0125"),
-        ("| `other`", "parameters", "+1,000"),
-    ]
+    (row,) = (line for line in sections["Scores"].splitlines() if line.endswith("| 5, 100 |"))
+    for change in (
+        "71.40 ± 3.76 → 39.90 ± 4.73: -31.50 points",
+        "72.00 (62.5 to 79.9) → 74.00 (64.6 to 81.6): +2.00 points",
+        "200,758 → 201,758: +1,000",
+    ):
+        assert f" | {change} | " in row
     table = [line for line in Path(pull_request.TEXT).read_text().splitlines() if "| `" in line]
     assert all(line in sections["Comparison"] for line in table)
     assert f"`{pull_request.FIGURE}`" in sections["Comparison"]
     assert "![" not in report
+
+
+@pytest.mark.slow
+def test_what_main_got_since_is_not_shown_and_another_environment_is(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    report = pull_request.pull_request("main")
+    commit = run(repository, "git", "merge-base", "main", "wider")[:10]
+    assert f"commit {commit}, where this branch left `main`" in report
+    assert "description" not in report
+    assert "another environment (kernels avx512f instead of portable)" in report
+    cache = repository / ".dvc/cache"
+    cache.rename(repository / ".dvc/tmp/cache")
+    try:
+        assert f"another environment (digest of {ENVIRONMENT}; " in pull_request.pull_request(
+            "main"
+        )
+    finally:
+        (repository / ".dvc/tmp/cache").rename(cache)
+
+
+@pytest.mark.slow
+def test_a_clone_without_a_cache_suffices_and_says_that_nothing_was_trained(
+    repository, monkeypatch, tmp_path
+):
+    run(tmp_path, "git", "clone", "-q", "--branch", "wider", repository, "clone")
+    monkeypatch.chdir(tmp_path / "clone")
+    report = pull_request.pull_request("origin/main")
+    assert "**Nothing was trained here:**" in report
+    assert "| worse by 30.20 points" in report
+
+
+@pytest.mark.slow
+def test_the_first_lines_say_whether_the_committed_results_are_those_of_this_run(
+    repository, monkeypatch
+):
+    monkeypatch.chdir(repository)
+    timing, new = Path("results/other/timing.csv"), Path("results/other/new.csv")
+    fingerprint = files.read_json("results/other/training.json")["fingerprint"]
+    files.write_table(timing, ["fold", "fingerprint"], [(0, fingerprint)])
+    try:
+        first = pull_request.pull_request("main").split("\n\n")[2]
+        assert "are, byte for byte, what this run made** (1 of 2 variants" in first
+        new.touch()
+        files.write_table(timing, ["fold", "fingerprint"], [(0, "of an earlier training")])
+        first = pull_request.pull_request("main").split("\n\n")[2]
+        assert "are not what this run made:** 1 file differs (0 of 2 variants" in first
+        assert f"`{new}`" in first
+    finally:
+        new.unlink()
+        timing.unlink()
 
 
 @pytest.mark.slow

@@ -214,6 +214,7 @@ def test_every_module_has_its_test():
         "attachments.py",
         "line.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
+        "provenance.py",  # commands/test_pull_request.py
         "combine.py",  # engine/test_fold_tasks.py, test_variants.py
         "recipe.py",  # engine/test_resolve.py
         *("allconv.py", "compact.py", "reference.py", "residual.py"),  # test_architectures.py

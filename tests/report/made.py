@@ -104,7 +104,7 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
     files.write_json(folder / "training.json", training)
     test = classification.summary(probability[1], labels[1]) | dict(scores)
     error = classification.expected_calibration_error(probability[1], labels[1])
-    test["expected_calibration_error"] = error
+    test |= {"expected_calibration_error": error, "n": len(labels[1])}
     metrics = {"cv": {"accuracy": mean_std(accuracy)}, "test": test, "parameters": parameters}
     files.write_json(folder / "metrics.json", metrics)
     (folder / "plots").mkdir(exist_ok=True)

@@ -1,0 +1,137 @@
+"""Where results come from: whether this machine made them, and what they are of besides settings.
+
+Git holds some results, and dvc.lock, which has the digest of everything that a stage read or wrote.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from stages.engine.environment import LIBRARIES
+from stages.errors import UserError
+from stages.files import read_json, read_table
+
+LOCK, PINS = "dvc.lock", "constraints.txt"
+ENVIRONMENT, PREPARED = "data/environment.json", "data/prepared"
+TRAINING = "results/{}/training.json"
+MOST = 12  # files that are named
+
+
+def committed(names: Sequence[str]) -> str:
+    """Return whether the committed results are what this machine made, and which files differ.
+
+    `names` are the chosen variants. timing.csv, which no cache holds, shows where one was trained.
+    """
+    here = sum(map(_trained_here, names))
+    status = run("git", "status", "--porcelain", "--untracked-files=all", LOCK, "results").stdout
+    files = [f"`{line[3:]}`" for line in status.splitlines()]
+    if not here and not files:
+        return "**Nothing was trained here:** these are the committed results, as Git holds them."
+    trained = f"{here} of {len(names)} variants were trained here"
+    trained += "; the others come from DVC's cache" if here < len(names) else ""
+    if not files:
+        return f"**The committed results are, byte for byte, what this run made** ({trained})."
+    differ = "1 file differs" if len(files) == 1 else f"{len(files)} files differ"
+    more = f" and {len(files) - MOST} more" if len(files) > MOST else ""
+    environment = _environment("HEAD", names)
+    return (
+        f"**The committed results are not what this run made:** {differ} ({trained}): "
+        f"{', '.join(files[:MOST])}{more}. "
+        + (f"The committed results are of {environment}. " if environment else "")
+        + "What follows is about what this run made."
+    )
+
+
+def _trained_here(name: str) -> bool:
+    timing, training = Path(f"results/{name}/timing.csv"), Path(TRAINING.format(name))
+    if not (timing.exists() and training.exists()):
+        return False
+    fingerprint = read_json(training)["fingerprint"]
+    return any(row["fingerprint"] == fingerprint for row in read_table(timing, ["fingerprint"]))
+
+
+def causes(commit: str, names: Sequence[str]) -> str:
+    """Return what else than settings makes results differ from those of `commit`, or ""."""
+    old, new = _locked(commit), _locked()
+    differing = {path for path in old.keys() & new.keys() if old[path] != new[path]}
+    code = [f"`{path}`" for path in sorted(differing) if path.startswith("stages/")]
+    found = [_environment(commit, names)]
+    found += ["other data"] if PREPARED in differing else []
+    found += [f"other code ({', '.join(code)})"] if code else []
+    named = " and of ".join(filter(None, found))
+    return named and f"By {LOCK}, its results are of {named}; that alone can change scores."
+
+
+def _locked(commit: str = "") -> dict[str, str]:
+    """Return path -> digest of what trainings and evaluations read and wrote, by dvc.lock."""
+    text = content_at(commit, LOCK) if commit else _text(LOCK)
+    stages = yaml.safe_load(text).get("stages", {}) if text else {}
+    return {
+        file["path"]: file.get("md5", "")
+        for name, stage in stages.items()
+        if name.partition("@")[0] in ("train", "evaluate")
+        for file in stage.get("deps", []) + stage.get("outs", [])
+    }
+
+
+def _environment(commit: str, names: Sequence[str]) -> str:
+    """Return how the environment of a commit's results differs from that of those here, or "".
+
+    dvc.lock has only a digest of it. DVC's cache may have its content, in a training.json of then;
+    Git has the versions that were pinned.
+    """
+    old, new = _locked(commit), _locked()
+    if old.get(ENVIRONMENT, "") in ("", new.get(ENVIRONMENT)):
+        return ""
+    before, now = _recorded(old, names), _recorded(new, names)
+    if not before or not now:
+        before, now = map(_pins, (content_at(commit, PINS), _text(PINS)))
+    changes = [
+        f"{key} {before.get(key)} instead of {now.get(key)}"
+        for key in before | now
+        if before.get(key) != now.get(key)
+    ]
+    if not changes:
+        return f"another environment (digest of {ENVIRONMENT}; DVC's cache lacks its content)"
+    return f"another environment ({', '.join(changes)})"
+
+
+def _recorded(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return the environment in the first training.json that DVC's cache has, else nothing."""
+    cache = Path(dvc("cache", "dir").strip()) / "files" / "md5"
+    for digest in filter(None, (digests.get(TRAINING.format(name)) for name in names)):
+        if (path := cache / digest[:2] / digest[2:]).is_file():
+            return read_json(path)["environment"]
+    return {}
+
+
+def _pins(text: str) -> dict[str, str]:
+    return dict(re.findall(rf"^({'|'.join(LIBRARIES)})==(\S+)", text, re.M))
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text("utf-8") if Path(path).exists() else ""
+
+
+def content_at(commit: str, path: str) -> str:
+    """Return the content of a file of a commit; "" if it has none."""
+    done = run("git", "show", f"{commit}:./{path}")
+    return "" if done.returncode else done.stdout
+
+
+def dvc(*arguments: str) -> str:
+    """Return the output of a DVC command, or raise UserError with the last line of its stderr."""
+    done = run(sys.executable, "-m", "dvc", *arguments)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"`dvc {' '.join(arguments)}` failed: {last}")
+    return done.stdout
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command; its output is captured as text, and its status not checked."""
+    return subprocess.run(command, capture_output=True, text=True, check=False)
