@@ -140,14 +140,18 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
 def main() -> None:
     """Measure, and write benchmarks/records/fit-<precision>.json."""
     parser = inputs.parser(__doc__)
-    parser.add_argument("variants", nargs="*", help="rows of params.yaml, by default all")
+    parser.add_argument(
+        "variants", nargs="*", help="rows of params.yaml as shipped, by default all"
+    )
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     chosen = parser.parse_args()
     rows = inputs.defaults()["variants"]
     trained = [name for name, row in rows.items() if "ensemble" not in row]
     variants = chosen.variants or (["sprint"] if chosen.quick else trained)
     if unknown := sorted(set(variants) - set(trained)):
-        sys.exit(f"foldlab: no rows of params.yaml are {', '.join(unknown)}; give others.")
+        sys.exit(
+            f"foldlab: no rows of the shipped params.yaml are {', '.join(unknown)}; give others."
+        )
     found = measure(variants, chosen.precision, chosen.quick)
     about = {"precision": chosen.precision, "product": 256 if chosen.quick else SIDE}
     print(measured.write(f"fit-{chosen.precision}", about | {"variants": found}, chosen.folder))

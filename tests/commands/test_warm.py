@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import SHIPPED
 from stages.commands import warm
 
 HERE = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def server():
 
 @pytest.fixture
 def folder(server, tmp_path, monkeypatch):
-    shutil.copy(HERE / "params.yaml", tmp_path)
+    shutil.copy(SHIPPED, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.inputs import SHIPPED
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.models import ARCHITECTURES, build
 from stages.settings import params
 from stages.settings.registry import check_arguments
 from stages.settings.sections import Named
-from tests.settings.test_params import CONTENT, HERE
+from tests.settings.test_params import CONTENT
 
 BUILT = sorted(set(ARCHITECTURES) - {"from_model"})  # tested in test_transfer.py
 each = pytest.mark.parametrize("name", BUILT)
@@ -42,8 +43,8 @@ def test_raw_pixels_become_one_score_a_class_with_the_documented_parameters(name
 @pytest.mark.parametrize(
     "variant", [name for name, row in CONTENT["variants"].items() if row.get("architecture")]
 )
-def test_every_row_of_params_yaml_is_a_recipe_whose_model_fits_the_default_images(variant):
-    made = recipe(params.load(HERE / "params.yaml"), variant)
+def test_every_shipped_row_is_a_recipe_whose_model_fits_the_default_images(variant):
+    made = recipe(params.load(SHIPPED), variant)
     assert build(made.architecture, (28, 28, 1), 10).output_shape == (None, 10)
 
 

@@ -1,14 +1,13 @@
 import textwrap
-from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import SHIPPED
 from stages.errors import UserError
 from stages.search import row as rows
 from stages.settings import params
 from stages.settings.sections import Variant
 
-HERE = Path(__file__).parents[2]
 ROW = Variant.model_validate(
     {
         "description": 'the "best": of 3, # and é',
@@ -104,7 +103,7 @@ def test_text_of_a_row_is_read_as_text_by_dvc_too(tmp_path, text):
 
 
 def test_a_name_that_is_taken_gets_a_number():
-    settings = params.load(HERE / "params.yaml")
+    settings = params.load(SHIPPED)
     assert rows.free_name(settings, "new") == "new"
     assert rows.free_name(settings, "basic") == "basic_2"
     taken = {**settings.variants, "basic_2": settings.variants["basic"]}
@@ -112,7 +111,7 @@ def test_a_name_that_is_taken_gets_a_number():
 
 
 def test_a_row_with_just_these_settings_is_found():
-    settings = params.load(HERE / "params.yaml")
+    settings = params.load(SHIPPED)
     spelt_out = Variant.model_validate(
         {"architecture": {"basic": {"dropout": 0.5}}, "train": {"batch_size": 64}}
     )

@@ -7,15 +7,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import inputs
 from stages.errors import UserError
 from stages.settings import params
 
 HERE = Path(__file__).parents[2]
-CONTENT = yaml.safe_load((HERE / "params.yaml").read_text())
+CONTENT = inputs.defaults()
 
 
 def changed(path, value):
-    """Return the repository's settings with one value put in; dots separate the path."""
+    """Return the shipped settings with one value put in; dots separate the path."""
     content = copy.deepcopy(CONTENT)
     *parents, last = path.split(".")
     section = content
@@ -33,7 +34,7 @@ def refusal(content):
 
 def test_a_setting_that_is_left_out_is_missed_or_has_the_value_in_params_yaml():
     """No default in the code says otherwise than params.yaml."""
-    whole, refused = params.load(HERE / "params.yaml"), set()
+    whole, refused = params.load(inputs.SHIPPED), set()
     for section in CONTENT.keys() - {"variants"}:
         for key in CONTENT[section].keys() - {"space"}:
             content = copy.deepcopy(CONTENT)

@@ -11,7 +11,9 @@ import yaml
 from benchmarks.inputs import ROOT
 from stages.commands.pull_request import MARK
 from stages.settings.sections import Parallel
+from tests.project import shipped
 
+shipped.skip_unless_shipped()
 COMPOSE = (ROOT / "compose.yaml").read_text()
 SERVICES = yaml.safe_load(COMPOSE)["services"]
 CLUSTER = (ROOT / "docs/cluster.md").read_text()

@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from benchmarks import table
 from benchmarks.inputs import ROOT, defaults
 from stages.augment import OPS
 from stages.commands.line import line
@@ -18,7 +19,9 @@ from stages.settings import params
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.schedules import SCHEDULES
 from tests.prepared import TRAIN
+from tests.project import shipped
 
+shipped.skip_unless_shipped()
 README = (ROOT / "README.md").read_text()
 VARIANTS = (ROOT / "docs/variants.md").read_text()
 SETTINGS = defaults()
@@ -149,17 +152,13 @@ def test_readme_links_every_document():
     assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
 
 
-def test_readme_s_table_is_the_committed_comparison():
-    """What a run on other settings or another processor leaves in the working tree is no matter."""
-    if "the table of results/comparison.md" not in README:
-        pytest.skip("README holds another table")
-    command = ["git", "show", "HEAD:results/comparison.md"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if shown.returncode:
-        pytest.skip("no commit to compare with")
-    table = "\n".join(line for line in shown.stdout.splitlines() if line.startswith("|"))
-    assert table.count("\n") > 2
-    assert table in README
+@pytest.mark.parametrize("path", table.TABLES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_page_s_table_is_that_of_the_records(path):
+    assert path.read_text(encoding="utf-8") == table.rendered(path, table.records())
+
+
+def test_settings_and_results_are_those_that_are_shipped():
+    assert shipped.own() == ""
 
 
 def test_readme_s_versions_are_the_pinned_ones():
