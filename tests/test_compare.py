@@ -118,7 +118,9 @@ def test_ties_are_no_difference_and_nowhere_nan(drawn):
         write_variant(name)
         update(name, environment=KNOWN)
     compare()
-    assert "with python 3.11, keras 3.15.1, kernels avx2, in float32." in PAGE.read_text("utf-8")
+    assert "with python 3.11, keras 3.15.1, kernels avx2, precision float32." in PAGE.read_text(
+        "utf-8"
+    )
     assert rows()["twin"]["verdict"] == "no difference beyond 20 points"  # of the settings
     for name in ("twin", "twin_too"):
         row = rows()[name]
@@ -183,6 +185,38 @@ def test_refuses_a_file_that_is_missing_or_not_what_the_stages_write(four, name)
     with pytest.raises(UserError, match=f"{LEANS / name} .*`dvc repro {FILES[name]}@leaning`"):
         compare()
     assert not TABLE.exists()
+
+
+def cut(path, key, end):
+    """Leave out rows of an array of predictions.npz."""
+    with np.load(path) as stored:
+        content = dict(stored)
+    np.savez(path, **content | {key: content[key][:end]})
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("folds.csv", lambda path: path.write_text(path.read_text().replace("0.", "O."))),
+        ("history.csv", lambda path: path.write_text(path.read_text().replace("0.", "O."))),
+        ("metrics.json", lambda path: path.write_text(path.read_text().replace(": 0.9", ': "x"'))),
+        ("predictions.npz", lambda path: cut(path, "test_probability", -1)),
+        ("predictions.npz", lambda path: cut(path, "oof_label", 5)),
+    ],
+)
+def test_refuses_a_file_that_was_edited_by_hand(four, name, damage):
+    damage(LEANS / name)
+    with pytest.raises(UserError, match=f"{LEANS / name} .*`dvc repro`"):
+        compare()
+    assert not TABLE.exists()
+
+
+def test_refuses_predictions_of_another_number_of_images(four):
+    for name in ("worse_one", "basic", "better_one", "leaning"):
+        for key in ("oof_probability", "oof_label"):
+            cut(f"results/{name}/predictions.npz", key, -2)
+    with pytest.raises(UserError, match=r"predictions of 38 .*`dvc repro -f train@"):
+        compare()
 
 
 @pytest.mark.parametrize(

@@ -56,15 +56,11 @@ def tests(found: Comparison) -> Table:
     table: Table = []
     for row in found.best_first:
         name, result = row["variant"], found.results[row["variant"]]
-        correct, test = result.correct, result.test_correct
-        images, test_images = len(correct), len(test)
+        correct, images = result.correct, len(result.correct)
         cells: dict[Column, Cell] = {
             ("variant", ""): (name, name),
             ("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"): _interval(
                 correct.mean(), *wilson(int(correct.sum()), images)
-            ),
-            ("test accuracy, %", f"n = {test_images:,}, 95 % (bootstrap)"): _interval(
-                test.mean(), *bootstrap_mean(test)
             ),
         }
         if found.tested:
@@ -113,6 +109,21 @@ def scores(found: Comparison) -> Table:
             for key, title, note, form in SCORES
         }
         table.append({("variant", ""): (name, name)} | cells)
+    return table
+
+
+def recalls(found: Comparison, shown: Sequence[str]) -> Table:
+    """Return the table of recalls on the test images: one row a class, one column a variant."""
+    columns = {name: found.results[name].per_class for name in shown}
+    table: Table = []
+    for index, (number, _, _, _, images) in enumerate(columns[shown[0]]):
+        name = found.dataset["classes"][number]
+        cells: dict[Column, Cell] = {("class", ""): (name, name)}
+        cells["test images", ""] = f"{images:,}", images
+        for variant, per_class in columns.items():
+            recall = per_class[index][2]
+            cells[variant, ""] = f"{100 * recall:.1f}", recall
+        table.append(cells)
     return table
 
 

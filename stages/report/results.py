@@ -83,6 +83,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         for file in names:
             files.existing(folder / file, f"{stage}@{name}")
     rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "best_epoch"))
+    accuracy = _numbers(folder / "folds.csv", rows, "accuracy")
     best = {(row["fold"], row["best_epoch"]) for row in rows}
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
@@ -93,10 +94,18 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     training = files.read_json(folder / "training.json", TRAINED)
     metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters"))
     files.require(folder / "metrics.json", metrics["test"], SCORES)
+    for key, value in [("parameters", metrics["parameters"]), *metrics["test"].items()]:
+        if isinstance(value, str):
+            raise files.damaged(folder / "metrics.json", f"{key} is {value!r}")
     arrays = files.read_arrays(folder / "predictions.npz", PREDICTIONS)
+    for kind in ("oof", "test"):
+        scores, label = (arrays[f"{kind}_{name}"] for name in ("probability", "label"))
+        if scores.ndim != 2 or label.shape != scores.shape[:1] or (label >= scores.shape[1]).any():
+            problem = f"{kind}_label does not fit {kind}_probability, of shape {scores.shape}"
+            raise files.damaged(folder / "predictions.npz", problem)
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
-        accuracy=np.array([row["accuracy"] for row in rows]),
+        accuracy=accuracy,
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
@@ -106,11 +115,22 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=classification.reliability_bins(probability, test_label),
-        history={key: np.array([row[key] for row in epochs]) for key in (*HISTORY, "selected")},
+        history={
+            key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "selected")
+        },
         training=training,
         metrics=metrics,
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
+
+
+def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], column: str) -> np.ndarray:
+    """Return a column of a table; its empty cells, which make the whole column text, are NaN."""
+    cells = [row[column] for row in rows]
+    try:
+        return np.array([float(one or "nan") if isinstance(one, str) else one for one in cells])
+    except ValueError as error:
+        raise files.damaged(path, f"{column}: {error}") from None
 
 
 def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
@@ -119,6 +139,7 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
     `dataset` is the content of dataset.json; the message names the variant and what differs from
     it or from the baseline.
     """
+    images = tuple(dataset[split]["images"] for split in ("train", "test"))
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
     other = results[baseline]
     for name, result in results.items():
@@ -155,6 +176,11 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
             problem = (
                 f"and the baseline {baseline!r} were not scored on the same labels, so they cannot "
                 f"be compared; run `dvc repro -f train@{name}`"
+            )
+        elif (scored := (len(result.label), len(result.test_label))) != images:
+            problem = (
+                f"has predictions of {scored[0]:,} training and {scored[1]:,} test images where data/"
+                f"prepared has {images[0]:,} and {images[1]:,}; run `dvc repro -f train@{name}`"
             )
         else:
             continue

@@ -65,6 +65,8 @@ def test_says_what_the_rows_and_files_say(shared):
         "wide undecided 99.00 ± 0.12 +1.00 (0.00 to 2.00) 0.988 0.700 0.021 80.00 (62.7 to 90.5) 9"
     )
     assert cells in body_text
+    assert "leading variant wide, CV accuracy 99.00 ± 0.12 % (undecided) data made, 60" in body_text
+    assert "computed with python 3.11, precision float32" in body_text
     assert "Classes of wide" in body_text
     assert "8 × 9 × 3" in body_text  # noqa: RUF001
     assert "<b>dog</b>, has 3 times as many training images" in body_text
@@ -72,6 +74,8 @@ def test_says_what_the_rows_and_files_say(shared):
     assert f"wide {b'wide'.hex()}" in body_text
     assert "dvc repro -f train@wide" in body_text
     _, precision, recall, f1, images = read("wide", shared / "results").per_class[0]
+    found = [read(name, shared / "results").per_class[0][2] for name in ("wide", "basic", "deep")]
+    assert f"cat {images} {' '.join(f'{100 * one:.1f}' for one in found)}" in body_text
     assert f"cat {100 * precision:.1f} {100 * recall:.1f} {100 * f1:.1f} {images}" in body_text
 
 
@@ -127,6 +131,7 @@ def test_is_whole_and_loads_nothing(source):
     for address in checked.addresses:
         assert address[0] != "#" or f'id="{address[1:]}"' in source
     assert not re.search(r"https?://|@import|url\(", source)
+    assert "h3 + p, summary { break-after: avoid" in source  # a heading stays with what follows
     assert "default-src 'none'" in source
     assert re.search(r"<th(?! scope=)[\s>]", source) is None
 
@@ -134,7 +139,7 @@ def test_is_whole_and_loads_nothing(source):
 def test_one_variant_has_no_tests(shared):
     body_text = text(made.page(shared, ["basic"]))
     assert body_text.startswith("Comparison of 1 variant Comparison of 1 variant basic is the only")
-    for word in ("Holm", "verdict", "differ", "McNemar", "repeats needed", "Agreement"):
+    for word in ("Holm", "verdict", "differ", "McNemar", "repeats needed", "Agreement", "Recall"):
         assert word not in body_text
     assert "Hardest images" in body_text
 
