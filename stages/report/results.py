@@ -179,8 +179,9 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
             )
         elif (scored := (len(result.label), len(result.test_label))) != images:
             problem = (
-                f"has predictions of {scored[0]:,} training and {scored[1]:,} test images where data/"
-                f"prepared has {images[0]:,} and {images[1]:,}; run `dvc repro -f train@{name}`"
+                f"has predictions of {scored[0]:,} training and {scored[1]:,} test images, and "
+                f"data/prepared has {images[0]:,} and {images[1]:,}; "
+                f"run `dvc repro -f train@{name}`"
             )
         else:
             continue
