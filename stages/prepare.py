@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 from stages import data, files
-from stages.data import dataset, watch
+from stages.data import dataset, groups, watch
 from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.settings import params
@@ -18,9 +18,12 @@ def prepare() -> None:
     resolve.check(settings)
     watch.check(settings)
     before = watch.digests(settings)
+    if settings.folds.group:
+        groups.check(settings.folds.group, data.listed(settings.data))
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
     splits = make_splits(source, settings)
+    source = replace(source, notes=(*source.notes, *splits.notes))
     written = dataset.write(source, splits)
     try:
         watch.check_unchanged(settings, before)

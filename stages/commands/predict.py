@@ -127,14 +127,14 @@ def check(path: Path, shape: Sequence[int]) -> None:
 
 def _read(files: Iterable[Path], dataset: dict) -> dict[Path, np.ndarray]:
     """Return file -> pixels as the model takes them; print an error for each other file."""
-    shape, resize = dataset["image_shape"], params.load().data.resize
+    shape, data = dataset["image_shape"], params.load().data
     digits = picture.is_digits(dataset["classes"], shape)
     pixels = {}
     for file in files:
         try:
-            image = picture.read(file)
+            image = picture.read(file, data, dataset.get("bits", 16))
             if not digits:
-                pixels[file] = picture.as_trained(image, shape, resize)
+                pixels[file] = picture.as_trained(image, shape, data)
                 continue
             try:
                 pixels[file] = picture.as_digit(image)

@@ -2,13 +2,15 @@
 
 To add a data set, write a function that takes the `data` settings and returns a `Source`, in a
 file of its own, and register it in SOURCES. To add a file format, write a module with
-`DESCRIPTION`, `recognises(path)`, `load(path, data)` and, if folders have the format,
-`files(folder)` (what `load` reads, in an order that depends on names only), and register it in
-FORMATS and in `Data.format`. All these functions raise a UserError for files that do not fit, and
-OSError for those that cannot be read.
+`DESCRIPTION`, `recognises(path)`, `load(path, data)` and, unless `load` reads just `path`,
+`files(path, data)` (what it reads, in an order that depends on names only), and register it in
+FORMATS. A format of separate image files lists them for `image_folder.read`. All these functions
+raise a UserError for files that do not fit, and OSError for those that cannot be read.
 """
 
 import os
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from stages import files
-from stages.data import idx, image_folder, mnist, npz, pixel_csv
+from stages.data import idx, image_folder, label_file, mnist, npz, parquet, pixel_csv
+from stages.data.listing import Listing
 from stages.data.source import Source, check
 from stages.errors import UserError
 from stages.settings.base import nearest
@@ -27,7 +30,15 @@ SOURCES: dict[str, Callable[[Data], Source]] = {
     "mnist": partial(mnist.load, mnist.MNIST),
     "fashion-mnist": partial(mnist.load, mnist.FASHION_MNIST),
 }
-FORMATS = {"idx": idx, "npz": npz, "csv": pixel_csv, "folder": image_folder}
+FORMATS: dict[str, ModuleType] = {
+    "idx": idx,
+    "npz": npz,
+    "csv": pixel_csv,
+    "parquet": parquet,
+    "labels": label_file,
+    "folder": image_folder,
+}
+ARCHIVE = re.compile(r"(\.zip|\.tgz|\.tar(\.(gz|bz2|xz))?)$", re.IGNORECASE)
 SHOWN = 5  # names in a folder that a message lists
 
 
@@ -68,7 +79,7 @@ def load(data: Data) -> Source:
         if wanted not in (None, found):
             raise UserError(
                 f"data.{setting} is {wanted!r}, but the images of {source.name} have {found!r}, "
-                "and only a folder of images is converted; set it to null."
+                "and only image files are converted; set it to null."
             )
     return source
 
@@ -83,11 +94,23 @@ def format_of(path: Path, data: Data) -> ModuleType:
     """Return the module in FORMATS for `data.format`, or for the detected format of a path."""
     if not path.is_dir() and not path.is_file():
         raise UserError(f"{path} is neither a file nor a folder; give one that is.")
+    if data.format and data.format not in FORMATS:
+        raise UserError(
+            f"data.format is {data.format!r}; known are {', '.join(FORMATS)}."
+            f"{nearest(data.format, FORMATS)}"
+        )
     matches = [name for name, module in FORMATS.items() if module.recognises(path)]
     if data.format or len(matches) == 1:
         return FORMATS[data.format or matches[0]]
     if matches:
         raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
+    if found := ARCHIVE.search(path.name):
+        old, new = (shlex.quote(name) for name in (str(path), str(path)[: -len(found[0])]))
+        is_zip = found[0].lower() == ".zip"
+        unpack = f"unzip {old} -d {new}" if is_zip else f"mkdir {new} && tar -xf {old} -C {new}"
+        raise UserError(f"{path} is an archive; run `{unpack}` and set data.source to {new}.")
+    if path.suffix.lower() == ".npy":
+        raise UserError(f"{path} has no labels; save it with them: {npz.DESCRIPTION}.")
     what = "is a file of unknown format"
     if path.is_dir():
         names = sorted(map(ascii, os.listdir(path)))
@@ -97,7 +120,14 @@ def format_of(path: Path, data: Data) -> ModuleType:
     raise UserError(f"{path} {what}; known formats are: {known}.")
 
 
+def listed(data: Data) -> Listing | None:
+    """Return the image files of a source, before they are read; None if it has no separate ones."""
+    path = find(data.source)
+    module = format_of(path, data) if path else None
+    return module.listed(path, data) if path and module and hasattr(module, "listed") else None
+
+
 def files_of(path: Path, data: Data) -> list[Path]:
     """Return the files that `load` reads for a path: the file itself, or some of a folder."""
     module = format_of(path, data)
-    return module.files(path) if path.is_dir() else [path]
+    return module.files(path, data) if hasattr(module, "files") else [path]

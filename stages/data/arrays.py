@@ -1,6 +1,6 @@
 """Sources made from arrays: convert labels to classes and pixels to bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -76,19 +76,64 @@ def names(labels: np.ndarray, split: str) -> np.ndarray:
     return labels if is_text else labels.astype(np.int64)
 
 
-def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
-    """Add a channel axis to grey images; scale floats in [0, 1] to bytes, in all splits or none.
+def joined(first: Split, second: Split, name: str) -> Split:
+    """Return two splits as one; `name` is the source's, for messages."""
+    if first.images.shape[1:] != second.images.shape[1:]:
+        raise UserError(
+            f"{name}'s validation images are {second.images.shape[1:]}, the others "
+            f"{first.images.shape[1:]}; give both the same shape, or set data.validation to ignore."
+        )
+    images, labels = map(np.concatenate, zip(first[:2], second[:2], strict=True))
+    return Split(images, labels)
 
-    Returns the images of each split, and a list with a note if they were scaled.
+
+def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+    """Bring images to (n, height, width, channels) and their pixels to 0 to 255.
+
+    Channels that come first are moved. RANGES tells which ranges are recognised, in all splits
+    together; others are left as they are.
+
+    Returns the images of each split, and sentences on what was changed.
     """
     splits = [images[..., np.newaxis] if images.ndim == 3 else images for images in splits]
-    if not all(  # false for NaN
-        images.dtype.kind == "f" and images.size and images.min() >= 0 and images.max() <= 1
-        for images in splits
-    ):
-        return splits, []
+    notes = []
+    if all(images.ndim == 4 and _is_channels_first(images.shape) for images in splits):
+        splits = [np.moveaxis(images, 1, 3) for images in splits]
+        notes.append("The channels came first and were moved to the end.")
+    if not all(images.size and images.dtype.kind in "biuf" for images in splits):
+        return splits, notes
+    low = min(images.min() for images in splits)
+    high = max(images.max() for images in splits)
+    whole = all(images.dtype.kind in "biu" or _is_whole(images) for images in splits)
+    fits = [(start, end) for start, end, applies in RANGES if applies(low, high, whole)]
+    if not fits:
+        return splits, notes
+    start, end = fits[0]
     scaled = [  # one image at a time, to avoid a second copy as float64
-        np.stack([np.rint(image.astype(np.float64) * 255).astype(np.uint8) for image in images])
+        np.stack(
+            [
+                np.rint((image.astype(np.float64) - start) * (255 / (end - start))).astype(np.uint8)
+                for image in images
+            ]
+        )
         for images in splits
     ]
-    return scaled, ["Pixels from 0 to 1 were multiplied by 255 and rounded."]
+    done = "rounded" if end == 255 else f"brought from {start} to {end} to 0 to 255 and rounded"
+    return scaled, [*notes, f"Pixels were {done}."]
+
+
+# start, end, and whether (lowest, highest, all whole) is this range; NaN is in none
+RANGES: tuple[tuple[int, int, Callable[[float, float, bool], bool]], ...] = (
+    (0, 1, lambda low, high, whole: low >= 0 and high <= 1),
+    (-1, 1, lambda low, high, whole: -1 <= low < 0 and high <= 1),
+    (0, 16, lambda low, high, whole: low >= 0 and high == 16 and whole),  # scikit-learn's digits
+    (0, 255, lambda low, high, whole: low >= 0 and high <= 255 and not whole),
+)
+
+
+def _is_channels_first(shape: Sequence[int]) -> bool:
+    return shape[1] in (1, 3) and shape[3] not in (1, 3)
+
+
+def _is_whole(images: np.ndarray) -> bool:
+    return all((np.floor(image) == image).all() for image in images)

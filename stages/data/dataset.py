@@ -49,6 +49,7 @@ def write(source: Source, splits: Splits) -> dict[str, Any]:
         "folds": {"count": int(splits.folds.max()) + 1, "repeats": len(splits.folds)},
         "sha256": content_hash(arrays, classes),
         "source_sha256": source.sha256,
+        "bits": source.bits,
         "pixels": pixels(arrays["train_images"]),
         "imbalance": {
             "largest": classes[per_class.index(largest)],

@@ -6,28 +6,23 @@ Error messages are ours, since Pillow's change with its version.
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+from stages.settings.sections import Data
+
+FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF")
+with suppress(ImportError):  # of requirements-photos.txt
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    FORMATS += ("HEIF",)
 ORIENTATION = ExifTags.Base.Orientation
-
-
-def _pad(picture: Image.Image, size: tuple[int, int], method: int) -> Image.Image:
-    """Fit a picture into `size`, centred on black; ImageOps.pad fails for strips."""
-    scale = min(size[0] / picture.width, size[1] / picture.height)
-    inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    canvas = Image.new(picture.mode, size)
-    at = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    canvas.paste(picture.resize(inner, method), at)
-    return canvas
-
-
-RESIZE: dict[str, Callable[..., Image.Image]] = {
-    "pad": _pad,
+METHOD = Image.Resampling.BICUBIC
+RESIZE: dict[str, Callable[..., Image.Image]] = {  # and pad, see `resized`
     "crop": ImageOps.fit,
     "stretch": Image.Image.resize,
 }
@@ -41,6 +36,11 @@ def opened(path: Path) -> Image.Image:
     """Open an image file without decoding its pixels; UnreadableError if that is impossible."""
     with _pillow_errors():
         content = path.read_bytes()  # Pillow would memory-map a TIFF, and rotate it wrongly
+    return parsed(content)
+
+
+def parsed(content: bytes) -> Image.Image:
+    """Return an image from the bytes of its file, as `opened` does."""
     if not content:
         raise UnreadableError("is empty")
     with _pillow_errors():
@@ -77,45 +77,86 @@ def size(image: Image.Image) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def decode(image: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:
+def is_wide(image: Image.Image) -> bool:
+    """Return whether an image has pixels of 16 bits."""
+    return image.mode.startswith("I;16")
+
+
+def largest(image: Image.Image) -> int:
+    """Return the largest pixel of an image of 16 bits; 0 for any other image."""
+    with suppress(UnreadableError), _pillow_errors():
+        return int(np.asarray(image).max()) if is_wide(image) else 0
+    return 0
+
+
+def decode(image: Image.Image, shape: Sequence[int], data: Data, bits: int = 16) -> np.ndarray:
     """Return the pixels of an opened, not yet loaded image; see `upright` and `resized`."""
     # Decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, but at least at twice the result's.
     with _pillow_errors():
         image.draft(None, (2 * max(shape[:2]), 2 * max(shape[:2])))
-    return resized(upright(image, "L" if shape[2] == 1 else "RGB"), shape, resize)
+    return resized(upright(image, "L" if shape[2] == 1 else "RGB", data, bits), shape, data)
 
 
-def resized(picture: Image.Image, shape: Sequence[int], resize: str) -> np.ndarray:
+def resized(picture: Image.Image, shape: Sequence[int], data: Data) -> np.ndarray:
     """Return the pixels of a picture of mode L or RGB, uint8 (height, width, 1 or 3), of `shape`.
 
-    `resize` is `pad`, which fits the whole picture and fills the rest with black, `crop`, which
-    fills the area and cuts the overhang, both centred, or `stretch`, which changes proportions.
+    `data.resize` is `pad`, which fits the whole picture and fills the rest with `data.background`,
+    black by default; `crop`, which fills the area and cuts the overhang, both centred; or
+    `stretch`, which changes proportions.
     """
-    picture = RESIZE[resize](picture, (shape[1], shape[0]), Image.Resampling.BICUBIC)
-    return np.asarray(picture, np.uint8).reshape(shape)
+    size = (shape[1], shape[0])
+    if data.resize != "pad":
+        picture = RESIZE[data.resize](picture, size, METHOD)
+        return np.asarray(picture, np.uint8).reshape(shape)
+    # ImageOps.pad fails for strips, and knows no edge
+    scale = min(size[0] / picture.width, size[1] / picture.height)
+    inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    pixels = np.asarray(picture.resize(inner, METHOD), np.uint8).reshape(inner[1], inner[0], -1)
+    rest = shape[0] - inner[1], shape[1] - inner[0]
+    margins = [(side // 2, side - side // 2) for side in rest]
+    if data.background == "edge":
+        return np.pad(pixels, [*margins, (0, 0)], mode="edge")
+    colour = {"white": 255, "mean": pixels.mean(axis=(0, 1)).round()}.get(data.background or "", 0)
+    canvas = np.full(shape, colour, np.uint8)
+    canvas[margins[0][0] :, margins[1][0] :][: inner[1], : inner[0]] = pixels
+    return canvas
 
 
-def upright(image: Image.Image, mode: str) -> Image.Image:
+def upright(image: Image.Image, mode: str, data: Data, bits: int = 16) -> Image.Image:
     """Return the first frame in mode L (grey by ITU-R 601) or RGB, 8 bits per channel.
 
-    16 bits are scaled to 8, transparency becomes white, and the EXIF orientation is applied.
+    Pixels of 16 bits are scaled from `bits` to 8. Transparency becomes `data.background`: white by
+    default, and the mean colour of the opaque pixels for `edge` too. The EXIF orientation is
+    applied.
     """
     orientation = _orientation(image)
     if image.mode in ("I", "F"):
         raise UnreadableError("has pixels of 32 bits; only 8 and 16 are supported")
     with _pillow_errors():
         image.load()
-    if image.mode.startswith("I;16"):
-        wide = np.asarray(image).astype(np.uint32)
-        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if is_wide(image):
+        wide, most = np.asarray(image).astype(np.uint32), 2**bits - 1
+        if wide.max() > most:
+            raise UnreadableError(f"has pixels up to {wide.max():,}, more than {bits} bits hold")
+        image = Image.fromarray(((wide * 255 + most // 2) // most).astype(np.uint8))
     with _pillow_errors():  # the palette or the transparent colour may be invalid too
         if image.has_transparency_data:
             image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            behind = Image.new("RGBA", image.size, _behind(image, data.background))
+            image = Image.alpha_composite(behind, image)
         image = image.convert(mode)
     image.info.clear()  # exif_transpose would fail where the EXIF is damaged
     image.getexif()[ORIENTATION] = orientation
     return ImageOps.exif_transpose(image)
+
+
+def _behind(image: Image.Image, background: str | None) -> str | tuple[int, ...]:
+    """Return the colour behind the transparent pixels of an RGBA image."""
+    if background not in ("edge", "mean"):
+        return background or "white"
+    pixels = np.asarray(image, float).reshape(-1, 4)
+    weights = pixels[:, 3] if pixels[:, 3].any() else None
+    return tuple(np.average(pixels[:, :3], axis=0, weights=weights).round().astype(int).tolist())
 
 
 def _orientation(image: Image.Image) -> int:

@@ -26,6 +26,33 @@ def numbered(values: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[number]
 
 
+def labelled_twice(
+    hashes: np.ndarray, labels: np.ndarray, names: Sequence, classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return a sentence if equal training images have different labels, else none.
+
+    Splits count equal images once, by the first label. So a UserError is raised where that leaves
+    nothing of a class.
+    """
+    number = numbered(hashes)
+    first = np.unique(number, return_index=True)[1]  # the row of the first of equal images
+    wrong = np.flatnonzero(labels[first[number]] != labels)
+    if not len(wrong):
+        return ()
+    lost = np.setdiff1d(labels, labels[first])
+    row = wrong[labels[wrong] == lost[0]][0] if len(lost) else wrong[0]
+    pair = [f"{names[at]!r} ({classes[labels[at]]})" for at in (first[number[row]], row)]
+    if len(lost):
+        raise UserError(
+            f"every image of class {classes[lost[0]]!r} is in another class too, such as "
+            f"{pair[0]} and {pair[1]} with the same pixels; remove them from one class."
+        )
+    return (
+        f"{len(wrong):,} training images are in another class too, the first {pair[0]} and "
+        f"{pair[1]}: correct their labels.",
+    )
+
+
 def find(
     train: np.ndarray, test: np.ndarray, labels: np.ndarray, names: tuple[Sequence, Sequence]
 ) -> dict[str, Any]:

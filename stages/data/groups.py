@@ -6,13 +6,14 @@ share only, and on 200 random cases was no more even (docs/experiments.md, 2026-
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stages import files
+from stages.data.listing import Listing
 from stages.data.source import Source
 from stages.errors import UserError
 
@@ -21,7 +22,8 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each training and each test image's group, int64 (n,) and (m,).
 
     `given` is the path of a CSV file with the columns `file,group`; `row,group` if the images are
-    not separate files. Rows count from 0, training images first, then test images.
+    not separate files. Other columns do not matter. Rows count from 0, training images first, then
+    test images.
 
     Raises:
         UserError: for another header, an image without a group or with two, an unknown image, or a
@@ -34,17 +36,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     if source.train.files is not None:
         test_files = source.test.files if source.test else None
         column, names = "file", [*source.train.files, *(test_files or ())]
-    group_of, known = _table(given, column), {*names, *source.unreadable}
-    if unknown := [name for name in group_of if name not in known]:
-        raise UserError(
-            f"folds.group: {given} names the {column} {unknown[0]!r}, which {source.name} does not "
-            "have; remove or correct that line."
-        )
-    if missing := [name for name in names if name not in group_of]:
-        raise UserError(
-            f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
-            "a group, possibly its own."
-        )
+    group_of = _checked(given, column, names, source.unreadable, source.name)
     labels = [group_of[name] for name in names]
     if shared := {*labels[:count]} & {*labels[count:]}:
         raise UserError(
@@ -55,6 +47,35 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     return numbers[:count], numbers[count:]
 
 
+def check(given: str, found: Listing | None) -> None:
+    """Check the CSV file before any image is decoded, as far as the listed files allow.
+
+    `found` is None if the images are not separate files.
+    """
+    if found:
+        _checked(given, "file", [file for *_, file in found.rows], found.left_out, "data.source")
+    else:
+        _table(given, "row")
+
+
+def _checked(
+    given: str, column: str, names: Sequence[str], left_out: Collection[str], source: str
+) -> dict[str, str]:
+    """Return image -> group, for all images and no others but those left out."""
+    group_of, known = _table(given, column), {*names, *left_out}
+    if unknown := [name for name in group_of if name not in known]:
+        raise UserError(
+            f"folds.group: {given} names the {column} {unknown[0]!r}, which {source} does not "
+            "have; remove or correct that line."
+        )
+    if missing := [name for name in names if name not in group_of]:
+        raise UserError(
+            f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
+            "a group, possibly its own."
+        )
+    return group_of
+
+
 def _table(given: str, column: str) -> dict[str, str]:
     """Read image -> group from the CSV file."""
     group_of: dict[str, str] = {}
@@ -62,10 +83,10 @@ def _table(given: str, column: str) -> dict[str, str]:
         with files.find(given).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or ()
-            if sorted(header) != sorted([column, "group"]):
+            if not {column, "group"} <= {*header}:
                 raise UserError(
-                    f"folds.group: {given} has the columns {','.join(header)!r}; they must be "
-                    f"{column + ',group'!r} for this source."
+                    f"folds.group: {given} has the columns {','.join(header)!r}; this source needs "
+                    f"{column!r} and 'group'."
                 )
             for row in reader:
                 name, group = row[column], row["group"]

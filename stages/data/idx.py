@@ -30,10 +30,10 @@ DESCRIPTION = f"a folder with {TRAIN_IMAGES} and the like, gzipped or not"
 
 def recognises(path: Path) -> bool:
     """Return whether any of the four files is in the folder."""
-    return bool(files(path))
+    return any(find(path, name) for name in NAMES)
 
 
-def files(path: Path) -> list[Path]:
+def files(path: Path, data: Data) -> list[Path]:
     """Return those of the four files that exist."""
     return [file for name in NAMES if (file := find(path, name))]
 

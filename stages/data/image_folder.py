@@ -3,12 +3,14 @@
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL.Image import Image
 from tqdm import tqdm
 
 from stages.data import decode, listing
@@ -18,7 +20,7 @@ from stages.settings.sections import SIDES, Data
 
 DESCRIPTION = listing.DESCRIPTION
 BLOCK = 64  # files per task of a thread
-SHOWN = 3  # files listed in a message
+SHOWN = 3  # reasons listed in a message
 
 
 def recognises(path: Path) -> bool:
@@ -26,31 +28,44 @@ def recognises(path: Path) -> bool:
     return path.is_dir() and any(child.is_dir() for child in path.iterdir())
 
 
-def files(path: Path) -> list[Path]:
+def files(path: Path, data: Data) -> list[Path]:
     """Return the files with image suffixes."""
-    return [path / file for *_, file in listing.files(path).rows]
+    return [path / file for *_, file in listed(path, data).rows]
+
+
+listed = listing.files
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read all images of a folder; classes are the names of the class folders.
+    """Read all images of a folder; classes are the names of the class folders."""
+    return read(path, listed(path, data), data)
 
+
+def read(
+    path: Path, found: listing.Listing, data: Data, opened: Callable[[str], Image] | None = None
+) -> Source:
+    """Read the listed images into one array for each split.
+
+    `opened` opens an image by its name in `found`, by default the file of that path below `path`.
     Unreadable files are left out and listed in `Source.unreadable` and on stderr.
     """
-    found = listing.files(path)
-    total, size = len(found.rows), data.image_size or _first_size(path, found.rows)
+    opened = opened or (lambda file: decode.opened(path / file))
+    names = [file for *_, file in found.rows]
+    total, size = len(names), data.image_size or _first_size(path, names, opened)
     images = np.empty((total, *size, 1 if data.channels == "gray" else 3), np.uint8)
+    bits = data.bits or _bits(names, opened)
     resized: dict[int, bool] = {}  # of the rows that can be read
 
-    def read(start: int) -> int:
+    def decode_block(start: int) -> int:
         rows = range(start, min(start + BLOCK, total))
         for row in rows:
-            file = found.rows[row][2]
+            file = names[row]
             try:
-                image = decode.opened(path / file)
+                image = opened(file)
                 own_size = decode.size(image)
                 if not data.image_size and own_size != size:
                     raise _size_error(path, file, size, own_size)
-                images[row] = decode.decode(image, images.shape[1:], data.resize)
+                images[row] = decode.decode(image, images.shape[1:], data, bits)
                 resized[row] = own_size != size
             except decode.UnreadableError as error:
                 found.left_out[file] = str(error)
@@ -61,7 +76,7 @@ def load(path: Path, data: Data) -> Source:
         tqdm(desc="reading images", total=total, unit=" files", disable=None) as bar,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        for done in threads.map(read, range(0, total, BLOCK)):
+        for done in threads.map(decode_block, range(0, total, BLOCK)):
             bar.update(done)
     kept = sorted(resized)
     for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
@@ -69,32 +84,73 @@ def load(path: Path, data: Data) -> Source:
     images = images[: len(kept)]
     rows = [found.rows[row] for row in kept]
     _check_class_folders(path, found, rows)
-    if left_out := sorted(found.left_out.items()):
-        shown = [_shown(*item) for item in left_out[:SHOWN]] + ["..."] * (len(left_out) > SHOWN)
-        message = f"{len(left_out):,} files of {path.name} are left out: {', '.join(shown)}"
-        print(f"foldlab: {message}", file=sys.stderr)
+    if found.left_out:
+        _warn(path.name, found.left_out)
     if data.channels is None and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
-    changed = sum(resized.values())
-    note = f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels"
-    splits, numbers, names = zip(*rows, strict=True)
+    notes = [*found.notes]
+    if changed := sum(resized.values()):
+        notes.append(
+            f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels "
+            f"({data.resize})."
+        )
+    if bits != 16:
+        notes.append(f"Pixels in files of 16 bits were read as numbers of {bits} bits (data.bits).")
+    splits, numbers, files_of_rows = zip(*rows, strict=True)
     labels, count = np.array(numbers, np.int64), splits.count("train")
     return Source(
         name=path.name,
         licence="not stated",
         classes=found.classes,
-        train=Split(images[:count], labels[:count], names[:count]),
-        test=Split(images[count:], labels[count:], names[count:]) if "test" in splits else None,
-        unreadable=dict(left_out),
-        notes=(f"{note} ({data.resize}).",) if changed else (),
+        train=Split(images[:count], labels[:count], files_of_rows[:count]),
+        test=Split(images[count:], labels[count:], files_of_rows[count:])
+        if "test" in splits
+        else None,
+        unreadable=dict(sorted(found.left_out.items())),
+        notes=tuple(notes),
+        bits=bits,
     )
 
 
-def _first_size(folder: Path, rows: Sequence[listing.Row]) -> tuple[int, int]:
-    """Return the height and width of the first image, which all others must share."""
-    for *_, file in rows:
+def _warn(name: str, left_out: Mapping[str, str]) -> None:
+    """Print one line on the files that are left out, by reason."""
+    files_of = defaultdict(list)
+    for file, reason in sorted(left_out.items()):
+        files_of[reason].append(file)
+    reasons = sorted(files_of, key=lambda reason: -len(files_of[reason]))
+    shown = [_shown(files_of[reason], reason) for reason in reasons[:SHOWN]]
+    more = ["..."] * (len(reasons) > SHOWN)
+    text = f"{len(left_out):,} files of {name} are left out: {', '.join(shown + more)}"
+    print(f"foldlab: {text}", file=sys.stderr)
+
+
+def _bits(names: Sequence[str], opened: Callable[[str], Image]) -> int:
+    """Return how many bits the grey levels of 16-bit files have, by the largest: 8, 10, 12, ...
+
+    Cameras and scanners write 12 bits into such files, and some programs 8. Where the first file
+    has other pixels, nothing is read and the result is 16.
+    """
+
+    def largest(name: str) -> int:
         with suppress(decode.UnreadableError):
-            size = decode.size(decode.opened(folder / file))
+            return decode.largest(opened(name))
+        return 0
+
+    with suppress(decode.UnreadableError):
+        if not decode.is_wide(opened(names[0])):
+            return 16
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        most = max(threads.map(largest, names))
+    return next(bits for bits in (8, 10, 12, 14, 16) if most < 2**bits)
+
+
+def _first_size(
+    folder: Path, names: Sequence[str], opened: Callable[[str], Image]
+) -> tuple[int, int]:
+    """Return the height and width of the first image, which all others must share."""
+    for file in names:
+        with suppress(decode.UnreadableError):
+            size = decode.size(opened(file))
             if not all(side in SIDES for side in size):
                 raise _size_error(folder, file, size)
             return size
@@ -111,19 +167,20 @@ def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:
 
 def _check_class_folders(folder: Path, found: listing.Listing, rows: Sequence[listing.Row]) -> None:
     """Refuse a class folder without any readable image; `rows` are the readable ones."""
-    present = {(split, label) for split, label, _ in rows}
-    for key, name in found.folders.items():
-        if key not in present:
+    present = {str(parent) for *_, file in rows for parent in PurePosixPath(file).parents}
+    for name in found.folders:
+        if name not in present:
             faults = sorted(
                 item for item in found.left_out.items() if item[0].startswith(f"{name}/")
             )
-            reason = f" ({_shown(*faults[0])})" if faults else ""
+            reason = f" ({_shown(faults[0][:1], faults[0][1])})" if faults else ""
             raise UserError(
                 f"{folder}'s class folder {name!r} has no readable image{reason}; put images there "
                 "or remove it."
             )
 
 
-def _shown(file: str, fault: str) -> str:
-    """Return a file name and its fault on one line, escaping unprintable names."""
-    return f"{file if file.isprintable() else ascii(file)} {fault}"
+def _shown(names: Sequence[str], fault: str) -> str:
+    """Return a file name, its fault and how many more have it, escaping unprintable names."""
+    first, more = names[0], f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{first if first.isprintable() else ascii(first)} {fault}{more}"

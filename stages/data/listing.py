@@ -1,116 +1,193 @@
 """List the files of a folder of images by class, with the reason for each file left out."""
 
 import os
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.data import split_folders
 from stages.data.source import MOST_CLASSES
+from stages.data.split_folders import Folder
 from stages.errors import UserError
+from stages.settings.sections import Data
 
 DESCRIPTION = "a folder with one folder of images per class, or with such in train/ and test/"
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES: tuple[str, ...] = (
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".jfif",
+    ".jpe",
+    ".jpeg",
+    ".jpg",
+    ".png",
+)
+SUFFIXES += (".tif", ".tiff", ".webp")
 # Not images: ignored silently, like hidden files.
 OTHER = frozenset(
     ".cfg .csv .db .doc .docx .dvc .h5 .html .ini .ipynb .json .jsonl .log .mat .md .npy .npz "  # noqa: SIM905
     ".parquet .pdf .pickle .pkl .py .rst .sh .toml .tsv .txt .xls .xlsx .xml .yaml .yml".split()
 )
 IGNORED_FOLDER = "__MACOSX"
+CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # a file in a cache of DVC
 Row = tuple[str, int, str]  # split, class number, file
 
 
 class Listing(NamedTuple):
     """The contents of a folder of images; paths are relative to it, with "/"."""
 
-    classes: tuple[str, ...]  # the names of the class folders, sorted
-    folders: dict[tuple[str, int], str]  # (split, class number) -> class folder
+    classes: tuple[str, ...]  # sorted, in Unicode form NFC
+    folders: tuple[str, ...]  # the class folders; each must have an image
     rows: list[Row]  # train first, by class and path
     left_out: dict[str, str]  # file -> why
+    notes: tuple[str, ...] = ()  # what a user might not expect, one sentence each
 
 
-def files(top: Path) -> Listing:
+def files(top: Path, data: Data) -> Listing:
     """List a folder of images per class: `CLASS/*`, or `train/CLASS/*` and perhaps `test/CLASS/*`.
 
-    Images in subfolders of a class folder belong to the class. The result does not depend on the
-    file system's order. Without train/, the split is "train".
+    Images in subfolders of a class folder belong to the class. With `data.label_pattern`, the class
+    is part of the file's path instead. The result does not depend on the file system's order.
+    `stages.data.split_folders` finds the splits.
+
+    Raises:
+        UserError: for an unclear layout, names that are not UTF-8, or links that are not followed.
+        OSError: when a folder cannot be read.
     """
     if not top.is_dir():
         raise UserError(f"{top} is not a folder; give {DESCRIPTION}.")
-    below, paths = {}, []  # folder -> its folders; files; all as tuples of names
-    for here, subfolders, names in _walk(top):
-        below[here] = set(subfolders)
-        paths += [(*here, name) for name in names]
-    paired = bool(below.get(("train",)))
-    if paired and (beside := sorted(below[()] - {"train", "test"})):
+    below, paths = walk(top, data)
+    with_images = {parts[:-1] for parts in paths if suffix(parts[-1]) in SUFFIXES}
+    roots, notes = split_folders.find(top, below, with_images, data)
+    class_folders = [
+        (*root, name) for root in roots for name in below[root] if not data.label_pattern
+    ]
+    if unclear := [folder for folder in class_folders if not is_utf8(folder[-1])]:
         raise UserError(
-            f"{top} has train/ and also {beside[0]!r}, which is neither train nor test; move it "
-            "out, or merge it into one of them (folds validate within train)."
-        )
-    if paired and not below.get(("test",), True):
-        raise UserError(
-            f"{top}/test has no class folders; make one per class, or move test away to hold out "
-            "data.test_fraction of train."
-        )
-    depth = 1 if paired else 0  # of the folders that contain class folders
-    class_folders = sorted(folder for folder in below if len(folder) == depth + 1)
-    classes = tuple(sorted({folder[-1] for folder in class_folders}))
-    if not 2 <= len(classes) <= MOST_CLASSES:
-        raise UserError(
-            f"{top} has {len(classes):,} class folders; make one per class, 2 to {MOST_CLASSES:,}."
-        )
-    if unclear := [name for name in classes if not _is_utf8(name)]:
-        raise UserError(
-            f"{top} has a class folder whose name {os.fsencode(unclear[0])!r} is not UTF-8; "
+            f"{top} has a class folder whose name {os.fsencode(unclear[0][-1])!r} is not UTF-8; "
             "rename it."
         )
-    labels = {name: label for label, name in enumerate(classes)}
-    rows, left_out, real_top = [], {}, os.path.realpath(top)
+    left_out, found = {}, []
     for parts in paths:
-        file, in_class = "/".join(parts), parts[depth:-1]
-        if not _is_utf8(file):
+        file = "/".join(parts)
+        root = next((parts[:depth] for depth in range(len(parts)) if parts[:depth] in roots), None)
+        if not is_utf8(file):
             file = os.fsencode(file).decode("utf-8", "backslashreplace")
             left_out[file] = "has a name that is not UTF-8"
-        elif reason := _reason(os.path.join(top, file), real_top):
-            left_out[file] = reason
-        elif in_class:
-            rows.append((parts[0] if paired else "train", labels[in_class[0]], file))
+        elif why := reason(top / file, top, data):
+            left_out[file] = why
+        elif root is None:
+            left_out[file] = "is in no folder of training or test images"
+        elif name := _class(parts[len(root) :], data.label_pattern):
+            found.append((roots[root], name, file))
+        elif data.label_pattern:
+            raise UserError(
+                f"data.label_pattern is {data.label_pattern!r}, which does not match {file!r}; "
+                "correct the pattern, or move the file out."
+            )
         else:
-            left_out[file] = "lies in no class folder"
-    folders = {
-        (folder[0] if paired else "train", labels[folder[-1]]): "/".join(folder)
-        for folder in class_folders
-    }
+            left_out[file] = "is in no class folder"
+    names = {name for _, name, _ in found} | {nfc(folder[-1]) for folder in class_folders}
+    classes = tuple(sorted(names))
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        what = "classes by data.label_pattern" if data.label_pattern else "class folders"
+        hint = (
+            ", set data.label_pattern if file names contain the class, or name a CSV file of "
+            "file,label as data.source"
+        )
+        hint *= not (class_folders or data.label_pattern)
+        raise UserError(
+            f"{top} has {len(classes):,} {what}; make one per class, 2 to {MOST_CLASSES:,}{hint}."
+        )
+    labels = {name: label for label, name in enumerate(classes)}
+    rows = [(split, labels[name], file) for split, name, file in found]
     rows.sort(key=lambda row: (row[0] == "test", row))
-    return Listing(classes, folders, rows, left_out)
+    folders = tuple(sorted("/".join(folder) for folder in class_folders))
+    return Listing(classes, folders, rows, left_out, (*notes, *alike(classes)))
 
 
-def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], list[str], list[str]]]:
-    """Yield each visible folder below `top`, its folders, and its possible images and links."""
+def _class(parts: Folder, pattern: str | None) -> str:
+    """Return the class of a file, given its path below its split's folder; "" if it has none."""
+    if pattern is None:
+        return nfc(parts[0]) if len(parts) > 1 else ""
+    found = re.search(pattern, "/".join(parts))
+    return nfc(found[1] or "").strip() if found else ""
+
+
+def alike(classes: tuple[str, ...]) -> list[str]:
+    """Return a sentence for each two classes whose names differ in case or blanks only."""
+    of_form: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        of_form["".join(name.split()).casefold()].append(name)
+    return [
+        f"The classes {names[0]!r} and {names[1]!r} differ in case or blanks only."
+        for names in of_form.values()
+        if len(names) > 1
+    ]
+
+
+def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
+    """Return each visible folder's subfolders, and the paths of possible images and links."""
 
     def fail(error: OSError) -> None:
         raise error
 
-    for here, folders, names in os.walk(top, onerror=fail):
-        names += [name for name in folders if os.path.islink(os.path.join(here, name))]
-        folders[:] = {*folders}.difference(names, [IGNORED_FOLDER])
-        folders[:] = [name for name in folders if name[0] != "."]
-        names = [name for name in names if name[0] != "." and _suffix(name) not in OTHER]
-        yield Path(here).relative_to(top).parts, folders, names
+    below: dict[Folder, set[str]] = {}
+    paths: list[Folder] = []
+    for here, folders, names in os.walk(top, onerror=fail, followlinks=data.follow_links):
+        folders[:] = [name for name in folders if name[0] != "." and name != IGNORED_FOLDER]
+        for name in folders:
+            path = os.path.join(here, name)
+            if not os.path.islink(path):
+                continue
+            shown = ascii(os.path.relpath(path, top))
+            if not data.follow_links:
+                raise UserError(
+                    f"{top} has {shown}, a link to a folder; set data.follow_links to true, or "
+                    "replace the link by the folder."
+                )
+            if os.path.realpath(here).startswith(os.path.realpath(path)):
+                raise UserError(
+                    f"{top} has {shown}, a link to a folder that contains it; remove it."
+                )
+        parts = Path(here).relative_to(top).parts
+        below[parts] = {*folders}
+        paths += [(*parts, name) for name in names if name[0] != "." and suffix(name) not in OTHER]
+    return below, paths
 
 
-def _reason(path: str, real_top: str) -> str:
-    """Return why a file is left out, or "" if it has an image suffix."""
-    if os.path.islink(path) and not os.path.realpath(path).startswith(real_top + os.sep):
-        return "is a link out of the folder"
-    if not os.path.isfile(path):
+def reason(path: Path, top: Path, data: Data) -> str:
+    """Return why a file below `top` is left out, or "" if it has an image suffix.
+
+    A link out of the folder is followed to DVC's cache, and with `data.follow_links`; otherwise it
+    raises a UserError.
+    """
+    if not path.is_file():
         return "is neither a regular file nor a link to one"
-    return "" if _suffix(path) in SUFFIXES else f"has none of the suffixes {', '.join(SUFFIXES)}"
+    if path.is_symlink() and not data.follow_links:
+        target = os.path.realpath(path)
+        if not (target.startswith(os.path.realpath(top) + os.sep) or CACHED.search(target)):
+            raise UserError(
+                f"{top} has {os.path.relpath(path, top)!a}, a link out of the folder; set "
+                "data.follow_links to true, or replace the link by the file."
+            )
+    return "" if suffix(path.name) in SUFFIXES else f"is of the type {suffix(path.name) or 'none'}"
 
 
-def _suffix(name: str) -> str:
+def suffix(name: str) -> str:
+    """Return the suffix of a file name, in lower case, with its dot."""
     return os.path.splitext(name)[1].lower()
 
 
-def _is_utf8(name: str) -> bool:
+def nfc(name: str) -> str:
+    """Return a name in one Unicode form, since file systems and editors write several."""
+    return unicodedata.normalize("NFC", name)
+
+
+def is_utf8(name: str) -> bool:
     """Return whether a name from the file system is UTF-8; Python escapes other bytes."""
     return not any("\udc80" <= character <= "\udcff" for character in name)

@@ -1,10 +1,12 @@
 """User source: one `.npz` file of arrays."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from stages.data import arrays
+from stages.data import arrays, split_folders
 from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
@@ -12,7 +14,14 @@ from stages.settings.sections import Data
 DESCRIPTION = (
     "an .npz file with x_train, y_train and optionally x_test, y_test, or with images, labels"
 )
-KEYS = (("x_train", "y_train", "x_test", "y_test"), ("x_train", "y_train"), ("images", "labels"))
+TRAIN: tuple[tuple[str, str], ...] = (
+    ("x_train", "y_train"),
+    ("train_images", "train_labels"),
+    ("x", "y"),
+)
+TRAIN += (("images", "labels"), ("data", "target"), ("data", "labels"))
+TEST = (("x_test", "y_test"), ("test_images", "test_labels"))
+VALIDATION = (("x_val", "y_val"), ("x_valid", "y_valid"), ("val_images", "val_labels"))
 
 
 def recognises(path: Path) -> bool:
@@ -21,22 +30,43 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read the arrays, but no Python objects; classes are the labels, numbers or text."""
+    """Read the arrays, but no Python objects; classes are the labels, numbers or text.
+
+    The names of arrays may be in any case. Validation images go where `data.validation` says.
+    """
     with path.open("rb") as file:
         try:
             archive = np.lib.npyio.NpzFile(file)
-            present = {*archive.files}
-            keys = next((keys for keys in KEYS if present >= {*keys}), ())
-            read = [np.asarray(archive[key]) for key in keys]
+            present = {name.lower(): name for name in archive.files}
+            kinds = [_pair(present, pairs) for pairs in (TRAIN, TEST, VALIDATION)]
+            train, test, validation = (
+                Split(archive[present[pair[0]]], archive[present[pair[1]]]) if pair else None
+                for pair in kinds
+            )
         except Exception as error:  # damage, Python objects, or a size that exceeds the memory
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(
                 f"{path} cannot be read as an .npz file of plain numbers or text ({reason}); save "
                 "it again with numpy.savez."
             ) from None
-    if not keys or (keys == KEYS[1] and present & {*KEYS[0]} > {*keys}):
+    single = [
+        pair for pairs in (TEST, VALIDATION) for pair in pairs if len({*pair} & {*present}) == 1
+    ]
+    if not train or single:
         raise UserError(
-            f"{path} has {', '.join(map(repr, sorted(present)[:8])) or 'nothing'}; give it x_train "
-            "and y_train, with both or neither of x_test and y_test, or images and labels."
+            f"{path} has {', '.join(map(repr, sorted(archive.files)[:8])) or 'nothing'}; give it "
+            "x_train and y_train, with both or neither of x_test and y_test, or images and labels."
         )
-    return arrays.source(path.name, *map(Split, read[::2], read[1::2]))
+    notes = []
+    if validation:
+        notes = [f"{kinds[2][0]}: {split_folders.VALIDATION[data.validation]}."]
+        if data.validation == "train":
+            train = arrays.joined(train, validation, path.name)
+        elif data.validation == "test":
+            test = arrays.joined(test, validation, path.name) if test else validation
+    source = arrays.source(path.name, *((train, test) if test else (train,)))
+    return replace(source, notes=(*notes, *source.notes))
+
+
+def _pair(present: Collection[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return next((pair for pair in pairs if {*pair} <= {*present}), ())

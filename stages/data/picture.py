@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from stages.data import decode
 from stages.errors import UserError
+from stages.settings.sections import Data
 
 FIELD, BOX = 28, 20  # MNIST: a digit scaled into 20 x 20, centred in 28 x 28
 INK = 0.15  # share of the strongest contrast; less is noise from paper, camera or JPEG
@@ -16,10 +17,10 @@ FLAT = 12  # grey levels; a picture with less contrast is blank
 SMOOTH = Image.Resampling.BICUBIC
 
 
-def read(path: Path) -> Image.Image:
-    """Read an image file as RGB, upright, with transparency made white."""
+def read(path: Path, data: Data, bits: int = 16) -> Image.Image:
+    """Read an image file as RGB, upright, with transparency and 16 bits as in the data set."""
     try:
-        return decode.upright(decode.opened(path), "RGB")
+        return decode.upright(decode.opened(path), "RGB", data, bits)
     except decode.UnreadableError as error:
         known = ", ".join(decode.FORMATS)
         raise UserError(f"{path} {error}; give a complete image file: {known}.") from None
@@ -59,6 +60,6 @@ def as_digit(image: Image.Image) -> np.ndarray:
     return field
 
 
-def as_trained(image: Image.Image, shape: Sequence[int], resize: str = "pad") -> np.ndarray:
+def as_trained(image: Image.Image, shape: Sequence[int], data: Data) -> np.ndarray:
     """Convert an RGB picture to a model's input; see `stages.data.decode.resized`."""
-    return decode.resized(image.convert("RGB" if shape[2] == 3 else "L"), shape, resize)
+    return decode.resized(image.convert("RGB" if shape[2] == 3 else "L"), shape, data)

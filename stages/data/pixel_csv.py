@@ -7,56 +7,81 @@ import csv
 import math
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from stages.data import arrays
+from stages.data import arrays, label_file
 from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
 DESCRIPTION = "a CSV file of pixels with a column label, or a folder with train.csv and test.csv"
-LABEL = "label"
 MAX_LABEL = 100  # characters
+DELIMITERS = ",;\t"
+INDEX = ("", "index", "id", "imageid", "unnamed: 0")  # columns that are neither pixel nor label
+
+
+class Header(NamedTuple):
+    """What the first line of a file tells."""
+
+    delimiter: str
+    columns: list[str]
+    label: int  # its column
+    pixels: list[int]  # their columns
+
+    @property
+    def label_name(self) -> str:
+        """Return the name of the label's column."""
+        return self.columns[self.label]
 
 
 def recognises(path: Path) -> bool:
-    """Return whether this is a file with the suffix .csv, or a folder with train.csv."""
-    return (path / "train.csv").is_file() or (path.is_file() and path.suffix.lower() == ".csv")
+    """Return whether this is a .csv file of many columns, or a folder with such a train.csv."""
+    table = path / "train.csv" if path.is_dir() else path
+    if not table.is_file() or table.suffix.lower() != ".csv":
+        return False
+    return path.is_dir() or not label_file.recognises(path)
 
 
-def files(path: Path) -> list[Path]:
-    """Return train.csv and test.csv, if they exist."""
-    return [path / name for name in ("train.csv", "test.csv") if (path / name).is_file()]
+def files(path: Path, data: Data) -> list[Path]:
+    """Return the file, or train.csv and test.csv of a folder, if they exist."""
+    found = [path / name for name in ("train.csv", "test.csv") if (path / name).is_file()]
+    return found if path.is_dir() else [path]
 
 
 def load(path: Path, data: Data) -> Source:
     """Read the file, or train.csv and, if it exists, test.csv; classes are the labels.
 
     With `data.channels: rgb`, three columns make a pixel. Images are square unless
-    `data.image_size` is set.
+    `data.image_size` is set. A test.csv without labels, as Kaggle has, is not used.
     """
     if path.is_dir() and not (path / "train.csv").is_file():
         raise UserError(f"{path} has no train.csv; put it there, or name the file itself.")
-    paths = files(path) if path.is_dir() else [path]
-    return arrays.source(path.name, *(_read(file, data) for file in paths))
+    first, *others = files(path, data)
+    train = _read(first, data)
+    label, notes = _header(first, data).label_name, []
+    if others and label not in _columns(others[0])[1]:
+        notes.append(f"{others.pop().name} has no column {label!r} and is not used.")
+    source = arrays.source(path.name, train, *(_read(file, data) for file in others))
+    return replace(source, notes=(*notes, *source.notes))
 
 
 def _read(path: Path, data: Data) -> Split:
     """Return images (n, height, width, channels) of uint8 or float32, and labels, int64 or text."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            columns = [name.strip() for name in next(csv.reader(file), [])]
-        shape = _shape(path, columns, data)
-        table = _parse(path, columns)
+        header = _header(path, data)
+        shape = _shape(path, len(header.pixels), data)
+        table = _parse(path, header)
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
     except csv.Error as error:
         raise UserError(f"{path} is not CSV ({error}); correct it.") from None
     if not table.size:
         raise UserError(f"{path} has no row of pixels; give one row per image.")
-    labels = np.char.strip(table[LABEL])
+    labels = np.char.strip(table["label"])
     if np.char.str_len(labels).max() >= MAX_LABEL:
         raise UserError(f"{path} has a label of {MAX_LABEL} characters or more; shorten it.")
     with suppress(ValueError, OverflowError):
@@ -65,15 +90,29 @@ def _read(path: Path, data: Data) -> Split:
     return Split(pixels.reshape(-1, *shape), labels)
 
 
-def _shape(path: Path, columns: list[str], data: Data) -> tuple[int, int, int]:
-    """Return height, width and channels, or raise a UserError about the header."""
-    if columns.count(LABEL) != 1:
-        shown = ", ".join(map(repr, columns[:5]))
-        raise UserError(
-            f"{path} begins with the columns {shown or 'none'}, of which {columns.count(LABEL)} "
-            f"are named {LABEL!r}; name the columns in the first line, one of them {LABEL}."
-        )
-    channels, count = 3 if data.channels == "rgb" else 1, len(columns) - 1
+def _columns(path: Path) -> tuple[str, list[str]]:
+    """Return the delimiter and the names of the columns, from the first line."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline()
+        delimiter = max(DELIMITERS, key=line.count)
+        file.seek(0)
+        names = next(csv.reader(file, delimiter=delimiter), [])
+    return delimiter, [name.strip() for name in names]
+
+
+def _header(path: Path, data: Data) -> Header:
+    delimiter, columns = _columns(path)
+    label = label_file.column(path, columns, "label_column", data.label_column)
+    if columns.count(label) > 1:
+        raise UserError(f"{path} has {columns.count(label)} columns {label!r}; rename one of them.")
+    others = [at for at, name in enumerate(columns) if name != label]
+    pixels = [at for at in others if columns[at].casefold() not in INDEX]
+    return Header(delimiter, columns, columns.index(label), pixels)
+
+
+def _shape(path: Path, count: int, data: Data) -> tuple[int, int, int]:
+    """Return height, width and channels, or raise a UserError about the number of columns."""
+    channels = 3 if data.channels == "rgb" else 1
     side = math.isqrt(count // channels)
     height, width = data.image_size or (side, side)
     needed = height * width * channels
@@ -81,42 +120,54 @@ def _shape(path: Path, columns: list[str], data: Data) -> tuple[int, int, int]:
         raise UserError(
             f"{path} has {count} columns of pixels, but {height} x {width} pixels with {channels} "
             f"per pixel need {needed}; set data.image_size to [height, width] and data.channels to "
-            "gray or rgb, or leave out other columns."
+            "gray or rgb, leave out other columns, or set data.format to labels if one names files."
         )
     return height, width, channels
 
 
-def _parse(path: Path, columns: list[str]) -> np.ndarray:
+def _parse(path: Path, header: Header) -> np.ndarray:
     """Parse rows to records of pixels `before` the label, `label`, and pixels `after`.
 
     All pixels are uint8, or float32 if one is not a whole number from 0 to 255.
     """
-    at = columns.index(LABEL)
-    after = len(columns) - 1 - at
+    before = [at for at in header.pixels if at < header.label]
+    after = header.pixels[len(before) :]
     for kind in (np.uint8, np.float32):
-        record = [("before", kind, (at,)), (LABEL, f"U{MAX_LABEL}"), ("after", kind, (after,))]
+        record = [
+            ("before", kind, (len(before),)),
+            ("label", f"U{MAX_LABEL}"),
+            ("after", kind, (len(after),)),
+        ]
         with (
             path.open(encoding="utf-8-sig", newline="") as file,
             warnings.catch_warnings(action="ignore"),  # about no rows, which are refused later
             suppress(ValueError),
         ):
-            next(csv.reader(file))
+            next(csv.reader(file, delimiter=header.delimiter))
             rows = (line for line in file if line.strip())
-            return np.loadtxt(rows, record, comments=None, delimiter=",", quotechar='"', ndmin=1)
-    raise UserError(f"{path} {_fault(path, columns)}; correct it there.")
+            return np.loadtxt(
+                rows, record, comments=None, delimiter=header.delimiter, quotechar='"', ndmin=1,
+                usecols=[*before, header.label, *after],
+            )  # fmt: skip
+    raise UserError(f"{path} {_fault(path, header)}; correct it there.")
 
 
-def _fault(path: Path, columns: list[str]) -> str:
+def _fault(path: Path, header: Header) -> str:
     """Return which row is invalid, counted from 1 below the header."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = (cells for cells in csv.reader(file) if "".join(cells).strip())
+        reader = csv.reader(file, delimiter=header.delimiter)
+        rows = (cells for cells in reader if "".join(cells).strip())
         next(rows)
         for number, cells in enumerate(rows, 1):
-            if len(cells) != len(columns):
-                return f"has {len(cells)} cells in row {number}, but the header has {len(columns)}"
-            for name, cell in zip(columns, cells, strict=True):
+            if len(cells) != len(header.columns):
+                columns = len(header.columns)
+                return f"has {len(cells)} cells in row {number}, but the header has {columns}"
+            for at in header.pixels:
                 try:
-                    name == LABEL or float(cell)
+                    float(cells[at])
                 except ValueError:
-                    return f"has {cell[:40]!r} in row {number}, column {name!r}, not a number"
+                    column = header.columns[at]
+                    return (
+                        f"has {cells[at][:40]!r} in row {number}, column {column!r}, not a number"
+                    )
     return "has a row that cannot be read"

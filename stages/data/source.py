@@ -30,6 +30,7 @@ class Source:
     test: Split | None = None  # None: to be held out from `train`
     unreadable: dict[str, str] = field(default_factory=dict)  # file -> why it was left out
     notes: tuple[str, ...] = ()  # conversions and oddities of the images, one sentence each
+    bits: int = 16  # of the pixels in files of 16 bits, see `data.bits`
     sha256: str = ""  # of the content; "" for a user's own files, see `stages.data.watch`
 
 

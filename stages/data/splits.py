@@ -19,6 +19,7 @@ class Splits(NamedTuple):
     groups: dict[str, int]  # split -> number of groups; empty without folds.group
     duplicates: dict[str, Any]  # as `stages.data.duplicates.find` returns them
     images_sha256: str  # of all images, independent of their order, split and fold
+    notes: tuple[str, ...] = ()  # what a user might not expect, one sentence each
 
 
 class _Images(NamedTuple):
@@ -59,6 +60,7 @@ def make_splits(source: Source, settings: Params) -> Splits:
     data, classes, group = settings.data, source.classes, settings.folds.group
     of_train, of_test = groups.read(group, source) if group else (None, None)
     train = _images(source.train, of_train)
+    notes = duplicates.labelled_twice(train.digests, train.labels, train.names.tolist(), classes)
     if source.test is None:
         labels, unit, group_of = train.units()
         in_test = folds.hold_out(labels, classes, data, group_of)[unit]
@@ -80,7 +82,7 @@ def make_splits(source: Source, settings: Params) -> Splits:
     }
     digests = np.sort(np.concatenate([train.digests, test.digests]))
     sha256 = hashlib.sha256(digests.tobytes()).hexdigest()
-    return Splits(train.rows, test.rows, fold_of, group_counts, found, sha256)
+    return Splits(train.rows, test.rows, fold_of, group_counts, found, sha256, notes)
 
 
 def _images(split: Split, group_of: np.ndarray | None) -> _Images:

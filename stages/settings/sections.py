@@ -1,9 +1,10 @@
 """The sections of `params.yaml`: frozen, strictly typed models without undeclared keys."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 
 from stages.settings.base import Settings
 
@@ -23,6 +24,18 @@ def _height_and_width(value: Any) -> Any:
     raise ValueError("must be a whole number of pixels from 8 to 256, or such a [height, width]")
 
 
+def _pattern(value: str) -> str:
+    """Check a regular expression with one group."""
+    try:
+        groups = re.compile(value).groups
+    except re.error as error:
+        raise ValueError(f"must be a regular expression ({error})") from None
+    if groups != 1:
+        raise ValueError(f"must have one group, the class, as in '(cat|dog)'; it has {groups}")
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
 ImageSize = Annotated[tuple[int, int], BeforeValidator(_height_and_width)]
 
 
@@ -52,13 +65,20 @@ class Data(Settings):
     """The images, and how to split off a test set if the source has none."""
 
     source: str = "mnist-5k"
-    format: Literal["idx", "npz", "csv", "folder"] | None = None  # null: detected from the path
+    format: str | None = None  # of stages.data.FORMATS; null: detected from the path
     folder: str | None = None
     image_size: ImageSize | None = None  # (height, width); null: size of the images
     resize: Literal["pad", "crop", "stretch"] = "pad"
     channels: Literal["gray", "rgb"] | None = None  # null: rgb if any image has colour
     test_fraction: Fraction = 0.2
     limit: Count | None = None  # maximum number of images per split, for quick trials
+    validation: Literal["train", "test", "ignore"] = "train"  # where a folder val/ goes
+    label_pattern: Pattern | None = None  # its group is the class in a file's path
+    file_column: str | None = None  # of a CSV of labels; null: known names
+    label_column: str | None = None  # of any CSV; null: known names
+    follow_links: bool = False  # to folders, and out of the source's folder
+    background: Literal["black", "white", "edge", "mean"] | None = None  # of padding, transparency
+    bits: Annotated[int, Field(ge=8, le=16)] | None = None  # in files of 16 bits; null: by maximum
     duplicates: Literal["refuse", "allow"] = "refuse"  # of training images in the test set
     watch: str = "stages/data"  # DVC prepares the data again when files under this path change
     seed: Seed = 1

@@ -70,12 +70,43 @@ def test_bytes_over_255_come_back_as_those_bytes(kind, data):
     assert (scaled.dtype, len(notes)) == (np.uint8, 1)
 
 
-def test_both_splits_are_scaled_or_none_and_whole_numbers_never():
+def test_both_splits_are_scaled_or_none():
     dark, bright, labels = np.full((4, 8, 8), 1.0), np.full((4, 8, 8), 255.0), np.arange(4)
     made = source(labels, dark, Split(dark, labels))
     assert made.train.images.max() == made.test.images.max() == 255
     assert source(labels, dark, Split(bright, labels)).train.images.max() == 1
-    assert source(labels, dark.astype(np.int32)).train.images.max() == 1
+    assert source(labels, dark.astype(np.int32)).train.images.max() == 255
     dark[1, 2, 3] = np.nan
     with pytest.raises(UserError, match=r"image 1 .*nan"):
         source(labels, dark)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ([0, 8, 16], [0, 128, 255]),
+        ([0, 8, 17], [0, 8, 17]),
+        ([-1.0, 0.0, 1.0], [0, 128, 255]),
+        ([0.0, 1.6, 254.4], [0, 2, 254]),
+        ([False, True, True], [0, 255, 255]),
+        ([0, 255, 3], [0, 255, 3]),
+    ],
+)
+def test_ranges_are_recognised_and_said(pixels, expected):
+    images = np.resize(pixels, (4, 8, 9))
+    made = source([0, 1, 0, 1], images)
+    assert made.train.images.ravel()[:3].tolist() == expected
+    assert bool(made.notes) == (pixels != expected or 17 in pixels)
+
+
+@pytest.mark.parametrize("pixels", [[-0.5, 0, 1.5], [0, 0.5, 300], [0, 1, np.inf]])
+def test_other_ranges_are_refused(pixels):
+    with pytest.raises(UserError, match="image 0"):
+        source([0, 1, 0, 1], np.resize(pixels, (4, 8, 9)))
+
+
+def test_channels_that_come_first_are_moved():
+    colour = np.random.default_rng(0).integers(0, 256, (4, 8, 9, 3), np.uint8)
+    made = source([0, 1, 0, 1], np.moveaxis(colour, 3, 1))
+    assert (made.train.images == colour).all()
+    assert len(made.notes) == 1

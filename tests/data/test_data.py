@@ -111,7 +111,7 @@ def test_the_images_of_a_registered_source_are_checked(monkeypatch):
         ("all.csv", "pixel_csv.math"),
         ("all.csv", "pixel_csv._parse"),
         ("pets", "decode.upright"),
-        ("pets", "decode.RESIZE"),
+        ("pets", "decode.resized"),
     ],
 )
 def test_a_bug_of_ours_keeps_its_traceback(sources, monkeypatch, source, broken):

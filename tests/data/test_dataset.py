@@ -59,6 +59,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "pixels": {"mean": [1.5], "std": [pytest.approx(1.25**0.5)]},
         "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},
         "images_sha256": "ab",
+        "bits": 16,
         "groups": {"train": 2},
         "duplicates": {"a": 1},
         "unreadable": unreadable,

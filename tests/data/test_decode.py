@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stages.data import decode
+from stages.settings.sections import Data
 from tests.drawn import encoded, pixels
 
 GREY, COLOUR = pixels(height=10, width=12), pixels(height=10, width=12, channels=3)
@@ -18,10 +19,10 @@ TURNS = (
 )
 
 
-def read(path, content, shape=(10, 12, 3), resize="pad"):
+def read(path, content, shape=(10, 12, 3), resize="pad", bits=16, **settings):
     """Return the decoded pixels of a file's content."""
     path.write_bytes(content)
-    return decode.decode(decode.opened(path), shape, resize)
+    return decode.decode(decode.opened(path), shape, Data(resize=resize, **settings), bits)
 
 
 @pytest.fixture
@@ -61,6 +62,35 @@ def test_transparency_becomes_white(path, mode, channels):
     found = read(path, encoded(Image.fromarray(clear).convert(mode)), (8, 8, channels))
     assert (found[:4] == 0).all()
     assert (found[4:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("background", "rest"), [(None, 0), ("black", 0), ("white", 255), ("edge", 100), ("mean", 150)]
+)
+def test_padding_has_the_background(path, background, rest):
+    halves = np.repeat([[100, 200]], 16, axis=1).reshape(1, 32)[:, [*range(32)]]
+    halves = np.repeat(np.sort(halves), 8, axis=0).T.astype(np.uint8)  # 100 above, 200 below
+    found = read(path, encoded(halves), (32, 32, 1), background=background)[..., 0]
+    assert (found[:16, 12:20] == 100).all()
+    assert (found[0, :12] == rest).all()
+    assert (found[0, 20:] == rest).all()
+
+
+@pytest.mark.parametrize(("background", "behind"), [("black", 0), ("mean", 60), ("edge", 60)])
+def test_transparency_has_the_background(path, background, behind):
+    clear = np.full((8, 8, 4), 60, np.uint8)
+    clear[:, 4:] = 0
+    clear[:, :4, 3] = 255
+    found = read(path, encoded(Image.fromarray(clear)), (8, 8, 3), background=background)
+    assert (found[:, 4:] == behind).all()
+    assert (found[:, :4] == 60).all()
+
+
+def test_grey_levels_of_fewer_bits_are_scaled_by_them(path):
+    content = encoded(Image.fromarray(np.array([[0, 2048, 4095]] * 8, np.uint16)))
+    assert read(path, content, (8, 3, 1), bits=12)[0, :, 0].tolist() == [0, 128, 255]
+    with pytest.raises(decode.UnreadableError, match="4,095"):
+        read(path, content, (8, 3, 1), bits=10)
 
 
 def test_a_palette_is_looked_up_with_its_transparent_entry(path):
@@ -113,11 +143,11 @@ def test_pad_keeps_proportions_crop_keeps_the_middle_and_stretch_all(path):
 @given(
     st.tuples(*[st.integers(1, 70)] * 2) | st.sampled_from([(1, 5000), (5000, 1)]),
     st.tuples(*[st.integers(8, 40)] * 2, st.sampled_from([1, 3])),
-    st.sampled_from(sorted(decode.RESIZE)),
+    st.sampled_from(["pad", *decode.RESIZE]),
 )
 def test_any_size_becomes_the_size_that_is_wanted(shape, wanted, resize):
     image = Image.open(io.BytesIO(encoded(np.full(shape, 77, np.uint8))))
-    found = decode.decode(image, wanted, resize)
+    found = decode.decode(image, wanted, Data(resize=resize))
     assert found.shape == wanted
     assert 77 in found  # not all of it is padding
     assert resize == "pad" or (found == 77).all()

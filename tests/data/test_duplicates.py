@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.data.duplicates import SHOWN, digests, find, numbered, refuse
+from stages.data.duplicates import SHOWN, digests, find, labelled_twice, numbered, refuse
 from stages.errors import UserError
 
 FEW = st.lists(st.integers(0, 9), min_size=1, max_size=30)  # of which many are equal
@@ -70,3 +70,14 @@ def test_files_are_named():
     with pytest.raises(UserError, match=r"a/2\.png.*b/4\.png.*data\.duplicates"):
         refuse(named)
     refuse(found([1, 1, 2], [4, 4]))
+
+
+def test_images_in_two_classes_are_named_with_both():
+    hashes = np.frombuffer(b"".join(bytes([n] * 16) for n in (1, 2, 1, 3, 2)), "V16")
+    names = [f"{row}.png" for row in range(5)]
+    (note,) = labelled_twice(hashes, np.array([0, 1, 1, 1, 0]), names, ("cat", "dog"))
+    assert "2 training images" in note
+    assert "'0.png' (cat) and '2.png' (dog)" in note
+    assert labelled_twice(hashes, np.array([0, 1, 0, 1, 1]), names, "ab") == ()
+    with pytest.raises(UserError, match=r"'owl'.*'1\.png' \(dog\) and '4\.png' \(owl\)"):
+        labelled_twice(hashes, np.array([0, 1, 0, 1, 2]), names, ("cat", "dog", "owl"))

@@ -32,7 +32,9 @@ def write(*lines) -> str:
 
 
 def test_groups_are_read_in_the_order_of_the_images():
-    given = write("group,file", "Ann,b/1.png", "Übel,a/1.png", "Ann,a/2.png", "x,b/bad.png")
+    given = write(
+        "group,day,file", "Ann,1,b/1.png", "Übel,2,a/1.png", "Ann,,a/2.png", "x,3,b/bad.png"
+    )
     of_train, of_test = groups.read(given, source(unreadable={"b/bad.png": "is empty"}))
     assert of_train[1] == of_train[2] != of_train[0]
     assert len(of_test) == 0
@@ -65,6 +67,7 @@ ALL = ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob"]
         ([*ALL, "a/1.png,1"], 0, "line 5: 'a/1.png'"),
         (["file,group", "a/1.png,"], 0, "line 2: 'a/1.png'"),
         (["file,group", "a/1.png,1,2"], 0, "line 2: 'a/1.png'"),
+        (["file,x", "a/1.png,1"], 0, "'group'"),
         (ALL, 1, "'Bob' .*training and test"),
     ],
 )

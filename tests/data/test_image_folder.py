@@ -57,7 +57,8 @@ def test_unreadable_files_are_left_out_and_listed_wherever_they_are(tmp_path, ca
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("foldlab: 8 files of pets are left out: a/0.png is truncated")
-    assert err.endswith(", ...\n")
+    assert "5 more" in err
+    assert err.count("\n") == 1
 
 
 def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
@@ -135,3 +136,37 @@ def test_the_memory_for_pixels_is_taken_once(tmp_path):
     tracemalloc.stop()
     assert source.train.images.shape == (79, 128, 128, 3)
     assert source.train.images.nbytes < peak < 1.4 * source.train.images.nbytes
+
+
+def test_12_bits_in_files_of_16_are_recognised_and_said(tmp_path):
+    random = np.random.default_rng(0)
+    wide = {
+        f"{name}/{n}.png": random.integers(0, 4096, (8, 9), np.uint16)
+        for name in ("cat", "dog")
+        for n in "12"
+    }
+    source = load(tmp_path, wide)
+    assert source.bits == 12
+    assert "12 bits" in source.notes[0]
+    assert source.train.images.max() > 250
+    assert load(tmp_path, wide, bits=16).train.images.max() == 16
+    with pytest.raises(UserError, match="more than 10 bits"):
+        load(tmp_path, wide, bits=10)
+
+
+def test_one_line_tells_how_many_files_of_a_type_are_left_out(tmp_path, capfd):
+    load(tmp_path, classes("cat", "dog") | {f"cat/{number}.svg": b"<svg/>" for number in range(9)})
+    err = capfd.readouterr().err
+    assert "cat/0.svg is of the type .svg and 8 more" in err
+    assert err.count(".svg") == 2
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP"])
+def test_formats_of_today(tmp_path, kind):
+    photo = np.full((16, 16, 3), 120, np.uint8)
+    files = {
+        f"{name}/{n}.{kind.lower()}": encoded(photo + n, kind)
+        for name in ("a", "b")
+        for n in (0, 9)
+    }
+    assert len(load(tmp_path, files).train.images) == 4

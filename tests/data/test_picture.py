@@ -73,16 +73,16 @@ def test_any_shape_fits(size):
     page.putpixel((size[0] // 2, 0), (0, 0, 0))
     assert picture.as_digit(page).shape == (28, 28, 1)
     for shape in ((12, 20, 1), (32, 32, 3)):
-        assert picture.as_trained(page, shape).shape == shape
+        assert picture.as_trained(page, shape, Data()).shape == shape
 
 
 def test_a_file_is_read_or_refused_in_one_sentence(tmp_path):
     Image.new("LA", (4, 2)).save(tmp_path / "clear.png")
-    assert picture.read(tmp_path / "clear.png").getcolors() == [(8, (255, 255, 255))]
+    assert picture.read(tmp_path / "clear.png", Data()).getcolors() == [(8, (255, 255, 255))]
     (tmp_path / "text").write_bytes(b"no image")
     for name in ("text", "absent", ""):
         with pytest.raises(UserError, match=rf"\A{tmp_path / name}[^\n]*\Z"):
-            picture.read(tmp_path / name)
+            picture.read(tmp_path / name, Data())
 
 
 def test_what_counts_as_digits():

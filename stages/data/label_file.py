@@ -1,0 +1,169 @@
+"""User source: a folder of images and a CSV file that gives the label of each."""
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from stages.data import image_folder, listing
+from stages.data.source import Source
+from stages.errors import UserError
+from stages.settings.sections import SIDES, Data
+
+DESCRIPTION = "a CSV file with the columns file,label beside the images, or the folder of both"
+FILE: tuple[str, ...] = (
+    "file",
+    "filename",
+    "file_name",
+    "path",
+    "filepath",
+    "image",
+    "image_path",
+    "image_name",
+)
+FILE += ("image_id", "img", "id", "name")
+LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
+PIXELS = SIDES[0] ** 2  # a table with so many columns has the pixels themselves
+
+
+def recognises(path: Path) -> bool:
+    """Return whether this is a CSV file of few columns, or a folder with such files."""
+    if path.is_dir():
+        return bool(_tables(path))
+    return path.suffix.lower() in (".csv", ".tsv") and _names_files(path)
+
+
+def files(path: Path, data: Data) -> list[Path]:
+    """Return the CSV file and the image files that it names."""
+    table, top = _table_and_top(path)
+    return [table, *(top / file for *_, file in listed(path, data).rows)]
+
+
+def load(path: Path, data: Data) -> Source:
+    """Read the images that the CSV file names; classes are its labels, sorted."""
+    return image_folder.read(_table_and_top(path)[1], listed(path, data), data)
+
+
+def listed(path: Path, data: Data) -> listing.Listing:
+    """List the images that the CSV file names, with their labels.
+
+    A cell may be the path below the CSV's folder or the file name alone, with or without suffix.
+
+    Raises:
+        UserError: for missing columns, or a line without label, or whose file is missing, named
+            twice, or outside of the folder.
+    """
+    path, top = _table_and_top(path)
+    table = _read(path)
+    file_column = column(path, [*table], "file_column", data.file_column)
+    label_column = column(path, [*table], "label_column", data.label_column)
+    candidates = _by_name(top, data)
+    label_of: dict[str, str] = {}
+    cells = zip(table[file_column].str.strip(), table[label_column].str.strip(), strict=True)
+    for line, (cell, label) in enumerate(cells, 2):
+        found = candidates.get(listing.nfc(os.path.normpath(cell)), ())
+        if not cell or not label:
+            problem = f"has no {file_column if not cell else label_column}"
+        elif not found:
+            problem = f"names {cell!r}, which is no image in {top}"
+        elif len(found) > 1:
+            problem = f"names {cell!r}, which may be {found[0]} or {found[1]}"
+        elif found[0] in label_of:
+            problem = f"names {cell!r} again"
+        else:
+            label_of[found[0]] = listing.nfc(label)
+            continue
+        raise UserError(f"{path}, line {line}, {problem}; correct or remove it.")
+    if not label_of:
+        raise UserError(f"{path} has no line below the header; give one per image.")
+    classes = tuple(sorted({*label_of.values()}, key=order))
+    number = {name: label for label, name in enumerate(classes)}
+    rows = sorted(("train", number[label], file) for file, label in label_of.items())
+    notes = listing.alike(classes)
+    unlabelled = {file for found in candidates.values() for file in found} - {*label_of}
+    if unlabelled:
+        notes.append(f"{len(unlabelled):,} images have no line in {path.name} and are not used.")
+    return listing.Listing(classes, (), rows, {}, tuple(notes))
+
+
+def columns(path: Path) -> list[str]:
+    """Return the column names of a CSV file; none if it is not one."""
+    try:
+        return [*_read(path, rows=0).columns]
+    except (UserError, OSError):
+        return []
+
+
+def _read(path: Path, rows: int | None = None) -> pd.DataFrame:
+    """Read a CSV file as text, with commas, semicolons or tabs between columns."""
+    try:
+        return pd.read_csv(
+            path, sep=None, engine="python", dtype=str, keep_default_na=False, nrows=rows,
+            encoding="utf-8-sig", skipinitialspace=True,
+        ).rename(columns=str.strip)  # fmt: skip
+    except (ValueError, csv.Error) as error:  # also of pandas and of UTF-8
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path} is not a CSV file in UTF-8 ({reason}); correct it.") from None
+
+
+def column(path: Path, names: Sequence[str], setting: str, given: str | None) -> str:
+    """Return the column that the setting names, or the first of the known names.
+
+    `setting` is "file_column" or "label_column", and `given` its value. Case does not matter.
+    """
+    known = {"file_column": FILE, "label_column": LABEL}[setting]
+    own = {name.casefold(): name for name in names}
+    wanted = [given.casefold()] if given else known
+    if found := [own[name] for name in wanted if name in own]:
+        return found[0]
+    asked = f"no column {given!r}" if given else f"none of the columns {', '.join(known)}"
+    shown = ", ".join(map(repr, names[:8]))
+    raise UserError(f"{path} has {asked}; it has {shown}: set data.{setting} to one of them.")
+
+
+def _tables(folder: Path) -> list[Path]:
+    """Return the CSV files in a folder that have a column of files and one of labels."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        is_table = path.suffix.lower() in (".csv", ".tsv") and path.is_file()
+        if is_table and _names_files(path) and {*LABEL} & {*map(str.casefold, columns(path))}:
+            found.append(path)
+    return found
+
+
+def _names_files(path: Path) -> bool:
+    """Return whether a CSV file has a column of files, not of pixels."""
+    names = {name.casefold() for name in columns(path)}
+    return len(names) <= PIXELS and bool(names & {*FILE})
+
+
+def _table_and_top(path: Path) -> tuple[Path, Path]:
+    if not path.is_dir():
+        return path, path.parent
+    if len(tables := _tables(path)) != 1:
+        shown = ", ".join(table.name for table in tables) or "none"
+        raise UserError(
+            f"{path} needs one CSV file with a column of files and one of labels, and has {shown}; "
+            "set data.source to the CSV file itself."
+        )
+    return tables[0], path
+
+
+def _by_name(top: Path, data: Data) -> dict[str, list[str]]:
+    """Return the image files below `top`, by path and by name, each with and without suffix."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for parts in listing.walk(top, data)[1]:
+        file = "/".join(parts)
+        if listing.suffix(file) in listing.SUFFIXES and not listing.reason(top / file, top, data):
+            path = PurePosixPath(listing.nfc(file))
+            for key in {str(path), str(path.with_suffix("")), path.name, path.stem}:
+                found[key].append(file)
+    return found
+
+
+def order(name: str) -> tuple[int, int, str]:
+    """Sort whole numbers by value, before other names."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

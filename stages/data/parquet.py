@@ -1,0 +1,84 @@
+"""User source: parquet files with encoded images and labels, as Hugging Face's data sets have."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.data import decode, image_folder, label_file, listing, split_folders
+from stages.data.source import Source
+from stages.errors import UserError
+from stages.settings.sections import Data
+
+DESCRIPTION = "a .parquet file with encoded images and a column label, or a folder of such files"
+
+
+def recognises(path: Path) -> bool:
+    """Return whether this is a file with the suffix .parquet, or a folder with one."""
+    return path.suffix.lower() == ".parquet" if path.is_file() else bool([*path.glob("*.parquet")])
+
+
+def files(path: Path, data: Data) -> list[Path]:
+    """Return the parquet files."""
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+
+
+def load(path: Path, data: Data) -> Source:
+    """Read all images; a file whose name begins with `test` has test images.
+
+    Files of validation images go where `data.validation` says. Classes are the labels, by the names
+    in Hugging Face's metadata if there are any. An image is named `FILE/ROW`.
+    """
+    contents: dict[str, Any] = {}
+    found: list[tuple[str, str, str]] = []
+    notes = []
+    for file in files(path, data):
+        word = split_folders.split_of(file.stem.partition("-")[0]) or "train"
+        split = data.validation if word == "validation" else word
+        if word == "validation":
+            notes.append(f"{file.name}: {split_folders.VALIDATION[split]}.")
+        if split == "ignore":
+            continue
+        images, labels = _columns(file, data)
+        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+            name = f"{file.name}/{row:06}"
+            contents[name] = image
+            found.append((split, listing.nfc(str(label)), name))
+    if "train" not in {split for split, *_ in found}:
+        raise UserError(f"{path} has no training image; give a .parquet file of them.")
+    classes = tuple(sorted({label for _, label, _ in found}, key=label_file.order))
+    number = {name: index for index, name in enumerate(classes)}
+    rows = sorted(((split, number[label], name) for split, label, name in found), key=_train_first)
+    what = listing.Listing(classes, (), rows, {}, (*notes, *listing.alike(classes)))
+    return image_folder.read(path, what, data, lambda name: decode.parsed(contents[name].as_py()))
+
+
+def _train_first(row: listing.Row) -> tuple:
+    return row[0] == "test", row
+
+
+def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
+    """Return the encoded images of a file and their labels, numbers or names."""
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path} is not a parquet file ({reason}); correct or remove it.") from None
+    label = label_file.column(path, table.column_names, "label_column", data.label_column)
+    for name in table.column_names:
+        images = table[name].combine_chunks()
+        if pa.types.is_struct(images.type) and "bytes" in {field.name for field in images.type}:
+            images = images.field("bytes")
+        if pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type):
+            break
+    else:
+        shown = ", ".join(map(repr, table.column_names[:8]))
+        raise UserError(f"{path} has no column of encoded images, only {shown}; add one.")
+    labels = table[label].to_pylist()
+    if None in labels or images.null_count:
+        raise UserError(f"{path} has a row without image or label; remove it.")
+    metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
+    return images, [names[value] for value in labels] if names else labels

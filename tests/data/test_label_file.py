@@ -1,0 +1,110 @@
+"""A folder of images with a CSV file of labels."""
+
+import pytest
+
+from stages import data
+from stages.data import label_file
+from stages.errors import UserError
+from stages.settings.sections import Data
+from tests import drawn
+
+FILES = [f"img/{name}.png" for name in "abcdef"]
+LABELS = ["cat", "dog", "cat", "dog", "10", "9"]
+PICTURES = {name: drawn.pixels(seed) for seed, name in enumerate(FILES)}
+
+
+def lines(header="file,label", form="img/{}.png", delimiter=","):
+    rows = [f"{form.format(name)},{label}" for name, label in zip("abcdef", LABELS, strict=True)]
+    return "\n".join([header, *rows]).replace(",", delimiter).encode()
+
+
+def load(top, table, name="labels.csv", source=None, **settings):
+    drawn.tree(top, PICTURES | {name: table})
+    return data.load(Data(source=str(top / (name if source is None else source)), **settings))
+
+
+@pytest.mark.parametrize(
+    ("table", "settings"),
+    [
+        (lines(), {}),
+        (lines(form="{}.png"), {}),
+        (lines("ID,Class", "{}"), {}),
+        (lines("image_id;target", delimiter=";"), {}),
+        (lines("\ufefffilename\tcategory", "./img/{}", "\t"), {}),
+        (lines("id,breed"), {"label_column": "breed"}),
+        (lines("picture,label"), {"file_column": "picture", "format": "labels"}),
+        (lines() + b"\n\n", {}),
+    ],
+)
+def test_files_are_found_as_the_table_names_them(tmp_path, table, settings):
+    source = load(tmp_path, table, **settings)
+    assert source.classes == ("9", "10", "cat", "dog")
+    labels = dict(zip(source.train.files, source.train.labels.tolist(), strict=True))
+    assert {file: source.classes[labels[file]] for file in FILES} == dict(
+        zip(FILES, LABELS, strict=True)
+    )
+    for file, image in zip(source.train.files, source.train.images, strict=True):
+        assert (image == PICTURES[file]).all()
+    assert source.test is None
+
+
+def test_the_folder_may_be_named_if_one_table_is_there(tmp_path):
+    source = load(tmp_path, lines(), source=".", format="labels")
+    assert len(source.train.files) == 6
+    with pytest.raises(UserError, match=r"labels or folder; .*data\.format"):
+        data.load(Data(source=str(tmp_path)))
+    drawn.tree(tmp_path, {"more.csv": lines()})
+    with pytest.raises(UserError, match=r"labels\.csv, more\.csv"):
+        data.load(Data(source=str(tmp_path), format="labels"))
+
+
+def test_images_without_a_line_are_counted(tmp_path):
+    source = load(tmp_path, lines().rsplit(b"\n", 1)[0])
+    assert len(source.train.files) == 5
+    assert ["1 images" in note for note in source.notes] == [True]
+
+
+def test_dvc_hashes_what_is_read(tmp_path):
+    load(tmp_path, lines())
+    settings = Data(source=str(tmp_path / "labels.csv"))
+    found = data.files_of(tmp_path / "labels.csv", settings)
+    assert {path.name for path in found} == {"labels.csv", *(f"{name}.png" for name in "abcdef")}
+    assert [file for *_, file in data.listed(settings).rows] == [
+        "img/f.png", "img/e.png", "img/a.png", "img/c.png", "img/b.png", "img/d.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (lines() + b"\nimg/a.png,dog", r"line 8.*'img/a\.png' again"),
+        (lines() + b"\nimg/g.png,dog", r"line 8.*'img/g\.png'"),
+        (lines() + b"\n../secret.png,dog", r"line 8.*'\.\./secret\.png'"),
+        (lines() + b"\n/etc/hostname,dog", "line 8.*'/etc/hostname'"),
+        (lines() + b"\nimg/a.png,", "line 8.*no label"),
+        (lines() + b"\n,dog", "line 8.*no file"),
+        (lines("file,breed"), r"'file', 'breed'.*data\.label_column"),
+        (lines("file,label\n").split(b"\n")[0], "0"),
+        (b"file,label\n\xff,1", "UTF-8"),
+        (b'file,label\n"a.png,1\n', "CSV"),
+    ],
+)
+def test_refused_with_the_line(tmp_path, table, expected):
+    (tmp_path / "top").mkdir()
+    drawn.tree(tmp_path, {"secret.png": drawn.pixels()})
+    with pytest.raises(UserError, match=expected) as refusal:
+        load(tmp_path / "top", table, format="labels")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_name_that_fits_two_files_is_refused(tmp_path):
+    drawn.tree(tmp_path, {"other/a.png": drawn.pixels(9)})
+    with pytest.raises(UserError, match=r"img/a\.png or other/a\.png|other/a\.png or img/a\.png"):
+        load(tmp_path, lines(form="{}"))
+
+
+def test_a_table_of_pixels_is_none_of_files(tmp_path):
+    table = drawn.table([drawn.pixels(height=8, width=8)], ["1"]).encode()
+    drawn.tree(tmp_path, {"pixels.csv": table, "labels.csv": lines()})
+    assert not label_file.recognises(tmp_path / "pixels.csv")
+    assert label_file.recognises(tmp_path / "labels.csv")

@@ -1,0 +1,84 @@
+"""Parquet files of encoded images, as Hugging Face's data sets have."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages import data
+from stages.errors import UserError
+from stages.settings.sections import Data
+from tests import drawn
+
+PICTURES = [drawn.pixels(seed) for seed in range(6)]
+LABELS = [1, 0, 1, 0, 10, 1]
+
+
+def write(path, rows=range(6), names=None, column="image", struct=True, label="label", **more):
+    encoded = [drawn.encoded(PICTURES[row]) for row in rows]
+    images = [{"bytes": content, "path": None} for content in encoded] if struct else encoded
+    table = pa.table({label: [LABELS[row] for row in rows], column: images, **more})
+    if names:
+        features = {"features": {label: {"names": names}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": features})})
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("struct", [True, False])
+def test_a_file_holds_images_and_labels(tmp_path, struct):
+    path = write(tmp_path / "mine.parquet", column="picture", struct=struct)
+    source = data.load(Data(source=str(path)))
+    assert source.classes == ("0", "1", "10")
+    assert source.train.labels.tolist() == [0, 0, 1, 1, 1, 2]
+    order = [1, 3, 0, 2, 5, 4]
+    assert all((source.train.images[at] == PICTURES[row]).all() for at, row in enumerate(order))
+    assert source.train.files[0] == "mine.parquet/000001"
+
+
+def test_names_of_files_are_splits_and_metadata_names_classes(tmp_path):
+    names = [f"class {number}" for number in range(10)] + ["ten"]
+    train = write(tmp_path / "all/train-00000-of-00001.parquet", [0, 1, 4], names)
+    write(tmp_path / "all/validation-00000-of-00001.parquet", [2, 3], names)
+    write(tmp_path / "all/test-00000-of-00001.parquet", [5], names)
+    source = data.load(Data(source=str(tmp_path / "all")))
+    assert source.classes == ("class 0", "class 1", "ten")
+    assert (len(source.train.files), len(source.test.files)) == (5, 1)
+    assert any("validation-" in note for note in source.notes)
+    assert len(data.load(Data(source=str(tmp_path / "all"), validation="test")).test.files) == 3
+    train.unlink()
+    with pytest.raises(UserError, match="no training image"):
+        data.load(Data(source=str(tmp_path / "all"), validation="ignore"))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"label": "kind"}, r"'kind'.*data\.label_column"),
+        ({"column": "picture", "label": "y", "size": [1] * 6}, None),
+    ],
+)
+def test_columns_are_found_or_asked_for(tmp_path, more, expected):
+    path = write(tmp_path / "mine.parquet", **more)
+    if expected is None:
+        return data.load(Data(source=str(path)))
+    with pytest.raises(UserError, match=expected):
+        data.load(Data(source=str(path)))
+    assert data.load(Data(source=str(path), label_column="kind")).classes == ("0", "1", "10")
+
+
+def test_other_files_are_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "mine.parquet"
+    for content, expected in ((b"", "not a parquet file"), (b"PAR1xxxxPAR1", "not a parquet file")):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=expected) as refusal:
+            data.load(Data(source=str(path)))
+        assert "\n" not in str(refusal.value)
+    pq.write_table(pa.table({"label": [1, 0], "size": [3, 4]}), path)
+    with pytest.raises(UserError, match="no column of encoded images"):
+        data.load(Data(source=str(path)))
+    pq.write_table(pa.table({"label": [1, None], "image": [b"x", b"y"]}), path)
+    with pytest.raises(UserError, match="without image or label"):
+        data.load(Data(source=str(path)))
