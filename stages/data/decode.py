@@ -10,16 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from stages.settings.sections import Data
 
-FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF")
-with suppress(ImportError):  # of requirements-photos.txt
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    FORMATS += ("HEIF",)
+FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF")
+pillow_heif.register_heif_opener()
 ORIENTATION = ExifTags.Base.Orientation
 METHOD = Image.Resampling.BICUBIC
 RESIZE: dict[str, Callable[..., Image.Image]] = {  # and pad, see `resized`

@@ -39,8 +39,8 @@ def stratified_folds(
     if size < count:
         remedy = f"use at most {size} folds or " if size >= 2 else ""
         raise UserError(
-            f"folds.count is {count}, but class {name!r} has only {size} {what} to train with; "
-            f"{remedy}give the class more."
+            f"folds.count is {count}, but class {name!r} has only {size} {what} to train with, "
+            f"besides those of the test set; {remedy}give the class more."
         )
     folds = np.empty((settings.repeats, len(labels)), np.int16)
     for repeat, fold_of in enumerate(folds):

@@ -4,9 +4,12 @@ A figure's size is that of its axes. Headings, labels and legends stand outside 
 extends the page to everything drawn.
 """
 
+import contextlib
 import functools
 import io
+import sys
 import textwrap
+import warnings
 from bisect import bisect_right
 from pathlib import Path
 
@@ -15,7 +18,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import (
+    FontProperties,
+    findfont,
+    findSystemFonts,
+    fontManager,
+    get_font,
+)
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -27,6 +37,31 @@ TEXT = 11  # points
 MARGIN = 0.3  # inches around everything drawn
 LINE = 0.22  # inches from one line of text to the next
 FONT = "DejaVu Sans"
+# For scripts that FONT lacks, in this order, where they are installed.
+OTHER_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Droid Sans Fallback",
+    "WenQuanYi Micro Hei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+)
+
+
+def _fonts() -> list[str]:
+    """Return FONT and the installed ones of OTHER_FONTS."""
+    for path in {*findSystemFonts()} - {font.fname for font in fontManager.ttflist}:
+        with contextlib.suppress(RuntimeError, OSError):  # a damaged file of fonts
+            fontManager.addfont(path)  # installed after matplotlib made its list
+    installed = {font.name for font in fontManager.ttflist}
+    return [FONT, *(font for font in OTHER_FONTS if font in installed)]
+
+
+FONTS = _fonts()
 CHARACTER = 0.0073  # inches, the mean width of a character per point of its size
 
 INK = "#1f2933"
@@ -37,10 +72,10 @@ ORANGE = "#d9660a"
 GREEN = "#1a7f37"
 RED = "#c0271d"
 
-# Independent of installed fonts and of a user's matplotlibrc, so that bytes are the same
-# everywhere. parse_math is off because class names may contain dollar signs.
+# Independent of a user's matplotlibrc and, where FONT has all characters, of installed fonts, so
+# that bytes are the same everywhere. parse_math is off because class names may contain dollar signs.
 STYLE = {
-    "font.family": [FONT],
+    "font.family": FONTS,
     "font.size": TEXT,
     "text.color": INK,
     "text.parse_math": False,
@@ -67,6 +102,7 @@ STYLE = {
 }
 
 
+warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # see `_warn`
 # Decorator of functions that draw: they run with STYLE, and global settings stay unchanged.
 styled = matplotlib.style.context(STYLE, after_reset=True)
 
@@ -117,7 +153,7 @@ def wrap(text: str, width: float, size: float) -> list[str]:
 @functools.cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of one line of text in inches, at `size` points."""
-    font = FontProperties(family=FONT, size=size, weight=weight)
+    font = FontProperties(family=FONTS, size=size, weight=weight)
     return _ruler().get_text_width_height_descent(text, font, False)[0] / DPI
 
 
@@ -141,6 +177,9 @@ def png(figure: Figure) -> bytes:
 
     A palette makes a drawing four times smaller; figures of photographs keep all colours.
     """
+    texts = (text.get_text() for text in figure.findobj(Text))
+    if lacking := {*"".join(texts)} - _drawable() - {"\n"}:
+        _warn("".join(sorted(lacking)))
     area = figure.get_tightbbox().padded(MARGIN)
     size = np.ceil(DPI * area.size).astype(int)  # whole pixels, half of one more against rounding
     area = Bbox.from_bounds(area.x0, area.y0, *((size + 0.5) / DPI))
@@ -154,6 +193,23 @@ def png(figure: Figure) -> bytes:
             picture.putpalette(np.where(palette > 253, 255, palette).tolist())
         picture.save(content, "png")
         return content.getvalue()
+
+
+@functools.cache
+def _drawable() -> frozenset[str]:
+    """Return the characters that FONTS have."""
+    fonts = (get_font(findfont(FontProperties(family=font))) for font in FONTS)
+    return frozenset(chr(code) for font in fonts for code in font.get_charmap())
+
+
+@functools.cache
+def _warn(lacking: str) -> None:
+    """Print one sentence, instead of matplotlib's warning for each character."""
+    print(
+        f"foldlab: no font here has {lacking[:20]}, so pictures show boxes; install one, such as "
+        "Debian's fonts-noto-cjk, and run `dvc repro --force` for the stages `plot`.",
+        file=sys.stderr,
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

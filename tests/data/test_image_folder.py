@@ -161,7 +161,7 @@ def test_one_line_tells_how_many_files_of_a_type_are_left_out(tmp_path, capfd):
     assert err.count(".svg") == 2
 
 
-@pytest.mark.parametrize("kind", ["AVIF", "WEBP"])
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "HEIF"])
 def test_formats_of_today(tmp_path, kind):
     photo = np.full((16, 16, 3), 120, np.uint8)
     files = {

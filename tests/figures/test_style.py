@@ -63,3 +63,23 @@ def test_shorten_fits_and_keeps_the_beginning(text):
     assert style.text_width(short, 11) <= 1.0
     assert text.startswith(short.removesuffix("…"))
     assert (short == text) == (style.text_width(text, 11) <= 1.0)
+
+
+def test_one_sentence_tells_which_characters_no_font_has(capfd, monkeypatch):
+    drawable = style._drawable()
+    lacking = next(chr(code) for code in range(0x1E900, 0x1E95F) if chr(code) not in drawable)
+    for _ in range(2):
+        figure = style.page(1, 1)
+        style.write(figure, 0, 0, f"Gr\u00fcn {lacking}")
+        style.png(figure)
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert lacking in err
+
+
+def test_fonts_for_other_scripts_are_used_where_they_are_installed():
+    chinese = "\u732b"
+    figure = style.page(1, 1)
+    style.write(figure, 0, 0, chinese)
+    assert style.text_width(chinese, 11) > 0
+    assert ("Droid Sans Fallback" in style.FONTS) <= (chinese in style._drawable())
