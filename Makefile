@@ -10,7 +10,7 @@ READY := .venv/ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help try repro sweep test chaos ui search publish promote pr-report lint clean clean-all \
+.PHONY: help try new repro sweep test chaos ui search publish promote pr-report lint clean clean-all \
 	constraints
 
 help: ## list these commands
@@ -18,6 +18,9 @@ help: ## list these commands
 
 try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a folder of its own
 	@python -m stages try
+
+new: $(READY) ## set up params.yaml for your own images: make new DATA=~/photos
+	@python -m stages new "$(DATA)"
 
 repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
 	@python -m stages repro

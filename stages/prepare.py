@@ -19,7 +19,9 @@ def prepare() -> None:
     watch.check(settings)
     before = watch.digests(settings)
     if settings.folds.group:
-        groups.check(settings.folds.group, data.listed(settings.data))
+        path = data.find(settings.data.source)
+        top = path if path is None or path.is_dir() else path.parent
+        groups.check(settings.folds.group, data.listed(settings.data), top)
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
     splits = make_splits(source, settings)

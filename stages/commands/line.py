@@ -134,6 +134,20 @@ _add(
 )
 
 
+@line.command()
+@click.argument("data")
+@click.option("--format", "format_", help="How to read DATA where that is unclear, such as labels.")
+def new(data: str, format_: str | None) -> None:
+    """Set up params.yaml for your own images.
+
+    DATA is a folder or a file of images. Prints what is found there, and chooses data, folds,
+    training and variants to compare. The old settings are kept in params.yaml.old.
+    """
+    from stages.commands import new
+
+    new.new(data, {"format": format_})
+
+
 @line.command("try")
 def try_out() -> None:
     """Run the whole pipeline on 1,000 digits, in a minute.

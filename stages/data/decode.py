@@ -36,6 +36,21 @@ def opened(path: Path) -> Image.Image:
     return parsed(content)
 
 
+def header(path: Path) -> Image.Image:
+    """Return an image of which only the header is read, to be closed by the caller."""
+    with _pillow_errors():
+        return Image.open(path, formats=FORMATS)
+
+
+def is_image(path: Path) -> bool:
+    """Return whether the header of a file is that of an image."""
+    try:
+        header(path).close()
+    except UnreadableError:
+        return False
+    return True
+
+
 def parsed(content: bytes) -> Image.Image:
     """Return an image from the bytes of its file, as `opened` does."""
     if not content:

@@ -7,12 +7,14 @@ share only, and on 200 random cases was no more even (docs/experiments.md, 2026-
 
 import csv
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stages import files
+from stages.data.decode import is_image
 from stages.data.listing import Listing
 from stages.data.source import Source
 from stages.errors import UserError
@@ -47,15 +49,19 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     return numbers[:count], numbers[count:]
 
 
-def check(given: str, found: Listing | None) -> None:
+def check(given: str, found: Listing | None, top: Path | None) -> None:
     """Check the CSV file before any image is decoded, as far as the listed files allow.
 
-    `found` is None if the images are not separate files.
+    `found` is None if the images are not separate files below `top`. Files that are no images need
+    no group.
     """
-    if found:
-        _checked(given, "file", [file for *_, file in found.rows], found.left_out, "data.source")
-    else:
+    if not (found and top):
         _table(given, "row")
+        return
+    names, group_of = [file for *_, file in found.rows], _table(given, "file")
+    unreadable = {name for name in names if name not in group_of and not is_image(top / name)}
+    readable = [name for name in names if name not in unreadable]
+    _checked(given, "file", readable, {*found.left_out, *unreadable}, "data.source")
 
 
 def _checked(

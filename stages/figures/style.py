@@ -73,7 +73,7 @@ GREEN = "#1a7f37"
 RED = "#c0271d"
 
 # Independent of a user's matplotlibrc and, where FONT has all characters, of installed fonts, so
-# that bytes are the same everywhere. parse_math is off because class names may contain dollar signs.
+# that bytes are the same everywhere. parse_math is off: class names may contain dollar signs.
 STYLE = {
     "font.family": FONTS,
     "font.size": TEXT,

@@ -32,7 +32,7 @@ def classify(layers, x, classes: int, dense: int, dropout: float | None = None):
     return layers.Dense(classes)(x)
 
 
-from stages.models import allconv, compact, reference, residual, transfer  # noqa: E402, F401 - fill the registry
+from stages.models import allconv, compact, plain, reference, residual, transfer  # noqa: E402, F401 - fill the registry
 
 
 def build(named: Named, image_shape: tuple[int, ...], classes: int, layers: Any = None):

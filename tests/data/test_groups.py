@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages import data
 from stages.data import folds, groups
 from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data, Folds
+from tests import drawn
 
 CLASSES = ("cat", "dog")
 
@@ -135,3 +137,16 @@ def test_too_few_groups_of_a_class_are_refused_by_name():
         folds.stratified_folds(rows % 2, CLASSES, Folds(), one)
     with pytest.raises(UserError, match=r"'dog' .*1 groups"):
         folds.hold_out(rows % 2, CLASSES, Data(), one)
+
+
+def test_the_file_is_checked_before_images_are_decoded():
+    files = drawn.tree(Path("pets"), drawn.classes("cat", "dog", each=1) | {"cat/bad.png": b"x"})
+    settings = Data(source="pets")
+    found = data.listed(settings)
+    whole = ["file,group", "cat/0.png,1", "dog/0.png,2"]
+    groups.check(write(*whole), found, files)
+    for lines, expected in ((whole[:2], "dog/0.png"), ([*whole, "owl/1.png,3"], "owl/1.png")):
+        with pytest.raises(UserError, match=expected):
+            groups.check(write(*lines), found, files)
+    with pytest.raises(UserError, match="'row'"):
+        groups.check(write(*whole), None, None)

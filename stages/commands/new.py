@@ -1,0 +1,194 @@
+"""`python -m stages new DATA`, which `make new` runs: set up params.yaml for your own images."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from stages.data.look import Look, look
+from stages.engine import resolve
+from stages.errors import UserError
+from stages.files import replacing, root
+from stages.search import row as rows
+from stages.settings import params
+from stages.settings.base import validate
+from stages.settings.sections import Data, Variant
+from stages.training.fold import train_fold
+
+PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
+STEPS = 1000  # of the optimizer, which a small network needs at least
+BATCH = 32
+SIDE = 64  # pixels, of images that are larger
+RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
+RESET += ("label_pattern", "file_column", "label_column")  # of the section data
+UNEVEN = 1.5  # times as many images in the largest class as in the smallest
+SHOWN = 3
+AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0.15}}]
+AUGMENTATION += [{"shift": {"fraction": 0.1}}, {"brightness": {"factor": 0.2}}]
+ROWS: dict[str, dict[str, Any]] = {
+    "majority": {
+        "description": "The frequencies of the classes, whatever the image shows.",
+        "architecture": "majority",
+        "train": {"class_weight": None},
+    },
+    "logistic": {
+        "description": "Logistic regression on the pixels, without a hidden layer.",
+        "architecture": "logistic",
+        "train": {"learning_rate": 0.0005},
+    },
+    "cnn": {"description": "A small residual network.", "architecture": "resnet"},
+    "cnn_augmented": {
+        "description": "The same with mirrored, rotated, zoomed, shifted and lighter images.",
+        "architecture": "resnet",
+        "augmentation": AUGMENTATION,
+    },
+}
+BASELINE = "cnn"
+PROBED, NETWORKS = "cnn_augmented", 2  # whose time is measured; rows that take about as long
+
+
+def new(source: str, settings: Mapping[str, Any]) -> None:
+    """Look at the images, print what was found, and write the settings for them.
+
+    The old params.yaml is kept as params.yaml.old. `settings` are further ones of the section
+    `data`, such as the format.
+
+    Raises:
+        UserError: if the images cannot be used as they are.
+    """
+    path = Path(source).expanduser().absolute()
+    if not path.exists():
+        raise UserError(f"DATA is {source!r}, which does not exist; give a folder or a file.")
+    top = root().absolute()
+    given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
+    watch = given if path.is_dir() else os.path.dirname(given) or "."
+    chosen = {"source": given, "watch": watch, **settings}
+    found = look(validate(Data, chosen, "data"))
+    print("\n".join(_lines(source, found)))
+    if (side := _side(found.sizes)) is not None:
+        chosen["image_size"] = side
+    sections = _sections(found, chosen)
+    before = PARAMS.read_bytes()
+    _put(OLD, before)
+    try:
+        for name in ROWS:
+            if name not in params.load().variants:
+                rows.add(name, validate(Variant, ROWS[name], f"variants.{name}"))
+        _write(sections)
+        resolve.check(params.load())
+    except BaseException:
+        _put(PARAMS, before)
+        raise
+    print(f"\nWrote {PARAMS}; the one before is {OLD}.", flush=True)
+    height, width = (side, side) if side else found.sizes[0]
+    training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
+    minutes = _minutes(training, (height, width, 3 if found.colour else 1))
+    print(f"`make repro` compares {', '.join(ROWS)}, in about {max(1, round(minutes))} min here.")
+
+
+def _lines(source: str, found: Look) -> list[str]:
+    """Return what was found, one fact a line."""
+    total = sum(found.train) + sum(found.test)
+    lines = [f"{source}: {total:,} images in {len(found.classes)} classes"]
+    width = max(map(len, found.classes))
+    with_test = any(found.test)
+    for name, train, test in zip(found.classes, found.train, found.test, strict=True):
+        lines.append(
+            f"  {name:{width}}  {train:>7,}" + f" to train, {test:>7,} to test" * with_test
+        )
+    heights, widths = found.sizes.T
+    if len(np.unique(found.sizes, axis=0)) == 1:
+        lines.append(f"size: {heights[0]} x {widths[0]} pixels")
+    else:
+        middle = "{:.0f} x {:.0f}".format(*np.median(found.sizes, axis=0))
+        lines.append(
+            f"sizes: {heights.min()} x {widths.min()} to {heights.max()} x {widths.max()} pixels, "
+            f"median {middle}"
+        )
+    lines.append(f"colour: {'yes' if found.colour else 'no'}")
+    if (ratio := _imbalance(found)) > 1:
+        lines.append(f"imbalance: the largest class has {ratio:.3g} times as many as the smallest")
+    if found.equal:
+        first = " and ".join(found.equal[0][:2])
+        lines.append(f"same content: {len(found.equal):,} times, such as {first}")
+    if found.left_out:
+        named = "; ".join(f"{file} {why}" for file, why in [*found.left_out.items()][:SHOWN])
+        more = "; ..." * (len(found.left_out) > SHOWN)
+        lines.append(f"files left out: {len(found.left_out):,} ({named}{more})")
+    return [*lines, *(f"note: {note}" for note in found.notes)]
+
+
+def _imbalance(found: Look) -> float:
+    return max(found.train) / max(1, min(found.train))
+
+
+def _side(sizes: np.ndarray) -> int | None:
+    """Return the side to which images are resized; None keeps the size that all share."""
+    if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= SIDE and sizes.min() >= 8:
+        return None
+    return SIDE
+
+
+def _sections(found: Look, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each section that differ from the file's."""
+    smallest = min(found.train)
+    to_train = smallest if any(found.test) else int(smallest * 0.8)
+    if to_train < 2:
+        name = found.classes[found.train.index(smallest)]
+        raise UserError(
+            f"class {name!r} has only {smallest} images to train with; give it at least "
+            "3, or 2 besides a test set."
+        )
+    images = sum(found.train)
+    return {
+        "data": dict.fromkeys(RESET) | data,
+        "folds": {"count": min(5, to_train), "group": None},
+        "train": {
+            "epochs": int(np.clip(np.ceil(STEPS * BATCH / images), 10, 30)),
+            "batch_size": BATCH,
+            "learning_rate": 0.002,
+            "class_weight": "balanced" if _imbalance(found) > UNEVEN else None,
+        },
+        "compare": {"variants": [*reversed(ROWS)], "baseline": BASELINE},
+    }
+
+
+def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Change settings in params.yaml and keep its comments."""
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 1000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), _null)
+    content = yaml.load(PARAMS)
+    for name, section in sections.items():
+        for key, value in section.items():
+            if isinstance(value, list):
+                content[name][key][:] = value  # in its place, with its comment
+            else:
+                content[name][key] = value
+    with replacing(PARAMS) as temporary:
+        yaml.dump(content, temporary)
+
+
+def _put(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _null(representer: Any, value: None) -> Any:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+def _minutes(images: int, shape: tuple[int, int, int]) -> float:
+    """Return about how long the networks take to train here, from a few steps of one of them."""
+    settings = params.load()
+    recipe = resolve.recipe(settings, PROBED)
+    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": 2})})
+    few = np.zeros((4 * BATCH, *shape), np.uint8)
+    labels = np.arange(len(few)) % 2
+    seconds = float(train_fold(few, labels, None, 2, recipe, "probe").times[-1, 1])
+    epochs = settings.train.epochs * settings.folds.count * NETWORKS
+    return seconds / len(few) * images * epochs / 60

@@ -1,0 +1,91 @@
+"""Look at a source of images without decoding them all: what `python -m stages new` prints."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stages import data
+from stages.data import decode
+from stages.data.listing import Listing
+from stages.errors import UserError
+from stages.settings.sections import Data
+
+SAMPLE = 500  # files whose headers are read
+
+
+class Look(NamedTuple):
+    """Facts on a source; those on sizes, colour and damage are of a sample of the files."""
+
+    classes: tuple[str, ...]
+    train: list[int]  # images of each class
+    test: list[int]  # the same; all 0 without a test set
+    sizes: np.ndarray  # int (n, 2): height and width of the sample
+    colour: bool  # whether any image of the sample has colour
+    left_out: dict[str, str]  # file -> why it cannot be used
+    equal: list[list[str]]  # files with the same content, in groups
+    notes: tuple[str, ...]
+
+
+def look(settings: Data) -> Look:
+    """Look at the source of `settings`.
+
+    Raises:
+        UserError: as `stages.data.load`, as far as it can be known without decoding.
+        OSError: when a file cannot be read.
+    """
+    path = data.find(settings.source)
+    found = data.listed(settings)
+    if path is None or found is None:
+        return _of_arrays(settings)
+    top = path if path.is_dir() else path.parent
+    names = [file for *_, file in found.rows]
+    step = max(1, len(names) // SAMPLE)
+    sizes, modes, left_out = [], set(), dict(found.left_out)
+    for name in names[::step]:
+        try:
+            with decode.header(top / name) as image:
+                sizes.append(decode.size(image))
+                modes.add(image.mode)
+        except decode.UnreadableError as error:
+            left_out[name] = str(error)
+    if not sizes:
+        known = ", ".join(decode.FORMATS)
+        raise UserError(f"{path} has no readable image; give files of {known}.")
+    colour = not modes <= {"1", "L", "LA", "I;16", "I;16B", "I"}
+    train, test = (_counts(found, split) for split in ("train", "test"))
+    equal = _equal([top / name for name in names], names)
+    return Look(found.classes, train, test, np.array(sizes), colour, left_out, equal, found.notes)
+
+
+def _of_arrays(settings: Data) -> Look:
+    source = data.load(settings)
+    train, test = (
+        np.bincount(split.labels, minlength=len(source.classes)).tolist()
+        if split
+        else [0] * len(source.classes)
+        for split in (source.train, source.test)
+    )
+    sizes = np.array([source.train.images.shape[1:3]])
+    colour = source.train.images.shape[3] == 3
+    return Look(source.classes, train, test, sizes, colour, {}, [], source.notes)
+
+
+def _counts(found: Listing, split: str) -> list[int]:
+    labels = [label for part, label, _ in found.rows if part == split]
+    return np.bincount(np.array(labels, int), minlength=len(found.classes)).tolist()
+
+
+def _equal(paths: Sequence[Path], names: Sequence[str]) -> list[list[str]]:
+    """Group the names of files with the same content; only files of equal size are read."""
+    of_size, of_content = defaultdict(list), defaultdict(list)
+    for path, name in zip(paths, names, strict=True):
+        of_size[path.stat().st_size].append((path, name))
+    for same in of_size.values():
+        for path, name in same if len(same) > 1 else ():
+            with path.open("rb") as file:
+                of_content[hashlib.file_digest(file, "blake2b").digest()].append(name)
+    return [group for group in of_content.values() if len(group) > 1]

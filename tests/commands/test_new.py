@@ -1,0 +1,102 @@
+"""`python -m stages new`: settings for a user's own images."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmarks import inputs
+from stages.commands import new
+from stages.errors import UserError
+from stages.settings import params
+from tests import drawn
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a repository's folder with the shipped settings, where no network is timed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr(new, "_minutes", lambda images, shape: 7.0)
+    shutil.copy(inputs.ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def test_settings_are_chosen_and_comments_kept(folder, capsys):
+    files = drawn.classes("cat", "dog", each=20, height=90, width=70)
+    drawn.tree(folder / "data/pets", files | drawn.classes("owl", each=4, height=90, width=100))
+    before = Path("params.yaml").read_text()
+    new.new("data/pets", {})
+    settings = params.load()
+    assert (settings.data.source, settings.data.watch) == ("data/pets", "data/pets")
+    assert settings.data.image_size == (64, 64)
+    assert settings.folds.count == 3
+    assert settings.train.class_weight == "balanced"
+    assert set(settings.compare.variants) == {"majority", "logistic", "cnn", "cnn_augmented"}
+    assert Path("params.yaml.old").read_text() == before
+    after = Path("params.yaml").read_text()
+    comments = [line.partition("#")[2] for line in before.splitlines()]
+    assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == [
+        comment for comment in comments if comment
+    ]
+    gone = {*before.splitlines()} - {*after.splitlines()}
+    assert {line.split(":")[0].strip() for line in gone} == {
+        "source", "image_size", "watch", "count", "epochs", "batch_size", "learning_rate",
+        "class_weight", "variants", "baseline",
+    }  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "44 images in 3 classes" in printed
+    assert "about 7 min" in printed
+
+
+def test_a_second_call_replaces_the_choice(folder):
+    drawn.tree(folder / "pets", drawn.classes("cat", "dog", each=9))
+    new.new("pets", {})
+    assert params.load().data.image_size is None  # all have one small size
+    (folder / "table").mkdir()
+    table = ["file,label", *(f"{row}.png,{'ab'[row % 2]}" for row in range(12))]
+    pictures = {f"{row}.png": drawn.pixels(row, 80, 80) for row in range(12)}
+    drawn.tree(folder / "table", {"labels.csv": "\n".join(table).encode(), **pictures})
+    new.new(str(folder / "table/labels.csv"), {"format": "labels"})
+    data = params.load().data
+    assert (data.source, data.watch) == ("table/labels.csv", "table")
+    assert (data.format, data.image_size) == ("labels", (64, 64))
+    assert params.load().train.class_weight is None
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "expected"),
+    [
+        ({}, "nowhere", "nowhere"),
+        ({"pets/cat/1.png": drawn.pixels()}, "pets", "1 class folders"),
+        ({**drawn.classes("pets/cat"), "pets/dog/1.png": drawn.pixels()}, "pets", "'dog'"),
+    ],
+)
+def test_what_cannot_be_used_changes_nothing(folder, files, source, expected):
+    drawn.tree(folder, files)
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match=expected):
+        new.new(source, {})
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory):
+    home = drawn.tree(
+        tmp_path_factory.mktemp("home"), drawn.classes("pets/cat", "pets/dog", each=9)
+    )
+    monkeypatch.setenv("HOME", str(home))
+    new.new("~/pets", {})
+    assert params.load().data.source == str(home / "pets")
+
+
+@pytest.mark.slow
+def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
+    content["variants"] = {**content["variants"], **new.ROWS}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    few, many = (new._minutes(images, (16, 16, 3)) for images in (1_000, 1_000_000))
+    assert 0 < few < many
+    assert np.isfinite(many)

@@ -1,0 +1,37 @@
+"""What is told about images before they are all decoded."""
+
+import numpy as np
+import pytest
+
+from stages.data.look import look
+from stages.errors import UserError
+from stages.settings.sections import Data
+from tests import drawn
+
+
+def test_facts_of_a_folder(tmp_path):
+    files = drawn.classes("train/cat", "train/dog", "test/cat", channels=3)
+    files |= {"train/dog/wide.png": drawn.pixels(9, 20, 30), "train/cat/bad.png": b"no picture"}
+    files |= {"train/dog/copy.png": files["train/cat/1.png"]}
+    found = look(Data(source=str(drawn.tree(tmp_path, files))))
+    assert found.classes == ("cat", "dog")
+    assert (found.train, found.test) == ([4, 5], [3, 0])
+    assert found.sizes.max(axis=0).tolist() == [20, 30]
+    assert found.colour
+    assert list(found.left_out) == ["train/cat/bad.png"]
+    assert found.equal == [["train/cat/1.png", "train/dog/copy.png"]]
+
+
+def test_grey_images_and_arrays(tmp_path):
+    assert not look(Data(source=str(drawn.tree(tmp_path / "a", drawn.classes("a", "b"))))).colour
+    images = np.stack([drawn.pixels(seed, channels=3) for seed in range(4)])
+    np.savez(tmp_path / "mine.npz", images=images, labels=[0, 1, 1, 1])
+    found = look(Data(source=str(tmp_path / "mine.npz")))
+    assert (found.train, found.test, found.colour) == ([1, 3], [0, 0], True)
+    assert found.sizes.tolist() == [[8, 9]]
+
+
+def test_a_folder_without_a_readable_image_is_refused(tmp_path):
+    files = drawn.tree(tmp_path, {"cat/1.png": b"", "dog/1.png": b"x"})
+    with pytest.raises(UserError, match="no readable image"):
+        look(Data(source=str(files)))
