@@ -6,7 +6,7 @@ importing it, then those of `augment` below. Their keyword-only arguments are se
 
 from collections.abc import Callable, Sequence
 
-from stages.augment import keys
+from stages.augment import colors, keys, policies  # noqa: F401 - fill the registry PIXELS
 from stages.augment.affine import AFFINE, resample
 from stages.augment.mixing import MIXING
 from stages.augment.pixels import PIXELS

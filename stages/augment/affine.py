@@ -1,4 +1,4 @@
-"""Affine ops: rotation, zoom, shift and shear, combined into one resampling.
+"""Affine ops: rotation, zoom, shift, shear and crop, combined into one resampling.
 
 An op is a function `(tf, draw, size, *, arguments) -> rows`. `draw(low, high)` returns one uniform
 random number per image, float32 (n,); `size` is (height, width) in pixels. The result is the first
@@ -21,6 +21,7 @@ AFFINE: dict[str, Callable] = {}
 affine = register(AFFINE)
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rows = tuple[Sequence, Sequence]  # the first two of a matrix
 
 
 @affine
@@ -59,18 +60,43 @@ def shear(tf, draw, size, *, degrees: Annotated[float, Field(ge=0, le=60)]):
     return [1.0, slope, 0.0], [0.0, 1.0, 0.0]
 
 
+@affine
+def crop(tf, draw, size, *, area: Fraction, stretch: Fraction = 0.25):
+    """Cut out a part and enlarge it to the whole image: a random resized crop.
+
+    The part has 1 - `area` to 1 of the image's area; its proportions are changed by a factor of up
+    to 1 + `stretch`, as far as it stays inside.
+    """
+    height, width = size
+    part = draw(1.0 - area, 1.0)
+    ratio = 1.0 + draw(-stretch, stretch)
+    across = tf.minimum(tf.sqrt(part * ratio), 1.0)
+    down = tf.minimum(tf.sqrt(part / ratio), 1.0)
+    right_by = draw(-0.5, 0.5) * (1.0 - across) * width
+    down_by = draw(-0.5, 0.5) * (1.0 - down) * height
+    return [across, 0.0, right_by], [0.0, down, down_by]
+
+
 def resample(tf, images, ops: Sequence[Named], seed):
     """Apply affine ops in order by one bilinear resampling; pixels outside the image are black.
 
     Images and `seed`, the batch's key, are as in `augmenter`; each draw derives its own key.
     """
     count = tf.shape(images)[0]
-    height, width = images.shape[1:3]
     numbers = itertools.count(1)
 
     def draw(low: float, high: float):
         key = keys.part(tf, seed, next(numbers))
         return tf.random.stateless_uniform([count], key, low, high)
+
+    size = images.shape[1:3]
+    return warp(tf, images, [AFFINE[op.name](tf, draw, size, **op.arguments) for op in ops])
+
+
+def warp(tf, images, transformations: Sequence[Rows]):
+    """Apply transformations, each as an op returns it, in order by one bilinear resampling."""
+    count = tf.shape(images)[0]
+    height, width = images.shape[1:3]
 
     def matrix(first, second):
         cells = [tf.broadcast_to(cell, [count]) for cell in (*first, *second, 0.0, 0.0, 1.0)]
@@ -83,8 +109,7 @@ def resample(tf, images, ops: Sequence[Named], seed):
     # Matrices map output to input, so the last op comes first.
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     matrices = matrix([1.0, 0.0, middle_x], [0.0, 1.0, middle_y])
-    for op in ops:
-        rows = AFFINE[op.name](tf, draw, (height, width), **op.arguments)
+    for rows in transformations:
         matrices = product(matrices, matrix(*rows))
     matrices = product(matrices, matrix([1.0, 0.0, -middle_x], [0.0, 1.0, -middle_y]))
     return tf.raw_ops.ImageProjectiveTransformV3(

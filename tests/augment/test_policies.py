@@ -1,0 +1,68 @@
+"""RandAugment and TrivialAugment: each operation is that of Pillow, and each image gets its own."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from stages.augment import policies
+from stages.augment.policies import WIDE, rand_augment, trivial_augment
+
+PIXELS = np.random.default_rng(1).integers(30, 220, (2, 128, 128, 3), np.uint8)
+HALF = 0.5
+
+
+def operated(name, signed):
+    """Return what an operation makes of PIXELS at half of its strength."""
+    operation = getattr(policies, name)
+    given = tf.fill([2, 1, 1, 1], HALF), tf.fill([2, 1, 1, 1], signed)
+    return np.clip(operation(tf, PIXELS.astype("f4"), *given, WIDE), 0, 255)
+
+
+def enhanced(kind):
+    return lambda image: kind(image).enhance(1 + WIDE.enhance * HALF)
+
+
+@pytest.mark.parametrize(
+    ("name", "pillow", "tolerance"),
+    [
+        ("_brightness", enhanced(ImageEnhance.Brightness), 1),
+        ("_contrast", enhanced(ImageEnhance.Contrast), 2),
+        ("_saturation", enhanced(ImageEnhance.Color), 2),
+        ("_posterize", lambda image: ImageOps.posterize(image, 8 - WIDE.bits // 2), 0),
+        ("_solarize", lambda image: ImageOps.solarize(image, 128), 0),
+        ("_autocontrast", ImageOps.autocontrast, 1),
+        ("_equalize", ImageOps.equalize, 5),  # Pillow counts in whole steps
+    ],
+)
+def test_an_operation_is_that_of_pillow(name, pillow, tolerance):
+    expected = [np.asarray(pillow(Image.fromarray(pixels)), float) for pixels in PIXELS]
+    assert np.abs(operated(name, HALF) - expected).max() <= tolerance
+
+
+def test_sharpness_is_that_of_pillow_but_for_the_edge():
+    pillow = [
+        np.asarray(ImageEnhance.Sharpness(Image.fromarray(pixels)).enhance(1 + WIDE.enhance * HALF))
+        for pixels in PIXELS
+    ]
+    assert ImageFilter.SMOOTH.filterargs[1] == 13
+    inner = np.s_[:, 1:-1, 1:-1]
+    assert np.abs(operated("_sharpness", HALF)[inner] - np.array(pillow, float)[inner]).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["_autocontrast", "_equalize"])
+def test_a_flat_image_stays(name):
+    flat = np.full((1, 4, 4, 3), 90, "f4")
+    np.testing.assert_array_equal(getattr(policies, name)(tf, flat, None, None, WIDE), flat)
+
+
+def test_each_image_gets_its_own_operation_and_all_occur():
+    images = np.repeat(PIXELS[:1].astype("f4"), 600, axis=0)
+    changed = trivial_augment(tf, images, tf.constant([1, 2])).numpy()
+    unchanged = (np.abs(changed - images).max(axis=(1, 2, 3)) < 0.1).mean()
+    assert unchanged == pytest.approx(1 / 14, abs=0.05)
+    assert len({image.tobytes() for image in changed}) > 400
+    twice = rand_augment(tf, images, tf.constant([1, 2]), count=2, magnitude=0.5).numpy()
+    same = (np.abs(twice - images).max(axis=(1, 2, 3)) < 0.1).mean()
+    assert same < 0.05
+    assert len({image.tobytes() for image in twice}) > 100
