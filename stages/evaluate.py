@@ -9,6 +9,7 @@ from stages.engine import environment
 from stages.engine.predict import predict
 from stages.settings import params
 from stages.statistics import classification, uses
+from stages.statistics.metrics import METRICS, of_folds
 from stages.statistics.paired import mean_std
 
 
@@ -69,7 +70,14 @@ def evaluate(variant: str) -> None:
         ("index", "actual", "predicted", "confidence"),
         [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
     )
-    folds = files.read_table(results / "folds.csv", ("accuracy", "loss"))
+    folds = files.read_table(results / "folds.csv", ("fold", "accuracy", "loss"))
+    fold_of = files.read_array(files.PREPARED / "folds.npy")
+    scores = of_folds(by_repeat, oof_label, fold_of)
+    files.write_table(
+        results / "fold_scores.csv",
+        ("fold", *METRICS),
+        [(row["fold"], *one.values()) for row, one in zip(folds, scores, strict=True)],
+    )
     error = classification.expected_calibration_error(test_probability, test_label)
     members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
     test = classification.summary(test_probability, test_label) | {
@@ -78,7 +86,10 @@ def evaluate(variant: str) -> None:
         "members_accuracy": mean_std(members),
     }
     metrics = {
-        "cv": {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")},
+        "cv": {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")}
+        | {
+            key: mean_std([row[key] for row in scores]) for key in ("balanced_accuracy", "macro_f1")
+        },
         "out_of_fold": classification.summary(oof_probability, oof_label),
         "test": test,
         "parameters": files.read_json(results / "training.json", ["parameters"])["parameters"],

@@ -61,7 +61,7 @@ def test_metrics_are_those_of_the_files(predictions):
     assert {"loss", "macro_f1", "expected_calibration_error"} <= set(metrics["test"])
     assert metrics["test"]["members_accuracy"]["n"] == 2
     assert metrics["parameters"] == 19363  # 320 + 18,496 + 520 + 27
-    assert set(metrics["cv"]) == {"accuracy", "loss"}
+    assert set(metrics["cv"]) == {"accuracy", "loss", "balanced_accuracy", "macro_f1"}
 
 
 def test_tables_carry_class_names_and_agree_with_each_other():

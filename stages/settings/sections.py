@@ -12,6 +12,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Monitor = Literal["val_accuracy", "val_loss"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 Kernels = Literal["portable", "native"]
 SIDES = range(8, 257)  # pixels
 
@@ -158,6 +159,7 @@ class Compare(Settings):
 
     variants: Annotated[list[str], Field(min_length=1)]
     baseline: str
+    metric: Metric = "accuracy"
     rope: Annotated[float, Field(ge=0, lt=1)] = 0.0005
 
 

@@ -10,6 +10,7 @@ from stages.files import RESULTS, read_json, write_json
 
 # The files that compare reads; DVC sees their hashes in the marker.
 COMPARED = (
+    "fold_scores.csv",
     "folds.csv",
     "history.csv",
     "predictions.npz",
@@ -21,7 +22,7 @@ COMPARED = (
 )
 NEEDED = {  # stage -> its files without which nothing is published
     "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
-    "evaluate": ("predictions.npz", "metrics.json", "per_class.csv"),
+    "evaluate": ("fold_scores.csv", "predictions.npz", "metrics.json", "per_class.csv"),
     "plot": (
         "model_card.md",
         "plots/curves.png",
@@ -33,6 +34,7 @@ NEEDED = {  # stage -> its files without which nothing is published
 }
 
 ATTACHED = (  # uploaded, with all figures
+    "fold_scores.csv",
     "folds.csv",
     "history.csv",
     "per_class.csv",
