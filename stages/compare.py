@@ -33,11 +33,11 @@ def compare() -> None:
             marker.unlink()
     dataset = files.read_dataset(PREPARED)
     results = {name: read(name) for name in chosen.variants}
-    check(results, dataset, chosen.baseline)
+    check(results, dataset, chosen.baseline, chosen.metric)
     noted = uses.note(result.use for result in results.values())
     test_sha256 = results[chosen.baseline].use.test_sha256
     trainings = sum(use.test_sha256 == test_sha256 for use in noted)
-    found = compared(results, dataset, chosen.baseline, chosen.rope, trainings)
+    found = compared(results, dataset, chosen, trainings)
     table = ([row[key] for key in COLUMNS] for row in found.rows)
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found))
@@ -51,8 +51,8 @@ def _draw(found: Comparison) -> None:
     rows = found.best_first[:DRAWN]
     if found.baseline not in [row["variant"] for row in rows]:
         rows[-1] = next(row for row in found.rows if row["variant"] == found.baseline)
-    accuracy = np.array([found.results[row["variant"]].accuracy for row in rows])
-    figure = draw(rows, accuracy, rope=found.rope, hidden=len(found.rows) - len(rows))
+    scores = np.array([found.results[row["variant"]].scores[row["metric"]] for row in rows])
+    figure = draw(rows, scores, rope=found.rope, hidden=len(found.rows) - len(rows))
     style.save(figure, RESULTS / "plots" / "comparison.png")
 
 

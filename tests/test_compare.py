@@ -11,6 +11,7 @@ from stages import files
 from stages.compare import compare
 from stages.errors import UserError
 from stages.statistics.baseline import COLUMNS
+from stages.statistics.metrics import METRICS
 from stages.statistics.paired import variances
 from tests.drawn import encoded, pixels
 from tests.report import made
@@ -21,7 +22,7 @@ GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # corrected t = 3.33, p = .029
 BETTER, WORSE = TIED + GAIN, TIED - GAIN
 LEANING = TIED + np.array([0.08, -0.05, 0.03, 0.0, 0.01])
 FILES = {"folds.csv": "train", "history.csv": "train", "training.json": "train"}
-FILES |= {"metrics.json": "evaluate", "predictions.npz": "evaluate"}
+FILES |= dict.fromkeys(("fold_scores.csv", "metrics.json", "predictions.npz"), "evaluate")
 TABLE, REPORT = Path("results/comparison.csv"), Path("results/comparison.md")
 KNOWN = {"python": "3.11", "keras": "3.15.1", "kernels": "avx2"}
 MIXED = {"train": {"precision": "mixed_bfloat16"}}
@@ -84,7 +85,7 @@ def test_table_and_report_hold_what_hand_calculation_gives(four, drawn):
     found = rows()
     assert list(found) == ["worse_one", "basic", "better_one", "leaning"]
     better = found["better_one"]
-    numbers = {key: float(value) for key, value in better.items() if key in COLUMNS[2:-3]}
+    numbers = {key: float(value) for key, value in better.items() if key in COLUMNS[2:-4]}
     _, variance, _ = variances(np.array([-GAIN, GAIN, LEANING - TIED]))
     expected = student(variance.freedom, 0.078, np.sqrt((1 / 5 + 1 / 4) * variance.value))
     low, high = expected.interval(0.95)
@@ -125,7 +126,7 @@ def test_ties_are_no_difference_and_nowhere_nan(drawn):
     for name in ("twin", "twin_too"):
         row = rows()[name]
         assert row["p_best"] == pytest.approx(1 / 3)
-        assert [float(row[key]) for key in COLUMNS[5:-3]] == [0, 0, 0, 1, 1, 0, 1, 0, 1]
+        assert [float(row[key]) for key in COLUMNS[5:-4]] == [0, 0, 0, 1, 1, 0, 1, 0, 1]
     assert "nan" not in REPORT.read_text(encoding="utf-8").lower()
 
 
@@ -286,3 +287,26 @@ def test_a_bug_of_ours_is_not_taken_for_a_damaged_file(four, monkeypatch):
     monkeypatch.setattr("stages.report.results.classification.per_class", broken)
     with pytest.raises(KeyError, match="a bug"):
         compare()
+
+
+def test_another_metric_decides_and_is_named_everywhere(drawn):
+    choose("basic", "better_one", metric="balanced_accuracy")
+    write_variant("basic")
+    write_variant("better_one", WORSE)
+    columns = ("fold", *METRICS)
+    for name, scores in (("basic", TIED), ("better_one", BETTER)):
+        cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
+        files.write_table(Path("results") / name / "fold_scores.csv", columns, cells)
+    compare()
+    found = rows()["better_one"]
+    assert (found["outcome"], found["metric"]) == ("better", "balanced_accuracy")
+    assert found["cv_mean"] == pytest.approx(BETTER.mean())
+    assert "CV balanced accuracy, %" in REPORT.read_text()
+    assert "CV balanced accuracy" in PAGE.read_text()
+    choose("basic", "better_one", metric="log_loss", rope=0.001)
+    for name, scores in (("basic", -0.4 - TIED), ("better_one", -TIED)):
+        cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
+        files.write_table(Path("results") / name / "fold_scores.csv", columns, cells)
+    compare()
+    assert rows()["better_one"]["verdict"].startswith("better by 0.4000 nats")
+    assert "difference, nats" in REPORT.read_text()

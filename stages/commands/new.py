@@ -152,7 +152,11 @@ def _sections(found: Look, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "learning_rate": 0.002,
             "class_weight": "balanced" if _imbalance(found) > UNEVEN else None,
         },
-        "compare": {"variants": [*reversed(ROWS)], "baseline": BASELINE},
+        "compare": {
+            "variants": [*reversed(ROWS)],
+            "baseline": BASELINE,
+            "metric": "balanced_accuracy" if _imbalance(found) > UNEVEN else "accuracy",
+        },
     }
 
 

@@ -12,6 +12,7 @@ from stages.report.markdown import difference, probability
 from stages.report.results import check, read
 from stages.settings import params
 from stages.statistics import baseline, paired
+from stages.statistics.metrics import METRICS
 
 
 def pairs() -> None:
@@ -25,15 +26,15 @@ def pairs() -> None:
         raise UserError("compare.variants has one name; add another to have a pair to compare.")
     dataset = read_dataset(PREPARED)
     results = {name: read(name) for name in chosen.variants}
-    check(results, dataset, chosen.baseline)
+    check(results, dataset, chosen.baseline, chosen.metric)
     folds = dataset["folds"]["count"]
-    best_first = sorted(results, key=lambda name: -results[name].accuracy.mean())
-    accuracy = {name: results[name].accuracy for name in best_first}
+    score = {name: result.scores[chosen.metric] for name, result in results.items()}
+    best_first = sorted(score, key=lambda name: -score[name].mean())
     couples = list(combinations(best_first, 2))
-    gains = np.array([accuracy[one] - accuracy[other] for one, other in couples])
+    gains = np.array([score[one] - score[other] for one, other in couples])
     rows: list[dict[str, Any]] = []
     for (one, other), gained, variance in zip(couples, gains, paired.variances(gains), strict=True):
-        row: dict[str, Any] = {"pair": f"{one} - {other}"}
+        row: dict[str, Any] = {"pair": f"{one} - {other}", "metric": chosen.metric}
         row |= paired.corrected_resampled_t(gained, folds, variance)
         row |= paired.bayesian_correlated_t(gained, folds, chosen.rope, variance)
         rows.append(row)
@@ -48,5 +49,10 @@ def pairs() -> None:
         ]
         for row in rows
     ]
-    columns = ["variants", "difference, points (95 %)", f"Holm p of {len(rows)}", "the first is"]
+    columns = [
+        "variants",
+        f"difference, {METRICS[chosen.metric].unit} (95 %)",
+        f"Holm p of {len(rows)}",
+        "the first is",
+    ]
     print(tabulate(cells, columns, disable_numparse=True))

@@ -1,4 +1,4 @@
-"""All variants in one figure: accuracy of every fold, and differences to the baseline."""
+"""All variants in one figure: the score of every fold, and differences to the baseline."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stages.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, heading, page, styled
+from stages.statistics.metrics import of
 
 PANEL = 2.1  # inches
 MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text beside a panel
@@ -21,22 +22,24 @@ COLOURS = {"better": BLUE, "worse": ORANGE, "no difference": INK, "undecided": M
 
 @styled
 def comparison(
-    rows: Sequence[Mapping[str, Any]], accuracy: np.ndarray, *, rope: float, hidden: int = 0
+    rows: Sequence[Mapping[str, Any]], scores: np.ndarray, *, rope: float, hidden: int = 0
 ) -> Figure:
-    """Draw fold accuracies on the left and, for two variants or more, a forest plot on the right.
+    """Draw fold scores on the left and, for two variants or more, a forest plot on the right.
 
     An outlier does not set the scale: an arrow at the edge marks it, with its numbers beside it.
 
     Args:
         rows: of `stages.statistics.baseline.against_baseline`, from top to bottom.
-        accuracy: float (rows, n), fractions; the same folds for all, n at least 2.
-        rope: differences up to this fraction count as none; they are shaded.
+        scores: float (rows, n), of the rows' metric; the same folds for all, n at least 2.
+        rope: differences up to this count as none; they are shaded.
         hidden: number of further variants that were compared and are not drawn.
     """
-    count, n = accuracy.shape
+    count, n = scores.shape
+    metric = of(rows[0])
+    form, scores = f".{metric.digits}f", metric.scale * scores
     baseline = rows[0]["baseline"]
     others = [place for place, row in enumerate(rows) if row["variant"] != baseline]
-    near = near_others(100 * accuracy)
+    near = near_others(scores)
     labels = ["\n".join(re.findall(BREAK, row["variant"])) for row in rows]
     lines = max(label.count("\n") + 1 for label in labels)
     pitch = max(0.12 + 0.18 * lines, 0.5 if count <= 3 else 0.38)
@@ -45,21 +48,29 @@ def comparison(
     gaps = {"wspace": (MEAN + 2 * GAP) / PANEL}
     left, *right = figure.subplots(1, panels, squeeze=False, gridspec_kw=gaps)[0]
 
-    mean, std = (100 * np.array([row[key] for row in rows]) for key in ("cv_mean", "cv_std"))
-    shown = np.column_stack([100 * accuracy, mean - std, mean + std])[near]
-    _panel(left, shown, count, "Accuracy by fold, %", "mean ± sd")
+    mean, std = (
+        metric.scale * np.array([row[key] for row in rows]) for key in ("cv_mean", "cv_std")
+    )
+    shown = np.column_stack([scores, mean - std, mean + std])[near]
+    _panel(
+        left,
+        shown,
+        count,
+        f"{metric.label.capitalize()} by fold{',' * metric.percent}{metric.sign}",
+        "mean ± sd",
+    )
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"
         _beside(left, place, label, side=0, weight=weight, linespacing=1)
-        _beside(left, place, f"{mean[place]:.2f} ± {std[place]:.2f}", size=10)
-        _folds(left, place, 100 * accuracy[place], mean[place], std[place])
+        _beside(left, place, f"{mean[place]:{form}} ± {std[place]:{form}}", size=10)
+        _folds(left, place, scores[place], mean[place], std[place])
 
     keys = ("difference", "ci_low", "ci_high")
-    interval = 100 * np.array([[row[key] or 0 for key in keys] for row in rows])
-    band = 100 * rope * np.array([-1, 1])
+    interval = metric.scale * np.array([[row[key] or 0 for key in keys] for row in rows])
+    band = metric.scale * rope * np.array([-1, 1])
     for axes in right:
         shown = np.append(interval[[place for place in others if near[place]]], band)
-        _panel(axes, shown, count, "Difference, points", "and 95 % interval")
+        _panel(axes, shown, count, f"Difference, {metric.unit}", "and 95 % interval")
         axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
         axes.axvline(0, color=MUTED, linewidth=1)
         for place, outcome in enumerate(row["outcome"] for row in rows):
@@ -67,7 +78,7 @@ def comparison(
                 _beside(axes, place, outcome, size=10, color=MUTED)
                 continue
             centre, low, high = interval[place]
-            text = f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})".replace("-", "−")  # noqa: RUF001
+            text = f"{centre:+z{form}} ({low:z{form}} to {high:z{form}})".replace("-", "−")  # noqa: RUF001
             _beside(axes, place, text, size=10)
             colour = COLOURS[outcome]
             _beside(axes, place, outcome, right=OUTCOME, size=10, color=colour, weight="bold")
@@ -82,7 +93,7 @@ def comparison(
     note = f"Dots are the n = {n} folds, line and bar their mean and standard deviation."
     if others:
         note += f" Differences are to {baseline}, with 95 % intervals; those up to"
-        note += f" {100 * rope:g} points (shaded) count as none."
+        note += f" {metric.scale * rope:g} {metric.unit} (shaded) count as none."
     heading(figure, title, note, WIDE if others else WIDE / 2)
     return figure
 

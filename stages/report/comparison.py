@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from stages.report.results import Result
 from stages.report.settings import on_validation
+from stages.settings.sections import Compare
 from stages.statistics.baseline import against_baseline, compared_with
+from stages.statistics.metrics import METRICS, Metric
 from stages.statistics.power import MinimumDetectable, minimum_detectable
 
 
@@ -16,13 +18,14 @@ class Comparison(NamedTuple):
     results: Mapping[str, Result]
     detectable: dict[str, MinimumDetectable | None]  # of each variant but the baseline
     baseline: str
-    rope: float  # differences up to this fraction count as none
+    rope: float  # differences up to this count as none
     dataset: Mapping[str, Any]  # the content of dataset.json
     uses: int  # number of models that the test set has scored
+    metric: Metric  # by which variants are compared
 
     @property
     def best_first(self) -> list[dict[str, Any]]:
-        """Return the rows by cross-validated accuracy; ties keep the order of params.yaml."""
+        """Return the rows by cross-validated score; ties keep the order of params.yaml."""
         return sorted(self.rows, key=lambda row: -row["cv_mean"])
 
     @property
@@ -47,14 +50,15 @@ class Comparison(NamedTuple):
 
 
 def compared(
-    results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str, rope: float, uses: int
+    results: Mapping[str, Result], dataset: Mapping[str, Any], chosen: Compare, uses: int
 ) -> Comparison:
     """Test each variant against the baseline; arguments as the fields of Comparison."""
     folds = dataset["folds"]["count"]
-    accuracy = {name: result.accuracy for name, result in results.items()}
+    baseline, rope = chosen.baseline, chosen.rope
+    score = {name: result.scores[chosen.metric] for name, result in results.items()}
     correct = {name: result.correct for name, result in results.items()}
-    rows = against_baseline(accuracy, correct, baseline, folds, rope)
-    differences, variances = compared_with(accuracy, baseline)
+    rows = against_baseline(score, correct, baseline, folds, rope, chosen.metric)
+    differences, variances = compared_with(score, baseline)
     others = [name for name in results if name != baseline]
     n = differences.shape[1]
     detectable = {
@@ -66,4 +70,5 @@ def compared(
         row["test_accuracy"] = result.metrics["test"]["accuracy"]
         row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
-    return Comparison(rows, results, detectable, baseline, rope, dataset, uses)
+    metric = METRICS[chosen.metric]
+    return Comparison(rows, results, detectable, baseline, rope, dataset, uses, metric)

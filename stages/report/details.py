@@ -39,9 +39,12 @@ def results(found: Comparison) -> Table:
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}
         if found.tested:
             cells["verdict", ""] = outcome, outcome
-        cells["CV accuracy, %", f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
+        cells[found.metric.column, f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
         if found.tested:
-            cells["difference, points", "95 % interval"] = difference(row), row["difference"]
+            cells[f"difference, {found.metric.unit}", "95 % interval"] = (
+                difference(row),
+                row["difference"],
+            )
             cells["P(better)", ""] = probability(row["p_better"]), row["p_better"]
             cells["P(best)", ""] = probability(row["p_best"]), row["p_best"]
             cells["Holm p", ""] = probability(row["p_holm"]), row["p_holm"]
@@ -86,7 +89,8 @@ def _against(found: Comparison, name: str) -> dict[Column, Cell]:
     effect: Cell = ("constant", None)
     needed: Cell = ("", None)
     if detectable := found.detectable.get(name):
-        effect = f"{100 * detectable.effect:.2f}", detectable.effect
+        size = found.metric.scale * detectable.effect
+        effect = f"{size:.{found.metric.digits}f}", detectable.effect
         repeats = detectable.repeats
         needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
     text = difference({"difference": centre, "ci_low": low, "ci_high": high})
@@ -94,8 +98,11 @@ def _against(found: Comparison, name: str) -> dict[Column, Cell]:
         ("difference on test, points", "95 % (paired bootstrap)"): (text, centre),
         ("McNemar p", "out-of-fold"): (probability(p), p),
         ("McNemar p, test", "same test images"): (probability(test_p), test_p),
-        ("minimum detectable effect, points", f"{100 * POWER:.0f} % power"): effect,
-        ("repeats needed", f"to detect {100 * found.rope:g} points"): needed,
+        (f"minimum detectable effect, {found.metric.unit}", f"{100 * POWER:.0f} % power"): effect,
+        (
+            "repeats needed",
+            f"to detect {found.metric.scale * found.rope:g} {found.metric.unit}",
+        ): needed,
     }
 
 

@@ -9,6 +9,7 @@ from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
 from stages.report.templates import TEMPLATES
 from stages.statistics.baseline import margin
+from stages.statistics.metrics import of
 from stages.statistics.power import POWER
 
 PHRASES = {
@@ -22,13 +23,19 @@ PHRASES = {
 def comparison(found: Comparison) -> str:
     """Return the content of comparison.md: the verdict, the table, and notes on reading it."""
     tested = found.tested
-    columns = ["variant", f"CV accuracy, % (n = {found.folds * found.repeats})"]
-    columns += ["difference, points (95 %)", "P(better)", "P(best)", "Holm p"] if tested else []
+    columns = ["variant", f"{found.metric.column} (n = {found.folds * found.repeats})"]
+    columns += (
+        [f"difference, {found.metric.unit} (95 %)", "P(better)", "P(best)", "Holm p"]
+        if tested
+        else []
+    )
     columns += [f"test accuracy, % (n = {found.test_images:,})", "parameters"]
     columns += ["verdict"] if tested else []
     lines = ["# Comparison", "", headline(found.best_first, found.baseline), ""]
     lines += table(columns, [_cells(row, tested) for row in found.best_first])
-    shown = "Accuracy of each fold" + (f", and differences to {found.baseline}" if tested else "")
+    shown = f"{found.metric.label.capitalize()} of each fold" + (
+        f", and differences to {found.baseline}" if tested else ""
+    )
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
     lines += [f"- {note}" for note in notes(found)]
     return "\n".join(lines) + "\n"
@@ -40,8 +47,8 @@ def headline(best_first: Sequence[Mapping[str, Any]], baseline: str) -> str:
     if not others:
         (only,) = best_first
         return (
-            f"`{baseline}` is the only variant, so nothing is tested; its cross-validated accuracy "
-            f"is {mean_std(only)} % (mean ± sd, n = {only['n']})."
+            f"`{baseline}` is the only variant, so nothing is tested; its cross-validated "
+            f"{of(only).label} is {mean_std(only)}{of(only).sign} (mean ± sd, n = {only['n']})."
         )
     if len(others) == 1:
         return (
@@ -74,16 +81,20 @@ def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
 
 
 def mean_std(row: Mapping[str, Any]) -> str:
-    """Return a cross-validated accuracy in percent: mean ± sample standard deviation."""
-    return f"{100 * row['cv_mean']:.2f} ± {100 * row['cv_std']:.2f}"
+    """Return a cross-validated score, as its metric is written: mean ± sample deviation."""
+    metric = of(row)
+    mean, std = (metric.scale * row[key] for key in ("cv_mean", "cv_std"))
+    return f"{mean:.{metric.digits}f} ± {std:.{metric.digits}f}"
 
 
 def difference(row: Mapping[str, Any]) -> str:
-    """Return the difference to the baseline in points, with its interval; "" for the baseline."""
+    """Return the difference to the baseline with its interval; "" for the baseline."""
     if row["difference"] is None:
         return ""
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
-    return f"{centre:+z.2f} ({low:z.2f} to {high:z.2f})"
+    metric = of(row)
+    centre, low, high = (metric.scale * row[key] for key in ("difference", "ci_low", "ci_high"))
+    form = f"z.{metric.digits}f"
+    return f"{centre:+{form}} ({low:{form}} to {high:{form}})"
 
 
 def probability(p: float | None) -> str:

@@ -10,11 +10,12 @@ from stages import files
 from stages.errors import UserError
 from stages.report.settings import train_sections
 from stages.statistics import classification
+from stages.statistics.metrics import METRICS
 from stages.statistics.uses import Use
 
 FILES = {  # that are read, by the stage that writes them
     "train": ("folds.csv", "history.csv", "training.json"),
-    "evaluate": ("metrics.json", "predictions.npz"),
+    "evaluate": ("fold_scores.csv", "metrics.json", "predictions.npz"),
 }
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 TRAINED = ("fingerprint", "data_sha256", "settings", "final", "description", "environment")
@@ -28,6 +29,7 @@ class Result(NamedTuple):
     """Results of one variant, without large arrays. Classes are numbers from 0."""
 
     accuracy: np.ndarray  # float (n,), validation accuracy of each fold
+    scores: dict[str, np.ndarray]  # metric -> float (n,), of each fold; see statistics.metrics
     label: np.ndarray  # int32 (images,), of the training images
     predicted: np.ndarray  # int32 (images,), their out-of-fold predictions
     test_label: np.ndarray  # int32 (tests,), of the test images
@@ -84,6 +86,10 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
             files.existing(folder / file, f"{stage}@{name}")
     rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "best_epoch"))
     accuracy = _numbers(folder / "folds.csv", rows, "accuracy")
+    scored = folder / "fold_scores.csv"
+    table = files.read_table(scored, ("fold", *METRICS))
+    if len(table) != len(rows):
+        raise files.damaged(scored, f"of {len(table)} folds where folds.csv has {len(rows)}")
     best = {(row["fold"], row["best_epoch"]) for row in rows}
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
@@ -106,6 +112,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
         accuracy=accuracy,
+        scores={key: _numbers(scored, table, key) for key in METRICS} | {"accuracy": accuracy},
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
@@ -133,11 +140,16 @@ def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], column: str) -> np.n
         raise files.damaged(path, f"{column}: {error}") from None
 
 
-def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: str) -> None:
+def check(
+    results: Mapping[str, Result],
+    dataset: Mapping[str, Any],
+    baseline: str,
+    metric: str = "accuracy",
+) -> None:
     """Raise UserError unless all results are of the same images, folds, precision and environment.
 
-    `dataset` is the content of dataset.json; the message names the variant and what differs from
-    it or from the baseline.
+    `dataset` is the content of dataset.json, and `metric` compares the variants; the message names
+    the variant and what differs from it or from the baseline.
     """
     images = tuple(dataset[split]["images"] for split in ("train", "test"))
     count, repeats = dataset["folds"]["count"], dataset["folds"]["repeats"]
@@ -167,10 +179,10 @@ def check(results: Mapping[str, Result], dataset: Mapping[str, Any], baseline: s
                 f"has results of {len(result.accuracy)} folds where data/prepared has {count} x "
                 f"{repeats}; {again}"
             )
-        elif not np.isfinite(result.accuracy).all():
+        elif not np.isfinite(result.scores[metric]).all():
             problem = (
-                "has a fold whose accuracy is not a number, so it cannot be compared; correct its "
-                f"settings and {again}"
+                f"has a fold whose {METRICS[metric].label} is not a number, so it cannot be "
+                f"compared; correct its settings and {again}"
             )
         elif not all(np.array_equal(*pair) for pair in labels):
             problem = (

@@ -9,8 +9,9 @@ from tabulate import tabulate
 from stages.files import PREPARED, RESULTS, read_dataset, read_table
 from stages.report.markdown import difference, headline, mean_std, probability
 from stages.statistics.baseline import COLUMNS
+from stages.statistics.metrics import of
 
-TEXT = ("variant", "baseline", "verdict", "outcome")
+TEXT = ("variant", "baseline", "verdict", "outcome", "metric")
 
 
 def summarized(hints: bool = True) -> str:
@@ -39,8 +40,9 @@ def _number(cell: Any) -> float | None:
 def summary(rows: Sequence[dict[str, Any]]) -> str:
     """Return the table and the verdict for the rows of a Comparison."""
     best_first = sorted(rows, key=lambda row: -row["cv_mean"])
-    columns = ["variant", f"CV accuracy, % (n = {best_first[0]['n']})"]
-    columns += ["difference, points (95 %)", "P(best)", "Holm p", "verdict"]
+    metric = of(best_first[0])
+    columns = ["variant", f"{metric.column} (n = {best_first[0]['n']})"]
+    columns += [f"difference, {metric.unit} (95 %)", "P(best)", "Holm p", "verdict"]
     cells = []
     for row in best_first:
         p = [probability(row[key]) for key in ("p_best", "p_holm")]

@@ -9,38 +9,41 @@ from typing import Any
 
 import numpy as np
 
-from stages.statistics import paired
+from stages.statistics import metrics, paired
 from stages.statistics.best import p_best
 
 COLUMNS: tuple[str, ...] = ("variant", "baseline", "cv_mean", "cv_std", "n", "difference")
 COLUMNS += ("ci_low", "ci_high", "p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p")
-COLUMNS += ("verdict", "outcome", "p_best")
+COLUMNS += ("verdict", "outcome", "p_best", "metric")
 
 
 def against_baseline(
-    accuracy: Mapping[str, np.ndarray],
+    score: Mapping[str, np.ndarray],
     correct: Mapping[str, np.ndarray],
     baseline: str,
     folds: int,
     rope: float,
+    metric: str = "accuracy",
 ) -> list[dict[str, Any]]:
     """Compare each variant with the baseline; return one row per variant in the same order.
 
     Args:
-        accuracy: variant -> float (n,), of the same folds.
+        score: variant -> float (n,), of the same folds; more is better.
         correct: variant -> bool (images,), whether its out-of-fold prediction is correct.
         baseline: one of the variants.
         folds: folds of one cross-validation.
-        rope: differences up to this fraction count as none.
+        rope: differences up to this count as none.
+        metric: the name of the score, of `stages.statistics.metrics.METRICS`.
     """
     rows = {}
-    for name, values in accuracy.items():
-        score = paired.mean_std(values)
+    for name, values in score.items():
+        summary = paired.mean_std(values)
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
         row |= {"variant": name, "baseline": baseline, "outcome": "baseline", "verdict": "baseline"}
-        row |= {"cv_mean": score["mean"], "cv_std": score["std"], "n": score["n"]}
+        row["metric"] = metric
+        row |= {"cv_mean": summary["mean"], "cv_std": summary["std"], "n": summary["n"]}
         rows[name] = row
-    differences, variances = compared_with(accuracy, baseline)
+    differences, variances = compared_with(score, baseline)
     tested = [row for name, row in rows.items() if name != baseline]
     for row, difference, variance in zip(tested, differences, variances, strict=True):
         row |= paired.corrected_resampled_t(difference, folds, variance)
@@ -50,7 +53,7 @@ def against_baseline(
         row["p_holm"] = p_holm
         row["outcome"] = outcome(row, rope)
         row["verdict"] = verdict(row, rope)
-    best = p_best(np.array(list(accuracy.values())), folds)
+    best = p_best(np.array(list(score.values())), folds)
     for row, probability in zip(rows.values(), best.tolist(), strict=True):
         row["p_best"] = probability
     return [*rows.values()]
@@ -79,16 +82,20 @@ def outcome(row: Mapping[str, Any], rope: float) -> str:
 
 
 def verdict(row: Mapping[str, Any], rope: float) -> str:
-    """Return the outcome of one comparison in words, in percentage points."""
+    """Return the outcome of one comparison in words, in the metric's unit."""
     if row["outcome"] == "no difference":
-        return f"no difference beyond {100 * rope:g} points"
+        metric = metrics.of(row)
+        return f"no difference beyond {metric.scale * rope:g} {metric.unit}"
     return f"{row['outcome']}{':' if row['outcome'] == 'undecided' else ' by'} {margin(row)}"
 
 
 def margin(row: Mapping[str, Any]) -> str:
-    """Return the difference in points; of a worse variant, by how many points it is worse."""
-    centre, low, high = (100 * row[key] for key in ("difference", "ci_low", "ci_high"))
+    """Return the difference; of a worse variant, by how much it is worse."""
+    metric = metrics.of(row)
+    keys = ("difference", "ci_low", "ci_high")
+    centre, low, high = (metric.scale * row[key] for key in keys)
     if row["outcome"] == "worse":
         centre, low, high = -centre, -high, -low
     sign = "+" if row["outcome"] == "undecided" else ""
-    return f"{centre:{sign}z.2f} points (95 % {low:z.2f} to {high:z.2f})"
+    form = f"z.{metric.digits}f"
+    return f"{centre:{sign}{form}} {metric.unit} (95 % {low:{form}} to {high:{form}})"

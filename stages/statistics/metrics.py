@@ -4,8 +4,8 @@
 loss is negated for comparisons, as in scikit-learn's `neg_log_loss`.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import metrics
@@ -17,6 +17,31 @@ class Metric(NamedTuple):
     score: Callable[[np.ndarray, np.ndarray], float]
     label: str  # in tables and figures
     percent: bool = True  # a fraction, written in percent; its differences in points
+
+    @property
+    def scale(self) -> int:
+        """Return the factor between a value and the number that is written."""
+        return 100 if self.percent else 1
+
+    @property
+    def digits(self) -> int:
+        """Return how many decimals are written."""
+        return 2 if self.percent else 4
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of differences."""
+        return "points" if self.percent else "nats"
+
+    @property
+    def sign(self) -> str:
+        """Return what follows a value."""
+        return " %" if self.percent else ""
+
+    @property
+    def column(self) -> str:
+        """Return the name of a column of values."""
+        return f"CV {self.label}{',' * self.percent}{self.sign}"
 
 
 def _predicted(score: Callable, **options) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -54,6 +79,11 @@ METRICS = {
     "log_loss": Metric(_log_loss, "negative log loss", percent=False),
     "roc_auc": Metric(_roc_auc, "ROC AUC"),
 }
+
+
+def of(row: Mapping[str, Any]) -> Metric:
+    """Return the metric of a row of comparison.csv; accuracy where it does not say."""
+    return METRICS[row.get("metric") or "accuracy"]
 
 
 def of_folds(

@@ -34,6 +34,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     assert settings.data.image_size == (64, 64)
     assert settings.folds.count == 3
     assert settings.train.class_weight == "balanced"
+    assert settings.compare.metric == "balanced_accuracy"
     assert set(settings.compare.variants) == {"majority", "logistic", "cnn", "cnn_augmented"}
     assert Path("params.yaml.old").read_text() == before
     after = Path("params.yaml").read_text()
@@ -44,7 +45,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     gone = {*before.splitlines()} - {*after.splitlines()}
     assert {line.split(":")[0].strip() for line in gone} == {
         "source", "image_size", "watch", "count", "epochs", "batch_size", "learning_rate",
-        "class_weight", "variants", "baseline",
+        "class_weight", "variants", "baseline", "metric",
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert "44 images in 3 classes" in printed

@@ -10,7 +10,9 @@ from stages import files
 from stages.report import html
 from stages.report.comparison import Comparison, compared
 from stages.report.results import Result, read
+from stages.settings.sections import Compare
 from stages.statistics import classification
+from stages.statistics.metrics import METRICS
 from stages.statistics.paired import mean_std
 from stages.statistics.power import MinimumDetectable
 from tests.prepared import TRAIN
@@ -84,6 +86,11 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
         [(fold, float(score), EPOCHS) for fold, score in enumerate(accuracy)],
     )
     files.write_table(
+        folder / "fold_scores.csv",
+        ("fold", *METRICS),
+        [(fold, *[float(score)] * len(METRICS)) for fold, score in enumerate(accuracy)],
+    )
+    files.write_table(
         folder / "history.csv",
         ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"),
         [
@@ -155,6 +162,7 @@ def comparison(*rows, repeats=2, **changed):
     """Return a comparison of rows with the baseline `basic`."""
     dataset = {"folds": {"count": 5, "repeats": repeats}, "test": {"images": 10_000}}
     fields = {"results": {}, "detectable": {}, "baseline": "basic", "rope": 0.0005, "uses": 1234}
+    fields["metric"] = METRICS["accuracy"]
     return Comparison(rows=list(rows), dataset=dataset, **fields | changed)
 
 
@@ -162,7 +170,7 @@ def page(root, names, **changed):
     """Return the page of some variants, whose rows have other cells where `changed` says so."""
     dataset = files.read_json(root / "data" / "prepared" / "dataset.json")
     found = {name: read(name, root / "results") for name in names}
-    comparison = compared(found, dataset, names[0], rope=0.0005, uses=7)
+    comparison = compared(found, dataset, Compare(variants=[*names], baseline=names[0]), 7)
     rows = [row | changed.get(row["variant"], {}) for row in comparison.rows]
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     (root / "results" / "plots").mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ import pytest
 from stages import files
 from stages.report.comparison import compared
 from stages.report.results import read
+from stages.settings.sections import Compare
 from tests.report import made
 
 
@@ -15,9 +16,9 @@ def test_rows_are_ranked_and_say_what_chose_epochs_and_what_the_folds_can_detect
     settings = {"ensemble": {"a": {"train": {}}, "b": {"train": {"early_stopping": {"x": 1}}}}}
     files.write_json(path, files.read_json(path) | {"settings": settings})
     results = {name: read(name, tmp_path / "results") for name in names}
-    results["twin"] = results["twin"]._replace(accuracy=results["basic"].accuracy)
+    results["twin"] = results["twin"]._replace(scores=results["basic"].scores)
     dataset = files.read_json(tmp_path / "data" / "prepared" / "dataset.json")
-    found = compared(results, dataset, "basic", 0.01, 7)
+    found = compared(results, dataset, Compare(variants=[*names], baseline="basic", rope=0.01), 7)
     assert [row["variant"] for row in found.rows] == names
     means = [row["cv_mean"] for row in found.best_first]
     assert means == sorted(means, reverse=True)

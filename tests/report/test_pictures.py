@@ -11,6 +11,7 @@ from stages.report import pictures
 from stages.report.comparison import compared
 from stages.report.pictures import SIDE, hardest_images, own_mistakes, thumbnail
 from stages.report.results import read
+from stages.settings.sections import Compare
 from tests.report import made
 
 NAMES = ("basic", "wide", "deep", "failed")
@@ -27,13 +28,14 @@ def found(tmp_path, monkeypatch):
         for key in ("accuracy", "val_accuracy"):
             history[key] = chance * np.linspace(0.9, 1, len(history[key]))
         accuracy = chance * np.linspace(0.95, 0.96, 5)
-        results[name] = result._replace(accuracy=accuracy, history=history)
+        scores = {"accuracy": accuracy}
+        results[name] = result._replace(accuracy=accuracy, scores=scores, history=history)
     empty = {key: column[:0] for key, column in results["deep"].history.items()}
     results["deep"] = results["deep"]._replace(history=empty)
     dataset = files.read_json(tmp_path / "data" / "prepared" / "dataset.json")
     monkeypatch.setattr(pictures, "embedded", lambda content: content)
     monkeypatch.setattr(pictures.style, "png", lambda figure: figure)
-    return compared(results, dataset, "basic", rope=0.0005, uses=1)
+    return compared(results, dataset, Compare(variants=[*NAMES], baseline="basic"), 1)
 
 
 def test_curves_have_one_scale_that_a_diverged_variant_does_not_set(found):

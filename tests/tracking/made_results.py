@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.files import write_table
 from stages.settings import params
+from stages.statistics.metrics import METRICS
 from stages.tracking import record
 from stages.tracking.marker import Identity
 from tests.prepared import TRAIN
@@ -74,6 +75,11 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
         folder / "folds.csv",
         ("fold", "accuracy", "loss", "best_epoch", "epochs", "train_images", "val_images"),
         [(fold, accuracy[fold], 0.25, epochs, epochs, 40, 40) for fold in range(folds)],
+    )
+    write_table(
+        folder / "fold_scores.csv",
+        ("fold", *METRICS),
+        [(fold, *[accuracy[fold]] * len(METRICS)) for fold in range(folds)],
     )
     write_table(
         folder / "history.csv",
