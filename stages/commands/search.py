@@ -15,6 +15,7 @@ from stages.search import space, study
 from stages.search.trial import Trial, best
 from stages.settings import params
 from stages.settings.params import Params
+from stages.statistics.metrics import METRICS
 from stages.tracking import store
 from stages.tracking.record import flat
 
@@ -49,7 +50,7 @@ def search(trials: int = 0, write: bool = False) -> None:
         for trial in study.run(opened, settings, wanted, dataset["sha256"], arrays):
             finished.append(trial)
             leader = best(finished)
-            first = f"; best {leader.mean:.2%} (trial {leader.number})" if leader else ""
+            first = f"; best {leader.outcome()} (trial {leader.number})" if leader else ""
             values = ", ".join(f"{path} {value}" for path, value in flat(trial.values))
             print(f"trial {trial.number}: {values}: {trial.outcome()}{first}", flush=True)
             if tracked:  # do not wait for a store that failed
@@ -91,8 +92,9 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     row = space.tuned(settings, found.values).variants[tuned]
     about = f"{settings.search.variant} with the settings of the best of {count} trials."
     row = row.model_copy(update={"description": about, "train": row.overrides})
+    label = METRICS[found.metric].label
     print(
-        f"\nBest of {count} trials: trial {found.number} with a cross-validated accuracy of "
+        f"\nBest of {count} trials: trial {found.number} with a cross-validated {label} of "
         f"{found.outcome()}.\n"
         f"As the best of {count} on the same folds, this score is biased upward: expect less "
         "on other images.\n"

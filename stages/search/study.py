@@ -23,8 +23,8 @@ from stages.errors import UserError
 from stages.search import space
 from stages.search.trial import Trial
 from stages.settings.params import Params
-from stages.settings.sections import Parallel
-from stages.training.fold import UntrainableError, derive_seed
+from stages.statistics.metrics import METRICS
+from stages.training.fold import FoldResult, UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
 MIN_FOLDS = 2  # folds before a trial may be pruned
@@ -42,6 +42,8 @@ def fingerprint(settings: Params, data_sha256: str) -> str:
         "row": identity.fingerprint(space.tuned_recipe(settings, {}), data_sha256),
         "search": settings.search.model_dump(exclude={"trials"}),
     }
+    if settings.compare.metric != "accuracy":
+        content["metric"] = settings.compare.metric
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -85,11 +87,12 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
         Trial(
             number=number,
             values=space.values(settings.search.space, trial.params),
-            accuracies=trial.user_attrs.get("accuracies", []),
+            scores=trial.user_attrs.get("scores", []),
             state=STATES[trial.state],
             reason=trial.user_attrs.get("reason", ""),
             start=milliseconds(trial.datetime_start),
             end=milliseconds(trial.datetime_complete),
+            metric=settings.compare.metric,
         )
         for number, trial in enumerate(ended)
     ]
@@ -119,7 +122,7 @@ def run(
         recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
         tasks = fold_tasks.variant_tasks(identity.fingerprint(recipe, data_sha256), recipe, arrays)
         try:
-            study.tell(trial, _cross_validate(study, trial, tasks, arrays, settings.parallel))
+            study.tell(trial, _cross_validate(study, trial, tasks, arrays, settings))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
         except UntrainableError as error:
@@ -133,9 +136,9 @@ def _cross_validate(
     trial: optuna.Trial,
     tasks: list[fold_tasks.FoldTask],
     arrays: fold_tasks.Arrays,
-    parallel: Parallel,
+    settings: Params,
 ) -> float:
-    """Return the mean accuracy of a trial's folds; raise TrialPruned when it is to be pruned.
+    """Return the mean score of a trial's folds; raise TrialPruned when it is to be pruned.
 
     That is when the mean is below the median of the complete trials after the same folds, the rule
     of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner` uses a trial's best
@@ -143,8 +146,9 @@ def _cross_validate(
     needs at least four folds for p < 0.1.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    metric, parallel = settings.compare.metric, settings.parallel
     batch = parallel.jobs or (len(tasks) if parallel.backend == "ray" else joblib.cpu_count())
-    accuracies: list[float] = []
+    scores: list[float] = []
     for fold, task in enumerate(tasks):
         if fold % batch == 0:
             # Train as many folds in parallel as there are workers, even if a pruned trial does not
@@ -154,11 +158,18 @@ def _cross_validate(
                 fold_tasks.run_folds(tasks[fold : fold + batch], arrays, parallel, leave=False)
         fold_tasks.run_folds([task], arrays, parallel, leave=False)
         (record,) = fold_tasks.records([task])
-        accuracies.append(record.at_best_epoch("val_accuracy"))
-        mean, folds = float(np.mean(accuracies)), fold + 1
-        trial.set_user_attr("accuracies", accuracies)
+        scores.append(_score(record, arrays.labels, metric))
+        mean, folds = float(np.mean(scores)), fold + 1
+        trial.set_user_attr("scores", scores)
         trial.report(mean, folds)
         may_prune = len(complete) >= STARTUP and MIN_FOLDS <= folds < len(tasks)
         if may_prune and mean < np.median([one.intermediate_values[folds] for one in complete]):
             raise optuna.TrialPruned
     return mean
+
+
+def _score(record: FoldResult, labels: np.ndarray, metric: str) -> float:
+    """Return a fold's score; `labels` are those of all training images."""
+    if metric == "accuracy":
+        return record.at_best_epoch("val_accuracy")
+    return METRICS[metric].score(record.probability, labels[record.validation])

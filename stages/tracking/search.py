@@ -33,7 +33,7 @@ def publish(client: Client, search: Search, trials: Sequence[Trial]) -> str:
     points = []  # the best score after each trial
     for trial in trials:
         if leader := best(trials[: trial.number + 1]):
-            scores = {"best_cv_accuracy_mean": leader.mean, "best_trial": leader.number}
+            scores = {f"best_cv_{leader.metric}_mean": leader.mean, "best_trial": leader.number}
             points += [Metric(key, value, trial.end, trial.number) for key, value in scores.items()]
     add(client, parent, search.params, points)
     complete(client, parent, "trial", children)
@@ -64,10 +64,12 @@ def _parent(client: Client, search: Search, children: Sequence[Child]) -> Run:
 
 def _child(trial: Trial) -> Child:
     scores = []
-    if trial.accuracies:
-        summary = {"mean": trial.mean, "std": trial.sd, "n": len(trial.accuracies)}
-        scores = [(f"cv_accuracy_{key}", x, 0) for key, x in summary.items() if not math.isnan(x)]
-    folds = [("cv_accuracy", accuracy, fold) for fold, accuracy in enumerate(trial.accuracies)]
+    if trial.scores:
+        summary = {"mean": trial.mean, "std": trial.sd, "n": len(trial.scores)}
+        scores = [
+            (f"cv_{trial.metric}_{key}", x, 0) for key, x in summary.items() if not math.isnan(x)
+        ]
+    folds = [(f"cv_{trial.metric}", score, fold) for fold, score in enumerate(trial.scores)]
     note = {"mlflow.note.content": trial.reason} if trial.reason else {}
     return Child(
         number=trial.number,

@@ -81,7 +81,7 @@ def test_the_first_trial_is_the_unchanged_row_and_the_others_differ(undisturbed)
     assert best(undisturbed).mean > undisturbed[0].mean
     for trial in undisturbed[:3]:
         recipe = study.space.tuned_recipe(settings(), trial.values)
-        assert trial.accuracies == [accuracy(recipe, n) for n in range(len(trial.accuracies))]
+        assert trial.scores == [accuracy(recipe, n) for n in range(len(trial.scores))]
 
 
 def test_an_error_of_the_machine_ends_the_search_and_counts_as_no_trial(
@@ -106,18 +106,18 @@ def test_a_trial_is_pruned_once_it_is_below_the_median_of_the_complete_ones(undi
     for trial in undisturbed:
         before = [other for other in complete if other.number < trial.number]
         least = study.MIN_FOLDS if len(before) >= study.STARTUP else 5
-        for folds in range(least, min(len(trial.accuracies), 4) + 1):
-            median = np.median([np.mean(other.accuracies[:folds]) for other in before])
-            below = np.mean(trial.accuracies[:folds]) < median
-            assert below == (trial.state == "pruned" and folds == len(trial.accuracies))
-    assert {len(trial.accuracies) for trial in complete} == {5}
+        for folds in range(least, min(len(trial.scores), 4) + 1):
+            median = np.median([np.mean(other.scores[:folds]) for other in before])
+            below = np.mean(trial.scores[:folds]) < median
+            assert below == (trial.state == "pruned" and folds == len(trial.scores))
+    assert {len(trial.scores) for trial in complete} == {5}
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undisturbed):
     (failed, *_) = [trial for trial in undisturbed if trial.state == "failed"]
     assert failed.values["train.learning_rate"] > 0.5
     assert "basic_tuned fold 1 diverged" in failed.reason
-    assert len(failed.accuracies) == 1
+    assert len(failed.scores) == 1
     assert undisturbed[-1].number > failed.number
 
 
@@ -192,3 +192,24 @@ def test_another_seed_tries_other_values(undisturbed, folder):
     first, second = searched(settings(seed=2), 2)
     assert first == undisturbed[0]
     assert second.values != undisturbed[1].values
+
+
+def test_trials_are_scored_by_the_metric_of_the_comparison():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    record = prepared.record([0.5], 1)._replace(
+        validation=np.array([0, 1, 2, 3]), probability=np.eye(2, dtype="f4")[[0, 0, 0, 0]]
+    )
+    assert study._score(record, labels, "accuracy") == 0.5  # of the history
+    assert study._score(record, labels, "balanced_accuracy") == 0.5
+    assert study._score(record, labels, "macro_f1") == pytest.approx(6 / 7 / 2)
+    chosen = prepared.parse(search={"space": SPACE})
+    names = {
+        study.fingerprint(
+            chosen.model_copy(
+                update={"compare": chosen.compare.model_copy(update={"metric": one})}
+            ),
+            "ab",
+        )
+        for one in ("accuracy", "macro_f1")
+    }
+    assert len(names) == 2

@@ -32,3 +32,10 @@ def test_the_best_trial_is_complete_and_the_first_of_equals():
     assert best(trials).number == 1
     assert best(trials[3:]) is None
     assert best([]) is None
+
+
+def test_an_outcome_is_written_as_its_metric():
+    assert made(0, [0.9, 0.8]).outcome().startswith("85.00% (sd 7.07%")
+    assert (
+        made(0, [-0.2, -0.1])._replace(metric="log_loss").outcome().startswith("-0.1500 (sd 0.07")
+    )
