@@ -111,3 +111,16 @@ def test_a_temporary_experiment_finds_the_photos(folder):
     assert "--copy-paths data/photos" in PAGE
     experiment = "dvc exp run --temp --copy-paths data/photos -S folds.seed=2 prepare"
     assert ran(run(f"source .venv/bin/activate; {experiment}", folder)) == ["prepare"]
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink"])
+def test_dvc_may_keep_the_photos(folder, link):
+    assert "`dvc add data/photos`" in PAGE
+    before = read_json(folder / "data/prepared/dataset.json")
+    run(f"dvc config --local cache.type {link}; dvc add data/photos; git add -A", folder)
+    assert (folder / "data/photos/circle/1.png").is_symlink() == (link == "symlink")
+    tracked = run("git commit -qm photos; git status --short; git ls-files data", folder)
+    assert tracked.split() == ["data/photos.dvc"]
+    run("dvc repro --force prepare", folder)
+    assert read_json(folder / "data/prepared/dataset.json") == before
+    assert ran(run("dvc exp run --temp -S folds.seed=2 prepare", folder)) == ["prepare"]
