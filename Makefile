@@ -10,8 +10,8 @@ READY := .venv/ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help try new repro sweep test chaos ui search publish promote pr-report lint clean clean-all \
-	constraints
+.PHONY: help try new repro sweep test chaos ui search prune publish promote pr-report lint clean \
+	clean-all constraints
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ ui: $(READY) ## open MLflow's pages on this machine: make ui PORT=5000
 search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
 	dvc repro prepare
 	python -m stages search
+
+prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it
+	@python -m stages prune $(if $(YES),--yes)
 
 publish: $(READY) ## complete MLflow from the result files, whatever it lacks
 	python -m stages publish --all

@@ -72,6 +72,17 @@ _add(
     "`compare` tests each variant against the baseline only.",
 )
 _add(
+    "commands.prune",
+    "List what is left of variants that were removed from params.yaml.\n\n"
+    "Result files, markers and entries of dvc.lock. Git and DVC's cache keep what was committed.",
+    click.Option(["--yes"], is_flag=True, help="Remove it."),
+    click.Option(
+        ["--mlflow"],
+        is_flag=True,
+        help="Also runs and models in the store on this machine, those of other branches included.",
+    ),
+)
+_add(
     "commands.fetch",
     "Download a registered model to start a variant from.\n\n"
     "MODEL is models:/name/version or models:/name@alias. Prints the `architecture` to use in "

@@ -1,0 +1,65 @@
+"""Runs and models of removed variants in MLflow; files are in tests/pipeline/test_dvc.py."""
+
+import pytest
+import yaml
+
+from stages import publish
+from stages.commands.promote import promote
+from stages.commands.prune import prune
+from stages.errors import UserError
+from stages.settings.sections import Tracking
+from stages.tracking import store
+from tests.tracking.made_results import make_repository, nobody
+
+pytestmark = pytest.mark.slow
+VARIANTS = ("basic", "other", "third")
+
+
+@pytest.fixture
+def removed(repository):
+    """Publish three variants, make one champion, and remove the rows of that and of another."""
+    make_repository(repository, *VARIANTS)
+    publish.publish_all()
+    promote("third")
+    with store.opened(Tracking()) as client:
+        (version,) = client.search_model_versions("tags.variant = 'other'")
+        client.set_registered_model_alias("foldlab", "challenger", version.version)
+    settings = yaml.safe_load((repository / "params.yaml").read_text())
+    settings["variants"] = {"basic": settings["variants"]["basic"]}
+    settings["compare"]["variants"] = ["basic"]
+    (repository / "params.yaml").write_text(yaml.safe_dump(settings))
+
+
+def held():
+    """Return the names of all runs, and the variants of all model versions and logged models."""
+    with store.opened(Tracking()) as client:
+        runs = client.search_runs([client.experiment_id])
+        versions = client.search_model_versions("name = 'foldlab'")
+        models = client.search_logged_models([client.experiment_id])
+        return (
+            {run.info.run_name for run in runs},
+            {version.tags["variant"] for version in versions},
+            {model.name for model in models},
+        )
+
+
+def runs_of(*variants):
+    return {f"{name}{kind}" for name in variants for kind in ("", " fold 0", " fold 1")}
+
+
+def test_runs_and_models_are_removed_on_request_but_for_the_champion(removed, capsys):
+    everything = (runs_of(*VARIANTS), {*VARIANTS}, {*VARIANTS})
+    prune(yes=False, mlflow=True)
+    assert "MLflow: run other" in capsys.readouterr().out
+    prune(yes=True)
+    assert held() == everything
+    prune(yes=True, mlflow=True)
+    (kept,) = [line for line in capsys.readouterr().out.splitlines() if "MLflow: run third" in line]
+    assert "the champion" in kept
+    assert held() == (runs_of("basic", "third"), {"basic", "third"}, {"basic", "third"})
+
+
+def test_runs_on_a_server_are_not_removed(removed, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
+    with pytest.raises(UserError, match="server"):
+        prune(yes=True, mlflow=True)
