@@ -2,15 +2,21 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from stages.commands import stamp
+from stages.errors import UserError
 
 
 def repro(hints: bool = True) -> None:
     """Prepare the data, train all variants together, run all other stages, print the table.
 
     Without `hints` it does not say what to do next.
+
+    Raises:
+        UserError: if DVC cannot work here, because the folder is not a Git checkout.
     """
+    _check_git()
     if summary := stamp.summary():
         print(f"Nothing has changed since the last run.\n{summary}")
         return
@@ -31,6 +37,18 @@ def repro(hints: bool = True) -> None:
             "\nFiles in results/ or dvc.lock differ from the last commit: commit them, or drop "
             "them as docs/after_a_run.md says."
         )
+
+
+def _check_git() -> None:
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        from dvc.config import Config  # takes a third of a second
+
+        if not Config.from_cwd()["core"]["no_scm"]:
+            raise UserError(
+                f"{here} is not a Git checkout; run `git init`, or `dvc config --local core.no_scm "
+                "true` to do without experiments and comparisons with other commits."
+            )
 
 
 def _differs_from_git() -> bool:
