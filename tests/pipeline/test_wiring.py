@@ -190,6 +190,7 @@ def test_every_imported_package_is_required_and_pinned_and_every_requirement_use
         next((name for name in of_module[root] if name in required), of_module[root][0]).lower()
         for root in roots
     }
+    needed = {name.replace("_", "-") for name in needed}
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
     optional = {"ray"}  # requirements-cluster.txt
     assert needed - required - implied - optional == set()
