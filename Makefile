@@ -47,7 +47,6 @@ prune: $(READY) ## list what is left of variants that were removed from params.y
 
 publish: $(READY) ## complete MLflow from the result files, whatever it lacks
 	python -m stages publish --all
-	python -m stages champion
 
 promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is written on it
 	python -m stages promote '$(NAME)' --reason "$$REASON"

@@ -93,16 +93,16 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
 
 
 def missing(settings: params.Params) -> list[str]:
-    """Return the compared variants that `publish` has marked but the store does not have."""
+    """Return the compared variants that `publish` has marked but the store does not have in full."""
     published = ((name, marker.published(name)) for name in settings.compare.variants)
     marked = {name: identity for name, identity in published if identity}
     path = store.database(store.location())
     if not marked or (path and not path.exists()):
         return [*marked]
     with store.opened(settings.tracking, SECONDS) as client:
-        from stages.tracking.registered_model import find
+        from stages.tracking.runs import look_up
 
-        return [name for name, identity in marked.items() if not find(client, identity)]
+        return [name for name, identity in marked.items() if not look_up(client, identity)[2]]
 
 
 def warn_missing(names: Sequence[str]) -> None:

@@ -1,16 +1,19 @@
 """`python -m stages champion`: log the comparison to MLflow and choose the champion.
 
-`dvc repro` runs it after `compare`. The variant with the best cross-validated accuracy becomes
+`dvc repro` runs it after `compare`, and `publish --all` does the same. The variant with the best cross-validated accuracy becomes
 `champion` if there is none, or if the corrected resampled t test on the same folds of the same data
 finds it better than the current one. Its p is multiplied by the number of its rivals (Bonferroni),
-because it is the best of them. The runner-up becomes `challenger`.
+because it is the best of them. The runner-up becomes `challenger`. Trials, which `data.limit` makes,
+have verdicts but no versions.
 """
 
+import math
+import sys
 from functools import partial
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, read_dataset, read_table
+from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t
 from stages.tracking import marker, store
@@ -22,6 +25,29 @@ def champion() -> None:
     Raises:
         UserError: if a compared variant has no marker of `publish`.
     """
+    _log(publish.SECONDS)
+
+
+def complete() -> bool:
+    """Do what `champion` does, without a time limit; return whether the store has everything.
+
+    Without a comparison there is nothing to do.
+
+    Raises:
+        UserError: if a compared variant has no marker, or its scores are not those of its results.
+    """
+    path = RESULTS / "comparison.csv"
+    if not path.is_file():
+        print("foldlab: no variants are compared yet; run `dvc repro`.", file=sys.stderr)
+        return True
+    for row in read_table(path):
+        file = existing(RESULTS / row["variant"] / "metrics.json", f"evaluate@{row['variant']}")
+        if not math.isclose(row["cv_mean"], read_json(file)["cv"]["accuracy"]["mean"]):
+            raise UserError(f"{path} is of other results than {file}; run `dvc repro`.")
+    return _log(None)
+
+
+def _log(seconds: float | None) -> bool:
     tracking = params.load().tracking
     rows = read_table(RESULTS / "comparison.csv")
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
@@ -33,14 +59,20 @@ def champion() -> None:
         identities.append(identity)
     test = partial(corrected_resampled_t, folds=read_dataset(PREPARED)["folds"]["count"])
     try:
-        with store.opened(tracking, publish.SECONDS) as client:
-            from stages.tracking import comparison, registered_model  # this imports MLflow
+        with store.opened(tracking, seconds) as client:
+            from stages.tracking import comparison, registered_model, runs  # this imports MLflow
 
-            versions = [registered_model.find(client, identity) for identity in identities]
-            comparison.show(client, rows, identities, versions)
-            pairs = zip(rows, versions, strict=True)
-            publish.warn_missing([row["variant"] for row, version in pairs if not version])
-            if versions[0]:  # otherwise the best variant has no version that could be champion
+            parents, versions, complete = zip(*(runs.look_up(client, i) for i in identities))
+            comparison.show(client, rows, identities, parents)
+            pairs = zip(rows, complete, strict=True)
+            missing = [row["variant"] for row, is_complete in pairs if not is_complete]
+            publish.warn_missing(missing)
+            limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_trial(run)]
+            if limits:
+                print(f"A trial (data.limit = {limits[0]}): its models are not registered.")
+            elif versions[0]:  # otherwise the best variant has no version that could be champion
                 print(registered_model.crown(client, [v for v in versions if v], test))
     except store.StoreError as error:
         publish.warn("the comparison", error)
+        return False
+    return not missing

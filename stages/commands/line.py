@@ -183,17 +183,19 @@ def ui(port: int) -> None:
 @click.argument("variant", required=False, callback=_check_name)
 @click.option("--all", "everything", is_flag=True, help="Every compared variant with results.")
 def publish(variant: str | None, everything: bool) -> None:
-    """Log the results and model of VARIANT to MLflow.
+    """Log the results and model of VARIANT to MLflow; with --all, also the comparison.
 
-    Only what is missing from MLflow is added, so publishing twice changes nothing.
+    Only what is missing from MLflow is added, so publishing twice changes nothing. --all chooses
+    the champion too, and its exit status is 1 if MLflow still lacks anything.
     """
     if everything == bool(variant):
         raise click.UsageError("give either a VARIANT or --all")
     from stages import publish
+    from stages.commands import champion
 
     if variant:
         publish.publish(variant)
-    elif not publish.publish_all():
+    elif not (publish.publish_all() and champion.complete()):
         sys.exit(1)
 
 

@@ -19,8 +19,8 @@ def promote(name: str, reason: str = "") -> str:
     Returns the sentence that the version is tagged with; `reason` is the user's part of it.
 
     Raises:
-        UserError: if the variant is unknown, has no results, or they are not published; or if the
-            store cannot be used.
+        UserError: if the variant is unknown, has no results, they are a trial or not published; or
+            if the store cannot be used.
     """
     settings = params.load()
     identity = records.read(name, settings).identity
@@ -29,9 +29,14 @@ def promote(name: str, reason: str = "") -> str:
     except (KeyError, OSError):  # a container's user may have no name
         who = "somebody"
     with store.opened(settings.tracking) as client:
-        from stages.tracking import registered_model  # MLflow's import takes seconds
+        from stages.tracking import registered_model, runs  # MLflow's import takes seconds
 
-        version = registered_model.find(client, identity)
+        run, version, _ = runs.look_up(client, identity)
+        if run and runs.is_trial(run):
+            raise UserError(
+                f"{name} is a trial (data.limit = {run.data.tags[runs.LIMIT]}), whose model is not "
+                "registered; remove the limit and run `dvc repro`."
+            )
         if version is None:
             raise UserError(
                 f"the current results of {name} are not registered as {client.model_name!r} in "

@@ -4,9 +4,11 @@ import contextlib
 import getpass
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from stages.tracking.record import Child
 from stages.tracking.store import Client
@@ -25,6 +27,27 @@ INHERITED = (  # tags that a child run copies from its parent
     "mlflow.source.name",
     "mlflow.user",
 )
+T = TypeVar("T")
+
+
+def existing(get: Callable[..., T], *arguments: str) -> T | None:
+    """Return what a method of the client gets, or None if the store has no such thing."""
+    try:
+        return get(*arguments)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+@contextlib.contextmanager
+def if_permitted() -> Iterator[None]:
+    """Skip the block's deletion if the server refuses it: only an owner may delete."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
 
 
 def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:
@@ -39,7 +62,7 @@ def agree(client: Client, parent: Run, kind: str, children: Iterable[Child]) -> 
     measured = {str(child.number): child.sha256 for child in children}
     logged = [run.data.tags for run in child_runs(client, parent, kind)]
     return all(
-        measured.get(tags[f"foldlab.{kind}"], tags[SHA256]) == tags[SHA256]
+        measured.get(tags.get(f"foldlab.{kind}", ""), tags[SHA256]) == tags[SHA256]
         for tags in logged
         if SHA256 in tags
     )
@@ -49,8 +72,10 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
     """Log the children of one kind that are not complete yet, and delete duplicate runs."""
     runs: dict[str, Run] = {}
     for run in child_runs(client, parent, kind):
-        if runs.setdefault(run.data.tags[f"foldlab.{kind}"], run) is not run:
-            client.delete_run(run.info.run_id)
+        number = run.data.tags.get(f"foldlab.{kind}", run.info.run_id)  # somebody may delete a tag
+        if runs.setdefault(number, run) is not run:
+            with if_permitted():
+                client.delete_run(run.info.run_id)
     inherited = {key: parent.data.tags[key] for key in INHERITED if key in parent.data.tags}
     for child in children:
         start = child.start or parent.info.start_time

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
-from mlflow.entities.model_registry import ModelVersion
 
 from stages.files import RESULTS
 from stages.tracking.attachments import complete_files
@@ -24,17 +23,16 @@ def show(
     client: Client,
     rows: Sequence[Mapping[str, Any]],
     identities: Sequence[Identity],
-    versions: Sequence[ModelVersion | None],
+    parents: Sequence[Run | None],
 ) -> str:
     """Log a comparison unless it is logged already; older ones stay, as history.
 
-    `rows` are those of comparison.csv. Identities and versions are in the same order; a version is
+    `rows` are those of comparison.csv. Identities and parent runs are in the same order; a run is
     None where the store has none. Returns the id of the comparison's run.
     """
     experiment_id, ends = client.experiment_id, []
-    for row, version in zip(rows, versions, strict=True):
-        if version:
-            parent = client.get_run(version.run_id)
+    for row, parent in zip(rows, parents, strict=True):
+        if parent:
             ends.append(parent.info.end_time)
             _set_verdict(client, parent, row)
     moment = max(filter(None, ends), default=None)  # when the last variant was trained
@@ -74,6 +72,7 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any]) -> None:
     if before == verdict:
         return
     own = parent.data.tags.get(NOTE, "").removeprefix(before).strip()
+    own = own.removeprefix(verdict).strip()  # there if somebody edited the tag
     note = f"{verdict}\n\n{own}" if own else verdict
     # one batch, so that tag and description always show the same verdict
     client.log_batch(parent.info.run_id, tags=[RunTag(VERDICT, verdict), RunTag(NOTE, note)])

@@ -43,6 +43,7 @@ class Record:
     dataset: dict[str, Any]  # the content of dataset.json
     folds: list[Child]
     start: int | None  # ms since 1970, if known
+    limit: int | None = None  # the `data.limit` that makes it a trial, whose model is not registered
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
 
@@ -77,6 +78,7 @@ def read(variant: str, settings: Params) -> Record:
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
     trained = [folder / name for name in ("folds.csv", "history.csv", "model.keras")]
+    limit, sizes = settings.data.limit, [dataset[split]["images"] for split in ("train", "test")]
     return Record(
         variant=variant,
         description=training.get("description") or description,
@@ -85,6 +87,7 @@ def read(variant: str, settings: Params) -> Record:
         dataset=dataset,
         folds=folds,
         start=min([*began, *(fold.start for fold in folds if fold.start)], default=None),
+        limit=limit if limit in sizes else None,
         metrics=metrics,
         files=files,
     )

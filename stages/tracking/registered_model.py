@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from mlflow.entities import LoggedModel
+from mlflow.entities import LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from stages.tracking.children import child_runs
+from stages.tracking.children import child_runs, existing, if_permitted
 from stages.tracking.marker import Identity
 from stages.tracking.record import Record
 from stages.tracking.store import Client
@@ -19,6 +19,7 @@ CHALLENGER = "challenger"  # the runner-up
 REASON = "foldlab.reason"  # why it became champion, or why not
 REFUSED = "foldlab.refused"  # "true" if the rule last decided against it
 BY_HAND = "foldlab.by_hand"  # "true" for a champion chosen by a person, which the rule keeps
+LINKS = "mlflow.modelVersions"  # tag of a logged model: its versions
 LEVEL = 0.05
 
 # differences of accuracy, one per fold -> their mean, `difference`, and `p` of a two-sided test
@@ -26,9 +27,15 @@ Test = Callable[[np.ndarray], Mapping[str, float]]
 
 
 def register(client: Client, logged: LoggedModel, record: Record) -> None:
-    """Register a version of this training if there is none."""
-    version = find(client, record.identity)
-    if version is None:
+    """Register a version of this run's logged model unless there is one."""
+    version = find(client, logged.source_run_id)
+    tags = {
+        "variant": record.variant,
+        **record.identity._asdict(),
+        "data_sha256": record.dataset["sha256"],
+        "images_sha256": record.dataset["images_sha256"],
+    }
+    if version is None or version.source != logged.artifact_location:
         try:
             client.create_registered_model(client.model_name)
         except MlflowException as error:
@@ -40,27 +47,24 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
             run_id=logged.source_run_id,
             model_id=logged.model_id,
             description=record.description,
-            tags={
-                "variant": record.variant,
-                **record.identity._asdict(),
-                "data_sha256": record.dataset["sha256"],
-                "images_sha256": record.dataset["images_sha256"],
-            },
+            tags=tags,
         )
-    # A server links the logged model to its version itself; a plain database does not.
-    if version.run_id == logged.source_run_id and "mlflow.modelVersions" not in logged.tags:
-        link = json.dumps([{"name": client.model_name, "version": version.version}])
-        client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
+    for key, value in tags.items():  # which the rule compares
+        _tag(client, version, key, value)
+    # A server adds the version to the logged model's tag, a plain database does not. Neither
+    # removes a deleted one.
+    own = {"name": client.model_name, "version": int(version.version)}
+    links = json.loads(logged.tags.get(LINKS, "[]"))
+    wanted = [link for link in links if link["name"] != client.model_name] + [own]
+    if links != wanted:
+        client.set_logged_model_tags(logged.model_id, {LINKS: json.dumps(wanted)})
 
 
-def find(client: Client, identity: Identity) -> ModelVersion | None:
-    """Return the newest version of exactly these results, or None."""
-    quote = '"' if "'" in client.model_name else "'"
-    found = client.search_model_versions(
-        f"name = {quote}{client.model_name}{quote} and tags.fingerprint = '{identity.fingerprint}' "
-        f"and tags.results_sha256 = '{identity.results_sha256}'"
-    )
-    return max(found, key=lambda version: int(version.version), default=None)
+def find(client: Client, run_id: str) -> ModelVersion | None:
+    """Return the newest version of a parent run's model, or None."""
+    found = client.search_model_versions(f"run_id = '{run_id}'")
+    own = [version for version in found if version.name == client.model_name]
+    return max(own, key=lambda version: int(version.version), default=None)
 
 
 def crown(client: Client, versions: Sequence[ModelVersion], test: Test) -> str:
@@ -70,27 +74,57 @@ def crown(client: Client, versions: Sequence[ModelVersion], test: Test) -> str:
     the reason in one sentence, which the candidate's version is tagged with.
     """
     candidate, champion = versions[0], _aliased(client, CHAMPION)
+    if champion:
+        champion = _heir(client, champion, versions) or champion
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
         if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
             reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
             _explain(client, candidate, reason)
+    elif champion and _same_results(candidate, champion):
+        reason = f"{_name(candidate)} has the results of {_name(champion)}, which stays champion."
+        _explain(client, candidate, reason)
     else:
-        rivals = sum(champion is None or v.version != champion.version for v in versions)
+        rivals = sum(champion is None or not _same_results(v, champion) for v in versions)
         moves, reason = judge(client, candidate, champion, test, rivals)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
                 _explain(client, champion, reason)
+            if BY_HAND in candidate.tags:  # from an earlier promotion
+                _tag(client, candidate, BY_HAND, "false")
             client.set_registered_model_alias(client.model_name, CHAMPION, candidate.version)
             champion = candidate
-    second = next((v for v in versions if not champion or v.version != champion.version), None)
-    challenger = _aliased(client, CHALLENGER)
+    others = (v for v in versions if champion is None or not _same_results(v, champion))
+    second, challenger = next(others, None), _aliased(client, CHALLENGER)
     if second and (challenger is None or challenger.version != second.version):
         client.set_registered_model_alias(client.model_name, CHALLENGER, second.version)
     elif second is None and challenger:
-        client.delete_registered_model_alias(client.model_name, CHALLENGER)
+        with if_permitted():
+            client.delete_registered_model_alias(client.model_name, CHALLENGER)
     return reason
+
+
+def _heir(
+    client: Client, champion: ModelVersion, versions: Sequence[ModelVersion]
+) -> ModelVersion | None:
+    """Make the version of the same results champion in place of one whose run or model is gone."""
+    heir = next((v for v in versions if _same_results(v, champion)), None)
+    if heir is None or heir.version == champion.version:
+        return None
+    run = _run(client, champion)
+    active = run and run.info.lifecycle_stage == "active"
+    if active and run.info.experiment_id != client.experiment_id:
+        return None  # or two experiments would take it from each other
+    reason = (
+        f"{_name(heir)} is champion in place of version {champion.version} with the same results, "
+        "whose run or model is gone."
+    )
+    _explain(client, heir, reason)
+    if BY_HAND in champion.tags:
+        _tag(client, heir, BY_HAND, champion.tags[BY_HAND])
+    client.set_registered_model_alias(client.model_name, CHAMPION, heir.version)
+    return heir
 
 
 def judge(
@@ -109,6 +143,11 @@ def judge(
     if champion.tags.get(BY_HAND) == "true":
         return False, f"{stays}, which was made champion by hand; only `make promote` replaces it."
     before, after = _fold_accuracies(client, champion), _fold_accuracies(client, candidate)
+    if not before:
+        return False, (
+            f"{stays}, whose fold scores are not in MLflow, so no test is possible; "
+            "`make promote` sets the champion by hand."
+        )
     same_data = candidate.tags.get("data_sha256") == champion.tags.get("data_sha256")
     if not same_data or set(before) != set(after) or len(after) < 2:
         return False, (
@@ -155,16 +194,29 @@ def release(client: Client) -> ModelVersion | None:
 
 
 def _aliased(client: Client, alias: str) -> ModelVersion | None:
-    number = client.get_registered_model(client.model_name).aliases.get(alias)
-    return client.get_model_version(client.model_name, number) if number else None
+    model = existing(client.get_registered_model, client.model_name)
+    number = model.aliases.get(alias) if model else None
+    return existing(client.get_model_version, client.model_name, number) if number else None
+
+
+def _same_results(a: ModelVersion, b: ModelVersion) -> bool:
+    same = (a.tags.get(key) == b.tags.get(key) is not None for key in Identity._fields)
+    return a.version == b.version or all(same)
+
+
+def _run(client: Client, version: ModelVersion) -> Run | None:
+    """Return a version's run, also one in the bin; None if there is none."""
+    return existing(client.get_run, version.run_id) if version.run_id else None
 
 
 def _fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
     """Return fold -> validation accuracy of the training behind a version."""
+    run = _run(client, version)
     return {
         int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
-        for child in child_runs(client, client.get_run(version.run_id), "fold")
+        for child in (child_runs(client, run, "fold") if run else ())
         if "cv_accuracy" in child.data.metrics
+        and child.data.tags.get("foldlab.fold", "").isdecimal()
     }
 
 
@@ -174,9 +226,13 @@ def _name(version: ModelVersion) -> str:
 
 def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
     """Write on a version why it has the alias or not; `refused`: the rule denied it just now."""
-    tags = {REASON: reason}
+    _tag(client, version, REASON, reason)
     if refused or REFUSED in version.tags:
-        tags[REFUSED] = str(refused).lower()
-    for key, value in tags.items():
-        if version.tags.get(key) != value:
-            client.set_model_version_tag(version.name, version.version, key, value)
+        _tag(client, version, REFUSED, str(refused).lower())
+
+
+def _tag(client: Client, version: ModelVersion, key: str, value: str) -> None:
+    """Set a tag unless the version has it; also in the object, for later looks at it."""
+    if version.tags.get(key) != value:
+        client.set_model_version_tag(version.name, version.version, key, value)
+        version.tags[key] = value

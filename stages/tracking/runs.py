@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from mlflow.entities import LoggedModel, Metric, Run
+from mlflow.entities.model_registry import ModelVersion
 
 from stages.tracking import attachments, children, model, registered_model, unfinished
-from stages.tracking.marker import combined
+from stages.tracking.marker import Identity, combined
 from stages.tracking.record import Record
 from stages.tracking.store import Client
+
+LIMIT = "foldlab.data_limit"  # tag of a parent run: the `data.limit` that makes it a trial
 
 
 def publish(client: Client, record: Record) -> str:
@@ -26,12 +29,43 @@ def publish(client: Client, record: Record) -> str:
         client.log_batch(run.info.run_id, outdated)
     attachments.complete_dataset(client, run, record.dataset)
     attachments.complete_files(client, run, record.files)
-    registered_model.register(client, logged, record)
+    if not record.limit and not is_trial(run):
+        registered_model.register(client, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
     unfinished.overtake(client, run)
     unfinished.forget(run.info.run_id)
     return run.info.run_id
+
+
+def find(client: Client, identity: Identity) -> Run | None:
+    """Return the parent run of exactly these results in the chosen experiment, or None."""
+    query = (
+        f"tags.fingerprint = '{identity.fingerprint}' and tags.`foldlab.kind` = 'parent' "
+        f"and tags.results_sha256 = '{identity.results_sha256}'"
+    )
+    order = ["attributes.start_time ASC"]
+    return next(iter(client.search_runs([client.experiment_id], query, order_by=order)), None)
+
+
+def look_up(client: Client, identity: Identity) -> tuple[Run | None, ModelVersion | None, bool]:
+    """Return the parent run of these results, its model's version, and whether both are complete.
+
+    A trial has no version.
+    """
+    run = find(client, identity)
+    if run is None:
+        return None, None, False
+    finished = run.info.status == "FINISHED"
+    if is_trial(run):
+        return run, None, finished
+    version = registered_model.find(client, run.info.run_id)
+    return run, version, finished and version is not None
+
+
+def is_trial(run: Run) -> bool:
+    """Return whether a parent run is one of a trial, also if params.yaml was edited since."""
+    return LIMIT in run.data.tags
 
 
 def _parent(client: Client, record: Record) -> Run:
@@ -47,7 +81,8 @@ def _parent(client: Client, record: Record) -> Run:
         if run.info.status == "RUNNING" and not unfinished.is_noted(run.info.run_id):
             continue  # another machine may be writing it
         for each in (*children.child_runs(client, run, "fold"), run):
-            client.delete_run(each.info.run_id)
+            with children.if_permitted():
+                client.delete_run(each.info.run_id)
         unfinished.forget(run.info.run_id)
     return same[0] if same else create_parent(client, record)
 
@@ -119,6 +154,7 @@ def _tags(record: Record) -> dict[str, str]:
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
         "files_sha256": combined(record.files.values()) if record.files else None,
+        LIMIT: record.limit and str(record.limit),
         "mlflow.note.content": record.description,
         **children.origin(f"publish@{record.variant}"),
     }

@@ -26,6 +26,7 @@ CLIENTS = re.compile(
     r"(alembic|azure|boto3|botocore|google|http|mlflow|requests|s3transfer|sqlalchemy|sqlite3"
     r"|urllib3)\b"
 )
+DATABASE = "foldlab.database"  # tag of an experiment in a sqlite file: this file's path
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
 STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
 COLUMNS = (  # of a saved view of the run table, which shows no metrics otherwise
@@ -147,8 +148,8 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
 
     Raises:
         StoreError: if the address is invalid, the time is up, the lock or the database is not free,
-            the experiment is deleted in the store, the sqlite file was moved here from another
-            folder, or the store refuses a request, also one in the block.
+            the experiment is deleted in the store, the sqlite file was moved or copied here, or the
+            store refuses a request, also one in the block.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = location()
@@ -203,25 +204,51 @@ class Client:
 
 
 def _experiment(client: Client, name: str, network: bool, path: Path | None) -> str:
-    """Return the id of an experiment; create it if it does not exist.
-
-    Artifacts are next to the sqlite file, so a file that was moved or copied is refused. A location
-    of another name, or one without a database next to it, was chosen on purpose.
-    """
+    """Return the id of an experiment; create it if it does not exist."""
     found = client.get_experiment_by_name(name)
     if found is None:
         # A server chooses its own location. MLflow's default for a database is the working folder.
         folder = (path.parent if path else root().absolute()) / ARTIFACTS
         where = None if network else folder.as_uri()
-        return client.create_experiment(name, where, tags=EXPERIMENT_TAGS)
+        tags = EXPERIMENT_TAGS | ({DATABASE: str(path.resolve())} if path else {})
+        return client.create_experiment(name, where, tags=tags)
     if found.lifecycle_stage != "active":
         restore = f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         raise StoreError(f"the experiment {name!r} is deleted there", f"restore it with {restore}")
-    folder = Path(unquote(urlsplit(found.artifact_location).path))
-    moved = path and folder.name == ARTIFACTS and folder.parent.resolve() != path.parent.resolve()
-    if path and moved and (not folder.exists() or (folder.parent / path.name).exists()):
+    if path:
+        _check_place(path, found.artifact_location, found.tags.get(DATABASE))
+        if found.tags.get(DATABASE) != str(path.resolve()):
+            client.set_experiment_tag(found.experiment_id, DATABASE, str(path.resolve()))
+    return found.experiment_id
+
+
+def _check_place(path: Path, location: str, recorded: str | None) -> None:
+    """Refuse a sqlite file that was copied, or moved away from its artifacts.
+
+    It would add to the original's artifacts, since MLflow stores their place as an absolute path.
+    `recorded` is where the file was when it was last used; a file from MLflow itself has no record.
+    Artifacts elsewhere, on a disk or in a bucket of the user's choice, stay with a moved file.
+    """
+    here, uri = path.resolve(), urlsplit(location)
+    if uri.scheme == "mlflow-artifacts":
         raise StoreError(
-            f"{path.name} was moved or copied here, and its artifacts belong to {folder.parent}",
+            "this experiment was made by an MLflow server, which alone can reach its artifacts",
+            "set MLFLOW_TRACKING_URI to the server's address, or choose another "
+            "`tracking.experiment` in params.yaml",
+        )
+    before, folder = Path(recorded or here).resolve(), Path(unquote(uri.path))
+    folder = folder.parent.resolve() / folder.name
+    outside = uri.scheme in ("", "file") and not folder.is_relative_to(path.parent.resolve())
+    owner = None  # the folder of the sqlite file that the artifacts belong to
+    if before.exists() and not before.samefile(here):
+        owner = before.parent
+    elif outside and before != here and folder.is_relative_to(before.parent):
+        owner = before.parent
+    elif outside and (folder.name == ARTIFACTS or folder.parent.name == "mlruns"):  # the defaults
+        default = folder.parent if folder.name == ARTIFACTS else folder.parent.parent
+        owner = default if not folder.exists() or (default / path.name).exists() else None
+    if owner:
+        raise StoreError(
+            f"{path.name} was moved or copied here, and its artifacts belong to {owner}",
             f"move it and {ARTIFACTS} away and run `make publish` to rebuild both",
         )
-    return found.experiment_id

@@ -1,7 +1,8 @@
 """Keep track of unfinished runs of this checkout, so that each of them is ended at some point.
 
-Each is noted in `.foldlab/runs/<run id>` with its variant and the lock file of its training. Runs
-of other machines are not noted here, so they are never mistaken for dead. The functions that end
+Each is noted in `.foldlab/runs/<run id>` with its variant, the lock file of its training and this
+checkout's folder. Runs of other machines are not noted here, and notes that came with a copy of
+another checkout are ignored, so a run of either is never mistaken for dead. The functions that end
 runs are called while the store is open, so no other process of this checkout is publishing.
 """
 
@@ -9,14 +10,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from stages.files import listed, read_json, root, write_json
 from stages.tracking import store
-from stages.tracking.children import child_runs
+from stages.tracking.children import child_runs, existing
 
 KEPT_DAYS = 7
 
@@ -24,12 +25,13 @@ KEPT_DAYS = 7
 def note(run_id: str, variant: str, lock: Path | None = None) -> None:
     """Note a run as unfinished; `lock` is held while a process writes it, None: the store's own."""
     relative = os.path.relpath(lock, root()) if lock else None
-    write_json(_notes() / run_id, {"store": _here(), "variant": variant, "lock": relative})
+    content = {"store": _here(), "variant": variant, "lock": relative}
+    write_json(_notes() / run_id, {**content, "folder": str(root().resolve())})
 
 
 def is_noted(run_id: str) -> bool:
     """Return whether the run is an unfinished one of this checkout."""
-    return (_notes() / run_id).is_file()
+    return _read(_notes() / run_id) is not None
 
 
 def forget(run_id: str) -> None:
@@ -83,22 +85,26 @@ def end(client: store.Client, run: Run, status: str) -> None:
 def _idle(client: store.Client, variant: str | None = None) -> Iterator[tuple[Path, Run]]:
     """Yield (note, run) of this store's noted runs, of one or all variants, that nobody writes."""
     for path in listed(_notes()):
-        try:
-            noted = read_json(path)
-        except FileNotFoundError:  # another process has just finished the run
-            continue
-        if noted["store"] != _here() or variant not in (None, noted["variant"]):
+        noted = _read(path)
+        if not noted or noted["store"] != _here() or variant not in (None, noted["variant"]):
             continue
         if noted["lock"] and held(root() / noted["lock"]):
             continue
-        try:
-            run = client.get_run(path.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
+        run = existing(client.get_run, path.name)
+        if run is None:
             path.unlink(missing_ok=True)
         else:
             yield path, run
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return a note of this checkout, which may have moved; None if there is none."""
+    try:
+        noted = read_json(path)
+    except FileNotFoundError:  # or another process has just finished the run
+        return None
+    folder = Path(noted.get("folder", root()))
+    return noted if not folder.exists() or folder.samefile(root()) else None
 
 
 def _notes() -> Path:

@@ -5,7 +5,7 @@ import pytest
 from stages.files import read_table
 from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import comparison, record, registered_model, runs, store
+from stages.tracking import comparison, record, runs, store
 from tests.tracking.made_results import everything, identity, make_comparison, make_repository
 from tests.tracking.test_runs import runs_of
 
@@ -21,8 +21,8 @@ def show(verdict):
             runs.publish(client, record.read(name, params.load()))
         rows = read_table(Path("results/comparison.csv"))
         found = [identity(row["variant"]) for row in rows]
-        versions = [registered_model.find(client, each) for each in found]
-        return comparison.show(client, rows, found, versions)
+        parents = [runs.find(client, each) for each in found]
+        return comparison.show(client, rows, found, parents)
 
 
 def notes(root):

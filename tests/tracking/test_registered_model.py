@@ -28,7 +28,9 @@ def client(repository):
 
 
 def version(client, name):
-    return registered_model.find(client, identity(name))
+    from stages.tracking import runs
+
+    return runs.look_up(client, identity(name))[1]
 
 
 def crown(client, *ranking, p=None):
@@ -153,6 +155,8 @@ def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
 
 
 def test_a_version_is_found_by_fingerprint_and_results_together(client):
+    from stages.tracking import runs
+
     known = [identity("basic"), identity("other")]
     make_results(Path("results/basic"), "basic", 2, 2, better=0.01)
     publish(client, "basic")
@@ -161,10 +165,10 @@ def test_a_version_is_found_by_fingerprint_and_results_together(client):
     path.write_text(path.read_text().replace(fingerprint("basic"), fingerprint("longer")))
     publish(client, "basic")
     known.append(identity("basic"))
-    found = [registered_model.find(client, each).version for each in known]
+    found = [runs.look_up(client, each)[1].version for each in known]
     assert [str(number) for number in found] == ["1", "2", "3", "4"]
     never = known[0]._replace(results_sha256="0" * 64)
-    assert registered_model.find(client, never) is None
+    assert runs.look_up(client, never) == (None, None, False)
     client.model_name = "anna's model"  # a quote in a name
     for _ in range(2):
         publish(client, "other")

@@ -8,7 +8,7 @@ import pytest
 from stages import publish
 from stages.commands.champion import champion
 from stages.settings.sections import Tracking
-from stages.tracking import registered_model, store
+from stages.tracking import store
 from tests.command import status
 from tests.tracking import test_search as searched
 from tests.tracking.made_results import (
@@ -61,8 +61,10 @@ def touching(run_id):
 
 
 def trained(variant):
+    from stages.tracking import runs
+
     with store.opened(Tracking()) as client:
-        return registered_model.find(client, identity(variant)).run_id
+        return runs.find(client, identity(variant)).info.run_id
 
 
 def published(enter, *names):

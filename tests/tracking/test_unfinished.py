@@ -42,7 +42,8 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
     assert statuses() == ALIVE  # a run that is not noted is another machine's
     unfinished.note(parent, "basic", Path("training.lock"))
     content = json.loads((NOTES / parent).read_text())  # relative, since a checkout may move
-    assert content == {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}
+    own = {"store": "mlflow.db", "variant": "basic", "lock": "training.lock"}
+    assert content == {**own, "folder": str(Path.cwd())}
     with FileLock("training.lock"):
         unfinished.end_stale(client)
         assert statuses() == ALIVE
