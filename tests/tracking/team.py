@@ -63,11 +63,11 @@ class Team:
             **more,
         )
 
-    def ask(self, user, path, body=None):
+    def ask(self, user, path, body=None, version="2.0"):
         """Send a request as somebody; raise requests.HTTPError if it is refused."""
         answer = requests.request(
             "POST" if body else "GET",
-            f"{self.uri}/api/2.0/mlflow/{path}",
+            f"{self.uri}/api/{version}/mlflow/{path}",
             auth=(user, self.password.get(user, "wrong")),
             json=body,
             timeout=20,

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.tracking import team as parts
-from tests.tracking.made_results import make_comparison, make_repository
+from tests.tracking.made_results import make_comparison, make_repository, make_results
 from tests.tracking.served import inherited
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def team(tmp_path_factory):
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     root = make_repository(tmp_path_factory.mktemp("anna") / "repository", "basic", "other")
-    make_comparison(root, basic=0.9, other=0.91)
+    make_comparison(root, basic=0.9005, other=0.9105)  # the means of the made folds
     identity = "git config user.name a && git config user.email a@b.c"
     well(f"git init -q -b main && {identity}", root, inherited())
     well("git add params.yaml && git commit -qm settings", root, inherited())
@@ -51,7 +51,7 @@ def well(command, folder, environment):
     return done.stdout + done.stderr
 
 
-PUBLISH = "python -m stages publish --all && python -m stages champion"
+PUBLISH = "python -m stages publish --all"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,34 @@ def test_a_second_person_may_promote_by_hand(team, repository, published):
     assert "replaces basic (version 1): +0.01" in well(rule, repository, team.client("anna"))
 
 
+def test_two_people_with_other_results_keep_their_verdicts(team, repository, published, tmp_path):
+    def verdicts():
+        with team.database("mlflow") as connection:
+            query = "select run_uuid, value from tags where key = 'foldlab.verdict'"
+            return dict(connection.execute(query).fetchall())
+
+    of_anna = verdicts()
+    own = make_repository(tmp_path / "ben", "basic", "other")
+    make_results(own / "results/other", "other", 2, 2, 0.02)
+    make_comparison(own, "undecided: +2.00 points", basic=0.9005, other=0.9205)
+    well(PUBLISH, own, team.client("ben"))
+    both = verdicts()
+    assert both.items() > of_anna.items()
+    assert sorted(both.values())[1:] == [f"undecided: +{n}.00 points, against basic" for n in (1, 2)]
+    well(PUBLISH, repository, team.client("anna"))
+    assert verdicts() == both
+
+
+def test_what_only_the_owner_may_delete_stays(team, repository, published, tmp_path):
+    """A new champion alone has no challenger, but ben may not delete the alias of anna's model."""
+    own = make_repository(tmp_path / "ben", "basic")
+    make_results(own / "results/basic", "basic", 2, 2, 0.04)
+    make_comparison(own, basic=0.9405)
+    assert "replaces other" in well(PUBLISH, own, team.client("ben"))
+    assert len(everything(team)[0]["registered_model_aliases"]) == 2
+    well(PUBLISH, repository, team.client("anna"))
+
+
 def test_without_the_right_password_nothing_is_read_or_written(team, repository, published):
     before = everything(team)
     environment = team.client("anna") | {"MLFLOW_TRACKING_PASSWORD": "guessed"}
@@ -156,3 +184,15 @@ def test_no_password_is_in_any_file_log_or_row(team, repository, published):
     for name, text in texts.items():
         for whose, password in team.password.items():
             assert password.encode() not in text, f"the password of {whose} is in {name}"
+
+
+def test_a_server_that_denies_is_a_failing_store(team, repository, published):
+    right = {"username": "ben", "resource_type": "experiment", "resource_id": "1"}
+    team.ask(parts.ADMIN, "users/permissions/grant", right | {"permission": "DENY"}, "3.0")
+    for name in ("basic", "other"):
+        make_results(repository / "results" / name, name, 2, 2, 0.03)
+    done = call(PUBLISH, repository, team.client("ben"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("foldlab: publishing basic, other to MLflow at http")
+    assert "ermission denied" in done.stderr
+    assert done.stderr.count("\n") == 1
