@@ -83,6 +83,11 @@ def _why(error: BaseException) -> str:
 
 
 def _is_failure(error: Exception) -> bool:
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    if frame and frame.tb_frame.f_globals.get("__name__") == "mlflow.utils.search_utils":
+        return False  # a query of ours is malformed
     if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):

@@ -147,6 +147,11 @@ def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["repository"]
 
 
+def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
+    with pytest.raises(MlflowException, match="foo"), store.opened(Tracking()) as client:
+        client.search_runs([client.experiment_id], "foo = 'bar'")
+
+
 def test_the_saved_view_names_metrics_that_there_are(repository):
     with store.opened(Tracking()) as client:
         tags = client.get_experiment(client.experiment_id).tags
@@ -204,11 +209,65 @@ def test_a_moved_or_copied_database_is_refused_until_it_is_rebuilt(
 
 
 @pytest.mark.parametrize("place", ["shared", "other/mlartifacts"])
-def test_artifacts_may_be_elsewhere_on_purpose(repository, tmp_path, place):
+def test_artifacts_may_be_elsewhere_on_purpose(repository, tmp_path, monkeypatch, place):
     folder = tmp_path / place
     folder.mkdir(parents=True)
-    with store.opened(Tracking()) as client:
-        client.create_experiment("other", folder.as_uri())
+    create("other", folder)
     with store.opened(Tracking(experiment="other")) as client:
         experiment = client.get_experiment(client.experiment_id)
         assert experiment.artifact_location == folder.as_uri()
+    here = tmp_path / "moved"
+    repository.rename(here)
+    monkeypatch.chdir(here)
+    for _ in range(2):
+        with store.opened(Tracking(experiment="other")) as client:
+            pass
+
+
+def create(name, folder):
+    """Create an experiment as MLflow itself does."""
+    with store.opened(Tracking()) as client:
+        client.create_experiment(name, folder.as_uri() if isinstance(folder, Path) else folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "used", "deed"),
+    [
+        ("shared", True, "copy"),
+        ("repository/mlruns/2", False, "copy"),
+        ("repository/mlruns/2", False, "move"),
+        ("repository/mlruns/2", True, "lose the original's database"),
+        ("repository/mlartifacts", True, "lose the original's database"),
+        ("link/mlartifacts", False, "copy"),
+        ("repository/mlartifacts", True, "copy the file beside it"),
+    ],
+)
+def test_a_copy_never_writes_where_the_original_does(
+    repository, tmp_path, monkeypatch, place, used, deed
+):
+    """`used`: Foldlab has opened the experiment before and recorded where its file is."""
+    Path("../link").symlink_to(repository)
+    create("other", tmp_path / place)
+    if used:
+        with store.opened(Tracking(experiment="other")):
+            pass
+    here = tmp_path / "copy"
+    if deed == "copy the file beside it":
+        shutil.copy("mlflow.db", "copy.db")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///copy.db")
+    else:
+        (shutil.move if deed == "move" else shutil.copytree)(repository, here)
+        if deed.startswith("lose"):
+            (tmp_path / place).mkdir(parents=True)
+            (repository / "mlflow.db").unlink()
+        monkeypatch.chdir(here)
+    refused = pytest.raises(store.StoreError, match="moved or copied")
+    with refused, store.opened(Tracking(experiment="other")):
+        pass
+
+
+def test_an_experiment_of_mlflow_s_pages_is_refused_by_name(repository):
+    create("other", "mlflow-artifacts:/2")
+    refused = pytest.raises(store.StoreError, match=r"tracking\.experiment")
+    with refused, store.opened(Tracking(experiment="other")):
+        pass
