@@ -1,14 +1,17 @@
 import shutil
+from pathlib import Path
 
 import pytest
 
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
+from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
+from tests.command import status
 from tests.tracking import test_registered_model as registered
-from tests.tracking.made_results import make_comparison, make_repository, nobody
+from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
 
 pytestmark = pytest.mark.slow
 
@@ -69,3 +72,45 @@ def test_a_variant_without_a_marker_or_a_comparison_is_refused(published):
     (published / "results/published/other.json").unlink()
     with pytest.raises(UserError, match=r"published/other\.json"):
         champion()
+
+
+def test_publish_all_takes_its_time_and_fails_with_the_comparison(published, server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setattr(publish, "SECONDS", 0.0)  # for pipelines only
+    make_comparison(published, basic=0.902, other=0.912)  # the means of the made folds
+    assert status("publish", "--all") == 0
+    assert aliases() == {"champion": "other", "challenger": "basic"}
+    make_comparison(published, basic=0.901, other=0.912)
+    assert "of other results than results/basic/metrics.json" in status("publish", "--all")
+    make_comparison(published, basic=0.902, third=0.912)
+    assert "third/metrics.json is missing" in status("publish", "--all")
+    (published / "results/comparison.csv").unlink()
+    assert status("publish", "--all") == 0
+
+
+def limit(images):
+    path = Path("params.yaml")
+    kept = [line for line in path.read_text().splitlines() if not line.startswith("data:")]
+    path.write_text("\n".join([*kept, f"data: {{limit: {images}}}"]))
+
+
+def test_a_trial_has_verdicts_but_no_version(repository, capsys):
+    make_repository(repository, "basic", "other", folds=5)
+    make_comparison(repository, basic=0.902, other=0.912)
+    for images in (80, "null"):  # still a trial when the limit is gone, but the results are not
+        limit(images)
+        assert status("publish", "--all") == 0
+        assert "A trial (data.limit = 80)" in capsys.readouterr().out
+        assert publish.missing(params.load()) == []
+        assert "is a trial (data.limit = 80)" in status("promote", "other")
+    rows = everything(repository)
+    assert not rows["model_versions"] + rows["registered_models"]
+    verdicts = [row["value"] for row in rows["tags"] if row["key"] == "foldlab.verdict"]
+    assert len(verdicts) == 2
+
+
+def test_a_limit_that_limits_nothing_makes_no_trial(published):
+    limit(1000)
+    make_comparison(published, basic=0.902, other=0.912)
+    assert status("publish", "--all") == 0
+    assert aliases()["champion"] == "other"

@@ -65,7 +65,7 @@ def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(made):
     metrics = read_json(made.folder / "results/basic/metrics.json")
     assert stored["cv_accuracy_mean"] == metrics["cv"]["accuracy"]["mean"]
     assert stored["test_accuracy"] == metrics["test"]["accuracy"]
-    assert query(made.folder, "select name from model_versions") == [("foldlab",)] * 2
+    assert query(made.folder, "select name from model_versions") == []  # of a trial
 
 
 def test_a_second_repro_runs_nothing_and_leaves_all_as_it_was(made, copy):

@@ -162,3 +162,26 @@ def test_a_champion_without_scores_stays_and_says_why(published, gone, capsys):
     path.write_text(path.read_text().replace(",0.25,", ",0.26,"))
     assert status("publish", "--all") == 0
     assert "fold scores are not in MLflow" in capsys.readouterr().out
+
+
+def test_a_champion_by_hand_whose_run_is_deleted_stays_champion_by_hand(published):
+    assert status("promote", "basic") == 0
+    with store.opened(params.load().tracking) as client:
+        delete_run("basic")(client)
+    for _ in range(2):
+        assert status("publish", "--all") == 0
+    with store.opened(params.load().tracking) as client:
+        champion = client.get_model_version_by_alias("foldlab", "champion")
+        assert client.get_run(champion.run_id).info.lifecycle_stage == "active"
+        assert (champion.tags["variant"], champion.tags["foldlab.by_hand"]) == ("basic", "true")
+
+
+def test_a_run_restored_from_the_bin_is_the_variant_s_only_one(published):
+    with store.opened(params.load().tracking) as client:
+        deleted = run_of(client, "other").info.run_id
+        client.delete_run(deleted)
+    assert status("publish", "--all") == 0
+    with store.opened(params.load().tracking) as client:
+        client.restore_run(deleted)
+    assert status("publish", "--all") == 0
+    check()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -54,6 +55,23 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
     age(parent)
     unfinished.end_stale(client)
     assert list(NOTES.iterdir()) == []
+
+
+def test_a_note_that_came_with_a_copied_folder_is_ignored(
+    unfinished, repository, server, monkeypatch, tmp_path
+):
+    """The original trains on, and holds a lock that the copy does not have."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    with store.opened(Tracking()) as client:
+        run_id = client.create_run("0").info.run_id
+        unfinished.note(run_id, "basic", Path("training.lock"))
+        monkeypatch.chdir(shutil.copytree(repository, tmp_path / "copy"))
+        unfinished.end_stale(client)
+        assert not unfinished.is_noted(run_id)
+        assert client.get_run(run_id).info.status == "RUNNING"
+        monkeypatch.chdir(repository.rename(tmp_path / "moved"))
+        unfinished.end_stale(client)
+        assert client.get_run(run_id).info.status == "FAILED"
 
 
 def test_a_run_of_another_store_or_in_the_bin_is_never_touched(unfinished, begun, monkeypatch):
