@@ -93,7 +93,7 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
 
 
 def missing(settings: params.Params) -> list[str]:
-    """Return the compared variants that `publish` has marked but the store does not have in full."""
+    """Return the compared variants that `publish` has marked but the store does not fully have."""
     published = ((name, marker.published(name)) for name in settings.compare.variants)
     marked = {name: identity for name, identity in published if identity}
     path = store.database(store.location())

@@ -1,10 +1,10 @@
 """`python -m stages champion`: log the comparison to MLflow and choose the champion.
 
-`dvc repro` runs it after `compare`, and `publish --all` does the same. The variant with the best cross-validated accuracy becomes
-`champion` if there is none, or if the corrected resampled t test on the same folds of the same data
-finds it better than the current one. Its p is multiplied by the number of its rivals (Bonferroni),
-because it is the best of them. The runner-up becomes `challenger`. Trials, which `data.limit` makes,
-have verdicts but no versions.
+`dvc repro` runs it after `compare`, and `publish --all` does the same at its end. The variant with
+the best cross-validated accuracy becomes `champion` if there is none, or if the corrected resampled
+t test on the same folds of the same data finds it better than the current one. Its p is multiplied
+by the number of its rivals (Bonferroni), because it is the best of them. The runner-up becomes
+`challenger`. A trial, which `data.limit` makes, has verdicts, but none of its models is registered.
 """
 
 import math
@@ -62,10 +62,12 @@ def _log(seconds: float | None) -> bool:
         with store.opened(tracking, seconds) as client:
             from stages.tracking import comparison, registered_model, runs  # this imports MLflow
 
-            parents, versions, complete = zip(*(runs.look_up(client, i) for i in identities))
+            found = [runs.look_up(client, identity) for identity in identities]
+            parents, versions, complete = zip(*found, strict=True)
             comparison.show(client, rows, identities, parents)
-            pairs = zip(rows, complete, strict=True)
-            missing = [row["variant"] for row, is_complete in pairs if not is_complete]
+            missing = [
+                row["variant"] for row, is_all in zip(rows, complete, strict=True) if not is_all
+            ]
             publish.warn_missing(missing)
             limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_trial(run)]
             if limits:

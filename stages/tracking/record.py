@@ -43,7 +43,7 @@ class Record:
     dataset: dict[str, Any]  # the content of dataset.json
     folds: list[Child]
     start: int | None  # ms since 1970, if known
-    limit: int | None = None  # the `data.limit` that makes it a trial, whose model is not registered
+    limit: int | None = None  # `data.limit` if it makes this a trial, which has no registered model
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
 

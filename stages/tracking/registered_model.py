@@ -60,7 +60,7 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
         client.set_logged_model_tags(logged.model_id, {LINKS: json.dumps(wanted)})
 
 
-def find(client: Client, run_id: str) -> ModelVersion | None:
+def find(client: Client, run_id: str | None) -> ModelVersion | None:
     """Return the newest version of a parent run's model, or None."""
     found = client.search_model_versions(f"run_id = '{run_id}'")
     own = [version for version in found if version.name == client.model_name]
@@ -113,9 +113,9 @@ def _heir(
     if heir is None or heir.version == champion.version:
         return None
     run = _run(client, champion)
-    active = run and run.info.lifecycle_stage == "active"
-    if active and run.info.experiment_id != client.experiment_id:
-        return None  # or two experiments would take it from each other
+    info = run.info if run else None
+    if info and info.lifecycle_stage == "active" and info.experiment_id != client.experiment_id:
+        return None  # or two experiments would take the alias from each other
     reason = (
         f"{_name(heir)} is champion in place of version {champion.version} with the same results, "
         "whose run or model is gone."

@@ -244,12 +244,10 @@ def _check_place(path: Path, location: str, recorded: str | None) -> None:
     before, folder = Path(recorded or here).resolve(), Path(unquote(uri.path))
     folder = folder.parent.resolve() / folder.name
     outside = uri.scheme in ("", "file") and not folder.is_relative_to(path.parent.resolve())
-    owner = None  # the folder of the sqlite file that the artifacts belong to
-    if before.exists() and not before.samefile(here):
-        owner = before.parent
-    elif outside and before != here and folder.is_relative_to(before.parent):
-        owner = before.parent
-    elif outside and (folder.name == ARTIFACTS or folder.parent.name == "mlruns"):  # the defaults
+    copied = os.path.exists(before) and not before.samefile(here)
+    moved = outside and before != here and folder.is_relative_to(before.parent)
+    owner = before.parent if copied or moved else None  # where the artifacts' own sqlite file is
+    if owner is None and outside and (folder.name == ARTIFACTS or folder.parent.name == "mlruns"):
         default = folder.parent if folder.name == ARTIFACTS else folder.parent.parent
         owner = default if not folder.exists() or (default / path.name).exists() else None
     if owner:

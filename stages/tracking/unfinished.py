@@ -103,8 +103,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         noted = read_json(path)
     except FileNotFoundError:  # or another process has just finished the run
         return None
-    folder = Path(noted.get("folder", root()))
-    return noted if not folder.exists() or folder.samefile(root()) else None
+    folder = noted.get("folder", root())
+    return noted if not os.path.exists(folder) or os.path.samefile(folder, root()) else None
 
 
 def _notes() -> Path:
