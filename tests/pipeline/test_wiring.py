@@ -95,8 +95,8 @@ CHECKED = {
     "evaluate": {"train"},  # the kernels, which stand in data/environment.json
     "train": {"compare", "tracking"},
     "prepare": {"train", "variants"},
-    "publish": {"compare", "variants"},
-    "compare": {"variants"},
+    "publish": {"compare", "variants", "data"},  # data.limit, which data/prepared shows
+    "compare": {"variants", "data"},
 }
 SECTIONS = {"data", "folds", "train", "variants", "compare", "tracking"}
 
@@ -206,6 +206,11 @@ def test_mlproject_parameters_are_passed_on_to_commands_that_exist(name):
     assert all(f"{{{parameter}}}" in command for parameter in entry.get("parameters", {}))
     assert set(re.findall(r"dvc repro (\w+)", command)) <= set(STAGES)
     assert set(re.findall(r"python -m stages ([\w-]+)", command)) <= set(line.commands)
+
+
+def test_make_and_mlflow_publish_alike():
+    recipe = re.search(r"^publish:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe[1].strip() == PROJECT["entry_points"]["publish"]["command"]
 
 
 def test_every_module_has_its_test():

@@ -135,6 +135,19 @@ def test_what_only_the_owner_may_delete_stays(team, repository, published, tmp_p
     well(PUBLISH, repository, team.client("anna"))
 
 
+def test_what_one_person_deletes_another_may_publish_again(team, repository, published):
+    query = (
+        "select run_uuid from tags where key = 'foldlab.verdict' and value like '%+1.00 points%'"
+    )
+    with team.database("mlflow") as connection:
+        ((deleted,),) = connection.execute(query).fetchall()
+        team.ask("anna", "runs/delete", {"run_id": deleted})
+        well(PUBLISH, repository, team.client("ben"))
+        (run_id,) = {row[0] for row in connection.execute(query).fetchall()} - {deleted}
+        version = f"select version from model_versions where run_id = '{run_id}'"
+        assert len(connection.execute(version).fetchall()) == 1
+
+
 def test_without_the_right_password_nothing_is_read_or_written(team, repository, published):
     before = everything(team)
     environment = team.client("anna") | {"MLFLOW_TRACKING_PASSWORD": "guessed"}
