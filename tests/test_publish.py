@@ -150,7 +150,7 @@ sys.exit(sum(process.exitcode != 0 for process in processes))
     rows = without_ids(repository)
     assert len(rows["runs"]) == 9
     assert len(rows["model_versions"]) == 3
-    assert len(rows["metrics"]) == 3 * (11 + 2 * 14)
+    assert len(rows["metrics"]) == 3 * (11 + 4 * 2 + 2 * 14)  # scores, curves, folds
 
 
 def test_an_experiment_in_a_temporary_folder_reaches_the_repositorys_store(

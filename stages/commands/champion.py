@@ -1,7 +1,7 @@
 """`python -m stages champion`: log the comparison to MLflow and choose the champion.
 
 `dvc repro` runs it after `compare`, and `publish --all` does the same at its end. The variant with
-the best cross-validated accuracy becomes `champion` if there is none, or if the corrected resampled
+the best cross-validated score becomes `champion` if there is none, or if the corrected resampled
 t test on the same folds of the same data finds it better than the current one. Its p is multiplied
 by the number of its rivals (Bonferroni), because it is the best of them. The runner-up becomes
 `challenger`. A trial, which `data.limit` makes, has verdicts, but none of its models is registered.
@@ -10,10 +10,11 @@ by the number of its rivals (Bonferroni), because it is the best of them. The ru
 import math
 import sys
 from functools import partial
+from statistics import fmean
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
+from stages.files import PREPARED, RESULTS, existing, read_dataset, read_table
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t
 from stages.tracking import marker, store
@@ -41,8 +42,9 @@ def complete() -> bool:
         print("foldlab: no variants are compared yet; run `dvc repro`.", file=sys.stderr)
         return True
     for row in read_table(path):
-        file = existing(RESULTS / row["variant"] / "metrics.json", f"evaluate@{row['variant']}")
-        if not math.isclose(row["cv_mean"], read_json(file)["cv"]["accuracy"]["mean"]):
+        file = existing(RESULTS / row["variant"] / "fold_scores.csv", f"evaluate@{row['variant']}")
+        scores = [scored[row.get("metric", "accuracy")] for scored in read_table(file)]
+        if not math.isclose(row["cv_mean"], fmean(scores), rel_tol=1e-6):
             raise UserError(f"{path} is of other results than {file}; run `dvc repro`.")
     return _log(None)
 
@@ -51,6 +53,7 @@ def _log(seconds: float | None) -> bool:
     tracking = params.load().tracking
     rows = read_table(RESULTS / "comparison.csv")
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
+    metric = rows[0].get("metric", "accuracy")
     identities = []
     for row in rows:
         if (identity := marker.published(row["variant"])) is None:
@@ -73,7 +76,7 @@ def _log(seconds: float | None) -> bool:
             if limits:
                 print(f"A trial (data.limit = {limits[0]}): its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
-                print(registered_model.crown(client, [v for v in versions if v], test))
+                print(registered_model.crown(client, [v for v in versions if v], test, metric))
     except store.StoreError as error:
         publish.warn("the comparison", error)
         return False

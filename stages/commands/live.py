@@ -27,13 +27,17 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
         return
     from stages.engine import fold_store
     from stages.files import listed
-    from stages.tracking import store
+    from stages.tracking import store, usage
 
+    # a sweep's processes serve several trainings at once
+    watch = usage.watch(usage.path(fingerprints[0])) if len(fingerprints) == 1 else None
     logged: dict[str, list[Path]] = {}  # fingerprint -> folds in the store
     warned, retry_at = False, 0.0
     word = None
     while word is None:
         word = _last_word(POLL)
+        if watch:
+            next(watch)
         if word is not None:
             signal.alarm(LAST_SECONDS)  # which ends this process
         folds = {each: listed(fold_store.folder(each), "fold-[0-9]*.npz") for each in fingerprints}

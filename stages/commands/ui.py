@@ -2,17 +2,21 @@
 
 import os
 import socket
+import subprocess
 import sys
+import time
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 
 from stages.errors import UserError
 from stages.settings import params
-from stages.tracking import store
+from stages.tracking import store, view
 
 HOST = "127.0.0.1"
 
 
 def ui(port: int) -> None:
-    """Print the address of the table of variants, then serve MLflow's pages until interrupted.
+    """Serve MLflow's pages until interrupted; print the address of the variants once they answer.
 
     Raises:
         UserError: if the store is a server, which has pages of its own, or the port is in use.
@@ -32,11 +36,28 @@ def ui(port: int) -> None:
             ) from None
     with store.opened(params.load().tracking) as client:
         experiment_id = client.experiment_id
-    print("All variants side by side, as soon as MLflow runs:")
-    print(
-        f"http://{HOST}:{port}/#/experiments/{experiment_id}/runs?viewStateShareKey=variants",
-        flush=True,
-    )
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # saves processes and memory
-    serve = ["mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execv(sys.executable, [sys.executable, "-m", *serve, "--backend-store-uri", uri])  # noqa: S606
+    serve = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
+    serve += ["--workers", "1", "--backend-store-uri", uri]
+    saving = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # processes and memory
+    with subprocess.Popen(serve, env=saving) as server:
+        try:
+            while server.poll() is None and not _answers(port):
+                time.sleep(0.2)
+            if server.poll() is None:
+                print("All variants side by side; Ctrl-C stops the server:")
+                print(view.address(f"http://{HOST}:{port}", experiment_id), flush=True)
+            sys.exit(server.wait())
+        except KeyboardInterrupt:  # the server gets it too
+            pass
+        finally:
+            server.terminate()
+
+
+def _answers(port: int) -> bool:
+    """Return whether the server has started; not through a proxy, as urllib would ask."""
+    try:
+        with closing(HTTPConnection(HOST, port, timeout=5)) as connection:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False

@@ -3,13 +3,13 @@
 import contextlib
 import getpass
 import os
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from stages.tracking import git
 from stages.tracking.record import Child
 from stages.tracking.store import Client
 
@@ -128,14 +128,11 @@ def add(
 
 
 def origin(stage: str) -> dict[str, str]:
-    """Return the tags for a run's origin: stage, experiment, commit and user."""
+    """Return the tags for a run's origin: stage, experiment, Git's state and user."""
     tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}"}
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["DVC_EXP_NAME"] = name
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no Git or no repository
-        command = ["git", "rev-parse", "HEAD"]
-        head = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        tags |= {"git_commit": head, "mlflow.source.git.commit": head}
+    tags |= git.tags()
     with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         tags["mlflow.user"] = getpass.getuser()
     return tags

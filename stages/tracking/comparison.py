@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlflow.entities import Metric, Run, RunTag
+from mlflow.entities import Run, RunTag
 
 from stages.files import RESULTS
+from stages.tracking import description, registered_model, summary, view
 from stages.tracking.attachments import complete_files
 from stages.tracking.children import add, origin
 from stages.tracking.marker import Identity, sha256
@@ -16,7 +17,6 @@ FILES = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html
 VERDICT = "foldlab.verdict"  # a tag, so that the run table can show it as a column
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 5000  # MLflow's web pages show this much of a description
-NUMBERS = ("cv_mean", "cv_std", "difference", "p_holm", "p_better")
 
 
 def show(
@@ -30,11 +30,9 @@ def show(
     `rows` are those of comparison.csv. Identities and parent runs are in the same order; a run is
     None where the store has none. Returns the id of the comparison's run.
     """
-    experiment_id, ends = client.experiment_id, []
-    for row, parent in zip(rows, parents, strict=True):
-        if parent:
-            ends.append(parent.info.end_time)
-            _set_verdict(client, parent, row)
+    experiment_id = client.experiment_id
+    known = [(parent, row) for parent, row in zip(parents, rows, strict=True) if parent]
+    ends = (parent.info.end_time for parent, _ in known)
     moment = max(filter(None, ends), default=None)  # when the last variant was trained
 
     content = f"{sha256(RESULTS / 'comparison.csv')} {sorted(map(tuple, identities))}"
@@ -49,37 +47,41 @@ def show(
             "baseline": str(rows[0]["baseline"]),
             "variants": ", ".join(sorted(row["variant"] for row in rows)),
         }
-        points = [
-            Metric(f"{name}/{row['variant']}", float(row[name]), run.info.start_time, 0)
-            for row in rows
-            for name in NUMBERS
-            if row[name] != ""  # the baseline has no difference from itself
-        ]
-        add(client, run, params, points, {NOTE: _note()})
+        add(client, run, params, tags={NOTE: _note()})
     files = {name: RESULTS / name for name in FILES if (RESULTS / name).is_file()}
     complete_files(client, run, files)
     if not finished:
         client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
+    for parent, row in known:
+        _set_verdict(client, parent, row, run)
+        if version := registered_model.find(client, parent.info.run_id):
+            description.tag(client, version, summary.verdict(row))
+    summary.mark_current(client, [parent for parent, _ in known])
     return run.info.run_id
 
 
-def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any]) -> None:
-    """Set the verdict tag and put the verdict before the description, replacing an earlier one."""
+def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison: Run) -> None:
+    """Set the verdict's tags, and put it before the description with a link to the comparison.
+
+    The first paragraph of the description is replaced if it shows an earlier verdict.
+    """
     verdict = "baseline"
     if row["variant"] != row["baseline"]:
         verdict = f"{row['verdict']}, against {row['baseline']}"
-    before = parent.data.tags.get(VERDICT, "")
-    if before == verdict:
-        return
-    own = parent.data.tags.get(NOTE, "").removeprefix(before).strip()
-    own = own.removeprefix(verdict).strip()  # there if somebody edited the tag
-    note = f"{verdict}\n\n{own}" if own else verdict
-    # one batch, so that tag and description always show the same verdict
-    client.log_batch(parent.info.run_id, tags=[RunTag(VERDICT, verdict), RunTag(NOTE, note)])
+    before, note = (parent.data.tags.get(key, "") for key in (VERDICT, NOTE))
+    first, _, rest = note.partition("\n\n")
+    earlier = [text for text in (before, verdict) if text]  # also if somebody edited the tag
+    own = rest if any(first.startswith(text) for text in earlier) else note
+    at = view.run(comparison.info.experiment_id, comparison.info.run_id)
+    shown = f"{verdict} ([comparison]({at}))\n\n{own.strip()}".strip()
+    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict(row)}
+    changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
+    if changed:  # one batch, so that tags and description always show the same verdict
+        client.log_batch(parent.info.run_id, tags=changed)
 
 
 def _note() -> str:
-    """Return comparison.md without figures, cut to the length of a description."""
+    """Return comparison.md without its title and figures, cut to the length of a description."""
     text = (RESULTS / "comparison.md").read_text(encoding="utf-8")
     lines = text[: text.rfind("\n", 0, NOTE_LENGTH) + 1].splitlines()
-    return "\n".join(line for line in lines if not line.startswith("!["))
+    return "\n".join(line for line in lines if not line.startswith(("# ", "!["))).strip()

@@ -2,7 +2,8 @@
 
 `mlflow.keras.save_model` would import TensorFlow and save the model anew, which changes the file's
 bytes and drops the list of training images in it. So `mlflow.pyfunc.save_model` writes the folder,
-and the .keras file is copied into it. Keras' safe mode is on when MLflow loads the file.
+and the .keras file is copied into it. Keras' safe mode is on when MLflow loads the file. As a
+`python_function`, which is what MLflow serves, it is wrapped by `foldlab_serving`.
 """
 
 import os
@@ -18,13 +19,14 @@ import mlflow.pyfunc
 import numpy as np
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.files import RESULTS
 from stages.tracking.record import Record
 from stages.tracking.store import Client, StoreError, address, failures, location
 
+SERVING = Path(__file__).with_name("foldlab_serving.py")  # not imported here: it imports Keras
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
 
@@ -61,12 +63,14 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
 def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description: Model) -> None:
     """Write an MLflow model to a new folder: MLmodel, requirements and a copy of a .keras file.
 
-    It takes raw pixels 0-255 and gives one probability per class. The input is float32, not uint8:
-    MLflow casts the numbers of a JSON request to this type and refuses arrays of any other.
+    It takes raw pixels 0-255 and gives one probability per class, with the class's name. The input
+    is float32, not uint8: MLflow casts the numbers of a JSON request to this type and refuses
+    arrays of any other.
     """
     pixels = TensorSpec(np.dtype("float32"), (-1, *dataset["image_shape"]))
-    probabilities = TensorSpec(np.dtype("float32"), (-1, len(dataset["classes"])))
-    description.signature = ModelSignature(Schema([pixels]), Schema([probabilities]))
+    probabilities = Schema([ColSpec("float", name) for name in dataset["classes"]])
+    description.signature = ModelSignature(Schema([pixels]), probabilities)
+    description.metadata = {"classes": dataset["classes"], "pixels": "raw, from 0 to 255"}
     description.model_size_bytes = keras_file.stat().st_size
     description.add_flavor(
         "keras",
@@ -77,7 +81,8 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
     )
     mlflow.pyfunc.save_model(
         str(folder),
-        loader_module="mlflow.keras",
+        loader_module=SERVING.stem,
+        code_paths=[str(SERVING)],
         mlflow_model=description,
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
     )

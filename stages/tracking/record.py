@@ -14,6 +14,8 @@ from stages.settings.params import Params
 from stages.tracking import marker
 from stages.tracking.marker import Identity
 
+DECIMALS = 6  # of scores; one image of a million
+
 
 class Child(NamedTuple):
     """A child run: the fold of a training, or the trial of a search. Times are ms since 1970."""
@@ -71,9 +73,10 @@ def read(variant: str, settings: Params) -> Record:
     rows = read_table(folder / "folds.csv")
     folds = [_fold(variant, row, history, timing, dataset) for row in rows]
     scores = leaves(read_json(folder / "metrics.json"), "_")
-    metrics = {name: float(value) for name, value in scores if type(value) in (int, float)}
+    numbers = (pair for pair in scores if type(pair[1]) in (int, float))
+    metrics = {name: round(float(value), DECIMALS) for name, value in numbers}
     if timing and len(timing) == len(history):
-        metrics["fit_seconds"] = sum(row["seconds"] for row in timing)
+        metrics["fit_seconds"] = round(sum(row["seconds"] for row in timing), 1)
     began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}

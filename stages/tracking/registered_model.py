@@ -1,13 +1,18 @@
 """The registered model: one version per training, and the rule that picks the champion."""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from mlflow.entities import LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from stages.files import read_table
+from stages.statistics.metrics import METRICS
+from stages.tracking import description, summary
 from stages.tracking.children import child_runs, existing, if_permitted
 from stages.tracking.marker import Identity
 from stages.tracking.record import Record
@@ -20,6 +25,8 @@ REASON = "foldlab.reason"  # why it became champion, or why not
 REFUSED = "foldlab.refused"  # "true" if the rule last decided against it
 BY_HAND = "foldlab.by_hand"  # "true" for a champion chosen by a person, which the rule keeps
 LINKS = "mlflow.modelVersions"  # tag of a logged model: its versions
+SHOWN = ("CV accuracy", "test")  # texts of a run that its version has too, with the verdict
+SCORES = "fold_scores.csv"
 LEVEL = 0.05
 
 # differences of accuracy, one per fold -> their mean, `difference`, and `p` of a two-sided test
@@ -31,6 +38,7 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
     version = find(client, logged.source_run_id)
     tags = {
         "variant": record.variant,
+        **{key: text for key, text in summary.scores(record).items() if key in SHOWN},
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
         "images_sha256": record.dataset["images_sha256"],
@@ -51,6 +59,7 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
         )
     for key, value in tags.items():  # which the rule compares
         _tag(client, version, key, value)
+    description.complete(client, record.dataset)
     # A server adds the version to the logged model's tag, a plain database does not. Neither
     # removes a deleted one.
     own = {"name": client.model_name, "version": int(version.version)}
@@ -67,11 +76,13 @@ def find(client: Client, run_id: str | None) -> ModelVersion | None:
     return max(own, key=lambda version: int(version.version), default=None)
 
 
-def crown(client: Client, versions: Sequence[ModelVersion], test: Test) -> str:
+def crown(
+    client: Client, versions: Sequence[ModelVersion], test: Test, metric: str = "accuracy"
+) -> str:
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
-    The versions are those of the compared variants, best cross-validated accuracy first. Returns
-    the reason in one sentence, which the candidate's version is tagged with.
+    The versions are those of the compared variants, the best by the metric first. Returns the
+    reason in one sentence, which the candidate's version is tagged with.
     """
     candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion:
@@ -86,7 +97,7 @@ def crown(client: Client, versions: Sequence[ModelVersion], test: Test) -> str:
         _explain(client, candidate, reason)
     else:
         rivals = sum(champion is None or not _same_results(v, champion) for v in versions)
-        moves, reason = judge(client, candidate, champion, test, rivals)
+        moves, reason = judge(client, candidate, champion, test, rivals, metric)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
@@ -128,7 +139,12 @@ def _heir(
 
 
 def judge(
-    client: Client, candidate: ModelVersion, champion: ModelVersion | None, test: Test, rivals: int
+    client: Client,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    test: Test,
+    rivals: int,
+    metric: str = "accuracy",
 ) -> tuple[bool, str]:
     """Return whether the best variant of a comparison becomes champion, and why.
 
@@ -142,7 +158,7 @@ def judge(
     stays = f"{new} does not replace {old}"
     if champion.tags.get(BY_HAND) == "true":
         return False, f"{stays}, which was made champion by hand; only `make promote` replaces it."
-    before, after = _fold_accuracies(client, champion), _fold_accuracies(client, candidate)
+    before, after = (_fold_scores(client, one, metric) for one in (champion, candidate))
     if not before:
         return False, (
             f"{stays}, whose fold scores are not in MLflow, so no test is possible; "
@@ -156,7 +172,8 @@ def judge(
         )
     tested = test(np.array([after[fold] - before[fold] for fold in sorted(after)]))
     difference, p = tested["difference"], min(1.0, tested["p"] * rivals)
-    result = f"{difference:+.4f} in accuracy, p = {p:.4f} by the corrected resampled t test"
+    label = METRICS[metric].label
+    result = f"{difference:+.4f} in {label}, p = {p:.4f} by the corrected resampled t test"
     if rivals > 1:
         result += f", Bonferroni-corrected for the best of {rivals}"
     if difference > 0 and p < LEVEL:
@@ -209,9 +226,18 @@ def _run(client: Client, version: ModelVersion) -> Run | None:
     return existing(client.get_run, version.run_id) if version.run_id else None
 
 
-def _fold_accuracies(client: Client, version: ModelVersion) -> dict[int, float]:
-    """Return fold -> validation accuracy of the training behind a version."""
+def _fold_scores(client: Client, version: ModelVersion, metric: str) -> dict[int, float]:
+    """Return fold -> validation score of the training behind a version.
+
+    Accuracies are those of the fold runs; other scores are in the run's file fold_scores.csv.
+    """
     run = _run(client, version)
+    if run and metric != "accuracy":
+        if SCORES not in {entry.path for entry in client.list_artifacts(run.info.run_id)}:
+            return {}  # of an older version of Foldlab
+        with tempfile.TemporaryDirectory() as folder:
+            table = read_table(Path(client.download_artifacts(run.info.run_id, SCORES, folder)))
+        return {row["fold"]: row[metric] for row in table}
     return {
         int(child.data.tags["foldlab.fold"]): child.data.metrics["cv_accuracy"]
         for child in (child_runs(client, run, "fold") if run else ())

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mlflow.entities import LoggedModel, Metric, Run
+from mlflow.entities import LoggedModel, Metric, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
-from stages.tracking import attachments, children, model, registered_model, unfinished
+from stages.tracking import attachments, children, model, registered_model, summary, unfinished
 from stages.tracking.marker import Identity, combined
 from stages.tracking.record import Record
 from stages.tracking.store import Client
@@ -25,8 +25,13 @@ def publish(client: Client, record: Record) -> str:
     _complete_folds(client, run, record)
     logged = model.complete(client, run, record)
     moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
-    if outdated := _outdated(client, record, run, logged, moment):
-        client.log_batch(run.info.run_id, outdated)
+    outdated = _outdated(client, record, run, logged, moment)
+    shown = summary.scores(record).items()
+    changed = [RunTag(key, text) for key, text in shown if run.data.tags.get(key) != text]
+    if outdated or changed:
+        client.log_batch(run.info.run_id, outdated, tags=changed)
+    points = [*summary.curves(record, run.info.start_time), *summary.usage_of(record)]
+    children.add(client, run, {}, points)
     attachments.complete_dataset(client, run, record.dataset)
     attachments.complete_files(client, run, record.files)
     if not record.limit and not is_trial(run):
@@ -143,7 +148,10 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 
 
 def _complete_folds(client: Client, run: Run, record: Record) -> None:
-    children.add(client, run, record.params, tags=_tags(record))
+    tags = _tags(record)
+    if "git_commit" in run.data.tags:  # the others of Git are about that commit
+        tags = {key: value for key, value in tags.items() if "git" not in key}
+    children.add(client, run, record.params, tags=tags)
     children.complete(client, run, "fold", record.folds)
 
 

@@ -1,7 +1,6 @@
 """The MLflow store: its address, its lock, and a client with a deadline."""
 
 import gc
-import json
 import math
 import os
 import re
@@ -17,6 +16,7 @@ from filelock import FileLock
 from stages.errors import UserError
 from stages.files import root
 from stages.settings.sections import Tracking
+from stages.tracking import view
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long to wait for a locked database
@@ -29,21 +29,9 @@ CLIENTS = re.compile(
 DATABASE = "foldlab.database"  # tag of an experiment in a sqlite file: this file's path
 OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
 STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
-COLUMNS = (  # of a saved view of the run table, which shows no metrics otherwise
-    "attributes.`Description`",
-    "tags.`foldlab.verdict`",
-    "metrics.`cv_accuracy_mean`",
-    "metrics.`cv_accuracy_std`",
-    "metrics.`cv_accuracy_n`",
-    "metrics.`test_accuracy`",
-    "metrics.`parameters`",
-    "metrics.`fit_seconds`",
-)
-# Under "Views" or at /#/experiments/1/runs?viewStateShareKey=variants; MLflow 3.17's format.
-VIEW = {"name": "Variants", "createdAt": 0, "state": json.dumps({"selectedColumns": COLUMNS})}
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
-    "mlflow.sharedViewState.variants": json.dumps(VIEW),
+    view.TAG: view.VIEW,
 }
 
 
@@ -224,6 +212,8 @@ def _experiment(client: Client, name: str, network: bool, path: Path | None) -> 
         _check_place(path, found.artifact_location, found.tags.get(DATABASE))
         if found.tags.get(DATABASE) != str(path.resolve()):
             client.set_experiment_tag(found.experiment_id, DATABASE, str(path.resolve()))
+    if view.is_outdated(found.tags):
+        client.set_experiment_tag(found.experiment_id, view.TAG, view.VIEW)
     return found.experiment_id
 
 

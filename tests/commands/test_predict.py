@@ -78,9 +78,15 @@ def on_paper(digit):
     return page
 
 
+def transparent(digit):
+    nothing = Image.new("L", (224, 224), 0)  # black, of which only the digit is to be seen
+    return Image.merge("RGBA", [nothing, nothing, nothing, large(digit)])
+
+
 KINDS = {  # how a person's file differs from MNIST's image
     "png": plain,
     "bmp": large,
+    "tiff": transparent,
     "webp": lambda digit: ImageOps.invert(large(digit)),
     "jpg": on_paper,
 }

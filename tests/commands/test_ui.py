@@ -1,14 +1,17 @@
-import os
-import re
+import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from stages.commands import ui
 from stages.errors import UserError
 from stages.settings.sections import Tracking
-from stages.tracking import store
+from stages.tracking import store, view
 from tests.prepared import write
+from tests.tracking.served import free_port, inherited
 
 
 @pytest.fixture
@@ -18,23 +21,33 @@ def started(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     commands = []
-    monkeypatch.setattr(os, "execv", lambda path, command: commands.append(command))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **named: commands.append(command))
     return commands
 
 
 @pytest.mark.slow
-def test_the_address_is_that_of_the_chosen_experiment(started, tmp_path, capsys):
+def test_the_address_is_printed_when_the_server_of_the_chosen_experiment_answers(
+    repository, monkeypatch
+):
     with store.opened(Tracking(experiment="another")) as client:
         another = client.experiment_id
-    ui.ui(5123)
-    printed = capsys.readouterr().out
-    with store.opened(Tracking()) as client:
-        experiment = client.experiment_id
-    assert re.search(rf"http://127\.0\.0\.1:5123/#/experiments/{experiment}/runs", printed)
-    assert experiment != another
-    (command,) = started
-    assert command[command.index("--port") + 1] == "5123"
-    assert command[-1] == f"sqlite:///{tmp_path}/mlflow.db"
+    path = Path("params.yaml")
+    path.write_text(path.read_text() + "\ntracking: {experiment: another}\n")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    port = free_port()
+    command = [sys.executable, "-m", "stages", "ui", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited()) as process:
+        try:
+            lines = iter(process.stdout.readline, "")
+            address = next(line.strip() for line in lines if "viewStateShareKey" in line)
+            with socket.create_connection((ui.HOST, port)):  # the server listens
+                pass
+        finally:
+            process.terminate()
+    assert address == view.address(f"http://{ui.HOST}:{port}", another)
+    assert process.returncode == 128 + signal.SIGTERM
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((ui.HOST, port))
 
 
 def test_a_port_in_use_is_refused_before_anything_starts(started):

@@ -96,6 +96,7 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
         "data_sha256": DATA_SHA256,
         "parameters": 225034,
         "final": "soft_vote",
+        "environment": {"kernels": "portable"},
         "settings": {
             "architecture": {"name": "basic", "arguments": {"filters": 32}},
             "augmentation": [{"name": "rotate", "arguments": {"degrees": 10}}],
@@ -178,9 +179,10 @@ def without_ids(root: Path) -> dict:
 
 def make_comparison(root: Path, verdict: str = "undecided: +1.00 points", **means: float) -> None:
     """Write comparison.md, and the columns of comparison.csv that reach MLflow."""
-    columns = ("variant", "baseline", "cv_mean", "cv_std", "difference", "p_holm", "p_better")
-    tested = [(0.01, 0.5, 0.5, verdict), (None, None, None, "baseline")]
-    rows = [(name, "basic", mean, 0.01, *tested[name == "basic"]) for name, mean in means.items()]
-    write_table(root / "results/comparison.csv", (*columns, "verdict"), rows)
+    columns = ("variant", "baseline", "cv_mean", "difference", "ci_low", "ci_high")
+    tested = (0.01, -0.005, 0.025, verdict, verdict.split(" ")[0].rstrip(":"))
+    rows = {name: (name, "basic", mean, *tested) for name, mean in means.items()}
+    rows["basic"] = ("basic", "basic", means["basic"], None, None, None, "baseline", "baseline")
+    write_table(root / "results/comparison.csv", (*columns, "verdict", "outcome"), rows.values())
     text = "# Comparison\n\n![x](y.png)\n| a | b |\n" + "too long for a note" * 300
     (root / "results/comparison.md").write_text(text)

@@ -5,8 +5,14 @@ import pytest
 from stages.files import read_table
 from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import comparison, record, runs, store
-from tests.tracking.made_results import everything, identity, make_comparison, make_repository
+from stages.tracking import comparison, record, runs, store, view
+from tests.tracking.made_results import (
+    everything,
+    identity,
+    make_comparison,
+    make_repository,
+    make_results,
+)
 from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
@@ -39,13 +45,20 @@ def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
     assert show(verdict) == run_id
     assert everything(repository) == before
     shown = f"{verdict}, against basic"
-    assert notes(repository) == {"basic": "baseline\n\nThe baseline.", "other": shown}
-    assert runs_of(repository, "parent")["other"]["tags"]["foldlab.verdict"] == shown
+    link = f"([comparison]({view.run('1', run_id)}))"
+    expected = {"basic": f"baseline {link}\n\nThe baseline.", "other": f"{shown} {link}"}
+    assert notes(repository) == expected
+    tags = {name: run["tags"] for name, run in runs_of(repository, "parent").items()}
+    assert tags["other"]["foldlab.verdict"] == shown
+    texts = {"verdict": "better", "difference": "+1.00 (-0.50 to 2.50)", "results": "current"}
+    assert tags["other"].items() >= texts.items()
+    assert tags["basic"].items() >= {"verdict": "baseline", "difference": "-"}.items()
+    versions = {row["key"]: row["value"] for row in before["model_version_tags"]}
+    assert versions["difference"] in ("-", "+1.00 (-0.50 to 2.50)")
     (run,) = runs_of(repository, "comparison").values()
-    assert run["tags"]["mlflow.note.content"] == "# Comparison\n\n| a | b |"
+    assert run["tags"]["mlflow.note.content"] == "| a | b |"
     assert run["run"]["status"] == "FINISHED"
-    assert run["latest"].items() >= {"difference/other": 0.01, "cv_mean/basic": 0.9}.items()
-    assert "difference/basic" not in run["latest"]
+    assert run["latest"] == {}  # its table is in the description
     folder = repository / "mlartifacts" / run_id / "artifacts"
     names = {path.name for path in folder.rglob("*.*")}
     assert names == {"comparison.csv", "comparison.md", "comparison.png"}
@@ -56,8 +69,38 @@ def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repos
     first = show("better")
     with store.opened(Tracking()) as client:
         (run,) = client.search_runs([client.experiment_id], "attributes.run_name = 'basic'")
-        client.set_tag(run.info.run_id, "mlflow.note.content", "baseline\n\nMine.")
-    assert show("undecided") != first
-    assert notes(repository) == {"basic": "baseline\n\nMine.", "other": "undecided, against basic"}
+        note = run.data.tags["mlflow.note.content"].replace("The baseline.", "Mine.")
+        client.set_tag(run.info.run_id, "mlflow.note.content", note)
+    second = show("undecided")
+    assert second != first
+    link = f"([comparison]({view.run('1', second)}))"
+    expected = {"basic": f"baseline {link}\n\nMine.", "other": f"undecided, against basic {link}"}
+    assert notes(repository) == expected
     kinds = [row["value"] for row in everything(repository)["tags"] if row["key"] == "foldlab.kind"]
     assert kinds.count("comparison") == 2
+
+
+def test_runs_of_results_that_are_no_longer_compared_are_stale(repository):
+    """Only if this checkout has compared them: those of another are current there."""
+    make_repository(repository, "basic", "other")
+    show("better")
+    made = {run.info.run_id: run.data.tags for run in parents()}
+    make_results(repository / "results/other", "other", 2, 2, better=0.03)
+    foreign = next(iter(made))
+    with store.opened(Tracking()) as client:
+        copied = {key: made[foreign][key] for key in ("foldlab.kind", "results")}
+        elsewhere = client.create_run("1", tags={**copied, "foldlab.checkout": "another"})
+    show("better")
+    states = {run.info.run_id: run.data.tags["results"] for run in parents()}
+    variants = {run_id: tags["variant"] for run_id, tags in made.items()}
+    assert {variants[run_id]: states.pop(run_id) for run_id in made} == {
+        "basic": "current",
+        "other": "stale",
+    }
+    assert states.pop(elsewhere.info.run_id) == "current"
+    assert list(states.values()) == ["current"]  # the new run of `other`
+
+
+def parents():
+    with store.opened(Tracking()) as client:
+        return client.search_runs([client.experiment_id], "tags.`foldlab.kind` = 'parent'")

@@ -28,7 +28,11 @@ def test_the_form_is_that_of_mlflow_keras(tmp_path):
     folders = tmp_path / "ours", tmp_path / "theirs"
     mine, other = (yaml.safe_load((folder / "MLmodel").read_text()) for folder in folders)
     assert mine["flavors"]["keras"] == other["flavors"]["keras"]
-    assert mine["flavors"]["python_function"].items() >= other["flavors"]["python_function"].items()
+    served, unnamed = (made["flavors"]["python_function"] for made in (mine, other))
+    assert (served.pop("loader_module"), served.pop("code")) == ("foldlab_serving", "code")
+    assert unnamed.pop("loader_module") == "mlflow.keras"
+    assert served.items() >= unnamed.items()
+    assert mine["metadata"]["classes"] == ["zero", "one"]
     assert mine["signature"] == other["signature"]
     for name in ("requirements.txt", "python_env.yaml", "conda.yaml"):
         assert (folders[0] / name).read_text() == (folders[1] / name).read_text()

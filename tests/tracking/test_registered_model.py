@@ -72,7 +72,7 @@ def tag(client, name, key=REASON):
 )
 def test_the_champion_rule(monkeypatch, tested, rivals, moves, shown):
     scores = {"other": {0: 0.93, 1: 0.95}, "basic": {0: 0.9, 1: 0.91}}
-    monkeypatch.setattr(registered_model, "_fold_accuracies", lambda _, v: scores[v.name])
+    monkeypatch.setattr(registered_model, "_fold_scores", lambda _, v, metric: scores[v.name])
     new, old = (SimpleNamespace(name=name, tags={"variant": name}, version=1) for name in scores)
 
     def test(differences):

@@ -67,7 +67,8 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     assert (run["name"], run["status"]) == ("basic", "FINISHED")
     assert (run["start_time"], run["end_time"]) == (BEGAN, BEGAN + 12_000)
     assert parent["params"] == found.params
-    assert parent["latest"] == found.metrics
+    curves = {name: value for name, value in parent["latest"].items() if "/" in name}
+    assert parent["latest"] == found.metrics | curves
     own = {
         "fingerprint": fingerprint("basic"),
         "data_sha256": DATA_SHA256,
@@ -77,6 +78,12 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
         "git_commit": head,
         "mlflow.source.git.commit": head,
         "mlflow.note.content": "The baseline.",
+        "CV accuracy": "90.05 ± 1.00 %",
+        "test": "95.00 %",
+        "parameters": "225,034",
+        "fit time": "4 s",
+        "size": "0.0 MB",
+        "processor": "portable",
     }
     assert parent["tags"].items() >= own.items()
 
@@ -103,6 +110,7 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     assert (version["name"], version["version"], version["run_id"]) == ("foldlab", 1, run_id)
     tags = {row["key"]: row["value"] for row in rows["model_version_tags"]}
     assert (tags["fingerprint"], tags["variant"]) == (fingerprint("basic"), "basic")
+    assert (tags["CV accuracy"], tags["test"]) == ("90.05 ± 1.00 %", "95.00 %")
 
     children = runs_of(repository, "fold")
     assert set(children) == {"basic fold 0", "basic fold 1"}

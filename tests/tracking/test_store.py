@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import socket
@@ -17,9 +16,8 @@ from mlflow.exceptions import MlflowException
 
 from stages import publish
 from stages.errors import UserError
-from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import record, store
+from stages.tracking import store
 from tests.tracking.made_results import everything
 
 CODE = Path(store.__file__).parents[2]
@@ -150,16 +148,6 @@ def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, 
 def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
     with pytest.raises(MlflowException, match="foo"), store.opened(Tracking()) as client:
         client.search_runs([client.experiment_id], "foo = 'bar'")
-
-
-def test_the_saved_view_names_metrics_that_there_are(repository):
-    with store.opened(Tracking()) as client:
-        tags = client.get_experiment(client.experiment_id).tags
-    view = json.loads(tags["mlflow.sharedViewState.variants"])
-    assert isinstance(view["createdAt"], int)
-    columns = json.loads(view["state"])["selectedColumns"]
-    metrics = record.read("basic", params.load()).metrics
-    assert {c[9:-1] for c in columns if c.startswith("metrics.")} <= set(metrics)
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(repository):

@@ -1,5 +1,6 @@
 """The champion behind `mlflow models serve`, asked over HTTP as docs/tracking.md shows."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -61,16 +62,44 @@ def ask(address, body):
     return requests.post(f"{address}/invocations", json=body, timeout=60)
 
 
-def test_raw_pixels_get_the_probabilities_of_the_artifact(served):
+def test_raw_pixels_get_the_probabilities_of_the_artifact_by_class_name(served):
     address, model = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
     expected, _ = probabilities(model, pixels, "portable")
     for key, dtype in [("inputs", "uint8"), ("instances", "float32")]:
-        answer = ask(address, {key: pixels.astype(dtype).tolist()})
-        got = np.array(answer.json()["predictions"])
-        assert got.shape == (5, CLASSES)
+        answer = ask(address, {key: pixels.astype(dtype).tolist()}).json()["predictions"]
+        assert all(list(row) == ["zero", "one"] for row in answer)
+        got = np.array([list(row.values()) for row in answer])
         np.testing.assert_allclose(got, expected, atol=1e-6)
         assert np.ptp(got[:, 0]) > 1e-3  # the answers are of these images
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "not finite"),
+        (255.5, "from 0 to 255.5"),
+        (-1, "from -1 to 0"),
+        (0.25, "from 0 to 0.25, scaled to 0-1"),
+    ],
+)
+def test_pixels_that_are_not_raw_ones_are_refused_by_their_reason(served, value, reason):
+    pixels = np.zeros((2, *SHAPE))
+    pixels[1, 2, 3] = value
+    body = json.dumps({"inputs": pixels.tolist()})
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(f"{served[0]}/invocations", data=body, headers=headers, timeout=60)
+    assert answer.status_code == 400
+    message = answer.json()["message"]
+    assert message.startswith("image 1 has pixels ")
+    assert reason in message
+    assert len(message) < 200  # MLflow puts the data before other messages
+
+
+@pytest.mark.parametrize("values", [[0], [0, 1], [0, 0.5, 2]])
+def test_dark_pixels_are_taken(served, values):
+    pixels = np.resize(np.array(values, float), (1, *SHAPE))
+    assert ask(served[0], {"inputs": pixels.tolist()}).status_code == 200
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28), (2, 27, 28, 1), (2, 28, 28, 3)])

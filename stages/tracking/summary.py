@@ -1,0 +1,105 @@
+"""What a variant's run shows at first sight: short texts for the columns of the saved view, the
+mean of its folds' curves, and whether its results are those of the latest comparison here."""
+
+import hashlib
+import platform
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from statistics import fmean
+from typing import Any
+
+from mlflow.entities import Metric, Run, RunTag
+
+from stages.errors import UserError
+from stages.files import RESULTS, read_json, read_table, root
+from stages.statistics.metrics import of
+from stages.tracking import usage
+from stages.tracking.children import MOST
+from stages.tracking.record import Record
+from stages.tracking.store import Client
+
+CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+MEAN = "mean_of_folds/"  # MLflow draws metrics of one prefix together, before those without one
+STATE, CHECKOUT = "results", "foldlab.checkout"
+
+
+def scores(record: Record) -> dict[str, str]:
+    """Return the texts that do not depend on other variants: tag -> text."""
+    folder, metrics = RESULTS / record.variant, record.metrics
+    environment = read_json(folder / "training.json").get("environment", {})
+    mean, std = (metrics.get(f"cv_accuracy_{name}") for name in ("mean", "std"))
+    texts = {"size": f"{(folder / 'model.keras').stat().st_size / 1e6:.1f} MB"}
+    if mean is not None and std is not None:
+        texts["CV accuracy"] = f"{100 * mean:.2f} ± {100 * std:.2f} %"
+    if "test_accuracy" in metrics:
+        texts["test"] = f"{100 * metrics['test_accuracy']:.2f} %"
+    if "parameters" in metrics:
+        texts["parameters"] = f"{metrics['parameters']:,.0f}"
+    if "fit_seconds" in metrics:
+        texts["fit time"] = f"{metrics['fit_seconds']:,.0f} s"
+    if "kernels" in environment:
+        texts["processor"] = environment["kernels"]
+    return texts
+
+
+def verdict(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a variant's row of comparison.csv; the baseline has no difference."""
+    if row["difference"] == "":
+        return {"verdict": row["outcome"], "difference": "-"}
+    metric = of(row)
+    keys, form = ("difference", "ci_low", "ci_high"), f"z.{metric.digits}f"
+    centre, low, high = (metric.scale * float(row[key]) for key in keys)
+    difference = f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+    if metric.label != "accuracy":
+        difference += f" in {metric.label}"
+    return {"verdict": row["outcome"], "difference": difference}
+
+
+def curves(record: Record, start: int) -> list[Metric]:
+    """Return the mean of each curve over the folds that reached an epoch, for every epoch.
+
+    Without known times, the points follow `start`, in ms since 1970. An ensemble has no epochs.
+    """
+    values: dict[tuple[str, int], list[float]] = defaultdict(list)
+    times: dict[int, int] = {}
+    for fold in record.folds:
+        for name, value, epoch, time in fold.points:
+            if name in CURVES and epoch > 0:
+                values[name, epoch].append(value)
+                times[epoch] = max(times.get(epoch, start + epoch), time or 0)
+    return [
+        Metric(MEAN + name, round(fmean(found), 6), times[epoch], epoch)
+        for (name, epoch), found in values.items()
+    ]
+
+
+def usage_of(record: Record) -> list[Metric]:
+    """Return the samples of CPU and memory as MLflow's system metrics; none without their file."""
+    with suppress(FileNotFoundError, UserError, ValueError):  # missing or torn
+        rows = read_table(usage.path(record.identity.fingerprint), usage.COLUMNS)
+        return [
+            Metric(f"system/{name}", float(row[name]), row["time"], step)
+            for step, row in enumerate(rows)
+            for name in usage.COLUMNS[1:]
+        ]
+    return []
+
+
+def mark_current(client: Client, parents: Sequence[Run]) -> None:
+    """Tag the runs of the latest comparison of this checkout as current, its earlier ones as stale.
+
+    A run belongs to the checkout that made it current. If two compare it and that one goes on, the
+    other makes it current again.
+    """
+    here = f"{platform.node()} {root().resolve()}"
+    current = {STATE: "current", CHECKOUT: hashlib.sha256(here.encode()).hexdigest()[:16]}
+    query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in current.items())
+    compared = {run.info.run_id for run in parents}
+    for run in client.search_runs([client.experiment_id], query, max_results=MOST):
+        if run.info.run_id not in compared:
+            client.set_tag(run.info.run_id, STATE, "stale")
+    for run in parents:
+        if run.data.tags.get(STATE) != "current":
+            tags = [RunTag(key, value) for key, value in current.items()]
+            client.log_batch(run.info.run_id, tags=tags)

@@ -1,0 +1,53 @@
+"""The saved view that `make ui` opens: a table of the variants' runs, best first.
+
+MLflow keeps it as a tag of the experiment, in a format of its own (that of MLflow 3.17).
+"""
+
+import json
+from collections.abc import Mapping
+
+COLUMNS = {  # tag of a parent run -> width of its column, in pixels
+    "verdict": 95,
+    "CV accuracy": 110,
+    "difference": 140,
+    "test": 75,
+    "parameters": 85,
+    "fit time": 65,
+    "size": 65,
+    "processor": 90,
+    "results": 70,
+}
+PINNED = {"attributes.`Run Name`": 150, "runDateAndNestInfo": 140}  # MLflow's own, at the left
+TAG = "mlflow.sharedViewState.variants"
+MODE = "workflowType=machine_learning"  # otherwise, the pages open with a menu for GenAI
+VERSION = 1  # in the place of the time at which people saved a view, which is later
+
+
+def _state() -> dict[str, object]:
+    widths = {f"tags.`{name}`": width for name, width in COLUMNS.items()}
+    return {
+        "selectedColumns": [*widths],
+        "columnOrder": [*PINNED, *widths],
+        "columnWidths": PINNED | widths,
+        "searchFilter": "tags.`foldlab.kind` = 'parent'",
+        "orderByKey": "metrics.`cv_accuracy_mean`",
+        "orderByAsc": False,
+    }
+
+
+VIEW = json.dumps({"name": "Variants", "createdAt": VERSION, "state": json.dumps(_state())})
+
+
+def address(pages: str, experiment_id: str) -> str:
+    """Return the view's address on a server whose pages are at `pages`."""
+    return f"{pages}/#/experiments/{experiment_id}/runs?{MODE}&viewStateShareKey=variants"
+
+
+def run(experiment_id: str, run_id: str) -> str:
+    """Return the address of a run's page, relative to any page of MLflow."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{MODE}"
+
+
+def is_outdated(tags: Mapping[str, str]) -> bool:
+    """Return whether an experiment's view is missing, or an older one that nobody changed."""
+    return TAG not in tags or json.loads(tags[TAG]).get("createdAt", VERSION) < VERSION

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from stages.settings import params
+from stages.tracking import record, summary, usage
+from tests.tracking.made_results import everything, fingerprint
+from tests.tracking.test_runs import publish, runs_of
+
+
+def test_the_curves_are_means_of_the_folds_that_reached_an_epoch(repository):
+    history = Path("results/basic/history.csv")
+    history.write_text(history.read_text().replace("1,2,0.5,", "1,3,0.5,"))
+    found = record.read("basic", params.load())
+    points = {(point.key, point.step): point.value for point in summary.curves(found, 1000)}
+    accuracy = [points["mean_of_folds/val_accuracy", epoch] for epoch in (1, 2, 3)]
+    assert accuracy == pytest.approx([0.9005, 0.9, 0.901])
+    assert {name for name, _ in points} == {f"mean_of_folds/{name}" for name in summary.CURVES}
+
+
+def test_cpu_and_memory_are_system_metrics_once_and_a_torn_file_is_none(repository):
+    path = usage.path(fingerprint("basic"))
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{','.join(usage.COLUMNS)}\n1000,50.0,900\n6000,75.5,1000\n")
+    publish()
+    once = everything(repository)
+    metrics = runs_of(repository, "parent")["basic"]["metrics"]
+    assert metrics["system/cpu_utilization_percentage", 1] == (75.5, 6000)
+    assert metrics["system/process_memory_megabytes", 0] == (900, 1000)
+    publish()
+    assert everything(repository) == once
+    path.write_text(path.read_text()[:-5])
+    assert summary.usage_of(record.read("basic", params.load())) == []
