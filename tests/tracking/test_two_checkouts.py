@@ -118,7 +118,7 @@ def test_each_search_has_its_own_runs(enter):
     before = touching(theirs)
     enter("ours")
     other = [
-        trial._replace(accuracies=[a + 0.01 for a in trial.accuracies]) for trial in searched.TRIALS
+        trial._replace(scores=[a + 0.01 for a in trial.scores]) for trial in searched.TRIALS
     ]
     ours = searched.publish(other[:2])
     assert ours != theirs
