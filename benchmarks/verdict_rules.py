@@ -5,7 +5,7 @@ once as they are, where each rejection is a false positive, and with a true diff
 first variant: 2 and 3 times the standard deviation, over replicates, of the mean difference of one
 5-fold cross-validation. docs/statistics.md has the result.
 
-Replicates are kept in --kept, and another call adds to them. Without --trainings nothing is
+Replicates are kept in --kept, and another call adds to them; the record keeps its other members. Without --trainings nothing is
 trained: what is kept counts. A draw of a trained member takes folds x variants trainings: 35 of
 `seeds_1000` for k5, 15 of `seeds_5000`, 10 of the others; 30 for k5_more, 20 for k10 and for 5x2.
 """
@@ -21,11 +21,13 @@ from benchmarks.rules import RULES
 from benchmarks.verdict_battery import DESIGNS, MEMBERS, SIMULATED
 from stages import data
 from stages.errors import UserError
+from stages.files import read_json
 from stages.settings.sections import Data
 from stages.statistics.interval import wilson
 from stages.statistics.paired import SIGNIFICANCE, holm
 
 EFFECTS = (2, 3)  # true differences, in standard errors of one 5-fold cross-validation
+SOME = 100  # with fewer, the rate of a member is not shown as a rule's highest
 FEW = 400  # with fewer replicates only a clear excess of false positives speaks against a rule
 FAMILIES = (2, 6)  # variants against one baseline
 Differences = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -122,7 +124,11 @@ def judged(members: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             if cell["rate" if cell["replicates"] >= FEW else "low"] > SIGNIFICANCE
         ]
         for kind in kinds:
-            of_kind = {place[0]: cell["rate"] for place, cell in cells.items() if place[1] == kind}
+            of_kind = {
+                place[0]: cell["rate"]
+                for place, cell in cells.items()
+                if place[1] == kind and cell["replicates"] >= SOME
+            }
             if of_kind:
                 member = max(of_kind, key=of_kind.__getitem__)
                 about["highest"][kind] = {"rate": of_kind[member], "member": member}
@@ -162,7 +168,8 @@ def main() -> None:
             source = data.load(Data(source="mnist", folder=inputs.data(chosen)["folder"])).train
     except (OSError, UserError) as error:
         sys.exit(f"foldlab: {error}")
-    members = {}
+    record = chosen.folder / "verdict_rules.json"
+    members = read_json(record)["members"] if record.exists() and not chosen.quick else {}
     for name in chosen.members:
         count = chosen.replicates if name in SIMULATED else chosen.trainings
         if name in SIMULATED:
@@ -179,6 +186,7 @@ def main() -> None:
             "long_run_difference_points": 100 * float((pair[:, 1] - pair[:, 0]).mean()),
             **applied(differences(found, about.centred)),
         }
+    members = {name: members[name] for name in MEMBERS if name in members}
     rules, winners = judged(members)
     result = {"effects": EFFECTS, "rules": rules, "most_powerful": winners, "members": members}
     print(measured.write("verdict_rules", result, chosen.folder))
