@@ -5,9 +5,10 @@ once as they are, where each rejection is a false positive, and with a true diff
 first variant: 2 and 3 times the standard deviation, over replicates, of the mean difference of one
 5-fold cross-validation. docs/statistics.md has the result.
 
-Replicates are kept in --kept, and another call adds to them; the record keeps its other members. Without --trainings nothing is
-trained: what is kept counts. A draw of a trained member takes folds x variants trainings: 35 of
-`seeds_1000` for k5, 15 of `seeds_5000`, 10 of the others; 30 for k5_more, 20 for k10 and for 5x2.
+Replicates are kept in --kept, and another call adds to them. The record keeps its other members.
+Without --trainings nothing is trained: what is kept counts. A draw of a trained member takes
+folds x variants trainings: 35 of `seeds_1000` for k5, 15 of `seeds_5000`, 10 of the others; 30 for
+k5_more, 20 for k10 and for 5x2.
 """
 
 import sys
