@@ -66,14 +66,16 @@ def inside(folder):
         yield folder
 
 
-def write(folder, *, folds=2, repeats=1, count=60, tests=15, parallel=None, **train):
+def write(
+    folder, *, folds=2, repeats=1, count=60, tests=15, shape=(12, 12, 1), parallel=None, **train
+):
     """Write data/prepared and params.yaml into `folder`; the class is a bright stripe's row."""
     random = np.random.default_rng(0)
     prepared = folder / "data" / "prepared"
     prepared.mkdir(parents=True)
     for split, images in (("train", count), ("test", tests)):
         labels = np.arange(images) % len(CLASSES)
-        pixels = random.integers(0, 120, (images, 12, 12, 1))
+        pixels = random.integers(0, 120, (images, *shape))
         for row in range(len(CLASSES)):
             pixels[labels == row, row * 4 : row * 4 + 3] += 80
         np.save(prepared / f"{split}_images.npy", pixels.astype("uint8"))
@@ -86,7 +88,7 @@ def write(folder, *, folds=2, repeats=1, count=60, tests=15, parallel=None, **tr
             "source": "stripes",
             "licence": "none",
             "classes": CLASSES,
-            "image_shape": [12, 12, 1],
+            "image_shape": [*shape],
             "train": {"images": count, "per_class": [count // 3] * 3},
             "test": {"images": tests, "per_class": [tests // 3] * 3},
             "folds": {"count": folds, "repeats": repeats},

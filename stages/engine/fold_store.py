@@ -79,12 +79,12 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def prune() -> None:
-    """Delete old scores, old complete trainings and, with a message, much older unfinished ones.
+    """Delete old scores, features and complete trainings, and much older unfinished trainings.
 
-    Running trainings are never deleted.
+    A message names the latter. Running trainings are never deleted.
     """
     store = files.root() / ".foldlab"
-    for path in listed(store / "scores", "*.npz"):
+    for path in (*listed(store / "scores", "*.npz"), *listed(store / "features", "*.npy")):
         with suppress(OSError):  # another process may delete it at the same time
             if _days(path) > COMPLETE_DAYS:
                 path.unlink()

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from tqdm import tqdm
 
-from stages.engine import cluster, fold_store, hardware, saved_model, workers
+from stages.engine import (
+    backbones,
+    cluster,
+    features,
+    fold_store,
+    hardware,
+    saved_model,
+    workers,
+)
 from stages.errors import UserError
 from stages.files import PREPARED
 from stages.settings.sections import Parallel
@@ -85,6 +93,7 @@ def run_folds(
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
+    inputs = features.inputs({t.fingerprint: t.recipe for t in pending}, arrays.images, parallel)
     finished = len(tasks) - len(pending)
     remaining = Counter(task.fingerprint for task in pending)
     names = ", ".join(dict.fromkeys(task.recipe.variant for task in tasks))
@@ -103,7 +112,13 @@ def run_folds(
 
         with workers.listening(show) as report:
             is_local = parallel.backend == "local"  # a cluster reports only whole folds
-            calls = [(report if is_local else None, *task.arguments(arrays)) for task in pending]
+            calls = [
+                (
+                    report if is_local else None,
+                    *task.arguments(arrays._replace(images=inputs[task.fingerprint])),
+                )
+                for task in pending
+            ]
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
@@ -121,7 +136,11 @@ def run_folds(
 def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
     """Build each recipe's model and discard it; raises UntrainableError if one cannot be built."""
     shape, classes = arrays.images.shape[1:], arrays.classes
-    tasks = [(saved_model.attached(recipe), shape, classes) for recipe in recipes]
+    tasks = [
+        (saved_model.attached(recipe), shape, classes)
+        for recipe in recipes
+        if not backbones.is_frozen(recipe)  # heads can always be built
+    ]
     for _ in workers.run(try_network, tasks, parallel.local_jobs):
         pass
 
@@ -160,7 +179,8 @@ def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> byte
         complete = saved_model.attached(recipe)
         listed = saved_model.listed(complete.architecture, arrays.images)
         weights = [record.weights for record in members]
-        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed)
+        frozen = backbones.weights(recipe.architecture) if backbones.is_frozen(recipe) else None
+        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed, frozen)
         ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
         return content
 

@@ -1,6 +1,7 @@
 """Score images with a model file in worker processes, and cache the result."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from stages.engine.identity import code
 from stages.settings.sections import Kernels, Parallel
 from stages.training.export import probabilities
 
-CHUNK = 2500  # images per task; fixed, so that results do not depend on the number of workers
+# Per task; fixed, so that results do not depend on the number of workers.
+CHUNK, CHUNK_BYTES = 2500, 2**26  # most images, and most bytes of them
 
 
 def predict(
@@ -28,8 +30,9 @@ def predict(
     digest.update(np.ascontiguousarray(images).data)
 
     def score() -> dict[str, np.ndarray]:
-        starts = range(0, len(images), CHUNK)
-        tasks = [(model, images[start : start + CHUNK], kernels) for start in starts]
+        size = max(1, min(CHUNK, CHUNK_BYTES // math.prod(images.shape[1:])))
+        starts = range(0, len(images), size)
+        tasks = [(model, images[start : start + size], kernels) for start in starts]
         parts = [part for _, part in sorted(workers.run(probabilities, tasks, parallel.local_jobs))]
         votes, members = zip(*parts, strict=True)
         return {"vote": np.concatenate(votes), "members": np.concatenate(members, axis=1)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from stages.augment import OPS
-from stages.engine import hardware, saved_model
+from stages.engine import backbones, hardware, saved_model
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.settings.params import Params
@@ -40,9 +40,17 @@ def recipe(params: Params, variant: str) -> Recipe:
     precision = hardware.resolve(train.precision, train.kernels)
     resolved = {"optimizer": optimizer, "schedule": schedule, "precision": precision}
     named = cast(Named, row.architecture)  # only ensembles have none
+    architecture = resolve("architecture", ARCHITECTURES, named, "architecture")
+    if architecture.name == "backbone":
+        architecture = backbones.completed(architecture, f"{where}.architecture.backbone")
+        if row.augmentation:
+            raise UserError(
+                f"{where} has both augmentation and a frozen backbone, whose features are computed "
+                "once for each image; remove the augmentation."
+            )
     return Recipe(
         variant=variant,
-        architecture=resolve("architecture", ARCHITECTURES, named, "architecture"),
+        architecture=architecture,
         augmentation=[
             resolve("augmentation op", OPS, op, f"augmentation[{position}]")
             for position, op in enumerate(row.augmentation)
@@ -78,12 +86,14 @@ def check(params: Params) -> None:
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Check that a recipe makes sense for the prepared data; see `saved_model.check`.
+    """Check that a recipe makes sense for the prepared data; see `saved_model.check`
+    and `backbones.check`.
 
     Raises:
-        UserError: when digits would be flipped, or a saved model does not fit.
+        UserError: when digits would be flipped, or a saved model or a backbone does not fit.
     """
     saved_model.check(recipe, dataset, prepared)
+    backbones.check(recipe, dataset)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.engine import fold_store, fold_tasks, identity, workers
+from stages.engine import backbones, fold_store, fold_tasks, identity, workers
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.engine.preview import preview
 from stages.engine.resolve import check_data, recipes
@@ -85,13 +85,14 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     needed = needed_folds(plan, arrays, rows)
     fold_tasks.run_folds([task for own in needed.values() for task in own], arrays, parallel)
     for key, tasks in needed.items():
+        recipe = plan.recipes[key]
         folds = fold_tasks.records(tasks)
         rows[key] = Trained(
             folds,
             combine.out_of_fold(folds, arrays.folds, arrays.classes),
             fold_tasks.model(tasks, arrays, parallel),
-            preview(key, plan.recipes[key], arrays, parallel),
-            sum(weights.size for weights in folds[0].weights),
+            preview(key, recipe, arrays, parallel),
+            sum(weights.size for weights in folds[0].weights) + backbones.parameters(recipe),
         )
     if not plan.is_ensemble:
         return rows[plan.fingerprint]

@@ -32,20 +32,30 @@ def classify(layers, x, classes: int, dense: int, dropout: float | None = None):
     return layers.Dense(classes)(x)
 
 
-from stages.models import allconv, compact, plain, reference, residual, transfer  # noqa: E402, F401 - fill the registry
+from stages.models import (  # noqa: E402 - fill the registry
+    allconv,  # noqa: F401
+    backbone,  # noqa: F401
+    compact,  # noqa: F401
+    plain,  # noqa: F401
+    reference,  # noqa: F401
+    residual,  # noqa: F401
+    transfer,  # noqa: F401
+)
 
 
 def build(named: Named, image_shape: tuple[int, ...], classes: int, layers: Any = None):
     """Build a Keras model from pixels, 0-255 float32 (n, *image_shape), to logits (n, classes).
 
+    With a frozen backbone it is the head, from features, float32 (n, *image_shape), to logits.
     `named` has all arguments; `layers` replaces the namespace `keras.layers`. Initial weights
     depend on Keras' global seed. Raises UserError when the images are too small.
     """
     import keras
 
     layers = layers or keras.layers
-    pixels = keras.Input(image_shape, name="pixels")
-    images = keras.layers.Rescaling(1 / 255)(pixels)
+    has_pixels = len(image_shape) == 3
+    pixels = keras.Input(image_shape, name="pixels" if has_pixels else "features")
+    images = keras.layers.Rescaling(1 / 255)(pixels) if has_pixels else pixels
     try:
         logits = ARCHITECTURES[named.name](layers, images, classes, **named.arguments)
     except ValueError as error:

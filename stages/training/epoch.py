@@ -1,16 +1,19 @@
 """Compile one training epoch into a single graph, and score images between epochs.
 
-Batches are gathered from uint8 images in memory and augmented inside the compiled loop.
+Batches are gathered from uint8 images, or float32 features, in memory and augmented inside the
+compiled loop.
 """
 
 import ctypes
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from stages.augment import augmenter, keys
 
-SCORING_BATCH = 500  # images per batch in inference; larger batches are no faster on a CPU
+SCORING_BATCH = 500  # most images per batch in inference; larger ones are no faster on a CPU
+SCORING_BYTES = 2**23  # of a batch's float32 pixels; the values of layers take many times as much
 ALIGNMENT = 64  # bytes, the alignment of TensorFlow's own buffers
 
 
@@ -61,7 +64,7 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
 def resident(tf, images: np.ndarray):
     """Return images as a tensor that shares their memory where possible: workers map one file.
 
-    The uint8 array must outlive the tensor. TensorFlow never writes to a tensor, but rejects
+    The array must outlive the tensor. TensorFlow never writes to a tensor, but rejects
     read-only memory, so it gets a writable view of the same memory. With a GPU, or if the memory is
     not aligned, the images are copied.
     """
@@ -69,8 +72,13 @@ def resident(tf, images: np.ndarray):
     if tf.config.list_physical_devices("GPU") or not aligned:
         return tf.constant(images)
     memory = (ctypes.c_uint8 * images.nbytes).from_address(images.ctypes.data)
-    shared = np.ctypeslib.as_array(memory).reshape(images.shape)
+    shared = np.ctypeslib.as_array(memory).view(images.dtype).reshape(images.shape)
     return tf.experimental.dlpack.from_dlpack(shared.__dlpack__())
+
+
+def scoring_batch(shape: tuple[int, ...]) -> int:
+    """Return how many images, or feature vectors, of a shape to score at once."""
+    return max(1, min(SCORING_BATCH, SCORING_BYTES // (4 * math.prod(shape))))
 
 
 def scorer(tf, model, images, shipped) -> Callable:
@@ -87,8 +95,9 @@ def scorer(tf, model, images, shipped) -> Callable:
         if shipped is not model:
             shipped.set_weights(model.get_weights())
         parts = [np.zeros((0, model.output_shape[-1]), np.float32)]  # without validation images
-        for start in range(0, len(rows), SCORING_BATCH):
-            parts.append(probabilities(images[rows[start : start + SCORING_BATCH]]).numpy())
+        size = scoring_batch(images.shape[1:])
+        for start in range(0, len(rows), size):
+            parts.append(probabilities(images[rows[start : start + size]]).numpy())
         return np.concatenate(parts)
 
     return score

@@ -13,8 +13,8 @@ import numpy as np
 from stages.errors import UserError
 from stages.models.transfer import load_model
 from stages.settings.sections import Kernels
-from stages.training import trained_images
-from stages.training.epoch import SCORING_BATCH
+from stages.training import features, trained_images
+from stages.training.epoch import scoring_batch
 from stages.training.fold import Shape, network
 from stages.training.recipe import Recipe
 from stages.training.tf_runtime import import_tensorflow
@@ -27,8 +27,11 @@ def assemble(
     classes: int,
     members: Sequence[Sequence[np.ndarray]],
     listed: Listed,
+    frozen: Path | None = None,
 ) -> bytes:
     """Return the content of a variant's `.keras` file; `members` has each member's `get_weights()`.
+
+    With the file of a frozen backbone's weights, members are heads that share one backbone.
 
     The model takes float32 or uint8 (n, *image_shape) in 0-255 and returns the mean of its members'
     probabilities, float32 (n, classes). It computes in float32 regardless of the training
@@ -39,14 +42,17 @@ def assemble(
 
     keras.utils.clear_session()
 
+    body = frozen and features.backbone(recipe.architecture, image_shape, frozen)
+    shape = body.output_shape[1:] if body else image_shape
+
     def member(weights):
-        model = network(recipe, image_shape, classes)
+        model = network(recipe, shape, classes)
         model.set_weights(weights)
         return model
 
     # Lazily one after the other, because the order of all layers is in the file.
     models = map(member, members)
-    return _soft_vote(recipe.variant, image_shape, models, keras.layers.Softmax, listed)
+    return _soft_vote(recipe.variant, image_shape, models, keras.layers.Softmax, listed, body)
 
 
 def average(
@@ -94,14 +100,17 @@ def probabilities(
     def score(batch):
         return tf.stack(each(tf.cast(batch, tf.float32), training=False))
 
-    starts = range(0, len(images), SCORING_BATCH)
-    parts = [score(images[start : start + SCORING_BATCH]).numpy() for start in starts]
+    size = scoring_batch(images.shape[1:])
+    starts = range(0, len(images), size)
+    parts = [score(images[start : start + size]).numpy() for start in starts]
     mean, *members = np.concatenate(parts, axis=1)
     return mean, np.stack(members)
 
 
-def _soft_vote(name: str, image_shape, models, vote, listed: Listed) -> bytes:
+def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None) -> bytes:
     """Return the file of the mean of models; a layer of class `vote` follows each.
+
+    The models take the output of `body`, if given, and otherwise pixels.
 
     Saving a model twice gives different time stamps in the metadata and the zip archive, and
     different ids of shared objects, for which Keras uses memory addresses. They are replaced here.
@@ -109,10 +118,11 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed) -> bytes:
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
+    inputs = body(pixels) if body else pixels
     votes = []
     for number, model in enumerate(models):
         model.name = f"member_{number}"
-        votes.append(vote(name=f"vote_{number}")(model(pixels)))
+        votes.append(vote(name=f"vote_{number}")(model(inputs)))
     mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"

@@ -20,7 +20,7 @@ from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
 from stages.training.tf_runtime import import_tensorflow
 
-Shape = tuple[int, ...]  # height, width, channels
+Shape = tuple[int, ...]  # height, width, channels; or the number of features
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 BETTER = {"val_accuracy": "max", "val_loss": "min"}  # as Keras calls it
 
@@ -95,7 +95,8 @@ def train_fold(
     from the float32 model that is shipped, regardless of the training `precision`.
 
     Args:
-        images: uint8 (n, height, width, channels).
+        images: uint8 (n, height, width, channels); with a frozen backbone its features of them,
+            float32 (n, d).
         labels: int64 (n,), in 0..classes-1.
         folds: int16 (n,), the fold in which the image is a validation image, or None to train on
             all images without validation.

