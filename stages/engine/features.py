@@ -44,7 +44,7 @@ def inputs(
             digest = digest or hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
             task = (
                 recipe.architecture,
-                backbones.weights(recipe.architecture),
+                backbones.weights(recipe),
                 recipe.train.kernels,
             )
             path = _path(digest, images.shape, *task)

@@ -179,7 +179,7 @@ def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> byte
         complete = saved_model.attached(recipe)
         listed = saved_model.listed(complete.architecture, arrays.images)
         weights = [record.weights for record in members]
-        frozen = backbones.weights(recipe.architecture) if backbones.is_frozen(recipe) else None
+        frozen = backbones.weights(recipe) if backbones.is_frozen(recipe) else None
         task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed, frozen)
         ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
         return content

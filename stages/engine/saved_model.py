@@ -46,16 +46,25 @@ def listed(attached: Named, images: np.ndarray) -> Listed:
     `attached` is the architecture of a recipe returned by the function of that name.
     """
     own = Listed(np.unique(trained_images.digests(images)), True)
+    if has_own_weights(attached):
+        return trained_images.merged([own, None])
     if attached.name != "from_model":
         return own
     return trained_images.merged([own, trained_images.read(attached.arguments["content"])])
 
 
+def has_own_weights(architecture: Named) -> bool:
+    """Return whether an architecture is a backbone with weights from a file of the user's."""
+    arguments = architecture.arguments
+    return architecture.name == "backbone" and arguments["weights"] not in (None, "imagenet")
+
+
 def note(recipe: Recipe) -> str:
     """Return a warning if a saved model's training images are not fully known, else ""."""
-    if recipe.architecture.name != "from_model":
+    own_weights = has_own_weights(recipe.architecture)
+    if recipe.architecture.name != "from_model" and not own_weights:
         return ""
-    known = trained_images.read(_content(recipe))
+    known = None if own_weights else trained_images.read(_content(recipe))
     if known and known.complete:
         return ""
     which = "the saved model" if known is None else "a model that the saved model started from"
@@ -109,7 +118,7 @@ def model_path(sha256: str) -> Path:
 
 
 def _where(recipe: Recipe) -> str:
-    return f"variants.{recipe.variant}.architecture.from_model"
+    return f"variants.{recipe.variant}.architecture.{recipe.architecture.name}"
 
 
 def _content(recipe: Recipe) -> bytes:
@@ -129,6 +138,12 @@ def _content(recipe: Recipe) -> bytes:
             f"{where}.path is {path!r}, which is not a file; use the path of a .keras file."
         )
     content = file.read_bytes()
+    check_digest(content, sha256, where)
+    return content
+
+
+def check_digest(content: bytes, sha256: str, where: str) -> None:
+    """Raise UserError unless the content of a file has the digest of the row `where`."""
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         found = f"is {sha256[:8]}..." if sha256 else "is missing"
@@ -136,7 +151,6 @@ def _content(recipe: Recipe) -> bytes:
             f"{where}.sha256 {found}, but the file's digest is {digest}; "
             "copy it to the row if this is the right model."
         )
-    return content
 
 
 def _layers(content: bytes, where: str) -> list[dict]:

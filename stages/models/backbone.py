@@ -2,7 +2,7 @@
 
 A backbone is a function `(layers, pixels) -> features`: `pixels` is a symbolic tensor (n, height,
 width, 3) in 0-255, `features` one of (n, d). It contains its own preprocessing, so that all
-backbones take the same images.
+backbones take the same images. Those of Keras also take `weights="imagenet"`.
 """
 
 from collections.abc import Callable
@@ -38,8 +38,9 @@ def backbone(
 
     Args:
         name: one of BACKBONES.
-        weights: `imagenet`, null for random ones, or a path of weights of this network.
-        sha256: the digest of the file of weights.
+        weights: `imagenet`, null for random ones, or the path of a file with this network's
+            weights: a model's `.keras` file or `.weights.h5`.
+        sha256: the digest of the file at that path.
         freeze: `all`: only the head is trained.
         dense: units of a ReLU layer before the logits; null: none.
         dropout: before the logits.
@@ -51,16 +52,17 @@ def backbone(
     return layers.Dense(classes)(x)
 
 
-def body(name: str, image_shape: tuple[int, ...]):
+def body(name: str, image_shape: tuple[int, ...], **weights: str):
     """Build the Keras model of a backbone, from pixels of 0-255 (n, *image_shape) to features.
 
-    Gray images get three equal channels. Initial weights depend on Keras' global seed.
+    Gray images get three equal channels. Initial weights depend on Keras' global seed, unless
+    `weights="imagenet"` is given, which only those of Keras take.
     """
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
     x = keras.layers.Concatenate()([pixels] * 3) if image_shape[-1] == 1 else pixels
-    return keras.Model(pixels, BACKBONES[name](keras.layers, x), name="backbone")
+    return keras.Model(pixels, BACKBONES[name](keras.layers, x, **weights), name="backbone")
 
 
-from stages.models import efficientnet_lite  # noqa: E402, F401 - fills the registry
+from stages.models import efficientnet_lite, keras_applications  # noqa: E402, F401 - fills the registry

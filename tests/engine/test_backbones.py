@@ -1,10 +1,12 @@
+import hashlib
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from stages.engine import backbones
+from stages.engine import backbones, saved_model
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.models import efficientnet_lite
@@ -46,6 +48,7 @@ def test_the_row_of_a_bundled_backbone_holds_its_digest():
         ({"name": "efficientnet_lite"}, "backbone.name.*'efficientnet_lite0'"),
         (LITE | {"freeze": "some"}, "freeze"),
         (LITE | {"sha256": "ab" * 32}, "backbone.sha256"),
+        (LITE | {"weights": None, "sha256": "ab" * 32}, "backbone.sha256"),
         (LITE | {"augmentation": [{"flip": {}}]}, "augmentation"),
     ],
 )
@@ -55,14 +58,14 @@ def test_rows_that_make_no_sense_are_refused_by_name(arguments, named):
 
 
 def test_weights_are_converted_once_and_again_when_the_copy_is_damaged():
-    architecture = row(**LITE).architecture
-    path = backbones.weights(architecture)
+    made = row(**LITE)
+    path = backbones.weights(made)
     assert path.is_relative_to(Path.cwd() / ".foldlab")
     before = path.read_bytes()
-    assert backbones.weights(row(**LITE, dense=8).architecture) == path
+    assert backbones.weights(row(**LITE, dense=8)) == path
     path.write_bytes(before[:1000])
-    assert backbones.weights(architecture).read_bytes() == before
-    assert backbones.parameters(row(**LITE)) == 3_413_024
+    assert backbones.weights(made).read_bytes() == before
+    assert backbones.parameters(made) == 3_413_024
     with np.load(path) as stored:
         assert stored["0000"].shape == (3, 3, 3, 32)
 
@@ -82,3 +85,28 @@ def test_a_missing_or_damaged_package_is_refused(damage, folder, monkeypatch):
     spec = None if damage == "absent" else ModuleSpec(package, None, origin=f"{folder}/{package}/x")
     monkeypatch.setattr(backbones, "find_spec", lambda name: spec)
     assert "install" in refusal(check, **LITE)
+
+
+@pytest.mark.slow
+def test_random_weights_are_the_same_in_every_process():
+    made = row(name="mobilenet_v3_small", weights=None)
+    path = backbones.weights(made)
+    before = path.read_bytes()
+    path.unlink()
+    assert backbones.weights(made).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_weights_of_a_user_s_file_need_its_digest(folder):
+    model = keras.applications.MobileNetV3Small(weights=None, include_top=False)
+    model.save_weights("own.weights.h5")
+    own = {"name": "mobilenet_v3_small", "weights": "own.weights.h5"}
+    found = hashlib.sha256(Path("own.weights.h5").read_bytes()).hexdigest()
+    assert found in refusal(check, **own)
+    assert "absent.h5" in refusal(check, **own | {"weights": "absent.h5"})
+    made = row(**own, sha256=found)
+    with np.load(backbones.weights(made)) as stored:
+        arrays = [stored[name] for name in stored.files]
+    assert all(map(np.array_equal, arrays, model.get_weights()))
+    assert "list" in saved_model.note(made)
+    assert not saved_model.listed(made.architecture, np.zeros((1, 32, 32, 3), "uint8")).complete

@@ -1,0 +1,62 @@
+"""Load the weights of a backbone with Keras."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.models.backbone import body
+from stages.models.transfer import load_model
+from stages.settings.sections import Kernels, Named
+from stages.training.fold import derive_seed
+from stages.training.tf_runtime import import_tensorflow
+
+SHAPE = (224, 224, 3)  # of images that weights are made for; they do not depend on it
+
+
+def initial_weights(
+    architecture: Named, file: Path | None, where: str, kernels: Kernels
+) -> list[np.ndarray]:
+    """Return a backbone's weights in Keras' order: of a file, Keras' of ImageNet, or random ones.
+
+    Raises:
+        UserError: when Keras cannot download them, or the file has no such weights; the message
+            names the setting `where`.
+    """
+    import_tensorflow(kernels)
+    import keras
+
+    keras.utils.clear_session()
+    name, weights = architecture.arguments["name"], architecture.arguments["weights"]
+    keras.utils.set_random_seed(derive_seed("backbone", name))
+    with warnings.catch_warnings(action="ignore"):  # Keras warns of what it then refuses
+        if weights == "imagenet":
+            try:
+                return body(name, SHAPE, weights="imagenet").get_weights()
+            except Exception as error:  # Keras raises it as such
+                home = Path(os.environ.get("KERAS_HOME") or "~/.keras")
+                raise UserError(
+                    f"Keras could not load the weights of {name} ({_first_line(error)}); try again "
+                    f"with a network, or put that file into the folder {home / 'models'}."
+                ) from None
+        model = body(name, SHAPE)
+        if file is None:
+            return model.get_weights()
+        try:
+            if file.suffix != ".keras":
+                model.load_weights(file)
+                return model.get_weights()
+            found = load_model(file.read_bytes()).get_weights()
+            model.set_weights(found[: len(model.weights)])  # those of a classifier come last
+            return model.get_weights()
+        except Exception as error:  # Keras and HDF5 raise many types
+            raise UserError(
+                f"{where}.weights is {weights!r}, which is not a file of {name}'s weights "
+                f"({_first_line(error)}); use one that was saved from this network."
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
