@@ -5,13 +5,14 @@ They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from stages import files
+from stages.augment.mixing import MIXING
 from stages.engine import fold_store, saved_model, workers
 from stages.engine.environment import versions
 from stages.engine.identity import code
@@ -49,6 +50,26 @@ def completed(architecture: Named, where: str) -> Named:
             "remove it."
         )
     return Named(name=architecture.name, arguments=arguments | {"sha256": pinned})
+
+
+def check_views(architecture: Named, augmentation: Sequence[Named], where: str) -> None:
+    """Check that augmentation and the number of views, which need each other, are both given.
+
+    Raises:
+        UserError: when one is missing, or an op mixes images, so that labels change too.
+    """
+    mixing = [op.name for op in augmentation if op.name in MIXING]
+    if mixing:
+        raise UserError(
+            f"{where} has the augmentation {mixing[0]} and a frozen backbone, whose features are "
+            "computed for single images; remove that op."
+        )
+    if bool(augmentation) != bool(architecture.arguments["views"]):
+        has, lacks = ("augmentation", "views") if augmentation else ("views", "augmentation")
+        raise UserError(
+            f"{where} has {has} but no {lacks}: a frozen backbone computes features of as many "
+            "augmented views of each image as views says, for example 8; give both or none."
+        )
 
 
 def check(recipe: Recipe, dataset: Mapping) -> None:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from stages import files
 from stages.engine import backbones, environment, workers
 from stages.engine.identity import code
-from stages.settings.sections import Kernels, Named, Parallel
+from stages.settings.sections import Parallel
 from stages.training.features import BLOCK, features
 from stages.training.recipe import Recipe
 
@@ -33,8 +33,8 @@ def inputs(
         parallel: how many blocks to compute at a time; always on this machine.
 
     Returns:
-        fingerprint -> `images` or memory-mapped float32 (n, d), the same array for all recipes that
-        share a backbone.
+        fingerprint -> `images` or memory-mapped float32 (n, 1 + views, d), the same array for all
+        recipes that share a backbone and views.
     """
     found: dict[Path, np.ndarray] = {}
     chosen = dict.fromkeys(recipes, images)
@@ -42,27 +42,29 @@ def inputs(
     for fingerprint, recipe in recipes.items():
         if backbones.is_frozen(recipe):
             digest = digest or hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
-            task = (
-                recipe.architecture,
-                backbones.weights(recipe),
-                recipe.train.kernels,
-            )
-            path = _path(digest, images.shape, *task)
+            weights = backbones.weights(recipe)
+            path = _path(digest, images.shape, recipe, weights)
             if path not in found:
-                _compute(path, images, task, parallel.local_jobs)
+                _compute(path, images, recipe, weights, parallel.local_jobs)
                 found[path] = np.load(path, mmap_mode="r")
             chosen[fingerprint] = found[path]
     return chosen
 
 
-def _path(digest: str, shape: tuple, architecture: Named, weights: Path, kernels: Kernels) -> Path:
+def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:
     """Return the file of features; the name of the weights' file identifies the backbone."""
-    parts = [digest, shape, weights.name, code(), environment.current(kernels)]
+    views = recipe.architecture.arguments["views"]
+    augmentation = [op.model_dump() for op in recipe.augmentation]
+    augmented = [views, recipe.train.seed, augmentation] if views else []
+    current = environment.current(recipe.train.kernels)
+    parts = [digest, shape, weights.name, augmented, code(), current]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return files.root() / ".foldlab" / "features" / f"{key}.npy"
 
 
-def _compute(path: Path, images: np.ndarray, task: tuple, jobs: int | None) -> None:
+def _compute(
+    path: Path, images: np.ndarray, recipe: Recipe, weights: Path, jobs: int | None
+) -> None:
     """Write the file of features unless it is there; blocks of an earlier attempt are used."""
     if path.exists():
         os.utime(path)  # in use: `fold_store.prune` deletes old ones
@@ -70,9 +72,9 @@ def _compute(path: Path, images: np.ndarray, task: tuple, jobs: int | None) -> N
     folder = path.with_suffix("")
     blocks = {start: folder / f"{start:08d}.npy" for start in range(0, len(images), BLOCK)}
     missing = [start for start, file in blocks.items() if not file.exists()]
-    calls = [(images[start : start + BLOCK], *task) for start in missing]
+    calls = [(images[start : start + BLOCK], recipe, weights, start) for start in missing]
     done = len(images) - sum(len(part) for part, *_ in calls)
-    name = task[0].arguments["name"]
+    name = recipe.architecture.arguments["name"]
     with tqdm(
         total=len(images), initial=done, desc=f"{name} features", unit="image", disable=None
     ) as bar:
@@ -81,7 +83,7 @@ def _compute(path: Path, images: np.ndarray, task: tuple, jobs: int | None) -> N
                 np.save(temporary, block)
             bar.update(len(block))
     parts = [np.load(file, mmap_mode="r") for file in blocks.values()]
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), parts[0].shape[1])}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), *parts[0].shape[1:])}
     with files.replacing(path) as temporary, temporary.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, header)
         for part in parts:

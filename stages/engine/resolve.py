@@ -43,11 +43,7 @@ def recipe(params: Params, variant: str) -> Recipe:
     architecture = resolve("architecture", ARCHITECTURES, named, "architecture")
     if architecture.name == "backbone":
         architecture = backbones.completed(architecture, f"{where}.architecture.backbone")
-        if row.augmentation:
-            raise UserError(
-                f"{where} has both augmentation and a frozen backbone, whose features are computed "
-                "once for each image; remove the augmentation."
-            )
+        backbones.check_views(architecture, row.augmentation, where)
     return Recipe(
         variant=variant,
         architecture=architecture,

@@ -28,6 +28,7 @@ def backbone(
     weights: str | None = "imagenet",
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = "",
     freeze: Literal["all"] = "all",
+    views: Annotated[int, Field(ge=1, le=100)] | None = None,
     dense: Units | None = None,
     dropout: Rate = 0.2,
 ):
@@ -42,6 +43,8 @@ def backbone(
             weights: a model's `.keras` file or `.weights.h5`.
         sha256: the digest of the file at that path.
         freeze: `all`: only the head is trained.
+        views: with augmentation, how many augmented views of each image to compute features of;
+            each epoch trains on one of them, drawn anew.
         dense: units of a ReLU layer before the logits; null: none.
         dropout: before the logits.
     """

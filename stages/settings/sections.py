@@ -14,7 +14,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Monitor = Literal["val_accuracy", "val_loss"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 Kernels = Literal["portable", "native"]
-SIDES = range(8, 257)  # pixels
+SIDES = range(8, 1025)  # pixels
 
 
 def _height_and_width(value: Any) -> Any:
@@ -22,7 +22,7 @@ def _height_and_width(value: Any) -> Any:
     pair = value if isinstance(value, list | tuple) else [value, value]
     if len(pair) == 2 and all(type(side) is int and side in SIDES for side in pair):
         return tuple(pair)
-    raise ValueError("must be a whole number of pixels from 8 to 256, or such a [height, width]")
+    raise ValueError("must be a whole number of pixels from 8 to 1024, or such a [height, width]")
 
 
 def _pattern(value: str) -> str:

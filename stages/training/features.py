@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.augment import augmenter
 from stages.models.backbone import body
 from stages.settings.sections import Kernels, Named
 from stages.training.epoch import scoring_batch
-from stages.training.fold import Shape
+from stages.training.fold import Shape, derive_seed
+from stages.training.recipe import Recipe
 from stages.training.tf_runtime import import_tensorflow
 
 BLOCK = 128  # images per task; fixed, so that results do not depend on the number of workers
@@ -26,14 +28,33 @@ def backbone(architecture: Named, image_shape: Shape, weights: Path):
     return model
 
 
-def features(
-    images: np.ndarray, architecture: Named, weights: Path, kernels: Kernels
-) -> np.ndarray:
-    """Return the features of uint8 (n, height, width, channels) images, float32 (n, d)."""
-    score = _scorer(architecture.arguments["name"], images.shape[1:], weights, kernels)
+def features(images: np.ndarray, recipe: Recipe, weights: Path, start: int = 0) -> np.ndarray:
+    """Return the features of images, and of augmented views of them.
+
+    Args:
+        images: uint8 (n, height, width, channels), those from number `start` of all images.
+        recipe: its backbone, augmentation, kernels and seed.
+        weights: as in `backbone`.
+
+    Returns:
+        float32 (n, 1 + views, d): of each image first the features of itself.
+    """
+    arguments, kernels = recipe.architecture.arguments, recipe.train.kernels
+    score = _scorer(arguments["name"], images.shape[1:], weights, kernels)
+    tf = import_tensorflow(kernels)
+    augment = tf.function(augmenter(recipe.augmentation), autograph=False, reduce_retracing=True)
+    seed = derive_seed(recipe.train.seed, "views")  # not the variant's, as others may share them
     size = scoring_batch(images.shape[1:])
-    starts = range(0, len(images), size)
-    return np.concatenate([score(images[start : start + size]).numpy() for start in starts])
+    parts = []
+    for first in range(0, len(images), size):
+        batch = tf.cast(images[first : first + size], tf.float32)
+        labels = tf.zeros((len(batch), 1))  # no op for single images changes them
+        views = [score(batch)]
+        for view in range(1, 1 + (arguments["views"] or 0)):
+            key = tf.constant([seed + view, start + first])
+            views.append(score(augment(batch, labels, key)[0]))
+        parts.append(np.stack(views, axis=1))
+    return np.concatenate(parts)
 
 
 @lru_cache(1)  # building and tracing a backbone takes longer than a block of small images
@@ -46,6 +67,6 @@ def _scorer(name: str, image_shape: Shape, weights: Path, kernels: Kernels) -> C
 
     @tf.function(autograph=False, reduce_retracing=True)
     def score(batch):
-        return model(tf.cast(batch, tf.float32), training=False)
+        return model(batch, training=False)
 
     return score

@@ -96,7 +96,7 @@ def train_fold(
 
     Args:
         images: uint8 (n, height, width, channels); with a frozen backbone its features of them,
-            float32 (n, d).
+            float32 (n, 1 + views, d): validation uses the first, training the augmented views.
         labels: int64 (n,), in 0..classes-1.
         folds: int16 (n,), the fold in which the image is a validation image, or None to train on
             all images without validation.
@@ -119,6 +119,11 @@ def train_fold(
         validates = folds == int(fold) % (int(folds.max()) + 1)
     training, validation = np.flatnonzero(~validates), np.flatnonzero(validates)
 
+    views = images.shape[1] if images.ndim == 3 else 1
+    if images.ndim == 3:  # features: those of image i are the rows from i * views
+        images = images.reshape(-1, images.shape[2])
+        recipe = recipe.model_copy(update={"augmentation": []})  # the views are augmented already
+    rows = np.repeat(labels, views)
     shape = images.shape[1:]
     model = network(recipe, shape, classes, settings.precision, fast_layers.layers())
     shipped = model if settings.precision == "float32" else network(recipe, shape, classes)
@@ -126,7 +131,7 @@ def train_fold(
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
     weights = class_weights(labels[training], classes) if settings.class_weight else None
-    train_epoch = compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weights)
+    train_epoch = compiled_epoch(tf, model, optimizer, images, rows, classes, recipe, weights)
     score = scorer(tf, model, images, shipped)
 
     callbacks = _callbacks(keras, settings) if len(validation) else []
@@ -136,7 +141,10 @@ def train_fold(
     unaveraged = None
     for epoch in range(1, settings.epochs + 1):
         started = time.monotonic()  # the system clock may be adjusted during the epoch
-        order = np.random.default_rng([seed, epoch]).permutation(training).astype(np.int32)
+        random = np.random.default_rng([seed, epoch])
+        order = random.permutation(training).astype(np.int32)
+        if views > 1:
+            order = order * views + random.integers(1, views, len(order), np.int32)
         rate = float(optimizer.learning_rate.numpy())
         if unaveraged:  # training continues from these; the average is only for scoring
             for variable, value in zip(model.trainable_variables, unaveraged, strict=True):
@@ -145,7 +153,7 @@ def train_fold(
         if settings.ema:
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
-        val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
+        val_loss, val_accuracy = loss_and_accuracy(score(validation * views), labels[validation])
         measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
         for kind, value in measured.items():  # the last step alone may make weights infinite
             if not np.isfinite(value):
@@ -168,7 +176,7 @@ def train_fold(
         times=np.array(times),
         best_epoch=np.array(stopping[0].best_epoch + 1 if stopping else len(history)),
         validation=validation,
-        probability=score(validation),
+        probability=score(validation * views),
         train_images=np.array(len(training)),
         weights=model.get_weights(),
     )

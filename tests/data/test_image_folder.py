@@ -80,7 +80,7 @@ def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
         (dict.fromkeys(classes("cat", "dog"), b""), "'cat' .*cat/0.png is empty"),
         ({"owl/1.png": pixels(width=10)}, r"8 x 9 and 8 x 10 .*owl/1\.png.*data\.image_size"),
         (classes("cat", "dog", height=7, width=20), "7 x 20"),
-        (classes("cat", "dog", height=257, width=20), "257 x 20"),
+        (classes("cat", "dog", height=1025, width=20), "1025 x 20"),
     ],
 )
 def test_refused_in_one_sentence(tmp_path, files, expected):

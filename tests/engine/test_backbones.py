@@ -49,7 +49,9 @@ def test_the_row_of_a_bundled_backbone_holds_its_digest():
         (LITE | {"freeze": "some"}, "freeze"),
         (LITE | {"sha256": "ab" * 32}, "backbone.sha256"),
         (LITE | {"weights": None, "sha256": "ab" * 32}, "backbone.sha256"),
-        (LITE | {"augmentation": [{"flip": {}}]}, "augmentation"),
+        (LITE | {"augmentation": [{"flip": {}}]}, "no views"),
+        (LITE | {"views": 2}, "no augmentation"),
+        (LITE | {"views": 2, "augmentation": [{"mixup": {"alpha": 0.2}}]}, "mixup"),
     ],
 )
 def test_rows_that_make_no_sense_are_refused_by_name(arguments, named):

@@ -65,7 +65,7 @@ def once(tmp_path_factory):
 def test_features_are_computed_once_for_all_folds_and_rows(once):
     assert once[1] == [60]
     (stored,) = (once[0] / ".foldlab/features").iterdir()
-    assert np.load(stored).shape == (60, 1280)
+    assert np.load(stored).shape == (60, 1, 1280)
 
 
 def test_the_shipped_model_holds_the_backbone_once_and_gives_the_heads_votes(once):

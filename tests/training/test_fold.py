@@ -227,3 +227,17 @@ def test_class_weights_are_balanced_and_used():
         for weight in (None, "balanced")
     )
     assert plain != balanced
+
+
+def test_a_head_trains_on_augmented_views_and_is_validated_on_the_images_themselves():
+    """Features of the images themselves say another class than those of their views."""
+    labels = np.arange(60) % 2
+    features = np.zeros((60, 4, 2), "f4")
+    features[:, 1:] = np.eye(2)[labels][:, None]
+    features[:, 0] = np.eye(2)[1 - labels]
+    architecture = Named(name="backbone", arguments={"name": "any", "dropout": 0.0})
+    made = recipe(architecture, [Named(name="flip")], epochs=20, learning_rate=0.1)
+    record = train_fold(features, labels, np.arange(60, dtype="int16") // 2 % 2, 2, made, 0)
+    assert record.at_best_epoch("accuracy") == 1
+    assert record.at_best_epoch("val_accuracy") == 0
+    assert record.validation.tolist() == [row for row in range(60) if row // 2 % 2 == 0]
