@@ -28,8 +28,19 @@ PINNED = {"efficientnet_lite0": efficientnet_lite.SHA256}  # weights that a pack
 
 
 def is_frozen(recipe: Recipe) -> bool:
-    """Return whether a variant trains heads on the features of a frozen backbone."""
+    """Return whether a variant trains heads alone, on the features of a frozen backbone."""
+    return has_backbone(recipe) and recipe.architecture.arguments["freeze"] == "all"
+
+
+def has_backbone(recipe: Recipe) -> bool:
+    """Return whether a variant's training starts from the features of a backbone."""
     return recipe.architecture.name == "backbone"
+
+
+def arrays(recipe: Recipe) -> list[np.ndarray]:
+    """Return the weights of a variant's backbone in Keras' order; raises as `weights` does."""
+    with np.load(weights(recipe), allow_pickle=False) as stored:
+        return [stored[name] for name in sorted(stored.files)]
 
 
 def completed(architecture: Named, where: str) -> Named:
@@ -53,11 +64,19 @@ def completed(architecture: Named, where: str) -> Named:
 
 
 def check_views(architecture: Named, augmentation: Sequence[Named], where: str) -> None:
-    """Check that augmentation and the number of views, which need each other, are both given.
+    """Check that a frozen backbone has both augmentation and a number of views, or neither.
 
     Raises:
-        UserError: when one is missing, or an op mixes images, so that labels change too.
+        UserError: when one is missing, or an op mixes images, so that labels change too; or when a
+            backbone that is not frozen has views.
     """
+    if architecture.arguments["freeze"] != "all":
+        if architecture.arguments["views"]:
+            raise UserError(
+                f"{where} has views, but its backbone is not frozen, so each epoch augments the "
+                "images anew; remove views."
+            )
+        return
     mixing = [op.name for op in augmentation if op.name in MIXING]
     if mixing:
         raise UserError(
@@ -80,7 +99,7 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
     Raises:
         UserError: when the images are too small, or for `weights`.
     """
-    if recipe.architecture.name != "backbone":
+    if not has_backbone(recipe):
         return
     height, width, _ = dataset["image_shape"]
     if min(height, width) < MINIMUM:
@@ -132,10 +151,7 @@ def _own_file(arguments: Mapping, where: str) -> Path:
 
 def parameters(recipe: Recipe) -> int:
     """Return the number of a frozen backbone's parameters, and 0 for other rows."""
-    if not is_frozen(recipe):
-        return 0
-    with np.load(weights(recipe), allow_pickle=False) as stored:
-        return sum(stored[name].size for name in stored.files)
+    return sum(array.size for array in arrays(recipe)) if is_frozen(recipe) else 0
 
 
 def _from_package(sha256: str) -> list[np.ndarray]:

@@ -25,7 +25,7 @@ from stages.training.recipe import Recipe
 def inputs(
     recipes: Mapping[str, Recipe], images: np.ndarray, parallel: Parallel
 ) -> dict[str, np.ndarray]:
-    """Return what each recipe is trained on: `images`, or a frozen backbone's features of them.
+    """Return what each recipe's training starts with: `images`, or a backbone's features of them.
 
     Args:
         recipes: fingerprint -> recipe.
@@ -40,7 +40,7 @@ def inputs(
     chosen = dict.fromkeys(recipes, images)
     digest = ""
     for fingerprint, recipe in recipes.items():
-        if backbones.is_frozen(recipe):
+        if backbones.has_backbone(recipe):
             digest = digest or hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
             weights = backbones.weights(recipe)
             path = _path(digest, images.shape, recipe, weights)

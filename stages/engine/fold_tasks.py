@@ -1,7 +1,7 @@
 """Train a variant's missing folds in parallel, and build its model file from them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +22,7 @@ from stages.files import PREPARED
 from stages.settings.sections import Parallel
 from stages.training import combine
 from stages.training.export import assemble
+from stages.training.fine_tuning import fine_tune
 from stages.training.fold import FoldResult, train_fold, try_network
 from stages.training.recipe import Recipe
 
@@ -93,7 +94,7 @@ def run_folds(
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
-    inputs = features.inputs({t.fingerprint: t.recipe for t in pending}, arrays.images, parallel)
+    starts = _starts({task.fingerprint: task.recipe for task in pending}, arrays, parallel)
     finished = len(tasks) - len(pending)
     remaining = Counter(task.fingerprint for task in pending)
     names = ", ".join(dict.fromkeys(task.recipe.variant for task in tasks))
@@ -112,13 +113,11 @@ def run_folds(
 
         with workers.listening(show) as report:
             is_local = parallel.backend == "local"  # a cluster reports only whole folds
-            calls = [
-                (
-                    report if is_local else None,
-                    *task.arguments(arrays._replace(images=inputs[task.fingerprint])),
-                )
-                for task in pending
-            ]
+            calls = []
+            for task in pending:
+                images, head = starts[task.fingerprint]
+                arguments = task.arguments(arrays._replace(images=images))
+                calls.append((report if is_local else None, head, *arguments))
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
@@ -145,13 +144,26 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
         pass
 
 
-def _train(report: Callable | None, *task: Any) -> FoldResult:
+def _starts(
+    recipes: Mapping[str, Recipe], arrays: Arrays, parallel: Parallel
+) -> dict[str, tuple[np.ndarray, tuple | None]]:
+    """Return fingerprint -> the array to train on, and for fine-tuning features and weights."""
+    inputs = features.inputs(recipes, arrays.images, parallel)
+    return {
+        key: (arrays.images, (inputs[key], backbones.arrays(recipe)))
+        if backbones.has_backbone(recipe) and not backbones.is_frozen(recipe)
+        else (inputs[key], None)
+        for key, recipe in recipes.items()
+    }
+
+
+def _train(report: Callable | None, head: tuple | None, *task: Any) -> FoldResult:
     """Train a fold; name it in its reports and in exceptions, since a traceback does not."""
     *_, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
     arguments = (*task, partial(report, name) if report else None)
     try:
-        return train_fold(*arguments)
+        return fine_tune(*head, *arguments) if head else train_fold(*arguments)
     except UserError:  # names the variant already
         raise
     except Exception as error:

@@ -6,16 +6,23 @@ backbones take the same images. Those of Keras also take `weights="imagenet"`.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
+from stages.errors import UserError
 from stages.models import Rate, Units, architecture
 from stages.settings.registry import register
 
 BACKBONES: dict[str, Callable] = {}
 backbone_network = register(BACKBONES)
 MINIMUM = 32  # pixels per side: every backbone halves the image five times
+
+
+def _check_freeze(value: Any) -> str | int:
+    if value in ("all", "none") or (type(value) is int and value >= 1):
+        return value
+    raise ValueError("should be all, none, or a number of trailing stages to train")
 
 
 @architecture
@@ -27,32 +34,58 @@ def backbone(
     name: str,
     weights: str | None = "imagenet",
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = "",
-    freeze: Literal["all"] = "all",
+    freeze: Annotated[str | int, PlainValidator(_check_freeze)] = "all",
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.02,
     views: Annotated[int, Field(ge=1, le=100)] | None = None,
     dense: Units | None = None,
     dropout: Rate = 0.2,
 ):
     """Classify the features of a pretrained network by a head: dense layer, Dropout, logits.
 
-    The frozen backbone's features, (n, d), are computed once for all folds and rows, and are the
-    `inputs` here. The model file holds the backbone once, and one head per fold.
+    A frozen backbone's features, (n, d), are computed once for all folds and rows, and are the
+    `inputs` here. The model file holds the backbone once, and one head per fold. Without freezing,
+    the head is trained like this first, then together with the backbone, but for its batch
+    normalization.
 
     Args:
         name: one of BACKBONES.
         weights: `imagenet`, null for random ones, or the path of a file with this network's
             weights: a model's `.keras` file or `.weights.h5`.
         sha256: the digest of the file at that path.
-        freeze: `all`: only the head is trained.
+        freeze: `all`: only the head is trained; `none`: the whole backbone too; a number: its
+            trailing stages, where a stage is all layers with outputs of the same height.
+        rate: the learning rate of the second training as a fraction of `train.learning_rate`.
         views: with augmentation, how many augmented views of each image to compute features of;
             each epoch trains on one of them, drawn anew.
         dense: units of a ReLU layer before the logits; null: none.
         dropout: before the logits.
     """
     x = inputs
+    if freeze != "all":
+        network = body(name, inputs.shape[1:])
+        _freeze_stages(network, freeze)
+        x = network(layers.Rescaling(255.0)(inputs))
     if dense:
         x = layers.Dense(dense, activation="relu")(x)
     x = layers.Dropout(dropout)(x)
     return layers.Dense(classes)(x)
+
+
+def _freeze_stages(network, freeze: str | int) -> None:
+    """Freeze normalization and all but the last stages; raises UserError if there are fewer."""
+    import keras
+
+    weighted = [layer for layer in network.layers if layer.weights]
+    heights = sorted({layer.output.shape[1] for layer in weighted})
+    trained = len(heights) if freeze == "none" else int(freeze)
+    if trained > len(heights):
+        raise UserError(
+            f"architecture 'backbone' has freeze: {freeze}, but for these images the backbone has "
+            f"only {len(heights)} stages; use a smaller number, or none."
+        )
+    for layer in weighted:
+        normalizes = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer.output.shape[1] in heights[:trained] and not normalizes
 
 
 def body(name: str, image_shape: tuple[int, ...], **weights: str):

@@ -6,7 +6,7 @@ which epoch.py computes.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +87,7 @@ def train_fold(
     recipe: Recipe,
     fold: int | str,
     on_epoch: Callable[[int, float], None] | None = None,
+    initial: Sequence[np.ndarray] | None = None,
 ) -> FoldResult:
     """Train one fold; return the best epoch with early stopping, otherwise the last.
 
@@ -102,6 +103,7 @@ def train_fold(
             all images without validation.
         fold: its number over all repeats, or another name without `folds`; determines the seed.
         on_epoch: called after each epoch with its number and validation accuracy.
+        initial: initial weights in the order of `model.get_weights()`; None: random ones.
 
     Raises:
         UntrainableError: when a loss is not finite, or the images are too small.
@@ -127,6 +129,8 @@ def train_fold(
     shape = images.shape[1:]
     model = network(recipe, shape, classes, settings.precision, fast_layers.layers())
     shipped = model if settings.precision == "float32" else network(recipe, shape, classes)
+    if initial is not None:
+        model.set_weights(initial)
     optimizer = _optimizer(keras, settings, steps=-(-len(training) // settings.batch_size))
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)

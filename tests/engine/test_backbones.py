@@ -47,6 +47,8 @@ def test_the_row_of_a_bundled_backbone_holds_its_digest():
     [
         ({"name": "efficientnet_lite"}, "backbone.name.*'efficientnet_lite0'"),
         (LITE | {"freeze": "some"}, "freeze"),
+        (LITE | {"freeze": 0}, "freeze"),
+        (LITE | {"freeze": "none", "views": 2}, "views"),
         (LITE | {"sha256": "ab" * 32}, "backbone.sha256"),
         (LITE | {"weights": None, "sha256": "ab" * 32}, "backbone.sha256"),
         (LITE | {"augmentation": [{"flip": {}}]}, "no views"),

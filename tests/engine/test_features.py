@@ -133,3 +133,30 @@ def test_old_features_are_deleted_and_those_in_use_are_not(once, folder):
     os.utime(stored, (0, 0))
     fold_store.prune()
     assert not stored.exists()
+
+
+def test_fine_tuning_starts_from_features_and_ships_whole_networks(once, folder):
+    shutil.copytree(once[0], folder, dirs_exist_ok=True)
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    backbone = {"name": "efficientnet_lite0", "freeze": 2}
+    row = {"architecture": {"backbone": backbone}, "augmentation": [{"flip": {}}]}
+    settings["variants"]["tuned"] = row | {"train": {"epochs": 10}}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    train("tuned")
+    evaluate("tuned")
+    assert len(list(Path(".foldlab/features").iterdir())) == 1  # those that were there
+    folds = read_table(Path("results/tuned/folds.csv"))
+    assert np.mean([fold["accuracy"] for fold in folds]) > 0.8
+    first = read_table(Path("results/tuned/history.csv"))[0]
+    assert first["learning_rate"] == pytest.approx(0.0002)
+    assert first["val_accuracy"] > 0.6  # the head has been trained before
+    model = keras.models.load_model("results/tuned/model.keras")
+    tuned, other = (
+        model.get_layer(name).get_layer("backbone") for name in ("member_0", "member_1")
+    )
+    with np.load(next(Path(".foldlab/backbones").iterdir())) as stored:
+        original = [stored[name] for name in sorted(stored.files)]
+    assert np.array_equal(tuned.get_weights()[0], original[0])
+    last = -5  # convolution; normalization follows
+    assert not np.array_equal(tuned.get_weights()[last], original[last])
+    assert not np.array_equal(tuned.get_weights()[last], other.get_weights()[last])

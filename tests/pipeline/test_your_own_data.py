@@ -78,6 +78,20 @@ def test_the_two_commands(looked_at, folder):
     assert (folder / "results/cnn/plots/data_card.png").exists()
 
 
+def test_pretrained_rows_are_compared_as_any_other(folder):
+    edit(folder, SETTINGS[3])
+    (name,) = SETTINGS[3]["variants"]
+    backbone = SETTINGS[3]["variants"][name]["architecture"]["backbone"]
+    deep = {"architecture": {"backbone": backbone | {"dense": 8}}}
+    compare = {"variants": [name, "deep"], "baseline": name}
+    edit(folder, {"variants": {"deep": deep}, "compare": compare, "folds": {"count": 2}})
+    edit(folder, {"train": {"epochs": 2}, "tracking": {"live_after": None}})
+    run("source .venv/bin/activate; dvc repro", folder)
+    assert len(list((folder / ".foldlab/features").iterdir())) == 1
+    assert f"`{name}`" in (folder / "results/comparison.md").read_text()
+    assert "efficientnet_lite0" in (folder / "results/report.html").read_text()
+
+
 def test_changed_photos_are_noticed_and_none_is_copied(folder):
     assert prepare(folder) == []
     (folder / "data/photos/circle/broken.png").unlink()
