@@ -23,7 +23,7 @@ def blocks(kind):
     return re.findall(rf"```{kind}\n(.*?)```", PAGE, re.S)
 
 
-(GROUPS,) = (yaml.safe_load(block) for block in blocks("yaml"))
+GROUPS, PRETRAINED = (yaml.safe_load(block) for block in blocks("yaml"))
 NEW, REPRO = blocks("bash")[0].splitlines()
 
 
@@ -79,9 +79,9 @@ def test_the_two_commands(looked_at, folder):
 
 
 def test_pretrained_rows_are_compared_as_any_other(folder):
-    edit(folder, SETTINGS[3])
-    (name,) = SETTINGS[3]["variants"]
-    backbone = SETTINGS[3]["variants"][name]["architecture"]["backbone"]
+    edit(folder, PRETRAINED | {"data": {"image_size": 32}})
+    (name,) = PRETRAINED["variants"]
+    backbone = PRETRAINED["variants"][name]["architecture"]["backbone"]
     deep = {"architecture": {"backbone": backbone | {"dense": 8}}}
     compare = {"variants": [name, "deep"], "baseline": name}
     edit(folder, {"variants": {"deep": deep}, "compare": compare, "folds": {"count": 2}})

@@ -117,9 +117,7 @@ def test_each_search_has_its_own_runs(enter):
     theirs = searched.publish(searched.TRIALS)
     before = touching(theirs)
     enter("ours")
-    other = [
-        trial._replace(scores=[a + 0.01 for a in trial.scores]) for trial in searched.TRIALS
-    ]
+    other = [trial._replace(scores=[a + 0.01 for a in trial.scores]) for trial in searched.TRIALS]
     ours = searched.publish(other[:2])
     assert ours != theirs
     assert searched.publish(other) == ours
