@@ -12,6 +12,7 @@ from stages.data.look import Look, look
 from stages.engine import resolve
 from stages.errors import UserError
 from stages.files import replacing, root
+from stages.models.backbone import MINIMUM
 from stages.search import row as rows
 from stages.settings import params
 from stages.settings.base import validate
@@ -46,6 +47,12 @@ ROWS: dict[str, dict[str, Any]] = {
         "augmentation": AUGMENTATION,
     },
 }
+PRETRAINED = {  # where images are large enough
+    "pretrained": {
+        "description": "A network trained on ImageNet; only its last layer is trained.",
+        "architecture": {"backbone": {"name": "efficientnet_lite0"}},
+    }
+}
 BASELINE = "cnn"
 PROBED, NETWORKS = "cnn_augmented", 2  # whose time is measured; rows that take about as long
 
@@ -70,23 +77,26 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     print("\n".join(_lines(source, found)))
     if (side := _side(found.sizes)) is not None:
         chosen["image_size"] = side
-    sections = _sections(found, chosen)
+    height, width = (side, side) if side else found.sizes[0].tolist()
+    chosen_rows = ROWS | (PRETRAINED if min(height, width) >= MINIMUM else {})
+    sections = _sections(found, chosen, [*chosen_rows])
     before = PARAMS.read_bytes()
     _put(OLD, before)
     try:
-        for name in ROWS:
+        for name, row in chosen_rows.items():
             if name not in params.load().variants:
-                rows.add(name, validate(Variant, ROWS[name], f"variants.{name}"))
+                rows.add(name, validate(Variant, row, f"variants.{name}"))
         _write(sections)
         resolve.check(params.load())
     except BaseException:
         _put(PARAMS, before)
         raise
     print(f"\nWrote {PARAMS}; the one before is {OLD}.", flush=True)
-    height, width = (side, side) if side else found.sizes[0]
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     minutes = _minutes(training, (height, width, 3 if found.colour else 1))
-    print(f"`make repro` compares {', '.join(ROWS)}, in about {max(1, round(minutes))} min here.")
+    print(
+        f"`make repro` compares {', '.join(chosen_rows)}, in about {max(1, round(minutes))} min here."
+    )
 
 
 def _lines(source: str, found: Look) -> list[str]:
@@ -132,7 +142,7 @@ def _side(sizes: np.ndarray) -> int | None:
     return SIDE
 
 
-def _sections(found: Look, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
     """Return the settings of each section that differ from the file's."""
     smallest = min(found.train)
     to_train = smallest if any(found.test) else int(smallest * 0.8)
@@ -153,7 +163,7 @@ def _sections(found: Look, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "class_weight": "balanced" if _imbalance(found) > UNEVEN else None,
         },
         "compare": {
-            "variants": [*reversed(ROWS)],
+            "variants": names[::-1],
             "baseline": BASELINE,
             "metric": "balanced_accuracy" if _imbalance(found) > UNEVEN else "accuracy",
         },
