@@ -94,9 +94,8 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     print(f"\nWrote {PARAMS}; the one before is {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     minutes = _minutes(training, (height, width, 3 if found.colour else 1))
-    print(
-        f"`make repro` compares {', '.join(chosen_rows)}, in about {max(1, round(minutes))} min here."
-    )
+    shown = f"{', '.join(chosen_rows)}, in about {max(1, round(minutes))} min here"
+    print(f"`make repro` compares {shown}.")
 
 
 def _lines(source: str, found: Look) -> list[str]:
