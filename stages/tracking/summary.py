@@ -28,10 +28,10 @@ def scores(record: Record) -> dict[str, str]:
     """Return the texts that do not depend on other variants: tag -> text."""
     folder, metrics = RESULTS / record.variant, record.metrics
     environment = read_json(folder / "training.json").get("environment", {})
-    mean, std = (metrics.get(f"cv_accuracy_{name}") for name in ("mean", "std"))
+    cv = read_json(folder / "metrics.json")["cv"]["accuracy"]  # not rounded, as in the report
     texts = {"size": f"{(folder / 'model.keras').stat().st_size / 1e6:.1f} MB"}
-    if mean is not None and std is not None:
-        texts["CV accuracy"] = f"{100 * mean:.2f} ± {100 * std:.2f} %"
+    if cv["std"] is not None:
+        texts["CV accuracy"] = f"{100 * cv['mean']:.2f} ± {100 * cv['std']:.2f} %"
     if "test_accuracy" in metrics:
         texts["test"] = f"{100 * metrics['test_accuracy']:.2f} %"
     if "parameters" in metrics:
