@@ -14,6 +14,8 @@ from benchmarks import inputs, measured
 from benchmarks.accuracy import ROWS
 from benchmarks.goals import GOALS, Goal
 from stages import files
+from stages.report.markdown import difference, mean_std, probability
+from stages.statistics.metrics import METRICS
 from stages.statistics.paired import corrected_resampled_t
 
 BEGIN = "<!-- from the records, by python -m benchmarks.table -->"
@@ -208,13 +210,32 @@ def seeds(found: Records) -> str:
     return "\n".join(rows)
 
 
+def photos(found: Records) -> str:
+    """Return the comparison on pictures of everyday things in Markdown."""
+    record = found.get("photos")
+    if not record:
+        return MISSING
+    label = METRICS[record["metric"]].label
+    rows = [f"| variant | CV {label}, % | difference, points (95 %) | P(best) | Holm p | verdict |"]
+    rows.append("|---|---:|---:|---:|---:|---|")
+    for name, row in sorted(record["variants"].items(), key=lambda one: -one[1]["cv_mean"]):
+        p = [probability(row[key]) for key in ("p_best", "p_holm")]
+        cells = [f"`{name}`", mean_std(row), difference(row), *p, row["outcome"]]
+        rows.append(f"| {' | '.join(cells)} |")
+    time = {name: f"{cost['seconds']:.0f} s" for name, cost in record["commands"].items()}
+    peak = max(cost["peak_mib"] for cost in record["commands"].values())
+    rows += ["", f"{record['images']} pictures; `make new` took {time['new']}, `make repro`"]
+    rows[-1] += f" {time['repro']}, at most {peak:,.0f} MiB. {_machine(record)}."
+    return "\n".join(rows)
+
+
 def _compared(row: Mapping[str, Any]) -> str:
     return f"{100 * row['difference']:+.2f}, Holm p {row['p_holm']:.3f}: {row['outcome']}"
 
 
 TABLES = {
     measured.HERE / "README.md": [goals],
-    inputs.ROOT / "docs" / "results.md": [seeds, accuracies],
+    inputs.ROOT / "docs" / "results.md": [seeds, photos, accuracies],
     inputs.ROOT / "docs" / "reliability.md": [kills],
     inputs.ROOT / "docs" / "statistics.md": [verdicts],
 }

@@ -162,3 +162,11 @@ def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
     one, two = found["one_fit_two_threads"], found["two_fits_one_thread"]
     assert one["seconds_a_seed"] == pytest.approx(sum(one["seconds"]["all"]) / 2)
     assert two["seconds_a_seed"] <= sum(two["seconds"]["all"]) / 2 * (1 + 1e-6)
+
+
+def test_photos_goes_from_a_folder_to_a_verdict(tmp_path):
+    found = record("photos", tmp_path)
+    assert found["images"] == 30
+    assert set(found["variants"]) == {"pretrained", "cnn_augmented", "cnn", "logistic", "majority"}
+    assert found["variants"]["cnn"]["outcome"] == "baseline"
+    assert found["commands"]["new"]["seconds"] > 0

@@ -1,0 +1,79 @@
+"""`python -m benchmarks.photos`: from a folder of pictures to a verdict by two commands.
+
+`make new` and `make repro` run in a copy of the repository on five classes of the stamps of Tux
+Paint, drawings and photographs: Debian's package tuxpaint-stamps-default. The record has the time
+of both commands, and what comparison.csv says of each variant.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import checkout, inputs, measured, processes
+from benchmarks.seeds import SHOWN
+from stages.report.terminal import read_rows
+
+STAMPS = Path("/usr/share/tuxpaint/stamps")
+CLASSES = ("animals", "food", "plants", "symbols", "town")
+
+
+def copied(stamps: Path, folder: Path) -> int:
+    """Copy the pictures of each class into one folder of its own, and return their number."""
+    count = 0
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+        for picture in sorted((stamps / name).rglob("*.png")):
+            shutil.copy(picture, folder / name / "_".join(picture.relative_to(stamps).parts))
+            count += 1
+    return count
+
+
+def noise(folder: Path) -> Path:
+    """Write a few pictures of noise in the place of the stamps, and return their folder."""
+    random = np.random.default_rng(0)
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def main() -> None:
+    """Run both commands, and write benchmarks/records/photos.json."""
+    parser = inputs.parser(__doc__ or "")
+    parser.add_argument("--stamps", type=Path, default=STAMPS, help="the package's folder")
+    chosen = parser.parse_args()
+    with inputs.workplace() as folder:
+        place = checkout.make(folder / "copy", inputs.defaults())
+        if chosen.quick:
+            chosen.stamps = noise(folder / "noise")
+        count = copied(chosen.stamps, folder / "photos")
+        seconds = {}
+        for name, arguments in {"new": ["new", str(folder / "photos")], "repro": ["repro"]}.items():
+            command = [sys.executable, "-m", "stages", *arguments]
+            cost = processes.cost(command, place, PYTHONPATH=str(place))
+            seconds[name] = {"seconds": cost.seconds, "peak_mib": cost.peak_mib}
+            if chosen.quick:
+                settings = (place / "params.yaml").read_text(encoding="utf-8")
+                short = re.sub(r"epochs: \d+", "epochs: 1", settings, count=1)
+                (place / "params.yaml").write_text(short, encoding="utf-8")
+        rows = read_rows(place / "results" / "comparison.csv")
+    result = {
+        "images": count,
+        "metric": rows[0]["metric"],
+        "commands": seconds,
+        "variants": {
+            row["variant"]: {column: row[column] for column in SHOWN} | {"metric": row["metric"]}
+            for row in rows
+        },
+    }
+    print(measured.write("photos", result, chosen.folder))
+
+
+if __name__ == "__main__":
+    main()
