@@ -20,7 +20,7 @@ from stages.settings.sections import Data, Variant
 from stages.training.fold import train_fold
 
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
-STEPS = 1000  # of the optimizer, which a small network needs at least
+STEPS = 1000  # of the optimizer: what a small network needs at least
 BATCH = 32
 SIDE = 64  # pixels, of images that are larger
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
@@ -60,8 +60,8 @@ PROBED, NETWORKS = "cnn_augmented", 2  # whose time is measured; rows that take 
 def new(source: str, settings: Mapping[str, Any]) -> None:
     """Look at the images, print what was found, and write the settings for them.
 
-    The old params.yaml is kept as params.yaml.old. `settings` are further ones of the section
-    `data`, such as the format.
+    The old params.yaml is kept as params.yaml.old. `settings` are other settings of the
+    section `data`, such as the format.
 
     Raises:
         UserError: if the images cannot be used as they are.
@@ -91,10 +91,10 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     except BaseException:
         _put(PARAMS, before)
         raise
-    print(f"\nWrote {PARAMS}; the one before is {OLD}.", flush=True)
+    print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     minutes = _minutes(training, (height, width, 3 if found.colour else 1))
-    shown = f"{', '.join(chosen_rows)}, in about {max(1, round(minutes))} min here"
+    shown = f"{', '.join(chosen_rows)}, which takes about {max(1, round(minutes))} min here"
     print(f"`make repro` compares {shown}.")
 
 
@@ -119,10 +119,10 @@ def _lines(source: str, found: Look) -> list[str]:
         )
     lines.append(f"colour: {'yes' if found.colour else 'no'}")
     if (ratio := _imbalance(found)) > 1:
-        lines.append(f"imbalance: the largest class has {ratio:.3g} times as many as the smallest")
+        lines.append(f"imbalance: the largest class is {ratio:.3g} times as large as the smallest")
     if found.equal:
         first = " and ".join(found.equal[0][:2])
-        lines.append(f"same content: {len(found.equal):,} times, such as {first}")
+        lines.append(f"same content: {len(found.equal):,} groups of files, such as {first}")
     if found.left_out:
         named = "; ".join(f"{file} {why}" for file, why in [*found.left_out.items()][:SHOWN])
         more = "; ..." * (len(found.left_out) > SHOWN)
@@ -149,7 +149,7 @@ def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, 
         name = found.classes[found.train.index(smallest)]
         raise UserError(
             f"class {name!r} has only {smallest} images to train with; give it at least "
-            "3, or 2 besides a test set."
+            "3, or 2 if there is a test set."
         )
     images = sum(found.train)
     return {

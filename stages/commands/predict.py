@@ -27,7 +27,7 @@ def predict(images: Sequence[str], model: str = "", output: Path = Path("predict
     Args:
         images: files, or folders, whose files are classified except for hidden ones.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
-            variant with the best cross-validated accuracy in results/comparison.csv.
+            variant with the best cross-validated score in results/comparison.csv.
         output: the PNG file to write.
 
     Returns:

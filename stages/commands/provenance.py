@@ -1,4 +1,4 @@
-"""Where results come from: whether this machine made them, and what they are of besides settings.
+"""Where results come from: whether this machine made them, and which environment, data and code.
 
 Git holds some results, and dvc.lock, which has the digest of everything that a stage read or wrote.
 """
@@ -41,8 +41,8 @@ def committed(names: Sequence[str]) -> str:
     return (
         f"**The committed results are not what this run made:** {differ} ({trained}): "
         f"{', '.join(files[:MOST])}{more}. "
-        + (f"The committed results are of {environment}. " if environment else "")
-        + "What follows is about what this run made."
+        + (f"The committed results come from {environment}. " if environment else "")
+        + "The rest of this report is about what this run made."
     )
 
 
@@ -55,15 +55,15 @@ def _trained_here(name: str) -> bool:
 
 
 def causes(commit: str, names: Sequence[str]) -> str:
-    """Return what else than settings makes results differ from those of `commit`, or ""."""
+    """Return what besides settings makes results differ from those of `commit`, or ""."""
     old, new = _locked(commit), _locked()
     differing = {path for path in old.keys() & new.keys() if old[path] != new[path]}
     code = [f"`{path}`" for path in sorted(differing) if path.startswith("stages/")]
     found = [_environment(commit, names)]
     found += ["other data"] if PREPARED in differing else []
     found += [f"other code ({', '.join(code)})"] if code else []
-    named = " and of ".join(filter(None, found))
-    return named and f"By {LOCK}, its results are of {named}; that alone can change scores."
+    named = " and from ".join(filter(None, found))
+    return named and f"By {LOCK}, its results come from {named}; that alone can change scores."
 
 
 def _locked(commit: str = "") -> dict[str, str]:

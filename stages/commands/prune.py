@@ -1,7 +1,7 @@
-"""`python -m stages prune`: list or remove what is left of variants that have no row any more.
+"""`python -m stages prune`: list or remove what is left of variants that no longer have a row.
 
 Removing or renaming a row of params.yaml leaves its results, its entries in dvc.lock and its runs
-in MLflow. Rows that are only not compared keep theirs.
+in MLflow. Rows that are just not compared keep theirs.
 """
 
 import shutil
@@ -22,11 +22,11 @@ LOCK = Path("dvc.lock")
 def prune(yes: bool = False, mlflow: bool = False) -> None:
     """Print what belongs to no row of params.yaml; remove it if `yes`.
 
-    With `mlflow` also runs, which MLflow keeps in its bin, and their model versions, but for the
+    With `mlflow` also runs, which MLflow keeps in its bin, and their model versions, except the
     champion and others that have an alias.
 
     Raises:
-        UserError: if `mlflow` and the store is a server, where other checkouts have rows of theirs.
+        UserError: if `mlflow` and the store is a server, where other checkouts have other rows.
     """
     settings = params.load()
     if mlflow and not store.database(store.location()):
@@ -45,7 +45,7 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
     if not found:
         print("Nothing is left of variants without a row in params.yaml.")
     elif not yes:
-        print("Nothing has been removed; --yes, or make prune YES=1, removes it.")
+        print("Nothing has been removed yet; --yes, or make prune YES=1, removes it.")
 
 
 def _files(rows: Collection[str], yes: bool) -> Iterator[str]:

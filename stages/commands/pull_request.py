@@ -83,8 +83,8 @@ def _compared_with(start: str, base: str) -> str:
         return f"Compared with `{base}`, commit {start[:10]}."
     commits = f"{ahead} commit{'s' * (ahead > 1)}"
     return (
-        f"Compared with commit {start[:10]}, where this branch left `{base}`; nothing is "
-        f"shown of the {commits} that `{base}` has got since."
+        f"Compared with commit {start[:10]}, where this branch left `{base}`; {commits} made on "
+        f"`{base}` since then {'are' if ahead > 1 else 'is'} not shown."
     )
 
 
@@ -125,7 +125,7 @@ def _verdict(row: Mapping[str, str] | None) -> str:
 
 
 def _scores(start: str, names: Iterable[str], base: str) -> str:
-    """Return the scores that differ from those at the commit `start`; all but accuracies folded."""
+    """Return the scores that differ from those at the commit `start`; most are collapsed."""
     pairs = {}
     for name in names:
         path = Path(f"results/{name}/metrics.json")
@@ -184,7 +184,7 @@ def _changes(old: Mapping[str, tuple], new: Mapping[str, tuple]) -> dict[str, st
 def _check_fresh() -> None:
     """Refuse results that are outdated by changes of settings, data or code.
 
-    Missing files do not count: Git holds what is read here, and a clone without a cache no more.
+    Missing files do not count: Git holds what is read here, and a clone may lack DVC's cache.
     """
     found = json.loads(dvc("status", "--json") or "{}")
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))

@@ -92,7 +92,7 @@ def check_views(architecture: Named, augmentation: Sequence[Named], where: str) 
 
 
 def check(recipe: Recipe, dataset: Mapping) -> None:
-    """Check that a backbone fits the data and that its weights can be had; other rows pass.
+    """Check that a backbone fits the data and that its weights are available; other rows pass.
 
     `dataset` is the content of dataset.json.
 

@@ -25,7 +25,7 @@ from stages.training.recipe import Recipe
 def inputs(
     recipes: Mapping[str, Recipe], images: np.ndarray, parallel: Parallel
 ) -> dict[str, np.ndarray]:
-    """Return what each recipe's training starts with: `images`, or a backbone's features of them.
+    """Return the inputs of each recipe's training: `images`, or a backbone's features of them.
 
     Args:
         recipes: fingerprint -> recipe.
