@@ -17,6 +17,7 @@ from stages.errors import UserError
 from stages.files import existing
 from stages.report.markdown import mean_std, table
 from stages.statistics.interval import wilson
+from stages.statistics.metrics import of
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
@@ -115,13 +116,13 @@ def verdicts(old: str | None, now: str, base: str) -> str:
 
 
 def _verdict(row: Mapping[str, str] | None) -> str:
-    """Return the verdict; for the baseline, its accuracy."""
+    """Return the verdict; for the baseline, its score."""
     if row is None:
         return "not compared"
     if row["variant"] != row["baseline"]:
         return row["verdict"]
     score = {key: float(row[key] or 0) for key in ("cv_mean", "cv_std")}
-    return f"baseline: {mean_std(score)} %"
+    return f"baseline: {mean_std({**row, **score})}{of(row).sign}"
 
 
 def _scores(start: str, names: Iterable[str], base: str) -> str:

@@ -245,6 +245,7 @@ def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, t
         (None, HEADER + BASIC, "`main` has no results/comparison.csv"),
         (HEADER + BASIC, HEADER + "b,b,0.9,,baseline,baseline\n", "from `a` to `b`"),
         (HEADER, HEADER + BASIC, "| `a` | not compared | baseline: 90.00 ± 0.00 % |"),
+        (HEADER, HEADER[:-1] + ",metric\na,a,-0.4,0.02,,,log_loss\n", "-0.4000 ± 0.0200 |"),
         (HEADER + BASIC + "b,a,,,1,worse\n", HEADER + BASIC + "b,a,,,2,worse\n", "0 of 2"),
         (HEADER + BASIC + "b,a,,,1,worse\n", HEADER + "b,a,,,2,better\n", "2 of 2"),
         (HEADER + "b,a,,,1,undecided\n", HEADER + "b,a,,,2,worse\n", "outcomes: 1 of 1"),
