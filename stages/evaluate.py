@@ -9,8 +9,8 @@ from stages.engine import environment
 from stages.engine.predict import predict
 from stages.settings import params
 from stages.statistics import classification, uses
-from stages.statistics.metrics import METRICS, of_folds
 from stages.statistics.paired import mean_std
+from stages.statistics.scores import SCORES, of_folds
 
 
 def evaluate(variant: str) -> None:
@@ -75,7 +75,7 @@ def evaluate(variant: str) -> None:
     scores = of_folds(by_repeat, oof_label, fold_of)
     files.write_table(
         results / "fold_scores.csv",
-        ("fold", *METRICS),
+        ("fold", *SCORES),
         [(row["fold"], *one.values()) for row, one in zip(folds, scores, strict=True)],
     )
     error = classification.expected_calibration_error(test_probability, test_label)

@@ -7,6 +7,7 @@ extends the page to everything drawn.
 import contextlib
 import functools
 import io
+import logging
 import sys
 import textwrap
 import warnings
@@ -102,6 +103,7 @@ STYLE = {
 }
 
 
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # no bold in OTHER_FONTS
 warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # see `_warn`
 # Decorator of functions that draw: they run with STYLE, and global settings stay unchanged.
 styled = matplotlib.style.context(STYLE, after_reset=True)

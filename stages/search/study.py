@@ -23,7 +23,7 @@ from stages.errors import UserError
 from stages.search import space
 from stages.search.trial import Trial
 from stages.settings.params import Params
-from stages.statistics.metrics import METRICS
+from stages.statistics.scores import SCORES
 from stages.training.fold import FoldResult, UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
@@ -172,4 +172,4 @@ def _score(record: FoldResult, labels: np.ndarray, metric: str) -> float:
     """Return a fold's score; `labels` are those of all training images."""
     if metric == "accuracy":
         return record.at_best_epoch("val_accuracy")
-    return METRICS[metric].score(record.probability, labels[record.validation])
+    return SCORES[metric](record.probability, labels[record.validation])

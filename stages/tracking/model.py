@@ -9,7 +9,8 @@ and the .keras file is copied into it. Keras' safe mode is on when MLflow loads 
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,22 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
     shutil.copyfile(keras_file, folder / "data" / "model.keras")
 
 
+@contextmanager
+def _default(uri: str) -> Iterator[None]:
+    """Set MLflow's default store, which parts of it take whatever store they are given.
+
+    A relative default stays open in the folder of its first use.
+    """
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    os.environ["MLFLOW_TRACKING_URI"] = uri
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+
+
 def fetch(uri: str, folder: Path) -> tuple[Path, str]:
     """Download a model such as "models:/foldlab@champion" to `folder`.
 
@@ -102,7 +119,7 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
     stores = {"tracking_uri": location(), "registry_uri": location()}
     pinned = uri
     try:
-        with failures():
+        with failures(), _default(location()):
             name, _, alias = uri.removeprefix("models:/").partition("@")
             if alias and uri.startswith("models:/"):
                 version = mlflow.MlflowClient(**stores).get_model_version_by_alias(name, alias)

@@ -81,9 +81,9 @@ def test_publish_all_takes_its_time_and_fails_with_the_comparison(published, ser
     assert status("publish", "--all") == 0
     assert aliases() == {"champion": "other", "challenger": "basic"}
     make_comparison(published, basic=0.901, other=0.912)
-    assert "of other results than results/basic/metrics.json" in status("publish", "--all")
+    assert "of other results than results/basic/fold_scores.csv" in status("publish", "--all")
     make_comparison(published, basic=0.902, third=0.912)
-    assert "third/metrics.json is missing" in status("publish", "--all")
+    assert "third/fold_scores.csv is missing" in status("publish", "--all")
     (published / "results/comparison.csv").unlink()
     assert status("publish", "--all") == 0
 

@@ -63,7 +63,8 @@ def test_names_of_files_are_splits_and_metadata_names_classes(tmp_path):
 def test_columns_are_found_or_asked_for(tmp_path, more, expected):
     path = write(tmp_path / "mine.parquet", **more)
     if expected is None:
-        return data.load(Data(source=str(path)))
+        assert data.load(Data(source=str(path))).classes == ("0", "1", "10")
+        return
     with pytest.raises(UserError, match=expected):
         data.load(Data(source=str(path)))
     assert data.load(Data(source=str(path), label_column="kind")).classes == ("0", "1", "10")

@@ -151,7 +151,6 @@ def published(made, tmp_path_factory):
         ("main", "", "up to date"),
         ("variant", "-P name=batchnorm", "'publish@batchnorm' didn't change"),
         ("predict", "-P images=digit.jpg -P model=batchnorm -P output=o.png", "picture: o.png"),
-        ("promote", "-P name=batchnorm -P 'reason=we like it'", ": we like it."),
     ],
 )
 def test_each_entry_point_of_mlflow_run_works(published, name, given, said):
@@ -160,6 +159,13 @@ def test_each_entry_point_of_mlflow_run_works(published, name, given, said):
     output = run(f"mlflow run . -e {name} {given} --env-manager local", published)
     assert "succeeded" in output
     assert said in output
+
+
+def test_promote_by_mlflow_run_fails_for_a_model_that_is_not_registered(published):
+    given = "-P name=batchnorm -P 'reason=we like it'"
+    done = call(f"mlflow run . -e promote {given} --env-manager local", published)
+    assert done.returncode
+    assert "data.limit = 90" in done.stderr
 
 
 @pytest.mark.parametrize(

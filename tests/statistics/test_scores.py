@@ -1,4 +1,4 @@
-"""Metrics by which variants are compared, against scikit-learn's."""
+"""Scores by which variants are compared, against scikit-learn's."""
 
 from typing import get_args
 
@@ -7,7 +7,8 @@ import pytest
 from sklearn import metrics
 
 from stages.settings.sections import Metric
-from stages.statistics.metrics import METRICS, of_folds
+from stages.statistics.metrics import METRICS
+from stages.statistics.scores import SCORES, of_folds
 
 RANDOM = np.random.default_rng(0)
 LABEL = RANDOM.permutation(np.repeat([0, 1, 2], [50, 30, 10]))
@@ -26,17 +27,17 @@ PREDICTED = PROBABILITY.argmax(axis=1)
     ],
 )
 def test_a_metric_is_scikit_learns(name, expected):
-    assert METRICS[name].score(PROBABILITY, LABEL) == pytest.approx(expected)
+    assert SCORES[name](PROBABILITY, LABEL) == pytest.approx(expected)
 
 
 @pytest.mark.filterwarnings("error")
 def test_classes_may_be_missing_in_a_fold():
     rows = LABEL != 2
-    for metric in METRICS.values():
-        assert np.isfinite(metric.score(PROBABILITY[rows], LABEL[rows]))
+    for score in SCORES.values():
+        assert np.isfinite(score(PROBABILITY[rows], LABEL[rows]))
     one = LABEL == 0
-    assert np.isnan(METRICS["roc_auc"].score(PROBABILITY[one], LABEL[one]))
-    assert METRICS["balanced_accuracy"].score(PROBABILITY[one], LABEL[one]) == pytest.approx(
+    assert np.isnan(SCORES["roc_auc"](PROBABILITY[one], LABEL[one]))
+    assert SCORES["balanced_accuracy"](PROBABILITY[one], LABEL[one]) == pytest.approx(
         (PREDICTED[one] == 0).mean()
     )
 
@@ -52,4 +53,4 @@ def test_each_fold_of_each_repeat_has_its_own_images():
 
 
 def test_the_setting_has_these_names():
-    assert get_args(Metric) == tuple(METRICS)
+    assert get_args(Metric) == tuple(METRICS) == tuple(SCORES)
