@@ -103,7 +103,7 @@ def _read(path: Path, rows: int | None = None) -> pd.DataFrame:
         return pd.read_csv(
             path, sep=None, engine="python", dtype=str, keep_default_na=False, nrows=rows,
             encoding="utf-8-sig", skipinitialspace=True,
-        ).rename(columns=str.strip)  # fmt: skip
+        ).fillna("").rename(columns=str.strip)  # fmt: skip
     except (ValueError, csv.Error) as error:  # also of pandas and of UTF-8
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is not a CSV file in UTF-8 ({reason}); correct it.") from None
@@ -120,7 +120,7 @@ def column(path: Path, names: Sequence[str], setting: str, given: str | None) ->
     if found := [own[name] for name in wanted if name in own]:
         return found[0]
     asked = f"no column {given!r}" if given else f"none of the columns {', '.join(known)}"
-    shown = ", ".join(map(repr, names[:8]))
+    shown = ", ".join(map(repr, names[:8])) or "none"
     raise UserError(f"{path} has {asked}; it has {shown}: set data.{setting} to one of them.")
 
 

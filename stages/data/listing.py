@@ -150,7 +150,9 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
                     f"{top} has {shown}, a link to a folder; set data.follow_links to true, or "
                     "replace the link by the folder."
                 )
-            if os.path.realpath(here).startswith(os.path.realpath(path)):
+            target = os.path.realpath(path)
+            way = map(os.path.realpath, (here, *Path(here).parents))  # perhaps through links
+            if any(Path(folder).is_relative_to(target) for folder in way):
                 raise UserError(
                     f"{top} has {shown}, a link to a folder that contains it; remove it."
                 )

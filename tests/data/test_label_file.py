@@ -82,6 +82,7 @@ def test_dvc_hashes_what_is_read(tmp_path):
         (lines() + b"\n../secret.png,dog", r"line 8.*'\.\./secret\.png'"),
         (lines() + b"\n/etc/hostname,dog", "line 8.*'/etc/hostname'"),
         (lines() + b"\nimg/a.png,", "line 8.*no label"),
+        (lines() + b"\nimg/a.png", "line 8.*no label"),
         (lines() + b"\n,dog", "line 8.*no file"),
         (lines("file,breed"), r"'file', 'breed'.*data\.label_column"),
         (b"file,label\n", "no line"),
