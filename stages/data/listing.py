@@ -151,8 +151,8 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
                     "replace the link by the folder."
                 )
             target = os.path.realpath(path)
-            way = map(os.path.realpath, (here, *Path(here).parents))  # perhaps through links
-            if any(Path(folder).is_relative_to(target) for folder in way):
+            way = (Path(here), *Path(here).parents)  # perhaps through links
+            if any(folder.resolve().is_relative_to(target) for folder in way):
                 raise UserError(
                     f"{top} has {shown}, a link to a folder that contains it; remove it."
                 )
