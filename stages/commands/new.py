@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
+from stages.data import SOURCES
 from stages.data.look import Look, look
 from stages.engine import resolve
 from stages.errors import UserError
@@ -66,9 +67,13 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     Raises:
         UserError: if the images cannot be used as they are.
     """
+    params.load()  # refuses settings that are not valid before anything is read
     path = Path(source).expanduser().absolute()
     if not path.exists():
-        raise UserError(f"DATA is {source!r}, which does not exist; give a folder or a file.")
+        known = ", and a known data set needs data.source only" * (source in SOURCES)
+        raise UserError(
+            f"DATA is {source!r}, which does not exist{known}; give a folder or a file."
+        )
     top = root().absolute()
     given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
     watch = given if path.is_dir() else os.path.dirname(given) or "."
