@@ -93,18 +93,18 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
 
 @contextmanager
 def _default(uri: str) -> Iterator[None]:
-    """Set MLflow's default store, which parts of it take whatever store they are given.
-
-    A relative default stays open in the folder of its first use.
-    """
-    before = os.environ.get("MLFLOW_TRACKING_URI")
+    """Make a store MLflow's default, which it takes for `models:/` whatever store it is given."""
+    before = {name: os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY")}
     os.environ["MLFLOW_TRACKING_URI"] = uri
+    mlflow.set_registry_uri(uri)  # sets the other variable too
     try:
         yield
     finally:
-        del os.environ["MLFLOW_TRACKING_URI"]
-        if before is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = before
+        mlflow.set_registry_uri("")
+        for name, value in before.items():
+            os.environ.pop(f"MLFLOW_{name}_URI", None)
+            if value is not None:
+                os.environ[f"MLFLOW_{name}_URI"] = value
 
 
 def fetch(uri: str, folder: Path) -> tuple[Path, str]:

@@ -81,7 +81,7 @@ def replaced(row, column, cell):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "it has :"),
+        ("", "it has none"),
         ("label\n1\n", "0 columns of pixels"),
         (TABLE.splitlines()[0], "no row"),
         (table(IMAGES[:, :, :7], LABELS), r"56 columns .*data\.image_size"),

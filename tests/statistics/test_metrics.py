@@ -1,0 +1,23 @@
+"""How metrics are written."""
+
+import pytest
+
+from stages.statistics.metrics import METRICS, of
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "unit", "scale"),
+    [
+        ("accuracy", "CV accuracy, %", "points", 100),
+        ("balanced_accuracy", "CV balanced accuracy, %", "points", 100),
+        ("log_loss", "CV negative log loss", "nats", 1),
+    ],
+)
+def test_fractions_are_written_in_percent(name, column, unit, scale):
+    metric = METRICS[name]
+    assert (metric.column, metric.unit, metric.scale) == (column, unit, scale)
+
+
+def test_a_row_of_an_older_table_is_of_accuracy():
+    assert of({}) is of({"metric": ""}) is METRICS["accuracy"]
+    assert of({"metric": "roc_auc"}) is METRICS["roc_auc"]
