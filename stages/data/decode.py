@@ -96,8 +96,10 @@ def is_wide(image: Image.Image) -> bool:
 
 def largest(image: Image.Image) -> int:
     """Return the largest pixel of an image of 16 bits; 0 for any other image."""
+    if not is_wide(image):
+        return 0
     with suppress(UnreadableError), _pillow_errors():
-        return int(np.asarray(image).max()) if is_wide(image) else 0
+        return int(np.asarray(image).max())
     return 0
 
 

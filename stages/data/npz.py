@@ -1,6 +1,7 @@
 """User source: one `.npz` file of arrays."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,20 +36,15 @@ def load(path: Path, data: Data) -> Source:
     The names of arrays may be in any case. Validation images go where `data.validation` says.
     """
     with path.open("rb") as file:
-        try:
+        with _numpy_errors(path):
             archive = np.lib.npyio.NpzFile(file)
-            present = {name.lower(): name for name in archive.files}
-            kinds = [_pair(present, pairs) for pairs in (TRAIN, TEST, VALIDATION)]
-            train, test, validation = (
-                Split(archive[present[pair[0]]], archive[present[pair[1]]]) if pair else None
-                for pair in kinds
-            )
-        except Exception as error:  # damage, Python objects, or a size that exceeds the memory
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise UserError(
-                f"{path} cannot be read as an .npz file of plain numbers or text ({reason}); save "
-                "it again with numpy.savez."
-            ) from None
+        present = {name.lower(): name for name in archive.files}
+        kinds = [_pair(present, pairs) for pairs in (TRAIN, TEST, VALIDATION)]
+        with _numpy_errors(path):
+            arrays_of = {key: archive[present[key]] for pair in kinds for key in pair}
+    train, test, validation = (
+        Split(arrays_of[pair[0]], arrays_of[pair[1]]) if pair else None for pair in kinds
+    )
     single = [
         pair for pairs in (TEST, VALIDATION) for pair in pairs if len({*pair} & {*present}) == 1
     ]
@@ -66,6 +62,19 @@ def load(path: Path, data: Data) -> Source:
             test = arrays.joined(test, validation, path.name) if test else validation
     source = arrays.source(path.name, *((train, test) if test else (train,)))
     return replace(source, notes=(*notes, *source.notes))
+
+
+@contextmanager
+def _numpy_errors(path: Path) -> Iterator[None]:
+    """Refuse a file that NumPy cannot read. Wrap only calls of NumPy, or a bug would be hidden."""
+    try:
+        yield
+    except Exception as error:  # damage, Python objects, or a size that exceeds the memory
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"{path} cannot be read as an .npz file of plain numbers or text ({reason}); save "
+            "it again with numpy.savez."
+        ) from None
 
 
 def _pair(present: Collection[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -110,6 +110,8 @@ def test_the_images_of_a_registered_source_are_checked(monkeypatch):
         ("all.npz", "arrays.names"),
         ("all.csv", "pixel_csv.math"),
         ("all.csv", "pixel_csv._parse"),
+        ("all.npz", "npz._pair"),
+        ("pets", "decode.is_wide"),
         ("pets", "decode.upright"),
         ("pets", "decode.resized"),
     ],
