@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
+from stages.commands import warm
 from tests.prepared import inside
 
 pytest_plugins = ["tests.tracking.fixtures"]
@@ -18,6 +19,22 @@ for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THR
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # it may be busy
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session")
+def warm_process():
+    """Start a warm process, as `make repro` does, and return its address."""
+    with warm.started(), pytest.MonkeyPatch.context() as patch:
+        address = os.environ[warm.ADDRESS]
+        patch.delenv(warm.ADDRESS)
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def warm_stages(request, monkeypatch):
+    """Let the stages that a test marked `warm` starts use it: each imports nothing then."""
+    if request.node.get_closest_marker("warm"):
+        monkeypatch.setenv(warm.ADDRESS, request.getfixturevalue("warm_process"))
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_a_flat_image_stays(name):
 
 
 def test_each_image_gets_its_own_operation_and_all_occur():
-    images = np.repeat(PIXELS[:1].astype("f4"), 600, axis=0)
+    images = np.repeat(PIXELS[:1, ::4, ::4].astype("f4"), 600, axis=0)
     changed = trivial_augment(tf, images, tf.constant([1, 2])).numpy()
     unchanged = (np.abs(changed - images).max(axis=(1, 2, 3)) < 0.1).mean()
     assert unchanged == pytest.approx(1 / 14, abs=0.05)

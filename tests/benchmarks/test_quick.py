@@ -167,6 +167,6 @@ def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
 def test_photos_goes_from_a_folder_to_a_verdict(tmp_path):
     found = record("photos", tmp_path)
     assert found["images"] == 30
-    assert set(found["variants"]) == {"pretrained", "cnn_augmented", "cnn", "logistic", "majority"}
+    assert set(found["variants"]) == {"cnn", "majority"}
     assert found["variants"]["cnn"]["outcome"] == "baseline"
     assert found["commands"]["new"]["seconds"] > 0

@@ -11,7 +11,7 @@ from benchmarks.checkout import call, ran, results, run
 from benchmarks.inputs import ROOT
 from tests.pipeline.conftest import edit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.warm]
 LEFT = ["basic", "dropout"]  # rows that stay
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 

@@ -10,7 +10,7 @@ from benchmarks.inputs import defaults, merged
 from stages.files import read_json
 from tests import drawn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.warm]
 
 SETTINGS = {
     "data": {"source": "photos", "watch": "photos"},

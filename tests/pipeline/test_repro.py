@@ -85,6 +85,7 @@ def test_a_sweep_in_a_warm_process_with_one_worker_gives_the_same_bytes(made, un
     assert results(untrained) == made.results
 
 
+@pytest.mark.warm
 def test_an_edit_runs_its_variant_only_and_taking_it_back_trains_nothing(made, copy):
     text = (copy / "params.yaml").read_text()
     edit(copy, {"variants": {"batchnorm": {"architecture": {"batchnorm": {"dense": 16}}}}})
@@ -106,6 +107,7 @@ def test_an_edit_runs_its_variant_only_and_taking_it_back_trains_nothing(made, c
     assert "scored by 3 trainings" in (copy / "results/comparison.md").read_text()
 
 
+@pytest.mark.warm
 def test_a_missing_store_is_rebuilt_from_the_files(made, copy):
     run("python -m stages publish --all", copy)
     metrics = """select name, key, metrics.value, step from metrics join runs using (run_uuid)
@@ -127,6 +129,7 @@ def test_a_misspelt_setting_is_one_sentence_and_nothing_is_lost(made, copy):
     assert results(copy) == made.results
 
 
+@pytest.mark.warm
 def test_a_temporary_experiment_publishes_into_the_repository_s_store(copy):
     run("git add -A && git commit -qm results", copy)
     output = run("dvc exp run --temp -n trial -S variants.basic.train.epochs=2", copy)
@@ -197,6 +200,7 @@ def test_a_training_killed_in_its_second_fold_repeats_only_that(
     assert f"results/basic/{last}" in again
 
 
+@pytest.mark.warm
 def test_an_ensemble_is_a_row_like_any_other_and_follows_its_members(made, copy):
     chosen = {"variants": ["basic", "batchnorm", "vote"], "baseline": "vote"}
     vote = {"ensemble": ["basic", "batchnorm"]}
@@ -218,6 +222,7 @@ def test_an_ensemble_is_a_row_like_any_other_and_follows_its_members(made, copy)
     assert results(copy)[model] != voted[model]
 
 
+@pytest.mark.warm
 def test_another_environment_trains_all_variants_anew_or_none(made, copy):
     """Native kernels of another level are another environment, as another version of Keras is."""
     other = {"ONEDNN_MAX_CPU_ISA": "AVX2"}

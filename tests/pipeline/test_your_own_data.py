@@ -14,7 +14,7 @@ from stages.files import read_json
 from tests import drawn
 from tests.pipeline.conftest import edit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.warm]
 PAGE = (inputs.ROOT / "docs/your_own_data.md").read_text()
 EACH = 24  # pictures a class
 
