@@ -9,6 +9,7 @@ from stages.figures import style
 from stages.figures.comparison import comparison as draw
 from stages.files import PREPARED, RESULTS
 from stages.report import html, markdown
+from stages.report.checks import findings
 from stages.report.comparison import Comparison, compared
 from stages.report.results import check, read
 from stages.settings import params
@@ -38,12 +39,15 @@ def compare() -> None:
     test_sha256 = results[chosen.baseline].use.test_sha256
     trainings = sum(use.test_sha256 == test_sha256 for use in noted)
     found = compared(results, dataset, chosen, trainings)
+    checked = findings(found)
+    for row in found.rows:
+        row["checks"] = " ".join(one.code for one in checked if row["variant"] in one.variants)
     table = ([row[key] for key in COLUMNS] for row in found.rows)
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
-    _write(RESULTS / "comparison.md", markdown.comparison(found))
+    _write(RESULTS / "comparison.md", markdown.comparison(found, checked))
     _draw(found)
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.comparison(found, images, RESULTS))
+    _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS))
     print(markdown.headline(found.best_first, found.baseline))
 
 

@@ -1,6 +1,6 @@
 """The comparison of all chosen variants: computed once, formatted by the reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stages.report.results import Result
@@ -22,6 +22,7 @@ class Comparison(NamedTuple):
     dataset: Mapping[str, Any]  # the content of dataset.json
     uses: int  # number of models that the test set has scored
     metric: Metric  # by which variants are compared
+    ignore: Sequence[str] = ()  # checks that are not made
 
     @property
     def best_first(self) -> list[dict[str, Any]]:
@@ -71,4 +72,6 @@ def compared(
         row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
     metric = METRICS[chosen.metric]
-    return Comparison(rows, results, detectable, baseline, rope, dataset, uses, metric)
+    return Comparison(
+        rows, results, detectable, baseline, rope, dataset, uses, metric, chosen.ignore
+    )

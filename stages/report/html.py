@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.report import details, markdown, pictures
+from stages.report.checks import Finding
 from stages.report.comparison import Comparison
 from stages.report.dataset import facts
 from stages.report.results import Result
@@ -22,7 +23,9 @@ MOST = 20  # variants with figures of their own
 PAIRS = 2  # confused pairs named below a matrix
 
 
-def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
+def comparison(
+    found: Comparison, checked: Sequence[Finding], test_images: np.ndarray, folder: Path
+) -> str:
     """Return the whole page, with the figures that `plot` and `compare` wrote to `folder`.
 
     `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. A missing figure
@@ -40,6 +43,7 @@ def comparison(found: Comparison, test_images: np.ndarray, folder: Path) -> str:
         pictures=pictures,
         spans=spans,
         found=found,
+        checked=checked,
         results=results,
         names=names,
         shown=shown,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stages.report.checks import Finding
 from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
 from stages.report.templates import TEMPLATES
@@ -20,8 +21,8 @@ PHRASES = {
 }
 
 
-def comparison(found: Comparison) -> str:
-    """Return the content of comparison.md: the verdict, the table, and notes on reading it."""
+def comparison(found: Comparison, checked: Sequence[Finding]) -> str:
+    """Return the content of comparison.md: verdict, findings, table, and notes on reading it."""
     tested = found.tested
     columns = ["variant", f"{found.metric.column} (n = {found.folds * found.repeats})"]
     columns += (
@@ -32,6 +33,8 @@ def comparison(found: Comparison) -> str:
     columns += [f"test accuracy, % (n = {found.test_images:,})", "parameters"]
     columns += ["verdict"] if tested else []
     lines = ["# Comparison", "", headline(found.best_first, found.baseline), ""]
+    lines += [f"- {one.severity}: {one.text} (`{one.code}`)" for one in checked]
+    lines += [""] if checked else []
     lines += table(columns, [_cells(row, tested) for row in found.best_first])
     shown = f"{found.metric.label.capitalize()} of each fold" + (
         f", and differences to {found.baseline}" if tested else ""

@@ -11,7 +11,7 @@ from stages.report.markdown import difference, headline, mean_std, probability
 from stages.statistics.baseline import COLUMNS
 from stages.statistics.metrics import of
 
-TEXT = ("variant", "baseline", "verdict", "outcome", "metric")
+TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
 
 def summarized(hints: bool = True) -> str:

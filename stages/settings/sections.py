@@ -14,6 +14,15 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Monitor = Literal["val_accuracy", "val_loss"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 Kernels = Literal["portable", "native"]
+Check = Literal[  # docs/reading_results.md
+    "beaten-by-simple",
+    "overfits",
+    "too-few-epochs",
+    "underfits",
+    "folds-disagree",
+    "rope-too-narrow",
+    "few-test-images",
+]
 SIDES = range(8, 1025)  # pixels
 
 
@@ -161,6 +170,7 @@ class Compare(Settings):
     baseline: str
     metric: Metric = "accuracy"
     rope: Annotated[float, Field(ge=0, lt=1)] = 0.0005
+    ignore: list[Check] = Field(default_factory=list)  # checks that are left out
 
 
 class Range(Settings):

@@ -14,7 +14,7 @@ from stages.statistics.best import p_best
 
 COLUMNS: tuple[str, ...] = ("variant", "baseline", "cv_mean", "cv_std", "n", "difference")
 COLUMNS += ("ci_low", "ci_high", "p", "p_holm", "p_worse", "p_equal", "p_better", "mcnemar_p")
-COLUMNS += ("verdict", "outcome", "p_best", "metric")
+COLUMNS += ("verdict", "outcome", "p_best", "metric", "checks")
 
 
 def against_baseline(

@@ -45,15 +45,16 @@ def scores(record: Record) -> dict[str, str]:
 
 def verdict(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a variant's row of comparison.csv; the baseline has no difference."""
+    texts = {"verdict": row["outcome"], "checks": row["checks"] or "passed"}
     if row["difference"] == "":
-        return {"verdict": row["outcome"], "difference": "-"}
+        return texts | {"difference": "-"}
     metric = of(row)
     keys, form = ("difference", "ci_low", "ci_high"), f"z.{metric.digits}f"
     centre, low, high = (metric.scale * float(row[key]) for key in keys)
     difference = f"{centre:+{form}} ({low:{form}} to {high:{form}})"
     if metric.label != "accuracy":
         difference += f" in {metric.label}"
-    return {"verdict": row["outcome"], "difference": difference}
+    return texts | {"difference": difference}
 
 
 def curves(record: Record, start: int) -> list[Metric]:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stages import files
 from stages.report import html
+from stages.report.checks import findings
 from stages.report.comparison import Comparison, compared
 from stages.report.results import Result, read
 from stages.settings.sections import Compare
@@ -175,4 +176,6 @@ def page(root, names, **changed):
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     (root / "results" / "plots").mkdir(exist_ok=True)
     Image.new("L", (8, 8)).save(root / "results" / "plots" / "comparison.png")
-    return html.comparison(comparison._replace(rows=rows), images, root / "results")
+    return html.comparison(
+        comparison._replace(rows=rows), findings(comparison), images, root / "results"
+    )

@@ -1,0 +1,210 @@
+"""Checks of a finished comparison: what makes its numbers mean less than they seem to.
+
+Each has a code, a severity and a row in docs/reading_results.md; `compare.ignore` silences it. The
+thresholds are conventions: high enough that the default comparison shows only what holds for it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, get_args
+
+import numpy as np
+from scipy.stats import chi2_contingency
+
+from stages.report.comparison import Comparison
+from stages.report.results import Result
+from stages.settings.sections import Check
+
+TRIVIAL = {"majority": "always answers the most frequent class", "logistic": "has no hidden layer"}
+RISE, STANDARD_ERRORS = 0.1, 3.0  # of the validation loss above its minimum
+FALL = 0.05  # of the validation loss in the last quarter of the epochs
+TIMES = 3.0  # the error on training images, over the cross-validated error of the best variant
+CHANCE = 0.001  # p of folds that differ by chance alone
+FEW = 30  # test images of a class: a recall of 90 % is then known to within 11 points
+NAMED = 4  # at most so many variants or classes in a sentence
+
+
+class Finding(NamedTuple):
+    """What a check found."""
+
+    code: str
+    severity: str  # "warning": a score may mislead; "note": a limit of what can be seen
+    variants: list[str]  # that it is about; empty: about the whole comparison
+    text: str  # one sentence in Markdown
+
+
+def findings(found: Comparison) -> list[Finding]:
+    """Return what the checks find, warnings first, except for the ignored ones."""
+    every = []
+    for code, (severity, check) in CHECKS.items():
+        if code not in found.ignore:
+            every += [Finding(code, severity, *one) for one in check(found)]
+    return sorted(every, key=lambda finding: finding.severity != "warning")
+
+
+Found = Iterator[tuple[list[str], str]]  # variants, sentence
+
+
+def _beaten(found: Comparison) -> Found:
+    """Yield the networks whose score is not above that of a row without a hidden layer."""
+    kinds = {name: _architecture(result) for name, result in found.results.items()}
+    score = {row["variant"]: row["cv_mean"] for row in found.rows}
+    for simple, kind in kinds.items():
+        names = [n for n in kinds if kinds[n] not in TRIVIAL and score[n] <= score[simple]]
+        if kind in TRIVIAL and names:
+            yield (
+                names,
+                f"{_code(names)} did not score above `{simple}`, which {TRIVIAL[kind]}: the "
+                "network has learned nothing that it adds.",
+            )
+
+
+def _overfits(found: Comparison) -> Found:
+    """Yield variants whose validation loss rises again, in all folds taken together."""
+    texts = {}
+    for name, losses in _losses(found):
+        if _train(found.results[name]).get("early_stopping"):
+            continue  # the best epoch is kept
+        mean = losses.mean(axis=0)
+        lowest = int(mean.argmin())
+        rise = losses[:, -1] - losses[:, lowest]
+        error = rise.std(ddof=1) / np.sqrt(len(rise)) if len(rise) > 1 else np.inf
+        if rise.mean() > max(RISE * mean[lowest], STANDARD_ERRORS * error):
+            texts[name] = f"{mean[lowest]:.3f} after epoch {lowest + 1}, {mean[-1]:.3f} at the end"
+    if texts:
+        yield (
+            [*texts],
+            f"The validation loss of {_listed(texts)} rises again: train for fewer epochs, "
+            "set `train.early_stopping`, or add dropout or augmentation.",
+        )
+
+
+def _short(found: Comparison) -> Found:
+    """Yield variants that were still getting better when their epochs ended.
+
+    A schedule that lowers the learning rate to 0 makes every curve flat at its end, so that nothing
+    can be told from it.
+    """
+    names = []
+    for name, losses in _losses(found):
+        train, history = _train(found.results[name]), found.results[name].history
+        if train.get("early_stopping"):
+            chosen = history["epoch"][history["selected"].astype(bool)]
+            if np.mean(chosen == train["epochs"]) > 0.5:
+                names.append(name)
+        elif train.get("schedule", {}).get("name") == "constant" and losses.shape[1] >= 4:
+            mean = losses.mean(axis=0)
+            if mean[-1] == mean.min() < (1 - FALL) * mean[: -(len(mean) // 4)].min():
+                names.append(name)
+    if names:
+        yield (
+            names,
+            f"The validation loss of {_code(names)} was still falling when the epochs ended: with "
+            "more `train.epochs` the score may be higher.",
+        )
+
+
+def _underfits(found: Comparison) -> Found:
+    """Yield variants that do not even fit their training images, though another one does."""
+    least = min(1 - result.accuracy.mean() for result in found.results.values())
+    texts = {}
+    for name, result in found.results.items():
+        history, augmented = result.history, result.training["settings"].get("augmentation")
+        if _architecture(result) in TRIVIAL or augmented or not len(history["epoch"]):
+            continue
+        error = 1 - history["accuracy"][history["epoch"] == history["epoch"].max()].mean()
+        if error > TIMES * least + 0.01:
+            texts[name] = f"{100 * error:.1f} %"
+    if texts:
+        yield (
+            [*texts],
+            f"After training, the error on the training images themselves is {_listed(texts)}, "
+            f"where the best variant has {100 * least:.1f} % on images it has not seen: use more "
+            "epochs, another learning rate or a larger network.",
+        )
+
+
+def _unstable(found: Comparison) -> Found:
+    """Yield variants whose folds differ by more than the number of their images explains."""
+    texts = {}
+    for name, result in found.results.items():
+        accuracy = result.accuracy[: found.folds]
+        correct = np.round(accuracy * len(result.label) / found.folds)
+        table = np.array([correct, len(result.label) / found.folds - correct])
+        if table.sum(axis=1).min() <= 0:
+            continue  # all correct, or none
+        if chi2_contingency(table).pvalue < CHANCE:
+            texts[name] = f"{100 * accuracy.min():.1f} to {100 * accuracy.max():.1f} %"
+    if texts:
+        yield (
+            [*texts],
+            f"The folds' accuracies of {_listed(texts)} differ by more than chance explains: the "
+            "training is unstable, or images belong together (`folds.group`).",
+        )
+
+
+def _rope(found: Comparison) -> Found:
+    """Yield a ROPE that no variant's interval would fit into."""
+    widths = [row["ci_high"] - row["ci_low"] for row in found.rows if row["p"] is not None]
+    if found.tested and widths and found.rope and min(widths) > 2 * found.rope:
+        metric = found.metric
+        half, rope = metric.scale * min(widths) / 2, metric.scale * found.rope
+        yield (
+            [],
+            f"*No difference* cannot be shown here: even equal variants would be undecided, since "
+            f"the narrowest interval is ± {half:.{metric.digits}f} {metric.unit} and "
+            f"`compare.rope` is {rope:g}. More images or `folds.repeats` narrow it.",
+        )
+
+
+def _few(found: Comparison) -> Found:
+    """Yield classes whose recall rests on few test images."""
+    counts = found.dataset["test"]["per_class"]
+    few = dict(zip(found.dataset["classes"], counts, strict=True))
+    texts = {name: str(count) for name, count in few.items() if count < FEW}
+    if texts:
+        yield (
+            [],
+            f"The test set has few images of {_listed(texts)}: their precision and recall there "
+            "are rough; those over the folds rest on more.",
+        )
+
+
+CHECKS: dict[str, tuple[str, Callable[[Comparison], Found]]] = {
+    "beaten-by-simple": ("warning", _beaten),
+    "overfits": ("warning", _overfits),
+    "too-few-epochs": ("warning", _short),
+    "underfits": ("warning", _underfits),
+    "folds-disagree": ("warning", _unstable),
+    "rope-too-narrow": ("note", _rope),
+    "few-test-images": ("note", _few),
+}
+assert set(CHECKS) == set(get_args(Check))
+
+
+def _losses(found: Comparison) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each trained variant with its validation losses, float (folds, epochs all have)."""
+    for name, result in found.results.items():
+        history = result.history
+        if len(history["epoch"]):
+            folds = [history["val_loss"][history["fold"] == one] for one in set(history["fold"])]
+            epochs = min(map(len, folds))
+            yield name, np.array([losses[:epochs] for losses in folds])
+
+
+def _train(result: Result) -> dict:
+    return result.training["settings"].get("train", {})
+
+
+def _architecture(result: Result) -> str:
+    return result.training["settings"].get("architecture", {}).get("name", "")
+
+
+def _code(names: list[str]) -> str:
+    return _listed(dict.fromkeys(names, ""))
+
+
+def _listed(texts: dict[str, str]) -> str:
+    """Return `a` (text), `b` (text) and 3 more."""
+    shown = [f"`{name}`" + (f" ({text})" if text else "") for name, text in texts.items()]
+    more = len(shown) - NAMED
+    return ", ".join(shown[:NAMED]) + (f" and {more} more" if more > 0 else "")
