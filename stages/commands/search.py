@@ -99,6 +99,11 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
         f"As the best of {count} on the same folds, this score is biased upward: expect less "
         "on other images.\n"
     )
+    if edges := space.at_edge(settings.search.space, found.values):
+        print(
+            f"{', '.join(edges)}: the best value is at the edge of its range; better ones may lie "
+            "beyond it, so widen the range in search.space and search again.\n"
+        )
     if known := rows.same(settings, row):
         print(f"It is already in params.yaml, as `{known}`.")
         return

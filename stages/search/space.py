@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -20,6 +21,7 @@ from stages.settings.params import Params
 from stages.settings.sections import Named, Range, Settings, Variant
 from stages.training.recipe import Recipe
 
+EDGE = 0.05  # of a range: better values may lie beyond
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
 
 
@@ -134,6 +136,18 @@ def _limits(allowed: Range) -> list[Any]:
         return allowed.choices
     limits: list[Any] = [allowed.low, allowed.high]
     return [int(limit) for limit in limits] if allowed.step else limits
+
+
+def at_edge(space: Mapping[str, Range], values: Mapping[str, Any]) -> list[str]:
+    """Return the paths of ranges whose value lies in the outermost twentieth of the range."""
+    paths = []
+    for path, allowed in space.items():
+        if allowed.choices is None:
+            scale = np.log if allowed.log else np.asarray
+            low, high, value = (float(scale(one)) for one in (*_limits(allowed), values[path]))
+            if not EDGE < (value - low) / (high - low) < 1 - EDGE:
+                paths.append(path)
+    return paths
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, BaseDistribution]:

@@ -152,3 +152,13 @@ def test_optuna_gets_the_declared_ranges():
     assert (rate.low, rate.high, rate.log) == (0.001, 0.02, True)
     assert (epochs.low, epochs.high, epochs.step) == (2, 8, 2)
     assert found["architecture"].choices == ('{"basic": {"dense": 64}}', '"basic"', '"dropout"')
+
+
+@pytest.mark.parametrize(
+    ("value", "edge"), [(0.001, True), (0.00111, True), (0.002, False), (0.0095, True)]
+)
+def test_a_value_at_the_edge_of_its_range_is_named(value, edge):
+    dimensions = settings({"train.learning_rate": LOG, "train.batch_size": {"choices": [32, 64]}})
+    values = {"train.learning_rate": value, "train.batch_size": 32}
+    found = space.at_edge(dimensions.search.space, values)
+    assert found == (["train.learning_rate"] if edge else [])
