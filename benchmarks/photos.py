@@ -1,12 +1,13 @@
 """`python -m benchmarks.photos`: from a folder of pictures to a verdict by two commands.
 
-`make new` and `make repro` run in a copy of the repository on five classes of the stamps of Tux
-Paint, drawings and photographs: Debian's package tuxpaint-stamps-default. The record has the time
-of both commands, and what comparison.csv says of each variant.
+`make new` and `make repro` run in a copy of the repository on the pictures of one of two packages of
+Debian: the stamps of Tux Paint, photographs and drawings, or Open Clip Art, drawings alone. The
+record has the time of both commands, and what comparison.csv says of each variant.
 """
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +18,39 @@ from benchmarks import checkout, inputs, measured, processes
 from benchmarks.seeds import SHOWN
 from stages.report.terminal import read_rows
 
-STAMPS = Path("/usr/share/tuxpaint/stamps")
+PACKAGES = {  # where each has its pictures, and the folders that are taken as classes
+    "tuxpaint-stamps-default": (
+        Path("/usr/share/tuxpaint/stamps"),
+        ("animals", "food", "plants", "symbols", "town"),
+    ),
+    "openclipart-png": (
+        Path("/usr/share/openclipart/png"),
+        ("animals", "buildings", "food", "people", "plants", "tools", "transportation"),
+    ),
+}
 QUICK = {
     "folds": {"count": 2},
     "train": {"epochs": 1},
     "compare": {"variants": ["cnn", "majority"]},
     "tracking": {"live_after": None},
 }
-CLASSES = ("animals", "food", "plants", "symbols", "town")
 
 
-def copied(stamps: Path, folder: Path) -> int:
+def copied(pictures: Path, classes: Sequence[str], folder: Path) -> int:
     """Copy the pictures of each class into one folder of its own, and return their number."""
     count = 0
-    for name in CLASSES:
+    for name in classes:
         (folder / name).mkdir(parents=True)
-        for picture in sorted((stamps / name).rglob("*.png")):
-            shutil.copy(picture, folder / name / "_".join(picture.relative_to(stamps).parts))
+        for picture in sorted((pictures / name).rglob("*.png")):
+            shutil.copy(picture, folder / name / "_".join(picture.relative_to(pictures).parts))
             count += 1
     return count
 
 
-def noise(folder: Path) -> Path:
-    """Write a few pictures of noise in the place of the stamps, and return their folder."""
+def noise(folder: Path, classes: Sequence[str]) -> Path:
+    """Write a few pictures of noise in the place of a package's, and return their folder."""
     random = np.random.default_rng(0)
-    for name in CLASSES:
+    for name in classes:
         (folder / name).mkdir(parents=True)
         for number in range(6):
             pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
@@ -50,15 +59,16 @@ def noise(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Run both commands, and write benchmarks/records/photos.json."""
+    """Run both commands, and write benchmarks/records/photos-PACKAGE.json."""
     parser = inputs.parser(__doc__ or "")
-    parser.add_argument("--stamps", type=Path, default=STAMPS, help="the package's folder")
+    parser.add_argument("package", nargs="?", choices=PACKAGES, default=[*PACKAGES][0])
     chosen = parser.parse_args()
+    pictures, classes = PACKAGES[chosen.package]
     with inputs.workplace() as folder:
         place = checkout.make(folder / "copy", inputs.defaults())
         if chosen.quick:
-            chosen.stamps = noise(folder / "noise")
-        count = copied(chosen.stamps, folder / "photos")
+            pictures = noise(folder / "noise", classes)
+        count = copied(pictures, classes, folder / "photos")
         seconds = {}
         for name, arguments in {"new": ["new", str(folder / "photos")], "repro": ["repro"]}.items():
             command = [sys.executable, "-m", "stages", *arguments]
@@ -69,7 +79,9 @@ def main() -> None:
                 inputs.write_settings(place, inputs.merged(written, QUICK))
         rows = read_rows(place / "results" / "comparison.csv")
     result = {
+        "package": chosen.package,
         "images": count,
+        "classes": classes,
         "metric": rows[0]["metric"],
         "commands": seconds,
         "variants": {
@@ -77,7 +89,7 @@ def main() -> None:
             for row in rows
         },
     }
-    print(measured.write("photos", result, chosen.folder))
+    print(measured.write(f"photos-{chosen.package}", result, chosen.folder))
 
 
 if __name__ == "__main__":

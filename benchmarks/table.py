@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks import inputs, measured
 from benchmarks.accuracy import ROWS
 from benchmarks.goals import GOALS, Goal
+from benchmarks.photos import PACKAGES
 from stages import files
 from stages.report.markdown import difference, mean_std, probability
 from stages.statistics.metrics import METRICS
@@ -211,8 +212,11 @@ def seeds(found: Records) -> str:
 
 
 def photos(found: Records) -> str:
-    """Return the comparison on pictures of everyday things in Markdown."""
-    record = found.get("photos")
+    """Return the comparisons on pictures of everyday things in Markdown."""
+    return "\n\n".join(_pictures(found.get(f"photos-{package}")) for package in PACKAGES)
+
+
+def _pictures(record: Mapping[str, Any] | None) -> str:
     if not record:
         return MISSING
     label = METRICS[record["metric"]].label
@@ -224,7 +228,10 @@ def photos(found: Records) -> str:
         rows.append(f"| {' | '.join(cells)} |")
     time = {name: f"{cost['seconds']:.0f} s" for name, cost in record["commands"].items()}
     peak = max(cost["peak_mib"] for cost in record["commands"].values())
-    rows += ["", f"{record['images']} pictures; `make new` took {time['new']}, `make repro`"]
+    rows += [
+        "",
+        f"{record['images']:,} pictures of `{record['package']}`; `make new` took {time['new']}, `make repro`",
+    ]
     rows[-1] += f" {time['repro']}, at most {peak:,.0f} MiB. {_machine(record)}."
     return "\n".join(rows)
 
