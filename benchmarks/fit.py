@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks import inputs, measured
 from stages.data import load
+from stages.engine import latency, workers
 from stages.engine import resolve as recipes
-from stages.engine import workers
 from stages.settings import params
 from stages.settings.sections import Data
 from stages.training.fold import network, train_fold
@@ -39,25 +39,16 @@ def flops(model) -> tuple[int, int]:
     at the same price; the first layer's input needs no gradient.
 
     Args:
-        model: a built Keras model of Conv2D and Dense layers.
+        model: a built Keras model.
 
     Returns:
         (forward, training) for one image.
 
     Raises:
-        ValueError: for another kind of layer that has a kernel.
+        ValueError: for another kind of layer with a matrix of weights.
     """
-    forward, first = 0, None
-    for layer in model._flatten_layers(recursive=True, include_self=False):
-        if getattr(layer, "kernel", None) is None:
-            continue
-        if not {"Conv2D", "Dense"} & {base.__name__ for base in type(layer).__mro__}:
-            raise ValueError(f"{type(layer).__name__} cannot be counted; add its formula to flops.")
-        inputs = int(np.prod(layer.kernel.shape[:-1]))  # of each value of the output
-        cost = 2 * int(np.prod(layer.output.shape[1:])) * inputs
-        first = cost if first is None else first
-        forward += cost
-    return forward, 3 * forward - (first or 0)
+    each = [2 * count for count in latency.products(model)]
+    return sum(each), 3 * sum(each) - each[0]
 
 
 def counted(recipe: recipes.Recipe, shape: tuple[int, int, int], classes: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """`python -m benchmarks.photos`: from a folder of pictures to a verdict by two commands.
 
-`make new` and `make repro` run in a copy of the repository on the pictures of one of two packages of
-Debian: the stamps of Tux Paint, photographs and drawings, or Open Clip Art, drawings alone. The
-record has the time of both commands, and what comparison.csv says of each variant.
+`make new` and `make repro` run in a copy of the repository on the pictures of a Debian package: the
+stamps of Tux Paint, which are photographs and drawings, or Open Clip Art. The record has the time
+of both commands, and what comparison.csv says of each variant.
 """
 
 import shutil
@@ -61,7 +61,7 @@ def noise(folder: Path, classes: Sequence[str]) -> Path:
 def main() -> None:
     """Run both commands, and write benchmarks/records/photos-PACKAGE.json."""
     parser = inputs.parser(__doc__ or "")
-    parser.add_argument("package", nargs="?", choices=PACKAGES, default=[*PACKAGES][0])
+    parser.add_argument("package", nargs="?", choices=PACKAGES, default=next(iter(PACKAGES)))
     chosen = parser.parse_args()
     pictures, classes = PACKAGES[chosen.package]
     with inputs.workplace() as folder:

@@ -228,11 +228,9 @@ def _pictures(record: Mapping[str, Any] | None) -> str:
         rows.append(f"| {' | '.join(cells)} |")
     time = {name: f"{cost['seconds']:.0f} s" for name, cost in record["commands"].items()}
     peak = max(cost["peak_mib"] for cost in record["commands"].values())
-    rows += [
-        "",
-        f"{record['images']:,} pictures of `{record['package']}`; `make new` took {time['new']}, `make repro`",
-    ]
-    rows[-1] += f" {time['repro']}, at most {peak:,.0f} MiB. {_machine(record)}."
+    about = f"{record['images']:,} pictures of `{record['package']}`"
+    rows += ["", f"{about}; `make new` took {time['new']}, `make repro` {time['repro']},"]
+    rows[-1] += f" at most {peak:,.0f} MiB. {_machine(record)}."
     return "\n".join(rows)
 
 

@@ -72,6 +72,11 @@ _add(
     "`compare` tests each variant against the baseline only.",
 )
 _add(
+    "commands.cost",
+    "Measure time, size and operations of each compared model.\n\n"
+    "Prints them beside the scores, and writes results/cost.csv and results/plots/cost.png.",
+)
+_add(
     "commands.prune",
     "List what is left of variants that were removed from params.yaml.\n\n"
     "Result files, markers and entries of dvc.lock. Git and DVC's cache keep what was committed.",

@@ -22,6 +22,7 @@ from stages.tracking.store import Client
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
 MEAN = "mean_of_folds/"  # MLflow draws metrics of one prefix together, before those without one
 STATE, CHECKOUT = "results", "foldlab.checkout"
+CHECKS = "foldlab.checks"  # codes of what the comparison warns of
 
 
 def scores(record: Record) -> dict[str, str]:
@@ -45,7 +46,7 @@ def scores(record: Record) -> dict[str, str]:
 
 def verdict(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a variant's row of comparison.csv; the baseline has no difference."""
-    texts = {"verdict": row["outcome"], "checks": row["checks"] or "passed"}
+    texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed"}
     if row["difference"] == "":
         return texts | {"difference": "-"}
     metric = of(row)

@@ -13,6 +13,7 @@ COLUMNS = {  # tag of a parent run -> width of its column, in pixels
     "test": 75,
     "parameters": 85,
     "fit time": 65,
+    "latency": 65,
     "size": 65,
     "processor": 90,
     "results": 70,

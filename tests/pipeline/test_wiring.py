@@ -144,6 +144,8 @@ def test_only_tracking_imports_mlflow_and_only_three_packages_keras():
     }
     for file in CODE:
         package = file.relative_to(ROOT / "stages").parts[0]
+        if file.name == "latency.py":
+            continue  # it measures finished models: fingerprints must not cover it
         for name in imported(file):
             assert package in allowed.get(name.split(".")[0], {package}), f"{file} imports {name}"
 

@@ -1,0 +1,125 @@
+"""`python -m stages cost`: what each compared variant's model costs, beside its score.
+
+Times belong to a machine, so they are in no file that DVC tracks: results/cost.csv and
+results/plots/cost.png are written here, and logged to MLflow.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from stages import files, publish
+from stages.engine import latency
+from stages.figures import style
+from stages.figures.cost import cost as draw
+from stages.files import PREPARED, RESULTS, existing, read_table
+from stages.report.markdown import mean_std
+from stages.settings import params
+from stages.statistics.metrics import of
+from stages.tracking import marker, store
+
+CALLS, IMAGES = 200, 1000
+COLUMNS: tuple[str, ...] = (
+    "variant",
+    "cv_mean",
+    "cv_std",
+    "n",
+    "metric",
+    "outcome",
+    "one_image_ms",
+)
+COLUMNS += ("images_per_second", "megabytes", "parameters", "multiply_adds", "front")
+
+
+def cost() -> None:
+    """Measure the models one after the other on one thread; print, draw and log the result.
+
+    Raises:
+        UserError: if the variants are not compared yet, or a model is missing.
+    """
+    settings = params.load()
+    compared = read_table(existing(RESULTS / "comparison.csv", "compare"))
+    images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
+    images = images[np.arange(min(IMAGES, len(images)))]
+    paths = {
+        row["variant"]: existing(
+            RESULTS / row["variant"] / "model.keras", f"train@{row['variant']}"
+        )
+        for row in compared
+    }
+    rows: list[dict[str, Any]] = []
+    for row in compared:
+        name = row["variant"]
+        found = latency.measure(paths[name], images, CALLS, settings.train.kernels)
+        own = {key: row[key] for key in COLUMNS[:6]}
+        own |= {"one_image_ms": found["one_image_ms"]["median"]}
+        own |= {"megabytes": round(found["file_bytes"] / 1e6, 2)}
+        keys = ("images_per_second", "parameters", "multiply_adds")
+        rows.append(own | {key: found[key] for key in keys})
+        print(f"measured {name}", file=sys.stderr)
+    for row in rows:
+        row["front"] = not any(_beats(other, row) for other in rows)
+    rows.sort(key=lambda row: -row["cv_mean"])
+    table = ([row[key] for key in COLUMNS] for row in rows)
+    files.write_table(RESULTS / "cost.csv", COLUMNS, table)
+    style.save(draw(rows), RESULTS / "plots" / "cost.png")
+    print(_text(rows))
+    _log(settings, rows)
+
+
+def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether `one` is at least as good in score and time, and better in one of them."""
+    a, b = ((-row["cv_mean"], row["one_image_ms"]) for row in (one, other))
+    return a != b and a[0] <= b[0] and a[1] <= b[1]
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    """Return the table, and which variants are as good as the baseline at half its time or less."""
+    (baseline,) = (row for row in rows if row["outcome"] == "baseline")
+    metric = of(rows[0])
+    columns = ["variant", metric.column, "ms an image", f"of {baseline['variant']}", "images/s"]
+    columns += ["MB", "parameters", "M multiply-adds", "verdict"]
+    cells = []
+    for row in rows:
+        share = row["one_image_ms"] / baseline["one_image_ms"]
+        cells.append(
+            [
+                row["variant"] + " *" * row["front"],
+                mean_std(row),
+                f"{row['one_image_ms']:.2f}",
+                f"{share:.2f}",
+                f"{row['images_per_second']:,}",
+                f"{row['megabytes']:.1f}",
+                f"{row['parameters']:,}",
+                f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
+                row["outcome"],
+            ]
+        )
+    right = ("left", *["right"] * (len(columns) - 2), "left")
+    lines = [tabulate(cells, columns, disable_numparse=True, colalign=right)]
+    lines += ["", "* no other variant is both faster and better. One thread, one model at a time."]
+    for row in rows:
+        share = row["one_image_ms"] / baseline["one_image_ms"]
+        if row["outcome"] == "no difference" and share <= 0.5:
+            lines.append(
+                f"{row['variant']}: no difference to {baseline['variant']}, at {share:.2f} of the "
+                "time."
+            )
+    return "\n".join(lines)
+
+
+def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
+    """Tag each variant's run with its latency, which the saved view shows; warn if that fails."""
+    try:
+        with store.opened(settings.tracking, publish.SECONDS) as client:
+            from stages.tracking import runs  # MLflow's import takes seconds
+
+            for row in rows:
+                identity = marker.published(row["variant"])
+                parent = identity and runs.look_up(client, identity)[0]
+                if parent:
+                    client.set_tag(parent.info.run_id, "latency", f"{row['one_image_ms']:.2f} ms")
+    except store.StoreError as error:
+        publish.warn("latencies", error)
