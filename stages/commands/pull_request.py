@@ -8,7 +8,7 @@ current comparison follows. `make pr-report BASE=main` and the job
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from stages.errors import UserError
 from stages.files import existing
 from stages.report.markdown import mean_std, table
 from stages.statistics.interval import wilson
-from stages.statistics.metrics import of
+from stages.statistics.metrics import Metric, of
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
@@ -35,24 +35,23 @@ def pull_request(base: str, figures: str = "") -> str:
     now, text = (existing(Path(path), "compare").read_text("utf-8") for path in (TABLE, TEXT))
     _check_fresh()
     before = content_at(start, TABLE)
-    names = [row["variant"] for row in csv.DictReader(now.splitlines())]
-    old_names = [row["variant"] for row in csv.DictReader(before.splitlines())]
+    names, old_names = _rows(now), _rows(before)
     settings = dvc("params", "diff", start, "--md", "--no-path").strip()
     settings = re.sub(r"^\|.*", f"| setting | `{base}` | here |", settings)
     shown = rf"![\1]({figures.rstrip('/')}/comparison.png)" if figures else rf"\1: `{FIGURE}`"
     text = re.sub(r"!\[(.*)\]\(plots/comparison\.png\)", shown, text).strip()
-    comparison, _, notes = text.partition("\n\n- ")
+    comparison, _, notes = text.rpartition("\n\n- ")
     parts = [
         MARK,
         f"# Changes against `{base}`",
-        committed(names),
-        " ".join(filter(None, [_compared_with(start, base), causes(start, names)])),
+        committed([*names]),
+        " ".join(filter(None, [_compared_with(start, base), causes(start, [*names])])),
         "## Verdicts",
         verdicts(before or None, now, base),
         "## Settings",
         settings if settings.count("\n") > 1 else f"No setting differs from `{base}`.",
         "## Scores",
-        _scores(start, dict.fromkeys([*names, *old_names]), base),
+        _scores(start, old_names, names, base),
         f"#{comparison}",
         f"<details><summary>How to read the comparison</summary>\n\n- {notes}\n\n</details>",
     ]
@@ -96,9 +95,7 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     """
     if old is None:
         return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
-    before, after = (
-        {row["variant"]: row for row in csv.DictReader(text.splitlines())} for text in (old, now)
-    )
+    before, after = _rows(old), _rows(now)
     lines = []
     baselines = [next(iter(rows.values()))["baseline"] for rows in (before, after) if rows]
     if len(set(baselines)) > 1:
@@ -115,24 +112,39 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     return "\n".join(lines + table(["variant", f"on `{base}`", "here"], rows, left=3))
 
 
+def _rows(table: str) -> dict[str, dict[str, Any]]:
+    """Return variant -> its row of a comparison.csv; none of an empty text."""
+    return {row["variant"]: row for row in csv.DictReader(table.splitlines())}
+
+
 def _verdict(row: Mapping[str, str] | None) -> str:
     """Return the verdict; for the baseline, its score."""
     if row is None:
         return "not compared"
     if row["variant"] != row["baseline"]:
         return row["verdict"]
-    score = {key: float(row[key] or 0) for key in ("cv_mean", "cv_std")}
-    return f"baseline: {mean_std({**row, **score})}{of(row).sign}"
+    return f"baseline: {_spread(row)}{of(row).sign}"
 
 
-def _scores(start: str, names: Iterable[str], base: str) -> str:
-    """Return the scores that differ from those at the commit `start`; most are collapsed."""
-    pairs = {}
-    for name in names:
+def _spread(row: Mapping[str, Any]) -> str:
+    return mean_std({**row, **{key: float(row[key] or 0) for key in ("cv_mean", "cv_std")}})
+
+
+def _scores(start: str, old: Mapping[str, Any], now: Mapping[str, Any], base: str) -> str:
+    """Return the scores that differ from those at the commit `start`; most are collapsed.
+
+    `old` and `now` are the rows of comparison.csv there and here.
+    """
+    pairs, metric = {}, of(next(iter(now.values())))
+    for name in {**old, **now}:
         path = Path(f"results/{name}/metrics.json")
         texts = content_at(start, str(path)), path.read_text("utf-8") if path.exists() else ""
         if texts[0] != texts[1]:
-            pairs[name] = [_shown(json.loads(text)) if text else {} for text in texts]
+            rows = old.get(name), now.get(name)
+            pairs[name] = [
+                _shown(json.loads(text), row, metric) if text else {}
+                for text, row in zip(texts, rows, strict=True)
+            ]
     if not pairs:
         return f"No score differs from `{base}`."
     changes = {f"`{name}`": _changes(*pair) for name, pair in pairs.items()}
@@ -144,7 +156,7 @@ def _scores(start: str, names: Iterable[str], base: str) -> str:
                 [[name, *(row[title] for title in some)] for name, row in changes.items()],
             )
         )
-        for some in (titles[:4], titles[4:])
+        for some in (titles[:-3], titles[-3:])
     )
     return (
         f"From `{base}` to here: mean ± sd of the folds; the test accuracy with its 95 % interval."
@@ -153,14 +165,26 @@ def _scores(start: str, names: Iterable[str], base: str) -> str:
     )
 
 
-def _shown(metrics: Mapping[str, Any]) -> dict[str, tuple[str, float, str]]:
-    """Return title -> (text, number, format of a change), first four that every reviewer reads."""
+def _shown(
+    metrics: Mapping[str, Any], row: Mapping[str, Any] | None, metric: Metric
+) -> dict[str, tuple[str, float, str]]:
+    """Return title -> (text, number, format of a change), first four that every reviewer reads.
+
+    With another compared `metric` than accuracy they are five: that one, from the row of
+    comparison.csv, is the first.
+    """
     cv, test = metrics["cv"]["accuracy"], metrics["test"]
     low, high = wilson(round(test["accuracy"] * test["n"]), test["n"])
     spread = mean_std({"cv_mean": cv["mean"], "cv_std": cv["std"]})
     of_test = f"{100 * test['accuracy']:.2f} ({100 * low:.1f} to {100 * high:.1f})"
     error, points = 100 * test["expected_calibration_error"], "{:+z.2f} points"
-    return {
+    compared = {}
+    if metric.label != "accuracy":
+        compared[metric.column] = "none", 0.0, ""
+        if row and of(row) == metric:
+            change = f"{{:+z.{metric.digits}f}} {metric.unit}"
+            compared[metric.column] = _spread(row), metric.scale * float(row["cv_mean"]), change
+    return compared | {
         "CV accuracy, %": (spread, 100 * cv["mean"], points),
         "test accuracy, %": (of_test, 100 * test["accuracy"], points),
         "parameters": (f"{metrics['parameters']:,}", metrics["parameters"], "{:+,}"),
@@ -176,7 +200,7 @@ def _changes(old: Mapping[str, tuple], new: Mapping[str, tuple]) -> dict[str, st
     cells = {}
     for title in old or new:
         before, after = (scores.get(title, ("none", 0, "")) for scores in (old, new))
-        change = (after[2] if old and new else "").format(after[1] - before[1])
+        change = (after[2] if before[2] else "").format(after[1] - before[1])
         both = f"{before[0]} → {after[0]}{': ' * bool(change)}{change}"
         cells[title] = after[0] if before == after else both
     return cells

@@ -1,16 +1,18 @@
 """Log the comparison to MLflow: as a run, and as a verdict on each variant's parent run."""
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlflow.entities import Run, RunTag
+from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import RESULTS
 from stages.tracking import description, registered_model, summary, view
 from stages.tracking.attachments import complete_files
 from stages.tracking.children import add, origin
 from stages.tracking.marker import Identity, sha256
+from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
 
 FILES = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html")
@@ -76,8 +78,12 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison
     shown = f"{verdict} ([comparison]({at}))\n\n{own.strip()}".strip()
     tags = {VERDICT: verdict, NOTE: shown, **summary.verdict(row)}
     changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
-    if changed:  # one batch, so that tags and description always show the same verdict
-        client.log_batch(parent.info.run_id, tags=changed)
+    score = round(float(row["cv_mean"]), DECIMALS)
+    scores = []
+    if parent.data.metrics.get(view.SCORE) != score:
+        scores = [Metric(view.SCORE, score, int(1000 * time.time()), 0)]
+    if changed or scores:  # one batch, so that tags and description always show the same verdict
+        client.log_batch(parent.info.run_id, metrics=scores, tags=changed)
 
 
 def _note() -> str:

@@ -19,9 +19,10 @@ COLUMNS = {  # tag of a parent run -> width of its column, in pixels
     "results": 70,
 }
 PINNED = {"attributes.`Run Name`": 150, "runDateAndNestInfo": 140}  # MLflow's own, at the left
+SCORE = "compared_score"  # a metric of each parent: its mean over the folds in `compare.metric`
 TAG = "mlflow.sharedViewState.variants"
 MODE = "workflowType=machine_learning"  # otherwise, the pages open with a menu for GenAI
-VERSION = 1  # in the place of the time at which people saved a view, which is later
+VERSION = 2  # in the place of the time at which people saved a view, which is later
 
 
 def _state() -> dict[str, object]:
@@ -31,7 +32,7 @@ def _state() -> dict[str, object]:
         "columnOrder": [*PINNED, *widths],
         "columnWidths": PINNED | widths,
         "searchFilter": "tags.`foldlab.kind` = 'parent'",
-        "orderByKey": "metrics.`cv_accuracy_mean`",
+        "orderByKey": f"metrics.`{SCORE}`",
         "orderByAsc": False,
     }
 

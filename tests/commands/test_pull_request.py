@@ -17,6 +17,7 @@ from stages.commands.line import line
 from stages.commands.provenance import ENVIRONMENT
 from stages.compare import compare
 from stages.errors import UserError
+from stages.statistics.metrics import METRICS
 from tests.report.made import make
 
 HERE = Path(__file__).parents[2]
@@ -130,6 +131,34 @@ def test_the_report_holds_what_differs_between_the_branches(repository, monkeypa
     assert all(line in sections["Comparison"] for line in table)
     assert f"`{pull_request.FIGURE}`" in sections["Comparison"]
     assert "![" not in report
+    assert report.count("(`rope-too-narrow`)") == 1
+    assert report.index("rope-too-narrow") < report.index("| `other` | 39.90")
+
+
+def test_a_compared_metric_comes_first_and_one_of_another_comparison_is_none():
+    test = {
+        "accuracy": 0.7,
+        "n": 100,
+        "expected_calibration_error": 0.1,
+        "loss": 1,
+        "macro_f1": 0.6,
+    }
+    metrics = {"cv": {"accuracy": {"mean": 0.8, "std": 0.1, "n": 5}}, "test": test, "parameters": 9}
+    row = {"cv_mean": "0.75", "cv_std": "0.02", "metric": "balanced_accuracy"}
+    of_accuracy = {"cv_mean": "0.8", "cv_std": "0.1", "metric": "accuracy"}
+    balanced = METRICS["balanced_accuracy"]
+    old, new = (
+        pull_request._shown(metrics, one | {"cv_mean": mean}, balanced)
+        for one, mean in ((row, "0.75"), (row, "0.8"))
+    )
+    title, change = next(iter(pull_request._changes(old, new).items()))
+    assert (title, change) == (
+        "CV balanced accuracy, %",
+        "75.00 ± 2.00 → 80.00 ± 2.00: +5.00 points",
+    )
+    before = pull_request._shown(metrics, of_accuracy, balanced)
+    assert pull_request._changes(before, new)[title] == "none → 80.00 ± 2.00"
+    assert title not in pull_request._shown(metrics, of_accuracy, METRICS["accuracy"])
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ def tags():
 def test_the_view_has_parents_best_first_and_their_texts_in_order(repository):
     state = json.loads(json.loads(tags()[view.TAG])["state"])
     assert state["searchFilter"] == "tags.`foldlab.kind` = 'parent'"
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`cv_accuracy_mean`", False)
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`compared_score`", False)
     assert state["columnOrder"] == [*view.PINNED, *state["selectedColumns"]]
     shown = [column[6:-1] for column in state["selectedColumns"]]
     row = {"outcome": "better", "difference": 0.01, "ci_low": 0.001, "ci_high": 0.02}
