@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from stages.files import PREPARED, RESULTS, read_dataset, read_table
 from stages.report.markdown import difference, headline, mean_std, probability
+from stages.settings import params
 from stages.statistics.baseline import COLUMNS
 from stages.statistics.metrics import of
 
@@ -19,7 +20,9 @@ def summarized(hints: bool = True) -> str:
     rows = read_rows(RESULTS / "comparison.csv")
     if not hints:
         return summary(rows)
-    return f"{summary(rows)}\n{next_steps(rows, read_dataset(PREPARED)['folds']['repeats'])}"
+    repeats = read_dataset(PREPARED)["folds"]["repeats"]
+    own_data = Path(params.load().data.source).expanduser().exists()
+    return f"{summary(rows)}\n{next_steps(rows, repeats, own_data)}"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -52,12 +55,16 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     return f"\n{tabulate(cells, columns, disable_numparse=True)}\n\n{verdict}"
 
 
-def next_steps(rows: Sequence[dict[str, Any]], repeats: int) -> str:
-    """Return where the report is, and what to do next; `repeats` is of the cross-validation."""
+def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False) -> str:
+    """Return where the report is, and what to do next.
+
+    `repeats` is of the cross-validation; `own_data` says that the images are the user's.
+    """
     steps = [("make ui", "look at the runs in MLflow")]
     if any(row["outcome"] == "undecided" for row in rows):
         steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
     else:
         steps += [("python -m stages pairs", "test every two variants")]
-    steps += [("docs/your_own_data.md", "compare variants on your own photos")]
+    if not own_data:
+        steps += [("docs/your_own_data.md", "compare variants on your own photos")]
     return f"The report is {RESULTS / 'report.html'}. Next:\n{tabulate(steps, tablefmt='plain')}"

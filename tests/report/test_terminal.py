@@ -17,3 +17,9 @@ def test_the_next_step_depends_on_whether_something_is_undecided():
     assert "python -m stages pairs" in terminal.next_steps(decided, 1)
     undecided = [*decided, row("third", "undecided")]
     assert "folds.repeats=4" in terminal.next_steps(undecided, 2)
+
+
+def test_own_photos_are_suggested_to_those_who_have_none_yet():
+    rows = [row("basic", "baseline"), row("other", "worse")]
+    assert "your_own_data" in terminal.next_steps(rows, 1)
+    assert "your_own_data" not in terminal.next_steps(rows, 1, own_data=True)
