@@ -33,8 +33,8 @@ def inputs(
         parallel: how many blocks to compute at a time; always on this machine.
 
     Returns:
-        fingerprint -> `images` or memory-mapped float32 (n, 1 + views, d), the same array for all
-        recipes that share a backbone and views.
+        fingerprint -> `images` or memory-mapped float32 (n, predict_views + views, d), the same
+        array for all recipes that share a backbone and views.
     """
     found: dict[Path, np.ndarray] = {}
     chosen = dict.fromkeys(recipes, images)
@@ -55,8 +55,9 @@ def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:
     """Return the file of features; the name of the weights' file identifies the backbone."""
     views = recipe.architecture.arguments["views"]
     augmentation = [op.model_dump() for op in recipe.augmentation]
-    augmented = [views, recipe.train.seed, augmentation] if views else []
-    current = environment.current(recipe.train.kernels)
+    train = recipe.train
+    augmented = [views, train.seed, augmentation, train.predict_views] if views else []
+    current = environment.current(train.kernels)
     parts = [digest, shape, weights.name, augmented, code(), current]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return files.root() / ".foldlab" / "features" / f"{key}.npy"

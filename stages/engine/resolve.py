@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
-from stages.augment import OPS
+import numpy as np
+
+from stages.augment import OPS, views
 from stages.engine import backbones, hardware, saved_model
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
@@ -17,6 +19,8 @@ from stages.settings.sections import Named, Train
 from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
+
+IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0]  # an affine transformation
 
 
 def recipe(params: Params, variant: str) -> Recipe:
@@ -44,15 +48,29 @@ def recipe(params: Params, variant: str) -> Recipe:
     if architecture.name == "backbone":
         architecture = backbones.completed(architecture, f"{where}.architecture.backbone")
         backbones.check_views(architecture, row.augmentation, where)
+    augmentation = [
+        resolve("augmentation op", OPS, op, f"augmentation[{position}]")
+        for position, op in enumerate(row.augmentation)
+    ]
+    _check_predict_views(train, augmentation, where)
     return Recipe(
         variant=variant,
         architecture=architecture,
-        augmentation=[
-            resolve("augmentation op", OPS, op, f"augmentation[{position}]")
-            for position, op in enumerate(row.augmentation)
-        ],
+        augmentation=augmentation,
         train=train.model_copy(update=resolved),
     )
+
+
+def _check_predict_views(train: Train, augmentation: list[Named], where: str) -> None:
+    """Check that a row's augmentation gives as many different views as the model averages over."""
+    moves = views.transforms(augmentation, train.predict_views, train.seed, (256, 256))
+    different = len(np.unique([IDENTITY, *moves.tolist()], axis=0))
+    if different < train.predict_views:
+        raise UserError(
+            f"{where}.train.predict_views is {train.predict_views}, but the row's augmentation "
+            f"gives {different} different view{'s' * (different > 1)} with the image itself; add "
+            f"one of {', '.join(views.OPS)} to it, or lower predict_views to {different}."
+        )
 
 
 def _check_plateau(train: Train, where: str) -> None:

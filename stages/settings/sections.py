@@ -138,6 +138,7 @@ class Train(Settings):
     kernels: Kernels = "portable"  # same results on every x86-64 processor with AVX2, or fastest
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
     final: Literal["soft_vote", "refit", "best_fold"] = "soft_vote"
+    predict_views: Annotated[int, Field(ge=1, le=64)] = 1  # of an image, averaged in predictions
     seed: Seed = 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.augment import augmenter, keys
+from stages.augment import augmenter, keys, views
 
 SCORING_BATCH = 500  # most images per batch in inference; larger ones are no faster on a CPU
 SCORING_BYTES = 2**23  # of a batch's float32 pixels; the values of layers take many times as much
@@ -84,20 +84,24 @@ def scoring_batch(shape: tuple[int, ...]) -> int:
 def scorer(tf, model, images, shipped) -> Callable:
     """Return a function from rows (m,) to class probabilities, float32 (m, classes).
 
-    They are computed by `shipped`: `model` itself, or a float32 copy that receives its weights.
+    They are computed by `shipped`: `model` itself, or a float32 copy that receives its weights. A
+    second argument, float32 (8,), moves the images as `stages.augment.views` does.
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def probabilities(batch):
-        return tf.nn.softmax(shipped(tf.cast(batch, tf.float32), training=False))
+    def probabilities(batch, move):
+        batch = tf.cast(batch, tf.float32)
+        if move is not None:
+            batch = views.moved(batch, move)
+        return tf.nn.softmax(shipped(batch, training=False))
 
-    def score(rows: np.ndarray) -> np.ndarray:
+    def score(rows: np.ndarray, move: np.ndarray | None = None) -> np.ndarray:
         if shipped is not model:
             shipped.set_weights(model.get_weights())
         parts = [np.zeros((0, model.output_shape[-1]), np.float32)]  # without validation images
         size = scoring_batch(images.shape[1:])
         for start in range(0, len(rows), size):
-            parts.append(probabilities(images[rows[start : start + size]]).numpy())
+            parts.append(probabilities(images[rows[start : start + size]], move).numpy())
         return np.concatenate(parts)
 
     return score

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.augment import views
 from stages.errors import UserError
 from stages.models.transfer import load_model
 from stages.settings.sections import Kernels
@@ -34,8 +35,9 @@ def assemble(
     With the file of a frozen backbone's weights, members are heads that share one backbone.
 
     The model takes float32 or uint8 (n, *image_shape) in 0-255 and returns the mean of its members'
-    probabilities, float32 (n, classes). It computes in float32 regardless of the training
-    precision. The file lists the images that the members were trained on.
+    probabilities over `train.predict_views` views of an image, float32 (n, classes). It computes
+    in float32 regardless of the training precision. The file lists the images that the members
+    were trained on.
     """
     import_tensorflow(recipe.train.kernels)
     import keras
@@ -52,7 +54,10 @@ def assemble(
 
     # Lazily one after the other, because the order of all layers is in the file.
     models = map(member, members)
-    return _soft_vote(recipe.variant, image_shape, models, keras.layers.Softmax, listed, body)
+    train, size = recipe.train, image_shape[:2]
+    moves = views.transforms(recipe.augmentation, train.predict_views, train.seed, size)
+    vote = keras.layers.Softmax
+    return _soft_vote(recipe.variant, image_shape, models, vote, listed, body, moves)
 
 
 def average(
@@ -107,10 +112,11 @@ def probabilities(
     return mean, np.stack(members)
 
 
-def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None) -> bytes:
+def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None, moves=()) -> bytes:
     """Return the file of the mean of models; a layer of class `vote` follows each.
 
-    The models take the output of `body`, if given, and otherwise pixels.
+    The models take the output of `body`, if given, and otherwise pixels. Each votes with its mean
+    over the image and its views by `moves`, which are as `stages.augment.views` has them.
 
     Saving a model twice gives different time stamps in the metadata and the zip archive, and
     different ids of shared objects, for which Keras uses memory addresses. They are replaced here.
@@ -118,12 +124,19 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None) 
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
-    inputs = body(pixels) if body else pixels
+    seen = [pixels, *(views.moved(pixels, move) for move in moves)]
+    inputs = [body(view) for view in seen] if body else seen
     votes = []
     for number, model in enumerate(models):
         model.name = f"member_{number}"
-        votes.append(vote(name=f"vote_{number}")(model(inputs)))
-    mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
+        each = [
+            vote(name=f"view_{place}_{number}" if len(inputs) > 1 else f"vote_{number}")(
+                model(view)
+            )
+            for place, view in enumerate(inputs)
+        ]
+        votes.append(_mean(each, f"vote_{number}"))
+    mean = _mean(votes, "soft_vote")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         keras.Model(pixels, mean, name=name).save(path)
@@ -141,3 +154,9 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None) 
             normalized.writestr(zipfile.ZipInfo(file), data)  # the default date is 1980
         trained_images.write(normalized, listed)
     return content.getvalue()
+
+
+def _mean(tensors: list, name: str):
+    import keras
+
+    return keras.layers.Average(name=name)(tensors) if len(tensors) > 1 else tensors[0]

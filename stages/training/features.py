@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.augment import augmenter
+from stages.augment import augmenter, views
 from stages.models.backbone import body
 from stages.settings.sections import Kernels, Named
 from stages.training.epoch import scoring_batch
@@ -37,7 +37,8 @@ def features(images: np.ndarray, recipe: Recipe, weights: Path, start: int = 0) 
         weights: as in `backbone`.
 
     Returns:
-        float32 (n, 1 + views, d): of each image first the features of itself.
+        float32 (n, predict_views + views, d): of each image first the features of itself and of
+        the views that predictions are averaged over.
     """
     arguments, kernels = recipe.architecture.arguments, recipe.train.kernels
     score = _scorer(arguments["name"], images.shape[1:], weights, kernels)
@@ -45,15 +46,17 @@ def features(images: np.ndarray, recipe: Recipe, weights: Path, start: int = 0) 
     augment = tf.function(augmenter(recipe.augmentation), autograph=False, reduce_retracing=True)
     seed = derive_seed(recipe.train.seed, "views")  # not the variant's, as others may share them
     size = scoring_batch(images.shape[1:])
+    scored = recipe.train.predict_views if arguments["views"] else 1
+    moves = views.transforms(recipe.augmentation, scored, recipe.train.seed, images.shape[1:3])
     parts = []
     for first in range(0, len(images), size):
         batch = tf.cast(images[first : first + size], tf.float32)
         labels = tf.zeros((len(batch), 1))  # no op for single images changes them
-        views = [score(batch)]
+        found = [score(batch), *(score(views.moved(batch, move)) for move in moves)]
         for view in range(1, 1 + (arguments["views"] or 0)):
             key = tf.constant([seed + view, start + first])
-            views.append(score(augment(batch, labels, key)[0]))
-        parts.append(np.stack(views, axis=1))
+            found.append(score(augment(batch, labels, key)[0]))
+        parts.append(np.stack(found, axis=1))
     return np.concatenate(parts)
 
 

@@ -35,7 +35,8 @@ def fine_tune(
     """
     arguments = recipe.architecture.arguments
     frozen = Named(name=recipe.architecture.name, arguments=arguments | {"freeze": "all"})
-    alone = recipe.model_copy(update={"architecture": frozen, "augmentation": []})
+    once = recipe.train.model_copy(update={"predict_views": 1})
+    alone = recipe.model_copy(update={"architecture": frozen, "augmentation": [], "train": once})
     head = train_fold(features, labels, folds, classes, alone, fold).weights
     rate = recipe.train.learning_rate * arguments["rate"]
     slower = recipe.train.model_copy(update={"learning_rate": rate})

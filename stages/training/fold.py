@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stages.augment import views
 from stages.errors import UserError
 from stages.models import build
 from stages.training import fast_layers, fast_optimizers
@@ -97,7 +98,8 @@ def train_fold(
 
     Args:
         images: uint8 (n, height, width, channels); with a frozen backbone its features of them,
-            float32 (n, 1 + views, d): validation uses the first, training the augmented views.
+            float32 (n, predict_views + views, d): validation uses the first `predict_views`,
+            training the others, or the only one.
         labels: int64 (n,), in 0..classes-1.
         folds: int16 (n,), the fold in which the image is a validation image, or None to train on
             all images without validation.
@@ -121,11 +123,14 @@ def train_fold(
         validates = folds == int(fold) % (int(folds.max()) + 1)
     training, validation = np.flatnonzero(~validates), np.flatnonzero(validates)
 
-    views = images.shape[1] if images.ndim == 3 else 1
-    if images.ndim == 3:  # features: those of image i are the rows from i * views
+    scored, rows_each = settings.predict_views, 1
+    if images.ndim == 4:
+        moves = views.transforms(recipe.augmentation, scored, settings.seed, images.shape[1:3])
+    else:  # features: those of image i are the rows from i * rows_each
+        moves, rows_each = np.empty((0, 8)), images.shape[1]
         images = images.reshape(-1, images.shape[2])
         recipe = recipe.model_copy(update={"augmentation": []})  # the views are augmented already
-    rows = np.repeat(labels, views)
+    rows = np.repeat(labels, rows_each)
     shape = images.shape[1:]
     model = network(recipe, shape, classes, settings.precision, fast_layers.layers())
     shipped = model if settings.precision == "float32" else network(recipe, shape, classes)
@@ -136,7 +141,15 @@ def train_fold(
     optimizer.build(model.trainable_variables)
     weights = class_weights(labels[training], classes) if settings.class_weight else None
     train_epoch = compiled_epoch(tf, model, optimizer, images, rows, classes, recipe, weights)
-    score = scorer(tf, model, images, shipped)
+    score_view = scorer(tf, model, images, shipped)
+
+    def score(numbers: np.ndarray) -> np.ndarray:
+        """Return the probabilities of images, (m, classes), as the shipped model has them."""
+        if rows_each > 1:
+            each = [score_view(numbers * rows_each + view) for view in range(scored)]
+        else:
+            each = [score_view(numbers), *(score_view(numbers, move) for move in moves)]
+        return sum(each[1:], each[0]) / np.float32(len(each))
 
     callbacks = _callbacks(keras, settings) if len(validation) else []
     callback_list = keras.callbacks.CallbackList(callbacks, model=model)
@@ -147,8 +160,8 @@ def train_fold(
         started = time.monotonic()  # the system clock may be adjusted during the epoch
         random = np.random.default_rng([seed, epoch])
         order = random.permutation(training).astype(np.int32)
-        if views > 1:
-            order = order * views + random.integers(1, views, len(order), np.int32)
+        if rows_each > 1:
+            order = order * rows_each + random.integers(scored, rows_each, len(order), np.int32)
         rate = float(optimizer.learning_rate.numpy())
         if unaveraged:  # training continues from these; the average is only for scoring
             for variable, value in zip(model.trainable_variables, unaveraged, strict=True):
@@ -157,7 +170,7 @@ def train_fold(
         if settings.ema:
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
-        val_loss, val_accuracy = loss_and_accuracy(score(validation * views), labels[validation])
+        val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
         measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
         for kind, value in measured.items():  # the last step alone may make weights infinite
             if not np.isfinite(value):
@@ -180,7 +193,7 @@ def train_fold(
         times=np.array(times),
         best_epoch=np.array(stopping[0].best_epoch + 1 if stopping else len(history)),
         validation=validation,
-        probability=score(validation * views),
+        probability=score(validation),
         train_images=np.array(len(training)),
         weights=model.get_weights(),
     )

@@ -19,6 +19,7 @@ from stages.files import read_json, read_table
 from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.train import train
+from stages.training.export import probabilities
 from tests import prepared
 
 pytestmark = pytest.mark.slow
@@ -160,3 +161,22 @@ def test_fine_tuning_starts_from_features_and_ships_whole_networks(once, folder)
     last = -5  # convolution; normalization follows
     assert not np.array_equal(tuned.get_weights()[last], original[last])
     assert not np.array_equal(tuned.get_weights()[last], other.get_weights()[last])
+
+
+def test_a_frozen_backbones_views_are_those_of_the_shipped_model(once, folder):
+    shutil.copytree(once[0], folder, dirs_exist_ok=True)
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    backbone = {"name": "efficientnet_lite0", "views": 2}
+    ops = [{"crop": {"area": 0.3}}, {"flip": {}}]
+    row = {"architecture": {"backbone": backbone}, "augmentation": ops}
+    settings["variants"]["seen"] = row | {"train": {"epochs": 2, "predict_views": 3}}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    train("seen")
+    images = np.load("data/prepared/train_images.npy")
+    _, members = probabilities(Path("results/seen/model.keras"), images, "portable")
+    (fold_of,) = np.load("data/prepared/folds.npy")
+    with np.load("results/seen/out_of_fold.npz") as stored:
+        for fold, member in enumerate(members):
+            rows = fold_of == fold
+            scored = stored["oof_probability"][0, rows]
+            np.testing.assert_allclose(member[rows], scored, atol=1e-5)

@@ -43,6 +43,27 @@ def test_plateaus_conflict_with_schedules_and_refits(train, named):
         check(params.parse(changed("variants.basic.train", train)))
 
 
+@pytest.mark.parametrize(
+    ("ops", "views", "different"),
+    [
+        ([], 2, "1"),
+        ([{"noise": {"deviation": 3}}, {"rotate": {"degrees": 0}}], 2, "1"),
+        (["flip"], 3, "2"),
+        (["flip"], 2, ""),
+        ([{"flip": {"vertical": True}}], 4, ""),
+        (["flip", {"crop": {"area": 0.3}}], 16, ""),
+    ],
+)
+def test_no_more_views_are_averaged_than_the_augmentation_gives(ops, views, different):
+    row = {"architecture": "basic", "augmentation": ops, "train": {"predict_views": views}}
+    outcome = nullcontext()
+    if different:
+        where = r"^variants\.basic\.train\.predict_views"
+        outcome = pytest.raises(UserError, match=rf"{where} .*gives {different} .*\bcrop\b")
+    with outcome:
+        check(params.parse(changed("variants.basic", row)))
+
+
 def test_a_recipe_is_complete():
     """It includes default arguments, so changing a default changes the fingerprint."""
     resolved = recipe(params.parse(changed("variants.basic.architecture", "basic")), "basic")

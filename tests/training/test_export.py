@@ -5,10 +5,12 @@ import keras
 import numpy as np
 import pytest
 
+from stages.augment import views
 from stages.models import build
 from stages.settings.sections import Named
 from stages.training.epoch import SCORING_BATCH
 from stages.training.export import assemble, average, probabilities
+from stages.training.fold import train_fold
 from stages.training.trained_images import Listed, read
 from tests.prepared import recipe
 
@@ -69,3 +71,34 @@ def test_one_member_is_the_model_and_an_ensemble_lists_the_images_of_both(path, 
     assert read(path.read_bytes()).digests.tolist() == [5, 7]
     assert both.digests.tolist() == [5, 6, 7]
     assert both.complete
+
+
+def test_views_are_in_the_model_and_validation_scores_are_made_the_same_way(members, tmp_path):
+    """They do not depend on the batch, and an ensemble or a user of Keras gets them too."""
+    flip = Named(name="flip", arguments={"horizontal": True, "vertical": False})
+    ops = [Named(name="rotate", arguments={"degrees": 20}), flip]
+    settings = {"predict_views": 3, "epochs": 1, "seed": 2}
+    chosen = recipe(RECIPE.architecture, ops, **settings)
+    images, labels = IMAGES[:60], np.arange(60) % CLASSES
+    record = train_fold(images, labels, (np.arange(60) % 2).astype("i2"), CLASSES, chosen, 0)
+    content = assemble(chosen, SHAPE, CLASSES, [record.weights, members[0][1]], LISTED)
+    assert content == assemble(chosen, SHAPE, CLASSES, [record.weights, members[0][1]], LISTED)
+    (tmp_path / "model.keras").write_bytes(content)
+    mean, each = probabilities(tmp_path / "model.keras", images, "portable")
+    np.testing.assert_allclose(each[0, record.validation], record.probability, atol=1e-6)
+    np.testing.assert_allclose(mean, each.mean(0), atol=1e-6)
+
+    model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(model.predict(images[5:6], verbose=0), mean[5:6], atol=1e-6)
+    plain = keras.Sequential([model.get_layer("member_0"), keras.layers.Softmax()])
+    pixels = images.astype("f4")
+    moved = [views.moved(pixels, move) for move in views.transforms(ops, 3, 2, SHAPE[:2])]
+    expected = np.mean([plain(view) for view in (pixels, *moved)], axis=0)
+    np.testing.assert_allclose(each[0], expected, atol=1e-6)
+    assert not np.allclose(each[0], plain(pixels), atol=1e-4)
+
+    both = average("both", SHAPE, CLASSES, {"a": content, "b": content}, "portable")
+    (tmp_path / "both.keras").write_bytes(both)
+    np.testing.assert_allclose(
+        probabilities(tmp_path / "both.keras", images, "portable")[0], mean, atol=1e-6
+    )

@@ -241,3 +241,19 @@ def test_a_head_trains_on_augmented_views_and_is_validated_on_the_images_themsel
     assert record.at_best_epoch("accuracy") == 1
     assert record.at_best_epoch("val_accuracy") == 0
     assert record.validation.tolist() == [row for row in range(60) if row // 2 % 2 == 0]
+
+
+def test_a_head_is_validated_on_the_mean_of_the_views_that_are_kept_for_that():
+    """The second of two views for predictions is very sure of the class, the training views not."""
+    labels = np.arange(60) % 2
+    features = np.zeros((60, 4, 2), "f4")
+    features[:, 2:] = np.eye(2)[labels][:, None]
+    features[:, 0] = np.eye(2)[1 - labels]
+    features[:, 1] = 9 * np.eye(2)[labels]
+    architecture = Named(name="backbone", arguments={"name": "any", "dropout": 0.0})
+    flip = Named(name="flip", arguments={"horizontal": True, "vertical": False})
+    made = recipe(architecture, [flip], epochs=20, learning_rate=0.1, predict_views=2)
+    record = train_fold(features, labels, np.arange(60, dtype="int16") // 2 % 2, 2, made, 0)
+    assert record.at_best_epoch("accuracy") == 1
+    assert record.at_best_epoch("val_accuracy") == 1
+    assert 0.5 < record.probability.max() < 0.7  # one view is sure of either class
