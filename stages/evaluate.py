@@ -8,7 +8,7 @@ from stages import files
 from stages.engine import environment
 from stages.engine.predict import predict
 from stages.settings import params
-from stages.statistics import classification, uses
+from stages.statistics import classification, two_classes, uses
 from stages.statistics.paired import mean_std
 from stages.statistics.scores import SCORES, of_folds
 
@@ -70,6 +70,11 @@ def evaluate(variant: str) -> None:
         ("index", "actual", "predicted", "confidence"),
         [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
     )
+    files.write_table(
+        results / "thresholds.csv",
+        two_classes.COLUMNS,
+        two_classes.thresholds(oof_probability, oof_label, test_probability, test_label),
+    )
     folds = files.read_table(results / "folds.csv", ("fold", "accuracy", "loss"))
     fold_of = files.read_array(files.PREPARED / "folds.npy")
     scores = of_folds(by_repeat, oof_label, fold_of)
@@ -79,11 +84,13 @@ def evaluate(variant: str) -> None:
         [(row["fold"], *one.values()) for row, one in zip(folds, scores, strict=True)],
     )
     error = classification.expected_calibration_error(test_probability, test_label)
+    curves = two_classes.curves(test_probability, test_label)
     members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
     test = classification.summary(test_probability, test_label) | {
         "expected_calibration_error": error,
         "n": len(test_label),
         "members_accuracy": mean_std(members),
+        **{name: float(curves[name]) for name in two_classes.AREAS if curves},
     }
     metrics = {
         "cv": {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")}

@@ -8,6 +8,7 @@ from stages.figures.confusion import confusion_matrix
 from stages.figures.curves import curves
 from stages.figures.data_card import data_card
 from stages.figures.gallery import mistakes, samples
+from stages.figures.two_classes import two_classes
 from stages.report.dataset import facts
 from stages.report.model_card import model_card
 from stages.report.results import read
@@ -43,6 +44,10 @@ def plot(variant: str) -> None:
             train_images, train_labels, label, classes, facts(dataset), source=source
         ),
     }
+    if len(classes) == 2:
+        oof, test = result.curves["oof"], result.curves["test"]
+        share = label.mean()
+        figures["two_classes"] = two_classes(test, oof, share, positive=classes[1], variant=variant)
     if len(changed):
         ops = [formatted(op) for op in result.training["settings"]["augmentation"]]
         names = [*ops, "all of them, in this order"][: len(changed)]

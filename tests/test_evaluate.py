@@ -9,6 +9,7 @@ import pytest
 from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
+from stages.statistics import two_classes
 from stages.train import train
 from tests import prepared
 
@@ -62,6 +63,8 @@ def test_metrics_are_those_of_the_files(predictions):
     assert metrics["test"]["members_accuracy"]["n"] == 2
     assert metrics["parameters"] == 19363  # 320 + 18,496 + 520 + 27
     assert set(metrics["cv"]) == {"accuracy", "loss", "balanced_accuracy", "macro_f1"}
+    assert "roc_auc" not in metrics["test"]
+    assert read_table(RESULTS / "thresholds.csv", two_classes.COLUMNS) == []
 
 
 def test_tables_carry_class_names_and_agree_with_each_other():

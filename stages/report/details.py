@@ -134,6 +134,19 @@ def recalls(found: Comparison, shown: Sequence[str]) -> Table:
     return table
 
 
+def areas(found: Comparison, shown: Sequence[str]) -> Table:
+    """Return the table of areas below the curves of two classes: one row a variant."""
+    table: Table = []
+    for name in shown:
+        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        for kind, what in (("oof", "out-of-fold"), ("test", "test")):
+            for key, title in (("roc_auc", "ROC AUC"), ("average_precision", "average precision")):
+                area = found.results[name].curves[kind].get(key)
+                cells[title, what] = ("" if area is None else f"{area:.4f}", area)
+        table.append(cells)
+    return table
+
+
 def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list[tuple[str, int]]]:
     """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it.
 

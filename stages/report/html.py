@@ -50,6 +50,7 @@ def comparison(
         baseline=baseline,
         dataset=found.dataset,
         tested=found.tested,
+        two_classes=len(classes) == 2,
         folder=folder,
         images=test_images,
         facts=facts(found.dataset),

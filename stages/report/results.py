@@ -9,7 +9,7 @@ import numpy as np
 from stages import files
 from stages.errors import UserError
 from stages.report.settings import train_sections
-from stages.statistics import classification
+from stages.statistics import classification, two_classes
 from stages.statistics.metrics import METRICS
 from stages.statistics.uses import Use
 
@@ -39,6 +39,8 @@ class Result(NamedTuple):
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
+    curves: dict[str, dict[str, Any]]  # "oof" and "test", as from `two_classes.curves`
+    thresholds: list[two_classes.Row]  # as from `two_classes.thresholds`; none for more classes
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json
     metrics: dict[str, Any]  # metrics.json
@@ -122,6 +124,11 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         counts=classification.confusion_matrix(probability, test_label),
         per_class=classification.per_class(probability, test_label),
         bins=classification.reliability_bins(probability, test_label),
+        curves={
+            kind: two_classes.curves(arrays[f"{kind}_probability"], arrays[f"{kind}_label"])
+            for kind in ("oof", "test")
+        },
+        thresholds=two_classes.thresholds(*(arrays[name] for name in PREDICTIONS[:4])),
         history={
             key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "selected")
         },

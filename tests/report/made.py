@@ -116,7 +116,7 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
     metrics = {"cv": {"accuracy": mean_std(accuracy)}, "test": test, "parameters": parameters}
     files.write_json(folder / "metrics.json", metrics)
     (folder / "plots").mkdir(exist_ok=True)
-    for figure in ("calibration", "confusion_matrix", "data_card"):
+    for figure in ("calibration", "confusion_matrix", "data_card", "two_classes"):
         Image.new("L", (8, 8)).save(folder / "plots" / f"{figure}.png")
     np.savez(
         folder / "predictions.npz",

@@ -158,6 +158,19 @@ def test_variants_without_a_mistake_say_so(tmp_path):
     assert "nan" not in body_text
 
 
+def test_two_classes_have_a_section_of_thresholds_that_names_the_positive_class(tmp_path, source):
+    assert "threshold" not in text(source)
+    made.make(tmp_path, NAMES, classes=["cat", "dog"], train=60, tests=30)
+    page = made.page(tmp_path, NAMES)
+    body_text = text(page)
+    assert "Thresholds, positive class: dog" in body_text
+    assert page.count('alt="ROC and precision-recall curves of ') == 3
+    for chosen in ("F1", "balanced accuracy"):
+        assert f"best out-of-fold {chosen}" in body_text
+    test = read("wide", tmp_path / "results").curves["test"]
+    assert f"{test['average_precision']:.4f}" in body_text
+
+
 @pytest.mark.slow
 def test_60_variants_are_all_in_the_tables_and_the_best_20_in_figures(tmp_path):
     names = ["basic", *(f"variant_{number:03}" for number in range(59))]
