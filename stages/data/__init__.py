@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from stages import files
-from stages.data import idx, image_folder, label_file, mnist, npz, parquet, pixel_csv
+from stages.data import idx, image_folder, label_file, listing, mnist, npz, parquet, pixel_csv
 from stages.data.listing import Listing
 from stages.data.source import Source, check
 from stages.errors import UserError
@@ -99,23 +99,34 @@ def format_of(path: Path, data: Data) -> ModuleType:
             f"data.format is {data.format!r}; known are {', '.join(FORMATS)}."
             f"{nearest(data.format, FORMATS)}"
         )
+    if data.format:
+        return FORMATS[data.format]
+    if data.file_column:  # only a CSV file of labels has one
+        return label_file
     matches = [name for name, module in FORMATS.items() if module.recognises(path)]
-    if data.format or len(matches) == 1:
-        return FORMATS[data.format or matches[0]]
-    if matches:
+    if len(matches) > 1:
         raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
-    if found := ARCHIVE.search(path.name):
-        old, new = (shlex.quote(name) for name in (str(path), str(path)[: -len(found[0])]))
-        is_zip = found[0].lower() == ".zip"
-        unpack = f"unzip {old} -d {new}" if is_zip else f"mkdir {new} && tar -xf {old} -C {new}"
-        raise UserError(f"{path} is an archive; run `{unpack}` and set data.source to {new}.")
+    if matches:
+        return FORMATS[matches[0]]
+    names = sorted(os.listdir(path)) if path.is_dir() else []
+    if any(listing.suffix(name) in listing.SUFFIXES for name in names):
+        return image_folder  # says how to give classes, if data.label_pattern does not
+    for archive in [path / name for name in names] or [path]:
+        if found := ARCHIVE.search(archive.name):
+            old, new = (
+                shlex.quote(name) for name in (str(archive), str(archive)[: -len(found[0])])
+            )
+            is_zip = found[0].lower() == ".zip"
+            unpack = f"unzip {old} -d {new}" if is_zip else f"mkdir {new} && tar -xf {old} -C {new}"
+            raise UserError(
+                f"{archive} is an archive; run `{unpack}` and set data.source to {new}."
+            )
     if path.suffix.lower() == ".npy":
         raise UserError(f"{path} has no labels; save it with them: {npz.DESCRIPTION}.")
     what = "is a file of unknown format"
     if path.is_dir():
-        names = sorted(map(ascii, os.listdir(path)))
-        shown = ", ".join(names[:SHOWN] + ["..."] * (len(names) > SHOWN))
-        what = f"is a folder with {shown or 'nothing'}"
+        shown = ", ".join([*map(ascii, names[:SHOWN])] + ["..."] * (len(names) > SHOWN))
+        what = f"is a folder with {shown}" if names else "is an empty folder"
     known = "; ".join(module.DESCRIPTION for module in FORMATS.values())
     raise UserError(f"{path} {what}; known formats are: {known}.")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from stages.data import listing
 from stages.data.source import Source, Split
 from stages.errors import UserError
 
@@ -32,13 +33,14 @@ def source(name: str, *splits: Split) -> Source:
         listed = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
         notes.append(f"The labels are not 0, 1, 2 and so on; they name the classes: {listed}.")
     count = len(named[0])
+    class_names = tuple(map(str, classes.tolist()))
     return Source(
         name=name,
         licence="not stated",
-        classes=tuple(map(str, classes.tolist())),
+        classes=class_names,
         train=Split(images[0], numbers[:count]),
         test=Split(images[1], numbers[count:]) if len(splits) > 1 else None,
-        notes=tuple(notes),
+        notes=(*notes, *listing.alike(class_names)),
     )
 
 

@@ -120,15 +120,16 @@ def _warn(name: str, left_out: Mapping[str, str]) -> None:
     reasons = sorted(files_of, key=lambda reason: -len(files_of[reason]))
     shown = [_shown(files_of[reason], reason) for reason in reasons[:SHOWN]]
     more = ["..."] * (len(reasons) > SHOWN)
-    text = f"{len(left_out):,} files of {name} are left out: {', '.join(shown + more)}"
-    print(f"foldlab: {text}", file=sys.stderr)
+    count = len(left_out)
+    what = f"1 file of {name} is" if count == 1 else f"{count:,} files of {name} are"
+    print(f"foldlab: {what} left out: {', '.join(shown + more)}", file=sys.stderr)
 
 
 def _bits(names: Sequence[str], opened: Callable[[str], Image]) -> int:
     """Return how many bits the grey levels of 16-bit files have, by the largest: 8, 10, 12, ...
 
-    Cameras and scanners write 12 bits into such files, and some programs 8. Where the first file
-    has other pixels, nothing is read and the result is 16.
+    Cameras and scanners write 12 bits into such files, and some programs 8. Where the first
+    readable file has other pixels, no more is read and the result is 16.
     """
 
     def largest(name: str) -> int:
@@ -136,9 +137,13 @@ def _bits(names: Sequence[str], opened: Callable[[str], Image]) -> int:
             return decode.largest(opened(name))
         return 0
 
-    with suppress(decode.UnreadableError):
-        if not decode.is_wide(opened(names[0])):
+    for name in names:
+        with suppress(decode.UnreadableError):
+            if decode.is_wide(opened(name)):
+                break
             return 16
+    else:
+        return 16
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         most = max(threads.map(largest, names))
     return next(bits for bits in (8, 10, 12, 14, 16) if most < 2**bits)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -25,26 +26,34 @@ FILE: tuple[str, ...] = (
     "image_name",
 )
 FILE += ("image_id", "img", "id", "name")
+DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
-PIXELS = SIDES[0] ** 2  # a table with so many columns has the pixels themselves
+PIXELS = SIDES[0] ** 2  # a table with so many columns holds pixels, not names of files
 
 
 def recognises(path: Path) -> bool:
-    """Return whether this is a CSV file of few columns, or a folder with such files."""
-    if path.is_dir():
-        return bool(_tables(path))
-    return path.suffix.lower() in (".csv", ".tsv") and _names_files(path)
+    """Return whether this is a CSV file of too few columns for pixels, or a folder with one.
+
+    In a folder it must have known columns, or be the only one beside images.
+    """
+    if not path.is_dir():
+        return _is_table(path) and len(columns(path)) < PIXELS
+    children = [*path.iterdir()]
+    flat = not any(child.is_dir() for child in children)
+    images = any(listing.suffix(child.name) in listing.SUFFIXES for child in children)
+    few = [child for child in children if _is_table(child) and len(columns(child)) < PIXELS]
+    return bool(_tables(path, Data())) or (flat and images and len(few) == 1)
 
 
 def files(path: Path, data: Data) -> list[Path]:
     """Return the CSV file and the image files that it names."""
-    table, top = _table_and_top(path)
+    table, top = _table_and_top(path, data)
     return [table, *(top / file for *_, file in listed(path, data).rows)]
 
 
 def load(path: Path, data: Data) -> Source:
     """Read the images that the CSV file names; classes are its labels, sorted."""
-    return image_folder.read(_table_and_top(path)[1], listed(path, data), data)
+    return image_folder.read(_table_and_top(path, data)[1], listed(path, data), data)
 
 
 def listed(path: Path, data: Data) -> listing.Listing:
@@ -56,7 +65,7 @@ def listed(path: Path, data: Data) -> listing.Listing:
         UserError: for missing columns, or a line without label, or whose file is missing, named
             twice, or outside of the folder.
     """
-    path, top = _table_and_top(path)
+    path, top = _table_and_top(path, data)
     table = _read(path)
     file_column = column(path, [*table], "file_column", data.file_column)
     label_column = column(path, [*table], "label_column", data.label_column)
@@ -68,7 +77,9 @@ def listed(path: Path, data: Data) -> listing.Listing:
         if not cell or not label:
             problem = f"has no {file_column if not cell else label_column}"
         elif not found:
-            problem = f"names {cell!r}, which is no image in {top}"
+            outside = os.path.isabs(cell) or os.path.normpath(cell).startswith("../")
+            fault = "which is not a path below" if outside else "but there is no such image in"
+            problem = f"names {cell!r}, {fault} {top}"
         elif len(found) > 1:
             problem = f"names {cell!r}, which may be {found[0]} or {found[1]}"
         elif found[0] in label_of:
@@ -85,7 +96,7 @@ def listed(path: Path, data: Data) -> listing.Listing:
     notes = listing.alike(classes)
     unlabelled = {file for found in candidates.values() for file in found} - {*label_of}
     if unlabelled:
-        notes.append(f"{len(unlabelled):,} images have no line in {path.name} and are not used.")
+        notes.append(f"Images without a line in {path.name} are not used: {len(unlabelled):,}.")
     return listing.Listing(classes, (), rows, {}, tuple(notes))
 
 
@@ -97,13 +108,24 @@ def columns(path: Path) -> list[str]:
         return []
 
 
+def delimiter(path: Path) -> str:
+    """Return the most common of DELIMITERS in the first line of a file of UTF-8 text."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return max(DELIMITERS, key=file.readline().count)
+
+
 def _read(path: Path, rows: int | None = None) -> pd.DataFrame:
     """Read a CSV file as text, with commas, semicolons or tabs between columns."""
     try:
-        return pd.read_csv(
-            path, sep=None, engine="python", dtype=str, keep_default_na=False, nrows=rows,
-            encoding="utf-8-sig", skipinitialspace=True,
-        ).fillna("").rename(columns=str.strip)  # fmt: skip
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            return pd.read_csv(
+                path, sep=delimiter(path), engine="python", encoding="utf-8-sig", nrows=rows,
+                dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False,
+            ).fillna("").rename(columns=str.strip)  # fmt: skip
+    except pd.errors.ParserWarning:
+        raise UserError(
+            f"{path} has more cells in a line than in its header; correct it."
+        ) from None
     except (ValueError, csv.Error) as error:  # also of pandas and of UTF-8
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is not a CSV file in UTF-8 ({reason}); correct it.") from None
@@ -120,30 +142,33 @@ def column(path: Path, names: Sequence[str], setting: str, given: str | None) ->
     if found := [own[name] for name in wanted if name in own]:
         return found[0]
     asked = f"no column {given!r}" if given else f"none of the columns {', '.join(known)}"
-    shown = ", ".join(map(repr, names[:8])) or "none"
-    raise UserError(f"{path} has {asked}; it has {shown}: set data.{setting} to one of them.")
+    shown = ", ".join([*map(repr, names[:8])] + ["..."] * (len(names) > 8))
+    raise UserError(
+        f"{path} has {asked}, only {shown or 'none'}; set data.{setting} to the right one."
+    )
 
 
-def _tables(folder: Path) -> list[Path]:
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in (".csv", ".tsv") and path.is_file()
+
+
+def _tables(folder: Path, data: Data) -> list[Path]:
     """Return the CSV files in a folder that have a column of files and one of labels."""
+    asked = ((data.file_column, FILE), (data.label_column, LABEL))
+    wanted = [{given.casefold()} if given else {*known} for given, known in asked]
     found = []
-    for path in sorted(folder.iterdir()):
-        is_table = path.suffix.lower() in (".csv", ".tsv") and path.is_file()
-        if is_table and _names_files(path) and {*LABEL} & {*map(str.casefold, columns(path))}:
+    for path in filter(_is_table, sorted(folder.iterdir())):
+        names = {name.casefold() for name in columns(path)}
+        if len(names) < PIXELS and all(names & one for one in wanted):
             found.append(path)
     return found
 
 
-def _names_files(path: Path) -> bool:
-    """Return whether a CSV file has a column of files, not of pixels."""
-    names = {name.casefold() for name in columns(path)}
-    return len(names) <= PIXELS and bool(names & {*FILE})
-
-
-def _table_and_top(path: Path) -> tuple[Path, Path]:
+def _table_and_top(path: Path, data: Data) -> tuple[Path, Path]:
     if not path.is_dir():
         return path, path.parent
-    if len(tables := _tables(path)) != 1:
+    tables = _tables(path, data) or [*filter(_is_table, sorted(path.iterdir()))]
+    if len(tables) != 1:
         shown = ", ".join(table.name for table in tables) or "none"
         raise UserError(
             f"{path} needs one CSV file with a column of files and one of labels, and has {shown}; "

@@ -94,15 +94,20 @@ def files(top: Path, data: Data) -> Listing:
     names = {name for _, name, _ in found} | {nfc(folder[-1]) for folder in class_folders}
     classes = tuple(sorted(names))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        what = "classes by data.label_pattern" if data.label_pattern else "class folders"
-        hint = (
-            ", set data.label_pattern if file names contain the class, or name a CSV file of "
-            "file,label as data.source"
-        )
-        hint *= not (class_folders or data.label_pattern)
-        raise UserError(
-            f"{top} has {len(classes):,} {what}; make one per class, 2 to {MOST_CLASSES:,}{hint}."
-        )
+        count = f"{len(classes):,} {'classes' if data.label_pattern else 'class folders'}"
+        if len(classes) == 1:
+            count = f"only the class {classes[0]!r}"
+        if data.label_pattern:
+            remedy = "correct data.label_pattern, which must give"
+        elif class_folders:
+            remedy = "make one folder for each of"
+        else:
+            count = "no class folders"
+            remedy = (
+                "set data.label_pattern if file names contain the class, name a CSV file of "
+                "file,label as data.source, or make one folder for each of"
+            )
+        raise UserError(f"{top} has {count}; {remedy} 2 to {MOST_CLASSES:,} classes.")
     labels = {name: label for label, name in enumerate(classes)}
     rows = [(split, labels[name], file) for split, name, file in found]
     rows.sort(key=lambda row: (row[0] == "test", row))
@@ -119,12 +124,12 @@ def _class(parts: Folder, pattern: str | None) -> str:
 
 
 def alike(classes: tuple[str, ...]) -> list[str]:
-    """Return a sentence for each two classes whose names differ in case or blanks only."""
+    """Return a sentence for each two classes whose names differ only in case or blanks."""
     of_form: dict[str, list[str]] = defaultdict(list)
     for name in classes:
         of_form["".join(name.split()).casefold()].append(name)
     return [
-        f"The classes {names[0]!r} and {names[1]!r} differ in case or blanks only."
+        f"The classes {names[0]!r} and {names[1]!r} differ only in case or blanks."
         for names in of_form.values()
         if len(names) > 1
     ]
@@ -168,6 +173,10 @@ def reason(path: Path, top: Path, data: Data) -> str:
     A link out of the folder is followed to DVC's cache, and with `data.follow_links`; otherwise it
     raises a UserError.
     """
+    if not path.exists() and suffix(path.name) not in SUFFIXES:  # perhaps it was a class folder
+        raise UserError(
+            f"{top} has {os.path.relpath(path, top)!a}, a link to nothing; correct or remove it."
+        )
     if not path.is_file():
         return "is neither a regular file nor a link to one"
     if path.is_symlink() and not data.follow_links:

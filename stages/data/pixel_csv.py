@@ -20,7 +20,6 @@ from stages.settings.sections import Data
 
 DESCRIPTION = "a CSV file of pixels with a column label, or a folder with train.csv and test.csv"
 MAX_LABEL = 100  # characters
-DELIMITERS = ",;\t"
 INDEX = ("", "index", "id", "imageid", "unnamed: 0")  # columns that are neither pixel nor label
 
 
@@ -92,10 +91,8 @@ def _read(path: Path, data: Data) -> Split:
 
 def _columns(path: Path) -> tuple[str, list[str]]:
     """Return the delimiter and the names of the columns, from the first line."""
+    delimiter = label_file.delimiter(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline()
-        delimiter = max(DELIMITERS, key=line.count)
-        file.seek(0)
         names = next(csv.reader(file, delimiter=delimiter), [])
     return delimiter, [name.strip() for name in names]
 

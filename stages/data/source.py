@@ -44,7 +44,10 @@ def check(source: Source) -> Source:
     """
     name, classes, notes = source.name, source.classes, source.notes
     if not 2 <= len(classes) <= MOST_CLASSES:
-        raise UserError(f"{name} has {len(classes):,} classes; give 2 to {MOST_CLASSES:,}.")
+        found = (
+            f"only the class {classes[0]!r}" if len(classes) == 1 else f"{len(classes):,} classes"
+        )
+        raise UserError(f"{name} has {found}; give images of 2 to {MOST_CLASSES:,} classes.")
     if len(set(classes)) < len(classes) or not all(classes):
         raise UserError(f"{name} has the classes {classes}; give each a different name.")
     train = _checked(source.train, len(classes), f"{name}'s training")
@@ -62,9 +65,11 @@ def check(source: Source) -> Source:
     brightest = max(split.images.max() for split in (train, test) if split)
     if brightest < DARK:
         notes += (
-            f"The greatest pixel of all images is {brightest}, where 255 is white: they are nearly "
-            "black. If they are on another scale, bring them to 0 to 255.",
+            f"No pixel is above {brightest}, where 255 is white: the images are nearly black. If "
+            "they have another scale, convert them to 0 to 255.",
         )
+    if test and (missing := set(range(len(classes))) - set(test.labels.tolist())):
+        notes += (f"The test set has no image of class {classes[min(missing)]!r}.",)
     return replace(source, train=train, test=test, notes=notes)
 
 

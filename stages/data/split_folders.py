@@ -46,14 +46,14 @@ def find(
     if others := [name for name, split in splits.items() if not split]:
         raise UserError(
             f"{top} has the folder {named[0]!r}, named like a split, beside {others[0]!r}; "
-            f"move {others[0]!r} out if the classes are inside of {named[0]!r}, or rename "
+            f"move {others[0]!r} elsewhere if the class folders are in {named[0]!r}, or rename "
             f"{named[0]!r} if it is a class."
         )
     of_split = {split: name for name, split in splits.items() if split}
     if len(of_split) < len(splits) or "train" not in of_split:
         raise UserError(
-            f"{top} has the folders {', '.join(named)}; give one for training and at most one each "
-            "for test and validation."
+            f"{top} has the splits {', '.join(map(repr, named))}; it needs one folder of training "
+            "images, and at most one each for test and validation."
         )
     target = {"train": "train", "test": "test", "validation": data.validation}
     roots = {}

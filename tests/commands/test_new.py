@@ -75,7 +75,7 @@ def test_a_second_call_replaces_the_choice(folder):
     [
         ({}, "nowhere", "nowhere"),
         ({}, "mnist-5k", "data.source"),
-        ({"pets/cat/1.png": drawn.pixels()}, "pets", "1 class folders"),
+        ({"pets/cat/1.png": drawn.pixels()}, "pets", "only the class 'cat'"),
         ({**drawn.classes("pets/cat"), "pets/dog/1.png": drawn.pixels()}, "pets", "'dog'"),
     ],
 )

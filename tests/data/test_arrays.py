@@ -110,3 +110,9 @@ def test_channels_that_come_first_are_moved():
     made = source([0, 1, 0, 1], np.moveaxis(colour, 3, 1))
     assert (made.train.images == colour).all()
     assert len(made.notes) == 1
+
+
+def test_classes_that_differ_only_in_case_or_blanks_are_said():
+    made = source(["cat", "Cat", "dog", "dog "])
+    assert [note for note in made.notes if "'Cat' and 'cat'" in note or "'dog' and 'dog '" in note]
+    assert not source(["cat", "dog", "cat", "dog"]).notes

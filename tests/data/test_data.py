@@ -70,9 +70,11 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
         ({"source": ""}, "data.source is ''"),
         ({"source": "a\0b"}, r"data.source is 'a\x00b'"),
         ({"source": "mnist5k"}, "'mnist-5k'"),
-        ({"source": "empty"}, "empty is a folder with nothing"),
-        ({"source": "photos"}, "photos is a folder with '0.png', '1.png', '2.png', '3.png', "
-                               "'4.png', ..."),
+        ({"source": "empty"}, "empty is an empty folder"),
+        ({"source": "photos"}, "photos has no class folders; set data.label_pattern"),
+        ({"source": "texts"}, "texts is a folder with '0.txt', '1.txt', '2.txt', '3.txt', "
+                              "'4.txt', ..."),
+        ({"source": "archives"}, "archives/odd.zip is an archive; run `unzip"),
         ({"source": "odd.zip"}, "odd.zip"),
         ({"source": "pipe", "format": "csv"}, "pipe is neither a file nor a folder"),
         ({"source": "pets", "folder": "pets"}, "data.folder is 'pets'"),
@@ -89,7 +91,8 @@ def test_refused_in_one_sentence(sources, settings, expected):
     (sources / "empty").mkdir()
     os.mkfifo(sources / "pipe")
     tree(sources, {f"photos/{number}.png": encoded(pixels(number)) for number in range(6)})
-    tree(sources, {"odd.zip": b"PK"})
+    tree(sources, {"odd.zip": b"PK", "archives/odd.zip": b"PK"})
+    tree(sources, {f"texts/{number}.txt": b"" for number in range(6)})
     with pytest.raises((UserError, OSError)) as refusal:
         data.load(Data(**settings))
     assert expected in str(refusal.value)

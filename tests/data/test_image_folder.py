@@ -25,13 +25,15 @@ def test_each_class_is_a_folder(tmp_path, folders):
     assert (source.train.images == images[:6]).all()
     assert source.train.files == tuple(files)[:6]
     assert source.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert (source.classes, source.unreadable, source.notes) == (("cat", "dog"), {}, ())
+    assert (source.classes, source.unreadable) == (("cat", "dog"), {})
     if len(folders) == 2:
+        assert source.notes == ()
         assert source.test is None
     else:
         assert (source.test.images == images[6:]).all()
         assert source.test.labels.tolist() == [1, 1, 1]
         assert source.test.files == tuple(files)[6:]
+        assert ["no image of class 'cat'" in note for note in source.notes] == [True]
 
 
 @pytest.mark.parametrize("name", ["new\nline", "Ωμέγα", "'\"", "-rf", "C:\\", "%s{}"])
@@ -152,6 +154,18 @@ def test_12_bits_in_files_of_16_are_recognised_and_said(tmp_path):
     assert load(tmp_path, wide, bits=16).train.images.max() == 16
     with pytest.raises(UserError, match="more than 10 bits"):
         load(tmp_path, wide, bits=10)
+
+
+def test_a_damaged_first_file_says_nothing_about_bits(tmp_path):
+    source = load(tmp_path, classes("cat", "dog") | {"cat/0.png": b"no picture"})
+    assert (source.bits, source.notes) == (16, ())
+
+
+def test_a_pattern_names_the_classes_of_a_flat_folder(tmp_path):
+    files = {f"{name}.{n}.png": pixels(n) for name in ("cat", "dog") for n in range(3)}
+    source = load(tmp_path, files, label_pattern=r"^(cat|dog)\.")
+    assert source.classes == ("cat", "dog")
+    assert source.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 def test_one_line_tells_how_many_files_of_a_type_are_left_out(tmp_path, capfd):

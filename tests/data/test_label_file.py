@@ -32,7 +32,7 @@ def load(top, table, name="labels.csv", source=None, **settings):
         (lines("image_id;target", delimiter=";"), {}),
         (lines("\ufefffilename\tcategory", "./img/{}", "\t"), {}),
         (lines("id,breed"), {"label_column": "breed"}),
-        (lines("picture,label"), {"file_column": "picture", "format": "labels"}),
+        (lines("picture,label"), {"file_column": "picture"}),
         (lines() + b"\n\n", {}),
     ],
 )
@@ -58,10 +58,22 @@ def test_the_folder_may_be_named_if_one_table_is_there(tmp_path):
         data.load(Data(source=str(tmp_path), format="labels"))
 
 
+@pytest.mark.parametrize("source", ["labels.csv", "."])
+def test_an_unknown_column_of_files_is_asked_for_and_may_be_set(tmp_path, source):
+    """It is not taken for a table of pixels, whose cells are no numbers."""
+    drawn.tree(tmp_path, {f"{name}.png": drawn.pixels(seed) for seed, name in enumerate("abcdef")})
+    (tmp_path / "labels.csv").write_bytes(lines("picture,label", "{}.png"))
+    where = str(tmp_path / source)
+    for given in ({}, {"file_column": "photo"}):
+        with pytest.raises(UserError, match=r"'picture', 'label'.*data\.file_column"):
+            data.load(Data(source=where, **given))
+    assert len(data.load(Data(source=where, file_column="picture")).train.files) == 6
+
+
 def test_images_without_a_line_are_counted(tmp_path):
     source = load(tmp_path, lines().rsplit(b"\n", 1)[0])
     assert len(source.train.files) == 5
-    assert ["1 images" in note for note in source.notes] == [True]
+    assert ["not used: 1" in note for note in source.notes] == [True]
 
 
 def test_dvc_hashes_what_is_read(tmp_path):
@@ -85,6 +97,7 @@ def test_dvc_hashes_what_is_read(tmp_path):
         (lines() + b"\nimg/a.png", "line 8.*no label"),
         (lines() + b"\n,dog", "line 8.*no file"),
         (lines("file,breed"), r"'file', 'breed'.*data\.label_column"),
+        (b"file,label\nimg/b.png,dog,7\n", "more cells"),
         (b"file,label\n", "no line"),
         (b"file,label\n\xff,1", "UTF-8"),
         (b'file,label\n"a.png,1\n', "CSV"),

@@ -126,6 +126,13 @@ def test_links_that_lead_out_or_to_folders_are_refused_or_followed(tmp_path, lin
     assert any(file.startswith(link) for *_, file in found.rows)
 
 
+def test_a_broken_link_that_may_have_been_a_class_is_refused(tmp_path):
+    top = drawn.tree(tmp_path / "top", ONE_TREE)
+    (top / "owl").symlink_to("../nowhere")
+    with pytest.raises(UserError, match="'owl'"):
+        listing.files(top, Data())
+
+
 @pytest.mark.parametrize("links", [{"cat/in": ".."}, {"cat/in": "../dog", "dog/in": "../cat"}])
 def test_a_link_to_a_folder_that_contains_it_is_refused(tmp_path, links):
     top = drawn.tree(tmp_path / "top", ONE_TREE)
@@ -147,8 +154,8 @@ def test_links_into_a_cache_of_dvc_are_files_like_any_other(tmp_path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"1.png": b""}, "0 class folders.*data.label_pattern"),
-        ({"train/cat/1.png": b""}, "1 class folders"),
+        ({"1.png": b""}, "no class folders.*data.label_pattern"),
+        ({"train/cat/1.png": b""}, "only the class 'cat'"),
         ({"train/a/1.png": b"", "test/1.png": b""}, "test has no class folders"),
         ({f"{label}/1.png": b"" for label in range(1001)}, "1,001 class folders"),
         ({**ONE_TREE, os.fsdecode(b"\xff/1.png"): b""}, r"b'\\xff' is not UTF-8"),

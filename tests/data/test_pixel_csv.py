@@ -81,10 +81,10 @@ def replaced(row, column, cell):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "it has none"),
-        ("label\n1\n", "0 columns of pixels"),
+        ("", "CSV"),
+        ("label\n1\n", r"only 'label'; set data\.file_column"),
         (TABLE.splitlines()[0], "no row"),
-        (table(IMAGES[:, :, :7], LABELS), r"56 columns .*data\.image_size"),
+        (table(IMAGES[:, :, [*range(8), 0]], LABELS), r"72 columns .*data\.image_size"),
         (TABLE + "1,2\n", "2 cells in row 6, .*65"),
         (replaced(2, 5, "dark"), "'dark' in row 2, column 'p4'"),
         *((replaced(2, 5, cell), f"image 1 .*{cell}") for cell in ("nan", "256", "-1")),
@@ -93,7 +93,7 @@ def replaced(row, column, cell):
         (replaced(2, 0, "9" * 30), "label"),
         (replaced(2, 5, "1_0"), "cannot be read"),  # a number for Python, but not for NumPy
         (b"label,a\n" + b"1,2\n" * 9000 + b"\xff,1\n", "UTF-8"),
-        ('label,"' + "a" * 200_000 + '"\n', "not CSV"),
+        ('label,"' + "a" * 200_000 + '"\n', "CSV"),
     ],
 )
 def test_an_invalid_table_is_refused(tmp_path, text, expected):

@@ -69,8 +69,8 @@ def test_validation_images_go_where_the_setting_says(tmp_path, validation, split
     ("folders", "expected"),
     [
         (("train", "extra"), "'train'.*'extra'"),
-        (("Train", "training", "test"), "Train, .*training"),
-        (("test", "val"), "test, val"),
+        (("Train", "training", "test"), "'Train', .*'training'"),
+        (("test", "val"), "'test', 'val'"),
         (("test",), "test"),
     ],
 )
