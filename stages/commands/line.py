@@ -119,7 +119,7 @@ _add(
     "commands.predict",
     "Classify image files or folders of images.\n\n"
     "Prints the two most probable classes of each image and draws the images as the model sees "
-    "them.",
+    "them. Folders are searched with all folders below them.",
     click.Argument(["images"], nargs=-1, required=True, metavar="IMAGE..."),
     click.Option(
         ["--model"],
@@ -132,6 +132,12 @@ _add(
         default="predictions.png",
         show_default=True,
         help="The figure to write.",
+    ),
+    click.Option(
+        ["--csv"],
+        type=click.Path(path_type=Path),
+        default=None,
+        help="A table file,predicted,probability to write instead of printing.",
     ),
 )
 _add(

@@ -6,68 +6,126 @@ given as a `models:/` address.
 """
 
 import json
+import math
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from stages.data import picture
+from stages.data import listing, picture
 from stages.errors import UserError
 from stages.figures import gallery, style
-from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
+from stages.files import (
+    PREPARED,
+    RESULTS,
+    check_writable,
+    existing,
+    read_dataset,
+    read_json,
+    read_table,
+    write_table,
+)
 from stages.settings import params
 
+BYTES = 2**29  # of images that are in memory at a time
 
-def predict(images: Sequence[str], model: str = "", output: Path = Path("predictions.png")) -> bool:
-    """Classify image files, print one line per file, and write a figure of them.
+
+def predict(
+    images: Sequence[str],
+    model: str = "",
+    output: Path = Path("predictions.png"),
+    csv: Path | None = None,
+) -> bool:
+    """Classify image files, print one line per file or write a table, and draw a figure of them.
 
     Args:
-        images: files, or folders, whose files are classified except for hidden ones.
+        images: files, or folders, with everything below them; see `_files`.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
             variant with the best cross-validated score in results/comparison.csv.
         output: the PNG file to write.
+        csv: the table to write instead of printing, with the columns `file`, `predicted` and
+            `probability`; of a single folder, files are named by their paths below it.
 
     Returns:
         Whether all files could be classified; stderr gets one sentence for each that could not.
 
     Raises:
-        UserError: if the model is unknown or does not fit the prepared data set, or no file could
-            be read.
+        UserError: if the model is unknown or does not fit the prepared data set, a folder cannot be
+            written to, or no file could be read.
         OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
-    classes = dataset["classes"]
+    classes, shape = dataset["classes"], dataset["image_shape"]
+    for path in (output, csv) if csv else (output,):
+        check_writable(path.absolute().parent)
+    found: list[tuple[Path, np.ndarray]] = []  # file, probabilities
+    first: dict[Path, np.ndarray] = {}  # pixels of the images in the figure
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
-        check(path, dataset["image_shape"])
-        files: dict[Path, None] = {}
-        for name in map(Path, images):
-            files |= dict.fromkeys(sorted(name.glob("[!.]*")) if name.is_dir() else [name])
-        pixels = _read(files, dataset)
-        if not pixels:
-            raise UserError("none of these files could be classified; give image files.")
-        from stages.training.export import probabilities  # TensorFlow's import takes seconds
-
-        inputs = np.stack(list(pixels.values()))
-        probability, _ = probabilities(path, inputs, "portable")
-    if probability.shape[1] != len(classes):
-        raise UserError(
-            f"{label} has {probability.shape[1]} classes, {PREPARED} has {len(classes)}; "
-            "run `dvc repro prepare` with the model's data set."
-        )
+        check(path, shape)
+        files = _files(map(Path, images))
+        size = max(1, BYTES // math.prod(shape))
+        for start in tqdm(range(0, len(files), size), unit="block", disable=None):
+            pixels = _read(files[start : start + size], dataset)
+            if pixels:
+                first |= dict(list(pixels.items())[: gallery.OWN - len(first)])
+                found += zip(pixels, _scored(path, label, pixels, len(classes)), strict=True)
+    if not found:
+        raise UserError("none of these files could be classified; give image files.")
     print(f"model: {label}")
-    for file, row in zip(pixels, probability, strict=True):
-        first, second = (
-            f"{classes[index]} ({gallery.percent(row[index])})" for index in row.argsort()[:-3:-1]
-        )
-        print(f"{file}: {first}, then {second}")
-    names, title = [file.name for file in pixels], label.split(" ")[0]
+    if csv:
+        top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
+        rows = [
+            (file.relative_to(top) if top else file, classes[row.argmax()], row.max())
+            for file, row in found
+        ]
+        write_table(csv, ("file", "predicted", "probability"), rows)
+        print(f"table: {csv}, {len(rows):,} images")
+    else:
+        for file, row in found:
+            best, second = (
+                f"{classes[index]} ({gallery.percent(row[index])})"
+                for index in row.argsort()[:-3:-1]
+            )
+            print(f"{file}: {best}, then {second}")
+    names, title = [file.name for file in first], label.split(" ")[0]
+    probability = np.array([row for _, row in found])
+    inputs = np.stack(list(first.values()))
     style.save(gallery.predictions(inputs, names, probability, classes, model=title), output)
     print(f"picture: {output}")
-    return len(pixels) == len(files)
+    return len(found) == len(files)
+
+
+def _files(given: Iterable[Path]) -> list[Path]:
+    """Return files as they are, and those below folders, sorted, that may be images.
+
+    In folders, what is hidden and what is known not to be an image is passed over, as in training.
+    """
+    settings, files = params.load().data, dict[Path, None]()
+    for path in given:
+        if path.is_dir():
+            below = sorted(path.joinpath(*parts) for parts in listing.walk(path, settings)[1])
+            files |= dict.fromkeys(below)
+        else:
+            files[path] = None
+    return list(files)
+
+
+def _scored(path: Path, label: str, pixels: Mapping[Path, np.ndarray], classes: int) -> np.ndarray:
+    """Return probabilities, float32 (n, classes); UserError if the model has other classes."""
+    from stages.training.export import probabilities  # TensorFlow's import takes seconds
+
+    probability, _ = probabilities(path, np.stack(list(pixels.values())), "portable")
+    if probability.shape[1] != classes:
+        raise UserError(
+            f"{label} has {probability.shape[1]} classes, {PREPARED} has {classes}; "
+            "run `dvc repro prepare` with the model's data set."
+        )
+    return probability
 
 
 def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:

@@ -22,8 +22,7 @@ def read(path: Path, data: Data, bits: int = 16) -> Image.Image:
     try:
         return decode.upright(decode.opened(path), "RGB", data, bits)
     except decode.UnreadableError as error:
-        known = ", ".join(decode.FORMATS)
-        raise UserError(f"{path} {error}; give a complete image file: {known}.") from None
+        raise UserError(f"{path} {error}; give a complete image file.") from None
 
 
 def is_digits(classes: Sequence[str], shape: Sequence[int]) -> bool:

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from stages.commands import predict
 from stages.errors import UserError
-from stages.files import read_json, write_table
+from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
 from stages.train import train
 from stages.training.export import probabilities
@@ -173,6 +173,37 @@ def test_a_model_of_other_data_is_refused(digits, folder, trained, monkeypatch):
     plain(digits[0][0]).save(folder / "page.png")
     with pytest.raises(UserError, match=r"10 classes.* 2"):
         predict.predict([str(folder)], "results/basic/model.keras", folder / "o.png")
+
+
+def test_a_whole_folder_becomes_a_table(digits, folder, capsys, monkeypatch):
+    """It has folders below it, documents, and one damaged image among others; blocks are small."""
+    monkeypatch.setattr(predict, "BYTES", 2 * 28 * 28)
+    images, vote = digits
+    names = ["1.png", "a/2.png", "a/b/3.png", "a/b/4.png", "z.png"]
+    for name, digit in zip(names, images, strict=False):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        plain(digit).save(folder / name)
+    (folder / "a/bad.png").write_bytes(b"no image")
+    for passed_over in ("a/notes.txt", "a/.hidden.png"):
+        (folder / passed_over).write_bytes(b"no image")
+    arguments = [str(folder), "--output", str(folder / "o.png"), "--csv", str(folder / "o.csv")]
+    assert status("predict", *arguments) == 1
+    stdout, stderr = capsys.readouterr()
+    assert answers(stdout) == {}
+    assert [line.split()[1] for line in stderr.splitlines() if line.startswith("foldlab: ")] == [
+        str(folder / "a/bad.png")
+    ]
+    rows = read_table(folder / "o.csv", ("file", "predicted", "probability"))
+    assert [row["file"] for row in rows] == names
+    assert [row["predicted"] for row in rows] == vote[:5].argmax(axis=1).tolist()
+    assert all(0 < row["probability"] <= 1 for row in rows)
+
+    (folder / "o.csv").unlink()
+    (folder / "a/bad.png").unlink()
+    given = [str(folder / "a"), str(folder / "1.png")]
+    assert predict.predict(given, output=folder / "o.png", csv=folder / "o.csv")
+    table = read_table(folder / "o.csv")
+    assert [row["file"] for row in table] == [str(folder / name) for name in (*names[1:4], "1.png")]
 
 
 def test_nothing_to_classify_or_to_classify_with_is_refused(folder, monkeypatch):
