@@ -29,7 +29,7 @@ def color(
     """Change brightness, contrast, saturation and hue at random, in this order.
 
     The first three are multiplied by a factor between 1 - x and 1 + x. The hue is rotated by up to
-    the fraction `hue` of the circle, either way, in YIQ. Grey images have neither of the last two.
+    the fraction `hue` of the circle, either way, in YIQ. Grey images have no saturation or hue.
     """
 
     def draw(number: int, low: float, high: float):
@@ -94,6 +94,6 @@ def _smoothed(tf, images, weights, axis: int):
 
 @pixel
 def grayscale(tf, images, seed, *, probability: Fraction):
-    """Take the colour from an image with this probability; grey images stay as they are."""
+    """Turn an image grey with this probability."""
     chance = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed)
     return tf.where(chance < probability, luma(tf, images) + tf.zeros_like(images), images)

@@ -1,9 +1,9 @@
-"""Policies: each image gets its own few of fourteen operations, drawn at random.
+"""Policies: a few of fourteen operations, drawn anew for each image.
 
 RandAugment: Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search
 space" (2020). TrivialAugment: Mueller and Hutter, "TrivialAugment: Tuning-free yet state-of-the-art
-data augmentation" (2021), its wide space. Both have the same operations here, by the definitions of
-Pillow; shifts are fractions of the side.
+data augmentation" (2021), its wide space. Here both have the same operations, as Pillow defines
+them; shifts are fractions of the side.
 """
 
 from math import pi
@@ -18,7 +18,7 @@ from stages.augment.pixels import Fraction, pixel
 
 
 class Limits(NamedTuple):
-    """The greatest change by each kind of operation."""
+    """The largest change that each kind of operation makes."""
 
     degrees: float
     shear: float

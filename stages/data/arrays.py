@@ -31,7 +31,7 @@ def source(name: str, *splits: Split) -> Source:
     classes, numbers = np.unique(np.concatenate(named), return_inverse=True)
     if classes.dtype.kind == "i" and classes.tolist() != list(range(len(classes))):
         listed = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
-        notes.append(f"The labels are not 0, 1, 2 and so on; they name the classes: {listed}.")
+        notes.append(f"The labels are not 0, 1, 2, ...; they are used as class names: {listed}.")
     count = len(named[0])
     class_names = tuple(map(str, classes.tolist()))
     return Source(
@@ -120,8 +120,8 @@ def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]
         )
         for images in splits
     ]
-    done = "rounded" if end == 255 else f"brought from {start} to {end} to 0 to 255 and rounded"
-    return scaled, [*notes, f"Pixels were {done}."]
+    note = f"Pixels from {start} to {end} were rescaled to 0 to 255 and rounded."
+    return scaled, [*notes, "Pixels were rounded." if end == 255 else note]
 
 
 # start, end, and whether (lowest, highest, all whole) is this range; NaN is in none

@@ -44,12 +44,12 @@ def labelled_twice(
     pair = [f"{names[at]!r} ({classes[labels[at]]})" for at in (first[number[row]], row)]
     if len(lost):
         raise UserError(
-            f"every image of class {classes[lost[0]]!r} is in another class too, such as "
-            f"{pair[0]} and {pair[1]} with the same pixels; remove them from one class."
+            f"every image of class {classes[lost[0]]!r} is in another class too: {pair[0]} and "
+            f"{pair[1]}, for example, have the same pixels; remove them from one class."
         )
+    what = "1 training image is" if len(wrong) == 1 else f"{len(wrong):,} training images are"
     return (
-        f"{len(wrong):,} training images are in another class too, the first {pair[0]} and "
-        f"{pair[1]}: correct their labels.",
+        f"{what} also in another class, such as {pair[0]} and {pair[1]}; correct their labels.",
     )
 
 

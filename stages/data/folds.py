@@ -37,10 +37,10 @@ def stratified_folds(
     count = settings.count
     name, size, what = _smallest(labels, classes, groups)
     if size < count:
-        remedy = f"use at most {size} folds or " if size >= 2 else ""
+        remedy = f"use at most {size} folds, or " if size >= 2 else ""
         raise UserError(
-            f"folds.count is {count}, but class {name!r} has only {size} {what} to train with, "
-            f"besides those of the test set; {remedy}give the class more."
+            f"folds.count is {count}, but class {name!r} has only {what} outside the test "
+            f"set; {remedy}add more to the class."
         )
     folds = np.empty((settings.repeats, len(labels)), np.int16)
     for repeat, fold_of in enumerate(folds):
@@ -67,8 +67,8 @@ def hold_out(
     name, size, what = _smallest(labels, classes, groups)
     if size < 2:
         raise UserError(
-            f"class {name!r} has only {size} {what}, too few to train and to test; give the class "
-            "more or leave it out."
+            f"class {name!r} has only {what}, too few to train and to test; add more to the class, "
+            "or leave it out."
         )
     fraction, state = settings.test_fraction, random_state("test set", settings.seed)
     setting = f"data.test_fraction {fraction}"
@@ -78,8 +78,8 @@ def hold_out(
         count = round(fraction * len(labels))
         if not len(classes) <= count <= len(labels) - len(classes):
             raise UserError(
-                f"{setting} is {count} of {len(labels)} images; use one that leaves {len(classes)} "
-                "or more to test and to train with, one for each class."
+                f"{setting} makes a test set of {count} of {len(labels)} images; choose one that "
+                f"leaves at least {len(classes)} images, one per class, to train and to test with."
             )
         rows = np.arange(len(labels))
         chosen = train_test_split(rows, test_size=count, stratify=labels, random_state=state)[1]
@@ -107,13 +107,14 @@ def at_most(labels: np.ndarray, classes: Sequence[str], settings: Data, split: s
 def _smallest(
     labels: np.ndarray, classes: Sequence[str], groups: np.ndarray | None
 ) -> tuple[str, int, str]:
-    """Return the class with the fewest images or groups, their number, and what was counted."""
-    what = "different images"
+    """Return the class with the fewest images or groups, their number, and this in words."""
+    one, more = "different image", "different images"
     if groups is not None:
-        what = "groups of folds.group"
+        one, more = "group of folds.group", "groups of folds.group"
         labels = np.unique([labels, groups], axis=1)[0]  # of each class in each group
     sizes = np.bincount(labels, minlength=len(classes)).tolist()
-    return classes[sizes.index(min(sizes))], min(sizes), what
+    least = min(sizes)
+    return classes[sizes.index(least)], least, f"{least} {one if least == 1 else more}"
 
 
 def _check_classes(labels: np.ndarray, classes: Sequence[str], setting: str, split: str) -> None:

@@ -165,8 +165,8 @@ def _first_size(
 def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:
     shown = " and ".join(f"{height} x {width}" for height, width in sizes)
     return UserError(
-        f"{folder} has images of {shown} pixels, see {file!r}; set data.image_size to resize all, "
-        f"from {SIDES[0]} to {SIDES[-1]} pixels per side."
+        f"{folder} has images of {shown} pixels, see {file!r}; set data.image_size to resize them "
+        f"all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
     )
 
 

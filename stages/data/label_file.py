@@ -14,7 +14,9 @@ from stages.data.source import Source
 from stages.errors import UserError
 from stages.settings.sections import SIDES, Data
 
-DESCRIPTION = "a CSV file with the columns file,label beside the images, or the folder of both"
+DESCRIPTION = (
+    "a CSV file with the columns file,label beside the images, or the folder that holds both"
+)
 FILE: tuple[str, ...] = (
     "file",
     "filename",

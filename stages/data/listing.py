@@ -13,7 +13,7 @@ from stages.data.split_folders import Folder
 from stages.errors import UserError
 from stages.settings.sections import Data
 
-DESCRIPTION = "a folder with one folder of images per class, or with such in train/ and test/"
+DESCRIPTION = "a folder with a subfolder of images per class, or train/ and test/ with such"
 SUFFIXES: tuple[str, ...] = (
     ".avif",
     ".bmp",

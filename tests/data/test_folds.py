@@ -104,7 +104,7 @@ def test_a_hold_out_has_each_class_and_is_repeatable(labels, fraction, seed):
     ("sizes", "fraction", "expected"),
     [
         ([9, 1, 9], 0.5, "'dog' .* 1 "),
-        ([90, 90, 70], 0.004, r"data\.test_fraction 0\.004 is 1 of 250"),
+        ([90, 90, 70], 0.004, r"data\.test_fraction 0\.004 .* 1 of 250"),
         ([9, 9, 2], 0.9, r"data\.test_fraction 0\.9"),
         ([90, 90, 2], 0.05, r"data\.test_fraction 0\.05 .*'owl'"),
     ],

@@ -133,9 +133,9 @@ def test_a_hold_out_of_groups_has_its_share_of_each_class():
 def test_too_few_groups_of_a_class_are_refused_by_name():
     rows = np.arange(40)
     one = np.where(rows % 2, 0, rows // 2 + 1)  # all dogs in one group
-    with pytest.raises(UserError, match=r"folds\.count is 5.*'dog' .*1 groups"):
+    with pytest.raises(UserError, match=r"folds\.count is 5.*'dog' .*1 group"):
         folds.stratified_folds(rows % 2, CLASSES, Folds(), one)
-    with pytest.raises(UserError, match=r"'dog' .*1 groups"):
+    with pytest.raises(UserError, match=r"'dog' .*1 group"):
         folds.hold_out(rows % 2, CLASSES, Data(), one)
 
 

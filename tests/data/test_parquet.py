@@ -81,5 +81,5 @@ def test_other_files_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match="no column of encoded images"):
         data.load(Data(source=str(path)))
     pq.write_table(pa.table({"label": [1, None], "image": [b"x", b"y"]}), path)
-    with pytest.raises(UserError, match="without image or label"):
+    with pytest.raises(UserError, match="without an image or a label"):
         data.load(Data(source=str(path)))
