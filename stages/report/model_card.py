@@ -23,11 +23,13 @@ def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:
     training, metrics, counts = result.training, result.metrics, result.counts
     classes = [plain(name) for name in dataset["classes"]]
     folds = dataset["folds"]["count"] * dataset["folds"]["repeats"]
+    views = training["settings"].get("train", {}).get("predict_views", 1)
     return TEMPLATES.get_template("model_card.md.j2").render(
         variant=variant,
         training=training,
         classes=classes,
         final=FINAL[training["final"]].format(n=folds),
+        views=views,
         settings=flat(training["settings"]),
         metrics=metrics,
         environment=environment(training),

@@ -74,6 +74,7 @@ def test_says_what_the_files_say():
         ({"final": "best_fold"}, "best validation accuracy, of 10"),
         ({"final": "ensemble"}, "Shipped is the mean of the probabilities of other variants'"),
         ({"description": ""}, "No description."),
+        ({"settings": ROW | {"train": {"predict_views": 4}}}, "over 4 views of an image"),
         ({"environment": {"kernels": "avx512_bf16"}}, r"Trained with kernels avx512\_bf16."),
     ],
 )
