@@ -105,7 +105,10 @@ def probabilities(
     def score(batch):
         return tf.stack(each(tf.cast(batch, tf.float32), training=False))
 
-    size = scoring_batch(images.shape[1:])
+    seen = 1 + sum(one.name.startswith("affine_transform") for one in model.operations)
+    size = max(
+        1, scoring_batch(images.shape[1:]) // seen
+    )  # the views of a batch are scored at once
     starts = range(0, len(images), size)
     parts = [score(images[start : start + size]).numpy() for start in starts]
     mean, *members = np.concatenate(parts, axis=1)
@@ -125,18 +128,18 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None, 
 
     pixels = keras.Input(image_shape, name="pixels")
     seen = [pixels, *(views.moved(pixels, move) for move in moves)]
-    inputs = [body(view) for view in seen] if body else seen
+    inputs = keras.ops.concatenate(seen, axis=0) if len(seen) > 1 else pixels  # n of each view
+    inputs = body(inputs) if body else inputs
     votes = []
     for number, model in enumerate(models):
         model.name = f"member_{number}"
-        each = [
-            vote(name=f"view_{place}_{number}" if len(inputs) > 1 else f"vote_{number}")(
-                model(view)
-            )
-            for place, view in enumerate(inputs)
-        ]
-        votes.append(_mean(each, f"vote_{number}"))
-    mean = _mean(votes, "soft_vote")
+        if len(seen) == 1:
+            votes.append(vote(name=f"vote_{number}")(model(inputs)))
+            continue
+        each = vote(name=f"views_{number}")(model(inputs))
+        by_view = keras.ops.reshape(each, (len(seen), -1, each.shape[1]))
+        votes.append(keras.layers.Identity(name=f"vote_{number}")(keras.ops.mean(by_view, axis=0)))
+    mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         keras.Model(pixels, mean, name=name).save(path)
@@ -154,9 +157,3 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None, 
             normalized.writestr(zipfile.ZipInfo(file), data)  # the default date is 1980
         trained_images.write(normalized, listed)
     return content.getvalue()
-
-
-def _mean(tensors: list, name: str):
-    import keras
-
-    return keras.layers.Average(name=name)(tensors) if len(tensors) > 1 else tensors[0]
