@@ -1,0 +1,112 @@
+"""`python -m benchmarks.heads`: heads on a frozen backbone, against one forward pass.
+
+A thousand images of 224 pixels, three rows whose heads differ, five folds. The pass of plain Keras
+and ours run by turns, each in a process of its own: imports and the building of the network count.
+Then a sweep computes the features and trains all heads, and another one trains them again on the
+features that are kept. Weights are random: neither time nor memory depends on them.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import inputs, measured, processes
+
+SIDE = 224
+BACKBONES = ("mobilenet_v3_small", "efficientnet_lite0")
+DENSE = (None, 64, 256)  # units before the logits, of the three rows
+PLAIN = """
+import keras, numpy
+images = numpy.load({images!r})
+from stages.models.backbone import body
+body({name!r}, images.shape[1:]).predict(images, batch_size=32, verbose=0)
+"""
+OURS = """
+from stages.engine import features, fold_tasks
+from stages.engine.resolve import recipe
+from stages.files import PREPARED, read_dataset
+from stages.settings import params
+settings = params.load()
+images = fold_tasks.read_arrays(read_dataset(PREPARED)).images
+features.inputs({"": recipe(settings, "head_0")}, images, settings.parallel)
+"""
+
+
+def settings(name: str, images: Path, epochs: int) -> dict[str, Any]:
+    """Return settings with three heads on a backbone; `images` is an .npz file."""
+    rows = {
+        f"head_{number}": {
+            "architecture": {"backbone": {"name": name, "weights": None, "dense": dense}}
+        }
+        for number, dense in enumerate(DENSE)
+    }
+    return inputs.defaults() | {
+        "data": {"source": str(images), "watch": str(images), "duplicates": "allow"},
+        "train": inputs.defaults()["train"] | {"epochs": epochs, "batch_size": 32},
+        "variants": rows,
+        "compare": {"variants": [*rows], "baseline": "head_0"},
+        "search": {},
+        "tracking": {"live_after": None},
+    }
+
+
+def measure(name: str, count: int, runs: int, epochs: int, folder: Path) -> dict[str, Any]:
+    """Return the costs of both passes, of all heads, and the size of a shipped model."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+    source = folder / f"{name}.npz"
+    np.savez(source, images=images, labels=np.arange(count) % 5)
+    place = inputs.prepare(folder / name, settings(name, source, epochs))
+    given = {"DVC_ROOT": str(place)}
+    prepared = place / "data" / "prepared" / "train_images.npy"
+    passes = {
+        "plain": PLAIN.format(name=name, images=str(prepared)),
+        "ours": OURS,
+    }
+    costs: dict[str, list[processes.Cost]] = {form: [] for form in passes}
+    for _ in range(runs):
+        for form, code in passes.items():
+            shutil.rmtree(place / ".foldlab" / "features", ignore_errors=True)
+            costs[form].append(processes.cost([sys.executable, "-c", code], place, **given))
+    sweeps = []
+    for kept in ("nothing", "features"):
+        for made in ("folds", "scores") if kept == "features" else ():
+            shutil.rmtree(place / ".foldlab" / made)
+        sweeps.append(processes.cost(processes.stage("sweep"), place, **given))
+    processes.cost(processes.stage("train", "head_0"), place, **given)
+    (weights,) = (place / ".foldlab" / "backbones").iterdir()
+    model = place / "results" / "head_0" / "model.keras"
+    seconds = ([cost.seconds for cost in costs[form]] for form in ("ours", "plain"))
+    return {
+        "images": len(np.load(prepared, mmap_mode="r")),
+        "passes": {form: processes.summaries(costs[form]) for form in passes},
+        "ratio": processes.ratio(*seconds),
+        "all_seconds": sweeps[0].seconds,
+        "heads_seconds": sweeps[1].seconds,
+        "heads": 5 * len(DENSE),
+        "peak_mib": max(cost.peak_mib for cost in (*costs["ours"], *sweeps)),
+        "model_over_backbone": model.stat().st_size / weights.stat().st_size,
+    }
+
+
+def main() -> None:
+    """Measure both backbones, and write benchmarks/records/heads.json."""
+    parser = inputs.parser(__doc__ or "")
+    parser.add_argument("--backbones", nargs="+", default=[*BACKBONES])
+    parser.add_argument("--runs", type=int, default=3)
+    chosen = parser.parse_args()
+    count, epochs = (60, 1) if chosen.quick else (1250, 30)  # a fifth is the test set
+    if chosen.quick:
+        chosen.runs, chosen.backbones = 1, chosen.backbones[:1]
+    with inputs.workplace() as folder:
+        found = {
+            name: measure(name, count, chosen.runs, epochs, folder) for name in chosen.backbones
+        }
+    print(measured.write("heads", {"side": SIDE, "backbones": found}, chosen.folder))
+
+
+if __name__ == "__main__":
+    main()
