@@ -8,6 +8,8 @@ from functools import reduce
 from operator import getitem
 from typing import Any, NamedTuple
 
+from benchmarks.heads import BACKBONES
+
 WORSE = 0.05  # points of mean accuracy that a faster training may lose
 
 
@@ -178,6 +180,32 @@ GOALS = [
         " s",
         most=1,
     ),
+    *[
+        goal
+        for name in BACKBONES
+        for goal in (
+            Goal(
+                f"features of `{name}`, 1,000 images of 224 pixels / a pass of plain Keras",
+                "heads",
+                f"backbones.{name}.ratio.of_medians",
+                most=1.15,
+            ),
+            Goal(
+                "15 heads on them, shipped models included",
+                "heads",
+                f"backbones.{name}.heads_seconds",
+                " s",
+                most=20,
+            ),
+            Goal("memory for both", "heads", f"backbones.{name}.peak_mib", " MiB", most=2048),
+            Goal(
+                "a shipped model with five heads / the backbone's weights",
+                "heads",
+                f"backbones.{name}.model_over_backbone",
+                most=1.3,
+            ),
+        )
+    ],
     Goal(f"{VOTE}: one image", "predict", "variants.basic.one_image_ms.median", " ms"),
     Goal(f"{VOTE}: 10,000 images", "predict", "variants.basic.images_per_second", " images/s"),
 ]

@@ -17,13 +17,13 @@ import numpy as np
 
 from stages import files
 from stages.errors import UserError
+from stages.models.transfer import AFTER_DENSE, FEATURES
 from stages.settings.sections import Named
 from stages.training import trained_images
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 
 OWN_LAYERS = "a model with Keras' own layers only, since other code is not loaded from files"
-AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
 
 
 def attached(recipe: Recipe) -> Recipe:
@@ -81,7 +81,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
 
     Raises:
         UserError: when the file is missing, does not match the digest, is not a `.keras` file, has
-            custom or Lambda objects, has another input shape, does not end with a Dense layer, or
+            custom or Lambda objects, has another input shape, has no end for a head, or
             was trained on images that would validate or test this variant.
     """
     if recipe.architecture.name != "from_model":
@@ -185,7 +185,7 @@ def _layers(content: bytes, where: str) -> list[dict]:
 
 
 def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
-    """Check that a model takes images of the prepared shape and ends with a Dense layer."""
+    """Check that a model takes images of the prepared shape and can get a new head."""
     kinds = [layer["class_name"] for layer in layers]
     if (inputs := kinds.count("InputLayer")) != 1:
         raise _unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
@@ -195,9 +195,9 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
         found = f"takes images of {theirs}, but the prepared images are {ours}"
         raise _unfit(where, found, "a model for that shape")
     last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
-    if last != "Dense":
-        found = f"ends with {last}, but a new head can only replace a Dense layer"
-        raise _unfit(where, found, "a classifier that ends with a Dense layer")
+    if last not in ("Dense", *FEATURES):
+        found = f"ends with {last}, on which no new head can be put"
+        raise _unfit(where, found, "a classifier, or a network that ends with feature maps")
 
 
 @cache

@@ -56,35 +56,39 @@ def read(content: bytes, name: str) -> dict[str, np.ndarray]:
     """
     file = io.BytesIO(content)
     try:
-        if _Reader(file).load() != MAGIC:
-            raise ValueError("another format")
-        _version, _system = _Reader(file).load(), _Reader(file).load()
-        tensors, keys = _Reader(file).load(), _Reader(file).load()
-        types = {tensor.storage[2]: tensor.storage[1] for tensor in tensors.values()}
-        storages = {}
-        for key in keys:
-            count = int.from_bytes(_exactly(file, 8), "little")
-            storages[key] = np.frombuffer(_exactly(file, count * types[key].itemsize), types[key])
-        return {name: _view(storages[t.storage[2]], t) for name, t in tensors.items()}
+        magic, _version, _system, tensors, keys = (_Reader(file).load() for _ in range(5))
     except Exception as error:  # damaged pickles raise many types
-        raise UserError(
-            f"{name} is not a file of weights in PyTorch's old format ({error}); "
-            "reinstall the package that contains it."
-        ) from None
+        raise _refusal(name, error) from None
+    if magic != MAGIC:
+        raise _refusal(name, "another format")
+    types = {tensor.storage[2]: tensor.storage[1] for tensor in tensors.values()}
+    storages = {}
+    for key in keys:
+        size = int.from_bytes(file.read(8), "little") * types[key].itemsize
+        data = file.read(size)
+        if len(data) < size:
+            raise _refusal(name, "it ends too early")
+        storages[key] = np.frombuffer(data, types[key])
+    if any(_exceeds(tensor, storages[tensor.storage[2]]) for tensor in tensors.values()):
+        raise _refusal(name, "a tensor is larger than its storage")
+    return {key: _view(tensor, storages[tensor.storage[2]]) for key, tensor in tensors.items()}
 
 
-def _exactly(file: io.BytesIO, count: int) -> bytes:
-    data = file.read(count)
-    if len(data) < count:
-        raise EOFError("it ends too early")
-    return data
+def _refusal(name: str, reason: object) -> UserError:
+    return UserError(
+        f"{name} is not a file of weights in PyTorch's old format ({reason}); "
+        "reinstall the package that contains it."
+    )
 
 
-def _view(storage: np.ndarray, tensor: _Tensor) -> np.ndarray:
-    """Return a tensor's array, which stays inside its storage."""
-    shape, strides, first = tensor.shape, tensor.strides, tensor.offset
-    last = first + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if min((*shape, *strides, first, last), default=0) < 0 or last >= len(storage):
-        raise ValueError("a tensor is larger than its storage")
-    steps = [step * storage.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(storage[first:], shape, steps, writeable=False)
+def _exceeds(tensor: _Tensor, storage: np.ndarray) -> bool:
+    """Return whether some element of a tensor lies outside its storage."""
+    steps = ((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
+    last = tensor.offset + sum(steps)
+    return min((*tensor.shape, *tensor.strides, tensor.offset)) < 0 or last >= len(storage)
+
+
+def _view(tensor: _Tensor, storage: np.ndarray) -> np.ndarray:
+    steps = [step * storage.itemsize for step in tensor.strides]
+    start = storage[tensor.offset :]
+    return np.lib.stride_tricks.as_strided(start, tensor.shape, steps, writeable=False)

@@ -9,6 +9,13 @@ from pydantic import Field, PlainValidator
 from stages.errors import UserError
 from stages.models import Rate, Units, architecture
 
+# layers that may follow the last Dense layer, or the feature maps, and are dropped with it
+AFTER_DENSE = ("Activation", "BatchNormalization", "Dropout", "ReLU", "Softmax")
+FEATURES = (  # layers with which a network without a head ends
+    *("GlobalAveragePooling2D", "GlobalMaxPooling2D", "AveragePooling2D", "MaxPooling2D"),
+    *("Flatten", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Add", "Concatenate"),
+)
+
 REGISTERED = r"^models:/[^/@:]+(/[0-9]+|@[^/@:]+)$"
 
 # pixels that the saved model expects -> factor and offset from pixels of 0 to 1
@@ -38,7 +45,10 @@ def from_model(
     dropout: Rate = 0.0,
     force: bool = False,
 ):
-    """Start from a saved model: replace its last Dense layer by a new head.
+    """Start from a saved model: replace its last Dense layer by a new head, or add one.
+
+    A model without a Dense layer at its end, such as those that Keras has with `include_top=False`,
+    gets the head on its output, or on the means of its feature maps.
 
     The head is a ReLU layer with `dense` units, if set, Dropout and one dense layer. The number of
     parameters is that of the saved model, with the new head instead of the old one.
@@ -59,8 +69,7 @@ def from_model(
     if frozen > len(weighted):
         raise UserError(
             f"architecture 'from_model' has freeze: {freeze}, but the saved model has only "
-            f"{len(weighted)} layers with weights before its last Dense; use a smaller number, "
-            "or all."
+            f"{len(weighted)} layers with weights before its head; use a smaller number, or all."
         )
     for index, layer in enumerate(weighted):  # also resets what was frozen in the saved model
         layer.trainable = index >= frozen
@@ -84,7 +93,7 @@ def load_model(content: bytes):
 
 
 def _body(content: bytes, member: int):
-    """Return the saved model up to its last Dense layer, in the current precision."""
+    """Return the saved model up to its last Dense layer, or whole, in the current precision."""
     import keras
 
     try:
@@ -96,8 +105,11 @@ def _body(content: bytes, member: int):
             f"model ({reason}); save it again with this version."
         ) from None
     saved = next((one for one in saved.layers if one.name == f"member_{member}"), saved)
-    *_, last = (layer for layer in saved.layers if isinstance(layer, keras.layers.Dense))
-    body = keras.Model(saved.inputs[0], last.input, name="body")
+    last = next(one for one in reversed(saved.layers) if type(one).__name__ not in AFTER_DENSE)
+    features = last.input if isinstance(last, keras.layers.Dense) else saved.outputs[0]
+    if len(features.shape) == 4:
+        features = keras.layers.GlobalAveragePooling2D()(features)
+    body = keras.Model(saved.inputs[0], features, name="body")
     pending = [body]
     while pending:
         for layer in pending.pop().layers:

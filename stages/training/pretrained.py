@@ -31,6 +31,8 @@ def initial_weights(
     keras.utils.clear_session()
     name, weights = architecture.arguments["name"], architecture.arguments["weights"]
     keras.utils.set_random_seed(derive_seed("backbone", name))
+    model = body(name, SHAPE)  # before the handlers of Keras' errors: a bug keeps its traceback
+    content = file.read_bytes() if file else b""
     with warnings.catch_warnings(action="ignore"):  # Keras warns of what it then refuses
         if weights == "imagenet":
             try:
@@ -41,14 +43,13 @@ def initial_weights(
                     f"Keras could not load the weights of {name} ({_first_line(error)}); try again "
                     f"with a network, or put that file into the folder {home / 'models'}."
                 ) from None
-        model = body(name, SHAPE)
         if file is None:
             return model.get_weights()
         try:
             if file.suffix != ".keras":
                 model.load_weights(file)
                 return model.get_weights()
-            found = load_model(file.read_bytes()).get_weights()
+            found = load_model(content).get_weights()
             model.set_weights(found[: len(model.weights)])  # those of a classifier come last
             return model.get_weights()
         except Exception as error:  # Keras and HDF5 raise many types

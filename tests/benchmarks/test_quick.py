@@ -164,6 +164,14 @@ def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
     assert two["seconds_a_seed"] <= sum(two["seconds"]["all"]) / 2 * (1 + 1e-6)
 
 
+def test_heads_are_trained_on_features_of_one_pass(tmp_path):
+    (found,) = record("heads", tmp_path)["backbones"].values()
+    ours, plain = (found["passes"][form]["seconds"]["median"] for form in ("ours", "plain"))
+    assert found["ratio"]["of_medians"] == pytest.approx(ours / plain)
+    assert found["heads"] == 15
+    assert found["model_over_backbone"] < 1.3
+
+
 def test_photos_goes_from_a_folder_to_a_verdict(tmp_path):
     found = record("photos", tmp_path)
     assert found["images"] == 30

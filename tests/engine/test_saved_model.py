@@ -136,7 +136,6 @@ class Tripling(keras.layers.Layer):
 @pytest.mark.parametrize(
     ("layers", "named"),
     [
-        ([keras.layers.ReLU()], "Flatten"),
         ([keras.layers.Dense(4), keras.layers.Reshape((2, 2))], "Reshape"),
         ([keras.layers.Lambda(lambda x: x, output_shape=(64,)), keras.layers.Dense(2)], "Lambda"),
         ([Doubling(), keras.layers.Dense(2)], "Doubling"),  # registered

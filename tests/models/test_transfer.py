@@ -64,6 +64,13 @@ def test_the_body_ends_before_the_last_dense_and_the_head_is_new(saved, content)
     assert made.count_params() == body.count_params() + 6 * 5 + 5 + 5 * 3 + 3
 
 
+def test_a_network_without_a_head_gets_one_on_the_means_of_its_feature_maps(saved, tmp_path):
+    maps = keras.Model(saved.inputs[0], saved.layers[2].output)  # ends with Dropout after them
+    body = started(file_of(maps, tmp_path), classes=3).get_layer("body")
+    expected = maps(PIXELS, training=False).numpy().mean(axis=(1, 2))
+    np.testing.assert_allclose(body(PIXELS, training=False), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("pixels", "factor", "offset"), [("raw", 1, 0), ("unit", 1 / 255, 0), ("signed", 2 / 255, -1)]
 )
