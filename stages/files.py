@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -92,6 +93,24 @@ def check_writable(folder: Path) -> None:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         tempfile.TemporaryFile(prefix=PARTIAL, dir=existing).close()
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def scratch(shape: Sequence[int]) -> np.ndarray:
+    """Return an uint8 array of zeros in a nameless file of `.foldlab`, so it may exceed the memory.
+
+    Raises:
+        UserError: when the disk has no room for it, before anything is written.
+    """
+    folder = root() / ".foldlab"
+    size = math.prod(shape)
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(prefix=PARTIAL, dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):  # else a full disk would be a fatal signal later
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            return np.asarray(np.memmap(file, np.uint8, "w+", shape=tuple(shape)))
     except OSError as error:
         raise unwritable(folder, error) from None
 

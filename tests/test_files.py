@@ -197,3 +197,13 @@ def test_a_path_is_sought_in_the_working_folder_then_in_the_repository(monkeypat
     for name in ("there", "nowhere"):
         assert files.find(name) == repository / name
         assert files.find(str(tmp_path / name)) == tmp_path / name
+
+
+def test_a_scratch_array_is_on_disk_without_a_name_and_needs_room_first(folder):
+    array = files.scratch((3, 4, 1))
+    array[1] = 7
+    assert array.sum() == 4 * 7
+    assert list(Path(".foldlab").iterdir()) == []
+    with pytest.raises(UserError, match=r"\.foldlab cannot be written"):
+        files.scratch((2**20, 2**20, 2**10))  # a pebibyte
+    assert files.scratch((0, 3)).shape == (0, 3)

@@ -1,4 +1,4 @@
-"""User source: a folder of images per class, decoded directly into one array."""
+"""User source: a folder of images per class, decoded directly into one array on disk."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from stages.data import decode, listing
 from stages.data.source import Source, Split
 from stages.errors import UserError
+from stages.files import scratch
 from stages.settings.sections import SIDES, Data
 
 DESCRIPTION = listing.DESCRIPTION
@@ -52,7 +53,7 @@ def read(
     opened = opened or (lambda file: decode.opened(path / file))
     names = [file for *_, file in found.rows]
     total, size = len(names), data.image_size or _first_size(path, names, opened)
-    images = np.empty((total, *size, 1 if data.channels == "gray" else 3), np.uint8)
+    images = scratch((total, *size, 1 if data.channels == "gray" else 3))
     bits = data.bits or _bits(names, opened)
     resized: dict[int, bool] = {}  # of the rows that can be read
 
