@@ -24,7 +24,7 @@ NAMED = 4  # at most so many variants or classes in a sentence
 
 
 class Finding(NamedTuple):
-    """What a check found."""
+    """The outcome of a check that applies."""
 
     code: str
     severity: str  # "warning": a score may mislead; "note": a limit of what can be seen
@@ -53,8 +53,8 @@ def _beaten(found: Comparison) -> Found:
         if kind in TRIVIAL and names:
             yield (
                 names,
-                f"{_code(names)} did not score above `{simple}`, which {TRIVIAL[kind]}: the "
-                "network has learned nothing that it adds.",
+                f"{_code(names)} did not score above `{simple}`, which {TRIVIAL[kind]}: look at "
+                "the images, the labels and the learning rate.",
             )
 
 
@@ -117,9 +117,9 @@ def _underfits(found: Comparison) -> Found:
     if texts:
         yield (
             [*texts],
-            f"After training, the error on the training images themselves is {_listed(texts)}, "
-            f"where the best variant has {100 * least:.1f} % on images it has not seen: use more "
-            "epochs, another learning rate or a larger network.",
+            f"The error on the training images themselves is high: {_listed(texts)}, and only "
+            f"{100 * least:.1f} % for the best variant on images it has not seen. Use more epochs, "
+            "another learning rate or a larger network.",
         )
 
 
@@ -164,8 +164,8 @@ def _few(found: Comparison) -> Found:
     if texts:
         yield (
             [],
-            f"The test set has few images of {_listed(texts)}: their precision and recall there "
-            "are rough; those over the folds rest on more.",
+            f"The test set has few images of {_listed(texts)}, so precision and recall of these "
+            "classes on it are rough.",
         )
 
 
