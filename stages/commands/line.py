@@ -127,6 +127,12 @@ _add(
         help="A variant, a .keras file or a models:/ address; by default the best variant.",
     ),
     click.Option(
+        ["--coverage"],
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Print all classes that an image may have, so that they include its class in this "
+        "share of images, such as 0.95.",
+    ),
+    click.Option(
         ["--output"],
         type=click.Path(path_type=Path),
         default="predictions.png",

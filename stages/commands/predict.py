@@ -24,12 +24,14 @@ from stages.files import (
     RESULTS,
     check_writable,
     existing,
+    read_arrays,
     read_dataset,
     read_json,
     read_table,
     write_table,
 )
 from stages.settings import params
+from stages.statistics import conformal
 
 BYTES = 2**29  # of images that are in memory at a time
 
@@ -39,6 +41,7 @@ def predict(
     model: str = "",
     output: Path = Path("predictions.png"),
     csv: Path | None = None,
+    coverage: float | None = None,
 ) -> bool:
     """Classify image files, print one line per file or write a table, and draw a figure of them.
 
@@ -49,6 +52,9 @@ def predict(
         output: the PNG file to write.
         csv: the table to write instead of printing, with the columns `file`, `predicted` and
             `probability`; of a single folder, files are named by their paths below it.
+        coverage: print the prediction set of each image that holds its class in this share of
+            images, see `stages.statistics.conformal`; a table gets the column `sure`, which says
+            whether the set has one class.
 
     Returns:
         Whether all files could be classified; stderr gets one sentence for each that could not.
@@ -67,6 +73,7 @@ def predict(
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
         check(path, shape)
+        lowest = _threshold(path, coverage) if coverage else None
         files = _files(map(Path, images))
         size = max(1, BYTES // math.prod(shape))
         for start in tqdm(range(0, len(files), size), unit="block", disable=None):
@@ -81,23 +88,51 @@ def predict(
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
         rows = [
             (file.relative_to(top) if top else file, classes[row.argmax()], row.max())
+            + ((("no", "yes")[int(conformal.sets(row, lowest).sum() == 1)],) if lowest else ())
             for file, row in found
         ]
-        write_table(csv, ("file", "predicted", "probability"), rows)
+        columns = ("file", "predicted", "probability", "sure")
+        write_table(csv, columns if lowest else columns[:3], rows)
         print(f"table: {csv}, {len(rows):,} images")
     else:
         for file, row in found:
-            best, second = (
-                f"{classes[index]} ({gallery.percent(row[index])})"
-                for index in row.argsort()[:-3:-1]
-            )
-            print(f"{file}: {best}, then {second}")
+            print(f"{file}: {_answer(row, classes, lowest)}")
     names, title = [file.name for file in first], label.split(" ")[0]
     probability = np.array([row for _, row in found])
     inputs = np.stack(list(first.values()))
     style.save(gallery.predictions(inputs, names, probability, classes, model=title), output)
     print(f"picture: {output}")
     return len(found) == len(files)
+
+
+def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | None) -> str:
+    """Return the two most probable classes, or those of at least the probability `lowest`."""
+    texts = [
+        f"{classes[index]} ({gallery.percent(probability[index])})"
+        for index in probability.argsort()[::-1]
+    ]
+    if lowest is None:
+        return ", then ".join(texts[:2])
+    count = int(conformal.sets(probability, lowest).sum())
+    if count == 1:
+        return texts[0]
+    return f"unsure: {' or '.join(texts[:count])}" if count else f"unsure: {texts[0]} at most"
+
+
+def _threshold(model: Path, coverage: float) -> float:
+    """Return the threshold of prediction sets, from a variant's out-of-fold predictions.
+
+    Raises:
+        UserError: for a model file that does not lie beside its predictions.
+    """
+    file = model.with_name("predictions.npz")
+    if not file.is_file():
+        raise UserError(
+            f"--coverage needs {file}, the predictions that evaluate writes; give a variant as "
+            "--model, and run `dvc repro` first."
+        )
+    stored = read_arrays(file, ("oof_probability", "oof_label"))
+    return conformal.threshold(stored["oof_probability"], stored["oof_label"], coverage)
 
 
 def _files(given: Iterable[Path]) -> list[Path]:

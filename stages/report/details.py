@@ -119,6 +119,25 @@ def scores(found: Comparison) -> Table:
     return table
 
 
+def coverages(found: Comparison) -> Table:
+    """Return the table of prediction sets of the test images."""
+    table: Table = []
+    for name in (row["variant"] for row in found.best_first):
+        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        for one in found.results[name].coverage:
+            title = f"{100 * one.wanted:g} % sets"
+            low, high = wilson(one.covered, one.images)
+            cells[title, "hold the class, % (95 %)"] = _interval(
+                one.covered / one.images, low, high
+            )
+            cells[title, "sure, %"] = f"{100 * one.sure / one.images:.1f}", one.sure
+            share = one.sure_and_correct / one.sure if one.sure else None
+            correct = "" if share is None else f"{100 * share:.2f}"
+            cells[title, "correct where sure, %"] = correct, share
+        table.append(cells)
+    return table
+
+
 def recalls(found: Comparison, shown: Sequence[str]) -> Table:
     """Return the table of recalls on the test images: one row a class, one column a variant."""
     columns = {name: found.results[name].per_class for name in shown}

@@ -9,7 +9,7 @@ import numpy as np
 from stages import files
 from stages.errors import UserError
 from stages.report.settings import train_sections
-from stages.statistics import classification, two_classes
+from stages.statistics import classification, conformal, two_classes
 from stages.statistics.metrics import METRICS
 from stages.statistics.uses import Use
 
@@ -17,6 +17,7 @@ FILES = {  # that are read, by the stage that writes them
     "train": ("folds.csv", "history.csv", "training.json"),
     "evaluate": ("fold_scores.csv", "metrics.json", "predictions.npz"),
 }
+COVERAGES = (0.95, 0.99)  # of prediction sets
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 TRAINED = ("fingerprint", "data_sha256", "settings", "final", "description", "environment")
 PREDICTIONS: tuple[str, ...] = ("oof_probability", "oof_label", "test_probability", "test_label")
@@ -41,6 +42,7 @@ class Result(NamedTuple):
     bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
     curves: dict[str, dict[str, Any]]  # "oof" and "test", as from `two_classes.curves`
     thresholds: list[two_classes.Row]  # as from `two_classes.thresholds`; none for more classes
+    coverage: list[conformal.Coverage]  # of prediction sets of the test images
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json
     metrics: dict[str, Any]  # metrics.json
@@ -129,6 +131,12 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
             for kind in ("oof", "test")
         },
         thresholds=two_classes.thresholds(*(arrays[name] for name in PREDICTIONS[:4])),
+        coverage=[
+            conformal.coverage(
+                arrays["oof_probability"], arrays["oof_label"], probability, test_label, wanted
+            )
+            for wanted in COVERAGES
+        ],
         history={
             key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "selected")
         },

@@ -64,6 +64,39 @@ def digits(trained):
     return images[chosen], vote
 
 
+@pytest.fixture
+def evaluated(trained):
+    """Write out-of-fold predictions that need a class of at least 60 % for a coverage of 80 %."""
+    label = np.zeros(99, int)
+    probability = np.zeros((99, 10))
+    probability[:, 0] = np.r_[np.full(20, 0.1), np.full(79, 0.6)]
+    file = trained / "results/basic/predictions.npz"
+    np.savez(file, oof_probability=probability, oof_label=label)
+    yield
+    file.unlink()
+
+
+def test_answers_below_the_threshold_of_a_coverage_are_unsure(folder, digits, evaluated, capsys):
+    images, vote = digits
+    for number, digit in enumerate(images):
+        plain(digit).save(folder / f"{number:02d}.png")
+    output, csv = folder / "out.png", folder / "out.csv"
+    assert predict.predict([str(folder)], "basic", output, coverage=0.8)
+    lines = [line for line in capsys.readouterr().out.splitlines() if ".png: " in line][:40]
+    sure = [(vote[number] >= 0.6).sum() == 1 for number in range(40)]
+    assert 0 < sum(sure) < 40
+    assert [": unsure: " not in line for line in lines] == sure
+    output.unlink()
+    assert predict.predict([str(folder)], "basic", folder / "../out.png", csv, coverage=0.8)
+    assert [row["sure"] == "yes" for row in read_table(csv)] == sure
+
+
+def test_a_coverage_without_predictions_is_refused(folder, digits):
+    plain(digits[0][0]).save(folder / "0.png")
+    with pytest.raises(UserError, match=r"predictions\.npz"):
+        predict.predict([str(folder)], "basic", folder / "out.png", coverage=0.8)
+
+
 def plain(digit):
     return Image.fromarray(digit[..., 0])
 

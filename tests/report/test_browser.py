@@ -73,7 +73,7 @@ def test_in_a_browser(tmp_path):
     assert (found["seen"], found["requests"], found["broken"]) == ([], [], 0)
     assert found["wide"] <= 0
     assert "CONSOLE" not in done.stderr
-    first, tests, scores, recalls, classes = found["tables"]
+    first, tests, scores, sure, recalls, classes = found["tables"]
     assert {
         title.split("|")[0]: orders for title, orders in first.items() if "test" not in title
     } == {
