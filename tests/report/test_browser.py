@@ -86,7 +86,7 @@ def test_in_a_browser(tmp_path):
         "Holm p": ["descending: deep wide basic", "ascending: wide deep basic"],
         "parameters": ["descending: basic wide deep", "ascending: deep wide basic"],
     }
-    for table, columns in ((tests, 7), (scores, 9), (recalls, 5), (classes, 5)):
+    for table, columns in ((tests, 7), (scores, 9), (sure, 7), (recalls, 5), (classes, 5)):
         assert len(table) == columns
         for orders in table.values():
             assert [order.split(":")[0] for order in orders] in (
