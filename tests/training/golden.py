@@ -7,6 +7,7 @@ TensorFlow selects kernels when it first computes, so this must run in a separat
 
 import hashlib
 import json
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,8 +15,14 @@ import numpy as np
 
 from stages.engine import hardware
 from stages.engine.resolve import recipe
+from stages.models import efficientnet_lite
+from stages.settings.sections import Named
+from stages.training.features import features
+from stages.training.fine_tuning import fine_tune
 from stages.training.fold import HISTORY, train_fold
+from tests.models.test_efficientnet_lite import weights
 from tests.prepared import TRAIN, parse
+from tests.prepared import recipe as of_parts
 
 ROWS = {
     "basic": {"architecture": "basic"},
@@ -71,6 +78,33 @@ def images():
     return pixels.astype(np.uint8), labels.astype(np.int64), folds.astype(np.int16)
 
 
+def backbones():
+    """Return SHA-256 of features of augmented views, and of the fold of a fine-tuned backbone."""
+    pixels, labels, folds = images()
+    pixels = np.repeat(pixels[:24], 2, axis=1).repeat(2, axis=2)  # of 56 pixels
+    arrays = efficientnet_lite.converted(weights())
+    frozen, tuned = (
+        Named(name="backbone", arguments={"name": "efficientnet_lite0"} | arguments)
+        for arguments in ({"views": 2}, {"freeze": 1, "rate": 0.1})
+    )
+    rotated = Named(name="rotate", arguments={"degrees": 10})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "weights.npz"
+        np.savez(file, **{f"{number:04d}": array for number, array in enumerate(arrays)})
+        found = features(pixels, of_parts(frozen, [rotated]), file)
+    few = of_parts(tuned, epochs=1, batch_size=6)
+    record = fine_tune(found[:, :1], arrays, pixels, labels[:24], folds[:24], 3, few, 0)
+    digests = {"features": [found], "fine_tuning": [record.probability, *record.weights]}
+    return {name: hashed(parts) for name, parts in digests.items()}
+
+
+def hashed(arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
 def processor():
     """Return vendor, family and model of the processor, or "" if unknown."""
     try:
@@ -84,11 +118,8 @@ def processor():
 def fold(variant):
     """Return a fold's validation losses and SHA-256 of its probabilities and weights."""
     record = train_fold(*images(), 3, recipe(SETTINGS, variant), 0)
-    digest = hashlib.sha256(record.probability.tobytes())
-    for weights in record.weights:
-        digest.update(weights.tobytes())
     losses = record.history[:, HISTORY.index("val_loss")].tolist()
-    return {"val_loss": losses, "sha256": digest.hexdigest()}
+    return {"val_loss": losses, "sha256": hashed([record.probability, *record.weights])}
 
 
 if __name__ == "__main__":
@@ -96,6 +127,6 @@ if __name__ == "__main__":
         "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
         "processor": processor(),
         "kernels": hardware.kernels("portable"),
-        "folds": {variant: fold(variant) for variant in ROWS},
+        "folds": {variant: fold(variant) for variant in ROWS} | backbones(),
     }
     print(json.dumps(made, indent=2))
