@@ -1,6 +1,7 @@
 """`python -m stages new DATA`, which `make new` runs: set up params.yaml for your own images."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from ruamel.yaml import YAML
 
 from stages.data import SOURCES
 from stages.data.look import Look, look
-from stages.engine import resolve
+from stages.engine import backbones, resolve
 from stages.errors import UserError
 from stages.files import replacing, root
 from stages.models.backbone import MINIMUM
@@ -18,6 +19,7 @@ from stages.search import row as rows
 from stages.settings import params
 from stages.settings.base import validate
 from stages.settings.sections import Data, Variant
+from stages.training.features import features
 from stages.training.fold import train_fold
 
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
@@ -98,7 +100,10 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
         raise
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
-    minutes = _minutes(training, (height, width, 3 if found.colour else 1))
+    shape = (height, width, 3 if found.colour else 1)
+    minutes = _minutes(training, shape)
+    for name in PRETRAINED.keys() & chosen_rows:
+        minutes += _features_minutes(name, sum(found.train) + sum(found.test), shape)
     shown = f"{', '.join(chosen_rows)}, which takes about {max(1, round(minutes))} min here"
     print(f"`make repro` compares {shown}.")
 
@@ -210,3 +215,17 @@ def _minutes(images: int, shape: tuple[int, int, int]) -> float:
     seconds = float(train_fold(few, labels, None, 2, recipe, "probe").times[-1, 1])
     epochs = settings.train.epochs * settings.folds.count * NETWORKS
     return seconds / len(few) * images * epochs / 60
+
+
+def _features_minutes(name: str, images: int, shape: tuple[int, int, int]) -> float:
+    """Return about how long a pretrained network takes for all images, from a second pass of a few.
+
+    The first pass also builds the network.
+    """
+    recipe = resolve.recipe(params.load(), name)
+    weights, few = backbones.weights(recipe), np.zeros((BATCH, *shape), np.uint8)
+    for _ in range(2):
+        began = time.perf_counter()
+        features(few, recipe, weights)
+        seconds = time.perf_counter() - began
+    return seconds / len(few) * images / 60

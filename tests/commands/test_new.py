@@ -1,6 +1,7 @@
 """`python -m stages new`: settings for a user's own images."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(new, "_minutes", lambda images, shape: 7.0)
+    monkeypatch.setattr(new, "_features_minutes", lambda name, images, shape: images / 22)
     shutil.copy(inputs.ROOT / "params.yaml", tmp_path)
     return tmp_path
 
@@ -51,7 +53,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert "44 images in 3 classes" in printed
-    assert "about 7 min" in printed
+    assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
 def test_a_second_call_replaces_the_choice(folder):
@@ -100,8 +102,9 @@ def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory)
 def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
-    content["variants"] = {**content["variants"], **new.ROWS}
+    content["variants"] = {**content["variants"], **new.ROWS, **new.PRETRAINED}
     Path("params.yaml").write_text(yaml.safe_dump(content))
-    few, many = (new._minutes(images, (16, 16, 3)) for images in (1_000, 1_000_000))
-    assert 0 < few < many
-    assert np.isfinite(many)
+    for minutes in (new._minutes, partial(new._features_minutes, "pretrained")):
+        few, many = (minutes(images, (32, 32, 3)) for images in (1_000, 1_000_000))
+        assert 0 < few < many
+        assert np.isfinite(many)

@@ -1,4 +1,4 @@
-"""Folds and features have the same bits on all processors with AVX2, and after refactoring: see golden.json."""
+"""Folds, and features, have the same bits on all processors with AVX2: see golden.json."""
 
 import json
 import os
