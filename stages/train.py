@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from stages import files
-from stages.engine import environment, fold_store, saved_model, tracker, variants
+from stages.engine import backbones, environment, fold_store, saved_model, tracker, variants
 from stages.engine.fold_tasks import read_arrays
 from stages.engine.resolve import check
 from stages.settings import params
@@ -36,6 +36,11 @@ def train(variant: str) -> None:
     with tracker.tracked(tracked, settings.tracking):
         trained = variants.train(plan, arrays, settings.parallel)
 
+    weights = {
+        recipe.variant: backbones.digest(backbones.arrays(recipe))
+        for recipe in plan.recipes.values()
+        if backbones.has_backbone(recipe)
+    }
     # It identifies the training of all other files, so delete it first and write it last.
     (results / "training.json").unlink(missing_ok=True)
     written = tables(plan.fingerprint, began, dict(enumerate(trained.folds)))
@@ -54,6 +59,7 @@ def train(variant: str) -> None:
             "environment": environment.current(settings.train.kernels),
             "description": plan.description,
             "parameters": trained.parameters,
+            **({"weights_sha256": weights} if weights else {}),
             **plan.about(),
         },
     )

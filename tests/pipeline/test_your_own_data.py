@@ -88,6 +88,11 @@ def test_pretrained_rows_are_compared_as_any_other(folder):
     edit(folder, {"train": {"epochs": 2}, "tracking": {"live_after": None}})
     run("source .venv/bin/activate; dvc repro", folder)
     assert len(list((folder / ".foldlab/features").iterdir())) == 1
+    digests = [
+        read_json(folder / f"results/{row}/training.json")["weights_sha256"][row]
+        for row in (name, "deep")
+    ]
+    assert digests[0] == digests[1]
     assert f"`{name}`" in (folder / "results/comparison.md").read_text()
     assert "efficientnet_lite0" in (folder / "results/report.html").read_text()
 
