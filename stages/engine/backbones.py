@@ -6,6 +6,7 @@ They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file 
 import hashlib
 import json
 import sys
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,6 +162,11 @@ def _own_file(arguments: Mapping, where: str) -> Path:
         raise UserError(
             f"{where}.weights is {arguments['weights']!r}, which is neither imagenet, null, nor a "
             ".keras or .weights.h5 file; correct it."
+        )
+    if file.suffix == ".keras" and not zipfile.is_zipfile(file):
+        raise UserError(
+            f"{where}.weights is {arguments['weights']!r}, which is damaged or not in the .keras "
+            "format; save it again with Keras."
         )
     saved_model.check_digest(file.read_bytes(), arguments["sha256"], where)
     return file

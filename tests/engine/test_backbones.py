@@ -103,6 +103,13 @@ def test_a_missing_or_damaged_package_is_refused(damage, folder, monkeypatch):
     assert "install" in refusal(check, **LITE)
 
 
+def test_a_file_that_is_not_in_keras_format_is_refused_before_keras_is_imported():
+    content = b"cut off"
+    Path("own.keras").write_bytes(content)
+    own = {"weights": "own.keras", "sha256": hashlib.sha256(content).hexdigest()}
+    assert "own.keras" in refusal(check, name="mobilenet_v3_small", **own)
+
+
 @pytest.mark.slow
 def test_random_weights_are_the_same_in_every_process():
     made = row(name="mobilenet_v3_small", weights=None)
