@@ -76,7 +76,10 @@ def _folds(row: str) -> dict[str, Any]:
     folds = files.read_table(results / "folds.csv")
     images = np.load("data/prepared/test_images.npy", mmap_mode="r")
     labels = np.load("data/prepared/test_labels.npy")
-    _, members = predict(results / "model.keras", images, Parallel())  # kept since evaluate
+    kernels = inputs.MNIST["settings"]["train"]["kernels"]
+    _, members = predict(
+        results / "model.keras", images, Parallel(), kernels
+    )  # kept since evaluate
     on_test = (members.argmax(axis=2) == labels).mean(axis=1)
     return {
         "cv": mean_std(np.array([fold["accuracy"] for fold in folds])),
@@ -153,7 +156,8 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
         kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
         alone = unit.recipe.model_copy(update={"train": kept})
         fold_tasks.model([unit._replace(recipe=alone)], arrays, Parallel())
-        vote, _ = predict(fold_store.folder(unit.fingerprint) / "model.keras", images, Parallel())
+        file = fold_store.folder(unit.fingerprint) / "model.keras"
+        vote, _ = predict(file, images, Parallel(), base.train.kernels)
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))
     return {

@@ -1,17 +1,19 @@
-"""docs/your_own_data.md, followed as it is written, on pictures that are drawn here."""
+"""docs/your_own_data.md, followed as it is written, on pieces of two real photographs."""
 
 import re
 import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from benchmarks import inputs
 from benchmarks.checkout import make, ran, run
 from stages.files import read_json
-from tests import drawn
 from tests.pipeline.conftest import edit
 
 pytestmark = [pytest.mark.slow, pytest.mark.warm]
@@ -28,12 +30,16 @@ NEW, REPRO = blocks("bash")[0].splitlines()
 
 
 def draw(folder):
-    """Draw noise where the page says, and one picture that no program can read."""
+    """Write pieces of a photograph where the page says, and one file that no program can read."""
     names = re.findall(r"^(data/photos/\w+)/1\.png$", blocks("text")[0], re.M)
-    files = [f"{name}/{number}.png" for name in names for number in range(1, EACH + 1)]
-    size = {"height": 30, "width": 40, "channels": 3}
-    drawn.tree(folder, {file: drawn.pixels(seed, **size) for seed, file in enumerate(files)})
-    (folder / "data/photos/circle/broken.png").write_bytes(b"no picture")
+    for name, photo in zip(names, ("china.jpg", "flower.jpg"), strict=True):
+        pixels, random = load_sample_image(photo), np.random.default_rng(0)
+        (folder / name).mkdir(parents=True)
+        for number in range(1, EACH + 1):
+            top, left = random.integers(0, (427 - 120, 640 - 160))
+            piece = Image.fromarray(pixels[top : top + 120, left : left + 160])
+            piece.resize((40, 30)).save(folder / name / f"{number}.png")
+    (folder / "data/photos/temple/broken.png").write_bytes(b"no picture")
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +70,17 @@ def prepare(folder):
 
 
 def test_the_two_commands(looked_at, folder):
-    assert re.search(rf"circle +{EACH + 1}\b", looked_at[1])
-    assert "circle/broken.png" in looked_at[1]
+    assert re.search(rf"temple +{EACH + 1}\b", looked_at[1])
+    assert "temple/broken.png" in looked_at[1]
     assert re.search(r"about \d+ min", looked_at[1])
     dataset = read_json(folder / "data/prepared/dataset.json")
-    assert dataset["classes"] == ["circle", "square"]
+    assert dataset["classes"] == ["flower", "temple"]
     assert dataset["image_shape"] == [30, 40, 3]
-    assert list(dataset["unreadable"]) == ["circle/broken.png"]
+    assert list(dataset["unreadable"]) == ["temple/broken.png"]
     edit(folder, {"folds": {"count": 2}, "train": {"epochs": 1}, "tracking": {"live_after": None}})
     run(REPRO, folder)
     assert "`majority`" in (folder / "results/comparison.md").read_text()
-    assert "circle/broken.png" in (folder / "results/report.html").read_text()
+    assert "temple/broken.png" in (folder / "results/report.html").read_text()
     assert (folder / "results/cnn/plots/data_card.png").exists()
 
 
@@ -99,7 +105,7 @@ def test_pretrained_rows_are_compared_as_any_other(folder):
 
 def test_changed_photos_are_noticed_and_none_is_copied(folder):
     assert prepare(folder) == []
-    (folder / "data/photos/circle/broken.png").unlink()
+    (folder / "data/photos/temple/broken.png").unlink()
     assert prepare(folder) == ["prepare"]
     assert read_json(folder / "data/prepared/dataset.json")["unreadable"] == {}
     cached = {path.read_bytes() for path in folder.glob(".dvc/cache/files/md5/*/*")}
@@ -110,11 +116,11 @@ def test_changed_photos_are_noticed_and_none_is_copied(folder):
 def test_groups_stay_together(folder):
     (table,) = blocks("csv")
     header, *lines = table.splitlines()
-    shown = [f"{name}/{number}.png" for name in ("circle", "square") for number in (1, 2)]
+    shown = [f"{name}/{number}.png" for name in ("temple", "flower") for number in (1, 2)]
     assert [line.split(",")[0] for line in lines] == shown
     others = [
         f"{name}/{number}.png,{number // 3}"
-        for name in ("circle", "square")
+        for name in ("temple", "flower")
         for number in range(3, EACH + 1)
     ]
     (folder / "data/photos/groups.csv").write_text("\n".join([header, *lines, *others]) + "\n")
@@ -137,7 +143,7 @@ def test_dvc_may_keep_the_photos(folder, link):
     assert "`dvc add data/photos`" in PAGE
     before = read_json(folder / "data/prepared/dataset.json")
     run(f"dvc config --local cache.type {link}; dvc add data/photos; git add -A", folder)
-    assert (folder / "data/photos/circle/1.png").is_symlink() == (link == "symlink")
+    assert (folder / "data/photos/temple/1.png").is_symlink() == (link == "symlink")
     tracked = run("git commit -qm photos; git status --short; git ls-files data", folder)
     assert tracked.split() == ["data/photos.dvc"]
     run("dvc repro --force prepare", folder)
