@@ -1,19 +1,20 @@
 """The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stages import files
-from stages.figures import style
+from stages.figures import gallery, style
 from stages.figures.comparison import comparison as draw
 from stages.files import PREPARED, RESULTS
 from stages.report import html, markdown
 from stages.report.checks import findings
 from stages.report.comparison import Comparison, compared
-from stages.report.results import check, read
+from stages.report.results import Result, check, read
 from stages.settings import params
-from stages.statistics import uses
+from stages.statistics import label_issues, uses
 from stages.statistics.baseline import COLUMNS
 
 DRAWN = 40  # variants in the figure; if there are more, the best ones and the baseline
@@ -46,9 +47,42 @@ def compare() -> None:
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found, checked))
     _draw(found)
+    issues = _label_issues(results, dataset["classes"])
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS))
+    _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS, issues))
     print(markdown.headline(found.best_first, found.baseline))
+
+
+def _label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
+    """Write the table and picture of training images with a doubtful label; return their number."""
+    label = next(iter(results.values())).label
+    single = [name for name, one in results.items() if "ensemble" not in one.training["settings"]]
+    mean, votes = np.zeros(1), []
+    for name in single or [*results]:  # one at a time, as many variants may not fit into memory
+        path = RESULTS / name / "predictions.npz"
+        stored = files.read_arrays(path, ("oof_probability",))["oof_probability"]
+        votes.append(stored.argmax(axis=1))
+        mean = mean + stored.astype(np.float64)
+    issues = label_issues.find(mean / len(votes), label, np.array(votes))
+    names = files.read_table(PREPARED / "train_names.csv", ("row", "file"))
+    rows = [
+        (
+            names[one.row]["row"],
+            names[one.row]["file"],
+            classes[one.given],
+            classes[one.suggested],
+            f"{one.score:.4f}",
+            one.variants,
+        )
+        for one in issues
+    ]
+    files.write_table(RESULTS / "label_issues.csv", label_issues.COLUMNS, rows)
+    images = files.read_array(PREPARED / "train_images.npy")
+    first = [one.row for one in issues[: gallery.COUNT]]
+    shown = [(two, given, str(file or row)) for row, file, given, two, *_ in rows[: len(first)]]
+    drawn = gallery.label_issues(images[np.array(first, int)], shown, len(rows))
+    style.save(drawn, RESULTS / "plots" / "label_issues.png")
+    return len(rows)
 
 
 def _draw(found: Comparison) -> None:

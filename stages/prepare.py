@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 from stages import data, files
-from stages.data import dataset, groups, watch
+from stages.data import corrections, dataset, groups, watch
 from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.settings import params
@@ -24,6 +24,8 @@ def prepare() -> None:
         groups.check(settings.folds.group, data.listed(settings.data), top)
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
+    if settings.data.corrections:
+        source = corrections.apply(settings.data.corrections, source)
     splits = make_splits(source, settings)
     source = replace(source, notes=(*source.notes, *splits.notes))
     written = dataset.write(source, splits)

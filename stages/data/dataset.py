@@ -19,6 +19,8 @@ BLOCK = 64  # images copied at once
 def write(source: Source, splits: Splits) -> dict[str, Any]:
     """Write the arrays, each as <name>.npy, then dataset.json; return the content of the latter.
 
+    `train_names.csv` has the row in the source and the file, if any, of each training image.
+
     The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
     `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n), in the source's order.
     """
@@ -33,6 +35,16 @@ def write(source: Source, splits: Splits) -> dict[str, Any]:
     for name, (array, rows) in selected.items():
         with files.replacing(files.PREPARED / f"{name}.npy") as temporary:
             _save(array, rows, temporary)
+    in_source, names = source.train.rows, source.train.files
+    numbers = splits.train if in_source is None else in_source[splits.train]
+    files.write_table(
+        files.PREPARED / "train_names.csv",
+        ("row", "file"),
+        [
+            (int(number), names[row] if names else "")
+            for number, row in zip(numbers, splits.train.tolist(), strict=True)
+        ],
+    )
     arrays = {name: files.read_array(files.PREPARED / f"{name}.npy") for name in selected}
     per_class, test_per_class = (
         np.bincount(arrays[name], minlength=len(classes)).tolist()

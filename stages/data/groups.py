@@ -35,6 +35,9 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     count = len(source.train.labels)
     total = count + (len(source.test.labels) if source.test else 0)
     column, names = "row", [str(row) for row in range(total)]
+    if source.train.rows is not None:  # data.corrections dropped some, maybe
+        rows = [split.rows for split in (source.train, source.test) if split]
+        names = [str(row) for part in rows if part is not None for row in part.tolist()]
     if source.train.files is not None:
         test_files = source.test.files if source.test else None
         column, names = "file", [*source.train.files, *(test_files or ())]

@@ -17,6 +17,7 @@ class Split(NamedTuple):
     images: np.ndarray  # uint8 (n, height, width, channels), 0-255, 1 or 3 channels
     labels: np.ndarray  # int64 (n,), indices into the classes
     files: tuple[str, ...] | None = None  # relative to the source's folder, with "/", if any
+    rows: np.ndarray | None = None  # int64 (n,) in the source as read; None: all, in order
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def check(source: Source) -> Source:
 
 def _checked(split: Split, classes: int, what: str) -> Split:
     """Check and convert one split; `what` names it in messages."""
-    images, labels, _ = split
+    images, labels = split.images, split.labels
     if images.ndim != 4 or 0 in images.shape or images.shape[3] not in (1, 3):
         raise UserError(
             f"{what} images have the shape {images.shape}; give (images, height, width, channels), "

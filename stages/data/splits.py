@@ -87,5 +87,6 @@ def make_splits(source: Source, settings: Params) -> Splits:
 
 def _images(split: Split, group_of: np.ndarray | None) -> _Images:
     rows = np.arange(len(split.labels))
-    names = rows if split.files is None else np.array(split.files, object)
+    known = rows if split.rows is None else split.rows
+    names = known if split.files is None else np.array(split.files, object)
     return _Images(rows, names, split.labels, duplicates.digests(split.images), group_of)

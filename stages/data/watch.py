@@ -24,6 +24,7 @@ def check(settings: Params) -> None:
         "data.source": None if source in data.SOURCES else source,
         "data.folder": settings.data.folder,
         "folds.group": settings.folds.group,
+        "data.corrections": settings.data.corrections,
     }
     for setting, given in given_paths.items():
         path = files.find(given) if given else None
@@ -44,14 +45,20 @@ def check(settings: Params) -> None:
 def digests(settings: Params) -> dict[str, str]:
     """Return setting -> SHA-256 (hexadecimal) of the names and content of the user's own files.
 
-    Settings are `data.source` and `folds.group`; registered sources have digests of their own.
+    Settings are `data.source`, `folds.group` and `data.corrections`; registered
+    sources have digests of their own.
     """
     found = {}
     if path := data.find(settings.data.source):
         found["data.source"] = _digest(path, data.files_of(path, settings.data))
-    if settings.folds.group:
-        path = files.find(settings.folds.group)
-        found["folds.group"] = _digest(path, [path])
+    tables = {
+        "folds.group": settings.folds.group,
+        "data.corrections": settings.data.corrections,
+    }
+    for setting, given in tables.items():
+        if given:
+            path = files.find(given)
+            found[setting] = _digest(path, [path])
     return found
 
 

@@ -46,6 +46,23 @@ def mistakes(
 
 
 @styled
+def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], total: int) -> Figure:
+    """Show training images whose label is probably wrong, as "4, not 9" with the name.
+
+    `images` are those of `found`, (suggested, given, name); of `total` in the list.
+    """
+    title = "Labels to check"
+    if not found:
+        return style.empty(title, "none: the out-of-fold predictions contradict no label")
+    captions: list[Caption] = [
+        ((suggested, f"not {given}"), INK, (name,)) for suggested, given, name in found
+    ]
+    which = f"the first {len(found)} of {total:,}" if total > len(found) else f"all {total:,}"
+    note = f"{which} training images to check\nsuggested, not given, with the file or row"
+    return _grid(images, captions, title, note)
+
+
+@styled
 def samples(
     test_images: np.ndarray,
     actual: np.ndarray,

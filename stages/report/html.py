@@ -24,11 +24,16 @@ PAIRS = 2  # confused pairs named below a matrix
 
 
 def comparison(
-    found: Comparison, checked: Sequence[Finding], test_images: np.ndarray, folder: Path
+    found: Comparison,
+    checked: Sequence[Finding],
+    test_images: np.ndarray,
+    folder: Path,
+    issues: int,
 ) -> str:
     """Return the whole page, with the figures that `plot` and `compare` wrote to `folder`.
 
-    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. A missing figure
+    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. `issues` is
+    the number of rows in label_issues.csv. A missing figure
     raises UserError.
     """
     results, baseline = found.results, found.baseline
@@ -53,6 +58,8 @@ def comparison(
         two_classes=len(classes) == 2,
         folder=folder,
         images=test_images,
+        issues=issues,
+        labels_to_check=pictures.embedded((folder / "plots" / "label_issues.png").read_bytes()),
         facts=facts(found.dataset),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
         confusion_note={name: _confusion_note(results[name], classes) for name in shown},

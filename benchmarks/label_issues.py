@@ -1,0 +1,118 @@
+"""`python -m benchmarks.label_issues`: how many wrong labels are found, and cleanlab beside it.
+
+In mnist-5k, 2 % of the training labels are changed: to any other class at random; and apart from
+that, to the class that the digit is most often taken for by the first run's out-of-fold
+predictions. Rows are cross-validated on the changed labels, as a user would. `--cleanlab PYTHON`
+names an interpreter that has cleanlab, which then ranks the same probabilities.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import inputs, measured, processes
+from stages import files
+from stages.statistics import label_issues
+
+ROWS = ("basic", "batchnorm")
+SHARE = 0.02  # of the labels
+LENGTH = 1.2  # of the list, as a multiple of the number of changed labels
+CLEANLAB = """
+import json, sys, cleanlab, numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_scores
+given = np.load(sys.argv[1])
+label, each = given["label"], list(given["probability"].astype(float))
+mean = np.mean(each, axis=0)
+ranks = {}
+for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
+    ranks[method] = get_label_quality_scores(label, mean, method=method).argsort(kind="stable")
+    if len(each) > 1:
+        score = get_label_quality_ensemble_scores(label, each, method=method, verbose=False)
+        ranks[method + ", ensemble"] = score.argsort(kind="stable")
+found = find_label_issues(label, mean, return_indices_ranked_by="normalized_margin")
+ranks = {key: one.tolist() for key, one in ranks.items()} | {"find_label_issues": found.tolist()}
+print(json.dumps({"version": cleanlab.__version__, "ranks": ranks}))
+"""
+
+
+def probabilities(
+    folder: Path, arrays: dict[str, np.ndarray], given: np.ndarray, quick: bool
+) -> np.ndarray:
+    """Cross-validate ROWS on the labels `given`; float32 (rows, n, classes)."""
+    folder.mkdir()
+    changed = folder / "changed.npz"
+    np.savez(changed, **(arrays | {"y_train": given}))
+    data = {"source": str(changed), "watch": str(changed)}
+    over: dict[str, Any] = {"data": data, "compare": {"variants": [*ROWS], "baseline": ROWS[0]}}
+    if quick:
+        over |= {"folds": {"count": 2}, "train": {"epochs": 1}}
+    place = inputs.prepare(folder / "run", inputs.merged(inputs.defaults(), over))
+    for row in ROWS:
+        processes.cost(processes.stage("train", row), place, DVC_ROOT=str(place))
+    stored = [place / "results" / row / "out_of_fold.npz" for row in ROWS]
+    names = ("oof_probability", "oof_label")
+    each = [files.read_arrays(path, names)["oof_probability"].mean(axis=0) for path in stored]
+    np.savez(folder / "arrays.npz", probability=np.array(each), label=given)
+    return np.array(each)
+
+
+def found(order: np.ndarray, changed: np.ndarray) -> float:
+    """Return the share of the changed labels among the first LENGTH x their number."""
+    return float(np.isin(changed, order[: round(LENGTH * len(changed))]).mean())
+
+
+def scored(
+    folder: Path, probability: np.ndarray, given: np.ndarray, changed: np.ndarray, python: str
+) -> dict[str, Any]:
+    """Return how many are found by our ranking, in our list, and by cleanlab's rankings."""
+    mean = probability.mean(axis=0, dtype=np.float64)
+    issues = label_issues.find(mean, given, probability.argmax(axis=2))
+    result: dict[str, Any] = {
+        "changed": len(changed),
+        "found": found(label_issues.order(mean, given), changed),
+        "listed": len(issues),
+        "changed_in_list": int(np.isin(changed, [one.row for one in issues]).sum()),
+    }
+    if python:
+        command = [python, "-c", CLEANLAB, str(folder / "arrays.npz")]
+        told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        ranks = {key: found(np.array(one), changed) for key, one in told["ranks"].items()}
+        result |= {"cleanlab": ranks, "cleanlab_version": told["version"]}
+    return result
+
+
+def main() -> None:
+    """Measure, and write benchmarks/records/label_issues.json."""
+    parser = inputs.parser(__doc__ or "")
+    parser.add_argument("--cleanlab", default="", metavar="PYTHON", help="that can import cleanlab")
+    chosen = parser.parse_args()
+    with inputs.workplace() as folder:
+        over = {"data": {"limit": 200}} if chosen.quick else {}
+        prepared = inputs.prepare(folder / "clean", inputs.merged(inputs.defaults(), over))
+        load = lambda name: np.load(prepared / "data" / "prepared" / f"{name}.npy")  # noqa: E731
+        arrays = {"x_train": load("train_images"), "y_train": load("train_labels")}
+        arrays |= {"x_test": load("test_images"), "y_test": load("test_labels")}
+        true, random = arrays["y_train"], np.random.default_rng(0)
+        changed = random.permutation(len(true))[: round(SHARE * len(true))]
+        classes = int(true.max()) + 1
+        given = true.copy()
+        given[changed] = (true[changed] + random.integers(1, classes, len(changed))) % classes
+        results = {}
+        for kind in ("random", "most_confused"):
+            probability = probabilities(folder / kind, arrays, given, chosen.quick)
+            results[kind] = scored(folder / kind, probability, given, changed, chosen.cleanlab)
+            counts = np.zeros((classes, classes), int)
+            np.add.at(counts, (true, probability.mean(axis=0).argmax(axis=1)), 1)
+            np.fill_diagonal(counts, -1)
+            given = true.copy()
+            given[changed] = counts.argmax(axis=1)[true[changed]]
+    result = {"rows": ROWS, "share": SHARE, "length": LENGTH, "kinds": results}
+    print(measured.write("label_issues", result, chosen.folder))
+
+
+if __name__ == "__main__":
+    main()
