@@ -311,3 +311,20 @@ def test_another_metric_decides_and_is_named_everywhere(drawn):
     compare()
     assert rows()["better_one"]["verdict"].startswith("better by 0.4000 nats")
     assert "difference, nats" in REPORT.read_text()
+
+
+def test_doubtful_labels_are_listed_with_the_variants_that_agree(drawn):
+    choose("other", "basic")
+    for name, wrong in (("basic", [3]), ("other", [3, 7])):
+        write_variant(name, wrong=wrong)
+    compare()
+    found = files.read_table(Path("results/label_issues.csv"))
+    assert found[0] | {"file": ""} == {
+        "row": 3,
+        "file": "",
+        "given": "one",
+        "suggested": "zero",
+        "score": 1.0,
+        "variants": 2,
+    }
+    assert Path("results/plots/label_issues.png").stat().st_size

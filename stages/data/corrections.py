@@ -65,7 +65,7 @@ def apply(given: str, source: Source) -> Source:
         f"{f', by lines of which {in_test:,} name test images' if in_test else ''}."
     )
     removed = {names[row]: "dropped by data.corrections" for row in dropped.tolist()}
-    return check(
+    result = check(
         replace(
             source,
             train=corrected[0],
@@ -74,6 +74,7 @@ def apply(given: str, source: Source) -> Source:
             notes=(*source.notes, note),
         )
     )
+    return replace(result, notes=tuple(dict.fromkeys(result.notes)))  # some were there before
 
 
 def _corrected(split: Split, labels: np.ndarray, kept: np.ndarray, start: int) -> Split:

@@ -67,6 +67,10 @@ def prepare(root, names, labels, classes, images, *, folds, **compare):
     }
     files.write_json(root / "data" / "prepared" / "dataset.json", dataset)
     np.save(root / "data" / "prepared" / "test_images.npy", images)
+    train = np.zeros((len(labels[0]), *images.shape[1:]), np.uint8)
+    np.save(root / "data" / "prepared" / "train_images.npy", train)
+    rows = [(row, "") for row in range(len(train))]
+    files.write_table(root / "data" / "prepared" / "train_names.csv", ("row", "file"), rows)
     content = {
         "train": TRAIN,
         "folds": folds,
@@ -176,6 +180,7 @@ def page(root, names, **changed):
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     (root / "results" / "plots").mkdir(exist_ok=True)
     Image.new("L", (8, 8)).save(root / "results" / "plots" / "comparison.png")
+    Image.new("L", (8, 8)).save(root / "results" / "plots" / "label_issues.png")
     return html.comparison(
-        comparison._replace(rows=rows), findings(comparison), images, root / "results"
+        comparison._replace(rows=rows), findings(comparison), images, root / "results", 0
     )

@@ -11,7 +11,7 @@ def planted():
     """Return probabilities of three variants, labels, and the rows whose label was changed."""
     random = np.random.default_rng(0)
     true = np.arange(500) % 5
-    logits = 4 * np.eye(5)[true] + random.normal(0, 1, (3, 500, 5))
+    logits = 4 * np.eye(5)[true] + random.normal(0, 0.5, (3, 500, 5))
     probability = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
     changed = random.permutation(500)[:10]
     label = true.copy()
