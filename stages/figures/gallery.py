@@ -55,7 +55,7 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
     if not found:
         return style.empty(title, "none: the out-of-fold predictions contradict no label")
     captions: list[Caption] = [
-        ((suggested, f"not {given}"), INK, (name,)) for suggested, given, name in found
+        ((f"{suggested},", f"not {given}"), INK, (name,)) for suggested, given, name in found
     ]
     which = f"the first {len(found)} of {total:,}" if total > len(found) else f"all {total:,}"
     note = f"{which} training images to check\nsuggested, not given, with the file or row"
