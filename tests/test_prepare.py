@@ -63,7 +63,9 @@ def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_sourc
     settings = write_params(folds={"count": 4, "repeats": 2})
     prepare()
     train, arrays = drawings().train, prepared()
-    assert sorted(digests()) == sorted([*(f"{name}.npy" for name in ARRAYS), "dataset.json"])
+    assert sorted(digests()) == sorted(
+        [*(f"{name}.npy" for name in ARRAYS), "dataset.json", "train_names.csv"]
+    )
     splits = make_splits(drawings(), settings)
     assert sorted([*splits.train, *splits.test]) == list(range(60))
     for split, rows in (("train", splits.train), ("test", splits.test)):
