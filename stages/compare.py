@@ -10,7 +10,7 @@ from stages.figures import gallery, style
 from stages.figures.comparison import comparison as draw
 from stages.files import PREPARED, RESULTS
 from stages.report import html, markdown
-from stages.report.checks import findings
+from stages.report.checks import TRIVIAL, findings
 from stages.report.comparison import Comparison, compared
 from stages.report.results import Result, check, read
 from stages.settings import params
@@ -54,11 +54,18 @@ def compare() -> None:
 
 
 def _label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
-    """Write the table and picture of training images with a doubtful label; return their number."""
+    """Write the table and picture of training images with a doubtful label; return their number.
+
+    Ensembles add nothing to their members, and rows without a hidden layer little but noise.
+    """
     label = next(iter(results.values())).label
-    single = [name for name, one in results.items() if "ensemble" not in one.training["settings"]]
+    networks = [
+        name
+        for name, one in results.items()
+        if one.training["settings"].get("architecture", {"name": "majority"})["name"] not in TRIVIAL
+    ]
     mean, votes = np.zeros(1), []
-    for name in single or [*results]:  # one at a time, as many variants may not fit into memory
+    for name in networks or [*results]:  # one at a time, as many variants may not fit into memory
         path = RESULTS / name / "predictions.npz"
         stored = files.read_arrays(path, ("oof_probability",))["oof_probability"]
         votes.append(stored.argmax(axis=1))

@@ -45,8 +45,8 @@ def check(settings: Params) -> None:
 def digests(settings: Params) -> dict[str, str]:
     """Return setting -> SHA-256 (hexadecimal) of the names and content of the user's own files.
 
-    Settings are `data.source`, `folds.group` and `data.corrections`; registered
-    sources have digests of their own.
+    Settings are `data.source`, `folds.group` and `data.corrections`; registered sources have
+    digests of their own.
     """
     found = {}
     if path := data.find(settings.data.source):

@@ -32,9 +32,8 @@ def comparison(
 ) -> str:
     """Return the whole page, with the figures that `plot` and `compare` wrote to `folder`.
 
-    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. `issues` is
-    the number of rows in label_issues.csv. A missing figure
-    raises UserError.
+    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. `issues` is the
+    number of rows in label_issues.csv. A missing figure raises UserError.
     """
     results, baseline = found.results, found.baseline
     names = [row["variant"] for row in found.best_first]
