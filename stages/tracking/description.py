@@ -13,13 +13,13 @@ CLASSES = 100  # most names that are listed
 TEXT = """\
 {opening} Each version is the model of one variant; the alias `champion` is the one to use.
 
-- **Input:** raw pixels from 0 to 255, float32, shape (n, {shape}): images, height, width, channels.
+- **Input:** raw pixels from 0 to 255, shape (n, {shape}): images, height, width, channels.
 - **Output:** for each image, the probability of each class: {classes}.
 
 Load it in Python. The answer is a dictionary for each image, from class to probability:
 
     model = mlflow.pyfunc.load_model("models:/{name}@champion")
-    model.predict(images.astype("float32"))
+    model.predict(images)
 
 `mlflow.keras.load_model` returns the Keras model, which gives the probabilities without names.
 

@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 
 class RefusedError(MlflowException):
-    """Pixels that the model does not take.
+    """The input is not what the model takes.
 
     MLflow's server puts all pixels before the message of an exception; this message stays as it is.
     """
@@ -23,25 +23,38 @@ class RefusedError(MlflowException):
 
 
 class Classifier:
-    """A Keras model with the names of its classes."""
+    """A Keras model with the shape of its images and the names of its classes."""
 
-    def __init__(self, model: Any, classes: list[str]) -> None:
+    def __init__(self, model: Any, shape: tuple[int, ...], classes: list[str]) -> None:
         """Wrap `model`, which maps pixels to probabilities in the order of `classes`."""
-        self._model, self._classes = model, classes
+        self._model, self._shape, self._classes = model, shape, classes
 
-    def predict(self, data: np.ndarray, params: dict | None = None) -> list[dict[str, float]]:
+    def predict(self, data: Any, params: dict | None = None) -> list[dict[str, float]]:
         """Return the probability of each class by its name, for each image.
 
-        `data` has the shape (images, height, width, channels), and values from 0 to 255.
+        `data` is an array of any numeric type, or lists of numbers, with values from 0 to 255. Its
+        shape is (images, height, width, channels).
 
         Raises:
-            RefusedError: if it has other values, or an image appears to be scaled to 0-1.
+            RefusedError: if it has another shape or other values, or an image appears to be scaled
+                to 0-1.
         """
-        for number, image in enumerate(np.asarray(data)):
+        try:
+            pixels = np.asarray(data, np.float32)
+        except (TypeError, ValueError):
+            raise _refused("input is not an array of numbers", self._shape) from None
+        if pixels.shape[1:] != self._shape or not len(pixels):
+            raise _refused(f"input has the shape {pixels.shape}", self._shape)
+        for number, image in enumerate(pixels):
             if reason := refusal(image):
                 raise RefusedError(f"image {number} {reason}", INVALID_PARAMETER_VALUE)
-        probabilities = self._model.predict(data).tolist()
+        probabilities = self._model.predict(pixels).tolist()
         return [dict(zip(self._classes, row, strict=True)) for row in probabilities]
+
+
+def _refused(problem: str, shape: tuple[int, ...]) -> RefusedError:
+    text = f"{problem}; give one or more images, each of the shape {shape}."
+    return RefusedError(text, INVALID_PARAMETER_VALUE)
 
 
 def refusal(image: np.ndarray) -> str:
@@ -58,5 +71,6 @@ def refusal(image: np.ndarray) -> str:
 
 def _load_pyfunc(path: str) -> Classifier:
     """Return the model in a folder; `mlflow.pyfunc.load_model` calls this function."""
-    metadata = Model.load(path).metadata or {}
-    return Classifier(mlflow.keras._load_pyfunc(path), metadata["classes"])
+    described = Model.load(path)
+    shape = described.signature.inputs.inputs[0].shape[1:]
+    return Classifier(mlflow.keras._load_pyfunc(path), shape, described.metadata["classes"])

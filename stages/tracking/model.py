@@ -64,13 +64,14 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
 def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description: Model) -> None:
     """Write an MLflow model to a new folder: MLmodel, requirements and a copy of a .keras file.
 
-    It takes raw pixels 0-255 and gives one probability per class, with the class's name. The input
-    is float32, not uint8: MLflow casts the numbers of a JSON request to this type and refuses
-    arrays of any other.
+    It takes raw pixels 0-255 and gives one probability per class, with the class's name. The flag
+    of the signature leaves the check of the input to `foldlab_serving`: MLflow's own would print
+    all pixels before the reason of a refusal.
     """
     pixels = TensorSpec(np.dtype("float32"), (-1, *dataset["image_shape"]))
     probabilities = Schema([ColSpec("float", name) for name in dataset["classes"]])
     description.signature = ModelSignature(Schema([pixels]), probabilities)
+    description.signature._is_signature_from_type_hint = True
     description.metadata = {"classes": dataset["classes"], "pixels": "raw, from 0 to 255"}
     description.model_size_bytes = keras_file.stat().st_size
     description.add_flavor(

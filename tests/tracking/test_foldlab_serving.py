@@ -66,8 +66,8 @@ def test_raw_pixels_get_the_probabilities_of_the_artifact_by_class_name(served):
     address, model = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
     expected, _ = probabilities(model, pixels, "portable")
-    for key, dtype in [("inputs", "uint8"), ("instances", "float32")]:
-        answer = ask(address, {key: pixels.astype(dtype).tolist()}).json()["predictions"]
+    for dtype in ("uint8", "float32"):
+        answer = ask(address, {"inputs": pixels.astype(dtype).tolist()}).json()["predictions"]
         assert all(list(row) == ["zero", "one"] for row in answer)
         got = np.array([list(row.values()) for row in answer])
         np.testing.assert_allclose(got, expected, atol=1e-6)
@@ -102,11 +102,23 @@ def test_dark_pixels_are_taken(served, values):
     assert ask(served[0], {"inputs": pixels.tolist()}).status_code == 200
 
 
-@pytest.mark.parametrize("shape", [(2, 28, 28), (2, 27, 28, 1), (2, 28, 28, 3)])
-def test_images_of_another_shape_are_refused_by_name(served, shape):
-    answer = ask(served[0], {"inputs": np.zeros(shape, int).tolist()})
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (np.zeros((2, 28, 28), int).tolist(), "has the shape (2, 28, 28)"),
+        (np.zeros((2, 27, 28, 1), int).tolist(), "has the shape (2, 27, 28, 1)"),
+        ([], "has the shape (0,)"),
+        ([[0, 0], [0]], "is not an array of numbers"),
+        ("zero", "is not an array of numbers"),
+    ],
+)
+def test_other_input_is_refused_by_its_reason_without_its_pixels(served, images, reason):
+    answer = ask(served[0], {"inputs": images})
     assert answer.status_code == 400
-    assert "(-1, 28, 28, 1)" in answer.text
+    message = answer.json()["message"]
+    assert message.startswith(f"input {reason}; ")
+    assert "(28, 28, 1)" in message
+    assert len(message) < 200
 
 
 def test_it_listens_on_loopback_only(served):
