@@ -26,7 +26,7 @@ repro: $(READY) ## run what is not up to date: data, training, evaluation, pictu
 	@python -m stages repro
 
 sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
-	dvc repro prepare
+	@python -m stages repro prepare
 	python -m stages sweep
 
 test: $(READY) ## run all tests
@@ -39,7 +39,7 @@ ui: $(READY) ## open MLflow's pages on this machine: make ui PORT=5000
 	@python -m stages ui --port $(PORT)
 
 search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
-	dvc repro prepare
+	@python -m stages repro prepare
 	python -m stages search
 
 prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it

@@ -58,7 +58,9 @@ _add(
     "commands.repro",
     "Train, evaluate and compare whatever is not up to date.\n\n"
     "The results are those of `dvc repro`, sooner: all folds are trained together, and the stages "
-    "share one process that has imported the libraries.",
+    "share one process that has imported the libraries. With STAGE, such as `prepare`, only it and "
+    "what it depends on.",
+    click.Argument(["stages"], nargs=-1, metavar="[STAGE]..."),
     click.Option(["--hints/--no-hints"], default=True, hidden=True),
 )
 _add(

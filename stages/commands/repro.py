@@ -2,21 +2,25 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages.commands import stamp
 from stages.errors import UserError
 
 
-def repro(hints: bool = True) -> None:
+def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     """Prepare the data, train all variants together, run all other stages, print the table.
 
-    Without `hints` it does not say what to do next.
+    With `stages`, as DVC names them, it runs only these and what they depend on. Without `hints` it
+    does not say what to do next.
 
     Raises:
         UserError: if DVC cannot work here, because the folder is not a Git checkout.
     """
     _check_git()
+    if stages:
+        return _dvc(*stages)
     if summary := stamp.summary():
         print(f"Nothing has changed since the last run.\n{summary}")
         return

@@ -3,6 +3,16 @@ import subprocess
 import pytest
 
 from stages.commands import repro
+from stages.errors import UserError
+
+
+@pytest.mark.parametrize("stages", [(), ("prepare",)])
+def test_a_folder_without_git_is_refused_unless_dvc_is_to_do_without(folder, stages):
+    with pytest.raises(UserError, match="git init"):
+        repro.repro(stages)
+    subprocess.run(["dvc", "init", "-q", "--no-scm"], check=True)
+    with pytest.raises(SystemExit):  # there is no dvc.yaml
+        repro.repro(("prepare",))
 
 
 def test_a_failed_stage_ends_the_command_with_dvc_s_status(tmp_path, monkeypatch):
