@@ -230,6 +230,6 @@ class Parallel(Settings):
 class Tracking(Settings):
     """The names of MLflow's experiment and registered model, and when runs appear."""
 
-    experiment: Annotated[str, Field(min_length=1)] = "foldlab"
+    experiment: Annotated[str, Field(min_length=1, max_length=500)] = "foldlab"  # MLflow's limit
     model_name: Annotated[str, Field(min_length=1, pattern=r"^[^/:]+$")] = "foldlab"
     live_after: Annotated[float, Field(ge=0)] | None = 10.0  # s until a run appears; null: never

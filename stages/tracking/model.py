@@ -120,7 +120,7 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
     stores = {"tracking_uri": location(), "registry_uri": location()}
     pinned = uri
     try:
-        with failures(), _default(location()):
+        with failures(given=True), _default(location()):
             name, _, alias = uri.removeprefix("models:/").partition("@")
             if alias and uri.startswith("models:/"):
                 version = mlflow.MlflowClient(**stores).get_model_version_by_alias(name, alias)

@@ -7,7 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -50,12 +50,16 @@ class StoreError(UserError):
 
 
 @contextmanager
-def failures() -> Iterator[None]:
-    """Raise StoreError if the store or the connection to it fails; any other error is a bug."""
+def failures(given: bool = False) -> Iterator[None]:
+    """Raise StoreError if the store or the connection to it fails; any other error is a bug.
+
+    An argument that MLflow refuses is a bug too, unless `given`: the user chose the arguments.
+    """
     try:
         yield
     except Exception as error:
-        if isinstance(error, StoreError) or not _is_failure(error):
+        bug = not given and _is_wrong_argument(error)
+        if isinstance(error, StoreError) or bug or not _is_failure(error):
             raise
         outdated = "db upgrade" in str(error)
         upgrade = f"run `mlflow db upgrade {address()}` after a backup, then `make publish`"
@@ -70,12 +74,17 @@ def _why(error: BaseException) -> str:
     return safe(lines[0])[:200].rstrip(". ")
 
 
+def _is_wrong_argument(error: Exception) -> bool:
+    """Return whether MLflow refused an argument in this process; a server's refusals are others.
+
+    It gives the same code where somebody has meanwhile deleted the run or the experiment.
+    """
+    is_plain = type(error).__name__ == "MlflowException"  # subclasses are of servers and addresses
+    wrong = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
+    return is_plain and wrong and "must be in the 'active' state" not in str(error)
+
+
 def _is_failure(error: Exception) -> bool:
-    frame = error.__traceback__
-    while frame and frame.tb_next:
-        frame = frame.tb_next
-    if frame and frame.tb_frame.f_globals.get("__name__") == "mlflow.utils.search_utils":
-        return False  # a query of ours is malformed
     if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
         return (error.name or "").partition(".")[0] != "stages"
     if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
@@ -151,24 +160,26 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
         network = urlsplit(uri).scheme in ("http", "https", "databricks")
     except ValueError as error:
         raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
-    with failures():
-        gc.disable()  # a sixth of the time of MLflow's import
-        try:
-            from mlflow import MlflowClient
+    with ExitStack() as held:
+        with failures(given=True):
+            gc.disable()  # a sixth of the time of MLflow's import
+            try:
+                from mlflow import MlflowClient
 
-            if path:
-                import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or imported later
-        finally:
-            gc.enable()
-        lock = Path(f"{path}.lock") if path else root() / ".foldlab/tracking.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=LOCK_SECONDS):
+                if path:
+                    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or imported later
+            finally:
+                gc.enable()
+            lock = Path(f"{path}.lock") if path else root() / ".foldlab/tracking.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(lock, timeout=LOCK_SECONDS))
             if path:  # MLflow itself would try for minutes to use a locked database
                 with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)) as busy:
                     busy.execute("BEGIN IMMEDIATE")
             client = Client(MlflowClient(uri, registry_uri=uri), seconds if network else None)
             client.experiment_id = _experiment(client, tracking.experiment, network, path)
             client.model_name = tracking.model_name
+        with failures():
             yield client
 
 

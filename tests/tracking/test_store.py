@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from filelock import Timeout
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 
 from stages import publish
 from stages.errors import UserError
@@ -59,6 +60,9 @@ def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
         (TimeoutError(), True),
         (store.StoreError("deleted"), True),
         (MlflowException("no"), True),
+        (MlflowException("no", PERMISSION_DENIED), True),
+        (MlflowException("no", INVALID_PARAMETER_VALUE), False),
+        (RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}), True),
         (sqlalchemy.exc.OperationalError("select", {}, None), True),
         (sqlite3.DatabaseError("no"), True),
         (ModuleNotFoundError("no", name="psycopg2"), True),
@@ -148,6 +152,20 @@ def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, 
 def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
     with pytest.raises(MlflowException, match="foo"), store.opened(Tracking()) as client:
         client.search_runs([client.experiment_id], "foo = 'bar'")
+
+
+def test_a_run_that_is_deleted_meanwhile_is_no_bug(repository):
+    with pytest.raises(store.StoreError), store.opened(Tracking()) as client:
+        run = client.create_run(client.experiment_id)
+        client.delete_run(run.info.run_id)
+        client.set_tag(run.info.run_id, "key", "value")
+
+
+@pytest.mark.parametrize("uri", ["oracle://host/runs", "mysql+a+b://host/runs", "ftp://host"])
+def test_an_address_that_mlflow_refuses_is_the_user_s(repository, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(store.StoreError), store.opened(Tracking()):
+        pass
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(repository):
