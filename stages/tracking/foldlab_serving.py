@@ -53,7 +53,8 @@ class Classifier:
 
 
 def _refused(problem: str, shape: tuple[int, ...]) -> RefusedError:
-    text = f"{problem}; give one or more images, each of the shape {shape}."
+    wanted = ", ".join(map(str, shape))
+    text = f"{problem}; give numbers of the shape (n, {wanted}) for n images."
     return RefusedError(text, INVALID_PARAMETER_VALUE)
 
 

@@ -117,7 +117,7 @@ def test_other_input_is_refused_by_its_reason_without_its_pixels(served, images,
     assert answer.status_code == 400
     message = answer.json()["message"]
     assert message.startswith(f"input {reason}; ")
-    assert "(28, 28, 1)" in message
+    assert "(n, 28, 28, 1)" in message
     assert len(message) < 200
 
 
