@@ -4,7 +4,7 @@
 the best cross-validated score becomes `champion` if there is none, or if the corrected resampled
 t test on the same folds of the same data finds it better than the current one. Its p is multiplied
 by the number of its rivals (Bonferroni), because it is the best of them. The runner-up becomes
-`challenger`. A trial, which `data.limit` makes, has verdicts, but none of its models is registered.
+`challenger`. A run with `data.limit` gets verdicts, but its models are not registered.
 """
 
 import math
@@ -72,9 +72,9 @@ def _log(seconds: float | None) -> bool:
                 row["variant"] for row, is_all in zip(rows, complete, strict=True) if not is_all
             ]
             publish.warn_missing(missing)
-            limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_trial(run)]
+            limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_limited(run)]
             if limits:
-                print(f"A trial (data.limit = {limits[0]}): its models are not registered.")
+                print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
                 print(registered_model.crown(client, [v for v in versions if v], test, metric))
     except store.StoreError as error:

@@ -19,8 +19,8 @@ def promote(name: str, reason: str = "") -> str:
     Returns the sentence that the version is tagged with; `reason` is the user's part of it.
 
     Raises:
-        UserError: if the variant is unknown, has no results, they are a trial or not published; or
-            if the store cannot be used.
+        UserError: if the variant is unknown, if its results are missing, unpublished or made with
+            `data.limit`, or if the store cannot be used.
     """
     settings = params.load()
     identity = records.read(name, settings).identity
@@ -32,10 +32,10 @@ def promote(name: str, reason: str = "") -> str:
         from stages.tracking import registered_model, runs  # MLflow's import takes seconds
 
         run, version, _ = runs.look_up(client, identity)
-        if run and runs.is_trial(run):
+        if run and runs.is_limited(run):
             raise UserError(
-                f"{name} is a trial (data.limit = {run.data.tags[runs.LIMIT]}), whose model is not "
-                "registered; remove the limit and run `dvc repro`."
+                f"{name} was trained with data.limit = {run.data.tags[runs.LIMIT]}, so its model "
+                "is not registered; remove the limit and run `dvc repro`."
             )
         if version is None:
             raise UserError(

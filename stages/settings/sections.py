@@ -81,7 +81,7 @@ class Data(Settings):
     resize: Literal["pad", "crop", "stretch"] = "pad"
     channels: Literal["gray", "rgb"] | None = None  # null: rgb if any image has colour
     test_fraction: Fraction = 0.2
-    limit: Count | None = None  # maximum number of images per split, for quick trials
+    limit: Count | None = None  # maximum number of images per split, for a quick run
     validation: Literal["train", "test", "ignore"] = "train"  # where a folder val/ goes
     label_pattern: Pattern | None = None  # its group is the class in a file's path
     file_column: str | None = None  # of a CSV of labels; null: known names

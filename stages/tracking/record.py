@@ -45,7 +45,7 @@ class Record:
     dataset: dict[str, Any]  # the content of dataset.json
     folds: list[Child]
     start: int | None  # ms since 1970, if known
-    limit: int | None = None  # `data.limit` if it makes this a trial, which has no registered model
+    limit: int | None = None  # `data.limit` if it left images out; then no model is registered
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
 

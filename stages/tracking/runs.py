@@ -16,7 +16,7 @@ from stages.tracking.marker import Identity, combined
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
-LIMIT = "foldlab.data_limit"  # tag of a parent run: the `data.limit` that makes it a trial
+LIMIT = "foldlab.data_limit"  # tag of a parent run: `data.limit`, where it left images out
 
 
 def publish(client: Client, record: Record) -> str:
@@ -34,7 +34,7 @@ def publish(client: Client, record: Record) -> str:
     children.add(client, run, {}, points)
     attachments.complete_dataset(client, run, record.dataset)
     attachments.complete_files(client, run, record.files)
-    if not record.limit and not is_trial(run):
+    if not record.limit and not is_limited(run):
         registered_model.register(client, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
@@ -56,20 +56,20 @@ def find(client: Client, identity: Identity) -> Run | None:
 def look_up(client: Client, identity: Identity) -> tuple[Run | None, ModelVersion | None, bool]:
     """Return the parent run of these results, its model's version, and whether both are complete.
 
-    A trial has no version.
+    A run with `data.limit` has no version.
     """
     run = find(client, identity)
     if run is None:
         return None, None, False
     finished = run.info.status == "FINISHED"
-    if is_trial(run):
+    if is_limited(run):
         return run, None, finished
     version = registered_model.find(client, run.info.run_id)
     return run, version, finished and version is not None
 
 
-def is_trial(run: Run) -> bool:
-    """Return whether a parent run is one of a trial, also if params.yaml was edited since."""
+def is_limited(run: Run) -> bool:
+    """Return whether a run was made with `data.limit`, even if params.yaml was edited since."""
     return LIMIT in run.data.tags
 
 

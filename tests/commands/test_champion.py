@@ -94,22 +94,22 @@ def limit(images):
     path.write_text("\n".join([*kept, f"data: {{limit: {images}}}"]))
 
 
-def test_a_trial_has_verdicts_but_no_version(repository, capsys):
+def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     make_repository(repository, "basic", "other", folds=5)
     make_comparison(repository, basic=0.902, other=0.912)
-    for images in (80, "null"):  # still a trial when the limit is gone, but the results are not
+    for images in (80, "null"):  # the results stay limited when the limit is gone
         limit(images)
         assert status("publish", "--all") == 0
-        assert "A trial (data.limit = 80)" in capsys.readouterr().out
+        assert "data.limit = 80" in capsys.readouterr().out
         assert publish.missing(params.load()) == []
-        assert "is a trial (data.limit = 80)" in status("promote", "other")
+        assert "data.limit = 80" in status("promote", "other")
     rows = everything(repository)
     assert not rows["model_versions"] + rows["registered_models"]
     verdicts = [row["value"] for row in rows["tags"] if row["key"] == "foldlab.verdict"]
     assert len(verdicts) == 2
 
 
-def test_a_limit_that_limits_nothing_makes_no_trial(published):
+def test_a_limit_that_leaves_no_image_out_does_not_count(published):
     limit(1000)
     make_comparison(published, basic=0.902, other=0.912)
     assert status("publish", "--all") == 0

@@ -7,13 +7,13 @@ from stages.commands import try_out
 from stages.settings import params
 
 
-def test_its_settings_are_valid_and_those_of_a_trial():
+def test_its_settings_are_valid_and_those_of_a_quick_run():
     settings = params.parse(yaml.safe_load(try_out.SETTINGS))
     assert settings.data.limit == 1000
 
 
 @pytest.mark.slow
-def test_a_trial_changes_nothing_but_its_own_folder(tmp_path, monkeypatch, capfd):
+def test_it_changes_nothing_but_its_own_folder(tmp_path, monkeypatch, capfd):
     """In a folder whose name has a space, with edits that are not committed."""
     folder = make(tmp_path / "my photos", defaults())
     with (folder / "params.yaml").open("a") as settings:
