@@ -265,8 +265,8 @@ def test_refuses_variants_of_two_environments_or_precisions(four, changed, named
 def test_counts_every_training_that_the_test_set_scored(four, drawn):
     def counted():
         compare()
-        count = re.search("test set was scored by ([0-9]+) training", REPORT.read_text("utf-8"))[1]
-        assert f"scored by {count} training" in PAGE.read_text("utf-8")
+        count = re.search("([0-9]+) trained models? ha", REPORT.read_text("utf-8"))[1]
+        assert f"{count} trained model" in PAGE.read_text("utf-8")
         return int(count)
 
     assert counted() == 4  # missing uses are added to the ledger

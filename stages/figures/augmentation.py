@@ -29,7 +29,7 @@ def augmentation(
     step = height + GAP
     figure, axes = sheet(WIDTH, LINE + step + len(changed) * (LINE + draws * step))
     down = 0.0
-    rows = [("as they are", original[None]), *zip(names, changed, strict=True)]
+    rows = [("original", original[None]), *zip(names, changed, strict=True)]
     for name, images in rows:
         down += LINE
         axes.text(0, down - 0.07, shorten(name, WIDTH, TEXT), va="baseline")
@@ -37,6 +37,6 @@ def augmentation(
             for column, image in enumerate(line):
                 show(axes, image, column * (side + GAP), down, height, side)
             down += step
-    note = f"n = {n} training images, one a column; each op is drawn {draws} times"
+    note = f"n = {n} training images, one per column; each op is drawn {draws} times"
     heading(figure, f"{variant}: augmentation", note)
     return figure

@@ -1,4 +1,4 @@
-"""All variants in one figure: the score of every fold, and differences to the baseline."""
+"""All variants in one figure: the score of every fold, and differences from the baseline."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def comparison(
         title += f", the best {count - 1} and {baseline}"
     note = f"Dots are the n = {n} folds, line and bar their mean and standard deviation."
     if others:
-        note += f" Differences are to {baseline}, with 95 % intervals; those up to"
+        note += f" Differences are from {baseline}, with 95 % intervals; those up to"
         note += f" {metric.scale * rope:g} {metric.unit} (shaded) count as none."
     heading(figure, title, note, WIDE if others else WIDE / 2)
     return figure
@@ -149,7 +149,7 @@ def _folds(axes: Axes, place: int, scores: np.ndarray, mean: float, std: float) 
 
 
 def _inside(axes: Axes, place: int, value: float, colour: str) -> bool:
-    """Return whether `value` lies inside of the axes; draw an arrow at the edge if not."""
+    """Return whether `value` lies inside the axes; if not, draw an arrow at the edge."""
     low, high = axes.get_xlim()
     if low <= value <= high:
         return True

@@ -1,4 +1,4 @@
-"""The confusion matrix, in images and in percent, and its difference to another one."""
+"""The confusion matrix, in images and in percent, and its difference from another one."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Score against latency: which variants no other beats in both."""
+"""Score against latency, and the Pareto front: the variants that no other beats in both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,8 +37,8 @@ def cost(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
     note = (
-        f"mean ± sd, n = {rows[0]['n']}; the blue line joins the variants that no other beats in "
-        "both"
+        f"mean ± sd, n = {rows[0]['n']}; the blue line is the Pareto front, where no other "
+        "variant is better in both"
     )
-    heading(figure, "Score against the time of an answer", note)
+    heading(figure, "Score against prediction time", note)
     return figure

@@ -23,7 +23,7 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
     An ensemble, whose history is empty, has only a note that nothing was trained.
 
     Args:
-        history: columns of equal length, one row a fold and epoch: `fold`, `epoch` (from 1),
+        history: columns of equal length, one row per fold and epoch: `fold`, `epoch` (from 1),
             `loss`, `accuracy` (a fraction), `val_loss`, `val_accuracy`, and `selected`, which is
             true in the row of a fold's selected epoch.
         scale: the same columns of all variants side by side, which set the limits of the axes;
@@ -31,7 +31,7 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
     """
     title = f"{variant}: training and validation"
     if not history["epoch"].size:
-        note = "nothing to train: an ensemble of other variants, whose curves show their training"
+        note = "an ensemble is not trained; its members' curves show their training"
         return empty(title, note)
     figure = page(WIDTH, 5.6)
     loss, accuracy = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.1})

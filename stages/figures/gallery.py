@@ -24,7 +24,7 @@ Caption = tuple[tuple[str, ...], str, tuple[str, ...]]
 def mistakes(
     test_images: np.ndarray, found: Sequence[Mistake], classes: Sequence[str], *, variant: str
 ) -> Figure:
-    """Show the most confident mistakes, each as "8 for 3" with its confidence; if any.
+    """Show the most confident mistakes, if any, each as "8 for 3" with its confidence.
 
     Args:
         test_images: uint8 (n, height, width, channels), 1 or 3 channels; only the rows shown

@@ -1,6 +1,6 @@
 """Style shared by all figures: fonts, colours, headings, and saving.
 
-A figure's size is that of its axes. Headings, labels and legends stand outside of it, because `png`
+A figure's size is that of its axes. Headings, labels and legends stand outside them, because `png`
 extends the page to everything drawn.
 """
 
@@ -33,7 +33,7 @@ from PIL import Image
 from stages.files import replacing
 
 DPI = 140
-WIDTH = 6.4  # inches; with 11 point text a phone's screen still shows it legibly
+WIDTH = 6.4  # inches; 11 point text is then still legible on a phone
 TEXT = 11  # points
 MARGIN = 0.3  # inches around everything drawn
 LINE = 0.22  # inches from one line of text to the next

@@ -1,1 +1,1 @@
-"""Reports: text made from results; one file a format."""
+"""Reports on the results, one module per format."""

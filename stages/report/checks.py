@@ -1,7 +1,7 @@
-"""Checks of a finished comparison: what makes its numbers mean less than they seem to.
+"""Checks of a finished comparison, for faults that make its numbers misleading.
 
-Each has a code, a severity and a row in docs/reading_results.md; `compare.ignore` silences it. The
-thresholds are conventions: high enough that the default comparison shows only what holds for it.
+Each has a code, a severity and a row in docs/reading_results.md; `compare.ignore` leaves it out.
+The thresholds are conventions, high enough to give no false alarm in the default comparison.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ TRIVIAL = {"majority": "always answers the most frequent class", "logistic": "ha
 RISE, STANDARD_ERRORS = 0.1, 3.0  # of the validation loss above its minimum
 FALL = 0.05  # of the validation loss in the last quarter of the epochs
 TIMES = 3.0  # the error on training images, over the cross-validated error of the best variant
-CHANCE = 0.001  # p of folds that differ by chance alone
+CHANCE = 0.001  # p below which folds differ by more than chance
 FEW = 30  # test images of a class: a recall of 90 % is then known to within 11 points
-NAMED = 4  # at most so many variants or classes in a sentence
+NAMED = 4  # most variants or classes that a sentence names
 
 
 class Finding(NamedTuple):
     """The outcome of a check that applies."""
 
     code: str
-    severity: str  # "warning": a score may mislead; "note": a limit of what can be seen
-    variants: list[str]  # that it is about; empty: about the whole comparison
+    severity: str  # "warning": a score may be misleading; "note": what the data cannot show
+    variants: list[str]  # the variants concerned; empty: the whole comparison
     text: str  # one sentence in Markdown
 
 
@@ -59,7 +59,7 @@ def _beaten(found: Comparison) -> Found:
 
 
 def _overfits(found: Comparison) -> Found:
-    """Yield variants whose validation loss rises again, in all folds taken together."""
+    """Yield variants whose mean validation loss rises again after its minimum."""
     texts = {}
     for name, losses in _losses(found):
         if _train(found.results[name]).get("early_stopping"):
@@ -79,10 +79,10 @@ def _overfits(found: Comparison) -> Found:
 
 
 def _short(found: Comparison) -> Found:
-    """Yield variants that were still getting better when their epochs ended.
+    """Yield variants that were still improving when their epochs ended.
 
-    A schedule that lowers the learning rate to 0 makes every curve flat at its end, so that nothing
-    can be told from it.
+    A schedule that lowers the learning rate to 0 flattens the end of every curve, so those variants
+    are not checked.
     """
     names = []
     for name, losses in _losses(found):
@@ -104,7 +104,7 @@ def _short(found: Comparison) -> Found:
 
 
 def _underfits(found: Comparison) -> Found:
-    """Yield variants that do not even fit their training images, though another one does."""
+    """Yield variants that do not fit even their training images, though another variant does."""
     least = min(1 - result.accuracy.mean() for result in found.results.values())
     texts = {}
     for name, result in found.results.items():
@@ -117,14 +117,14 @@ def _underfits(found: Comparison) -> Found:
     if texts:
         yield (
             [*texts],
-            f"The error on the training images themselves is high: {_listed(texts)}, and only "
-            f"{100 * least:.1f} % for the best variant on images it has not seen. Use more epochs, "
-            "another learning rate or a larger network.",
+            f"The error even on the training images is high: {_listed(texts)}. The best variant "
+            f"has {100 * least:.1f} % on images it has not seen. Use more epochs, another learning "
+            "rate or a larger network.",
         )
 
 
 def _unstable(found: Comparison) -> Found:
-    """Yield variants whose folds differ by more than the number of their images explains."""
+    """Yield variants whose folds differ by more than chance explains."""
     texts = {}
     for name, result in found.results.items():
         accuracy = result.accuracy[: found.folds]
@@ -138,12 +138,12 @@ def _unstable(found: Comparison) -> Found:
         yield (
             [*texts],
             f"The folds' accuracies of {_listed(texts)} differ by more than chance explains: the "
-            "training is unstable, or images belong together (`folds.group`).",
+            "training is unstable, or some images belong together (`folds.group`).",
         )
 
 
 def _rope(found: Comparison) -> Found:
-    """Yield a ROPE that no variant's interval would fit into."""
+    """Yield a ROPE that is narrower than every variant's interval."""
     widths = [row["ci_high"] - row["ci_low"] for row in found.rows if row["p"] is not None]
     if found.tested and widths and found.rope and min(widths) > 2 * found.rope:
         metric = found.metric
@@ -164,8 +164,8 @@ def _few(found: Comparison) -> Found:
     if texts:
         yield (
             [],
-            f"The test set has few images of {_listed(texts)}, so precision and recall of these "
-            "classes on it are rough.",
+            f"The test set has few images of {_listed(texts)}, so their precision and recall on it "
+            "are imprecise.",
         )
 
 
@@ -182,7 +182,7 @@ assert set(CHECKS) == set(get_args(Check))
 
 
 def _losses(found: Comparison) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each trained variant with its validation losses, float (folds, epochs all have)."""
+    """Yield each trained variant with its losses, float (folds, epochs of the shortest)."""
     for name, result in found.results.items():
         history = result.history
         if len(history["epoch"]):

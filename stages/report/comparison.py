@@ -22,7 +22,7 @@ class Comparison(NamedTuple):
     dataset: Mapping[str, Any]  # the content of dataset.json
     uses: int  # number of models that the test set has scored
     metric: Metric  # by which variants are compared
-    ignore: Sequence[str] = ()  # checks that are not made
+    ignore: Sequence[str] = ()  # checks that are left out
 
     @property
     def best_first(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The tables of the page that comparison.md leaves out."""
+"""The tables of report.html."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from stages.statistics.power import POWER
 
 Column = tuple[str, str]  # title, note
 Cell = tuple[str, Any]  # text, sort key or None
-Table = list[dict[Column, Cell]]  # one row a variant, the best first
+Table = list[dict[Column, Cell]]  # one row per variant, the best first
 SHADES = 5  # in the table of agreement
 SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
@@ -127,19 +127,19 @@ def coverages(found: Comparison) -> Table:
         for one in found.results[name].coverage:
             title = f"{100 * one.wanted:g} % sets"
             low, high = wilson(one.covered, one.images)
-            cells[title, "hold the class, % (95 %)"] = _interval(
+            cells[title, "hold the true class, % (95 %)"] = _interval(
                 one.covered / one.images, low, high
             )
             cells[title, "sure, %"] = f"{100 * one.sure / one.images:.1f}", one.sure
             share = one.sure_and_correct / one.sure if one.sure else None
             correct = "" if share is None else f"{100 * share:.2f}"
-            cells[title, "correct where sure, %"] = correct, share
+            cells[title, "correct when sure, %"] = correct, share
         table.append(cells)
     return table
 
 
 def recalls(found: Comparison, shown: Sequence[str]) -> Table:
-    """Return the table of recalls on the test images: one row a class, one column a variant."""
+    """Return the table of recalls on the test images: one row per class, one column per variant."""
     columns = {name: found.results[name].per_class for name in shown}
     table: Table = []
     for index, (number, _, _, _, images) in enumerate(columns[shown[0]]):
@@ -154,7 +154,7 @@ def recalls(found: Comparison, shown: Sequence[str]) -> Table:
 
 
 def areas(found: Comparison, shown: Sequence[str]) -> Table:
-    """Return the table of areas below the curves of two classes: one row a variant."""
+    """Return the table of areas under the curves of two classes: one row per variant."""
     table: Table = []
     for name in shown:
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}

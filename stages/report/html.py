@@ -84,5 +84,5 @@ def _confusion_note(result: Result, classes: Sequence[str]) -> str:
     pairs, worst = result.confused(classes, PAIRS), classification.hardest_class(counts)
     return (
         f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
-        f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} found"
+        f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} correct"
     )

@@ -37,7 +37,7 @@ def comparison(found: Comparison, checked: Sequence[Finding]) -> str:
     lines += [""] if checked else []
     lines += table(columns, [_cells(row, tested) for row in found.best_first])
     shown = f"{found.metric.label.capitalize()} of each fold" + (
-        f", and differences to {found.baseline}" if tested else ""
+        f", and differences from {found.baseline}" if tested else ""
     )
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
     lines += [f"- {note}" for note in notes(found)]
@@ -91,7 +91,7 @@ def mean_std(row: Mapping[str, Any]) -> str:
 
 
 def difference(row: Mapping[str, Any]) -> str:
-    """Return the difference to the baseline with its interval; "" for the baseline."""
+    """Return the difference from the baseline with its interval; "" for the baseline."""
     if row["difference"] is None:
         return ""
     metric = of(row)

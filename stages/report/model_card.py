@@ -10,12 +10,12 @@ from stages.statistics import classification
 from stages.statistics.interval import wilson
 
 FINAL = {
-    "soft_vote": "the mean of the probabilities of its {n} fold models, as one Keras model",
+    "soft_vote": "one Keras model that averages the probabilities of {n} fold models",
     "refit": "one model, trained on all training images after cross-validation",
-    "ensemble": "the mean of the probabilities of other variants' models, as one Keras model",
+    "ensemble": "one Keras model that averages the probabilities of other variants' models",
     "best_fold": "the fold model with the best validation accuracy, of {n}",
 }
-CONFIDENT = 0.9  # the confidence from which a mistake counts as confident
+CONFIDENT = 0.9  # a mistake with at least this confidence is a confident one
 
 
 def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 # Settings that let a fold's validation images influence its training, and what they choose.
 ON_VALIDATION = {
     "early_stopping": "Early stopping chose the epochs",
-    "reduce_on_plateau": "Plateaus chose the learning rates",
+    "reduce_on_plateau": "Reduction on plateau chose the learning rates",
 }
 
 

@@ -19,7 +19,7 @@ def test_each_image_is_shown_as_it_is_then_each_draw_of_each_op(texts):
     figure = augmentation(original, changed, NAMES, variant="basic")
     shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     np.testing.assert_array_equal(shown, [*original[..., 0], *changed.reshape(-1, 8, 8)])
-    assert [text.get_text() for text in figure.axes[0].texts] == ["as they are", *NAMES]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["original", *NAMES]
     assert "basic: augmentation" in texts(figure)
 
 

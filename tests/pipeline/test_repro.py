@@ -104,7 +104,7 @@ def test_an_edit_runs_its_variant_only_and_taking_it_back_trains_nothing(made, c
     assert but_uses(results(copy)) == but_uses(made.results)
     scored = read_table(copy / "results/test_set_uses.csv")
     assert [row["variant"] for row in scored] == ["basic", "batchnorm", "batchnorm"]
-    assert "scored by 3 trainings" in (copy / "results/comparison.md").read_text()
+    assert "3 trained models have been scored" in (copy / "results/comparison.md").read_text()
 
 
 @pytest.mark.warm

@@ -74,11 +74,11 @@ def test_notes_say_what_must_not_be_forgotten():
     for part in (
         "5 folds x 2 repeats",
         "standard error of 0.09 points",  # sqrt(.9912 * .0088 / 10,000)
-        "scored by 1,234 trainings in",
+        "1,234 trained models have been scored on this test set",
         "Early stopping chose the epochs of `early` on the images that score the fold",
-        "Plateaus chose the learning rates of `early`, `flat` on the images that score the fold",
-        "prediction is that of the mean of the 2 models, one of each repeat",
-        "Holm p allows for 2 tests;",
+        "Reduction on plateau chose the learning rates of `early`, `flat` on the images",
+        "prediction averages the 2 models, one per repeat",
+        "Holm p is corrected for 2 tests;",
         "within 0.05 points",
         "The best of 3 variants on the same folds is biased upward",
     ):
@@ -87,9 +87,9 @@ def test_notes_say_what_must_not_be_forgotten():
 
 def test_notes_leave_out_what_does_not_apply():
     text = "\n".join(markdown.notes(comparison(BETTER, BASELINE, repeats=1, uses=1)))
-    assert "scored by 1 training in" in text
-    assert "Holm p allows for 1 test;" in text
-    for part in ("Early stopping", "Plateaus", "repeat"):
+    assert "1 trained model has been scored" in text
+    assert "Holm p is corrected for 1 test;" in text
+    for part in ("Early stopping", "plateau", "repeat"):
         assert part not in text
 
 

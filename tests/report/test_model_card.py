@@ -49,9 +49,9 @@ def test_says_what_the_files_say():
     for line in (
         "# Model card: `plain`",
         r"a \| \<script\>alert(1)\</script\> \`code\` \*all\* \# head",
-        "Architecture: basic (dense=8); 1,234 parameters a model.",
-        "- Training: 40 images, 1 to 29 a class, in 5 stratified folds, 2 times with other "
-        "shuffles.",
+        "Architecture: basic (dense=8); 1,234 parameters per model.",
+        "- Training: 40 images, 1 to 29 per class, in 5 stratified folds, 2 times with "
+        "different shuffles.",
         r"- Classes: cat, a\|b, never seen.",
         "| epochs | 5 |",
         # Wilson: 13 of 15
@@ -69,10 +69,10 @@ def test_says_what_the_files_say():
 @pytest.mark.parametrize(
     ("training", "part"),
     [
-        ({}, "Shipped is the mean of the probabilities of its 10 fold models"),
-        ({"final": "refit"}, "Shipped is one model, trained on all training images"),
+        ({}, "`model.keras` is one Keras model that averages the probabilities of 10 fold models"),
+        ({"final": "refit"}, "`model.keras` is one model, trained on all training images"),
         ({"final": "best_fold"}, "best validation accuracy, of 10"),
-        ({"final": "ensemble"}, "Shipped is the mean of the probabilities of other variants'"),
+        ({"final": "ensemble"}, "averages the probabilities of other variants'"),
         ({"description": ""}, "No description."),
         ({"settings": ROW | {"train": {"predict_views": 4}}}, "over 4 views of an image"),
         ({"environment": {"kernels": "avx512_bf16"}}, r"Trained with kernels avx512\_bf16."),
@@ -86,7 +86,7 @@ def test_says_what_is_shipped_and_how_it_was_trained(training, part):
     ("key", "limit"),
     [
         ("early_stopping", "- Early stopping chose the epochs of each fold"),
-        ("reduce_on_plateau", "- Plateaus chose the learning rates of each fold"),
+        ("reduce_on_plateau", "- Reduction on plateau chose the learning rates of each fold"),
     ],
 )
 def test_what_validation_images_chose_is_a_limit_also_in_a_member_of_an_ensemble(key, limit):
@@ -99,7 +99,9 @@ def test_what_validation_images_chose_is_a_limit_also_in_a_member_of_an_ensemble
 
 def test_an_ensemble_names_its_members():
     markdown = card(settings={"ensemble": {"a_1": ROW, "b": ROW}})
-    assert "Members: a\\_1, b; 1,234 parameters in one fold model of each together." in markdown
+    assert (
+        "Members: a\\_1, b; 1,234 parameters in one fold model of each member together." in markdown
+    )
     assert "| ensemble | a\\_1, b |" in markdown
 
 
