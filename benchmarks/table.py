@@ -199,7 +199,7 @@ def seeds(found: Records) -> str:
     if not record:
         return MISSING
     by_seed = record["seeds"]
-    rows = [f"| difference to `{record['baseline']}`, points | {' | '.join(by_seed)} |"]
+    rows = [f"| difference from `{record['baseline']}`, points | {' | '.join(by_seed)} |"]
     rows.append(f"|---|{'---|' * len(by_seed)}")
     for variant in next(iter(by_seed.values()))["variants"]:
         if variant != record["baseline"]:
