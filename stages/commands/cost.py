@@ -1,7 +1,7 @@
 """`python -m stages cost`: what each compared variant's model costs, beside its score.
 
-Times belong to a machine, so they are in no file that DVC tracks: results/cost.csv and
-results/plots/cost.png are written here, and logged to MLflow.
+Times belong to a machine, so no file that DVC tracks holds them: this command writes
+results/cost.csv and results/plots/cost.png, and tags the runs in MLflow with the latency.
 """
 
 import sys
@@ -21,16 +21,9 @@ from stages.statistics.metrics import of
 from stages.tracking import marker, store
 
 CALLS, IMAGES = 200, 1000
-COLUMNS: tuple[str, ...] = (
-    "variant",
-    "cv_mean",
-    "cv_std",
-    "n",
-    "metric",
-    "outcome",
-    "one_image_ms",
-)
-COLUMNS += ("images_per_second", "megabytes", "parameters", "multiply_adds", "front")
+COMPARED = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")  # from comparison.csv
+MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
+COLUMNS = (*COMPARED, "one_image_ms", "megabytes", *MEASURED, "front")
 
 
 def cost() -> None:
@@ -53,11 +46,10 @@ def cost() -> None:
     for row in compared:
         name = row["variant"]
         found = latency.measure(paths[name], images, CALLS, settings.train.kernels)
-        own = {key: row[key] for key in COLUMNS[:6]}
-        own |= {"one_image_ms": found["one_image_ms"]["median"]}
-        own |= {"megabytes": round(found["file_bytes"] / 1e6, 2)}
-        keys = ("images_per_second", "parameters", "multiply_adds")
-        rows.append(own | {key: found[key] for key in keys})
+        own = {key: row[key] for key in COMPARED} | {key: found[key] for key in MEASURED}
+        own["one_image_ms"] = found["one_image_ms"]["median"]
+        own["megabytes"] = round(found["file_bytes"] / 1e6, 2)
+        rows.append(own)
         print(f"measured {name}", file=sys.stderr)
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
@@ -70,13 +62,13 @@ def cost() -> None:
 
 
 def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether `one` is at least as good in score and time, and better in one of them."""
+    """Return whether `one` dominates: as good in score and time, and better in one of them."""
     a, b = ((-row["cv_mean"], row["one_image_ms"]) for row in (one, other))
     return a != b and a[0] <= b[0] and a[1] <= b[1]
 
 
 def _text(rows: list[dict[str, Any]]) -> str:
-    """Return the table, and which variants are as good as the baseline at half its time or less."""
+    """Return the table, and which variants make no difference at half the baseline's time."""
     (baseline,) = (row for row in rows if row["outcome"] == "baseline")
     metric = of(rows[0])
     columns = ["variant", metric.column, "ms an image", f"of {baseline['variant']}", "images/s"]
@@ -99,13 +91,16 @@ def _text(rows: list[dict[str, Any]]) -> str:
         )
     right = ("left", *["right"] * (len(columns) - 2), "left")
     lines = [tabulate(cells, columns, disable_numparse=True, colalign=right)]
-    lines += ["", "* no other variant is both faster and better. One thread, one model at a time."]
+    lines += [
+        "",
+        "* Pareto front: no other variant is better in both. One thread, one model at a time.",
+    ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]
         if row["outcome"] == "no difference" and share <= 0.5:
             lines.append(
-                f"{row['variant']}: no difference to {baseline['variant']}, at {share:.2f} of the "
-                "time."
+                f"{row['variant']}: no difference from {baseline['variant']}, at {share:.2f} of "
+                "the time."
             )
     return "\n".join(lines)
 

@@ -7,8 +7,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from stages.tracking.store import Client
 
-OPENING = "Image classifier of Foldlab."  # by which a description is known as ours
-CLASSES = 100  # most names that are listed
+OPENING = "Image classifier of Foldlab."  # marks a description as ours
+CLASSES = 100  # most class names that are listed
 
 TEXT = """\
 {opening} Each version is the model of one variant; the alias `champion` is the one to use.
@@ -16,14 +16,14 @@ TEXT = """\
 - **Input:** raw pixels from 0 to 255, shape (n, {shape}): images, height, width, channels.
 - **Output:** for each image, the probability of each class: {classes}.
 
-Load it in Python. The answer is a dictionary for each image, from class to probability:
+Load it in Python. The result has a dictionary per image, from class to probability:
 
     model = mlflow.pyfunc.load_model("models:/{name}@champion")
     model.predict(images)
 
 `mlflow.keras.load_model` returns the Keras model, which gives the probabilities without names.
 
-Serve it over HTTP, and ask it with `{{"inputs": [...]}}` at `/invocations`:
+Serve it over HTTP, and post `{{"inputs": [...]}}` to `/invocations`:
 
     mlflow models serve -m models:/{name}@champion --env-manager local --port 5001
 """
@@ -45,7 +45,8 @@ def complete(client: Client, dataset: Mapping[str, Any]) -> None:
 
 
 def tag(client: Client, version: ModelVersion, texts: Mapping[str, str]) -> None:
-    """Set the tags of a version that differ from `texts`."""
+    """Set the tags of a version that differ from `texts`, also in the object for later looks."""
     for key, text in texts.items():
         if version.tags.get(key) != text:
             client.set_model_version_tag(version.name, version.version, key, text)
+            version.tags[key] = text

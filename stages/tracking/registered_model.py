@@ -29,7 +29,7 @@ SHOWN = ("CV accuracy", "test")  # texts of a run that its version has too, with
 SCORES = "fold_scores.csv"
 LEVEL = 0.05
 
-# differences of accuracy, one per fold -> their mean, `difference`, and `p` of a two-sided test
+# score differences, one per fold -> their mean, `difference`, and `p` of a two-sided test
 Test = Callable[[np.ndarray], Mapping[str, float]]
 
 
@@ -57,8 +57,7 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
             description=record.description,
             tags=tags,
         )
-    for key, value in tags.items():  # which the rule compares
-        _tag(client, version, key, value)
+    description.tag(client, version, tags)  # the rule compares them
     description.complete(client, record.dataset)
     # A server adds the version to the logged model's tag, a plain database does not. Neither
     # removes a deleted one.
@@ -82,14 +81,16 @@ def crown(
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
 
     The versions are those of the compared variants, the best by the metric first. Returns the
-    reason in one sentence, which the candidate's version is tagged with.
+    reason in one sentence, with which the candidate's version is tagged.
     """
     candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion:
         champion = _heir(client, champion, versions) or champion
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
-        if not reason or candidate.tags.get(REFUSED) == "true":  # set on MLflow's web pages
+        if (
+            not reason or candidate.tags.get(REFUSED) == "true"
+        ):  # the alias was set on MLflow's pages
             reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
             _explain(client, candidate, reason)
     elif champion and _same_results(candidate, champion):
@@ -103,7 +104,7 @@ def crown(
             if champion:
                 _explain(client, champion, reason)
             if BY_HAND in candidate.tags:  # from an earlier promotion
-                _tag(client, candidate, BY_HAND, "false")
+                description.tag(client, candidate, {BY_HAND: "false"})
             client.set_registered_model_alias(client.model_name, CHAMPION, candidate.version)
             champion = candidate
     others = (v for v in versions if champion is None or not _same_results(v, champion))
@@ -119,7 +120,7 @@ def crown(
 def _heir(
     client: Client, champion: ModelVersion, versions: Sequence[ModelVersion]
 ) -> ModelVersion | None:
-    """Make the version of the same results champion in place of one whose run or model is gone."""
+    """Make the version with the same results champion if the old one's run or model is gone."""
     heir = next((v for v in versions if _same_results(v, champion)), None)
     if heir is None or heir.version == champion.version:
         return None
@@ -133,7 +134,7 @@ def _heir(
     )
     _explain(client, heir, reason)
     if BY_HAND in champion.tags:
-        _tag(client, heir, BY_HAND, champion.tags[BY_HAND])
+        description.tag(client, heir, {BY_HAND: champion.tags[BY_HAND]})
     client.set_registered_model_alias(client.model_name, CHAMPION, heir.version)
     return heir
 
@@ -252,13 +253,7 @@ def _name(version: ModelVersion) -> str:
 
 def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
     """Write on a version why it has the alias or not; `refused`: the rule denied it just now."""
-    _tag(client, version, REASON, reason)
+    texts = {REASON: reason}
     if refused or REFUSED in version.tags:
-        _tag(client, version, REFUSED, str(refused).lower())
-
-
-def _tag(client: Client, version: ModelVersion, key: str, value: str) -> None:
-    """Set a tag unless the version has it; also in the object, for later looks at it."""
-    if version.tags.get(key) != value:
-        client.set_model_version_tag(version.name, version.version, key, value)
-        version.tags[key] = value
+        texts[REFUSED] = str(refused).lower()
+    description.tag(client, version, texts)

@@ -52,7 +52,7 @@ def test_the_front_has_what_nothing_beats_in_both_and_runs_get_their_latency(com
     printed = capsys.readouterr().out.splitlines()
     (other,) = [line for line in printed if line.startswith("other *")]
     assert " 0.25 " in other  # of the baseline's time
-    assert printed[-1].startswith("other: no difference to basic")
+    assert printed[-1].startswith("other: no difference from basic")
     assert (compared / "results/plots/cost.png").stat().st_size > 10_000
     assert runs_of(compared, "parent")["other"]["tags"]["latency"] == "1.00 ms"
 
