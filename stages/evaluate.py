@@ -16,7 +16,7 @@ from stages.statistics.scores import SCORES, of_folds
 def evaluate(variant: str) -> None:
     """Score a variant's model on the test set, and its folds on their validation images.
 
-    The use of the test set is recorded in the ledger before any score is written.
+    The use of the test set is recorded in results/test_set_uses.csv before any score is written.
 
     Raises:
         UserError: when a file of an earlier stage is damaged, or a file cannot be written.

@@ -1,4 +1,4 @@
-"""Files of the pipeline: paths, atomic writes, and reading with one sentence for damage."""
+"""Files of the pipeline: paths, atomic writes, and reading that reports damage in one sentence."""
 
 import csv
 import fcntl

@@ -1,6 +1,6 @@
 """The stage `members`: write the settings of each ensemble's members, one file per variant.
 
-In DVC all items of a matrix stage have the same kind of dependencies. So every `train@<variant>`
+All items of a DVC matrix stage have the same list of dependencies. So every `train@<variant>`
 depends on its file in data/members, which is an empty object unless the variant is an ensemble.
 Editing the row of a member changes the file, and DVC trains the ensemble again.
 """

@@ -12,7 +12,7 @@ from stages.settings import params
 
 def prepare() -> None:
     """Read, check and split the images of params.yaml, and write data/prepared."""
-    from stages.engine import resolve  # imports all registries, which nothing else here needs
+    from stages.engine import resolve  # imports all registries, which only this check needs
 
     settings = params.load()
     resolve.check(settings)

@@ -1,4 +1,4 @@
-"""Stage publish: log the results of a variant to MLflow and write a marker file for DVC."""
+"""The stage `publish@<variant>`: log a variant's results to MLflow and write a marker for DVC."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ def publish_all() -> bool:
 
 
 def unpublished() -> list[str]:
-    """Return the noted variants, which could not be published so far."""
+    """Return the noted variants, which could not be published yet."""
     return [note.name for note in listed(_note())]
 
 

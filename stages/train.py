@@ -19,7 +19,7 @@ def train(variant: str) -> None:
     environment.check(settings.train.kernels)
     dataset = files.read_dataset(files.PREPARED)
     plan = variants.plan(settings, variant, dataset)
-    for name in settings.compare.variants:  # errors show up before others are trained for hours
+    for name in settings.compare.variants:  # so that their errors show up before hours of training
         variants.plan(settings, name, dataset)
     for recipe in plan.recipes.values():
         if note := saved_model.note(recipe):
@@ -41,7 +41,7 @@ def train(variant: str) -> None:
         for recipe in plan.recipes.values()
         if backbones.has_backbone(recipe)
     }
-    # It identifies the training of all other files, so delete it first and write it last.
+    # It says which training wrote the other files, so delete it first and write it last.
     (results / "training.json").unlink(missing_ok=True)
     written = tables(plan.fingerprint, began, dict(enumerate(trained.folds)))
     for name, (columns, rows) in written.items():

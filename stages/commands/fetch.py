@@ -18,10 +18,10 @@ from stages.models.transfer import REGISTERED
 def fetch(model: str) -> None:
     """Download a registered model and print the `architecture` setting that starts from it.
 
-    The setting names the version also where `model` is an alias, `models:/name@alias`.
+    The setting names the version even if `model` is an alias, `models:/name@alias`.
 
     Raises:
-        UserError: if it is no registered model, or the store cannot be used or has no such model.
+        UserError: if `model` is no registered model, or the store cannot be used or lacks it.
     """
     if not re.fullmatch(REGISTERED, model):
         raise UserError(

@@ -57,9 +57,9 @@ _add("commands.champion", "Log the comparison to MLflow and choose the champion.
 _add(
     "commands.repro",
     "Train, evaluate and compare whatever is not up to date.\n\n"
-    "The results are those of `dvc repro`, sooner: all folds are trained together, and the stages "
-    "share one process that has imported the libraries. With STAGE, such as `prepare`, only it and "
-    "what it depends on.",
+    "The results are those of `dvc repro`, but sooner: all folds are trained together, and the "
+    "stages share one process that has imported the libraries. With STAGE, such as `prepare`, only "
+    "it and what it depends on.",
     click.Argument(["stages"], nargs=-1, metavar="[STAGE]..."),
     click.Option(["--hints/--no-hints"], default=True, hidden=True),
 )
@@ -86,7 +86,7 @@ _add(
     click.Option(
         ["--mlflow"],
         is_flag=True,
-        help="Also runs and models in the store on this machine, those of other branches included.",
+        help="Also runs and models in the store on this machine, and those of other branches.",
     ),
 )
 _add(
@@ -131,8 +131,8 @@ _add(
     click.Option(
         ["--coverage"],
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Print all classes that an image may have, so that they include its class in this "
-        "share of images, such as 0.95.",
+        help="Print each image's prediction set: all classes that it may have, such that the set "
+        "holds the true class for this share of images, such as 0.95.",
     ),
     click.Option(
         ["--output"],
@@ -145,7 +145,7 @@ _add(
         ["--csv"],
         type=click.Path(path_type=Path),
         default=None,
-        help="A table file,predicted,probability to write instead of printing.",
+        help="A table with the columns file,predicted,probability to write instead of printing.",
     ),
 )
 _add(
@@ -166,7 +166,9 @@ _add(
 
 @line.command()
 @click.argument("data")
-@click.option("--format", "format_", help="How to read DATA where that is unclear, such as labels.")
+@click.option(
+    "--format", "format_", help="The data.format of DATA if it is ambiguous, such as labels."
+)
 def new(data: str, format_: str | None) -> None:
     """Set up params.yaml for your own images.
 

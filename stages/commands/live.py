@@ -19,7 +19,7 @@ LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by
 
 
 def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
-    """Log trainings that have a start marker until they end; if the store fails, only warn.
+    """Log trainings, which have a start marker, until they end; if the store fails, only warn.
 
     It first waits for some seconds, because a short training ends before MLflow is imported.
     """
@@ -59,7 +59,7 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
 
 
 def _last_word(seconds: float) -> bytes | None:
-    """Wait so long for the training's end; return its last word, None while it goes on."""
+    """Wait up to `seconds` for the training's end; return its last word, None while it runs."""
     ready, _, _ = select.select([sys.stdin], [], [], seconds)
     return os.read(sys.stdin.fileno(), 16) if ready else None
 

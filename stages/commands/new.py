@@ -25,7 +25,7 @@ from stages.training.fold import train_fold
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
 STEPS = 1000  # of the optimizer: what a small network needs at least
 BATCH = 32
-SIDE = 64  # pixels, of images that are larger
+SIDE = 64  # pixels to which larger images are resized
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
 RESET += ("label_pattern", "file_column", "label_column")  # of the section data
 UNEVEN = 1.5  # times as many images in the largest class as in the smallest
@@ -34,7 +34,7 @@ AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0
 AUGMENTATION += [{"shift": {"fraction": 0.1}}, {"brightness": {"factor": 0.2}}]
 ROWS: dict[str, dict[str, Any]] = {
     "majority": {
-        "description": "The frequencies of the classes, whatever the image shows.",
+        "description": "The class frequencies, whatever the image shows.",
         "architecture": "majority",
         "train": {"class_weight": None},
     },
@@ -57,7 +57,7 @@ PRETRAINED = {  # where images are large enough
     }
 }
 BASELINE = "cnn"
-PROBED, NETWORKS = "cnn_augmented", 2  # whose time is measured; rows that take about as long
+PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; rows that take about as long
 
 
 def new(source: str, settings: Mapping[str, Any]) -> None:
@@ -69,12 +69,12 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     Raises:
         UserError: if the images cannot be used as they are.
     """
-    params.load()  # refuses settings that are not valid before anything is read
+    params.load()  # refuses invalid settings before anything is read
     path = Path(source).expanduser().absolute()
     if not path.exists():
-        known = ", and a known data set needs data.source only" * (source in SOURCES)
+        known = "; for a known data set, set data.source instead" * (source in SOURCES)
         raise UserError(
-            f"DATA is {source!r}, which does not exist{known}; give a folder or a file."
+            f"DATA is {source!r}, which does not exist; give a folder or a file{known}."
         )
     top = root().absolute()
     given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
@@ -206,7 +206,7 @@ def _null(representer: Any, value: None) -> Any:
 
 
 def _minutes(images: int, shape: tuple[int, int, int]) -> float:
-    """Return about how long the networks take to train here, from a few steps of one of them."""
+    """Return about how many minutes the networks take here, from a few steps of one of them."""
     settings = params.load()
     recipe = resolve.recipe(settings, PROBED)
     recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": 2})})
@@ -218,9 +218,9 @@ def _minutes(images: int, shape: tuple[int, int, int]) -> float:
 
 
 def _features_minutes(name: str, images: int, shape: tuple[int, int, int]) -> float:
-    """Return about how long a pretrained network takes for all images, from a second pass of a few.
+    """Return about how many minutes a pretrained network takes for all images.
 
-    The first pass also builds the network.
+    A second pass over a few images is timed, since the first also builds the network.
     """
     recipe = resolve.recipe(params.load(), name)
     weights, few = backbones.weights(recipe), np.zeros((BATCH, *shape), np.uint8)

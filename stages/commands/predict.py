@@ -46,7 +46,7 @@ def predict(
     """Classify image files, print one line per file or write a table, and draw a figure of them.
 
     Args:
-        images: files, or folders, with everything below them; see `_files`.
+        images: files, or folders with everything below them; see `_files`.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
             variant with the best cross-validated score in results/comparison.csv.
         output: the PNG file to write.
@@ -123,7 +123,7 @@ def _threshold(model: Path, coverage: float) -> float:
     """Return the threshold of prediction sets, from a variant's out-of-fold predictions.
 
     Raises:
-        UserError: for a model file that does not lie beside its predictions.
+        UserError: for a model file without predictions beside it.
     """
     file = model.with_name("predictions.npz")
     if not file.is_file():
@@ -138,7 +138,7 @@ def _threshold(model: Path, coverage: float) -> float:
 def _files(given: Iterable[Path]) -> list[Path]:
     """Return files as they are, and those below folders, sorted, that may be images.
 
-    In folders, what is hidden and what is known not to be an image is passed over, as in training.
+    In folders, hidden files and those known not to be images are ignored, as in training.
     """
     settings, files = params.load().data, dict[Path, None]()
     for path in given:

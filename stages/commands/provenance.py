@@ -18,7 +18,7 @@ from stages.files import read_json, read_table
 LOCK, PINS = "dvc.lock", "constraints.txt"
 ENVIRONMENT, PREPARED = "data/environment.json", "data/prepared"
 TRAINING = "results/{}/training.json"
-MOST = 12  # files that are named
+MOST = 12  # files that a sentence names
 
 
 def committed(names: Sequence[str]) -> str:
@@ -81,8 +81,8 @@ def _locked(commit: str = "") -> dict[str, str]:
 def _environment(commit: str, names: Sequence[str]) -> str:
     """Return how the environment of a commit's results differs from that of those here, or "".
 
-    dvc.lock has only a digest of it. DVC's cache may have its content, in a training.json of then;
-    Git has the versions that were pinned.
+    dvc.lock has only a digest of it. DVC's cache may have its content, in a training.json of that
+    commit; Git has the versions that were pinned.
     """
     old, new = _locked(commit), _locked()
     if old.get(ENVIRONMENT, "") in ("", new.get(ENVIRONMENT)):

@@ -1,7 +1,7 @@
 """`python -m stages prune`: list or remove what is left of variants that no longer have a row.
 
 Removing or renaming a row of params.yaml leaves its results, its entries in dvc.lock and its runs
-in MLflow. Rows that are just not compared keep theirs.
+in MLflow. Rows that are merely not compared keep theirs.
 """
 
 import shutil

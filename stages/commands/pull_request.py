@@ -2,7 +2,7 @@
 
 Settings, scores and verdicts are compared with those in Git at the merge base with BASE; the
 current comparison follows. `make pr-report BASE=main` and the job
-`.github/workflows/pull_request.yaml` run it. It only reads Git's files and results of `make repro`.
+`.github/workflows/pull_request.yaml` run it. It only reads what Git and `make repro` have written.
 """
 
 import csv

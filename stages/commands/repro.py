@@ -1,4 +1,4 @@
-"""`python -m stages repro`, which `make repro` runs: `dvc repro` with both cores kept busy."""
+"""`python -m stages repro`, which `make repro` runs: `dvc repro` with all cores kept busy."""
 
 import subprocess
 import sys

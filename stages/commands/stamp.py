@@ -1,6 +1,6 @@
-"""A stamp of the last complete `make repro`, by which the next one sees that nothing changed.
+"""A stamp of the last complete `make repro`, which lets the next one see that nothing changed.
 
-DVC needs seconds to start and to find that. The stamp has time, size and inode of every file that
+DVC needs seconds to find that. The stamp has time, size and inode of every file that
 DVC would look at, the environment, and the same of a local MLflow store.
 """
 

@@ -81,7 +81,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         parallel = parallel.model_copy(update={"jobs": jobs})
 
     def complete(plan: variants.Plan) -> None:
-        variants.train(plan, arrays, parallel)  # finds its folds in the store
+        variants.train(plan, arrays, parallel)  # its folds are in the store
         predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel, kernels)
 
     completions: dict[str, Future] = {}
@@ -94,7 +94,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
                 followed.append(following.submit(follow, plan.variant))
 
         def trained(fingerprint: str) -> None:
-            if fingerprint in rows:  # and not a member that is not compared itself
+            if fingerprint in rows:  # not a member that is not itself compared
                 future = completing.submit(complete_and_follow, rows[fingerprint])
                 completions[fingerprint] = future
                 if parallel.local_jobs == 1:  # this process trains, and Keras has one global state

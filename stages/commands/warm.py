@@ -2,7 +2,7 @@
 
 A stage command sends it its arguments, environment, working folder and standard streams through a
 Unix socket; it forks a child that runs the command there. The imports of scikit-learn, matplotlib
-and MLflow, seconds for each of some 30 commands, are paid once. Without a warm process, as in a
+and MLflow, seconds for each of some 30 commands, happen only once. Without a warm process, as in a
 plain `dvc repro`, a command runs in its own process, with the same results.
 """
 

@@ -1,1 +1,1 @@
-"""The engine runs trainings: fold store, workers, clusters, ensembles. It never affects results."""
+"""Runs trainings: fold store, workers, clusters, ensembles. It must not affect results."""

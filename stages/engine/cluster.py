@@ -1,7 +1,7 @@
 """Run tasks on a Ray cluster: the counterpart of `workers.run` for `parallel.backend: ray`.
 
 Workers need neither the repository nor the tracker. Arrays are sent once, through Ray's object
-store, and the package `stages` as a module of the job. The libraries of requirements.txt must be
+store, and the package `stages` as a module with the job. The libraries of requirements.txt must be
 installed on the nodes, in the driver's versions. Ray retries a task whose process or node died.
 Only the driver writes files.
 """

@@ -1,7 +1,7 @@
 """Compute the features of frozen backbones once for all folds and variants that share them.
 
 They are kept in `.foldlab/features/` under a fingerprint of images, backbone, code and environment,
-in blocks until all are there, so that an interrupted computation continues.
+first in blocks, so that an interrupted computation continues from them.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ def _compute(
 ) -> None:
     """Write the file of features unless it is there; blocks of an earlier attempt are used."""
     if path.exists():
-        os.utime(path)  # in use: `fold_store.prune` deletes old ones
+        os.utime(path)  # marks it as used: `fold_store.prune` deletes old files
         return
     folder = path.with_suffix("")
     blocks = {start: folder / f"{start:08d}.npy" for start in range(0, len(images), BLOCK)}

@@ -51,7 +51,7 @@ def load(fingerprint: str, fold: int | str) -> FoldResult | None:
 
 
 def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the arrays stored in an `.npz` file; compute and store them if it is unreadable."""
+    """Return the arrays of an `.npz` file; compute and store them if unreadable."""
     stored = _read(path)
     if stored is None:
         stored = compute()
@@ -60,7 +60,7 @@ def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str
 
 
 def model(fingerprint: str, build: Callable[[], bytes]) -> bytes:
-    """Return the stored content of a variant's model file; build and store it if unreadable."""
+    """Return a variant's stored model file; build and store it if it is missing or damaged."""
     path = folder(fingerprint) / "model.keras"
     if zipfile.is_zipfile(path):
         return path.read_bytes()

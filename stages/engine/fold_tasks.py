@@ -78,7 +78,8 @@ def run_folds(
 
     Args:
         tasks: folds of one or several variants.
-        arrays, parallel: the training data; where to train, and how many folds at a time.
+        arrays: the training data.
+        parallel: where to train, and how many folds at a time.
         leave: whether the progress bar remains visible at the end.
         trained: callback, run with a fingerprint when its last fold finishes; not for
             fingerprints that were already complete.
@@ -158,13 +159,13 @@ def _starts(
 
 
 def _train(report: Callable | None, head: tuple | None, *task: Any) -> FoldResult:
-    """Train a fold; name it in its reports and in exceptions, since a traceback does not."""
+    """Train a fold; its reports and exceptions name it, since a traceback would not."""
     *_, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
     arguments = (*task, partial(report, name) if report else None)
     try:
         return fine_tune(*head, *arguments) if head else train_fold(*arguments)
-    except UserError:  # names the variant already
+    except UserError:  # already names the variant
         raise
     except Exception as error:
         raise RuntimeError(f"{name} failed: {type(error).__name__}: {error}") from error

@@ -29,7 +29,7 @@ def resolve(precision: str, setting: Kernels) -> str:
     """Return `precision`, or for `auto` the fastest one on this machine with these kernels.
 
     Raises:
-        UserError: for mixed precision on a processor with portable kernels, which have none.
+        UserError: for mixed precision on a processor with portable kernels, which lack it.
     """
     if precision == MIXED and setting == "portable" and _gpu() is None:
         raise UserError(

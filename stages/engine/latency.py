@@ -1,4 +1,4 @@
-"""What an answer of a model file costs on one thread: time, operations and size."""
+"""What a prediction of a model file costs on one thread: time, operations and size."""
 
 import time
 from pathlib import Path
@@ -21,9 +21,9 @@ def measure(path: Path, images: np.ndarray, calls: int, kernels: Kernels) -> dic
         kernels: those that training computes with.
 
     Returns:
-        Seconds to load; milliseconds of the first answer, and median and 95th percentile of the
-        later ones, each for one image; seconds for all images, and images per second; parameters;
-        multiply-adds of one image; the file's bytes.
+        Seconds to load; milliseconds of the first prediction, and median and 95th percentile of the
+        later ones, each of one image; seconds for all images, and images per second; parameters;
+        multiply-adds for one image; the file's size in bytes.
     """
     tf = import_tensorflow(kernels)
     import keras
@@ -67,7 +67,7 @@ def measure(path: Path, images: np.ndarray, calls: int, kernels: Kernels) -> dic
 
 
 def products(model: Any) -> list[int]:
-    """Return the multiplications with an addition that each layer does for one image, in order.
+    """Return the multiply-adds of each layer for one image, in order.
 
     Convolutions and dense layers only, as is usual: (values of the output) x (inputs of each).
     Biases, activations, pooling and normalization are left out.

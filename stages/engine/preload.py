@@ -1,4 +1,4 @@
-"""Import TensorFlow in the fork server, so that workers forked from it have it already."""
+"""Import TensorFlow in the fork server, so that the workers forked from it already have it."""
 
 import atexit
 import gc

@@ -100,8 +100,7 @@ def check(params: Params) -> None:
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Check that a recipe makes sense for the prepared data; see `saved_model.check`
-    and `backbones.check`.
+    """Check that a recipe fits the prepared data; see `saved_model.check` and `backbones.check`.
 
     Raises:
         UserError: when digits would be flipped, or a saved model or a backbone does not fit.

@@ -41,7 +41,7 @@ def attached(recipe: Recipe) -> Recipe:
 
 
 def listed(attached: Named, images: np.ndarray) -> Listed:
-    """Return the list of uint8 `images`, all training images, and of the saved model's images.
+    """Return the list of `images`, uint8, all training images, and of the saved model's images.
 
     `attached` is the architecture of a recipe returned by the function of that name.
     """
@@ -81,8 +81,8 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
 
     Raises:
         UserError: when the file is missing, does not match the digest, is not a `.keras` file, has
-            custom or Lambda objects, has another input shape, has no end for a head, or
-            was trained on images that would validate or test this variant.
+            custom or Lambda objects, has another input shape, does not end in a layer that can take
+            a head, or was trained on images that would validate or test this variant.
     """
     if recipe.architecture.name != "from_model":
         return
@@ -94,8 +94,8 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     ]
     if arguments["member"] >= max(len(members), 1):
         raise UserError(
-            f"{where}.member is {arguments['member']}, but the number of the saved model's "
-            f"members, counted from 0, is {len(members) or 1}; use a smaller number."
+            f"{where}.member is {arguments['member']}, but members are counted from 0, and the "
+            f"saved model has {len(members) or 1}; use a smaller number."
         )
     if members:
         layers = members[arguments["member"]]["config"]["layers"]

@@ -25,7 +25,7 @@ DONE = b"done"  # sent when training ends normally; a killed process only closes
 def write_start_marker(
     fingerprint: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]
 ) -> int:
-    """Write what is known of a training before its first fold ends; `dataset` is dataset.json's.
+    """Write what is known before a training's first fold ends; `dataset` is that of dataset.json.
 
     Returns when the training began, in ms since 1970. A resumed training keeps its first start.
     """

@@ -1,4 +1,4 @@
-"""Run tasks in worker processes on this machine; cluster.py does so on a Ray cluster.
+"""Run tasks in worker processes on this machine; cluster.py runs them on a Ray cluster.
 
 Local workers are reused from call to call, since importing TensorFlow takes seconds; each computes
 with one thread. On Linux they are forked from a fork server that has imported TensorFlow, except
@@ -97,7 +97,8 @@ def _run_until_death(
     # pre_dispatch: only as many tasks as can start at once, so that calls from other threads need
     # not wait for all of them, and few are suspects when a worker dies. max_nbytes: send arrays
     # through pipes, not as memory-mapped temporary files, which would stay until this process ends,
-    # as forked workers do not share joblib's resource tracker. Memory-mapped arrays stay so.
+    # as forked workers do not share joblib's resource tracker. Arrays that are memory-mapped
+    # already are sent as such.
     options = {"return_as": "generator_unordered", "pre_dispatch": size, "max_nbytes": None}
     try:
         for position, result in joblib.Parallel(size, backend="loky", **options)(calls()):
@@ -131,9 +132,9 @@ def _are_forked() -> bool:
 
 
 def _start_servers() -> None:
-    """Start the servers so that they ignore Ctrl-C, which only the driver should handle.
+    """Start the servers while Ctrl-C is ignored, since only the driver should handle it.
 
-    They inherit it. Otherwise each of them prints a traceback of its own.
+    They inherit this setting. Otherwise each of them would print its own traceback.
     """
     if threading.current_thread() is not threading.main_thread():
         loky_internals.start_servers()  # only the main thread may set a handler
@@ -159,8 +160,8 @@ def end_with_parent(process: int) -> None:
 def optimal_workers(tasks: int, cores: int) -> int:
     """Return the number of workers that finishes equally long tasks first, at least one per core.
 
-    Three workers on two cores do five tasks in the time of 2.5, two workers in that of 3, as one
-    core idles at the end. Extra workers need memory, so they must save a tenth of the time.
+    On two cores, three workers finish five tasks in the time of 2.5, and two workers in that of 3,
+    because one core idles at the end. Extra workers need memory, so they must save a tenth.
     """
 
     def time(workers: int) -> int:
@@ -173,7 +174,7 @@ def optimal_workers(tasks: int, cores: int) -> int:
 
 @contextmanager
 def listening(show: Callable[[str, int, float], None]) -> Iterator[Callable]:
-    """Yield a function by which workers have `show(name, epoch, accuracy)` called here."""
+    """Yield a function that workers call to have `show(name, epoch, accuracy)` called here."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -34,7 +34,7 @@ _Dumper.add_representer(Named, _named)
 
 
 def text(name: str, row: Variant, indent: int = 2) -> str:
-    """Return a row with an architecture as lines of params.yaml, indented by `indent` spaces."""
+    """Return a row (not an ensemble) as lines of params.yaml, indented by `indent` spaces."""
     content = {key: v for key, v in {"description": "", **dict(row)}.items() if v}
     dumped = yaml.dump(
         {name: content},

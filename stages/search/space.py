@@ -21,7 +21,7 @@ from stages.settings.params import Params
 from stages.settings.sections import Named, Range, Settings, Variant
 from stages.training.recipe import Recipe
 
-EDGE = 0.05  # of a range: better values may lie beyond
+EDGE = 0.05  # share of a range at each end, where better values may lie beyond it
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
 
 

@@ -62,7 +62,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     text = path.read_bytes()
     try:
         content = YAML(typ="safe").load(text.decode())
-        json.dumps(content, default=str)  # refuses lists as keys and a mapping inside of itself
+        json.dumps(content, default=str)  # refuses lists as keys and a mapping that contains itself
     except Exception as error:  # ruamel.yaml raises many types
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""

@@ -157,9 +157,9 @@ class Variant(Settings):
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """Return `train` without null for settings that cannot be null, which has no effect.
+        """Return `train` without null for settings that cannot be null.
 
-        So a row can contain a setting only to make it available to `dvc exp run --set-param`.
+        Such a null has no effect. It only lets a row list a setting for `dvc exp run --set-param`.
         """
         fixed = {key for key, field in Train.model_fields.items() if field.default is not None}
         return {key: v for key, v in self.train.items() if v is not None or key not in fixed}

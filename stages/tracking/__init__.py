@@ -1,4 +1,4 @@
-"""Publishes result files to MLflow; the only package that imports it."""
+"""Publish result files to MLflow; no other package imports it."""
 
 import os
 

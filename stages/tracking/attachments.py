@@ -46,7 +46,9 @@ def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
         for entry in client.list_artifacts(run_id, folder)
     }
     for name, path in files.items():
-        if not unchanged or name not in uploaded:  # MLflow's uploads are atomic
+        if (
+            not unchanged or name not in uploaded
+        ):  # an uploaded file is complete: MLflow's uploads are atomic
             client.log_artifact(run_id, str(path), folders[name])
     if not unchanged:
         client.set_tag(run_id, "files_sha256", sha256)

@@ -72,7 +72,9 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
     """Log the children of one kind that are not complete yet, and delete duplicate runs."""
     runs: dict[str, Run] = {}
     for run in child_runs(client, parent, kind):
-        number = run.data.tags.get(f"foldlab.{kind}", run.info.run_id)  # somebody may delete a tag
+        number = run.data.tags.get(
+            f"foldlab.{kind}", run.info.run_id
+        )  # somebody may have deleted the tag
         if runs.setdefault(number, run) is not run:
             with if_permitted():
                 client.delete_run(run.info.run_id)

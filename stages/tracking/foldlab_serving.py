@@ -1,7 +1,7 @@
 """How MLflow serves a model: it checks the pixels, and its answer names the classes.
 
 Each logged model contains a copy of this file, which MLflow imports wherever the model is loaded as
-a `python_function`. So nothing of this repository can be imported here.
+a `python_function`. So it can import nothing of this repository.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 class RefusedError(MlflowException):
     """The input is not what the model takes.
 
-    MLflow's server puts all pixels before the message of an exception; this message stays as it is.
+    MLflow's server puts all pixels before an exception's message; this one rejects such changes.
     """
 
     message = property(lambda self: self.args[0], lambda self, text: None)
@@ -59,7 +59,7 @@ def _refused(problem: str, shape: tuple[int, ...]) -> RefusedError:
 
 
 def refusal(image: np.ndarray) -> str:
-    """Return why an image's pixels cannot be raw ones, and what to do; "" if they can."""
+    """Return why an image's pixels cannot be raw, and what to do; "" if they can."""
     if not np.isfinite(image).all():
         return "has pixels that are not finite numbers; give raw pixels from 0 to 255."
     low, high = image.min(), image.max()

@@ -11,8 +11,8 @@ SOURCES = ("stages", "params.yaml", "dvc.yaml", "constraints.txt")  # what resul
 def tags() -> dict[str, str]:
     """Return MLflow's tags of a run's origin; its pages hide two of them, so they are also `git_*`.
 
-    Without Git or a repository there are none. "dirty" means uncommitted changes to SOURCES; a
-    training itself changes results. The repository's address has no user name or password.
+    Without Git or a repository there are none. "dirty" means uncommitted changes to SOURCES, not
+    to results, which a training itself changes. The address has no user name or password.
     """
     with suppress(OSError, subprocess.CalledProcessError):
         commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")

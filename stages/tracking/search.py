@@ -56,7 +56,7 @@ def _parent(client: Client, search: Search, children: Sequence[Child]) -> Run:
         "data_sha256": search.data_sha256,
         "mlflow.source.name": "stages.commands.search",
         "mlflow.note.content": f"Search over the settings of {search.variant}. The best trial's "
-        "accuracy is the highest of many on the same folds and so biased upward.",
+        "score is the highest of many on the same folds, so it is biased upward.",
     }
     start = min((child.start for child in children if child.start), default=None)
     return client.create_run(client.experiment_id, start, tags, "search")

@@ -93,7 +93,7 @@ def _is_failure(error: Exception) -> bool:
 
 
 def _is_ours(error: OSError) -> bool:
-    """Return whether the system refused a file of ours, or this is no refusal of the system."""
+    """Return whether the error is about a file of ours, or not from the operating system at all."""
     where = error.filename2 or error.filename  # the target of a copy
     if not isinstance(where, str | bytes):
         return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
@@ -149,7 +149,7 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
     calls over a network; None: no limit.
 
     Raises:
-        StoreError: if the address is invalid, the time is up, the lock or the database is not free,
+        StoreError: if the address is invalid, the time is up, the lock or the database is in use,
             the experiment is deleted in the store, the sqlite file was moved or copied here, or the
             store refuses a request, also one in the block.
     """
@@ -231,7 +231,7 @@ def _experiment(client: Client, name: str, network: bool, path: Path | None) -> 
 def _check_place(path: Path, location: str, recorded: str | None) -> None:
     """Refuse a sqlite file that was copied, or moved away from its artifacts.
 
-    It would add to the original's artifacts, since MLflow stores their place as an absolute path.
+    It would write into the original's artifacts, whose absolute path MLflow stores.
     `recorded` is where the file was when it was last used; a file from MLflow itself has no record.
     Artifacts elsewhere, on a disk or in a bucket of the user's choice, stay with a moved file.
     """

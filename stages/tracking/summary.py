@@ -1,5 +1,5 @@
-"""What a variant's run shows at first sight: short texts for the columns of the saved view, the
-mean of its folds' curves, and whether its results are those of the latest comparison here."""
+"""The summary of a variant's run: short texts for the columns of the saved view, the mean of its
+folds' curves, and whether its results belong to the latest comparison of this checkout."""
 
 import hashlib
 import platform
@@ -22,7 +22,7 @@ from stages.tracking.store import Client
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
 MEAN = "mean_of_folds/"  # MLflow draws metrics of one prefix together, before those without one
 STATE, CHECKOUT = "results", "foldlab.checkout"
-CHECKS = "foldlab.checks"  # codes of what the comparison warns of
+CHECKS = "foldlab.checks"  # codes of the comparison's warnings
 
 
 def scores(record: Record) -> dict[str, str]:
@@ -78,7 +78,7 @@ def curves(record: Record, start: int) -> list[Metric]:
 
 def usage_of(record: Record) -> list[Metric]:
     """Return the samples of CPU and memory as MLflow's system metrics; none without their file."""
-    with suppress(FileNotFoundError, UserError, ValueError):  # missing or torn
+    with suppress(FileNotFoundError, UserError, ValueError):  # missing or incomplete
         rows = read_table(usage.path(record.identity.fingerprint), usage.COLUMNS)
         return [
             Metric(f"system/{name}", float(row[name]), row["time"], step)
@@ -91,8 +91,8 @@ def usage_of(record: Record) -> list[Metric]:
 def mark_current(client: Client, parents: Sequence[Run]) -> None:
     """Tag the runs of the latest comparison of this checkout as current, its earlier ones as stale.
 
-    A run belongs to the checkout that made it current. If two compare it and that one goes on, the
-    other makes it current again.
+    A run belongs to the checkout that made it current. If two checkouts compare it and the first
+    moves on, the next comparison of the other makes it current again.
     """
     here = f"{platform.node()} {root().resolve()}"
     current = {STATE: "current", CHECKOUT: hashlib.sha256(here.encode()).hexdigest()[:16]}

@@ -23,7 +23,7 @@ KEPT_DAYS = 7
 
 
 def note(run_id: str, variant: str, lock: Path | None = None) -> None:
-    """Note a run as unfinished; `lock` is held while a process writes it, None: the store's own."""
+    """Note a run as unfinished; `lock` is held while a process writes it; None: the store's own."""
     relative = os.path.relpath(lock, root()) if lock else None
     content = {"store": _here(), "variant": variant, "lock": relative}
     write_json(_notes() / run_id, {**content, "folder": str(root().resolve())})
@@ -40,7 +40,7 @@ def forget(run_id: str) -> None:
 
 
 def held(lock: Path, seconds: float = 0) -> bool:
-    """Return whether a process holds the lock, also after waiting: a killed one frees it late."""
+    """Return whether a process still holds the lock after `seconds`; a killed one frees it late."""
     if not lock.is_file():
         return False
     try:

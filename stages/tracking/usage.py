@@ -27,7 +27,7 @@ def path(fingerprint: str) -> Path:
 
 
 def watch(file: Path) -> Iterator[None]:
-    """Each time it is advanced, append a sample of the parent process if one is due."""
+    """Append a sample of the parent process at each `next`, if one is due."""
     training = psutil.Process(os.getppid())
     last, before = time.time(), _measure(training)[0]
     while True:
@@ -44,7 +44,7 @@ def watch(file: Path) -> Iterator[None]:
 
 
 def _measure(process: psutil.Process) -> tuple[float, float]:
-    """Return CPU seconds and megabytes of a process and those it started, but this one."""
+    """Return CPU seconds and megabytes of a process and those it started, except this one."""
     seconds = megabytes = 0.0
     with suppress(psutil.Error):  # ended
         for each in (process, *process.children(recursive=True)):

@@ -21,8 +21,8 @@ COLUMNS = {  # tag of a parent run -> width of its column, in pixels
 PINNED = {"attributes.`Run Name`": 150, "runDateAndNestInfo": 140}  # MLflow's own, at the left
 SCORE = "compared_score"  # a metric of each parent: its mean over the folds in `compare.metric`
 TAG = "mlflow.sharedViewState.variants"
-MODE = "workflowType=machine_learning"  # otherwise, the pages open with a menu for GenAI
-VERSION = 2  # in the place of the time at which people saved a view, which is later
+MODE = "workflowType=machine_learning"  # otherwise the pages open with the menu for GenAI
+VERSION = 2  # stored as the time of creation, which is larger for views that people save
 
 
 def _state() -> dict[str, object]:

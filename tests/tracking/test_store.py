@@ -155,9 +155,10 @@ def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
 
 
 def test_a_run_that_is_deleted_meanwhile_is_no_bug(repository):
-    with pytest.raises(store.StoreError), store.opened(Tracking()) as client:
+    with store.opened(Tracking()) as client:
         run = client.create_run(client.experiment_id)
         client.delete_run(run.info.run_id)
+    with pytest.raises(store.StoreError), store.opened(Tracking()) as client:
         client.set_tag(run.info.run_id, "key", "value")
 
 
