@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from stages.figures.style import BLUE, INK, MUTED, WIDTH, heading, page, styled
 from stages.statistics.metrics import of
@@ -33,6 +34,9 @@ def cost(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.errorbar(*place, metric.scale * row["cv_std"], color=colour, fmt="o", capsize=3)
         axes.annotate(row["variant"], place, (7, 5), textcoords="offset points", color=INK, size=10)
     axes.set(xscale="log", xlabel="milliseconds for one image, one thread")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_ylabel(f"CV {metric.column.removeprefix('CV ')}")
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)

@@ -17,3 +17,11 @@ def test_the_line_joins_the_front_from_the_fastest_to_the_best():
     assert line.get_ydata().tolist() == [98.0, 99.0]
     assert {text.get_text() for text in axes.texts} == {"wide", "basic", "slow"}
     assert axes.get_xscale() == "log"
+
+
+def test_times_are_plain_numbers():
+    figure = cost(rows())
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert {"1", "2", "5"} <= {*labels}
+    assert all(float(label) > 0 for label in labels)
