@@ -93,7 +93,7 @@ def _text(rows: list[dict[str, Any]]) -> str:
     lines = [tabulate(cells, columns, disable_numparse=True, colalign=right)]
     lines += [
         "",
-        "* Pareto front: no other variant is better in both. One thread, one model at a time.",
+        "* Pareto front: no other is better in score and time. One thread, one model at a time.",
     ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]

@@ -74,4 +74,5 @@ def _load_pyfunc(path: str) -> Classifier:
     """Return the model in a folder; `mlflow.pyfunc.load_model` calls this function."""
     described = Model.load(path)
     shape = described.signature.inputs.inputs[0].shape[1:]
-    return Classifier(mlflow.keras._load_pyfunc(path), shape, described.metadata["classes"])
+    classes = (described.metadata or {})["classes"]
+    return Classifier(mlflow.keras._load_pyfunc(path), shape, classes)
