@@ -5,6 +5,7 @@ Error messages are ours, since Pillow's change with its version.
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,8 +39,7 @@ def opened(path: Path) -> Image.Image:
 
 def header(path: Path) -> Image.Image:
     """Return an image of which only the header is read, to be closed by the caller."""
-    with _pillow_errors():
-        return Image.open(path, formats=FORMATS)
+    return _sized(path)
 
 
 def is_image(path: Path) -> bool:
@@ -55,10 +55,17 @@ def parsed(content: bytes) -> Image.Image:
     """Return an image from the bytes of its file, as `opened` does."""
     if not content:
         raise UnreadableError("is empty")
-    with _pillow_errors():
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    return _sized(io.BytesIO(content))
+
+
+def _sized(file: Path | io.BytesIO) -> Image.Image:
+    """Return the image of a file by its header; UnreadableError if it is empty or too large."""
+    with _pillow_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below
+        image = Image.open(file, formats=FORMATS)
     limit = Image.MAX_IMAGE_PIXELS or math.inf
     if not 0 < image.width * image.height <= limit:
+        image.close()
         raise UnreadableError(f"has {image.height} x {image.width} pixels, not 1 to {limit:,}")
     return image
 

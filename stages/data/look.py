@@ -55,6 +55,8 @@ def look(settings: Data) -> Look:
     if not sizes:
         known = ", ".join(decode.FORMATS)
         raise UserError(f"{path} has no readable image; give files of {known}.")
+    found = found._replace(rows=[row for row in found.rows if row[-1] not in left_out])
+    names = [file for *_, file in found.rows]
     colour = not modes <= {"1", "L", "LA", "I;16", "I;16B", "I"}
     train, test = (_counts(found, split) for split in ("train", "test"))
     equal = _equal([top / name for name in names], names)

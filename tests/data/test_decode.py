@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_used_says_why(path, content, expected):
         read(path, content) if content is not None else decode.opened(path)
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("limit", [119, 59])  # from twice the limit on, Pillow refuses
 def test_an_image_of_too_many_pixels_is_left_out(path, monkeypatch, limit):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stages.data.look import look
 from stages.errors import UserError
@@ -15,7 +16,7 @@ def test_facts_of_a_folder(tmp_path):
     files |= {"train/dog/copy.png": files["train/cat/1.png"]}
     found = look(Data(source=str(drawn.tree(tmp_path, files))))
     assert found.classes == ("cat", "dog")
-    assert (found.train, found.test) == ([4, 5], [3, 0])
+    assert (found.train, found.test) == ([3, 5], [3, 0])
     assert found.sizes.max(axis=0).tolist() == [20, 30]
     assert found.colour
     assert list(found.left_out) == ["train/cat/bad.png"]
@@ -35,3 +36,12 @@ def test_a_folder_without_a_readable_image_is_refused(tmp_path):
     files = drawn.tree(tmp_path, {"cat/1.png": b"", "dog/1.png": b"x"})
     with pytest.raises(UserError, match="no readable image"):
         look(Data(source=str(files)))
+
+
+def test_an_image_of_too_many_pixels_is_not_counted(tmp_path, monkeypatch):
+    files = drawn.classes("cat", "dog") | {"cat/huge.png": drawn.pixels(1, 15, 20)}
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)  # from 401 on, Pillow refuses
+    found = look(Data(source=str(drawn.tree(tmp_path, files))))
+    assert list(found.left_out) == ["cat/huge.png"]
+    assert found.train == [3, 3]
+    assert found.sizes.max(axis=0).tolist() == [8, 9]
