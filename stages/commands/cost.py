@@ -34,7 +34,7 @@ def cost() -> None:
     """
     settings = params.load()
     compared = read_table(existing(RESULTS / "comparison.csv", "compare"))
-    images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
+    images = np.load(existing(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
     images = images[np.arange(min(IMAGES, len(images)))]
     paths = {
         row["variant"]: existing(

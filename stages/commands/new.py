@@ -71,6 +71,8 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     """
     params.load()  # refuses invalid settings before anything is read
     path = Path(source).expanduser().absolute()
+    if not source:
+        raise UserError("DATA is missing; give a folder or a file: make new DATA=data/photos.")
     if not path.exists():
         known = "; for a known data set, set data.source instead" * (source in SOURCES)
         raise UserError(

@@ -61,6 +61,9 @@ def test_without_a_comparison_or_a_model_nothing_is_measured(compared):
     Path("results/other/model.keras").unlink()
     with pytest.raises(UserError, match="train@other"):
         cost()
+    Path("data/prepared/test_images.npy").unlink()  # as in a new clone, whose results are committed
+    with pytest.raises(UserError, match="dvc repro prepare"):
+        cost()
     Path("results/comparison.csv").unlink()
     with pytest.raises(UserError, match=r"comparison\.csv"):
         cost()

@@ -76,6 +76,7 @@ def test_a_second_call_replaces_the_choice(folder):
     ("files", "source", "expected"),
     [
         ({}, "nowhere", "nowhere"),
+        (drawn.classes("cat", "dog", each=9), "", "DATA is missing"),
         ({}, "mnist-5k", "data.source"),
         ({"pets/cat/1.png": drawn.pixels()}, "pets", "only the class 'cat'"),
         ({**drawn.classes("pets/cat"), "pets/dog/1.png": drawn.pixels()}, "pets", "'dog'"),
