@@ -58,6 +58,20 @@ def _beaten(found: Comparison) -> Found:
             )
 
 
+def _forced(found: Comparison) -> Found:
+    """Yield variants that start from a saved model whose training images are not checked."""
+    chosen = {
+        n: one.training["settings"].get("architecture", {}) for n, one in found.results.items()
+    }
+    names = [name for name, one in chosen.items() if one.get("arguments", {}).get("force")]
+    if names:
+        yield (
+            names,
+            f"{_code(names)} started from a saved model with `force: true`. If the model was "
+            "trained on images used here, these scores are too good.",
+        )
+
+
 def _overfits(found: Comparison) -> Found:
     """Yield variants whose mean validation loss rises again after its minimum."""
     texts = {}
@@ -171,6 +185,7 @@ def _few(found: Comparison) -> Found:
 
 CHECKS: dict[str, tuple[str, Callable[[Comparison], Found]]] = {
     "beaten-by-simple": ("warning", _beaten),
+    "unchecked-model": ("warning", _forced),
     "overfits": ("warning", _overfits),
     "too-few-epochs": ("warning", _short),
     "underfits": ("warning", _underfits),

@@ -16,6 +16,7 @@ Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_a
 Kernels = Literal["portable", "native"]
 Check = Literal[  # docs/reading_results.md
     "beaten-by-simple",
+    "unchecked-model",
     "overfits",
     "too-few-epochs",
     "underfits",

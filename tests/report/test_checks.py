@@ -76,6 +76,15 @@ def test_a_network_that_a_simple_row_beats_is_named(architecture, accuracy):
     assert codes(found(good=good, simple=simple)) == {}
 
 
+@pytest.mark.parametrize(
+    ("force", "expected"), [(True, {"unchecked-model": ["go_on"]}), (False, {})]
+)
+def test_a_saved_model_that_may_have_seen_the_images_is_named(force, expected):
+    go_on = result(architecture="from_model")
+    go_on.training["settings"]["architecture"]["arguments"] = {"force": force}
+    assert codes(found(basic=result(), go_on=go_on)) == expected
+
+
 def test_a_loss_that_rises_again_is_overfitting_unless_the_best_epoch_is_kept():
     rising = [1, 0.5, 0.2, 0.15, 0.2, 0.25, 0.3, 0.4]
     assert codes(found(basic=result(val_loss=rising))) == {"overfits": ["basic"]}
