@@ -42,7 +42,8 @@ def compare() -> None:
     found = compared(results, dataset, chosen, trainings)
     checked = findings(found)
     for row in found.rows:
-        row["checks"] = " ".join(one.code for one in checked if row["variant"] in one.variants)
+        codes = (one.code for one in checked if row["variant"] in one.variants)
+        row["checks"] = " ".join(dict.fromkeys(codes))  # a check may have several findings
     table = ([row[key] for key in COLUMNS] for row in found.rows)
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found, checked))

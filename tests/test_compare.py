@@ -291,7 +291,7 @@ def test_a_bug_of_ours_is_not_taken_for_a_damaged_file(four, monkeypatch):
 
 
 def test_another_metric_decides_and_is_named_everywhere(drawn):
-    choose("basic", "better_one", metric="balanced_accuracy")
+    choose("basic", "better_one", metric="roc_auc")
     write_variant("basic")
     write_variant("better_one", WORSE)
     columns = ("fold", *METRICS)
@@ -300,10 +300,12 @@ def test_another_metric_decides_and_is_named_everywhere(drawn):
         files.write_table(Path("results") / name / "fold_scores.csv", columns, cells)
     compare()
     found = rows()["better_one"]
-    assert (found["outcome"], found["metric"]) == ("better", "balanced_accuracy")
+    assert (found["outcome"], found["metric"]) == ("better", "roc_auc")
     assert found["cv_mean"] == pytest.approx(BETTER.mean())
-    assert "CV balanced accuracy, %" in REPORT.read_text()
-    assert "CV balanced accuracy" in PAGE.read_text()
+    assert "CV ROC AUC, %" in REPORT.read_text()
+    assert "CV ROC AUC" in PAGE.read_text()
+    assert "ROC AUC of each fold" in REPORT.read_text()
+    assert "ROC AUC of each fold" in PAGE.read_text()
     choose("basic", "better_one", metric="log_loss", rope=0.001)
     for name, scores in (("basic", -0.4 - TIED), ("better_one", -TIED)):
         cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
@@ -328,3 +330,13 @@ def test_doubtful_labels_are_listed_with_the_variants_that_agree(drawn):
         "variants": 2,
     }
     assert Path("results/plots/label_issues.png").stat().st_size
+
+
+def test_a_check_with_two_findings_is_named_once(drawn):
+    choose("basic", "simple", "simpler")
+    write_variant("basic", WORSE)
+    for name, architecture in (("simple", "logistic"), ("simpler", "majority")):
+        write_variant(name)
+        update(name, settings={"architecture": {"name": architecture}})
+    compare()
+    assert rows()["basic"]["checks"] == "beaten-by-simple"

@@ -56,7 +56,7 @@ def comparison(
         left,
         shown,
         count,
-        f"{metric.label.capitalize()} by fold{',' * metric.percent}{metric.sign}",
+        f"{metric.title} by fold{',' * metric.percent}{metric.sign}",
         "mean ± sd",
     )
     for place, label in enumerate(labels):

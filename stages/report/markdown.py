@@ -36,7 +36,7 @@ def comparison(found: Comparison, checked: Sequence[Finding]) -> str:
     lines += [f"- {one.severity}: {one.text} (`{one.code}`)" for one in checked]
     lines += [""] if checked else []
     lines += table(columns, [_cells(row, tested) for row in found.best_first])
-    shown = f"{found.metric.label.capitalize()} of each fold" + (
+    shown = f"{found.metric.title} of each fold" + (
         f", and differences from {found.baseline}" if tested else ""
     )
     lines += ["", f"![{shown}](plots/comparison.png)", ""]
@@ -101,11 +101,11 @@ def difference(row: Mapping[str, Any]) -> str:
 
 
 def probability(p: float | None) -> str:
-    """Format a probability with three decimals; only 0 and 1 themselves look certain."""
+    """Format a probability with three decimals; 0 is a share of many draws, so below 0.001."""
     if p is None:
         return ""
-    if p in (0, 1):
-        return f"{p:.0f}"
+    if p == 1:  # of a corrected p
+        return "1"
     return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"{p:.3f}"
 
 

@@ -14,6 +14,11 @@ class Metric(NamedTuple):
     percent: bool = True  # a fraction, written in percent; its differences in points
 
     @property
+    def title(self) -> str:
+        """Return the label with a capital first letter; abbreviations stay as they are."""
+        return self.label[0].upper() + self.label[1:]
+
+    @property
     def scale(self) -> int:
         """Return the factor between a value and the number that is written."""
         return 100 if self.percent else 1

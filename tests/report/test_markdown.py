@@ -56,7 +56,7 @@ def test_table_has_the_best_first():
 
 @pytest.mark.parametrize(
     ("p", "expected"),
-    [(0.0, "0"), (1e-9, "<0.001"), (0.5, "0.500"), (0.9999, ">0.999"), (1.0, "1"), (None, "")],
+    [(0.0, "<0.001"), (1e-9, "<0.001"), (0.5, "0.500"), (0.9999, ">0.999"), (1.0, "1"), (None, "")],
 )
 def test_probabilities_are_never_rounded_to_impossible_or_certain(p, expected):
     assert markdown.probability(p) == expected
