@@ -96,10 +96,14 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     if old is None:
         return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
     before, after = _rows(old), _rows(now)
+    first = [next(iter(rows.values())) for rows in (before, after) if rows]
     lines = []
-    baselines = [next(iter(rows.values()))["baseline"] for rows in (before, after) if rows]
-    if len(set(baselines)) > 1:
-        lines = [f"The baseline changed from `{baselines[0]}` to `{baselines[1]}`.", ""]
+    for what, name in {
+        "baseline": [f"`{row['baseline']}`" for row in first],
+        "compared metric": [of(row).label for row in first],
+    }.items():
+        if len(set(name)) > 1:
+            lines += [f"The {what} changed from {name[0]} to {name[1]}.", ""]
     both = {name: (before.get(name), after.get(name)) for name in before | after}
     verdict = {name: tuple(map(_verdict, pair)) for name, pair in both.items()}
     rows = [[f"`{name}`", *pair] for name, pair in verdict.items() if pair[0] != pair[1]]

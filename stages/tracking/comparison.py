@@ -58,7 +58,7 @@ def show(
     for parent, row in known:
         _set_verdict(client, parent, row, run)
         if version := registered_model.find(client, parent.info.run_id):
-            description.tag(client, version, summary.verdict(row))
+            description.tag(client, version, summary.verdict(row, version.tags))
     summary.mark_current(client, [parent for parent, _ in known])
     return run.info.run_id
 
@@ -77,7 +77,7 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison
     own = rest if any(first.startswith(text) for text in earlier) else note
     at = view.run(comparison.info.experiment_id, comparison.info.run_id)
     shown = f"{verdict} ([comparison]({at}))\n\n{own.strip()}".strip()
-    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict(row)}
+    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict(row, parent.data.tags)}
     changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
     score = round(float(row["cv_mean"]), DECIMALS)
     scores = []

@@ -4,7 +4,7 @@ folds' curves, and whether its results belong to the latest comparison of this c
 import hashlib
 import platform
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from statistics import fmean
 from typing import Any
@@ -22,6 +22,7 @@ from stages.tracking.store import Client
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
 MEAN = "mean_of_folds/"  # MLflow draws metrics of one prefix together, before those without one
 STATE, CHECKOUT = "results", "foldlab.checkout"
+COMPARED = "compared score"
 CHECKS = "foldlab.checks"  # codes of the comparison's warnings
 
 
@@ -44,18 +45,24 @@ def scores(record: Record) -> dict[str, str]:
     return texts
 
 
-def verdict(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of a variant's row of comparison.csv; the baseline has no difference."""
-    texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed"}
-    if row["difference"] == "":
-        return texts | {"difference": "-"}
+def verdict(row: Mapping[str, Any], shown: Container[str] = ()) -> dict[str, str]:
+    """Return the texts of a variant's row of comparison.csv; the baseline has no difference.
+
+    COMPARED repeats nothing if that is the accuracy; then it only replaces a tag that is `shown`.
+    """
+    texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed", "difference": "-"}
     metric = of(row)
-    keys, form = ("difference", "ci_low", "ci_high"), f"z.{metric.digits}f"
-    centre, low, high = (metric.scale * float(row[key]) for key in keys)
-    difference = f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+    form = f"z.{metric.digits}f"
     if metric.label != "accuracy":
-        difference += f" in {metric.label}"
-    return texts | {"difference": difference}
+        mean, std = (metric.scale * float(row[key] or 0) for key in ("cv_mean", "cv_std"))
+        texts[COMPARED] = f"{mean:{form}} ± {std:{form}}{metric.sign} {metric.label}"
+    elif COMPARED in shown:
+        texts[COMPARED] = "-"
+    if row["difference"] != "":
+        keys = ("difference", "ci_low", "ci_high")
+        centre, low, high = (metric.scale * float(row[key]) for key in keys)
+        texts["difference"] = f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+    return texts
 
 
 def curves(record: Record, start: int) -> list[Metric]:

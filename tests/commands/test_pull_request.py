@@ -277,6 +277,11 @@ def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, t
         (HEADER, HEADER[:-1] + ",metric\na,a,-0.4,0.02,,,log_loss\n", "-0.4000 ± 0.0200 |"),
         (HEADER + BASIC + "b,a,,,1,worse\n", HEADER + BASIC + "b,a,,,2,worse\n", "0 of 2"),
         (HEADER + BASIC + "b,a,,,1,worse\n", HEADER + "b,a,,,2,better\n", "2 of 2"),
+        (
+            "variant,baseline,verdict,metric\nb,a,1,macro_f1\n",
+            HEADER + "b,a,,,1,worse\n",
+            "from macro F1",
+        ),
         (HEADER + "b,a,,,1,undecided\n", HEADER + "b,a,,,2,worse\n", "outcomes: 1 of 1"),
         ("variant,baseline,verdict\nb,a,1\n", HEADER + "b,a,,,2,worse\n", "| `b` | 1 | 2 |"),
     ],

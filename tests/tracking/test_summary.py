@@ -31,3 +31,11 @@ def test_cpu_and_memory_are_system_metrics_once_and_a_torn_file_is_none(reposito
     assert everything(repository) == once
     path.write_text(path.read_text()[:-5])
     assert summary.usage_of(record.read("basic", params.load())) == []
+
+
+def test_the_compared_score_is_shown_beside_accuracies_and_is_no_more_if_those_are_compared():
+    row = {"outcome": "baseline", "difference": "", "cv_mean": 0.75, "cv_std": 0.02}
+    texts = summary.verdict(row | {"metric": "balanced_accuracy"})
+    assert texts["compared score"] == "75.00 ± 2.00 % balanced accuracy"
+    assert "compared score" not in summary.verdict(row)
+    assert summary.verdict(row, texts)["compared score"] == "-"

@@ -20,9 +20,15 @@ def test_the_view_has_parents_best_first_and_their_texts_in_order(repository):
     shown = [column[6:-1] for column in state["selectedColumns"]]
     row = {"outcome": "better", "difference": 0.01, "ci_low": 0.001, "ci_high": 0.02}
     scores = summary.scores(record.read("basic", params.load()))
-    assert shown[:4] == ["verdict", "CV accuracy", "difference", "test"]
-    texts = {*summary.verdict(row), *scores, summary.STATE, "latency"}
+    assert shown[:5] == ["verdict", "compared score", "CV accuracy", "difference", "test"]
+    texts = {*summary.verdict(row, ["compared score"]), *scores, summary.STATE, "latency"}
     assert {*shown} == texts - {summary.CHECKS}
+
+
+def test_all_columns_fit_into_1300_pixels_where_accuracy_is_compared():
+    widths = {**view.PINNED, **view.COLUMNS}
+    shown = [width for name, width in widths.items() if name not in ("compared score", "latency")]
+    assert 73 + sum(shown) <= 1046  # the checkboxes, and the table, with the menu at the left open
 
 
 @pytest.mark.parametrize(
