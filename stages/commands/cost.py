@@ -21,6 +21,7 @@ from stages.statistics.metrics import of
 from stages.tracking import marker, store
 
 CALLS, IMAGES = 200, 1000
+ROUNDS = 3  # of all models by turns
 COMPARED = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")  # from comparison.csv
 MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
 COLUMNS = (*COMPARED, "one_image_ms", "megabytes", *MEASURED, "front")
@@ -42,15 +43,20 @@ def cost() -> None:
         )
         for row in compared
     }
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
+    for number in range(ROUNDS):
+        for name, path in paths.items():
+            found = latency.measure(path, images, CALLS, settings.train.kernels)
+            measured[name].append(found)
+        print(f"measured all models, round {number + 1} of {ROUNDS}", file=sys.stderr)
     rows: list[dict[str, Any]] = []
     for row in compared:
-        name = row["variant"]
-        found = latency.measure(paths[name], images, CALLS, settings.train.kernels)
+        # The fastest round: other work on the machine only ever makes one slower.
+        found = min(measured[row["variant"]], key=lambda one: one["one_image_ms"]["median"])
         own = {key: row[key] for key in COMPARED} | {key: found[key] for key in MEASURED}
         own["one_image_ms"] = found["one_image_ms"]["median"]
         own["megabytes"] = round(found["file_bytes"] / 1e6, 2)
         rows.append(own)
-        print(f"measured {name}", file=sys.stderr)
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
     rows.sort(key=lambda row: -row["cv_mean"])
@@ -72,7 +78,7 @@ def _text(rows: list[dict[str, Any]]) -> str:
     (baseline,) = (row for row in rows if row["outcome"] == "baseline")
     metric = of(rows[0])
     columns = ["variant", metric.column, "ms an image", f"of {baseline['variant']}", "images/s"]
-    columns += ["MB", "parameters", "M multiply-adds", "verdict"]
+    columns += ["MB", "all parameters", "M multiply-adds", "verdict"]
     cells = []
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]
