@@ -20,7 +20,8 @@ import psutil
 CODE = Path(__file__).parents[1]
 SAMPLING = 0.2  # s between two looks at a process tree, at least
 LINGERING = 60.0  # s that children may outlive their command
-FOREIGN = ("MLFLOW_", "DVC_", "GIT_", "TF_", "OMP_", "PYTHON")
+# Of this process, not of a user's shell; portable kernels set ONEDNN_MAX_CPU_ISA.
+FOREIGN = ("MLFLOW_", "DVC_", "GIT_", "TF_", "OMP_", "ONEDNN_", "PYTHON")
 
 
 class Cost(NamedTuple):

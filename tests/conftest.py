@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 from collections import Counter
 
 import hypothesis
@@ -16,6 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[threads] = "1"
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests of Ctrl-C
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # it may be busy
 hypothesis.settings.load_profile("any machine")

@@ -104,5 +104,11 @@ def test_imports_nothing_slow():
         "slow = {'tensorflow', 'keras', 'mlflow', 'pydantic', 'matplotlib.pyplot'}\n"
         "print(sorted(slow & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],  # another test may have left this process elsewhere
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"

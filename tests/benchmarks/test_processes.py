@@ -24,6 +24,12 @@ def test_children_that_outlive_a_command_are_waited_for_and_not_counted(tmp_path
     assert found.seconds < 2
 
 
+def test_a_command_does_not_inherit_the_kernels_of_this_process(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert "ONEDNN_MAX_CPU_ISA" not in processes.environment()
+    assert processes.environment(ONEDNN_MAX_CPU_ISA="SSE41")["ONEDNN_MAX_CPU_ISA"] == "SSE41"
+
+
 def test_a_command_that_fails_shows_what_it_said(tmp_path):
     with pytest.raises(OSError, match="status 3: no such thing"):
         processes.cost(["bash", "-c", "echo no such thing; exit 3"], tmp_path)

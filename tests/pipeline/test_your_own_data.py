@@ -70,7 +70,7 @@ def prepare(folder):
 
 
 def test_the_two_commands(looked_at, folder):
-    assert re.search(rf"temple +{EACH + 1}\b", looked_at[1])
+    assert re.search(rf"temple +{EACH}\b", looked_at[1])
     assert "temple/broken.png" in looked_at[1]
     assert re.search(r"about \d+ min", looked_at[1])
     dataset = read_json(folder / "data/prepared/dataset.json")
