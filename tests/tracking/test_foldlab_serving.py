@@ -121,6 +121,12 @@ def test_other_input_is_refused_by_its_reason_without_its_pixels(served, images,
     assert len(message) < 200
 
 
+def test_pixels_under_another_key_are_refused_by_its_name(served):
+    answer = ask(served[0], {"instances": np.zeros((1, *SHAPE), int).tolist()})
+    assert answer.status_code == 400
+    assert "inputs" in answer.text
+
+
 def test_it_listens_on_loopback_only(served):
     port = served[0].rpartition(":")[2]
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
