@@ -8,13 +8,14 @@ import numpy as np
 from stages import files
 from stages.figures import gallery, style
 from stages.figures.comparison import comparison as draw
+from stages.figures.ranks import ranks
 from stages.files import PREPARED, RESULTS
 from stages.report import html, markdown
 from stages.report.checks import TRIVIAL, findings
 from stages.report.comparison import Comparison, compared
 from stages.report.results import Result, check, read
 from stages.settings import params
-from stages.statistics import label_issues, uses
+from stages.statistics import label_issues, pairs, uses
 from stages.statistics.baseline import COLUMNS
 
 DRAWN = 40  # variants in the figure; if there are more, the best ones and the baseline
@@ -48,6 +49,8 @@ def compare() -> None:
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
     _write(RESULTS / "comparison.md", markdown.comparison(found, checked))
     _draw(found)
+    table = ([row[key] for key in pairs.COLUMNS] for row in found.pairs)
+    files.write_table(RESULTS / "pairs.csv", pairs.COLUMNS, table)
     issues = _label_issues(results, dataset["classes"])
     images = files.read_array(PREPARED / "test_images.npy")
     _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS, issues))
@@ -100,6 +103,8 @@ def _draw(found: Comparison) -> None:
     scores = np.array([found.results[row["variant"]].scores[row["metric"]] for row in rows])
     figure = draw(rows, scores, rope=found.rope, hidden=len(found.rows) - len(rows))
     style.save(figure, RESULTS / "plots" / "comparison.png")
+    drawn = ranks(found.shown, found.ranks, found.metric.label)
+    style.save(drawn, RESULTS / "plots" / "ranks.png")
 
 
 def _write(path: Path, text: str) -> None:

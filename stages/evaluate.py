@@ -6,7 +6,7 @@ import numpy as np
 
 from stages import files
 from stages.engine import environment
-from stages.engine.predict import predict
+from stages.engine.predict import score
 from stages.settings import params
 from stages.statistics import classification, two_classes, uses
 from stages.statistics.paired import mean_std
@@ -39,7 +39,8 @@ def evaluate(variant: str) -> None:
     model = results / "model.keras"
     model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
-    test_probability, by_member = predict(model, images, settings.parallel, kernels)
+    scored = score(model, images, test_label, settings.parallel, kernels)
+    test_probability = scored.probability
     uses.note([use])
     files.write_arrays(
         results / "predictions.npz",
@@ -64,12 +65,12 @@ def evaluate(variant: str) -> None:
         ("actual", "predicted"),
         [(names[a], names[p]) for a, p in zip(test_label, predicted, strict=True)],
     )
-    mistakes = classification.mistakes(test_label, predicted, test_probability.max(axis=1))
     files.write_table(
         results / "mistakes.csv",
         ("index", "actual", "predicted", "confidence"),
-        [(index, names[a], names[p], confidence) for index, a, p, confidence in mistakes],
+        [(index, names[a], names[p], confidence) for index, a, p, confidence in scored.mistakes],
     )
+    files.write_arrays(results / "occlusion.npz", {"drops": scored.drops})
     files.write_table(
         results / "thresholds.csv",
         two_classes.COLUMNS,
@@ -85,7 +86,7 @@ def evaluate(variant: str) -> None:
     )
     error = classification.expected_calibration_error(test_probability, test_label)
     curves = two_classes.curves(test_probability, test_label)
-    members = (by_member.argmax(axis=2) == test_label).mean(axis=1)
+    members = (scored.by_member.argmax(axis=2) == test_label).mean(axis=1)
     test = classification.summary(test_probability, test_label) | {
         "expected_calibration_error": error,
         "n": len(test_label),

@@ -8,6 +8,7 @@ from stages.figures.confusion import confusion_matrix
 from stages.figures.curves import curves
 from stages.figures.data_card import data_card
 from stages.figures.gallery import mistakes, samples
+from stages.figures.occlusion import occlusion
 from stages.figures.two_classes import two_classes
 from stages.report.dataset import facts
 from stages.report.model_card import model_card
@@ -25,6 +26,8 @@ def plot(variant: str) -> None:
     result = read(variant)
     path = files.existing(folder / "augmentation.npz", f"train@{variant}")
     original, changed = files.read_arrays(path, ("original", "changed")).values()
+    path = files.existing(folder / "occlusion.npz", f"evaluate@{variant}")
+    (drops,) = files.read_arrays(path, ("drops",)).values()
     dataset = files.read_dataset(files.PREPARED)
     images, train_images, train_labels = (
         files.read_array(files.existing(files.PREPARED / f"{name}.npy", "prepare"))
@@ -39,6 +42,7 @@ def plot(variant: str) -> None:
         "confusion_matrix_normalized": confusion_matrix(result.counts, **named, normalized=True),
         "calibration": calibration(result.bins, error, variant=variant),
         "mistakes": mistakes(images, result.mistakes, **named),
+        "occlusion": occlusion(images, result.mistakes, drops, **named),
         "samples": samples(images, label, result.test_predicted, **named),
         "data_card": data_card(
             train_images, train_labels, label, classes, facts(dataset), source=source

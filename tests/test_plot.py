@@ -14,7 +14,7 @@ from tests.report import made
 
 FIGURES = [
     "augmentation", "calibration", "confusion_matrix", "confusion_matrix_normalized", "curves",
-    "data_card", "mistakes", "samples",
+    "data_card", "mistakes", "occlusion", "samples",
 ]  # fmt: skip
 READ = {  # file -> the stage that writes it
     "results/basic/history.csv": "train@basic",
@@ -22,6 +22,7 @@ READ = {  # file -> the stage that writes it
     "results/basic/training.json": "train@basic",
     "results/basic/augmentation.npz": "train@basic",
     "results/basic/metrics.json": "evaluate@basic",
+    "results/basic/occlusion.npz": "evaluate@basic",
     "results/basic/predictions.npz": "evaluate@basic",
     "data/prepared/dataset.json": "prepare",
     "data/prepared/test_images.npy": "prepare",

@@ -135,6 +135,11 @@ _add(
         "holds the true class for this share of images, such as 0.95.",
     ),
     click.Option(
+        ["--explain"],
+        is_flag=True,
+        help="Show in the figure on which parts of an image its prediction depends.",
+    ),
+    click.Option(
         ["--output"],
         type=click.Path(path_type=Path),
         default="predictions.png",

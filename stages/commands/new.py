@@ -130,11 +130,15 @@ def _lines(source: str, found: Look) -> list[str]:
             f"median {middle}"
         )
     lines.append(f"colour: {'yes' if found.colour else 'no'}")
-    if (ratio := _imbalance(found)) > 1:
+    if (ratio := _imbalance(found)) > UNEVEN:
         lines.append(f"imbalance: the largest class is {ratio:.3g} times as large as the smallest")
     if found.equal:
         first = " and ".join(found.equal[0][:2])
         lines.append(f"same content: {len(found.equal):,} groups of files, such as {first}")
+    if found.in_two_classes:
+        first = " and ".join(found.in_two_classes[0][:2])
+        count = len(found.in_two_classes)
+        lines.append(f"same content in two classes: {count:,} groups, such as {first}")
     if found.left_out:
         named = "; ".join(f"{file} {why}" for file, why in [*found.left_out.items()][:SHOWN])
         more = "; ..." * (len(found.left_out) > SHOWN)

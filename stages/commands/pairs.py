@@ -1,9 +1,5 @@
 """`python -m stages pairs`: test every two compared variants against each other."""
 
-from itertools import combinations
-from typing import Any
-
-import numpy as np
 from tabulate import tabulate
 
 from stages.errors import UserError
@@ -11,8 +7,8 @@ from stages.files import PREPARED, read_dataset
 from stages.report.markdown import difference, probability
 from stages.report.results import check, read
 from stages.settings import params
-from stages.statistics import baseline, paired
 from stages.statistics.metrics import METRICS
+from stages.statistics.pairs import pairs as every_pair
 
 
 def pairs() -> None:
@@ -27,25 +23,14 @@ def pairs() -> None:
     dataset = read_dataset(PREPARED)
     results = {name: read(name) for name in chosen.variants}
     check(results, dataset, chosen.baseline, chosen.metric)
-    folds = dataset["folds"]["count"]
     score = {name: result.scores[chosen.metric] for name, result in results.items()}
-    best_first = sorted(score, key=lambda name: -score[name].mean())
-    couples = list(combinations(best_first, 2))
-    gains = np.array([score[one] - score[other] for one, other in couples])
-    rows: list[dict[str, Any]] = []
-    for (one, other), gained, variance in zip(couples, gains, paired.variances(gains), strict=True):
-        row: dict[str, Any] = {"pair": f"{one} - {other}", "metric": chosen.metric}
-        row |= paired.corrected_resampled_t(gained, folds, variance)
-        row |= paired.bayesian_correlated_t(gained, folds, chosen.rope, variance)
-        rows.append(row)
-    for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = p_holm
+    rows = every_pair(score, dataset["folds"]["count"], chosen.rope, chosen.metric)
     cells = [
         [
-            row["pair"],
+            f"{row['variant']} - {row['other']}",
             difference(row),
             probability(row["p_holm"]),
-            baseline.outcome(row, chosen.rope),
+            row["outcome"],
         ]
         for row in rows
     ]

@@ -1,24 +1,23 @@
 """`python -m stages predict IMAGE...`: classify image files and plot the model's inputs.
 
 Images may be grey or colour, of any size, dark on light or light on dark. Digits are converted to
-the style of MNIST; images of other data sets are resized. MLflow is needed only for a model that is
-given as a `models:/` address.
+the style of MNIST; images of other data sets are resized. A CSV file of pixels is used as it is.
+MLflow is needed only for a model that is given as a `models:/` address.
 """
 
 import json
-import math
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.data import listing, picture
+from stages.commands.predict_inputs import blocks
 from stages.errors import UserError
 from stages.figures import gallery, style
+from stages.figures.occlusion import beside
 from stages.files import (
     PREPARED,
     RESULTS,
@@ -31,9 +30,7 @@ from stages.files import (
     write_table,
 )
 from stages.settings import params
-from stages.statistics import conformal
-
-BYTES = 2**29  # of images that are in memory at a time
+from stages.statistics import conformal, occlusion
 
 
 def predict(
@@ -42,11 +39,12 @@ def predict(
     output: Path = Path("predictions.png"),
     csv: Path | None = None,
     coverage: float | None = None,
+    explain: bool = False,
 ) -> bool:
     """Classify image files, print one line per file or write a table, and draw a figure of them.
 
     Args:
-        images: files, or folders with everything below them; see `_files`.
+        images: image files, CSV files with one image a row, or folders of image files.
         model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
             variant with the best cross-validated score in results/comparison.csv.
         output: the PNG file to write.
@@ -55,6 +53,8 @@ def predict(
         coverage: print the prediction set of each image that holds its class in this share of
             images, see `stages.statistics.conformal`; a table gets the column `sure`, which says
             whether the set has one class.
+        explain: show beside each image in the figure where the model looks, see
+            `stages.statistics.occlusion`.
 
     Returns:
         Whether all files could be classified; stderr gets one sentence for each that could not.
@@ -68,26 +68,28 @@ def predict(
     classes, shape = dataset["classes"], dataset["image_shape"]
     for path in (output, csv) if csv else (output,):
         check_writable(path.absolute().parent)
-    found: list[tuple[Path, np.ndarray]] = []  # file, probabilities
-    first: dict[Path, np.ndarray] = {}  # pixels of the images in the figure
+    found: list[tuple[str, np.ndarray]] = []  # name, probabilities
+    first: dict[str, np.ndarray] = {}  # pixels of the images in the figure
+    failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
         check(path, shape)
         lowest = _threshold(path, coverage) if coverage else None
-        files = _files(map(Path, images))
-        size = max(1, BYTES // math.prod(shape))
-        for start in tqdm(range(0, len(files), size), unit="block", disable=None):
-            pixels = _read(files[start : start + size], dataset)
+        for pixels in tqdm(blocks(images, dataset, failed), unit="block", disable=None):
             if pixels:
                 first |= dict(list(pixels.items())[: gallery.OWN - len(first)])
-                found += zip(pixels, _scored(path, label, pixels, len(classes)), strict=True)
-    if not found:
-        raise UserError("none of these files could be classified; give image files.")
+                scored = _scored(path, label, np.stack(list(pixels.values())), len(classes))
+                found += zip(pixels, scored, strict=True)
+        if not found:
+            raise UserError("none of these files could be classified; give image files.")
+        shown, probability = np.stack(list(first.values())), np.array([row for _, row in found])
+        if explain:
+            shown = _explained(path, label, shown[: gallery.COUNT], probability)
     print(f"model: {label}")
     if csv:
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
         rows = [
-            (file.relative_to(top) if top else file, classes[row.argmax()], row.max())
+            (Path(file).relative_to(top) if top else file, classes[row.argmax()], row.max())
             + ((("no", "yes")[int(conformal.sets(row, lowest).sum() == 1)],) if lowest else ())
             for file, row in found
         ]
@@ -97,12 +99,11 @@ def predict(
     else:
         for file, row in found:
             print(f"{file}: {_answer(row, classes, lowest)}")
-    names, title = [file.name for file in first], label.split(" ")[0]
-    probability = np.array([row for _, row in found])
-    inputs = np.stack(list(first.values()))
-    style.save(gallery.predictions(inputs, names, probability, classes, model=title), output)
+    names, title = [Path(file).name for file in first], label.split(" ")[0]
+    drawn = gallery.predictions(shown, names, probability, classes, model=title, explained=explain)
+    style.save(drawn, output)
     print(f"picture: {output}")
-    return len(found) == len(files)
+    return not failed
 
 
 def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | None) -> str:
@@ -135,26 +136,19 @@ def _threshold(model: Path, coverage: float) -> float:
     return conformal.threshold(stored["oof_probability"], stored["oof_label"], coverage)
 
 
-def _files(given: Iterable[Path]) -> list[Path]:
-    """Return files as they are, and those below folders, sorted, that may be images.
-
-    In folders, hidden files and those known not to be images are ignored, as in training.
-    """
-    settings, files = params.load().data, dict[Path, None]()
-    for path in given:
-        if path.is_dir():
-            below = sorted(path.joinpath(*parts) for parts in listing.walk(path, settings)[1])
-            files |= dict.fromkeys(below)
-        else:
-            files[path] = None
-    return list(files)
+def _explained(path: Path, label: str, images: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the images, each with one to its right that shows where the model looks."""
+    drops = occlusion.explain(
+        images, probability, lambda covered: _scored(path, label, covered, probability.shape[1])
+    )
+    return np.stack([beside(*one) for one in zip(images, drops, strict=True)])
 
 
-def _scored(path: Path, label: str, pixels: Mapping[Path, np.ndarray], classes: int) -> np.ndarray:
+def _scored(path: Path, label: str, images: np.ndarray, classes: int) -> np.ndarray:
     """Return probabilities, float32 (n, classes); UserError if the model has other classes."""
     from stages.training.export import probabilities  # TensorFlow's import takes seconds
 
-    probability, _ = probabilities(path, np.stack(list(pixels.values())), "portable")
+    probability, _ = probabilities(path, images, "portable")
     if probability.shape[1] != classes:
         raise UserError(
             f"{label} has {probability.shape[1]} classes, {PREPARED} has {classes}; "
@@ -216,23 +210,3 @@ def check(path: Path, shape: Sequence[int]) -> None:
             f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
             f"{[*shape]}; run `dvc repro prepare` with the model's data set."
         )
-
-
-def _read(files: Iterable[Path], dataset: dict) -> dict[Path, np.ndarray]:
-    """Return file -> pixels as the model takes them; print an error for each other file."""
-    shape, data = dataset["image_shape"], params.load().data
-    digits = picture.is_digits(dataset["classes"], shape)
-    pixels = {}
-    for file in files:
-        try:
-            image = picture.read(file, data, dataset.get("bits", 16))
-            if not digits:
-                pixels[file] = picture.as_trained(image, shape, data)
-                continue
-            try:
-                pixels[file] = picture.as_digit(image)
-            except UserError as error:
-                raise UserError(f"{file} {error}; give a picture of one digit.") from None
-        except UserError as error:
-            print(f"foldlab: {error}", file=sys.stderr)
-    return pixels

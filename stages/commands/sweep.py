@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from stages import publish
 from stages.engine import environment, fold_store, fold_tasks, hardware, tracker, variants, workers
-from stages.engine.predict import predict
+from stages.engine.predict import score
 from stages.engine.resolve import check
 from stages.files import PREPARED, RESULTS, read_dataset, read_json
 from stages.settings import params
@@ -68,6 +68,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         return
     arrays = fold_tasks.read_arrays(dataset)
     test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
+    test_labels = np.load(PREPARED / "test_labels.npy")
     rows = {plan.fingerprint: plan for plan in planned if not plan.is_ensemble}
     for key, plan in rows.items():
         tracker.write_start_marker(key, plan.recipes[key], plan.description, dataset)
@@ -82,7 +83,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
     def complete(plan: variants.Plan) -> None:
         variants.train(plan, arrays, parallel)  # its folds are in the store
-        predict(fold_store.folder(plan.fingerprint) / "model.keras", test_images, parallel, kernels)
+        model = fold_store.folder(plan.fingerprint) / "model.keras"
+        score(model, test_images, test_labels, parallel, kernels)  # for evaluate, from its cache
 
     completions: dict[str, Future] = {}
     followed: list[Future] = []

@@ -60,10 +60,8 @@ def apply(given: str, source: Source) -> Source:
         for split, part in zip(splits, parts, strict=False)
     ]
     in_test = sum(row_of[name] >= count for name in corrections) if source.test else 0
-    note = (
-        f"data.corrections: {changed:,} labels were changed and {len(dropped):,} images dropped"
-        f"{f', by lines of which {in_test:,} name test images' if in_test else ''}."
-    )
+    note = f"data.corrections: labels changed: {changed:,}, images dropped: {len(dropped):,}"
+    note += f", test images among them: {in_test:,}." if in_test else "."
     removed = {names[row]: "dropped by data.corrections" for row in dropped.tolist()}
     result = check(
         replace(

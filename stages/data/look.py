@@ -27,6 +27,7 @@ class Look(NamedTuple):
     colour: bool  # whether any image of the sample has colour
     left_out: dict[str, str]  # file -> why it cannot be used
     equal: list[list[str]]  # files with the same content, in groups
+    in_two_classes: list[list[str]]  # those of the groups that are in more than one class
     notes: tuple[str, ...]
 
 
@@ -60,7 +61,10 @@ def look(settings: Data) -> Look:
     colour = not modes <= {"1", "L", "LA", "I;16", "I;16B", "I"}
     train, test = (_counts(found, split) for split in ("train", "test"))
     equal = _equal([top / name for name in names], names)
-    return Look(found.classes, train, test, np.array(sizes), colour, left_out, equal, found.notes)
+    label_of = {file: label for _, label, file in found.rows}
+    in_two = [group for group in equal if len({label_of[name] for name in group}) > 1]
+    shapes = np.array(sizes)
+    return Look(found.classes, train, test, shapes, colour, left_out, equal, in_two, found.notes)
 
 
 def _of_arrays(settings: Data) -> Look:
@@ -73,7 +77,7 @@ def _of_arrays(settings: Data) -> Look:
     )
     sizes = np.array([source.train.images.shape[1:3]])
     colour = source.train.images.shape[3] == 3
-    return Look(source.classes, train, test, sizes, colour, {}, [], source.notes)
+    return Look(source.classes, train, test, sizes, colour, {}, [], [], source.notes)
 
 
 def _counts(found: Listing, split: str) -> list[int]:

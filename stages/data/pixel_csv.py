@@ -28,13 +28,8 @@ class Header(NamedTuple):
 
     delimiter: str
     columns: list[str]
-    label: int  # its column
+    label: int | None  # its column
     pixels: list[int]  # their columns
-
-    @property
-    def label_name(self) -> str:
-        """Return the name of the label's column."""
-        return self.columns[self.label]
 
 
 def recognises(path: Path) -> bool:
@@ -60,18 +55,35 @@ def load(path: Path, data: Data) -> Source:
     if path.is_dir() and not (path / "train.csv").is_file():
         raise UserError(f"{path} has no train.csv; put it there, or name the file itself.")
     first, *others = files(path, data)
-    train = _read(first, data)
-    label, notes = _header(first, data).label_name, []
+    label, notes = _label(first, data), []
+    train = _read(first, data, label)
     if others and label not in _columns(others[0])[1]:
-        notes.append(f"{others.pop().name} has no column {label!r} and is not used.")
-    source = arrays.source(path.name, train, *(_read(file, data) for file in others))
+        name = others.pop()
+        notes.append(
+            f"{name.name} has no column {label!r} and is not used; `python -m stages predict "
+            f"{name}` classifies its images."
+        )
+    tests = (_read(file, data, _label(file, data)) for file in others)
+    source = arrays.source(path.name, train, *tests)
     return replace(source, notes=(*notes, *source.notes))
 
 
-def _read(path: Path, data: Data) -> Split:
-    """Return images (n, height, width, channels) of uint8 or float32, and labels, int64 or text."""
+def unlabelled(path: Path, data: Data) -> np.ndarray:
+    """Return the images of a file without labels, uint8 or float32 (n, height, width, channels).
+
+    A column named `data.label_column` or "label" is ignored.
+    """
+    name = data.label_column or "label"
+    return _read(path, data, name if name in _columns(path)[1] else None).images
+
+
+def _read(path: Path, data: Data, label: str | None) -> Split:
+    """Return images (n, height, width, channels) of uint8 or float32, and labels, int64 or text.
+
+    Labels are empty texts if `label`, the name of their column, is None.
+    """
     try:
-        header = _header(path, data)
+        header = _header(path, label)
         shape = _shape(path, len(header.pixels), data)
         table = _parse(path, header)
     except UnicodeDecodeError:
@@ -80,7 +92,7 @@ def _read(path: Path, data: Data) -> Split:
         raise UserError(f"{path} is not CSV ({error}); correct it.") from None
     if not table.size:
         raise UserError(f"{path} has no row of pixels; give one row per image.")
-    labels = np.char.strip(table["label"])
+    labels = np.char.strip(table["label"][:, 0]) if label else np.full(len(table), "")
     if np.char.str_len(labels).max() >= MAX_LABEL:
         raise UserError(f"{path} has a label of {MAX_LABEL} characters or more; shorten it.")
     with suppress(ValueError, OverflowError):
@@ -97,14 +109,20 @@ def _columns(path: Path) -> tuple[str, list[str]]:
     return delimiter, [name.strip() for name in names]
 
 
-def _header(path: Path, data: Data) -> Header:
-    delimiter, columns = _columns(path)
+def _label(path: Path, data: Data) -> str:
+    """Return the name of the column of labels."""
+    columns = _columns(path)[1]
     label = label_file.column(path, columns, "label_column", data.label_column)
     if columns.count(label) > 1:
         raise UserError(f"{path} has {columns.count(label)} columns {label!r}; rename one of them.")
+    return label
+
+
+def _header(path: Path, label: str | None) -> Header:
+    delimiter, columns = _columns(path)
     others = [at for at, name in enumerate(columns) if name != label]
     pixels = [at for at in others if columns[at].casefold() not in INDEX]
-    return Header(delimiter, columns, columns.index(label), pixels)
+    return Header(delimiter, columns, None if label is None else columns.index(label), pixels)
 
 
 def _shape(path: Path, count: int, data: Data) -> tuple[int, int, int]:
@@ -128,12 +146,13 @@ def _parse(path: Path, header: Header) -> np.ndarray:
 
     All pixels are uint8, or float32 if one is not a whole number from 0 to 255.
     """
-    before = [at for at in header.pixels if at < header.label]
+    label = [] if header.label is None else [header.label]
+    before = [at for at in header.pixels if not label or at < label[0]]
     after = header.pixels[len(before) :]
     for kind in (np.uint8, np.float32):
         record = [
             ("before", kind, (len(before),)),
-            ("label", f"U{MAX_LABEL}"),
+            ("label", f"U{MAX_LABEL}", (len(label),)),
             ("after", kind, (len(after),)),
         ]
         with (
@@ -145,7 +164,7 @@ def _parse(path: Path, header: Header) -> np.ndarray:
             rows = (line for line in file if line.strip())
             return np.loadtxt(
                 rows, record, comments=None, delimiter=header.delimiter, quotechar='"', ndmin=1,
-                usecols=[*before, header.label, *after],
+                usecols=[*before, *label, *after],
             )  # fmt: skip
     raise UserError(f"{path} {_fault(path, header)}; correct it there.")
 

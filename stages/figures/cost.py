@@ -32,7 +32,8 @@ def cost(rows: Sequence[Mapping[str, Any]]) -> Figure:
         place = row["one_image_ms"], metric.scale * row["cv_mean"]
         colour = BLUE if row["front"] else MUTED
         axes.errorbar(*place, metric.scale * row["cv_std"], color=colour, fmt="o", capsize=3)
-        axes.annotate(row["variant"], place, (7, 5), textcoords="offset points", color=INK, size=10)
+        name = axes.annotate(row["variant"], place, (7, 5), textcoords="offset points")
+        name.set(color=INK, size=10, bbox={"color": "white", "alpha": 0.8, "pad": 0.5})
     axes.set(xscale="log", xlabel="milliseconds for one image, one thread")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())

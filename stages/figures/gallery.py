@@ -42,7 +42,7 @@ def mistakes(
     which = f"the first {COUNT} of {m:,} mistakes" if m > COUNT else f"all {m:,} mistakes"
     which = "the only mistake" if m == 1 else which
     note = f"{which} on n = {n:,} test images\npredicted for actual, with the confidence"
-    return _grid(test_images[[index for index, *_ in shown]], captions, title, note)
+    return grid(test_images[[index for index, *_ in shown]], captions, title, note)
 
 
 @styled
@@ -59,7 +59,7 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
     ]
     which = f"the first {len(found)} of {total:,}" if total > len(found) else f"all {total:,}"
     note = f"{which} training images to check\nsuggested, not given, with the file or row"
-    return _grid(images, captions, title, note)
+    return grid(images, captions, title, note)
 
 
 @styled
@@ -89,7 +89,7 @@ def samples(
         f"{len(chosen)} of n = {n:,} test images, at random: "
         f"{correct} right (green ✓), {len(chosen) - correct} wrong (red ✗)"
     )
-    return _grid(test_images[chosen], captions, f"{variant}: sample predictions", note)
+    return grid(test_images[chosen], captions, f"{variant}: sample predictions", note)
 
 
 @styled
@@ -100,10 +100,12 @@ def predictions(
     classes: Sequence[str],
     *,
     model: str,
+    explained: bool = False,
 ) -> Figure:
     """Show a user's images as the model saw them, with its predictions and names, such as of files.
 
-    `images` are uint8 (n, height, width, channels), n at least 1; `probability` float (n, classes).
+    `images` are uint8 (n, height, width, channels), n at least 1, from `occlusion.beside` if
+    `explained`; `probability` is float (n, classes).
     """
     n = len(images)
     captions = [
@@ -112,8 +114,9 @@ def predictions(
     ]
     which = f"the first {OWN} of {n:,} images" if n > OWN else f"{n:,} images"
     which = "1 image" if n == 1 else which
-    note = f"{which}, as the model saw them\npredicted class, its probability, the file"
-    return _grid(images[:OWN], captions, f"{model}: predictions", note)
+    note = f"{which}, as the model saw them{', and in orange where it looked' * explained}"
+    note += "\npredicted class, its probability, the file"
+    return grid(images[:OWN], captions, f"{model}: predictions", note)
 
 
 def percent(fraction: float) -> str:
@@ -132,7 +135,7 @@ def show(
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
 
 
-def _grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str) -> Figure:
+def grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str) -> Figure:
     """Draw images in rows of five, or of four where that is too narrow, with their captions.
 
     All images share one axes: an axes per image would take ten times as long.

@@ -3,12 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from stages.report.results import Result
 from stages.report.settings import on_validation
 from stages.settings.sections import Compare
 from stages.statistics.baseline import against_baseline, compared_with
+from stages.statistics.best import ranks
 from stages.statistics.metrics import METRICS, Metric
+from stages.statistics.pairs import pairs
 from stages.statistics.power import MinimumDetectable, minimum_detectable
+
+MOST = 20  # variants with figures of their own, and in the table of pairs
 
 
 class Comparison(NamedTuple):
@@ -28,6 +34,29 @@ class Comparison(NamedTuple):
     def best_first(self) -> list[dict[str, Any]]:
         """Return the rows by cross-validated score; ties keep the order of params.yaml."""
         return sorted(self.rows, key=lambda row: -row["cv_mean"])
+
+    @property
+    def shown(self) -> list[str]:
+        """Return the names of the MOST best variants, best first, with the baseline among them."""
+        names = [row["variant"] for row in self.best_first]
+        if self.baseline in names[:MOST]:
+            return names[:MOST]
+        return [*names[: MOST - 1], self.baseline]
+
+    @property
+    def pairs(self) -> list[dict[str, Any]]:
+        """Return the tests of all pairs of the variants shown; see `stages.statistics.pairs`."""
+        return pairs(self._scores, self.folds, self.rope, self.rows[0]["metric"])
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """Return the probability of each rank of the variants shown, as `statistics.best.ranks`."""
+        return ranks(np.array(list(self._scores.values())), self.folds)
+
+    @property
+    def _scores(self) -> dict[str, np.ndarray]:
+        metric = self.rows[0]["metric"]
+        return {name: self.results[name].scores[metric] for name in self.shown}
 
     @property
     def tested(self) -> bool:

@@ -106,14 +106,39 @@ def _against(found: Comparison, name: str) -> dict[Column, Cell]:
     }
 
 
+def pairs(found: Comparison) -> list[list[Mapping[str, str]]]:
+    """Return a square of cells with the keys `text`, `title` and `outcome`, best variants first.
+
+    Above the diagonal are differences, row minus column, and below it Holm-corrected p values.
+    """
+    rows = {(row["variant"], row["other"]): row for row in found.pairs}
+    order = found.shown
+    return [[_pair(rows, one, other) for other in order] for one in order]
+
+
+def _pair(rows: Mapping[tuple[str, str], Mapping[str, Any]], one: str, other: str) -> dict:
+    if one == other:
+        return {"text": "-", "title": "", "outcome": ""}
+    above = (one, other) in rows
+    row = rows[(one, other) if above else (other, one)]
+    said = f"{row['variant']} against {row['other']}: {row['outcome']}"
+    return {
+        "text": difference(row).split(" ")[0] if above else probability(row["p_holm"]),
+        "title": f"{said}, {difference(row)}",
+        "outcome": row["outcome"],
+    }
+
+
 def scores(found: Comparison) -> Table:
     """Return the table of further scores on the test images."""
     table: Table = []
+    two_classes = len(found.dataset["classes"]) == 2  # then the top-2 accuracy is always 1
     for row in found.best_first:
         name, test = row["variant"], found.results[row["variant"]].metrics["test"]
         cells = {
             (title, note): (form.format(test[key]).rstrip("%"), test[key])
             for key, title, note, form in SCORES
+            if not (two_classes and key == "top_2_accuracy")
         }
         table.append({("variant", ""): (name, name)} | cells)
     return table

@@ -1,7 +1,7 @@
 """The comparison as one self-contained HTML file.
 
-The template escapes all text. Tables list all variants; figures and images show the best MOST and
-the baseline, so that the page stays small.
+The template escapes all text. Tables list all variants; figures and images show the best of them
+and the baseline, so that the page stays small.
 """
 
 import re
@@ -19,7 +19,6 @@ from stages.report.settings import differing, environment
 from stages.report.templates import TEMPLATES
 from stages.statistics import classification
 
-MOST = 20  # variants with figures of their own
 PAIRS = 2  # confused pairs named below a matrix
 
 
@@ -36,10 +35,7 @@ def comparison(
     number of rows in label_issues.csv. A missing figure raises UserError.
     """
     results, baseline = found.results, found.baseline
-    names = [row["variant"] for row in found.best_first]
-    shown = names[:MOST]
-    if baseline not in shown:
-        shown[-1] = baseline
+    names, shown = [row["variant"] for row in found.best_first], found.shown
     classes = found.dataset["classes"]
     return TEMPLATES.get_template("report.html.j2").render(
         details=details,
@@ -60,6 +56,7 @@ def comparison(
         issues=issues,
         labels_to_check=pictures.embedded((folder / "plots" / "label_issues.png").read_bytes()),
         facts=facts(found.dataset),
+        ranks=pictures.embedded((folder / "plots" / "ranks.png").read_bytes()),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
         confusion_note={name: _confusion_note(results[name], classes) for name in shown},
         settings=differing({name: results[name].training["settings"] for name in names}),

@@ -1,4 +1,4 @@
-"""P(best): the probability of each variant that its expected accuracy is the highest."""
+"""Probabilities of the order of the variants' expected scores: of being the best, of each rank."""
 
 import numpy as np
 
@@ -24,15 +24,32 @@ def p_best(scores: np.ndarray, folds: int) -> np.ndarray:
         scores: float (variants, n), of the same folds.
         folds: of one cross-validation.
     """
-    variants, n = scores.shape
-    if variants == 1:
+    if len(scores) == 1:
         return np.ones(1)
+    drawn = _drawn(scores, folds)
+    best = drawn >= drawn.max(axis=0) - ROUNDING
+    return (best / best.sum(axis=0)).mean(axis=1)
+
+
+def ranks(scores: np.ndarray, folds: int) -> np.ndarray:
+    """Return the probability of each rank, float (variants, variants): [i, 0] that i is the best.
+
+    Rows and columns sum to 1. The model and the arguments are those of `p_best`; of variants that
+    differ in no fold, the first gets the better rank.
+    """
+    if len(scores) == 1:
+        return np.ones((1, 1))
+    order = np.argsort(-_drawn(scores, folds).round(12), axis=0, kind="stable")
+    return np.array([[(rank == one).mean() for rank in order] for one in range(len(scores))])
+
+
+def _drawn(scores: np.ndarray, folds: int) -> np.ndarray:
+    """Draw expected scores from their posterior: float (variants, DRAWS)."""
+    variants, n = scores.shape
     mean = scores.mean(axis=1, keepdims=True)
     residual = scores - mean - scores.mean(axis=0) + scores.mean()
     freedom = (variants - 1) * (n - 1)
     scale = np.sqrt((1 / n + 1 / (folds - 1)) * (residual**2).sum() / freedom)
     random = np.random.default_rng(SEED)
     spread = np.sqrt(freedom / random.chisquare(freedom, DRAWS))
-    drawn = mean + scale * random.standard_normal((variants, DRAWS)) * spread
-    best = drawn >= drawn.max(axis=0) - ROUNDING
-    return (best / best.sum(axis=0)).mean(axis=1)
+    return mean + scale * random.standard_normal((variants, DRAWS)) * spread

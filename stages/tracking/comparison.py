@@ -16,7 +16,7 @@ from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
 
 FILES: tuple[str, ...] = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html")
-FILES += ("label_issues.csv", "plots/label_issues.png")
+FILES += ("pairs.csv", "plots/ranks.png", "label_issues.csv", "plots/label_issues.png")
 VERDICT = "foldlab.verdict"  # a tag, so that the run table can show it as a column
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 5000  # MLflow's web pages show this much of a description

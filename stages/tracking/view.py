@@ -16,7 +16,7 @@ COLUMNS = {
     "test": 70,
     "parameters": 85,
     "fit time": 66,
-    "latency": 65,
+    "latency": 80,
     "size": 68,
     "processor": 72,
     "results": 62,
@@ -25,7 +25,7 @@ PINNED = {"attributes.`Run Name`": 150, "runDateAndNestInfo": 70}  # MLflow's ow
 SCORE = "compared_score"  # a metric of each parent: its mean over the folds in `compare.metric`
 TAG = "mlflow.sharedViewState.variants"
 MODE = "workflowType=machine_learning"  # otherwise the pages open with the menu for GenAI
-VERSION = 3  # stored as the time of creation, which is larger for views that people save
+VERSION = 4  # stored as the time of creation, which is larger for views that people save
 
 
 def _state() -> dict[str, object]:

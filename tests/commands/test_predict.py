@@ -145,6 +145,32 @@ def test_a_picture_of_a_digit_gets_the_class_of_the_digit(digits, folder, capsys
         assert np.mean(np.array(classes, int) == vote.argmax(axis=1)) >= 0.9, kind
 
 
+@pytest.mark.parametrize("first", ["", "id", "label"])
+def test_rows_of_a_csv_file_of_pixels_are_classified_as_they_are(digits, folder, first):
+    images, vote = digits
+    header = [*filter(None, [first]), *(f"pixel{number}" for number in range(784))]
+    rows = images.reshape(len(images), -1).tolist()
+    rows = [[number, *row] if first else row for number, row in enumerate(rows)]
+    write_table(folder / "test.csv", header, rows)
+    told = folder / "told.csv"
+    assert predict.predict([str(folder / "test.csv")], output=folder / "seen.png", csv=told)
+    found = read_table(told)
+    assert [row["predicted"] for row in found] == vote.argmax(axis=1).tolist()
+    assert found[1]["file"] == f"{folder / 'test.csv'} row 2"
+
+
+def test_a_csv_file_of_other_images_is_refused_and_the_others_are_classified(
+    digits, folder, capsys
+):
+    plain(digits[0][0]).save(folder / "good.png")
+    write_table(folder / "small.csv", ["a", "b", "c", "d"], [[1, 2, 3, 4]])
+    given = [str(folder / name) for name in ("small.csv", "good.png")]
+    assert not predict.predict(given, output=folder / "seen.png")
+    printed = capsys.readouterr()
+    assert "good.png: " in printed.out
+    assert "small.csv" in printed.err
+
+
 def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, folder, capsys):
     images, vote = digits
     plain(images[0]).save(folder / "good.png")

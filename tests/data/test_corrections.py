@@ -47,7 +47,7 @@ def test_labels_change_and_images_go(named):
     assert found.test.labels.tolist() == [1]
     assert found.test.rows.tolist() == [4]
     assert [*found.unreadable] == [str(names[2])]
-    assert "2 labels" in found.notes[0]
+    assert "changed: 2, images dropped: 1, test images among them: 1" in found.notes[0]
     assert given.train.labels.tolist() == [0, 0, 1, 1]
 
 

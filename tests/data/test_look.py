@@ -21,6 +21,7 @@ def test_facts_of_a_folder(tmp_path):
     assert found.colour
     assert list(found.left_out) == ["train/cat/bad.png"]
     assert found.equal == [["train/cat/1.png", "train/dog/copy.png"]]
+    assert found.in_two_classes == found.equal
 
 
 def test_grey_images_and_arrays(tmp_path):

@@ -120,8 +120,10 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
     metrics = {"cv": {"accuracy": mean_std(accuracy)}, "test": test, "parameters": parameters}
     files.write_json(folder / "metrics.json", metrics)
     (folder / "plots").mkdir(exist_ok=True)
-    for figure in ("calibration", "confusion_matrix", "data_card", "two_classes"):
+    for figure in ("calibration", "confusion_matrix", "data_card", "occlusion", "two_classes"):
         Image.new("L", (8, 8)).save(folder / "plots" / f"{figure}.png")
+    wrong = (probability[1].argmax(axis=1) != labels[1]).sum()
+    np.savez(folder / "occlusion.npz", drops=np.full((min(wrong, 20), 8, 8), 0.1, np.float32))
     np.savez(
         folder / "predictions.npz",
         oof_probability=probability[0],
@@ -166,6 +168,7 @@ def row(variant, outcome, verdict="", cv_mean=0.99, **cells):
 def comparison(*rows, repeats=2, **changed):
     """Return a comparison of rows with the baseline `basic`."""
     dataset = {"folds": {"count": 5, "repeats": repeats}, "test": {"images": 10_000}}
+    dataset["classes"] = ["cat", "dog", "owl"]
     fields = {"results": {}, "detectable": {}, "baseline": "basic", "rope": 0.0005, "uses": 1234}
     fields["metric"] = METRICS["accuracy"]
     return Comparison(rows=list(rows), dataset=dataset, **fields | changed)
@@ -179,8 +182,8 @@ def page(root, names, **changed):
     rows = [row | changed.get(row["variant"], {}) for row in comparison.rows]
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     (root / "results" / "plots").mkdir(exist_ok=True)
-    Image.new("L", (8, 8)).save(root / "results" / "plots" / "comparison.png")
-    Image.new("L", (8, 8)).save(root / "results" / "plots" / "label_issues.png")
+    for name in ("comparison", "label_issues", "ranks"):
+        Image.new("L", (8, 8)).save(root / "results" / "plots" / f"{name}.png")
     return html.comparison(
         comparison._replace(rows=rows), findings(comparison), images, root / "results", 0
     )

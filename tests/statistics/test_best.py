@@ -34,6 +34,21 @@ def test_the_better_mean_has_the_higher_probability_in_any_order():
     assert best.p_best(scores[::-1], 5)[::-1] == pytest.approx(found, abs=0.006)
 
 
+def test_ranks_agree_with_the_probability_of_being_the_best():
+    scores = 0.9 + np.arange(5)[:, None] / 300 + 0.01 * RANDOM.standard_normal((5, 5))
+    found = best.ranks(scores, 5)
+    assert found[:, 0] == pytest.approx(best.p_best(scores, 5), abs=1e-9)
+    assert found.sum(axis=0) == pytest.approx(1)
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert found[-1, 0] == found[:, 0].max()
+
+
+def test_ranks_of_variants_that_are_certain_keep_their_order():
+    assert best.ranks(np.array([[0.5, 0.5], [0.7, 0.7]]), 2).tolist() == [[0, 1], [1, 0]]
+    assert best.ranks(np.array([[0.5, 0.5], [0.5, 0.5]]), 2).tolist() == [[1, 0], [0, 1]]
+    assert best.ranks(np.array([[0.5, 0.6]]), 2).tolist() == [[1]]
+
+
 def test_a_shift_of_all_scores_changes_nothing():
     scores = RANDOM.random((7, 5))
     np.testing.assert_allclose(best.p_best(scores, 5), best.p_best(scores + RANDOM.random(5), 5))

@@ -1,0 +1,90 @@
+"""What `python -m stages predict` classifies: image files, folders, and CSV files of pixels."""
+
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.data import arrays, listing, picture, pixel_csv
+from stages.errors import UserError
+from stages.settings import params
+
+BYTES = 2**29  # of images that are in memory at a time
+
+
+def blocks(
+    given: Sequence[str], dataset: Mapping[str, Any], failed: list[str]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Read images in blocks that fit in memory: name -> pixels, uint8 (height, width, channels).
+
+    A name is the path of a file, or that of a CSV file and the number of a row, from 1. A file that
+    cannot be classified is appended to `failed`, and one sentence on it printed to stderr.
+    """
+    files = _files(map(Path, given))
+    size = max(1, BYTES // math.prod(dataset["image_shape"]))
+    tables = [file for file in files if file.suffix.lower() == ".csv"]
+    pictures = [file for file in files if file not in tables]
+    for start in range(0, len(pictures), size):
+        yield _read(pictures[start : start + size], _picture, dataset, failed)
+    for table in tables:
+        rows = _read([table], _rows, dataset, failed).get(str(table), ())
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
+            yield {f"{table} row {start + at}": image for at, image in enumerate(block, 1)}
+
+
+def _files(given: Iterable[Path]) -> list[Path]:
+    """Return files as they are, and those below folders, sorted, that may be images.
+
+    In folders, hidden files and those known not to be images are ignored, as in training.
+    """
+    settings, files = params.load().data, dict[Path, None]()
+    for path in given:
+        if path.is_dir():
+            below = sorted(path.joinpath(*parts) for parts in listing.walk(path, settings)[1])
+            files |= dict.fromkeys(below)
+        else:
+            files[path] = None
+    return list(files)
+
+
+def _read(
+    files: Iterable[Path], reader: Any, dataset: Mapping[str, Any], failed: list[str]
+) -> dict[str, np.ndarray]:
+    found = {}
+    for file in files:
+        try:
+            found[str(file)] = reader(file, dataset)
+        except UserError as error:
+            failed.append(str(file))
+            print(f"foldlab: {error}", file=sys.stderr)
+    return found
+
+
+def _picture(file: Path, dataset: Mapping[str, Any]) -> np.ndarray:
+    """Return the pixels of an image file as the model takes them."""
+    shape, data = dataset["image_shape"], params.load().data
+    image = picture.read(file, data, dataset.get("bits", 16))
+    if not picture.is_digits(dataset["classes"], shape):
+        return picture.as_trained(image, shape, data)
+    try:
+        return picture.as_digit(image)
+    except UserError as error:
+        raise UserError(f"{file} {error}; give a picture of one digit.") from None
+
+
+def _rows(table: Path, dataset: Mapping[str, Any]) -> np.ndarray:
+    """Return all images of a CSV file of pixels, uint8 (n, height, width, channels)."""
+    (images,), notes = arrays.as_bytes([pixel_csv.unlabelled(table, params.load().data)])
+    for note in notes:
+        print(f"{table}: {note}", file=sys.stderr)
+    shape = tuple(dataset["image_shape"])
+    if images.shape[1:] != shape or images.dtype != np.uint8:
+        raise UserError(
+            f"{table} has images of {images.shape[1:]} and type {images.dtype}; the model takes "
+            f"{shape} and whole pixels from 0 to 255, as in the training data."
+        )
+    return images

@@ -1,0 +1,37 @@
+"""Every two variants against each other."""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from stages.statistics import baseline, paired
+
+COLUMNS: tuple[str, ...] = ("variant", "other", "metric", "n", "difference", "ci_low", "ci_high")
+COLUMNS += ("p", "p_holm", "p_worse", "p_equal", "p_better", "outcome")
+
+
+def pairs(
+    score: Mapping[str, np.ndarray], folds: int, rope: float, metric: str
+) -> list[dict[str, Any]]:
+    """Test each pair; return rows with COLUMNS, which say what `variant` is compared with `other`.
+
+    The variant with the higher mean comes first in its pair, and in the order of pairs. Holm's
+    correction is for all pairs. Arguments are as for `stages.statistics.baseline.against_baseline`.
+    """
+    best_first = sorted(score, key=lambda name: -score[name].mean())
+    couples = list(combinations(best_first, 2))
+    gains = np.array([score[one] - score[other] for one, other in couples])
+    rows: list[dict[str, Any]] = []
+    if not couples:
+        return rows
+    for (one, other), gained, variance in zip(couples, gains, paired.variances(gains), strict=True):
+        row: dict[str, Any] = {"variant": one, "other": other, "metric": metric, "n": len(gained)}
+        row |= paired.corrected_resampled_t(gained, folds, variance)
+        row |= paired.bayesian_correlated_t(gained, folds, rope, variance)
+        rows.append(row)
+    for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p_holm
+        row["outcome"] = baseline.outcome(row, rope)
+    return rows
