@@ -11,6 +11,7 @@ from stages.settings import params
 from stages.statistics import classification, two_classes, uses
 from stages.statistics.paired import mean_std
 from stages.statistics.scores import SCORES, of_folds
+from stages.training import temperature
 
 
 def evaluate(variant: str) -> None:
@@ -76,6 +77,7 @@ def evaluate(variant: str) -> None:
         two_classes.COLUMNS,
         two_classes.thresholds(oof_probability, oof_label, test_probability, test_label),
     )
+    training = files.read_json(results / "training.json", ["parameters"])
     folds = files.read_table(results / "folds.csv", ("fold", "accuracy", "loss"))
     fold_of = files.read_array(files.PREPARED / "folds.npy")
     scores = of_folds(by_repeat, oof_label, fold_of)
@@ -100,7 +102,40 @@ def evaluate(variant: str) -> None:
         },
         "out_of_fold": classification.summary(oof_probability, oof_label),
         "test": test,
-        "parameters": files.read_json(results / "training.json", ["parameters"])["parameters"],
+        "temperature": _temperature(
+            training.get("temperature", 1.0),
+            oof_probability,
+            oof_label,
+            test_probability,
+            test_label,
+        ),
+        "parameters": training["parameters"],
     }
     files.write_json(results / "metrics.json", metrics)
     print(f"{variant}: test accuracy {test['accuracy']:.2%} (n = {len(test_label)} images)")
+
+
+def _temperature(
+    in_model: float,
+    oof_probability: np.ndarray,
+    oof_label: np.ndarray,
+    test_probability: np.ndarray,
+    test_label: np.ndarray,
+) -> dict[str, float | bool]:
+    """Return the temperature fitted out of fold, and the test loss without and with it.
+
+    `in_model` is the temperature by which the model's logits are divided already; 1: by none.
+    """
+    fitted = in_model if in_model != 1 else temperature.fit(oof_probability, oof_label)
+    other = 1 / in_model if in_model != 1 else fitted
+    plain, changed = (
+        classification.summary(one, test_label)["loss"]
+        for one in (test_probability, temperature.scaled(test_probability, other))
+    )
+    without, with_it = (changed, plain) if in_model != 1 else (plain, changed)
+    return {
+        "fitted": fitted,
+        "in_model": in_model != 1,
+        "test_loss_without": without,
+        "test_loss_with": with_it,
+    }

@@ -59,6 +59,7 @@ def train(variant: str) -> None:
             "environment": environment.current(settings.train.kernels),
             "description": plan.description,
             "parameters": trained.parameters,
+            "temperature": trained.temperature,
             **({"weights_sha256": weights} if weights else {}),
             **plan.about(),
         },

@@ -20,7 +20,7 @@ from stages.engine import (
 from stages.errors import UserError
 from stages.files import PREPARED
 from stages.settings.sections import Parallel
-from stages.training import combine
+from stages.training import combine, temperature
 from stages.training.export import assemble
 from stages.training.fine_tuning import fine_tune
 from stages.training.fold import FoldResult, train_fold, try_network
@@ -176,12 +176,29 @@ def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:
     return [cast(FoldResult, fold_store.load(task.fingerprint, task.fold)) for task in tasks]
 
 
+def calibration(
+    folds: Sequence[FoldResult], recipe: Recipe, arrays: Arrays
+) -> tuple[float, np.ndarray]:
+    """Return the temperature of a variant's model, and the scaled out-of-fold probabilities.
+
+    Only single networks are scaled: the mean over several, or over views, is less confident than
+    one, and fits its accuracy without (docs/experiments.md, 2026-11-28).
+    """
+    raw = combine.out_of_fold(folds, arrays.folds, arrays.classes)
+    if recipe.train.final == "soft_vote" or recipe.train.predict_views > 1:
+        return 1.0, raw
+    labels = np.tile(arrays.labels, len(raw))
+    value = temperature.fit(raw.reshape(-1, arrays.classes), labels)
+    return value, temperature.cross_fitted(raw, arrays.folds, arrays.labels)
+
+
 def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> bytes:
     """Return the content of a variant's model file, built from its folds as `train.final` says."""
     fingerprint, recipe, _ = tasks[0]
 
     def build() -> bytes:
         folds = members = records(tasks)
+        value, _ = calibration(folds, recipe, arrays)
         if recipe.train.final == "refit":
             shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
             refit = FoldTask(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")
@@ -193,7 +210,7 @@ def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> byte
         listed = saved_model.listed(complete.architecture, arrays.images)
         weights = [record.weights for record in members]
         frozen = backbones.weights(recipe) if backbones.is_frozen(recipe) else None
-        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed, frozen)
+        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed, frozen, value)
         ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
         return content
 

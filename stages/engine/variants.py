@@ -46,6 +46,7 @@ class Trained(NamedTuple):
     model: bytes  # the content of the model file
     preview: dict[str, np.ndarray]  # of the augmentation
     parameters: int  # of one fold's model, or of all members of an ensemble
+    temperature: float = 1.0  # by which the model's logits are divided
 
 
 def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
@@ -87,12 +88,14 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     for key, tasks in needed.items():
         recipe = plan.recipes[key]
         folds = fold_tasks.records(tasks)
+        value, out_of_fold = fold_tasks.calibration(folds, recipe, arrays)
         rows[key] = Trained(
             folds,
-            combine.out_of_fold(folds, arrays.folds, arrays.classes),
+            out_of_fold,
             fold_tasks.model(tasks, arrays, parallel),
             preview(key, recipe, arrays, parallel),
             sum(weights.size for weights in folds[0].weights) + backbones.parameters(recipe),
+            value,
         )
     if not plan.is_ensemble:
         return rows[plan.fingerprint]

@@ -144,6 +144,22 @@ def scores(found: Comparison) -> Table:
     return table
 
 
+def temperatures(found: Comparison) -> Table:
+    """Return the table of temperature scaling."""
+    table: Table = []
+    for name in (row["variant"] for row in found.best_first):
+        scaling = found.results[name].metrics["temperature"]
+        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        cells["temperature", "fitted out of fold"] = f"{scaling['fitted']:.2f}", scaling["fitted"]
+        for key in ("without", "with"):
+            loss = scaling[f"test_loss_{key}"]
+            cells["test loss, nats", f"{key} it"] = f"{loss:.4f}", loss
+        used = "yes" if scaling["in_model"] else "no"
+        cells["in the model", ""] = used, used
+        table.append(cells)
+    return table
+
+
 def coverages(found: Comparison) -> Table:
     """Return the table of prediction sets of the test images."""
     table: Table = []

@@ -29,15 +29,16 @@ def assemble(
     members: Sequence[Sequence[np.ndarray]],
     listed: Listed,
     frozen: Path | None = None,
+    temperature: float = 1.0,
 ) -> bytes:
     """Return the content of a variant's `.keras` file; `members` has each member's `get_weights()`.
 
     With the file of a frozen backbone's weights, members are heads that share one backbone.
 
     The model takes float32 or uint8 (n, *image_shape) in 0-255 and returns the mean of its members'
-    probabilities over `train.predict_views` views of an image, float32 (n, classes). It computes
-    in float32 regardless of the training precision. The file lists the images that the members
-    were trained on.
+    probabilities over `train.predict_views` views of an image, float32 (n, classes). Each member's
+    logits are divided by `temperature`. The model computes in float32 regardless of the training
+    precision. The file lists the images that the members were trained on.
     """
     import_tensorflow(recipe.train.kernels)
     import keras
@@ -57,7 +58,7 @@ def assemble(
     train, size = recipe.train, image_shape[:2]
     moves = views.transforms(recipe.augmentation, train.predict_views, train.seed, size)
     vote = keras.layers.Softmax
-    return _soft_vote(recipe.variant, image_shape, models, vote, listed, body, moves)
+    return _soft_vote(recipe.variant, image_shape, models, vote, listed, body, moves, temperature)
 
 
 def average(
@@ -115,7 +116,9 @@ def probabilities(
     return mean, np.stack(members)
 
 
-def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None, moves=()) -> bytes:
+def _soft_vote(
+    name: str, image_shape, models, vote, listed: Listed, body=None, moves=(), temperature=1.0
+) -> bytes:
     """Return the file of the mean of models; a layer of class `vote` follows each.
 
     The models take the output of `body`, if given, and otherwise pixels. Each votes with its mean
@@ -133,10 +136,13 @@ def _soft_vote(name: str, image_shape, models, vote, listed: Listed, body=None, 
     votes = []
     for number, model in enumerate(models):
         model.name = f"member_{number}"
+        answer = model(inputs)
+        if temperature != 1:
+            answer = keras.layers.Rescaling(1 / temperature, name=f"temperature_{number}")(answer)
         if len(seen) == 1:
-            votes.append(vote(name=f"vote_{number}")(model(inputs)))
+            votes.append(vote(name=f"vote_{number}")(answer))
             continue
-        each = vote(name=f"views_{number}")(model(inputs))
+        each = vote(name=f"views_{number}")(answer)
         by_view = keras.ops.reshape(each, (len(seen), -1, each.shape[1]))
         votes.append(keras.layers.Identity(name=f"vote_{number}")(keras.ops.mean(by_view, axis=0)))
     mean = keras.layers.Average(name="soft_vote")(votes) if len(votes) > 1 else votes[0]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from stages.commands import predict
+from stages.commands import predict, predict_inputs
 from stages.errors import UserError
 from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
@@ -236,7 +236,7 @@ def test_a_model_of_other_data_is_refused(digits, folder, trained, monkeypatch):
 
 def test_a_whole_folder_becomes_a_table(digits, folder, capsys, monkeypatch):
     """It has folders below it, documents, and one damaged image among others; blocks are small."""
-    monkeypatch.setattr(predict, "BYTES", 2 * 28 * 28)
+    monkeypatch.setattr(predict_inputs, "BYTES", 2 * 28 * 28)
     images, vote = digits
     names = ["1.png", "a/2.png", "a/b/3.png", "a/b/4.png", "z.png"]
     for name, digit in zip(names, images, strict=False):

@@ -80,7 +80,7 @@ def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
     planned = []
     monkeypatch.setattr(fold_tasks, "run_folds", lambda tasks, *_, **__: planned.extend(tasks))
     monkeypatch.setattr(module.variants, "train", lambda *given: None)
-    monkeypatch.setattr(module, "predict", lambda *given: None)
+    monkeypatch.setattr(module, "score", lambda *given: None)
     sweep()
     assert {(task.recipe.variant, task.fold) for task in planned} == {("plain", 0), ("plain", 1)}
 
@@ -125,7 +125,7 @@ def test_an_error_while_completing_a_variant_is_raised(folder, monkeypatch):
     def full(*given):
         raise OSError("no space")
 
-    monkeypatch.setattr(module, "predict", full)
+    monkeypatch.setattr(module, "score", full)
     with pytest.raises(OSError, match="no space"):
         sweep()
 

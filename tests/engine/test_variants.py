@@ -58,6 +58,20 @@ def out_of_fold(variant):
         return stored["oof_probability"]
 
 
+def test_a_single_network_is_scaled_by_a_temperature_and_a_mean_is_not():
+    for variant in ("plain", "normed", "both"):
+        trained, metrics = (
+            read_json(RESULTS / variant / name) for name in ("training.json", "metrics.json")
+        )
+        scaling, is_single = metrics["temperature"], variant == "plain"
+        assert scaling["in_model"] == is_single
+        assert (trained["temperature"] != 1) == is_single
+        shipped = "test_loss_with" if is_single else "test_loss_without"
+        assert scaling[shipped] == metrics["test"]["loss"]
+        if is_single:
+            assert scaling["fitted"] == trained["temperature"]
+
+
 def test_model_and_out_of_fold_scores_are_the_means_of_the_members():
     images = np.load("data/prepared/test_images.npy")
     vote, each = probabilities(RESULTS / "both/model.keras", images, "portable")
@@ -183,7 +197,7 @@ def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch)
         train(variant)
         evaluate(variant)
         assert contents(Path("results") / variant) == files
-    monkeypatch.setattr(sweeping, "predict", None)
+    monkeypatch.setattr(sweeping, "score", None)
     sweep()
 
 

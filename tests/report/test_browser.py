@@ -73,7 +73,7 @@ def test_in_a_browser(tmp_path):
     assert (found["seen"], found["requests"], found["broken"]) == ([], [], 0)
     assert found["wide"] <= 0
     assert "CONSOLE" not in done.stderr
-    first, tests, scores, sure, recalls, classes = found["tables"]
+    first, tests, scores, scaling, sure, recalls, classes = found["tables"]
     assert {
         title.split("|")[0]: orders for title, orders in first.items() if "test" not in title
     } == {
@@ -86,7 +86,14 @@ def test_in_a_browser(tmp_path):
         "Holm p": ["descending: deep wide basic", "ascending: wide deep basic"],
         "parameters": ["descending: basic wide deep", "ascending: deep wide basic"],
     }
-    for table, columns in ((tests, 7), (scores, 9), (sure, 7), (recalls, 5), (classes, 5)):
+    for table, columns in (
+        (tests, 7),
+        (scores, 9),
+        (scaling, 5),
+        (sure, 7),
+        (recalls, 5),
+        (classes, 5),
+    ):
         assert len(table) == columns
         for orders in table.values():
             assert [order.split(":")[0] for order in orders] in (

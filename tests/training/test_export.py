@@ -8,6 +8,7 @@ import pytest
 from stages.augment import views
 from stages.models import build
 from stages.settings.sections import Named
+from stages.training import temperature
 from stages.training.epoch import SCORING_BATCH
 from stages.training.export import assemble, average, probabilities
 from stages.training.fold import train_fold
@@ -60,6 +61,14 @@ def test_the_same_weights_give_the_same_bytes_without_a_time(path, members):
     with zipfile.ZipFile(path) as saved:
         assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert json.loads(saved.read("metadata.json"))["date_saved"].startswith("1980")
+
+
+def test_a_temperature_divides_the_logits(path, members, tmp_path):
+    (tmp_path / "one.keras").write_bytes(
+        assemble(RECIPE, SHAPE, CLASSES, members[0][:1], LISTED, temperature=1.6)
+    )
+    found, _ = probabilities(tmp_path / "one.keras", IMAGES, "portable")
+    np.testing.assert_allclose(found, temperature.scaled(members[1][0], 1.6), atol=1e-6)
 
 
 def test_one_member_is_the_model_and_an_ensemble_lists_the_images_of_both(path, members, tmp_path):
