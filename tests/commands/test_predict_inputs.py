@@ -1,0 +1,66 @@
+"""What `predict` reads, without a model."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.commands import predict_inputs
+from stages.commands.predict_inputs import blocks
+from stages.files import write_table
+from tests import prepared
+
+DATASET = {"image_shape": [4, 4, 1], "classes": ["cat", "dog"]}
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prepared.write(tmp_path)
+
+
+def table(path, images, **labels):
+    header = [*labels, *(f"pixel{number}" for number in range(16))]
+    rows = images.reshape(len(images), -1).tolist()
+    write_table(path, header, [[*labels.values(), *row] for row in rows])
+
+
+@pytest.mark.parametrize("labels", [{}, {"id": 7}, {"label": "cat"}, {"label": ""}])
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_each_row_of_a_table_is_an_image(tmp_path, monkeypatch, labels, size):
+    images = RANDOM.integers(2, 256, (5, 4, 4, 1), np.uint8)
+    table(tmp_path / "new.csv", images, **labels)
+    monkeypatch.setattr(predict_inputs, "BYTES", size * 16)
+    failed = []
+    found = [*blocks(["new.csv"], DATASET, failed)]
+    assert {len(block) for block in found} <= {1, size, 5}
+    read = {name: pixels for block in found for name, pixels in block.items()}
+    assert [*read] == [f"new.csv row {row}" for row in range(1, 6)]
+    np.testing.assert_array_equal(np.stack([*read.values()]), images)
+    assert failed == []
+
+
+def test_files_and_folders_come_before_tables_and_faults_are_named(tmp_path, capsys):
+    pixels = RANDOM.integers(0, 256, (1, 4, 4, 1), np.uint8)
+    (tmp_path / "below").mkdir()
+    for name in ("below/b.png", "a.png"):
+        Image.fromarray(pixels[0, ..., 0]).save(tmp_path / name)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    table(tmp_path / "rows.csv", pixels)
+    write_table(tmp_path / "short.csv", ["a", "b"], [[1, 2]])
+    failed = []
+    given = ["rows.csv", "short.csv", "below", "a.png", "bad.png"]
+    found = [name for block in blocks(given, DATASET, failed) for name in block]
+    assert found == ["below/b.png", "a.png", "rows.csv row 1"]
+    assert failed == ["bad.png", "short.csv"]
+    told = capsys.readouterr().err
+    assert all(name in told for name in failed)
+
+
+def test_pixels_from_0_to_1_are_scaled_with_a_note(tmp_path, capsys):
+    images = RANDOM.integers(0, 256, (3, 4, 4, 1), np.uint8)
+    images[0, 0, 0], images[0, 0, 1] = 0, 255
+    table(tmp_path / "new.csv", images / 255)
+    (block,) = blocks(["new.csv"], DATASET, [])
+    np.testing.assert_array_equal(np.stack([*block.values()]), images)
+    assert "new.csv" in capsys.readouterr().err
