@@ -22,6 +22,7 @@ from stages.tracking import marker, store
 
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # of all models by turns
+NOISE = 0.1  # times closer than this share count as equal
 COMPARED = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")  # from comparison.csv
 MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
 COLUMNS = (*COMPARED, "one_image_ms", "megabytes", *MEASURED, "front")
@@ -69,8 +70,10 @@ def cost() -> None:
 
 def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether `one` dominates: as good in score and time, and better in one of them."""
-    a, b = ((-row["cv_mean"], row["one_image_ms"]) for row in (one, other))
-    return a != b and a[0] <= b[0] and a[1] <= b[1]
+    ratio = one["one_image_ms"] / other["one_image_ms"]
+    if one["cv_mean"] < other["cv_mean"] or ratio > 1 + NOISE:
+        return False
+    return one["cv_mean"] > other["cv_mean"] or ratio < 1 / (1 + NOISE)
 
 
 def _text(rows: list[dict[str, Any]]) -> str:
@@ -99,7 +102,8 @@ def _text(rows: list[dict[str, Any]]) -> str:
     lines = [tabulate(cells, columns, disable_numparse=True, colalign=right)]
     lines += [
         "",
-        "* Pareto front: no other is better in score and time. One thread, one model at a time.",
+        "* Pareto front: no other is better in score and time; times within 10 % count as equal.",
+        "One thread, one model at a time.",
     ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]

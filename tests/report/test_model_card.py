@@ -72,6 +72,7 @@ def test_says_what_the_files_say():
         ({}, "`model.keras` is one Keras model that averages the probabilities of 10 fold models"),
         ({"final": "refit"}, "`model.keras` is one model, trained on all training images"),
         ({"final": "best_fold"}, "best validation accuracy, of 10"),
+        ({"final": "refit", "temperature": 1.31}, "divided by a temperature of 1.31"),
         ({"final": "ensemble"}, "averages the probabilities of other variants'"),
         ({"description": ""}, "No description."),
         ({"settings": ROW | {"train": {"predict_views": 4}}}, "over 4 views of an image"),
