@@ -17,7 +17,9 @@ from stages.training.export import probabilities
 
 # Per task; fixed, so that results do not depend on the number of workers.
 CHUNK, CHUNK_BYTES = 2500, 2**26  # most images, and most bytes of them
-EXPLAINED = 20  # mistakes, as many as the figure shows
+# Mistakes for which it is computed where the model looks: as many as the figure shows, or fewer of
+# large images, so that it takes no longer than a few hundred predictions.
+EXPLAINED, LEAST, EXPLAINED_BYTES = 20, 4, 2**26
 
 
 class Scores(NamedTuple):
@@ -36,7 +38,8 @@ def score(
     probability, by_member = predict(model, images, parallel, kernels)
     predicted = probability.argmax(axis=1)
     mistakes = classification.mistakes(label, predicted, probability.max(axis=1))
-    rows = [index for index, *_ in mistakes[:EXPLAINED]]
+    count = EXPLAINED_BYTES // (occlusion.GRID**2 * math.prod(images.shape[1:]))
+    rows = [index for index, *_ in mistakes[: min(EXPLAINED, max(LEAST, count))]]
 
     def again(covered: np.ndarray) -> np.ndarray:
         return predict(model, covered, parallel, kernels)[0]

@@ -45,3 +45,13 @@ def test_another_model_other_images_or_other_code_are_scored_again(tmp_path, sco
     monkeypatch.setattr(module, "code", lambda: [("training/export.py", "another digest")])
     predict(model, IMAGES, ONE, "portable")
     assert scored == [7] * 4
+
+
+@pytest.mark.parametrize(("wrong", "size", "explained"), [(7, 2**26, 7), (7, 0, 4), (0, 2**26, 0)])
+def test_the_first_mistakes_are_explained(tmp_path, monkeypatch, wrong, size, explained):
+    monkeypatch.setattr(module, "EXPLAINED_BYTES", size)
+    label = (np.arange(7) < wrong).astype(int)  # the only class is 0
+    found = module.score(tmp_path / "model.keras", IMAGES, label, ONE, "portable")
+    assert len(found.mistakes) == wrong
+    assert found.drops.shape == (explained, 8, 8)
+    assert (found.drops != 0).any() == (explained > 0)
