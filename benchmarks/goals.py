@@ -180,6 +180,16 @@ GOALS = [
         " s",
         most=1,
     ),
+    *(
+        Goal(
+            f"labels changed {how}, found among the first 1.2 times their number",
+            "label_issues",
+            f"kinds.{kind}.mean.found",
+            " %",
+            least=85,
+        )
+        for kind, how in (("random", "at random"), ("most_confused", "to the most confused class"))
+    ),
     *[
         goal
         for name in BACKBONES

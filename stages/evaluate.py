@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from stages import files
-from stages.engine import environment
+from stages.engine import environment, model_file
 from stages.engine.predict import score
 from stages.settings import params
 from stages.statistics import classification, two_classes, uses
@@ -38,7 +38,9 @@ def evaluate(variant: str) -> None:
     oof_probability = by_repeat.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     model = results / "model.keras"
-    model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    content = model.read_bytes()
+    model_file.layers(content, str(model))
+    model_sha256 = hashlib.sha256(content).hexdigest()
     use = uses.Use(uses.digest(images, test_label), variant, model_sha256)
     scored = score(model, images, test_label, settings.parallel, kernels)
     test_probability = scored.probability

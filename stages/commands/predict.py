@@ -5,9 +5,7 @@ the style of MNIST; images of other data sets are resized. A CSV file of pixels 
 MLflow is needed only for a model that is given as a `models:/` address.
 """
 
-import json
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.commands.predict_inputs import blocks
+from stages.engine import model_file
 from stages.errors import UserError
 from stages.figures import gallery, style
 from stages.figures.occlusion import beside
@@ -190,21 +189,18 @@ def check(path: Path, shape: Sequence[int]) -> None:
     """Check, without loading it, that a model file fits the data set's images.
 
     Raises:
-        UserError: if it is not a Keras file of this pipeline, or takes images of another shape.
+        UserError: if it is not a Keras file of this pipeline, holds anything but Keras' own
+            layers, or takes images of another shape.
         OSError: if it cannot be read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            layers = json.loads(archive.read("config.json"))["config"]["layers"]
-        inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
-        takes = inputs[0]["batch_shape"][1:]
-        if not any(layer["config"].get("name", "").startswith("vote_") for layer in layers):
-            raise ValueError("its layers are not those of `stages.training.export.assemble`")
-    except (FileNotFoundError, zipfile.BadZipFile, LookupError, TypeError, ValueError):
+    layers = model_file.layers(path.read_bytes(), str(path)) if path.is_file() else []
+    inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
+    if not any(layer["config"].get("name", "").startswith("vote_") for layer in layers):
         raise UserError(
             f"{path} is not a model file of this pipeline; give one from results/, a row of "
             "params.yaml, or an address such as models:/foldlab@champion."
-        ) from None
+        )
+    takes = inputs[0]["batch_shape"][1:]
     if takes != [*shape]:
         raise UserError(
             f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "

@@ -6,7 +6,6 @@ They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file 
 import hashlib
 import json
 import sys
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from stages import files
 from stages.augment.mixing import MIXING
-from stages.engine import fold_store, saved_model, workers
+from stages.engine import fold_store, model_file, saved_model, workers
 from stages.engine.environment import versions
 from stages.engine.identity import code
 from stages.errors import UserError
@@ -163,12 +162,13 @@ def _own_file(arguments: Mapping, where: str) -> Path:
             f"{where}.weights is {arguments['weights']!r}, which is neither imagenet, null, nor a "
             ".keras or .weights.h5 file; correct it."
         )
-    if file.suffix == ".keras" and not zipfile.is_zipfile(file):
-        raise UserError(
-            f"{where}.weights is {arguments['weights']!r}, which is damaged or not in the .keras "
-            "format; save it again with Keras."
-        )
-    saved_model.check_digest(file.read_bytes(), arguments["sha256"], where)
+    content = file.read_bytes()
+    saved_model.check_digest(content, arguments["sha256"], where)
+    named = f"{where}.weights {arguments['weights']!r}"
+    if file.suffix == ".keras":
+        model_file.layers(content, named)
+    else:
+        model_file.check_weights(content, named)
     return file
 
 

@@ -1,14 +1,7 @@
-"""Find and check the saved model that a `from_model` variant starts from.
-
-The checks read the file's config.json. So they do not import TensorFlow, and a model with custom
-code is never loaded.
-"""
+"""Find and check the saved model that a `from_model` variant starts from, without loading it."""
 
 import hashlib
-import io
-import json
 import re
-import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -16,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from stages import files
+from stages.engine import model_file
+from stages.engine.model_file import unfit
 from stages.errors import UserError
 from stages.models.transfer import AFTER_DENSE, FEATURES
 from stages.settings.sections import Named
 from stages.training import trained_images
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
-
-OWN_LAYERS = "a model with Keras' own layers only, since other code is not loaded from files"
 
 
 def attached(recipe: Recipe) -> Recipe:
@@ -80,15 +73,15 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     `dataset` is the content of dataset.json in the folder `prepared`.
 
     Raises:
-        UserError: when the file is missing, does not match the digest, is not a `.keras` file, has
-            custom or Lambda objects, has another input shape, does not end in a layer that can take
+        UserError: when the file is missing, does not match the digest, is refused by
+            `model_file.layers`, has another input shape, does not end in a layer that can take
             a head, or was trained on images that would validate or test this variant.
     """
     if recipe.architecture.name != "from_model":
         return
     arguments, where = recipe.architecture.arguments, _where(recipe)
     content = _content(recipe)
-    layers = _layers(content, where)
+    layers = model_file.layers(content, where)
     members = [
         layer for layer in layers if re.fullmatch(r"member_\d+", layer["config"].get("name", ""))
     ]
@@ -109,7 +102,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
                 found.append(f"{seen} of the {len(present)} images {use}")
         if found:
             trained = f"was trained on {' and '.join(found)}"
-            raise _unfit(where, trained, "a model of other images, or set force: true")
+            raise unfit(where, trained, "a model of other images, or set force: true")
 
 
 def model_path(sha256: str) -> Path:
@@ -153,58 +146,23 @@ def check_digest(content: bytes, sha256: str, where: str) -> None:
         )
 
 
-def _layers(content: bytes, where: str) -> list[dict]:
-    """Return the layers in a model's configuration after checking that all are Keras' own."""
-    parts: list[dict] = []  # every object in the configuration
-
-    def collect(part: dict) -> dict:
-        parts.append(part)
-        return part
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.getinfo("model.weights.h5")
-            config = json.loads(archive.read("config.json"), object_hook=collect)
-        kind, layers = config["class_name"], config["config"].get("layers")
-    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError):
-        raise UserError(
-            f"{where} names a file that is not a .keras file; save the model with "
-            "model.save('name.keras') of Keras 3."
-        ) from None
-    for part in parts:
-        package = (part.get("module") or "keras").split(".")[0]
-        registered = ">" in (part.get("registered_name") or "")
-        if part.get("class_name") in ("Lambda", "__lambda__"):
-            raise _unfit(where, "has a Lambda layer", OWN_LAYERS)
-        if "class_name" in part and (package not in ("keras", "builtins") or registered):
-            custom = f"has the custom object {part['class_name']!r}"
-            raise _unfit(where, custom, OWN_LAYERS)
-    if kind not in ("Functional", "Sequential") or not isinstance(layers, list):
-        raise _unfit(where, f"is of class {kind}", "a Functional or Sequential one")
-    return layers
-
-
 def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
     """Check that a model takes images of the prepared shape and can get a new head."""
     kinds = [layer["class_name"] for layer in layers]
     if (inputs := kinds.count("InputLayer")) != 1:
-        raise _unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
+        raise unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
     expected = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
     if expected != image_shape:
         theirs, ours = ("x".join(map(str, shape)) for shape in (expected, image_shape))
         found = f"takes images of {theirs}, but the prepared images are {ours}"
-        raise _unfit(where, found, "a model for that shape")
+        raise unfit(where, found, "a model for that shape")
     last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
     if last not in ("Dense", *FEATURES):
         found = f"ends with {last}, on which no new head can be put"
-        raise _unfit(where, found, "a classifier, or a network that ends with feature maps")
+        raise unfit(where, found, "a classifier, or a network that ends with feature maps")
 
 
 @cache
 def _digests(file: Path, sha256: str) -> np.ndarray:
     """Return the digests of prepared images; the data's `sha256` is part of the cache key."""
     return trained_images.digests(np.load(file, mmap_mode="r"))
-
-
-def _unfit(where: str, found: str, allowed: str) -> UserError:
-    return UserError(f"{where}: the saved model {found}; choose {allowed}.")

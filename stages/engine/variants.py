@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.engine import backbones, fold_store, fold_tasks, identity, workers
+from stages.engine import backbones, fold_store, fold_tasks, identity, model_file, workers
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.engine.preview import preview
 from stages.engine.resolve import check_data, recipes
@@ -130,6 +130,7 @@ def members_with_results(plan: Plan) -> dict[str, Trained]:
                 with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
                     out_of_fold = stored["oof_probability"]
                 model = (folder / "model.keras").read_bytes()
+                model_file.layers(model, str(folder / "model.keras"))
                 found[key] = Trained([], out_of_fold, model, {}, training["parameters"])
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
             continue  # missing or damaged

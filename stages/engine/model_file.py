@@ -1,0 +1,163 @@
+"""Check a `.keras` file before Keras reads it: known layers only, within limits.
+
+Keras' safe mode forbids some classes and constructs every other one that a file names. Here only
+what is listed passes, so that nothing else is ever constructed. Neither TensorFlow nor Keras is
+imported.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+
+from stages.errors import UserError
+from stages.training.trained_images import NAME as TRAINED_IMAGES
+
+FILES = {"config.json", "metadata.json", "model.weights.h5", TRAINED_IMAGES}
+CONFIG_BYTES, WEIGHT_BYTES = 2**25, 2**33  # unpacked
+DEPTH = 100  # of objects inside each other
+UNITS = 2**16  # of a layer
+
+_LAYERS = """
+    Activation ActivityRegularization Add AlphaDropout Average AveragePooling2D
+    BatchNormalization CenterCrop Concatenate Conv1D Conv2D Conv2DTranspose Cropping2D Dense
+    DepthwiseConv2D Dot Dropout EinsumDense ELU Flatten GaussianDropout GaussianNoise
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity
+    InputLayer LayerNormalization LeakyReLU MaxPooling2D Maximum Minimum MultiHeadAttention
+    Multiply Normalization Permute PReLU ReLU RepeatVector Rescaling Reshape Resizing
+    SeparableConv2D Softmax SpatialDropout2D Subtract UnitNormalization UpSampling2D
+    ZeroPadding2D RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation
+    RandomTranslation RandomZoom
+"""
+_OPERATIONS = """
+    Abs Absolute Add Clip Concatenate Divide Exp ExpandDims Log Max Maximum Mean Min Minimum
+    Multiply Negative Pad Power Reshape Sqrt Square Squeeze Stack Subtract Sum Transpose
+    TrueDivide
+"""
+_ACTIVATIONS = """
+    elu exponential gelu hard_sigmoid hard_silu hard_swish leaky_relu linear log_softmax mish
+    relu relu6 selu sigmoid silu softmax softplus softsign swish tanh
+"""
+ACTIVATIONS = frozenset(_ACTIVATIONS.split())
+ALLOWED = {  # module -> its classes
+    "keras": {"DTypePolicy", "Functional", "Sequential"},
+    "keras.layers": {*_LAYERS.split()},
+    "keras.src.models.functional": {"Functional"},
+    "keras.src.models.sequential": {"Sequential"},
+    "keras.src.applications.convnext": {"LayerScale", "StochasticDepth"},
+    "keras.src.ops.numpy": {*_OPERATIONS.split()},
+    "keras.src.ops.nn": {"Relu", "Relu6", "Sigmoid", "Silu", "Softmax", "Tanh", "HardSigmoid"},
+    "keras.src.ops.image": {"AffineTransform", "Resize"},
+    "keras.constraints": {"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"},
+    "keras.regularizers": {"L1", "L1L2", "L2", "OrthogonalRegularizer"},
+    "keras.initializers": {
+        *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity"),
+        *("LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform"),
+        *("TruncatedNormal", "VarianceScaling", "Zeros"),
+    },
+    None: {"__keras_tensor__"},
+}
+
+
+def layers(content: bytes, where: str) -> list[dict[str, Any]]:
+    """Return the configuration of a model's layers from the content of a `.keras` file.
+
+    Raises:
+        UserError: if it is none, is too large, or has anything that is not listed in this module.
+            The message starts with `where`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = archive.infolist()
+            if strange := sorted({info.filename for info in infos} - FILES):
+                raise refused(where, f"has the file {strange[0][:80]!r} inside")
+            sizes = {info.filename: info.file_size for info in infos}
+            if sizes["config.json"] > CONFIG_BYTES or sum(sizes.values()) > WEIGHT_BYTES:
+                raise refused(where, f"unpacks to {sum(sizes.values()):,} bytes")
+            config = json.loads(archive.read("config.json"))
+            weights = archive.read("model.weights.h5")
+        parts = [*_parts({**config, "compile_config": None})]  # Keras is told not to compile
+        for part in parts:
+            _check(part, where)
+        kind, found = config["class_name"], config["config"].get("layers")
+    except UserError:
+        raise
+    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError, OSError):
+        raise UserError(
+            f"{where}: this is not a .keras file, or it is damaged; save the model with "
+            "model.save('name.keras') of Keras 3."
+        ) from None
+    except RecursionError:
+        raise refused(where, f"has objects nested more than {DEPTH} deep") from None
+    check_weights(weights, where)
+    if kind not in ("Functional", "Sequential") or not isinstance(found, list):
+        raise unfit(where, f"is of class {kind}", "a Functional or Sequential one")
+    return found
+
+
+def check_weights(content: bytes, where: str) -> None:
+    """Refuse the content of an HDF5 file that reads other files, or is much larger unpacked."""
+    size = 0
+    try:
+        pending: list[h5py.Group] = [h5py.File(io.BytesIO(content), "r")]
+        while pending:
+            group = pending.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    raise refused(where, f"links to {getattr(link, 'filename', 'other weights')!r}")
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    pending.append(item)
+                elif item.external or item.is_virtual:
+                    raise refused(where, "keeps weights in other files")
+                else:
+                    size += item.nbytes
+    except (OSError, KeyError, RuntimeError):  # h5py raises them for damaged files
+        raise UserError(f"{where} has damaged weights; save the model again with Keras.") from None
+    if size > WEIGHT_BYTES:
+        raise refused(where, f"has {size:,} bytes of weights")
+
+
+def refused(where: str, found: str) -> UserError:
+    """Return the error about a file that may not be loaded."""
+    return unfit(where, found, "a model of Keras' own layers only, since no other code is loaded")
+
+
+def unfit(where: str, found: str, allowed: str) -> UserError:
+    """Return the error about a file that has `found`."""
+    return UserError(f"{where}: the saved model {found}; choose {allowed}.")
+
+
+def _parts(part: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield every object in a configuration; RecursionError beyond DEPTH."""
+    if depth > DEPTH:
+        raise RecursionError
+    if isinstance(part, dict):
+        yield part
+    if isinstance(part, dict | list):
+        for value in part.values() if isinstance(part, dict) else part:
+            yield from _parts(value, depth + 1)
+
+
+def _check(part: dict[str, Any], where: str) -> None:
+    """Refuse an object of a configuration that is not listed."""
+    if part.get("compile_config"):
+        raise refused(where, "has a compiled model inside it")
+    for key in ("units", "filters"):
+        if isinstance(part.get(key), int | float) and part[key] > UNITS:
+            raise refused(where, f"has a layer of {part[key]:,} {key}")
+    for key, value in part.items():
+        is_function = key.endswith("activation") and isinstance(value, str)
+        if is_function and value not in ACTIVATIONS:
+            raise refused(where, f"has the activation {value[:80]!r}")
+    if "class_name" not in part:
+        return
+    module, name, registered = map(part.get, ("module", "class_name", "registered_name"))
+    if not isinstance(name, str) or not isinstance(module, str | None):
+        raise ValueError
+    if name not in ALLOWED.get(module, ()) or registered not in (None, name):
+        raise refused(where, f"has {module or 'an object'}.{name}"[:200])

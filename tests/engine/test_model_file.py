@@ -1,0 +1,182 @@
+"""What a `.keras` file may hold; refusals come before Keras is imported."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from stages.engine import model_file
+from stages.engine.model_file import layers
+from stages.errors import UserError
+
+
+def part(module, name, config=None, **more):
+    kind = {"module": module, "class_name": name, "config": config or {}, "registered_name": None}
+    return kind | more
+
+
+def layer(name, **config):
+    return part("keras.layers", name, {"name": name.lower()} | config)
+
+
+INPUT = layer("InputLayer", batch_shape=[None, 8, 8, 1])
+
+
+def weights(change=None):
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((3, 2), "f4")
+        if change:
+            change(file)
+    return content.getvalue()
+
+
+def archive(*found, config=None, files=None, **more):
+    """Return the content of a `.keras` file of some layers."""
+    whole = part("keras", "Functional", {"layers": [INPUT, *found]}, **more)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as written:
+        names = {"config.json": json.dumps(config or whole), "model.weights.h5": weights()}
+        for name, text in (names | (files or {})).items():
+            written.writestr(name, text)
+    return content.getvalue()
+
+
+def nested(depth):
+    found = layer("Dense", units=2)
+    for _ in range(depth):
+        found = {"config": found}
+    return found
+
+
+def test_known_layers_pass_with_their_settings():
+    dense = layer("Dense", units=2, activation="relu", kernel_initializer=part(
+        "keras.initializers", "GlorotUniform"
+    ))  # fmt: skip
+    mean = part("keras.src.ops.numpy", "Mean", {"name": "mean"})
+    compiled = {"optimizer": part("keras.optimizers", "Adam")}  # never read
+    found = layers(archive(dense, mean, compile_config=compiled), "row")
+    assert [one["class_name"] for one in found] == ["InputLayer", "Dense", "Mean"]
+
+
+@pytest.mark.parametrize(
+    ("hostile", "named"),
+    [
+        (layer("Lambda", function=part("builtins", "__lambda__")), "Lambda"),
+        (layer("TFSMLayer", filepath="/tmp/model"), "TFSMLayer"),
+        (layer("StringLookup", vocabulary="/etc/passwd"), "StringLookup"),
+        (layer("TorchModuleWrapper"), "TorchModuleWrapper"),
+        (part("keras.models", "load_model", {"filepath": "x"}), "load_model"),
+        (part("keras.utils", "get_file", {"origin": "http://127.0.0.1"}), "get_file"),
+        (part("builtins", "function", "eval"), "function"),
+        (part("os", "system", "true"), "system"),
+        (part(None, "Dense", {"units": 2}), "Dense"),
+        (part("keras.layers", "Dense", {}, registered_name="mine>Dense"), "Dense"),
+        (part("keras.src.ops.core", "Map"), "Map"),
+        (layer("Dense", activation=part("keras.layers", "Lambda")), "Lambda"),
+        (layer("Dense", activation="keras.models.load_model"), "load_model"),
+        (layer("Dense", units=10**9), "units"),
+        (layer("Conv2D", filters=1e9), "filters"),
+        (layer("TimeDistributed", layer=layer("Lambda")), "TimeDistributed"),
+        (part("keras", "Functional", {"layers": []}, compile_config={"loss": "x"}), "compiled"),
+        (nested(150), "deep"),
+        (nested(5000), "deep"),
+    ],
+)
+def test_anything_else_is_refused_by_name(hostile, named):
+    try:
+        content = archive(hostile)
+    except RecursionError:  # Python cannot write it; another program could
+        text = json.dumps(part("keras", "Functional", {"layers": []}))
+        deep = '{"config": ' * 5000 + "1" + "}" * 5000
+        content = archive(files={"config.json": text.replace("[]", f"[{deep}]")})
+    with pytest.raises(UserError, match=named) as refused:
+        layers(content, "variants.row")
+    assert str(refused.value).startswith("variants.row: ")
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/cron.d/x", "assets/vocabulary.txt", "x.pkl"])
+def test_a_file_that_keras_does_not_write_is_refused(name):
+    with pytest.raises(UserError, match="inside"):
+        layers(archive(files={name: "text"}), "row")
+
+
+def test_bombs_are_refused_before_they_are_unpacked(monkeypatch):
+    with pytest.raises(UserError, match="unpacks"):
+        layers(archive(files={"config.json": " " * (model_file.CONFIG_BYTES + 1)}), "row")
+    monkeypatch.setattr(model_file, "WEIGHT_BYTES", 10**6)
+    with pytest.raises(UserError, match="unpacks"):
+        layers(archive(files={"model.weights.h5": b"0" * 10**6}), "row")
+
+    def bomb(file):
+        file.create_dataset("large", (10**6,), "f4", compression="gzip", fillvalue=0)
+
+    with pytest.raises(UserError, match="bytes of weights"):
+        layers(archive(files={"model.weights.h5": weights(bomb)}), "row")
+
+
+def external(file):
+    file.create_dataset("taken", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+
+
+def linked(file):
+    file["other"] = h5py.ExternalLink("/tmp/other.h5", "/x")
+
+
+def circular(file):
+    file["again"] = h5py.SoftLink("/layers")
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((4,), "u1")
+    layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4,))
+    file.create_virtual_dataset("virtual", layout)
+
+
+@pytest.mark.parametrize("change", [external, linked, circular, virtual])
+def test_weights_that_lie_elsewhere_are_refused(change):
+    with pytest.raises(UserError, match=r"links to|other files"):
+        layers(archive(files={"model.weights.h5": weights(change)}), "row")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK",
+        archive(files={"config.json": "[]"}),
+        archive(files={"config.json": "{"}),
+        archive(config={"class_name": {}, "config": {"layers": []}}),
+        archive(files={"model.weights.h5": b"no HDF5"}),
+        archive()[:-30],
+    ],
+)
+def test_what_keras_has_not_saved_is_refused(content):
+    with pytest.raises(UserError):
+        layers(content, "row")
+
+
+def test_neither_keras_nor_tensorflow_is_imported():
+    code = "import sys, stages.engine.model_file; print({'keras', 'tensorflow'} & {*sys.modules})"
+    root = Path(model_file.__file__).parents[2]
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny", "EfficientNetV2B0"])
+def test_networks_of_keras_pass(name, tmp_path):
+    import keras
+
+    model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=2)
+    model.compile("adam", "categorical_crossentropy")
+    model.save(tmp_path / "saved.keras")
+    found = layers((tmp_path / "saved.keras").read_bytes(), "row")  # operations count too
+    assert len(found) >= len(model.layers)
