@@ -7,11 +7,13 @@ BASE ?= main
 PORT ?= 5000
 export REASON BASE FIGURES
 READY := .venv/ready
+LISTS := requirements.txt requirements-team.txt requirements-cluster.txt
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
 .PHONY: help try new repro sweep test chaos ui search prune publish promote pr-report lint clean \
-	clean-all constraints
+	clean-all constraints sbom
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,14 +71,21 @@ clean: ## remove caches and finished folds; the environment, searches, results a
 clean-all: clean ## remove the environment, searches and fetched models too
 	rm -rf .venv .foldlab/search .foldlab/models
 
-constraints: $(READY) ## pin all lists of requirements anew into constraints.txt (needs uv)
-	uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
-		requirements.txt requirements-team.txt requirements-cluster.txt --output-file constraints.txt
+constraints: $(READY) ## pin all lists of requirements anew, with the digests of packages (needs uv)
+	$(COMPILE) --upgrade $(LISTS) --output-file constraints.txt
+	for list in $(LISTS); do $(COMPILE) --generate-hashes --constraint constraints.txt $$list \
+		--output-file $${list%.txt}.lock || exit 1; done
 
-$(READY): requirements.txt constraints.txt
+sbom: $(READY) ## list what is installed in .venv as sbom.json, in the format CycloneDX (needs pipx)
+	pipx run --spec cyclonedx-bom cyclonedx-py environment .venv --output-file sbom.json
+
+# The second command installs what was added to requirements.txt since the lock was made.
+$(READY): requirements.txt constraints.txt requirements.lock
 	@$(PYTHON) -c '$(SUPPORTED)' || \
 		{ $(PYTHON) --version; echo "Python 3.11 to 3.13 is needed: make PYTHON=/path/to/it"; exit 1; }
 	.venv/bin/python -c 'import pip; $(SUPPORTED)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements.txt --constraint constraints.txt
 	@touch $@

@@ -17,7 +17,7 @@ def folder(tmp_path):
     """A checkout without dependencies, in a folder whose name has a space."""
     made = tmp_path / "my photos"
     made.mkdir()
-    for name in ("requirements.txt", "constraints.txt"):
+    for name in ("requirements.txt", "constraints.txt", "requirements.lock"):
         (made / name).touch()
     shutil.copy(ROOT / "Makefile", made)
     return made

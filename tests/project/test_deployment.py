@@ -58,6 +58,23 @@ def test_the_cluster_s_costs_are_what_the_command_prints():
     assert done.stdout in CLUSTER
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("requirements*.txt")), ids=lambda path: path.name)
+def test_a_lock_has_the_digest_of_each_package_of_its_list_in_the_pinned_version(path):
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.M))
+    text = path.with_suffix(".lock").read_text()
+    entries = [entry.split() for entry in text.replace("\\\n", " ").splitlines()]
+    locked = {}
+    for name, *rest in entries:
+        package, version = name.split("==")
+        locked[package.split("[")[0]] = version
+        digests = [word for word in rest if word.startswith("--hash")]
+        assert digests, package
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", digest) for digest in digests)
+    wanted = re.findall(r"^([\w.-]+)", path.read_text(), re.M)
+    assert {name.lower() for name in wanted} <= locked.keys()
+    assert locked.items() <= pins.items()
+
+
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_workflow_starts_where_no_fork_gets_a_token_and_may_little(name):
     flow = FLOWS[name]
