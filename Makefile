@@ -12,11 +12,11 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help try new repro sweep test chaos ui search prune publish promote pr-report lint clean \
-	clean-all constraints sbom
+.PHONY: help try new repro sweep test chaos ui search learning-curve prune publish promote pr-report \
+	lint clean clean-all constraints sbom
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a folder of its own
 	@python -m stages try
@@ -43,6 +43,9 @@ ui: $(READY) ## open MLflow's pages on this machine: make ui PORT=5000
 search: $(READY) ## try the settings that params.yaml declares under `search`, print the best row
 	@python -m stages repro prepare
 	python -m stages search
+
+learning-curve: $(READY) ## what more images would gain: make learning-curve [VARIANTS="basic resnet"]
+	python -m stages learning-curve $(VARIANTS)
 
 prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it
 	@python -m stages prune $(if $(YES),--yes)

@@ -196,6 +196,20 @@ def try_out() -> None:
     try_out.try_out()
 
 
+@line.command("learning-curve")
+@click.argument("names", nargs=-1, metavar="[VARIANT]...")
+def learning_curve(names: tuple[str, ...]) -> None:
+    """Tell what more images would gain.
+
+    Trains the folds of each VARIANT, by default the baseline and the best compared one, on 1/8,
+    1/4 and 1/2 of their images, and extrapolates the scores to twice the images. Writes
+    results/learning_curve.csv and results/plots/learning_curve.png. An interrupted run is resumed.
+    """
+    from stages.commands import learning_curve
+
+    learning_curve.learning_curve(names)
+
+
 @line.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 def ui(port: int) -> None:

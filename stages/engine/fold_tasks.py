@@ -52,6 +52,7 @@ class FoldTask(NamedTuple):
     fingerprint: str  # its key in the fold store
     recipe: Recipe
     fold: int | str  # number over all repeats, or "refit"
+    rows: np.ndarray | None = None  # ascending, to train a fold on; None: all not in its validation
 
     def arguments(self, arrays: Arrays) -> tuple:
         """Return the arguments of `train_fold`, except `on_epoch`."""
@@ -118,7 +119,7 @@ def run_folds(
             for task in pending:
                 images, head = starts[task.fingerprint]
                 arguments = task.arguments(arrays._replace(images=images))
-                calls.append((report if is_local else None, head, *arguments))
+                calls.append((report if is_local else None, head, task.rows, *arguments))
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
@@ -158,10 +159,14 @@ def _starts(
     }
 
 
-def _train(report: Callable | None, head: tuple | None, *task: Any) -> FoldResult:
+def _train(
+    report: Callable | None, head: tuple | None, rows: np.ndarray | None, *task: Any
+) -> FoldResult:
     """Train a fold; its reports and exceptions name it, since a traceback would not."""
     *_, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
+    if rows is not None:
+        return _train_subset(report, head, rows, *task)
     arguments = (*task, partial(report, name) if report else None)
     try:
         return fine_tune(*head, *arguments) if head else train_fold(*arguments)
@@ -169,6 +174,34 @@ def _train(report: Callable | None, head: tuple | None, *task: Any) -> FoldResul
         raise
     except Exception as error:
         raise RuntimeError(f"{name} failed: {type(error).__name__}: {error}") from error
+
+
+def _train_subset(
+    report: Callable | None,
+    head: tuple | None,
+    rows: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    classes: int,
+    recipe: Recipe,
+    fold: int,
+) -> FoldResult:
+    """Train a fold on some rows only; without weights, since no model is built from it.
+
+    The worker holds a copy of these rows and of the validation images.
+    """
+    count = int(folds.max()) + 1
+    validates = folds == fold % count
+    kept = np.union1d(rows, np.flatnonzero(validates))
+    other = 0 if fold % count == count - 1 else count - 1  # keeps the number of folds
+    assigned = np.where(validates, folds, other)[kept]
+    if head:
+        features, backbone = head
+        head = features[kept], backbone
+    part = images[kept], labels[kept], assigned, classes, recipe, fold
+    result = _train(report, head, None, *part)
+    return result._replace(validation=kept[result.validation], weights=[])
 
 
 def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:
@@ -194,7 +227,7 @@ def calibration(
 
 def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> bytes:
     """Return the content of a variant's model file, built from its folds as `train.final` says."""
-    fingerprint, recipe, _ = tasks[0]
+    fingerprint, recipe = tasks[0].fingerprint, tasks[0].recipe
 
     def build() -> bytes:
         folds = members = records(tasks)

@@ -1,0 +1,172 @@
+"""`python -m stages learning-curve`: would more images help?
+
+The folds are trained again on 1/8, 1/4 and 1/2 of their training images; those of all images are
+trained already. A power law through the four scores says what twice the images would gain. Folds
+are stored, so that an interrupted run goes on, and a second one trains nothing.
+
+Like those of `cost`, its files are not tracked by DVC: results/learning_curve.csv and
+results/plots/learning_curve.png. They are attached to the variants' runs in MLflow.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from stages import files, publish
+from stages.engine import environment, fold_store, fold_tasks, subsets, variants
+from stages.engine.fold_tasks import Arrays
+from stages.errors import UserError
+from stages.figures import style
+from stages.figures.learning_curve import learning_curve as draw
+from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
+from stages.report.markdown import mean_std
+from stages.settings import params
+from stages.statistics import paired
+from stages.statistics.learning_curve import Law, fit, perfect, verdict
+from stages.statistics.metrics import METRICS
+from stages.statistics.scores import SCORES
+from stages.tracking import marker, store
+
+COLUMNS = ("variant", "share", "images", "n", "mean", "std", "metric")
+COLUMNS += ("gain", "ci_low", "ci_high", "verdict")  # of twice the images, in the row of all
+
+
+def learning_curve(names: Sequence[str] = ()) -> None:
+    """Train the folds on fewer images; print, draw and log the curves.
+
+    `names` are variants, by default the baseline and the best of the comparison.
+
+    Raises:
+        UserError: if a variant is an ensemble or its results are not up to date, or a class has too
+            few images.
+    """
+    settings = params.load()
+    environment.check(settings.train.kernels)
+    dataset = read_dataset(PREPARED)
+    plans = [_plan(settings, name, dataset) for name in names or _default(settings)]
+    arrays = fold_tasks.read_arrays(dataset)
+    group_of = subsets.groups(settings.folds)
+    chosen = subsets.subsets(arrays, dataset["classes"], settings.folds, group_of)
+    of_plan = [
+        subsets.tasks(plan.recipes[plan.fingerprint], dataset["sha256"], chosen) for plan in plans
+    ]
+    smaller = [task for tasks in of_plan for own in tasks.values() for task in own]
+    fold_tasks.run_folds(smaller, arrays, settings.parallel)
+    metric = settings.compare.metric
+    rows, laws = [], {}
+    for plan, tasks in zip(plans, of_plan, strict=True):
+        measured = {share: _measured(own, arrays, metric) for share, own in tasks.items()}
+        measured[1.0] = _complete(plan.variant, metric)
+        laws[plan.variant] = _law(measured, metric, dataset["folds"]["count"])
+        rows += _rows(plan.variant, measured, metric, laws[plan.variant])
+    table = ([row[key] for key in COLUMNS] for row in rows)
+    files.write_table(RESULTS / "learning_curve.csv", COLUMNS, table)
+    style.save(draw(rows, laws), RESULTS / "plots" / "learning_curve.png")
+    print(_text(rows))
+    _log(settings, [row for row in rows if row["verdict"]])
+    fold_store.prune()
+
+
+def _default(settings: params.Params) -> list[str]:
+    """Return the baseline and the best compared variant, without ensembles."""
+    compared = read_table(existing(RESULTS / "comparison.csv", "compare"), ("variant", "cv_mean"))
+    trained = [row for row in compared if not settings.variant(row["variant"]).ensemble]
+    best = [row["variant"] for row in sorted(trained, key=lambda row: -row["cv_mean"])]
+    baseline = [name for name in best if name == settings.compare.baseline]
+    return [*dict.fromkeys([*baseline, *best[:1]])]
+
+
+def _plan(settings: params.Params, name: str, dataset: dict[str, Any]) -> variants.Plan:
+    """Return the plan of a variant whose folds are trained on all images already."""
+    members = settings.variant(name).ensemble
+    if members:
+        raise UserError(
+            f"variant {name!r} is an ensemble, which is not trained; give its members: "
+            f"{' '.join(members)}."
+        )
+    plan = variants.plan(settings, name, dataset)
+    scores = existing(RESULTS / name / "fold_scores.csv", f"publish@{name}")
+    trained = read_json(existing(scores.with_name("training.json"), f"publish@{name}"))
+    if trained.get("fingerprint") != plan.fingerprint:
+        raise UserError(
+            f"the results of variant {name!r} are of other settings, data or code; run "
+            f"`dvc repro publish@{name}` first."
+        )
+    return plan
+
+
+def _measured(
+    tasks: Sequence[fold_tasks.FoldTask], arrays: Arrays, metric: str
+) -> tuple[float, list[float]]:
+    """Return the mean number of training images, and the score of each fold."""
+    records = fold_tasks.records(tasks)
+    scores = [
+        SCORES[metric](record.probability, arrays.labels[record.validation]) for record in records
+    ]
+    return float(np.mean([record.train_images for record in records])), scores
+
+
+def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
+    """Return the same of the folds that were trained on all images."""
+    folder = RESULTS / variant
+    scores = [row[metric] for row in read_table(folder / "fold_scores.csv", (metric,))]
+    images = [row["train_images"] for row in read_table(folder / "folds.csv", ("train_images",))]
+    return float(np.mean(images)), scores
+
+
+def _law(measured: dict[float, tuple[float, list[float]]], metric: str, folds: int) -> Law:
+    images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
+    return fit(images, perfect(METRICS[metric]) - scores, folds)
+
+
+def _rows(
+    variant: str, measured: dict[float, tuple[float, list[float]]], metric: str, law: Law
+) -> list[dict[str, Any]]:
+    """Return the rows of a variant, from the fewest images to all."""
+    rows: list[dict[str, Any]] = []
+    for share, (images, scores) in measured.items():
+        row = dict.fromkeys(COLUMNS, "") | paired.mean_std(scores)
+        rows.append(
+            row | {"variant": variant, "share": share, "images": round(images), "metric": metric}
+        )
+    gain = {"gain": law.gain, "ci_low": law.low, "ci_high": law.high}
+    rows[-1] |= gain | {"verdict": verdict(law, METRICS[metric])}
+    return rows
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    """Return the table of scores, and a sentence for each variant."""
+    column = METRICS[rows[0]["metric"]].column
+    columns = ["variant", "images", f"{column} (n = {rows[0]['n']})"]
+    cells = [
+        [
+            row["variant"],
+            f"{row['images']:,}",
+            mean_std({"cv_mean": row["mean"], "cv_std": row["std"], "metric": row["metric"]}),
+        ]
+        for row in rows
+    ]
+    table = tabulate(cells, columns, disable_numparse=True, colalign=("left", "right", "right"))
+    said = [f"{row['variant']}: {row['verdict']}." for row in rows if row["verdict"]]
+    return "\n".join([table, "", *said])
+
+
+def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
+    """Attach the table and the picture to each variant's run, and tag it; warn if that fails."""
+    try:
+        with store.opened(settings.tracking, publish.SECONDS) as client:
+            from stages.tracking import runs  # MLflow's import takes seconds
+
+            for row in rows:
+                identity = marker.published(row["variant"])
+                parent = identity and runs.look_up(client, identity)[0]
+                if parent:
+                    run_id = parent.info.run_id
+                    client.log_artifact(run_id, str(RESULTS / "learning_curve.csv"))
+                    picture = RESULTS / "plots" / "learning_curve.png"
+                    client.log_artifact(run_id, str(picture), "plots")
+                    client.set_tag(run_id, "twice the images", row["verdict"])
+    except store.StoreError as error:
+        publish.warn("learning curves", error)
