@@ -211,6 +211,27 @@ def seeds(found: Records) -> str:
     return "\n".join(rows)
 
 
+def learning_curves(found: Records) -> str:
+    """Return how often the interval of a learning curve holds the true gain, in Markdown."""
+    record = found.get("learning_curve")
+    if not record:
+        return MISSING
+    rows = [
+        "| folds drawn around a power law | true gain | median gain | median width of interval "
+    ]
+    rows[0] += "| holds the truth, % | includes no gain, % | refused as no power law, % |"
+    rows.append("|---|---:|---:|---:|---:|---:|---:|")
+    for one in record["curves"].values():
+        points = [f"{100 * one[key]:z.2f}" for key in ("gain", "median_gain", "median_width")]
+        covered = [100 * one[key] for key in ("covered", "covered_low", "covered_high")]
+        cells = [one["text"], *points, "{:.1f} ({:.1f}-{:.1f})".format(*covered)]
+        cells += [f"{100 * one[key]:.1f}" for key in ("includes_none", "no_power_law")]
+        rows.append(f"| {' | '.join(cells)} |")
+    count = min(one["replicates"] for one in record["curves"].values())
+    rows += ["", f"{count:,} draws each; gains and widths in points. {_machine(record)}."]
+    return "\n".join(rows)
+
+
 def photos(found: Records) -> str:
     """Return the comparisons on pictures of everyday things in Markdown."""
     return "\n\n".join(_pictures(found.get(f"photos-{package}")) for package in PACKAGES)
@@ -242,7 +263,7 @@ TABLES = {
     measured.HERE / "README.md": [goals],
     inputs.ROOT / "docs" / "results.md": [seeds, photos, accuracies],
     inputs.ROOT / "docs" / "reliability.md": [kills],
-    inputs.ROOT / "docs" / "statistics.md": [verdicts],
+    inputs.ROOT / "docs" / "statistics.md": [verdicts, learning_curves],
 }
 
 

@@ -151,6 +151,12 @@ def test_seeds_compares_the_variants_for_each_seed(tmp_path):
     assert 0 < found["not_fitting_seconds"] < found["seconds"]
 
 
+def test_learning_curve_counts_intervals_with_the_true_gain(tmp_path):
+    curves = record("learning_curve", tmp_path)["curves"]
+    assert {curve["replicates"] for curve in curves.values()} == {20}
+    assert all(curve["covered"] >= 0.7 for curve in curves.values())
+
+
 def test_time_to_99_fits_the_same_seeds_in_both_forms(tmp_path):
     found = record("time_to_99", tmp_path)
     assert found["recipe"]["train"]["epochs"] == 1

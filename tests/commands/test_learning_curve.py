@@ -1,0 +1,123 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages.commands.learning_curve import learning_curve
+from stages.engine import fold_tasks
+from stages.errors import UserError
+from stages.evaluate import evaluate
+from stages.files import read_table, write_table
+from stages.plot import plot
+from stages.publish import publish
+from stages.train import train
+from tests import prepared
+from tests.command import status
+from tests.tracking.test_runs import runs_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory, empty_store):
+    """Run the stages of one variant, of which `both` is an ensemble with another."""
+    with prepared.inside(tmp_path_factory.mktemp("staged")) as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
+                patch.delenv(name, raising=False)
+            prepared.write(folder, count=60, epochs=1)
+            shutil.copyfile(empty_store, folder / "mlflow.db")
+            edit(variants={"both": {"ensemble": ["plain", "normed"]}})
+            for stage in (train, evaluate, plot, publish):
+                stage("plain")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def folder(staged, tmp_path, monkeypatch):
+    """Work in a copy of that folder, with a comparison that the ensemble leads."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(staged, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree("mlartifacts")  # its database is that of another folder
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{staged}/mlflow.db")
+    rows = [("both", 0.9), ("plain", 0.8)]
+    write_table("results/comparison.csv", ("variant", "cv_mean"), rows)
+
+
+def edit(**sections):
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    for name, section in sections.items():
+        content[name] |= section
+    path.write_text(yaml.safe_dump(content))
+
+
+def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeypatch, capsys):
+    learning_curve()
+    rows = read_table("results/learning_curve.csv")
+    assert [(row["variant"], row["images"], row["n"]) for row in rows] == [
+        ("plain", images, 2) for images in (4, 8, 15, 30)
+    ]
+    scores = [row["accuracy"] for row in read_table("results/plain/fold_scores.csv")]
+    assert rows[-1]["mean"] == pytest.approx(np.mean(scores))
+    assert [bool(row["verdict"]) for row in rows] == [False, False, False, True]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == f"plain: {rows[-1]['verdict']}."
+    assert Path("results/plots/learning_curve.png").stat().st_size > 10_000
+    tags = runs_of(staged, "parent")["plain"]["tags"]
+    assert tags["twice the images"] == rows[-1]["verdict"]
+    attached = {path.name for path in (staged / "mlartifacts").rglob("learning_curve.*")}
+    assert attached == {"learning_curve.csv", "learning_curve.png"}
+
+    written = Path("results/learning_curve.csv").read_bytes()
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
+    assert status("learning-curve", "plain") == 0
+    assert Path("results/learning_curve.csv").read_bytes() == written
+    edit(compare={"metric": "log_loss"})
+    learning_curve(["plain"])
+    assert all(row["mean"] < 0 for row in read_table("results/learning_curve.csv"))
+
+
+def test_an_interrupted_run_goes_on(monkeypatch):
+    trained = []
+
+    def dies_at_the_fourth(*task):
+        trained.append(len(task[1]))
+        if len(trained) == 4:
+            raise KeyboardInterrupt
+        return prepared.record([0.5], 1)
+
+    monkeypatch.setattr(fold_tasks, "train_fold", dies_at_the_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        learning_curve(["plain"])
+    assert not Path("results/learning_curve.csv").exists()
+    learning_curve(["plain"])
+    assert len(trained) == 4 + 3  # three of six folds were stored
+
+
+def test_what_has_no_curve_is_refused_before_training(monkeypatch):
+    monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
+    with pytest.raises(UserError, match="'both' is an ensemble.*plain normed"):
+        learning_curve(["both"])
+    with pytest.raises(UserError, match="publish@normed"):
+        learning_curve(["plain", "normed"])
+    with pytest.raises(UserError, match="unknown|'plian'"):
+        learning_curve(["plian"])
+    edit(train={"epochs": 2})
+    with pytest.raises(UserError, match="publish@plain"):
+        learning_curve(["plain"])
+    edit(train={"epochs": 1})
+    Path("results/comparison.csv").unlink()
+    with pytest.raises(UserError, match=r"comparison\.csv"):
+        learning_curve()
+    labels = np.load("data/prepared/train_labels.npy")
+    labels[labels == 2] = 1
+    labels[:4] = 2
+    np.save("data/prepared/train_labels.npy", labels)
+    with pytest.raises(UserError, match="'star'"):
+        learning_curve(["plain"])
+    assert not Path("results/learning_curve.csv").exists()
