@@ -217,10 +217,10 @@ def learning_curves(found: Records) -> str:
     if not record:
         return MISSING
     rows = [
-        "| folds drawn around a power law | true gain | median gain | median width of interval "
+        "| law or noise | true gain | median gain | median width of the interval "
+        "| holds the truth, % | includes no gain, % | not taken for a power law, % |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    rows[0] += "| holds the truth, % | includes no gain, % | refused as no power law, % |"
-    rows.append("|---|---:|---:|---:|---:|---:|---:|")
     for one in record["curves"].values():
         points = [f"{100 * one[key]:z.2f}" for key in ("gain", "median_gain", "median_width")]
         covered = [100 * one[key] for key in ("covered", "covered_low", "covered_high")]

@@ -29,7 +29,7 @@ from stages.statistics.metrics import METRICS
 from stages.statistics.scores import SCORES
 from stages.tracking import marker, store
 
-COLUMNS = ("variant", "share", "images", "n", "mean", "std", "metric")
+COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
 COLUMNS += ("gain", "ci_low", "ci_high", "verdict")  # of twice the images, in the row of all
 
 

@@ -23,15 +23,15 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory, empty_store):
     """Run the stages of one variant, of which `both` is an ensemble with another."""
-    with prepared.inside(tmp_path_factory.mktemp("staged")) as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
-                patch.delenv(name, raising=False)
-            prepared.write(folder, count=60, epochs=1)
-            shutil.copyfile(empty_store, folder / "mlflow.db")
-            edit(variants={"both": {"ensemble": ["plain", "normed"]}})
-            for stage in (train, evaluate, plot, publish):
-                stage("plain")
+    folder = tmp_path_factory.mktemp("staged")
+    with prepared.inside(folder), pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
+            patch.delenv(name, raising=False)
+        prepared.write(folder, count=60, epochs=1)
+        shutil.copyfile(empty_store, folder / "mlflow.db")
+        edit(variants={"both": {"ensemble": ["plain", "normed"]}})
+        for stage in (train, evaluate, plot, publish):
+            stage("plain")
     return folder
 
 
@@ -101,11 +101,11 @@ def test_an_interrupted_run_goes_on(monkeypatch):
 
 def test_what_has_no_curve_is_refused_before_training(monkeypatch):
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
-    with pytest.raises(UserError, match="'both' is an ensemble.*plain normed"):
+    with pytest.raises(UserError, match=r"'both' is an ensemble.*plain normed"):
         learning_curve(["both"])
     with pytest.raises(UserError, match="publish@normed"):
         learning_curve(["plain", "normed"])
-    with pytest.raises(UserError, match="unknown|'plian'"):
+    with pytest.raises(UserError, match="'plian'"):
         learning_curve(["plian"])
     edit(train={"epochs": 2})
     with pytest.raises(UserError, match="publish@plain"):
