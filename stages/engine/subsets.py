@@ -113,12 +113,13 @@ def tasks(
 
 
 def longer(recipe: Recipe, share: float) -> Recipe:
-    """Return the recipe for a share of the images: a quarter of them gets twice the epochs.
+    """Return the recipe for a share of the images; a quarter of them gets twice the epochs.
 
     That is half the steps of all images. With as many epochs, small subsets would be trained too
-    little and more images seem to help more than they do; with as many steps, the curve would cost
-    four times the variant's own training (docs/experiments.md). Whatever is counted in epochs is stretched with them: the patience of early stopping and of
-    plateaus, and an exponential schedule. The other schedules depend on the number of steps.
+    little, and more images seem to help more than they do; with as many steps, the curve would cost
+    twice as much (docs/decisions.md, Statistics). Whatever is counted in epochs is stretched with
+    them: the patience of early stopping and of plateaus, and an exponential schedule. The other
+    schedules depend on the number of steps.
     """
     factor = share**-0.5
     train = recipe.train
