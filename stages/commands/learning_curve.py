@@ -167,6 +167,6 @@ def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
                     client.log_artifact(run_id, str(RESULTS / "learning_curve.csv"))
                     picture = RESULTS / "plots" / "learning_curve.png"
                     client.log_artifact(run_id, str(picture), "plots")
-                    client.set_tag(run_id, "twice the images", row["verdict"])
+                    client.set_tag(run_id, "learning curve", row["verdict"])
     except store.StoreError as error:
         publish.warn("learning curves", error)

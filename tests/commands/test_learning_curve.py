@@ -69,7 +69,7 @@ def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeyp
     assert printed[-1] == f"plain: {rows[-1]['verdict']}."
     assert Path("results/plots/learning_curve.png").stat().st_size > 10_000
     tags = runs_of(staged, "parent")["plain"]["tags"]
-    assert tags["twice the images"] == rows[-1]["verdict"]
+    assert tags["learning curve"] == rows[-1]["verdict"]
     attached = {path.name for path in (staged / "mlartifacts").rglob("learning_curve.*")}
     assert attached == {"learning_curve.csv", "learning_curve.png"}
 
