@@ -45,7 +45,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     settings = params.load()
     environment.check(settings.train.kernels)
     dataset = read_dataset(PREPARED)
-    plans = [_plan(settings, name, dataset) for name in names or _default(settings)]
+    plans = [_plan(settings, name, dataset) for name in dict.fromkeys(names or _default(settings))]
     arrays = fold_tasks.read_arrays(dataset)
     group_of = subsets.groups(settings.folds)
     chosen = subsets.subsets(arrays, dataset["classes"], settings.folds, group_of)
@@ -73,6 +73,10 @@ def _default(settings: params.Params) -> list[str]:
     """Return the baseline and the best compared variant, without ensembles."""
     compared = read_table(existing(RESULTS / "comparison.csv", "compare"), ("variant", "cv_mean"))
     trained = [row for row in compared if not settings.variant(row["variant"]).ensemble]
+    if not trained:
+        raise UserError(
+            "all compared variants are ensembles, which are not trained; name a member."
+        )
     best = [row["variant"] for row in sorted(trained, key=lambda row: -row["cv_mean"])]
     baseline = [name for name in best if name == settings.compare.baseline]
     return [*dict.fromkeys([*baseline, *best[:1]])]

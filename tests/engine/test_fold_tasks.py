@@ -58,6 +58,35 @@ def test_only_folds_that_are_not_stored_are_trained(trained):
     assert finished == ["fingerprint"]  # not for what was complete before
 
 
+@pytest.mark.parametrize("fold", range(6))
+def test_a_fold_on_some_rows_gets_their_features_and_its_whole_validation(fold, monkeypatch):
+    """As for fine-tuning; the other folds keep their number, and no weights are stored."""
+    numbers = np.arange(6)
+    images = ARRAYS.images + numbers.astype("uint8")[:, None, None, None]
+    starts = {"fingerprint": (images, (numbers, "backbone"))}
+    monkeypatch.setattr(fold_tasks, "_starts", lambda *given: starts)
+    got = []
+
+    def fine_tune(*task):
+        got.append(task)
+        return record([0.5], 1)._replace(validation=np.flatnonzero(task[4] == fold % 3))
+
+    monkeypatch.setattr(fold_tasks, "fine_tune", fine_tune)
+    own = ARRAYS.folds[fold // 3]
+    validation = np.flatnonzero(own == fold % 3)
+    rows = np.flatnonzero(own != fold % 3)[:2]
+    task = FoldTask("fingerprint", recipe(), fold, rows)
+    fold_tasks.run_folds([task], ARRAYS, ONE)
+    ((features, backbone, pixels, labels, folds, *_),) = got
+    assert backbone == "backbone"
+    assert features.tolist() == pixels[:, 0, 0, 0].tolist() == sorted([*rows, *validation])
+    assert labels.tolist() == ARRAYS.labels[features].tolist()
+    assert folds.max() == 2
+    (stored,) = fold_tasks.records([task])
+    assert stored.validation.tolist() == validation.tolist()
+    assert stored.weights == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
