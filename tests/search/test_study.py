@@ -123,7 +123,7 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undi
 
 def test_results_do_not_depend_on_the_number_of_workers(undisturbed, folder, monkeypatch):
     """Folds after the one that prunes or fails a trial may be trained, but do not count."""
-    monkeypatch.setattr(fold_tasks, "_train", lambda report, head, *task: made_fold(*task))
+    monkeypatch.setattr(fold_tasks, "_train", lambda report, head, rows, *task: made_fold(*task))
     assert {trial.state for trial in undisturbed[:MIXED]} == {"complete", "pruned", "failed"}
     assert searched(settings(jobs=2), MIXED) == undisturbed[:MIXED]
 
