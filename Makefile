@@ -7,7 +7,7 @@ BASE ?= main
 PORT ?= 5000
 export REASON BASE FIGURES
 READY := .venv/ready
-LISTS := requirements.txt requirements-team.txt requirements-cluster.txt
+LISTS := requirements.txt requirements-team.txt requirements-cluster.txt requirements-export.txt
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 

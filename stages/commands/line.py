@@ -154,6 +154,29 @@ _add(
     ),
 )
 _add(
+    "commands.export",
+    "Convert a model to ONNX or TFLite and prove that it predicts the same.\n\n"
+    "MODEL is a variant, a .keras file or a models:/ address; by default the best variant. Writes "
+    "the file, and beside it the comparison of both on the test set as JSON.",
+    click.Argument(["model"], default=""),
+    click.Option(
+        ["--format", "file_format"],
+        type=click.Choice(["onnx", "tflite"]),
+        required=True,
+        help="The format of the file.",
+    ),
+    click.Option(
+        ["--int8"],
+        is_flag=True,
+        help="Quantize weights and activations of a TFLite file, calibrated on training images.",
+    ),
+    click.Option(
+        ["--output"],
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The folder to write to; by default export/ beside the model.",
+    ),
+)
+_add(
     "commands.warm",
     "Run stage commands that other processes send; started by repro.",
     click.Argument(["path"]),

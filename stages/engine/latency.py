@@ -1,6 +1,7 @@
 """What a prediction of a model file costs on one thread: time, operations and size."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,7 @@ def measure(path: Path, images: np.ndarray, calls: int, kernels: Kernels) -> dic
     load = time.perf_counter() - began
     answer = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False))
 
-    single = []
-    for call in range(calls + 1):
-        image = images[call % len(images)][None]
-        began = time.perf_counter()
-        answer(image).numpy()
-        single.append(1000 * (time.perf_counter() - began))
-    first, later = single[0], single[1:]
+    first, *later = single_images(lambda image: answer(image).numpy(), images, calls)
 
     size = scoring_batch(images.shape[1:])
     starts = range(0, len(images), size)
@@ -64,6 +59,19 @@ def measure(path: Path, images: np.ndarray, calls: int, kernels: Kernels) -> dic
         "all_images_seconds": round(seconds, 6),
         "images_per_second": round(len(images) / seconds),
     }
+
+
+def single_images(
+    answer: Callable[[np.ndarray], object], images: np.ndarray, calls: int
+) -> list[float]:
+    """Return the milliseconds of `calls` + 1 predictions of one image; the first may compile."""
+    times = []
+    for call in range(calls + 1):
+        image = images[call % len(images)][None]
+        began = time.perf_counter()
+        answer(image)
+        times.append(1000 * (time.perf_counter() - began))
+    return times
 
 
 def products(model: Any) -> list[int]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, multinomial
 
-from stages.statistics.interval import bootstrap_mean, wilson
+from stages.statistics.interval import bootstrap_mean, discordant, wilson
 
 CHANGE = np.random.default_rng(0).choice([-1, 0, 1], 400, p=[0.02, 0.9, 0.08])
 
@@ -52,3 +52,25 @@ def test_is_the_same_twice_in_any_order_and_holds_the_mean(values):
 def test_equal_values_are_certain(value, recwarn):
     assert bootstrap_mean(np.full(7, value)) == (value, value)
     assert not recwarn.list
+
+
+def test_of_discordant_predictions_by_hand():
+    # 12 and 3 of 100: 13/102 - 4/102 = 0.088235; 0.166667 - 0.007785 = 0.158881 over 102
+    assert discordant(12, 3, 100) == pytest.approx((0.010881, 0.165590), abs=1e-6)
+    low, high = discordant(0, 0, 1000)
+    assert low == -high
+    assert 0.0027 < high < 0.0028
+    assert discordant(0, 5, 5)[0] == -1
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.01, 0.01), (0.02, 0.06), (0.1, 0.15)])
+def test_the_interval_of_discordant_predictions_covers_as_claimed(up, down):
+    """The exact coverage, summed over all likely outcomes of 100 images."""
+    n, most = 100, 40
+    gained, lost = np.indices((most, most)).reshape(2, -1)
+    ends = np.array([discordant(int(a), int(b), n) for a, b in zip(gained, lost, strict=True)])
+    covered = (ends[:, 0] <= up - down) & (up - down <= ends[:, 1])
+    same = n - gained - lost
+    probability = multinomial.pmf(np.stack([gained, lost, same], 1), n, [up, down, 1 - up - down])
+    assert probability.sum() == pytest.approx(1, abs=1e-6)
+    assert 0.94 <= probability[covered].sum()  # it is wider than needed where both are rare

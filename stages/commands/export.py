@@ -1,0 +1,206 @@
+"""`python -m stages export --format onnx`: a model for a runtime without TensorFlow, and its proof.
+
+The new file takes the same images as the Keras file. Both score the whole test set: a float file
+that differs by more than TOLERANCE is not kept, and for an int8 file the proof says what it costs.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from stages import files, publish
+from stages.commands import predict
+from stages.engine import latency, onnx_file, tflite_file
+from stages.engine.hardware import PROCESSOR
+from stages.engine.predict import predict as score
+from stages.engine.traced import trace
+from stages.errors import UserError
+from stages.files import PREPARED, RESULTS, existing, read_array, read_dataset
+from stages.settings import params
+from stages.statistics.interval import discordant
+from stages.tracking import marker, store
+from stages.training.epoch import scoring_batch
+
+FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
+TOLERANCE = 1e-4  # of a probability; float32 sums in another order differ by less
+CALIBRATION, SEED = 500, 1  # training images that set the ranges of int8 activations
+CALLS, ROUNDS = 200, 3  # of single images; both files by turns
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+def export(
+    model: str = "", file_format: str = "onnx", int8: bool = False, output: Path | None = None
+) -> None:
+    """Convert a model, compare the new file with it on the test set, and write the proof.
+
+    Args:
+        model: a variant, a .keras file or a `models:/` address; "": the variant with the best
+            cross-validated score in results/comparison.csv.
+        file_format: one of FORMATS.
+        int8: quantize weights and activations; for TFLite only.
+        output: the folder to write to; None: `export` beside the model.
+
+    Raises:
+        UserError: if a package is missing, if the model is unknown, does not fit the prepared data
+            or has a layer that cannot be converted, or if the probabilities of a float file differ.
+    """
+    module = FORMATS[file_format]
+    if int8 and module is not tflite_file:
+        raise UserError(f"--int8 needs --format tflite, not {file_format}; leave one of them out.")
+    _check_packages(file_format, module.PACKAGES)
+    dataset = read_dataset(PREPARED)
+    with tempfile.TemporaryDirectory() as temporary:
+        path, name = predict.find(model, dataset, Path(temporary))
+        if output is None and path.is_relative_to(temporary):
+            raise UserError(f"{name} has no folder on this machine; name one with --output.")
+        predict.check(path, dataset["image_shape"])
+        file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
+        files.check_writable(file.parent)
+        proof_file = file.with_name(f"{file.name}.json")
+        proof_file.unlink(missing_ok=True)  # that of an earlier file
+        proof = {"model": name.split(" ")[0]} | _write(file, path, module, dataset["classes"], int8)
+    files.write_json(proof_file, proof)
+    print(_text(file, proof_file, proof))
+    if path.parent.parent == RESULTS:
+        _log(path.parent.name, proof_file)
+
+
+def _check_packages(file_format: str, names: Sequence[str]) -> None:
+    if missing := [name for name in names if find_spec(name) is None]:
+        raise UserError(
+            f"--format {file_format} needs {', '.join(missing).replace('_', '-')}, not installed; "
+            "run pip install -r requirements-export.txt -c constraints.txt."
+        )
+
+
+def _write(
+    file: Path, path: Path, module: ModuleType, classes: Sequence[str], int8: bool
+) -> dict[str, Any]:
+    """Write the file if its probabilities are those of the model at `path`; return the proof."""
+    settings = params.load()
+    kernels = settings.train.kernels
+    images, label, training = (
+        read_array(existing(PREPARED / f"{name}.npy", "prepare"))
+        for name in ("test_images", "test_labels", "train_images")
+    )
+    expected, _ = score(path, images, settings.parallel, kernels)
+    if expected.shape[1] != len(classes):
+        raise UserError(
+            f"{path} has {expected.shape[1]} classes, {PREPARED} has {len(classes)}; "
+            "run `dvc repro prepare` with the model's data set."
+        )
+    chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]
+    calibration = [training[np.sort(chosen)]] if int8 else []
+    with files.replacing(file) as partial:
+        partial.write_bytes(module.convert(trace(path, kernels), classes, *calibration))
+        answer = module.scorer(partial)
+        found = _batches(answer, images)
+        largest = float(np.abs(found - expected).max())
+        if not int8 and largest > TOLERANCE:
+            raise UserError(
+                f"{file} would differ from {path} by {largest:.1g} in a probability, where "
+                f"{TOLERANCE:g} is allowed; use the .keras file."
+            )
+        times = _times(path, answer, images, kernels)
+    return {
+        "tolerance": None if int8 else TOLERANCE,
+        "largest_difference": largest,
+        "changed_predictions": int((found.argmax(1) != expected.argmax(1)).sum()),
+        "calibration_images": len(calibration[0]) if int8 else 0,
+        "accuracy": _accuracy(expected.argmax(1) == label, found.argmax(1) == label),
+        "megabytes": _both(*(round(one.stat().st_size / 1e6, 3) for one in (path, file))),
+        "one_image_ms": _both(*times),
+        "processor": _processor(),
+        "versions": {
+            name.replace("_", "-"): version(name)
+            for name in ("tensorflow", "keras", "numpy", *module.PACKAGES)
+        },
+        "sha256": _both(marker.sha256(path), marker.sha256(file)),
+    }
+
+
+def _both(keras: Any, exported: Any) -> dict[str, Any]:
+    return {"keras": keras, "exported": exported}
+
+
+def _batches(answer: Score, images: np.ndarray) -> np.ndarray:
+    size = scoring_batch(images.shape[1:])
+    starts = range(0, len(images), size)
+    return np.concatenate([answer(images[start : start + size]) for start in starts])
+
+
+def _accuracy(keras: np.ndarray, exported: np.ndarray) -> dict[str, Any]:
+    """Return both accuracies and their difference; arguments: bool (n,), predicted correctly."""
+    gained, lost = int((exported & ~keras).sum()), int((keras & ~exported).sum())
+    low, high = discordant(gained, lost, len(keras))
+    return {
+        "n": len(keras),
+        **_both(float(keras.mean()), float(exported.mean())),
+        "only_exported_correct": gained,
+        "only_keras_correct": lost,
+        "difference": (gained - lost) / len(keras),
+        "ci_low": low,
+        "ci_high": high,
+    }
+
+
+def _times(path: Path, answer: Score, images: np.ndarray, kernels: Any) -> tuple[float, float]:
+    """Return the median milliseconds of one image on one thread, for the model and the new file.
+
+    Each is that of the fastest round: other work on the machine only ever makes one slower.
+    """
+    some = np.array(images[:CALLS])
+    keras, exported = [], []
+    for _ in range(ROUNDS):
+        measured = latency.measure(path, some, CALLS, kernels)
+        keras.append(measured["one_image_ms"]["median"])
+        exported.append(float(np.median(latency.single_images(answer, some, CALLS)[1:])))
+    return min(keras), round(min(exported), 3)
+
+
+def _processor() -> str:
+    text = PROCESSOR.read_text() if PROCESSOR.exists() else ""
+    found = re.search(r"^model name\s*: (.*)$", text, re.M)
+    return found[1] if found else "unknown"
+
+
+def _text(file: Path, proof_file: Path, proof: Mapping[str, Any]) -> str:
+    """Return what is printed."""
+    accuracy, size, times = (proof[key] for key in ("accuracy", "megabytes", "one_image_ms"))
+    within = f", at most {proof['tolerance']:g} allowed" if proof["tolerance"] else ""
+    points = [100 * accuracy[key] for key in ("difference", "ci_low", "ci_high")]
+    return "\n".join(
+        (
+            f"{file}: from {proof['model']}",
+            f"largest difference of a probability: {proof['largest_difference']:.2g}{within}; "
+            f"changed predictions: {proof['changed_predictions']:,} of {accuracy['n']:,}",
+            f"test accuracy: {accuracy['exported']:.2%}, the model's {accuracy['keras']:.2%}; "
+            "difference {:+.2f} points (95 % {:+.2f} to {:+.2f})".format(*points),
+            f"size: {size['exported']:.2f} MB, the model's {size['keras']:.2f} MB",
+            f"one image on one thread: {times['exported']:.2f} ms, the model's "
+            f"{times['keras']:.2f} ms",
+            f"proof: {proof_file}",
+        )
+    )
+
+
+def _log(variant: str, proof_file: Path) -> None:
+    """Add the proof to the variant's run in MLflow, if it is published; warn if that fails."""
+    identity = marker.published(variant)
+    if identity is None:
+        return
+    try:
+        with store.opened(params.load().tracking, publish.SECONDS) as client:
+            from stages.tracking import runs  # MLflow's import takes seconds
+
+            if run := runs.find(client, identity):
+                client.log_artifact(run.info.run_id, str(proof_file), "export")
+    except store.StoreError as error:
+        publish.warn(f"the proof of {variant}'s export", error)

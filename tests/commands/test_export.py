@@ -1,0 +1,149 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.inputs import ROOT
+from stages import publish
+from stages.commands import export
+from stages.engine import onnx_file, tflite_file
+from stages.errors import UserError
+from stages.files import read_json
+from stages.tracking.marker import sha256
+from stages.training.export import probabilities
+from tests.command import status
+from tests.engine import exported
+from tests.tracking.made_results import everything, nobody
+
+pytestmark = pytest.mark.slow
+SHAPE, CLASSES = (28, 28, 1), ("zero", "one")
+MODEL, FOLDER = Path("results/basic/model.keras"), Path("results/basic/export")
+IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
+LABEL = np.arange(20) % 2
+
+
+def needs(module):
+    for package in module.PACKAGES:
+        reason = f"{package} is missing: pip install -r requirements-export.txt"
+        pytest.importorskip(package, reason=reason)
+
+
+@pytest.fixture
+def trained(repository):
+    """Return a repository with prepared data, and a variant whose model can be loaded."""
+    exported.write(MODEL, shape=SHAPE, classes=CLASSES)
+    with Path("params.yaml").open("a") as settings:
+        settings.write("parallel: {jobs: 1}\n")
+    for split in ("train", "test"):
+        np.save(f"data/prepared/{split}_images.npy", IMAGES)
+        np.save(f"data/prepared/{split}_labels.npy", LABEL)
+    return repository
+
+
+def snippet(language):
+    """Return the code of docs/export.md that imports a package."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(), re.S)
+    (code,) = [block for block in blocks if language in block]
+    return re.sub("results/resnet", "results/basic", code)
+
+
+def run(code):
+    """Return what the code prints in a process that has no package of this repository."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_reads_it(
+    trained, capsys
+):
+    needs(onnx_file)
+    publish.publish("basic")
+    assert status("export", "basic", "--format", "onnx") == 0
+    file = FOLDER / "model.onnx"
+    proof = read_json(FOLDER / "model.onnx.json")
+    expected, _ = probabilities(MODEL, IMAGES, "portable")
+    found = onnx_file.scorer(file)(IMAGES)
+    assert proof["largest_difference"] == pytest.approx(np.abs(found - expected).max(), abs=1e-7)
+    assert proof["largest_difference"] < proof["tolerance"]
+    assert proof["changed_predictions"] == 0
+    accuracy = proof["accuracy"]
+    assert accuracy["keras"] == accuracy["exported"] == (expected.argmax(1) == LABEL).mean()
+    assert accuracy["n"] == 20
+    assert accuracy["ci_low"] < accuracy["difference"] == 0 < accuracy["ci_high"]
+    assert proof["sha256"] == {"keras": sha256(MODEL), "exported": sha256(file)}
+    assert min(proof["one_image_ms"].values()) > 0
+    assert f"proof: {file}.json" in capsys.readouterr().out
+    (logged,) = [
+        content
+        for path, content in everything(trained)["artifacts"].items()
+        if path.endswith("export/model.onnx.json")
+    ]
+    assert logged == (FOLDER / "model.onnx.json").read_bytes()
+
+    Image.fromarray(IMAGES[0, ..., 0]).save("digit.png")
+    name, probability = run(snippet("onnxruntime"))
+    assert name == CLASSES[expected[0].argmax()]
+    assert float(probability) == pytest.approx(expected[0].max(), abs=1e-5)
+
+
+def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_code_reads_the_file(
+    trained, monkeypatch, capsys
+):
+    needs(tflite_file)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
+    publish.publish("basic")
+    export.export(str(MODEL), "tflite", int8=True)
+    assert "proof of basic's export to MLflow" in capsys.readouterr().err
+    proof = read_json(FOLDER / "model_int8.tflite.json")
+    expected, _ = probabilities(MODEL, IMAGES, "portable")
+    found = tflite_file.scorer(FOLDER / "model_int8.tflite")(IMAGES)
+    before, after = (one.argmax(1) == LABEL for one in (expected, found))
+    accuracy = proof["accuracy"]
+    assert (accuracy["keras"], accuracy["exported"]) == (before.mean(), after.mean())
+    assert accuracy["only_exported_correct"] == (after & ~before).sum()
+    assert accuracy["only_keras_correct"] == (before & ~after).sum()
+    assert (proof["tolerance"], proof["calibration_images"]) == (None, 20)
+    assert 0 < proof["largest_difference"] < 0.05
+
+    Image.fromarray(IMAGES[0, ..., 0]).save("digit.png")
+    name, probability = run(snippet("ai_edge_litert").replace("model.tflite", "model_int8.tflite"))
+    assert name == CLASSES[found[0].argmax()]
+    assert float(probability) == pytest.approx(found[0].max(), abs=1e-5)
+
+
+def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch):
+    needs(onnx_file)
+    FOLDER.mkdir()
+    (FOLDER / "model.onnx.json").write_text("{}")  # of an earlier file
+    monkeypatch.setattr(export, "TOLERANCE", -1)
+    assert "would differ" in str(status("export", "basic", "--format", "onnx"))
+    assert not [*FOLDER.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["basik"], "basic"),
+        (["other"], "dvc repro train@other"),
+        (["results/none.keras"], "not a model file"),
+        (["basic", "--int8"], "--format tflite"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_scored(arguments, said, trained, monkeypatch):
+    needs(onnx_file)
+    monkeypatch.setattr(export, "score", None)
+    assert said in str(status("export", *arguments, "--format", "onnx"))
+
+
+@pytest.mark.parametrize("name", ["onnx", "tflite"])
+def test_missing_packages_are_named_with_the_command(name, trained, monkeypatch):
+    for package in ("onnx", "ai_edge_litert"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(export, "score", None)
+    with pytest.raises(UserError, match=r"pip install -r requirements-export\.txt -c constr"):
+        export.export("basic", name)
