@@ -24,6 +24,7 @@ from stages.engine.traced import trace
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, existing, read_array, read_dataset
 from stages.settings import params
+from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
 from stages.tracking import marker, store
 from stages.training.epoch import scoring_batch
@@ -63,13 +64,10 @@ def export(
         predict.check(path, dataset["image_shape"])
         file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
         files.check_writable(file.parent)
-        proof_file = file.with_name(f"{file.name}.json")
-        proof_file.unlink(missing_ok=True)  # that of an earlier file
-        proof = {"model": name.split(" ")[0]} | _write(file, path, module, dataset["classes"], int8)
-    files.write_json(proof_file, proof)
-    print(_text(file, proof_file, proof))
+        proof = _write(file, path, name, module, dataset["classes"], int8)
+    print(_text(file, name, proof))
     if path.parent.parent == RESULTS:
-        _log(path.parent.name, proof_file)
+        _log(path.parent.name, proof_path(file))
 
 
 def _check_packages(file_format: str, names: Sequence[str]) -> None:
@@ -81,9 +79,12 @@ def _check_packages(file_format: str, names: Sequence[str]) -> None:
 
 
 def _write(
-    file: Path, path: Path, module: ModuleType, classes: Sequence[str], int8: bool
+    file: Path, path: Path, name: str, module: ModuleType, classes: Sequence[str], int8: bool
 ) -> dict[str, Any]:
-    """Write the file if its probabilities are those of the model at `path`; return the proof."""
+    """Convert the model at `path`, write `file` with its proof, and return the proof.
+
+    Earlier ones are removed first, so that a refused model leaves none that could be taken for its.
+    """
     settings = params.load()
     kernels = settings.train.kernels
     images, label, training = (
@@ -98,32 +99,39 @@ def _write(
         )
     chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]
     calibration = [training[np.sort(chosen)]] if int8 else []
+    for earlier in (file, proof_path(file)):
+        earlier.unlink(missing_ok=True)
     with files.replacing(file) as partial:
         partial.write_bytes(module.convert(trace(path, kernels), classes, *calibration))
         answer = module.scorer(partial)
         found = _batches(answer, images)
-        largest = float(np.abs(found - expected).max())
-        if not int8 and largest > TOLERANCE:
+        largest, allowed = float(np.abs(found - expected).max()), 1 if int8 else TOLERANCE
+        if not largest <= allowed:  # also if it is not a number
             raise UserError(
                 f"{file} would differ from {path} by {largest:.1g} in a probability, where "
-                f"{TOLERANCE:g} is allowed; use the .keras file."
+                f"{allowed:g} is allowed; use the .keras file."
             )
-        times = _times(path, answer, images, kernels)
-    return {
-        "tolerance": None if int8 else TOLERANCE,
-        "largest_difference": largest,
-        "changed_predictions": int((found.argmax(1) != expected.argmax(1)).sum()),
-        "calibration_images": len(calibration[0]) if int8 else 0,
-        "accuracy": _accuracy(expected.argmax(1) == label, found.argmax(1) == label),
-        "megabytes": _both(*(round(one.stat().st_size / 1e6, 3) for one in (path, file))),
-        "one_image_ms": _both(*times),
-        "processor": _processor(),
-        "versions": {
-            name.replace("_", "-"): version(name)
-            for name in ("tensorflow", "keras", "numpy", *module.PACKAGES)
-        },
-        "sha256": _both(marker.sha256(path), marker.sha256(file)),
-    }
+        packages = ("tensorflow", "keras", "numpy", *module.PACKAGES)
+        proof = {
+            "model": name.split(" ")[0],
+            "tolerance": None if int8 else TOLERANCE,
+            "largest_difference": largest,
+            "changed_predictions": int((found.argmax(1) != expected.argmax(1)).sum()),
+            "calibration_images": len(calibration[0]) if int8 else 0,
+            "accuracy": _accuracy(expected.argmax(1) == label, found.argmax(1) == label),
+            "megabytes": _both(*(round(one.stat().st_size / 1e6, 3) for one in (path, partial))),
+            "one_image_ms": _both(*_times(path, answer, images, kernels)),
+            "processor": _processor(),
+            "versions": {one.replace("_", "-"): version(one) for one in packages},
+            "sha256": _both(marker.sha256(path), marker.sha256(partial)),
+        }
+        files.write_json(proof_path(file), proof)  # first, so that no file is without one
+    return proof
+
+
+def proof_path(file: Path) -> Path:
+    """Return the path of a file's proof."""
+    return file.with_name(f"{file.name}.json")
 
 
 def _both(keras: Any, exported: Any) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def _accuracy(keras: np.ndarray, exported: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _times(path: Path, answer: Score, images: np.ndarray, kernels: Any) -> tuple[float, float]:
+def _times(path: Path, answer: Score, images: np.ndarray, kernels: Kernels) -> tuple[float, float]:
     """Return the median milliseconds of one image on one thread, for the model and the new file.
 
     Each is that of the fastest round: other work on the machine only ever makes one slower.
@@ -171,14 +179,14 @@ def _processor() -> str:
     return found[1] if found else "unknown"
 
 
-def _text(file: Path, proof_file: Path, proof: Mapping[str, Any]) -> str:
+def _text(file: Path, name: str, proof: Mapping[str, Any]) -> str:
     """Return what is printed."""
     accuracy, size, times = (proof[key] for key in ("accuracy", "megabytes", "one_image_ms"))
     within = f", at most {proof['tolerance']:g} allowed" if proof["tolerance"] else ""
     points = [100 * accuracy[key] for key in ("difference", "ci_low", "ci_high")]
     return "\n".join(
         (
-            f"{file}: from {proof['model']}",
+            f"{file}: from {name}",
             f"largest difference of a probability: {proof['largest_difference']:.2g}{within}; "
             f"changed predictions: {proof['changed_predictions']:,} of {accuracy['n']:,}",
             f"test accuracy: {accuracy['exported']:.2%}, the model's {accuracy['keras']:.2%}; "
@@ -186,7 +194,7 @@ def _text(file: Path, proof_file: Path, proof: Mapping[str, Any]) -> str:
             f"size: {size['exported']:.2f} MB, the model's {size['keras']:.2f} MB",
             f"one image on one thread: {times['exported']:.2f} ms, the model's "
             f"{times['keras']:.2f} ms",
-            f"proof: {proof_file}",
+            f"proof: {proof_path(file)}",
         )
     )
 

@@ -45,7 +45,8 @@ def convert(traced: Traced, classes: Sequence[str], calibration: np.ndarray | No
         with _quiet():
             content = converter.convert()
     except ConverterError as error:
-        operations = {*re.findall(r"\btf\.(\w+)", str(error))}
+        if not (operations := {*re.findall(r"\btf\.(\w+)", str(error))}):
+            raise
         raise refusal(traced, operations, "TFLite") from error
     file = io.BytesIO(content)
     with zipfile.ZipFile(file, "a") as archive:
@@ -59,6 +60,7 @@ def scorer(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 
     with _quiet():
         interpreter = Interpreter(str(path), num_threads=1)
+        interpreter.allocate_tensors()  # here it says which kernels it uses
         runner = interpreter.get_signature_runner("serving_default")
     return lambda pixels: runner(**{INPUT: pixels})[OUTPUT]
 

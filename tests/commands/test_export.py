@@ -119,7 +119,8 @@ def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_c
 def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch):
     needs(onnx_file)
     FOLDER.mkdir()
-    (FOLDER / "model.onnx.json").write_text("{}")  # of an earlier file
+    for earlier in ("model.onnx", "model.onnx.json"):
+        (FOLDER / earlier).write_text("{}")
     monkeypatch.setattr(export, "TOLERANCE", -1)
     assert "would differ" in str(status("export", "basic", "--format", "onnx"))
     assert not [*FOLDER.iterdir()]
