@@ -65,7 +65,7 @@ def _layer(model: Any, operation: str) -> str:
     layers = {layer.name: type(layer).__name__ for layer in model._flatten_layers()}
     found = model.name
     for scope in operation.split("/"):
-        for name in (scope, re.sub(r"_\d+$", "", scope)):  # TensorFlow adds a number
+        for name in (re.sub(r"_\d+$", "", scope), scope):  # a scope's second use adds a number
             if name in layers:
                 found = name
                 break

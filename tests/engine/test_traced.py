@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from stages.augment import views
 from stages.engine import traced
 from stages.settings.sections import Named
-from stages.training.export import probabilities
+from stages.training.export import average, probabilities
 from tests.engine import exported
+from tests.prepared import CLASSES
 
 pytestmark = pytest.mark.slow
 OPS = [
@@ -30,8 +31,10 @@ def test_gathered_pixels_are_those_of_keras_transformation(height, width, channe
     np.testing.assert_allclose(found, expected, atol=0.01)  # of 255
 
 
-def test_the_function_takes_any_number_of_raw_images_and_answers_as_the_file(tmp_path):
+def test_an_ensemble_s_function_takes_any_number_of_raw_images_and_answers_as_its_file(tmp_path):
     path = exported.write(tmp_path / "model.keras", exported.NORMALIZED, views=3)
+    files = {"views": path.read_bytes(), "one": exported.write(path, members=1).read_bytes()}
+    path.write_bytes(average("both", exported.SHAPE, len(CLASSES), files, "portable"))
     expected, _ = probabilities(path, exported.IMAGES, "portable")
     function = traced.trace(path, "portable").function
     for count in (1, 40):
@@ -43,6 +46,6 @@ def test_the_function_takes_any_number_of_raw_images_and_answers_as_the_file(tmp
 
 
 def test_a_refusal_names_the_innermost_layer(tmp_path):
-    found = traced.trace(exported.write(tmp_path / "model.keras"), "portable")
+    found = traced.trace(exported.write(tmp_path / "model.keras", members=1), "portable")
     assert "'dense' (Dense)" in str(traced.refusal(found, {"MatMul"}, "ONNX"))
     assert "RFFT" in str(traced.refusal(found, {"RFFT"}, "ONNX"))  # made by the converter
