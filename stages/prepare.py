@@ -28,7 +28,7 @@ def prepare() -> None:
         source = corrections.apply(settings.data.corrections, source)
     splits = make_splits(source, settings)
     source = replace(source, notes=(*source.notes, *splits.notes))
-    written = dataset.write(source, splits)
+    written = dataset.write(source, splits, settings.data.resize == "pad")
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):

@@ -80,7 +80,8 @@ def _corrected(split: Split, labels: np.ndarray, kept: np.ndarray, start: int) -
     rows = np.flatnonzero(kept)
     names = split.files and tuple(split.files[row] for row in rows.tolist())
     images = split.images if kept.all() else split.images[rows]
-    return Split(images, labels[rows], names, start + rows)
+    sizes = None if split.sizes is None else split.sizes[rows]
+    return Split(images, labels[rows], names, start + rows, sizes)
 
 
 def _table(given: str, column: str) -> dict[str, str]:

@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from stages import files
-from stages.data.source import Source
+from stages.data import near_duplicates, odd_images
+from stages.data.source import Source, Split
 from stages.data.splits import Splits
 
 BLOCK = 64  # images copied at once
 
 
-def write(source: Source, splits: Splits) -> dict[str, Any]:
+def write(source: Source, splits: Splits, padded: bool) -> dict[str, Any]:
     """Write the arrays, each as <name>.npy, then dataset.json; return the content of the latter.
 
     `train_names.csv` has the row in the source and the file, if any, of each training image.
+    `near_duplicates.csv` and `odd_images.csv` list images to look at. `padded` says whether images
+    of another shape were padded.
 
     The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
     `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n), in the source's order.
@@ -35,16 +38,8 @@ def write(source: Source, splits: Splits) -> dict[str, Any]:
     for name, (array, rows) in selected.items():
         with files.replacing(files.PREPARED / f"{name}.npy") as temporary:
             _save(array, rows, temporary)
-    in_source, names = source.train.rows, source.train.files
-    numbers = splits.train if in_source is None else in_source[splits.train]
-    files.write_table(
-        files.PREPARED / "train_names.csv",
-        ("row", "file"),
-        [
-            (int(number), names[row] if names else "")
-            for number, row in zip(numbers, splits.train.tolist(), strict=True)
-        ],
-    )
+    names = _names(source, splits)
+    files.write_table(files.PREPARED / "train_names.csv", ("row", "file"), names["train"])
     arrays = {name: files.read_array(files.PREPARED / f"{name}.npy") for name in selected}
     per_class, test_per_class = (
         np.bincount(arrays[name], minlength=len(classes)).tolist()
@@ -71,11 +66,63 @@ def write(source: Source, splits: Splits) -> dict[str, Any]:
         "images_sha256": splits.images_sha256,
         "groups": splits.groups,
         "duplicates": splits.duplicates,
+        "near_duplicates": near_duplicates.summary(splits.near),
+        "odd_images": _write_lists(source, splits, arrays, names, padded),
         "unreadable": dict(sorted(source.unreadable.items())),
         "notes": list(source.notes),
     }
     files.write_json(files.PREPARED / "dataset.json", content)
     return content
+
+
+def _names(source: Source, splits: Splits) -> dict[str, list[tuple[int, str]]]:
+    """Return the row in the source and the file, if any, of the images of each split."""
+    names = {}
+    for key, (split, rows) in _chosen(source, splits).items():
+        start = len(source.train.labels) if split is source.test else 0
+        numbers = start + rows if split.rows is None else split.rows[rows]
+        of = split.files
+        names[key] = [
+            (int(number), of[row] if of else "")
+            for number, row in zip(numbers, rows.tolist(), strict=True)
+        ]
+    return names
+
+
+def _chosen(source: Source, splits: Splits) -> dict[str, tuple[Split, np.ndarray]]:
+    """Return the split of the source, and the rows of it, that each prepared split is made of."""
+    return {
+        "train": (source.train, splits.train),
+        "test": (source.test or source.train, splits.test),
+    }
+
+
+def _write_lists(
+    source: Source,
+    splits: Splits,
+    arrays: dict[str, np.ndarray],
+    names: dict[str, list[tuple[int, str]]],
+    padded: bool,
+) -> dict[str, int]:
+    """Write the tables of near duplicates and of odd images; return how many of these there are."""
+    named = [
+        (key, index, *name, source.classes[label])
+        for key, of in names.items()
+        for index, (name, label) in enumerate(zip(of, arrays[f"{key}_labels"], strict=True))
+    ]
+    rows = near_duplicates.table(splits.near or [], named, len(splits.train))
+    path = files.PREPARED / "near_duplicates.csv"
+    files.write_table(path, near_duplicates.COLUMNS, rows)
+    own = [
+        None if split.sizes is None else split.sizes[rows]
+        for split, rows in _chosen(source, splits).values()
+    ]
+    known = [one for one in own if one is not None]
+    sizes = np.concatenate(known) if len(known) == len(own) else None
+    odd = odd_images.find([arrays["train_images"], arrays["test_images"]], sizes, padded)
+    rows = [(*named[one.row], *one[1:]) for one in odd]
+    files.write_table(files.PREPARED / "odd_images.csv", odd_images.COLUMNS, rows)
+    return odd_images.summary(odd)
 
 
 def _save(array: np.ndarray, rows: np.ndarray, path: Path) -> None:

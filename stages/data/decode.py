@@ -130,17 +130,29 @@ def resized(picture: Image.Image, shape: Sequence[int], data: Data) -> np.ndarra
         picture = RESIZE[data.resize](picture, size, METHOD)
         return np.asarray(picture, np.uint8).reshape(shape)
     # ImageOps.pad fails for strips, and knows no edge
-    scale = min(size[0] / picture.width, size[1] / picture.height)
-    inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    rows, columns = inside((picture.height, picture.width), shape)
+    inner = columns.stop - columns.start, rows.stop - rows.start
     pixels = np.asarray(picture.resize(inner, METHOD), np.uint8).reshape(inner[1], inner[0], -1)
-    rest = shape[0] - inner[1], shape[1] - inner[0]
-    margins = [(side // 2, side - side // 2) for side in rest]
     if data.background == "edge":
+        ends = ((rows, shape[0]), (columns, shape[1]))
+        margins = [(part.start, side - part.stop) for part, side in ends]
         return np.pad(pixels, [*margins, (0, 0)], mode="edge")
     colour = {"white": 255, "mean": pixels.mean(axis=(0, 1)).round()}.get(data.background or "", 0)
     canvas = np.full(shape, colour, np.uint8)
-    canvas[margins[0][0] :, margins[1][0] :][: inner[1], : inner[0]] = pixels
+    canvas[rows, columns] = pixels
     return canvas
+
+
+def inside(size: Sequence[int], shape: Sequence[int]) -> tuple[slice, slice]:
+    """Return the rows and columns of a padded image that show the picture.
+
+    `size` is the picture's own height and width, and `shape` the image's.
+    """
+    scale = min(shape[0] / size[0], shape[1] / size[1])
+    inner = [max(1, round(side * scale)) for side in size]
+    starts = [(shape[axis] - inner[axis]) // 2 for axis in (0, 1)]
+    rows, columns = (slice(start, start + side) for start, side in zip(starts, inner, strict=True))
+    return rows, columns
 
 
 def upright(image: Image.Image, mode: str, data: Data, bits: int = 16) -> Image.Image:

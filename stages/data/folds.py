@@ -54,8 +54,9 @@ def stratified_folds(
         for label, name in enumerate(classes):
             if not np.ptp(fold_of[labels == label]):
                 raise UserError(
-                    f"the groups of folds.group put all of class {name!r} into one fold; use "
-                    "another folds.seed, fewer folds or smaller groups."
+                    f"groups of images that stay together (folds.group, data.near_duplicates) put "
+                    f"all of class {name!r} into one fold; use another folds.seed, fewer folds or "
+                    "smaller groups."
                 )
     return folds
 
@@ -110,7 +111,7 @@ def _smallest(
     """Return the class with the fewest images or groups, their number, and this in words."""
     one, more = "different image", "different images"
     if groups is not None:
-        one, more = "group of folds.group", "groups of folds.group"
+        one, more = "group of images", "groups of images"
         labels = np.unique([labels, groups], axis=1)[0]  # of each class in each group
     sizes = np.bincount(labels, minlength=len(classes)).tolist()
     least = min(sizes)

@@ -55,7 +55,7 @@ def read(
     total, size = len(names), data.image_size or _first_size(path, names, opened)
     images = scratch((total, *size, 1 if data.channels == "gray" else 3))
     bits = data.bits or _bits(names, opened)
-    resized: dict[int, bool] = {}  # of the rows that can be read
+    sizes: dict[int, tuple[int, int]] = {}  # of the rows that can be read, before resizing
 
     def decode_block(start: int) -> int:
         rows = range(start, min(start + BLOCK, total))
@@ -67,7 +67,7 @@ def read(
                 if not data.image_size and own_size != size:
                     raise _size_error(path, file, size, own_size)
                 images[row] = decode.decode(image, images.shape[1:], data, bits)
-                resized[row] = own_size != size
+                sizes[row] = own_size
             except decode.UnreadableError as error:
                 found.left_out[file] = str(error)
         return len(rows)
@@ -79,7 +79,7 @@ def read(
     ):
         for done in threads.map(decode_block, range(0, total, BLOCK)):
             bar.update(done)
-    kept = sorted(resized)
+    kept = sorted(sizes)
     for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
         images[to] = images[row]
     images = images[: len(kept)]
@@ -90,7 +90,8 @@ def read(
     if data.channels is None and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
     notes = [*found.notes]
-    if changed := sum(resized.values()):
+    own_sizes = np.array([sizes[row] for row in kept], np.int64)
+    if changed := int((own_sizes != size).any(axis=1).sum()):
         notes.append(
             f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels "
             f"({data.resize})."
@@ -103,8 +104,8 @@ def read(
         name=path.name,
         licence="not stated",
         classes=found.classes,
-        train=Split(images[:count], labels[:count], files_of_rows[:count]),
-        test=Split(images[count:], labels[count:], files_of_rows[count:])
+        train=Split(images[:count], labels[:count], files_of_rows[:count], None, own_sizes[:count]),
+        test=Split(images[count:], labels[count:], files_of_rows[count:], None, own_sizes[count:])
         if "test" in splits
         else None,
         unreadable=dict(sorted(found.left_out.items())),

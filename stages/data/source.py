@@ -18,6 +18,7 @@ class Split(NamedTuple):
     labels: np.ndarray  # int64 (n,), indices into the classes
     files: tuple[str, ...] | None = None  # relative to the source's folder, with "/", if any
     rows: np.ndarray | None = None  # int64 (n,) in the source as read; None: all, in order
+    sizes: np.ndarray | None = None  # int64 (n, 2), height and width of the files before resizing
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,7 @@ class Data(Settings):
     background: Literal["black", "white", "edge", "mean"] | None = None  # of padding, transparency
     bits: Annotated[int, Field(ge=8, le=16)] | None = None  # in files of 16 bits; null: by maximum
     duplicates: Literal["refuse", "allow"] = "refuse"  # of training images in the test set
+    near_duplicates: Literal["list", "group", "refuse", "ignore"] = "list"
     corrections: str | None = None  # a CSV file of labels that replace those read
     watch: str = "stages/data"  # DVC prepares the data again when files under this path change
     seed: Seed = 1

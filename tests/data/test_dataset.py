@@ -35,7 +35,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
                     sha256="cd")  # fmt: skip
     folds = np.array([[0, 0, 1, 1], [1, 0, 0, 1]], np.int16)
     splits = Splits(np.arange(4), np.array([4, 5]), folds, {"train": 2}, {"a": 1}, "ab")
-    written = dataset.write(source, splits)
+    written = dataset.write(source, splits, False)
     expected = {
         "train_images": images[:4],
         "train_labels": labels[:4],
@@ -83,7 +83,7 @@ def test_no_second_copy_of_the_images_is_made(count):
     source = Source("drawings", "none", ("cat", "dog"), Split(images, np.arange(1000) % 2))
     splits = Splits(rows, rows[:10], np.zeros((1, count), np.int16), {}, {}, "")
     tracemalloc.start()
-    dataset.write(source, splits)
+    dataset.write(source, splits, False)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 3
