@@ -1,7 +1,9 @@
 """The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,7 @@ def compare() -> None:
     table = ([row[key] for key in pairs.COLUMNS] for row in found.pairs)
     files.write_table(RESULTS / "pairs.csv", pairs.COLUMNS, table)
     issues = _label_issues(results, dataset["classes"])
+    _draw_near_duplicates()
     images = files.read_array(PREPARED / "test_images.npy")
     _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS, issues))
     print(markdown.headline(found.best_first, found.baseline))
@@ -94,6 +97,22 @@ def _label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
     drawn = gallery.label_issues(images[np.array(first, int)], shown, len(rows))
     style.save(drawn, RESULTS / "plots" / "label_issues.png")
     return len(rows)
+
+
+def _draw_near_duplicates() -> None:
+    """Draw the first groups of near duplicates that `prepare` found, as many as fit."""
+    columns = ("group", "split", "index", "row", "file", "label")
+    table = files.read_table(PREPARED / "near_duplicates.csv", columns)
+    sizes = Counter(row["group"] for row in table)
+    shown: list[Mapping[str, Any]] = []
+    for group, size in sizes.items():
+        if shown and len(shown) + size > gallery.COUNT:
+            break
+        shown += [row for row in table if row["group"] == group][: gallery.COUNT]
+    splits = {name: files.read_array(PREPARED / f"{name}_images.npy") for name in gallery.SPLITS}
+    images = np.array([splits[row["split"]][row["index"]] for row in shown])
+    drawn = gallery.near_duplicates(images, shown, len(sizes))
+    style.save(drawn, RESULTS / "plots" / "near_duplicates.png")
 
 
 def _draw(found: Comparison) -> None:

@@ -25,6 +25,7 @@ from tests import drawn
 from tests.prepared import ONE
 
 ROOT = Path(__file__).parents[1]
+TABLES = ("near_duplicates", "odd_images", "train_names")
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels", "folds")
 
 
@@ -64,7 +65,7 @@ def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_sourc
     prepare()
     train, arrays = drawings().train, prepared()
     assert sorted(digests()) == sorted(
-        [*(f"{name}.npy" for name in ARRAYS), "dataset.json", "train_names.csv"]
+        [*(f"{name}.npy" for name in ARRAYS), "dataset.json", *(f"{name}.csv" for name in TABLES)]
     )
     splits = make_splits(drawings(), settings)
     assert sorted([*splits.train, *splits.test]) == list(range(60))

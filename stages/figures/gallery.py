@@ -1,7 +1,8 @@
 """Images with their predictions: the worst mistakes, a random sample, a user's own images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from stages.statistics.classification import Mistake
 
 GAP = 0.16  # inches between images
 COUNT = 20  # test images in a figure
+SPLITS = {"train": "training", "test": "test"}
 OWN = 100  # a user's images in a figure
 
 # Text in bold that may take two lines, its colour, and lines below it.
@@ -60,6 +62,34 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
     which = f"the first {len(found)} of {total:,}" if total > len(found) else f"all {total:,}"
     note = f"{which} training images to check\nsuggested, not given, with the file or row"
     return grid(images, captions, title, note)
+
+
+@styled
+def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], groups: int) -> Figure:
+    """Show groups of near duplicates, one after the other, each image with its class and name.
+
+    `images` are those of `found`, whole groups of near_duplicates.csv; of `groups` in all. Classes
+    are red where a group is in both splits or has two labels.
+    """
+    title = "Near duplicates"
+    if not found:
+        return style.empty(title, "none: no group of nearly equal images was found")
+    facts: dict[int, set[tuple[str, str]]] = {}
+    for one in found:
+        facts.setdefault(one["group"], set()).add((one["split"], str(one["label"])))
+    captions: list[Caption] = [
+        (
+            (str(one["label"]),),
+            RED if len(facts[one["group"]]) > 1 else INK,
+            (f"{one['group']}, {SPLITS[one['split']]}", str(one["file"] or one["row"])),
+        )
+        for one in found
+    ]
+    which = f"the first {len(facts)} of {groups:,}" if groups > len(facts) else f"all {groups:,}"
+    note = (
+        f"{which} groups\nclass; group and split; file or row\nred: in both splits or two classes"
+    )
+    return _grid(images, captions, title, note)
 
 
 @styled

@@ -156,6 +156,19 @@ def _unstable(found: Comparison) -> Found:
         )
 
 
+def _near(found: Comparison) -> Found:
+    """Yield near duplicates of training images in the test set."""
+    between = found.dataset.get("near_duplicates", {}).get("between", 0)
+    if between:
+        groups = "1 group" if between == 1 else f"{between:,} groups"
+        yield (
+            [],
+            f"Training and test set share {groups} of near duplicates, so the test accuracy may be "
+            "too high: `data/prepared/near_duplicates.csv` lists them, and `data.near_duplicates: "
+            "group` keeps them together where the test set is held out.",
+        )
+
+
 def _rope(found: Comparison) -> Found:
     """Yield a ROPE that is narrower than every variant's interval."""
     widths = [row["ci_high"] - row["ci_low"] for row in found.rows if row["p"] is not None]
@@ -190,6 +203,7 @@ CHECKS: dict[str, tuple[str, Callable[[Comparison], Found]]] = {
     "too-few-epochs": ("warning", _short),
     "underfits": ("warning", _underfits),
     "folds-disagree": ("warning", _unstable),
+    "near-duplicates": ("warning", _near),
     "rope-too-narrow": ("note", _rope),
     "few-test-images": ("note", _few),
 }

@@ -11,7 +11,11 @@ def facts(dataset: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     Facts that an earlier `prepare` did not write are left out.
     """
-    found = [(name, format_(dataset[name])) for name, format_ in FACTS.items() if name in dataset]
+    found = [
+        (name.replace("_", " "), format_(dataset[name]))
+        for name, format_ in FACTS.items()
+        if name in dataset
+    ]
     return [(name, sentence) for name, sentence in found if sentence]
 
 
@@ -56,6 +60,24 @@ def _duplicates(of: Mapping[str, Mapping]) -> str:
     return "; ".join(parts) or "none: no two images have the same pixels"
 
 
+def _near_duplicates(of: Mapping[str, Any]) -> str:
+    if not of["searched"]:
+        return "not searched for: data.near_duplicates is ignore, or images are below 32 pixels"
+    if not of["groups"]:
+        return "none found"
+    parts = [f"{of['images']:,} images in {of['groups']:,} groups"]
+    if of["between"]:
+        parts.append(f"{of['between']:,} of them in both training and test set")
+    if of["two_labels"]:
+        parts.append(f"{of['two_labels']:,} under more than one label")
+    return f"{', '.join(parts)}; near_duplicates.csv in data/prepared lists them"
+
+
+def _odd_images(of: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{count:,} {ODD[what]}" for what, count in of.items())
+    return f"{counts}; odd_images.csv in data/prepared lists them" if of else "none found"
+
+
 def _unreadable(of: Mapping[str, str]) -> str:
     if not of:
         return "none"
@@ -64,11 +86,19 @@ def _unreadable(of: Mapping[str, str]) -> str:
     return f"{len(of):,} {'file' if len(of) == 1 else 'files'} left out ({named}{more})"
 
 
+ODD = {
+    "black": "nearly black",
+    "white": "nearly white",
+    "blurred": "blurred",
+    "shape": "of an unusual shape",
+}
 FACTS = {
     "pixels": _pixels,
     "imbalance": _imbalance,
     "groups": _groups,
     "duplicates": _duplicates,
+    "near_duplicates": _near_duplicates,
+    "odd_images": _odd_images,
     "unreadable": _unreadable,
     "notes": " ".join,
 }

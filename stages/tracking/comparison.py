@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
-from stages.files import RESULTS
+from stages.files import PREPARED, RESULTS
 from stages.tracking import description, registered_model, summary, view
 from stages.tracking.attachments import complete_files
 from stages.tracking.children import add, origin
@@ -17,6 +17,8 @@ from stages.tracking.store import Client
 
 FILES: tuple[str, ...] = ("comparison.csv", "comparison.md", "plots/comparison.png", "report.html")
 FILES += ("pairs.csv", "plots/ranks.png", "label_issues.csv", "plots/label_issues.png")
+FILES += ("plots/near_duplicates.png",)
+LISTS = ("near_duplicates.csv", "odd_images.csv")  # of the data
 VERDICT = "foldlab.verdict"  # a tag, so that the run table can show it as a column
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 5000  # MLflow's web pages show this much of a description
@@ -51,7 +53,8 @@ def show(
             "variants": ", ".join(sorted(row["variant"] for row in rows)),
         }
         add(client, run, params, tags={NOTE: _note()})
-    files = {name: RESULTS / name for name in FILES if (RESULTS / name).is_file()}
+    places = {name: RESULTS / name for name in FILES} | {name: PREPARED / name for name in LISTS}
+    files = {name: path for name, path in places.items() if path.is_file()}
     complete_files(client, run, files)
     if not finished:
         client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)

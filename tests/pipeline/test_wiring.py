@@ -114,9 +114,11 @@ def test_a_stage_declares_the_sections_of_params_that_it_reads(stage):
     assert (used & SECTIONS) - CHECKED.get(stage, set()) == declared
 
 
-PREPARED = {"dataset.json", "folds.npy", "train_names.csv"} | {
-    f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")
-}
+PREPARED = (
+    {"dataset.json", "folds.npy"}
+    | {f"{name}.csv" for name in ("train_names", "near_duplicates", "odd_images")}
+    | {f"{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")}
+)
 
 
 @each_stage

@@ -71,6 +71,8 @@ def prepare(root, names, labels, classes, images, *, folds, **compare):
     np.save(root / "data" / "prepared" / "train_images.npy", train)
     rows = [(row, "") for row in range(len(train))]
     files.write_table(root / "data" / "prepared" / "train_names.csv", ("row", "file"), rows)
+    columns = ("group", "split", "index", "row", "file", "label", "distance")
+    files.write_table(root / "data" / "prepared" / "near_duplicates.csv", columns, [])
     content = {
         "train": TRAIN,
         "folds": folds,
@@ -184,7 +186,7 @@ def page(root, names, **changed):
     rows = [row | changed.get(row["variant"], {}) for row in comparison.rows]
     images = np.load(root / "data" / "prepared" / "test_images.npy")
     (root / "results" / "plots").mkdir(exist_ok=True)
-    for name in ("comparison", "label_issues", "ranks"):
+    for name in ("comparison", "label_issues", "near_duplicates", "ranks"):
         Image.new("L", (8, 8)).save(root / "results" / "plots" / f"{name}.png")
     return html.comparison(
         comparison._replace(rows=rows), findings(comparison), images, root / "results", 0
