@@ -74,6 +74,20 @@ def _tracking(record: Mapping[str, Any]) -> float:
     return sum(row["seconds"] for row in tracked) / record["repro"]["seconds"]
 
 
+def _copies(record: Mapping[str, Any], side: str) -> list[Mapping[str, Any]]:
+    return [*record["sides"][side]["changes"].values()]
+
+
+def _found(record: Mapping[str, Any]) -> float:
+    """Return the least share of copies that are found, of all changes at 64 and 128 pixels."""
+    return min(one["found_share"] for side in ("64", "128") for one in _copies(record, side))
+
+
+def _false(record: Mapping[str, Any]) -> float:
+    """Return the largest share of false pairs, likewise."""
+    return max(one["false_share"] for side in ("64", "128") for one in _copies(record, side))
+
+
 def _growth(record: Mapping[str, Any]) -> float:
     tiny = record["tiny"]
     return tiny["driver_mib_at_the_end"] / tiny["driver_mib_after_a_tenth"]
@@ -216,6 +230,9 @@ GOALS = [
             ),
         )
     ],
+    Goal("planted near duplicates that are found", "near_duplicates", _found, " %", least=95),
+    Goal("pairs of different pictures among those found", "near_duplicates", _false, " %", most=1),
+    Goal("search among 20,000 images", "near_duplicates", "timed.seconds", " s", most=20),
     Goal(f"{VOTE}: one image", "predict", "variants.basic.one_image_ms.median", " ms"),
     Goal(f"{VOTE}: 10,000 images", "predict", "variants.basic.images_per_second", " images/s"),
 ]

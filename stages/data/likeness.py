@@ -18,7 +18,7 @@ VIEWS = (0, 0.025)  # of each side of the image, cut off: none, and half of what
 LENGTH = 400  # of a thumbnail as a vector; products of two are exact in float32
 NEIGHBOURS = 4  # of each image that are compared with it
 FAR = 0.55  # between thumbnails of length 1; more are no candidates
-TABLE = 2**23  # distances in memory at once
+TABLE = 2**22  # distances in memory at once
 
 SIDE = 24  # pixels of the pictures that are compared
 SMOOTH = (0.25, 0.5, 0.25)

@@ -14,14 +14,14 @@ from stages.data import decode
 
 KINDS = ("black", "white", "blurred", "shape")
 COLUMNS = ("split", "index", "row", "file", "label", "what", "value", "median")
-BLACK, WHITE = 32, 224  # grey levels up to and from which a pixel is nearly black or white
+BLACK, WHITE = 16, 239  # grey levels up to and from which a pixel is nearly black or white
 SHARE = 0.99  # of the pixels that are so
-DEVIATIONS = 5.0  # of the logarithm from its median, in 1.4826 median absolute deviations, at least
-SOFTER, LONGER = 8.0, 2.0  # times, at least: below the median sharpness, from the median shape
+DEVIATIONS = 4.0  # of the logarithm from its median, in 1.4826 median absolute deviations, at least
+SOFTER, LONGER = 4.0, 3.0  # times, at least: below the median sharpness, from the median shape
 FEWEST = 20  # images with which others are compared
 EDGE = 2  # pixels that are not looked at, beside padding
 BLOCK = 64  # images looked at at once
-GREY = np.array([299, 587, 114])  # thousandths: ITU-R 601
+GREY = np.array([299, 587, 114], np.int32)  # thousandths: ITU-R 601
 
 
 class Odd(NamedTuple):
@@ -29,7 +29,7 @@ class Odd(NamedTuple):
 
     row: int  # among all given images
     what: str  # one of KINDS
-    value: float  # mean grey level; sharpness, the variance of the Laplacian; or height / width
+    value: float  # mean grey level; sharpness, see `_measured`; or height / width
     median: float  # of all images
 
 
@@ -71,7 +71,11 @@ def _odd(row: np.integer, what: str, values: np.ndarray) -> Odd:
 
 
 def _measured(images: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
-    """Return mean grey level, shares of black and white pixels, and sharpness, float64 (n, 4)."""
+    """Return mean grey level, shares of black and white pixels, and sharpness, float64 (n, 4).
+
+    Sharpness is the sum of the squared Laplacian over that of the squared gradient. Unlike the
+    variance of the Laplacian, it hardly depends on how much a picture shows (docs/decisions.md).
+    """
     grey = images[..., 0].astype(np.int32)
     if images.shape[3] == 3:
         grey = np.einsum("nhwc,c->nhw", images, GREY, dtype=np.int32) // 1000
@@ -88,9 +92,11 @@ def _measured(images: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
     middle = (slice(None), slice(1, -1), slice(1, -1))
     beside = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
     laplacian = np.where(inside[middle], beside - 4 * grey[middle], 0).astype(np.int64)
-    count = np.maximum(inside[middle].sum(axis=(1, 2)), 1)
-    variance = (laplacian**2).sum(axis=(1, 2)) / count - (laplacian.sum(axis=(1, 2)) / count) ** 2
-    return np.stack([mean, black, white, variance], axis=1)
+    down, right = grey[:, 2:, 1:-1] - grey[middle], grey[:, 1:-1, 2:] - grey[middle]
+    gradient = np.where(inside[middle], down**2 + right**2, 0)
+    squares = (laplacian**2).sum(axis=(1, 2)), gradient.sum(axis=(1, 2), dtype=np.int64)
+    sharpness = squares[0] / np.maximum(squares[1], inside[middle].sum(axis=(1, 2)) + 1)
+    return np.stack([mean, black, white, sharpness], axis=1)
 
 
 def _inset(part: slice) -> slice:
