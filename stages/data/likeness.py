@@ -27,7 +27,7 @@ STILL = (0.0, 1.0, 0.0, 1.0)  # shift and scale down, then to the right; a shift
 SHIFTS, SCALES = (-0.2, 0.2), (0.8, 1.25)  # of the fit
 STEPS = 6  # of the fit
 RIDGE = 1e-3  # keeps the fit of pictures without any slope solvable
-FLAT = 2.0  # grey levels; with a lower standard deviation, a picture is nearly of one colour
+FLAT = 3.0  # grey levels; with a lower standard deviation, a picture is nearly of one colour
 CONTRAST, LIGHTER = 1.6, 64  # times, and grey levels in the mean, by which copies may differ
 
 
