@@ -18,10 +18,11 @@ from stages.data import watch
 from stages.data.source import Source, Split
 from stages.data.splits import make_splits
 from stages.errors import UserError
-from stages.files import PREPARED
+from stages.files import PREPARED, read_table
 from stages.prepare import prepare
 from stages.settings import params
 from tests import drawn
+from tests.data import photographs
 from tests.prepared import ONE
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +153,31 @@ def test_a_folder_of_images_with_an_absolute_path(tmp_path, capsys):
     assert dataset()["classes"] == ["a cat", "Ωmega"]
     for path in PREPARED.iterdir():
         assert os.fsencode(tmp_path) not in path.read_bytes()
+
+
+def test_a_copy_and_an_odd_picture_of_a_folder_are_listed(tmp_path, capsys):
+    pieces = [photographs.pieces()[row] for row in range(24, 48)]
+    tree = {
+        f"{'cat' if row % 2 else 'dog'}/{row:02}.png": np.asarray(one)
+        for row, one in enumerate(pieces)
+    }
+    copy = photographs.cropped(pieces[3])
+    tree["dog/copy.jpg"] = drawn.encoded(copy, "JPEG", quality=80)
+    tree["cat/strip.png"] = np.asarray(pieces[7].crop((0, 40, 96, 52)))
+    drawn.tree(tmp_path / "pets", tree)
+    write_params(data={"source": "pets", "image_size": 48})
+    prepare()
+    listed = read_table(PREPARED / "near_duplicates.csv")
+    assert {row["file"] for row in listed} == {"cat/03.png", "dog/copy.jpg"}
+    assert {row["label"] for row in listed} == {"cat", "dog"}
+    found = dataset()
+    assert found["near_duplicates"]["groups"] == found["near_duplicates"]["two_labels"] == 1
+    assert "more than one label, such as" in capsys.readouterr().err
+    (odd,) = [row for row in read_table(PREPARED / "odd_images.csv") if row["what"] == "shape"]
+    assert (odd["file"], odd["value"], odd["median"]) == ("cat/strip.png", 0.125, 1)
+    files, labels = [*sorted(tree)], np.load(PREPARED / f"{odd['split']}_labels.npy")
+    assert files[odd["row"]] == odd["file"]
+    assert found["classes"][labels[odd["index"]]] == odd["label"] == "cat"
 
 
 def test_the_prepared_data_name_the_digest_of_the_files_read(tmp_path):

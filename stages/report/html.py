@@ -55,7 +55,7 @@ def comparison(
         images=test_images,
         issues=issues,
         labels_to_check=pictures.embedded((folder / "plots" / "label_issues.png").read_bytes()),
-        near=found.dataset.get("near_duplicates", {}),
+        near={"groups": 0} | found.dataset.get("near_duplicates", {}),
         near_duplicates=pictures.embedded((folder / "plots" / "near_duplicates.png").read_bytes()),
         facts=facts(found.dataset),
         ranks=pictures.embedded((folder / "plots" / "ranks.png").read_bytes()),

@@ -178,6 +178,17 @@ def test_heads_are_trained_on_features_of_one_pass(tmp_path):
     assert found["model_over_backbone"] < 1.3
 
 
+def test_near_duplicates_scores_each_change(tmp_path):
+    found = record("near_duplicates", tmp_path)
+    (side,) = found["sides"].values()
+    assert len(side["changes"]) == 5
+    for change in side["changes"].values():
+        assert change["copies"] == side["originals"] <= found["originals"]
+        assert change["found"] + change["false"] == change["pairs"]
+        assert change["found_share"] > 0.8
+    assert found["timed"]["images"] == 200
+
+
 def test_photos_goes_from_a_folder_to_a_verdict(tmp_path):
     found = record("photos", tmp_path)
     assert found["images"] == 30

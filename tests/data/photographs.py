@@ -8,6 +8,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 SIDE = 96  # pixels of a piece
+DISTINCT = (0, 9, 18, 27, 30, 36, 40, 45)  # pieces that show different things
 
 
 @cache

@@ -11,8 +11,6 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 from tests.data import photographs
 
-DISTINCT = (0, 9, 18, 27, 30, 36, 40, 45)  # pieces that show different things
-
 
 def split(pictures, sizes=None, side=64) -> Split:
     images = photographs.images(pictures, side)
@@ -24,7 +22,7 @@ def find(*splits, padded=False) -> Found | None:
 
 
 def test_planted_copies_are_found_within_and_between_splits_and_nothing_else():
-    pictures = [photographs.pieces()[row] for row in DISTINCT]
+    pictures = [photographs.pieces()[row] for row in photographs.DISTINCT]
     first, second = pictures[1], pictures[4]
     train = [*pictures[:4], photographs.encoded(first, 60), first]
     test = [*pictures[4:], photographs.cropped(first), photographs.lighter(second)]
@@ -41,7 +39,7 @@ def test_a_chain_of_copies_is_one_group(monkeypatch):
     steps = [picture]
     for _ in range(4):
         steps.append(photographs.cropped(steps[-1], 0.04, 0.04, 0, 0))
-    others = [photographs.pieces()[row] for row in DISTINCT if row != 30]
+    others = [photographs.pieces()[row] for row in photographs.DISTINCT if row != 30]
     found = find(split([*steps, *others]))
     assert found.number.tolist() == [0] * 5 + [-1] * len(others)
     ends = [photographs.images([one]) for one in (steps[0], steps[-1])]

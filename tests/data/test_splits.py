@@ -11,6 +11,7 @@ from stages.data import folds
 from stages.data.source import Source, Split
 from stages.data.splits import make_splits
 from stages.errors import UserError
+from tests.data import photographs
 from tests.prepared import parse
 
 CLASSES = ("cat", "dog", "owl")
@@ -87,6 +88,58 @@ def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
     made = make_splits(came, parse(data={"duplicates": "allow"}))
     assert made.duplicates["between"]["groups"] == 1
     assert len(made.test) == 3
+
+
+def photographed() -> tuple[Source, list[int]]:
+    """Return a source of pictures, each with two copies, and what each shows."""
+    pieces = [photographs.pieces()[row] for row in photographs.DISTINCT]
+    copies = [photographs.encoded(one, 70) for one in pieces]
+    copies += [photographs.cropped(one) for one in pieces]
+    images = photographs.images([*pieces, *copies])
+    labels = np.arange(len(images)) % 2
+    return Source("photos", "none", ("cat", "dog"), Split(images, labels)), [
+        *range(len(pieces))
+    ] * 3
+
+
+def test_near_duplicates_are_listed_or_refused_or_stay_together():
+    came, shows = photographed()
+    made = make_splits(came, parse(folds={"count": 2}))
+    assert [len(one.train) + len(one.test) for one in made.near] == [3] * len(set(shows))
+    assert any(one.train and one.test for one in made.near)
+    assert len(made.notes) == 1
+    with pytest.raises(UserError, match=r"both training and test.*data\.near_duplicates to group"):
+        make_splits(came, parse(data={"near_duplicates": "refuse"}, folds={"count": 2}))
+    ignored = make_splits(came, parse(data={"near_duplicates": "ignore"}, folds={"count": 2}))
+    assert ignored.near is None
+    assert ignored.notes == ()
+    np.testing.assert_array_equal(ignored.folds, made.folds)
+
+    together = parse(data={"near_duplicates": "group"}, folds={"count": 2})
+    made = make_splits(came, together)
+    assert not any(one.train and one.test for one in made.near)
+    for one in made.near:
+        assert len({*made.folds[0, one.train].tolist()}) <= 1
+    assert made.notes == ()
+    assert made.groups == {}
+
+
+def test_near_duplicates_are_joined_with_groups_and_a_test_set_stays_as_it_is():
+    came, shows = photographed()
+    of = [f"{min(row, 7)}" for row in range(len(shows))]  # the copies are one group
+    given = {"count": 2, "group": group(of)}
+    with pytest.raises(UserError, match="only 1 group"):  # each picture is linked to it
+        make_splits(came, parse(data={"near_duplicates": "group"}, folds=given))
+    make_splits(came, parse(folds=given))
+
+    half = len(shows) // 3
+    parts = [came.train._replace(images=came.train.images[rows], labels=came.train.labels[rows])
+             for rows in (slice(half), slice(half, None))]  # fmt: skip
+    own = Source("photos", "none", came.classes, *parts)
+    made = make_splits(own, parse(data={"near_duplicates": "group"}, folds={"count": 2}))
+    assert len(made.train) == half
+    assert all(one.train and len(one.test) == 2 for one in made.near)
+    assert "remove them from one" in made.notes[0]
 
 
 def group(of) -> str:

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stages.figures import style
-from stages.figures.gallery import mistakes, percent, predictions, samples
+from stages.figures.gallery import mistakes, near_duplicates, percent, predictions, samples
 
 DIGITS = [str(digit) for digit in range(10)]
 LONG = [f"a rather long class name, number {number}" for number in range(10)]
@@ -42,6 +42,25 @@ def test_mistakes_say_how_many_there_are(m, shown, expected, texts):
     assert any(text.startswith(expected) for text in texts(figure))
     assert style.png(figure)
     assert sum(len(axes.images) for axes in figure.axes) == shown
+
+
+def test_near_duplicates_are_red_where_a_group_is_in_both_splits_or_two_classes(texts):
+    columns = ("group", "split", "label", "file", "row")
+    cells = [(0, "train", "cat", "a.png", 4), (0, "test", "cat", "b.png", 5)]
+    cells += [(1, "train", "cat", "", 6), (1, "train", "dog", "", 7)]
+    cells += [(2, "test", 8, "", 8), (2, "test", 8, "", 9)]
+    found = [dict(zip(columns, row, strict=True)) for row in cells]
+    figure = near_duplicates(images_of(6), found, 7)
+    bold = [
+        (one.get_text(), one.get_color())
+        for one in figure.axes[0].texts
+        if one.get_weight() == "bold"
+    ]
+    assert [text for text, _ in bold] == ["cat", "cat", "cat", "dog", "8", "8"]
+    assert [colour == style.RED for _, colour in bold] == [True] * 4 + [False] * 2
+    assert any(text.startswith("the first 3 of 7 groups") for text in texts(figure))
+    assert {"b.png", "6", "0, training", "2, test"} <= {*captions(figure)}
+    assert any("none" in text for text in texts(near_duplicates(images_of(0), [], 0)))
 
 
 def test_samples_are_green_when_right_and_red_when_wrong_and_marked(texts):

@@ -64,6 +64,13 @@ def codes(comparison):
     return {one.code: one.variants for one in checks.findings(comparison)}
 
 
+def test_near_duplicates_matter_if_training_and_test_set_share_them():
+    sound = found(basic=result(), other=result())
+    for between, expected in ((0, {}), (2, {"near-duplicates": []})):
+        near = {"near_duplicates": {"searched": True, "groups": 9, "between": between}}
+        assert codes(sound._replace(dataset=sound.dataset | near)) == expected
+
+
 def test_sound_results_pass():
     assert codes(found(basic=result(), other=result())) == {}
 

@@ -46,6 +46,32 @@ def test_duplicates(found, sentence):
     assert described(duplicates=everything) == sentence
 
 
+NEAR = {"searched": True, "groups": 0, "images": 0, "between": 0, "two_labels": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"near_duplicates": {"searched": False}}, "not searched for"),
+        ({"near_duplicates": NEAR}, "none found"),
+        (
+            {"near_duplicates": NEAR | {"groups": 1200, "images": 3000}},
+            "3,000 images in 1,200 groups; near_duplicates.csv",
+        ),
+        (
+            {"near_duplicates": NEAR | {"groups": 9, "images": 20, "between": 2, "two_labels": 1}},
+            "20 images in 9 groups, 2 of them in both training and test set, 1 under more than one",
+        ),
+        ({"odd_images": {}}, "none found"),
+        ({"odd_images": {"black": 1, "blurred": 20}}, "1 nearly black, 20 blurred; odd_images.csv"),
+    ],
+)
+def test_near_duplicates_and_odd_images(content, sentence):
+    ((name, shown),) = facts(content)
+    assert name in ("near duplicates", "odd images")
+    assert shown.startswith(sentence)
+
+
 FILES = {f"{number}.png": "is empty" for number in range(5000)}
 
 
