@@ -2,7 +2,7 @@
 
 The originals are stamps of Tux Paint, every eighth picture of Open Clip Art, and pieces of two
 photographs of scikit-learn. Those that are alike among themselves, such as coins of one currency,
-are listed with `--alike FILE` and counted; one of each group remains. Each remaining one is copied:
+are counted, drawn into `--alike FILE`, and all but one left out. Each remaining one is copied:
 re-encoded as JPEG of quality 50 to 90, resized to 0.5 to 2 times, cropped by up to 5 % a side,
 made up to 20 % lighter or darker, and all of that in a row. A pair of different originals is false.
 The record also has the time for 20,000 pieces of these pictures.
@@ -131,14 +131,17 @@ def scored(pictures: Sequence[Image.Image], side: int) -> dict[str, Any]:
 
 
 def alike(pictures: Sequence[Image.Image], side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of originals that are alike, and which remain when others are dropped."""
-    given = split(pictures, side)
-    rows = np.arange(len(pictures))
-    pairs, _ = near_duplicates.pairs([given], rows, padded=True)
-    found = near_duplicates.find([given], duplicates.digests(given.images), padded=True)
-    assert found is not None
-    _, firsts = np.unique(np.where(found.number < 0, -1 - rows, found.number), return_index=True)
-    return pairs, np.sort(firsts)
+    """Return the pairs of originals that are alike, and which remain when others are dropped.
+
+    Each is compared with few others, so more pairs may show when some are dropped.
+    """
+    given, rest = split(pictures, side), np.arange(len(pictures))
+    every = []
+    while not every or len(every[-1]):
+        pairs, _ = near_duplicates.pairs([given], rest, padded=True)
+        every.append(rest[pairs])
+        rest = np.delete(rest, np.unique(pairs[:, 1]))
+    return np.concatenate(every), rest
 
 
 def timed(pictures: Sequence[Image.Image], side: int, count: int) -> dict[str, Any]:
