@@ -232,7 +232,13 @@ GOALS = [
     ],
     Goal("planted near duplicates that are found", "near_duplicates", _found, " %", least=95),
     Goal("pairs of different pictures among those found", "near_duplicates", _false, " %", most=1),
-    Goal("search among 20,000 images", "near_duplicates", "timed.seconds", " s", most=20),
+    Goal(
+        "search among 20,000 images, processor time",
+        "near_duplicates",
+        "timed.processor_seconds",
+        " s",
+        most=20,
+    ),
     Goal(f"{VOTE}: one image", "predict", "variants.basic.one_image_ms.median", " ms"),
     Goal(f"{VOTE}: 10,000 images", "predict", "variants.basic.images_per_second", " images/s"),
 ]

@@ -67,7 +67,8 @@ def summary(found: Sequence[Odd]) -> dict[str, int]:
 
 
 def _odd(row: np.integer, what: str, values: np.ndarray) -> Odd:
-    return Odd(int(row), what, float(values[row]), float(np.median(values)))
+    value, median = float(values[row]), float(np.median(values))
+    return Odd(int(row), what, round(value, 4), round(median, 4))
 
 
 def _measured(images: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
