@@ -149,7 +149,7 @@ def _difference(first: np.ndarray, second: np.ndarray, inside: np.ndarray) -> np
     )
     square = ((other - one) ** 2 * inside).sum(axis=(1, 2, 3))
     square /= inside.sum(axis=(1, 2, 3)) * first.shape[1]
-    level = np.sqrt(contrast * other_contrast)
+    level = np.maximum(contrast, other_contrast)
     ratio = (contrast + FLAT) / (other_contrast + FLAT)
     alike = (np.maximum(ratio, 1 / ratio) < CONTRAST) & (np.abs(mean - other_mean) < LIGHTER)
     return np.where(alike, np.sqrt(square) * level / np.maximum(level, FLAT), np.inf)

@@ -89,7 +89,7 @@ def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], grou
     note = (
         f"{which} groups\nclass; group and split; file or row\nred: in both splits or two classes"
     )
-    return _grid(images, captions, title, note)
+    return grid(images, captions, title, note)
 
 
 @styled
