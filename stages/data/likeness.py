@@ -96,7 +96,8 @@ def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Both are as from `pictures`. Means and contrasts are made equal. The distance is then the root
     mean square of the difference where the two overlap, over the contrast: the square root of
-    2 (1 - correlation). It is infinite if one is lighter or has more contrast than copies have.
+    2 (1 - correlation). It is less if both contrasts are below FLAT, since what differs then is
+    mostly noise, and infinite if one is lighter or has more contrast than copies have.
     """
     place = _place(first.mean(axis=1, keepdims=True), second.mean(axis=1, keepdims=True))
     still = np.tile(STILL, (len(first), 1))
