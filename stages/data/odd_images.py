@@ -20,7 +20,7 @@ DEVIATIONS = 4.0  # of the logarithm from its median, in 1.4826 median absolute 
 SOFTER, LONGER = 4.0, 3.0  # times, at least: below the median sharpness, from the median shape
 FEWEST = 20  # images with which others are compared
 EDGE = 2  # pixels that are not looked at, beside padding
-BLOCK = 64  # images looked at at once
+PIXELS = 2**16  # looked at at once
 GREY = np.array([299, 587, 114], np.int32)  # thousandths: ITU-R 601
 
 
@@ -43,8 +43,9 @@ def find(splits: Sequence[np.ndarray], sizes: np.ndarray | None, padded: bool) -
     blocks: list[np.ndarray] = []
     done = 0
     for images in splits:
-        for start in range(0, len(images), BLOCK):
-            block = images[start : start + BLOCK]
+        count = max(1, PIXELS // (images.shape[1] * images.shape[2]))
+        for start in range(0, len(images), count):
+            block = images[start : start + count]
             own = sizes[done : done + len(block)] if sizes is not None and padded else None
             blocks.append(_measured(block, own))
             done += len(block)

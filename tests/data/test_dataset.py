@@ -62,6 +62,8 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "bits": 16,
         "groups": {"train": 2},
         "duplicates": {"a": 1},
+        "near_duplicates": {"searched": False},
+        "odd_images": {"black": 6},
         "unreadable": unreadable,
         "notes": ["Scaled."],
     }  # fmt: skip
