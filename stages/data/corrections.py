@@ -86,25 +86,33 @@ def _corrected(split: Split, labels: np.ndarray, kept: np.ndarray, start: int) -
 
 def _table(given: str, column: str) -> dict[str, str]:
     """Read image -> label from the CSV file."""
-    label_of: dict[str, str] = {}
     path = files.find(given)
     if not path.is_file():
         raise UserError(f"data.corrections: {given} is not a file; give a CSV file or null.")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        header = reader.fieldnames or ()
-        if not {column, "label"} <= {*header}:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _labels(csv.DictReader(file), given, column)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"data.corrections: {given} is not a CSV file in UTF-8 ({error}); save it as one."
+        ) from None
+
+
+def _labels(reader: csv.DictReader, given: str, column: str) -> dict[str, str]:
+    label_of: dict[str, str] = {}
+    header = reader.fieldnames or ()
+    if not {column, "label"} <= {*header}:
+        raise UserError(
+            f"data.corrections: {given} has the columns {','.join(header)!r}; this source "
+            f"needs {column!r} and 'label'."
+        )
+    for row in reader:
+        name = row[column]
+        if name in label_of or not name or row["label"] is None or None in row:
+            problem = "occurs twice" if name in label_of else "is not a line of that header"
             raise UserError(
-                f"data.corrections: {given} has the columns {','.join(header)!r}; this source "
-                f"needs {column!r} and 'label'."
+                f"data.corrections: {given}, line {reader.line_num}: {name!r} {problem}; give "
+                "each image one label."
             )
-        for row in reader:
-            name = row[column]
-            if name in label_of or not name or row["label"] is None or None in row:
-                problem = "occurs twice" if name in label_of else "is not a line of that header"
-                raise UserError(
-                    f"data.corrections: {given}, line {reader.line_num}: {name!r} {problem}; give "
-                    "each image one label."
-                )
-            label_of[name] = row["label"].strip()
+        label_of[name] = row["label"].strip()
     return label_of

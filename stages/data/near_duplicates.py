@@ -14,6 +14,7 @@ from stages.data.source import Split
 from stages.errors import UserError
 
 LEAST = 32  # pixels of the shorter side; of smaller images, different ones are too much alike
+MOST = 100_000  # images that are searched unless it is asked for: the time grows with their square
 NEAR = 0.25  # the largest distance of copies
 ASPECT = 1.3  # times the aspect ratio of a copy's file
 BLOCK = 64  # pairs compared at once

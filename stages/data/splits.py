@@ -107,8 +107,9 @@ def _read(
     """Return facts about the source's splits, and whether near duplicates were searched for."""
     splits = [split for split in (source.train, source.test) if split]
     digests = [duplicates.digests(split.images) for split in splits]
-    found = None
-    if data.near_duplicates != "ignore":
+    found, total = None, sum(map(len, digests))
+    listed = data.near_duplicates == "list" and total <= near_duplicates.MOST
+    if listed or data.near_duplicates in ("group", "refuse"):
         found = near_duplicates.find(splits, np.concatenate(digests), data.resize == "pad")
     searched, ends = found is not None, np.cumsum([len(split.labels) for split in splits])
     if found is None:

@@ -62,7 +62,10 @@ def _duplicates(of: Mapping[str, Mapping]) -> str:
 
 def _near_duplicates(of: Mapping[str, Any]) -> str:
     if not of["searched"]:
-        return "not searched for: data.near_duplicates is ignore, or images are below 32 pixels"
+        return (
+            "not searched for: images are below 32 pixels, they are more than 100,000, or "
+            "data.near_duplicates is ignore"
+        )
     if not of["groups"]:
         return "none found"
     parts = [f"{of['images']:,} images in {of['groups']:,} groups"]

@@ -124,6 +124,14 @@ def test_near_duplicates_are_listed_or_refused_or_stay_together():
     assert made.groups == {}
 
 
+def test_many_images_are_searched_for_near_duplicates_only_if_asked(monkeypatch):
+    came, _ = photographed()
+    monkeypatch.setattr("stages.data.near_duplicates.MOST", 3)
+    assert make_splits(came, parse(folds={"count": 2})).near is None
+    asked = parse(data={"near_duplicates": "group"}, folds={"count": 2})
+    assert make_splits(came, asked).near
+
+
 def test_near_duplicates_are_joined_with_groups_and_a_test_set_stays_as_it_is():
     came, shows = photographed()
     of = [f"{min(row, 7)}" for row in range(len(shows))]  # the copies are one group
