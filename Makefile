@@ -12,8 +12,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help try new repro sweep test chaos ui search learning-curve prune publish promote pr-report \
-	lint clean clean-all constraints sbom
+.PHONY: help try new repro sweep suite test chaos ui search learning-curve prune publish promote \
+	pr-report lint clean clean-all constraints sbom
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ repro: $(READY) ## run what is not up to date: data, training, evaluation, pictu
 sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
 	@python -m stages repro prepare
 	python -m stages sweep
+
+suite: $(READY) ## compare the chosen variants on the data sets that params.yaml lists under `suite`
+	@python -m stages suite
 
 test: $(READY) ## run all tests
 	python -m pytest

@@ -10,11 +10,14 @@ from stages.errors import UserError
 from stages.settings import params
 
 
-def prepare() -> None:
-    """Read, check and split the images of params.yaml, and write data/prepared."""
+def prepare(settings: params.Params | None = None) -> None:
+    """Read, check and split the images of the settings, and write data/prepared.
+
+    `settings` are by default those of params.yaml.
+    """
     from stages.engine import resolve  # imports all registries, which only this check needs
 
-    settings = params.load()
+    settings = settings or params.load()
     resolve.check(settings)
     watch.check(settings)
     before = watch.digests(settings)

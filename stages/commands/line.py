@@ -79,6 +79,12 @@ _add(
     "Prints them beside the scores, and writes results/cost.csv and results/plots/cost.png.",
 )
 _add(
+    "commands.suite",
+    "Compare the variants on several data sets.\n\n"
+    "The section `suite` of params.yaml names them. Prints one table, and writes "
+    "results/suite.csv and results/plots/suite.png. What is trained already is not trained again.",
+)
+_add(
     "commands.prune",
     "List what is left of variants that were removed from params.yaml.\n\n"
     "Result files, markers and entries of dvc.lock. Git and DVC's cache keep what was committed.",

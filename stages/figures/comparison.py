@@ -52,7 +52,7 @@ def comparison(
         metric.scale * np.array([row[key] for row in rows]) for key in ("cv_mean", "cv_std")
     )
     shown = np.column_stack([scores, mean - std, mean + std])[near]
-    _panel(
+    panel(
         left,
         shown,
         count,
@@ -61,8 +61,8 @@ def comparison(
     )
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"
-        _beside(left, place, label, side=0, weight=weight, linespacing=1)
-        _beside(left, place, f"{mean[place]:{form}} ± {std[place]:{form}}", size=10)
+        beside(left, place, label, side=0, weight=weight, linespacing=1)
+        beside(left, place, f"{mean[place]:{form}} ± {std[place]:{form}}", size=10)
         _folds(left, place, scores[place], mean[place], std[place])
 
     keys = ("difference", "ci_low", "ci_high")
@@ -70,19 +70,19 @@ def comparison(
     band = metric.scale * rope * np.array([-1, 1])
     for axes in right:
         shown = np.append(interval[[place for place in others if near[place]]], band)
-        _panel(axes, shown, count, f"Difference, {metric.unit}", "and 95 % interval")
+        panel(axes, shown, count, f"Difference, {metric.unit}", "and 95 % interval")
         axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
         axes.axvline(0, color=MUTED, linewidth=1)
         for place, outcome in enumerate(row["outcome"] for row in rows):
             if place not in others:
-                _beside(axes, place, outcome, size=10, color=MUTED)
+                beside(axes, place, outcome, size=10, color=MUTED)
                 continue
             centre, low, high = interval[place]
             text = f"{centre:+z{form}} ({low:z{form}} to {high:z{form}})".replace("-", "−")  # noqa: RUF001
-            _beside(axes, place, text, size=10)
+            beside(axes, place, text, size=10)
             colour = COLOURS[outcome]
-            _beside(axes, place, outcome, right=OUTCOME, size=10, color=colour, weight="bold")
-            if _inside(axes, place, centre, colour):
+            beside(axes, place, outcome, right=OUTCOME, size=10, color=colour, weight="bold")
+            if inside(axes, place, centre, colour):
                 axes.plot([low, high], [place, place], color=colour, linewidth=2)
                 face = "white" if outcome == "undecided" else colour
                 axes.plot(centre, place, "s", color=colour, markersize=8, mfc=face, mew=1.6)
@@ -109,7 +109,7 @@ def near_others(accuracy: np.ndarray) -> np.ndarray:
     return away <= 10 * max(np.median(away), np.median(np.ptp(accuracy, axis=1)), 1e-9)
 
 
-def _panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -> None:
+def panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -> None:
     """Set up one row per variant, the first on top, limits from `shown`, and titles."""
     low, high = shown.min(), shown.max()
     margin = 0.06 * (high - low) or 0.05
@@ -119,10 +119,10 @@ def _panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.hlines(np.arange(count) - 0.5, *axes.get_xlim(), color=FAINT, linewidth=0.5, zorder=0)
     axes.set_title(title, loc="left", size=11, weight="bold")
-    _beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
+    beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
 
 
-def _beside(
+def beside(
     axes: Axes, place: float, text: str, side: int = 1, right: float = 0, up: float = 0, **keywords
 ) -> None:
     """Write beside a row: on the left (side 0) or right (1), moved `right` and `up` points."""
@@ -138,7 +138,7 @@ def _beside(
 
 def _folds(axes: Axes, place: int, scores: np.ndarray, mean: float, std: float) -> None:
     """Draw the folds of one variant as dots, over their mean and standard deviation."""
-    if not _inside(axes, place, mean, INK):
+    if not inside(axes, place, mean, INK):
         return
     axes.plot([mean - std, mean + std], [place, place], color=BLUE, alpha=0.25, linewidth=10)
     axes.plot([mean, mean], [place - 0.38, place + 0.38], color=INK, linewidth=2)
@@ -148,7 +148,7 @@ def _folds(axes: Axes, place: int, scores: np.ndarray, mean: float, std: float) 
     axes.plot(scores, height, "o", color=BLUE, markersize=size, mec="white", mew=0.5)
 
 
-def _inside(axes: Axes, place: int, value: float, colour: str) -> bool:
+def inside(axes: Axes, place: int, value: float, colour: str) -> bool:
     """Return whether `value` lies inside the axes; if not, draw an arrow at the edge."""
     low, high = axes.get_xlim()
     if low <= value <= high:

@@ -18,6 +18,7 @@ from stages.settings.sections import (
     Folds,
     Parallel,
     Search,
+    Suite,
     Tracking,
     Train,
     Variant,
@@ -36,6 +37,7 @@ class Params(Settings):
     variants: dict[str, Variant]
     compare: Compare
     search: Search = Search()
+    suite: Suite = Suite()
     parallel: Parallel = Parallel()
     tracking: Tracking = Tracking()
 

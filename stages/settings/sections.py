@@ -212,6 +212,24 @@ class Search(Settings):
     space: dict[str, Range] = Field(default_factory=dict)
 
 
+def _source(value: Any) -> Any:
+    """Return settings of `data` for a name or a path alone; each must name its source."""
+    if isinstance(value, str):
+        return {"source": value}
+    if isinstance(value, Data) or (isinstance(value, Mapping) and "source" in value):
+        return value
+    raise ValueError("must be a name or a path, or settings of the section data with a source")
+
+
+class Suite(Settings):
+    """The data sets of `python -m stages suite`: each a `data.source`, or settings of `data`.
+
+    What an item does not set has its default, whatever the section `data` has.
+    """
+
+    sources: list[Annotated[Data, BeforeValidator(_source)]] = Field(default_factory=list)
+
+
 class Parallel(Settings):
     """Where to train folds: in local processes or on a Ray cluster.
 

@@ -83,7 +83,11 @@ def corrected_resampled_t(
     p, and the 95 % interval ci_low, ci_high. For a constant difference both ends are the mean, and
     p is 1 for a tie, else 0.
     """
-    mean, expected = _student(difference, folds, variance)
+    return tested(*expected_difference(difference, folds, variance))
+
+
+def tested(mean: float, expected: rv_frozen | None) -> dict[str, float]:
+    """Return what `corrected_resampled_t` does, of a distribution from `expected_difference`."""
     if expected is None:
         return {"difference": mean, "p": float(mean == 0), "ci_low": mean, "ci_high": mean}
     low, high = expected.interval(CONFIDENCE)
@@ -100,7 +104,11 @@ def bayesian_correlated_t(
     Differences within the region of practical equivalence, -rope to rope, count as equal. For a
     constant difference one of the probabilities is 1.
     """
-    mean, expected = _student(difference, folds, variance)
+    return probabilities(*expected_difference(difference, folds, variance), rope)
+
+
+def probabilities(mean: float, expected: rv_frozen | None, rope: float) -> dict[str, float]:
+    """Return what `bayesian_correlated_t` does, of a distribution from `expected_difference`."""
     if expected is None:
         worse, better = float(mean < -rope), float(mean > rope)
     else:
@@ -108,10 +116,13 @@ def bayesian_correlated_t(
     return {"p_worse": worse, "p_equal": max(0.0, 1 - worse - better), "p_better": better}
 
 
-def _student(
+def expected_difference(
     difference: np.ndarray, folds: int, variance: Variance | None
 ) -> tuple[float, rv_frozen | None]:
-    """Return the mean, and the distribution of the expected difference; None for a constant."""
+    """Return the mean, and the distribution of the expected difference; None for a constant.
+
+    The distribution is Student's; its `args` are degrees of freedom, the mean, and the scale.
+    """
     difference = np.asarray(difference, dtype=np.float64)
     n = len(difference)
     if np.ptp(difference) < ROUNDING:

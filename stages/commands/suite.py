@@ -1,0 +1,209 @@
+"""`python -m stages suite`: the compared variants on several data sets, in one table.
+
+Each source of the section `suite` is prepared in a folder of its own in `.foldlab/suite`, with the
+folds, variants and comparison of params.yaml. Only training images are used, so test sets stay
+unseen. The result is results/suite.csv, results/plots/suite.png, and a run in MLflow.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from stages import data, files, publish
+from stages.commands.process import exclusive
+from stages.data import watch
+from stages.engine import fold_store, resolve
+from stages.engine import suite as engine
+from stages.errors import UserError
+from stages.figures import style
+from stages.figures.suite import suite as draw
+from stages.files import PREPARED, RESULTS
+from stages.prepare import prepare
+from stages.report.markdown import difference, mean_std, probability
+from stages.settings import params
+from stages.settings.base import nearest
+from stages.settings.params import Params
+from stages.settings.sections import Data
+from stages.statistics.metrics import METRICS, of
+from stages.statistics.suite import ALL, COLUMNS, ENOUGH, against_baseline
+from stages.tracking import store
+
+FOLDER = Path(".foldlab/suite")
+STAMP = Path("prepared.json")  # in a source's folder: what data/prepared was made from
+
+
+def suite() -> None:
+    """Train what is not trained yet on each source; print, draw and log the comparison.
+
+    All sources are read and checked against all variants before the first training.
+
+    Raises:
+        UserError: if the settings, a source or a variant on it are not valid; names the source.
+    """
+    settings = params.load()
+    sources = _sources(settings)
+    resolve.check(settings)
+    chosen, scores = settings.compare, {}
+    with exclusive("suite"):
+        planned = {}
+        for name, source in sources.items():
+            with _inside(name, source):
+                dataset = _prepared(settings.model_copy(update={"data": source}))
+                planned[name] = engine.plans(settings, dataset), dataset, settings
+        for name, source in sources.items():
+            with _inside(name, source):
+                engine.try_networks(*planned[name])
+        for name, source in sources.items():
+            with _inside(name, source):
+                scores[name] = engine.scores(*planned[name])
+        fold_store.prune()
+    folds = settings.folds.count
+    rows = against_baseline(scores, chosen.baseline, folds, chosen.rope, chosen.metric)
+    files.write_table(RESULTS / "suite.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows))
+    style.save(draw(rows, chosen.rope), RESULTS / "plots" / "suite.png")
+    print(_text(rows))
+    _log(settings, rows)
+
+
+def _sources(settings: Params) -> dict[str, Data]:
+    """Return name -> settings of each source, with absolute paths.
+
+    A source is named by the last part of its path where no other has that, else by the whole path.
+    """
+    given = settings.suite.sources
+    if len(given) < 2:
+        raise UserError(
+            f"suite.sources in params.yaml has {len(given) or 'no'} data set{'s' * (not given)}, "
+            "and a suite compares at least two; name them, as in [mnist-5k, data/photos]."
+        )
+    if len(settings.compare.variants) < 2:
+        raise UserError("compare.variants has one name; add another to compare it with.")
+    if settings.folds.group:
+        raise UserError(
+            f"folds.group is {settings.folds.group!r}, but groups are those of one data set, and a "
+            "suite has several; set it to null."
+        )
+    absolute: dict[str, Data] = {}
+    for position, source in enumerate(given):
+        where, path = f"suite.sources.{position}", data.find(source.source)
+        if not path and source.source not in data.SOURCES:
+            raise UserError(
+                f"{where} is {source.source!r}, which is neither an existing path (relative to the "
+                f"repository) nor a known name; known names are {', '.join(sorted(data.SOURCES))}."
+                f"{nearest(source.source, data.SOURCES)}"
+            )
+        place = os.path.realpath(path) if path else source.source
+        if place in absolute:
+            raise UserError(
+                f"{where} is {source.source!r}, which the suite has already, so that its images "
+                "would count twice; remove one."
+            )
+        changes = {"source": str(path) if path else source.source}
+        for key in ("folder", "corrections"):
+            if value := getattr(source, key):
+                changes[key] = str(files.find(value))
+        absolute[place] = source.model_copy(update=changes)
+    names = Counter(Path(place).name for place in absolute)
+    names[ALL] += 1  # the name of the mean
+    return {
+        Path(place).name if names[Path(place).name] == 1 else place: source
+        for place, source in absolute.items()
+    }
+
+
+@contextlib.contextmanager
+def _inside(name: str, source: Data) -> Iterator[None]:
+    """Work in a source's folder, and name it in errors; root() remains the repository's folder."""
+    readable = re.sub(r"[^\w.-]", "_", Path(name).name)
+    folder = FOLDER / f"{readable}-{hashlib.sha256(source.source.encode()).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    before, top = os.environ.get("DVC_ROOT"), str(files.root().absolute())
+    with contextlib.chdir(folder):
+        os.environ["DVC_ROOT"] = top
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"suite, {name}: {error}") from None
+        finally:
+            del os.environ["DVC_ROOT"]
+            if before is not None:
+                os.environ["DVC_ROOT"] = before
+
+
+def _prepared(settings: Params) -> dict[str, Any]:
+    """Prepare the data unless settings, files and code are those of the last time; describe it."""
+    made_from = {
+        "settings": settings.model_dump(mode="json", include={"data", "folds"}),
+        "files": watch.digests(settings),
+        "code": _code(),
+    }
+    if not (STAMP.exists() and files.read_json(STAMP) == made_from):
+        STAMP.unlink(missing_ok=True)
+        prepare(settings)
+        files.write_json(STAMP, made_from)
+    return files.read_dataset(PREPARED)
+
+
+def _code() -> str:
+    """Return the SHA-256, in hexadecimal, of the code that prepares data."""
+    package = Path(data.__file__).parent
+    paths = [package.parent / "prepare.py", *sorted(package.glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    """Return the table, and what the mean is and is not."""
+    metric = of(rows[0])
+    columns = ["variant", "source", metric.column, "n", f"difference, {metric.unit} (95 %)"]
+    columns += ["Holm p", "verdict"]
+    cells, shown = [], ""
+    for row in rows:
+        name = row["variant"] if row["variant"] != shown else ""
+        shown, is_mean = row["variant"], row["source"] == ALL
+        score = "" if is_mean else mean_std(row)
+        source, unit = ("mean", "sources") if is_mean else (row["source"], "folds")
+        p = probability(row["p_holm"])
+        n = f"{row['n']} {unit}"
+        cells.append([name, source, score, n, difference(row), p, row["outcome"]])
+    align = ("left", "left", "right", "left", "right", "right", "left")
+    lines = [tabulate(cells, columns, disable_numparse=True, colalign=align), ""]
+    lines += [
+        f"Differences are from {rows[0]['baseline']}. The mean is of these sources, with equal "
+        "weights; on other data it may differ.",
+        "Holm p is corrected for all variants and sources, and that of a mean for all variants.",
+    ]
+    for row in rows:
+        if row["between_p"] is not None:
+            sd = f"{metric.scale * row['between_sd']:.{metric.digits}f} {metric.unit}"
+            lines.append(
+                f"{row['variant']}: the standard deviation of the true difference between sources "
+                f"is {sd} (p = {probability(row['between_p'])} for none)."
+            )
+    if rows[-1]["n"] < ENOUGH:
+        lines.append(f"With {ENOUGH} sources or more, this also tests whether they differ.")
+    return "\n".join(lines)
+
+
+def _log(settings: Params, rows: list[dict[str, Any]]) -> None:
+    """Log the table and the figure to MLflow; warn if that fails."""
+    shown = {
+        "baseline": settings.compare.baseline,
+        "metric": METRICS[settings.compare.metric].label,
+        "sources": ", ".join(dict.fromkeys(row["source"] for row in rows if row["source"] != ALL)),
+        "variants": ", ".join(sorted(settings.compare.variants)),
+    }
+    try:
+        with store.opened(settings.tracking, publish.SECONDS) as client:
+            from stages.tracking import suite as runs  # MLflow's import takes seconds
+
+            runs.show(client, shown)
+    except store.StoreError as error:
+        saved = "results/suite.csv is complete, run `make suite` again when the store is back"
+        publish.warn("the suite", error, saved)

@@ -1,0 +1,109 @@
+"""Cross-validate variants on one of several data sets, for their fold scores alone.
+
+No model is built and no test image is read. Finished folds are in the fold store, and scores in the
+working folder, one file for each fingerprint, so that they outlast the folds.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages import files
+from stages.engine import fold_tasks
+from stages.engine.variants import Plan, plan
+from stages.errors import UserError
+from stages.settings.params import Params
+from stages.statistics.metrics import METRICS
+from stages.statistics.scores import SCORES, of_folds
+from stages.training import combine
+from stages.training.recipe import Recipe
+
+FOLDER = Path("scores")
+
+
+def plans(settings: Params, dataset: dict[str, Any]) -> list[Plan]:
+    """Return the plans of the compared variants.
+
+    Raises:
+        UserError: when a variant does not fit the data, or variants differ in precision.
+    """
+    planned = [plan(settings, name, dataset) for name in settings.compare.variants]
+    precisions = {r.train.precision for one in planned for r in one.recipes.values()}
+    if len(precisions) > 1:
+        raise UserError(
+            f"the compared variants have train.precision {' and '.join(sorted(precisions))}, so a "
+            "difference could come from the arithmetic; give all the same."
+        )
+    return planned
+
+
+def try_networks(planned: Sequence[Plan], dataset: dict[str, Any], settings: Params) -> None:
+    """Build each network that is not scored yet, and discard it.
+
+    Raises:
+        UntrainableError: when one cannot be built for these images.
+    """
+    arrays = fold_tasks.read_arrays(dataset)
+    fold_tasks.try_networks(_unscored(planned).values(), arrays, settings.parallel)
+
+
+def scores(
+    planned: Sequence[Plan], dataset: dict[str, Any], settings: Params
+) -> dict[str, np.ndarray]:
+    """Train what is missing; return variant -> float (n,), the score of each fold by the metric.
+
+    Raises:
+        UserError: when a fold cannot be trained, or a score is not a number.
+    """
+    if unscored := _unscored(planned):
+        arrays = fold_tasks.read_arrays(dataset)
+        tasks = {
+            key: fold_tasks.variant_tasks(key, recipe, arrays) for key, recipe in unscored.items()
+        }
+        every = [task for own in tasks.values() for task in own]
+        fold_tasks.run_folds(every, arrays, settings.parallel)
+        for one in planned:
+            if not _path(one).exists():
+                own = {key: tasks[key] for key in one.recipes}
+                files.write_table(_path(one), ("fold", *SCORES), _rows(one, own, arrays))
+    metric, found = settings.compare.metric, {}
+    for one in planned:
+        rows = files.read_table(_path(one), ("fold", *METRICS))
+        found[one.variant] = np.array([float(row[metric]) for row in rows])
+        if not np.isfinite(found[one.variant]).all():
+            raise UserError(
+                f"variant {one.variant!r} has a fold whose {METRICS[metric].label} is not a "
+                "number, so it cannot be compared; correct its settings."
+            )
+    return found
+
+
+def _unscored(planned: Sequence[Plan]) -> dict[str, Recipe]:
+    """Return fingerprint -> recipe of all rows that plans without scores are trained with."""
+    missing = (one.recipes for one in planned if not _path(one).exists())
+    return {key: recipe for recipes in missing for key, recipe in recipes.items()}
+
+
+def _path(planned: Plan) -> Path:
+    return FOLDER / f"{planned.fingerprint}.csv"
+
+
+def _rows(
+    planned: Plan, tasks: Mapping[str, list[fold_tasks.FoldTask]], arrays: fold_tasks.Arrays
+) -> list[tuple]:
+    """Return number and scores of each fold, the same that `train` and `evaluate` write."""
+    probabilities = []
+    for key, own in tasks.items():
+        records = fold_tasks.records(own)
+        probabilities.append(fold_tasks.calibration(records, planned.recipes[key], arrays)[1])
+    if planned.is_ensemble:
+        records = combine.averaged(probabilities, arrays.folds, arrays.labels)
+        probabilities = [combine.out_of_fold(records, arrays.folds, arrays.classes)]
+    found = of_folds(probabilities[0], arrays.labels, arrays.folds)
+    accuracy = [record.at_best_epoch("val_accuracy") for record in records]
+    return [
+        (fold, *(one | {"accuracy": exact}).values())
+        for fold, (one, exact) in enumerate(zip(found, accuracy, strict=True))
+    ]
