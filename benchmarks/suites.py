@@ -9,6 +9,7 @@ equal weights. docs/statistics.md has the result.
 """
 
 import dataclasses
+import os
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def main() -> None:
     parser = inputs.parser(__doc__ or "")
     parser.add_argument("--sets", type=int, default=5000, help="data sets of each member")
     chosen = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # scikit-learn's threads wait for each other for longer
     count = 20 if chosen.quick else chosen.sets
     pools = {name: [estimates(name, number) for number in range(count)] for name in MEMBERS}
     of_each = -(-count // len(MEMBERS))  # those of the first data sets, in turns

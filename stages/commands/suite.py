@@ -66,7 +66,9 @@ def suite() -> None:
         fold_store.prune()
     folds = settings.folds.count
     rows = against_baseline(scores, chosen.baseline, folds, chosen.rope, chosen.metric)
-    files.write_table(RESULTS / "suite.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows))
+    files.write_table(
+        RESULTS / "suite.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
+    )
     style.save(draw(rows, chosen.rope), RESULTS / "plots" / "suite.png")
     print(_text(rows))
     _log(settings, rows)
