@@ -64,11 +64,10 @@ def suite() -> None:
             with _inside(name, source):
                 scores[name] = engine.scores(*planned[name])
         fold_store.prune()
-    folds = settings.folds.count
-    rows = against_baseline(scores, chosen.baseline, folds, chosen.rope, chosen.metric)
-    files.write_table(
-        RESULTS / "suite.csv", COLUMNS, ([row[key] for key in COLUMNS] for row in rows)
-    )
+    count = settings.folds.count
+    rows = against_baseline(scores, chosen.baseline, count, chosen.rope, chosen.metric)
+    table = ([row[key] for key in COLUMNS] for row in rows)
+    files.write_table(RESULTS / "suite.csv", COLUMNS, table)
     style.save(draw(rows, chosen.rope), RESULTS / "plots" / "suite.png")
     print(_text(rows))
     _log(settings, rows)
