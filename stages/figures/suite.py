@@ -68,10 +68,8 @@ def suite(rows: Sequence[Mapping[str, Any]], rope: float) -> Figure:
     title = f"{len(means)} variant{'s' * (len(means) > 1)} on {means[0]['n']} data sets"
     if len(means) > DRAWN:
         title += f", the best {DRAWN}"
-    note = (
-        f"Differences from {rows[0]['baseline']} on each data set, and their mean (diamond), with"
-    )
-    note += f" 95 % intervals; those up to {metric.scale * rope:g} {metric.unit} (shaded) count as"
-    note += f" none. Each data set has n = {rows[0]['n']} folds and the same weight in the mean."
+    note = f"Differences from {rows[0]['baseline']} on each data set, and their mean (diamond),"
+    note += f" with 95 % intervals; those up to {metric.scale * rope:g} {metric.unit} (shaded)"
+    note += f" count as none. Each data set has n = {rows[0]['n']} folds and the same weight in the mean."
     heading(figure, title, note, WIDE)
     return figure

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from stages.settings.sections import Tracking
+from stages.tracking import store, suite
+from tests.tracking.made_results import everything
+from tests.tracking.test_runs import runs_of
+
+pytestmark = pytest.mark.slow
+SHOWN = {"baseline": "basic", "sources": "mnist-5k, photos"}
+
+
+def show():
+    with store.opened(Tracking()) as client:
+        return suite.show(client, SHOWN)
+
+
+def test_a_suite_is_a_run_with_its_files_and_logged_once(repository):
+    Path("results/plots").mkdir(exist_ok=True)
+    Path("results/suite.csv").write_text("source\nall\n")
+    Path("results/plots/suite.png").write_bytes(b"picture")
+    run_id = show()
+    before = everything(repository)
+    assert show() == run_id
+    assert everything(repository) == before
+    (run,) = runs_of(repository, "suite").values()
+    assert run["run"]["status"] == "FINISHED"
+    assert run["params"] == SHOWN
+    attached = repository / "mlartifacts" / run_id / "artifacts"
+    assert (attached / "suite.csv").read_text() == "source\nall\n"
+    assert (attached / "plots/suite.png").read_bytes() == b"picture"
+    Path("results/suite.csv").write_text("source\nother\n")
+    assert show() != run_id  # the earlier one stays, as history
