@@ -82,9 +82,7 @@ def test_rows_of_a_source_are_those_of_its_own_comparison_but_for_holm():
         correct = dict.fromkeys(score, np.ones(9, bool))
         for alone in baseline.against_baseline(score, correct, "v1", 5, 0.001):
             (row,) = (
-                row
-                for row in rows
-                if (row["source"], row["variant"]) == (source, alone["variant"])
+                row for row in rows if (row["source"], row["variant"]) == (source, alone["variant"])
             )
             for key in ("cv_mean", "cv_std", "n", "difference", "ci_low", "ci_high", "p"):
                 assert row[key] == alone[key], key
