@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=3000, help="data sets of each member")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # scikit-learn's threads wait for each other for longer
-    count = 20 if chosen.quick else chosen.sets
+    count = 10 if chosen.quick else chosen.sets
     pools = {name: [estimates(name, number) for number in range(count)] for name in MEMBERS}
     of_each = -(-count // len(MEMBERS))  # those of the first data sets, in turns
     pools[MIXED] = [pools[name][number] for number in range(of_each) for name in MEMBERS][:count]

@@ -22,6 +22,13 @@ from stages.statistics.paired import corrected_resampled_t
 BEGIN = "<!-- from the records, by python -m benchmarks.table -->"
 END = "<!-- end -->"
 MISSING = "not measured yet"
+SUITE = {  # the columns of the table of suites
+    "mean": "mean",
+    "mean_of_two_variants": "one of two variants",
+    "between": "sources differ",
+    "equal_weights_normal": "equal weights, normal",
+    "fixed_effect_meta_analysis": "weights 1 / c^2, normal",
+}
 Records = Mapping[str, Mapping[str, Any]]
 
 
@@ -172,6 +179,21 @@ def verdicts(found: Records) -> str:
     return "\n".join(rows)
 
 
+def suites(found: Records) -> str:
+    """Return false positives of the mean over several data sets in Markdown."""
+    record = found.get("suites")
+    if not record:
+        return MISSING
+    rows = [f"| data sets | number | suites | {' | '.join(SUITE.values())} |"]
+    rows.append(f"|---|---:|---:{'|---' * len(SUITE)}|")
+    for member, by_size in record["members"].items():
+        for size, cells in by_size.items():
+            rates = " | ".join(_rate(cells.get(name)) for name in SUITE)
+            count = cells["mean"]["replicates"]
+            rows.append(f"| {record['texts'][member]} | {size} | {count:,} | {rates} |")
+    return "\n".join([*rows, "", f"{_machine(record)}."])
+
+
 def _highest(cell: Mapping[str, Any] | None) -> str:
     return f"{100 * cell['rate']:.1f}, `{cell['member']}`" if cell else ""
 
@@ -264,6 +286,7 @@ TABLES = {
     inputs.ROOT / "docs" / "results.md": [seeds, photos, accuracies],
     inputs.ROOT / "docs" / "reliability.md": [kills],
     inputs.ROOT / "docs" / "statistics.md": [verdicts, learning_curves],
+    inputs.ROOT / "docs" / "statistics.md": [verdicts, suites],
 }
 
 
