@@ -1,0 +1,50 @@
+"""Trainings, and that their scores are those of the pipeline, are in tests/commands/test_suite.py."""
+
+import numpy as np
+import pytest
+
+from stages.engine import fold_tasks, suite
+from stages.errors import UserError
+from stages.files import PREPARED, read_dataset, write_table
+from stages.statistics.scores import SCORES
+from tests import prepared
+
+VARIANTS = {"plain": {"architecture": "logistic"}, "other": {"architecture": "majority"}}
+
+
+@pytest.fixture
+def dataset(folder):
+    prepared.write(folder)
+    return read_dataset(PREPARED)
+
+
+def settings(**sections):
+    compare = {"variants": ["plain", "other"], "baseline": "plain", "metric": "log_loss"}
+    return prepared.parse(**{"variants": VARIANTS, "compare": compare} | sections)
+
+
+def test_variants_of_other_precision_are_not_compared(dataset):
+    coarse = VARIANTS["other"] | {"train": {"precision": "mixed_bfloat16"}}
+    with pytest.raises(UserError, match="float32 and mixed_bfloat16"):
+        suite.plans(settings(variants=VARIANTS | {"other": coarse}), dataset)
+    assert [one.variant for one in suite.plans(settings(), dataset)] == ["plain", "other"]
+
+
+def test_stored_scores_are_read_by_metric_without_training(dataset, monkeypatch):
+    monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
+    planned = suite.plans(settings(), dataset)
+    for number, one in enumerate(planned):
+        rows = [(fold, *(number + fold + np.arange(5) / 10)) for fold in range(2)]
+        write_table(suite.FOLDER / f"{one.fingerprint}.csv", ("fold", *SCORES), rows)
+    found = suite.scores(planned, dataset, settings())
+    place = [*SCORES].index("log_loss") / 10
+    assert found["plain"] == pytest.approx(np.array([0, 1]) + place)
+    assert found["other"] == pytest.approx(np.array([1, 2]) + place)
+
+    write_table(
+        suite.FOLDER / f"{planned[1].fingerprint}.csv",
+        ("fold", *SCORES),
+        [(0, 0.5, 0.5, 0.5, float("nan"), 0.5), (1, 0.5, 0.5, 0.5, -0.2, 0.5)],
+    )
+    with pytest.raises(UserError, match="'other' has a fold whose negative log loss"):
+        suite.scores(planned, dataset, settings())
