@@ -12,9 +12,9 @@ all data sets, and the test Wilcoxon's over the sources (Demsar 2006), which can
 with fewer than six.
 
 Whether the true differences differ between sources is tested by Welch's F test (1951), which allows
-for unequal scales with few degrees of freedom, where Cochran's Q needs known scales. Their standard
-deviation is estimated by the variance of d less the mean of c^2 (Hedges 1983). With fewer than
-ENOUGH sources neither says much.
+for unequal scales with few degrees of freedom, where Cochran's Q needs known scales. Their variance
+is estimated by that of d less the mean of c^2, at least 0 (Hedges 1983). With fewer than ENOUGH
+sources neither says much.
 
 The false positives of both tests are in docs/statistics.md.
 
