@@ -76,7 +76,7 @@ def suite() -> None:
 def _sources(settings: Params) -> dict[str, Data]:
     """Return name -> settings of each source, with absolute paths.
 
-    A source is named by the last part of its path where no other has that, else by the whole path.
+    A source is named by the last part of its path where no other has that, else as it is given.
     """
     given = settings.suite.sources
     if len(given) < 2:
@@ -91,7 +91,9 @@ def _sources(settings: Params) -> dict[str, Data]:
             f"folds.group is {settings.folds.group!r}, but groups are those of one data set, and a "
             "suite has several; set it to null."
         )
-    absolute: dict[str, Data] = {}
+    names = Counter(Path(source.source).name for source in given)
+    names[ALL] += 1  # the name of the mean
+    places, found = set(), {}
     for position, source in enumerate(given):
         where, path = f"suite.sources.{position}", data.find(source.source)
         if not path and source.source not in data.SOURCES:
@@ -101,22 +103,20 @@ def _sources(settings: Params) -> dict[str, Data]:
                 f"{nearest(source.source, data.SOURCES)}"
             )
         place = os.path.realpath(path) if path else source.source
-        if place in absolute:
+        if place in places:
             raise UserError(
                 f"{where} is {source.source!r}, which the suite has already, so that its images "
                 "would count twice; remove one."
             )
+        places.add(place)
+        last = Path(source.source).name
+        whole = f"./{ALL}" if source.source == ALL else source.source
         changes = {"source": str(path) if path else source.source}
         for key in ("folder", "corrections"):
             if value := getattr(source, key):
                 changes[key] = str(files.find(value))
-        absolute[place] = source.model_copy(update=changes)
-    names = Counter(Path(place).name for place in absolute)
-    names[ALL] += 1  # the name of the mean
-    return {
-        Path(place).name if names[Path(place).name] == 1 else place: source
-        for place, source in absolute.items()
-    }
+        found[last if names[last] == 1 else whole] = source.model_copy(update=changes)
+    return found
 
 
 @contextlib.contextmanager
@@ -188,7 +188,7 @@ def _text(rows: list[dict[str, Any]]) -> str:
                 f"is {sd} (p = {probability(row['between_p'])} for none)."
             )
     if rows[-1]["n"] < ENOUGH:
-        lines.append(f"With {ENOUGH} sources or more, this also tests whether they differ.")
+        lines.append(f"With {ENOUGH} sources or more, whether differences vary is tested too.")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from stages.commands import suite as module
 from stages.commands.suite import suite
 from stages.engine import fold_tasks
 from stages.files import read_table
+from stages.settings import params
 from stages.train import train
 from tests import prepared
 from tests.command import status
@@ -178,16 +179,16 @@ def test_a_source_that_cannot_be_prepared_or_fits_no_row_is_named(sources, refus
     refuses("second.npz: ", "fast")
 
 
-def test_sources_of_one_name_have_their_paths_as_names(sources, folder):
-    others = [folder / "other" / "first.npz", folder / "all"]
-    for path in others:
-        write_source(path, 1)
+def test_sources_of_one_name_are_named_as_they_are_given(sources, folder):
+    for name in ("other/first.npz", "all.npz"):
+        write_source(folder / name, 1)
     (folder / "all.npz").rename(folder / "all")
-    declare(
-        "data/first.npz", "other/first.npz", "data/second.npz", {"source": "all", "format": "npz"}
-    )
-    named = module._sources(module.params.load())
-    assert [*named] == [str(sources[0]), str(others[0]), "second.npz", str(others[1])]
+    (folder / "link.npz").symlink_to(sources[1])
+    whole = {"source": "all", "format": "npz"}
+    declare("data/first.npz", "other/first.npz", "link.npz", whole)
+    named = module._sources(params.load())
+    assert [*named] == ["data/first.npz", "other/first.npz", "link.npz", "./all"]
+    assert named["./all"].source == str(folder / "all")
 
 
 def test_a_failed_source_leaves_the_working_folder_and_the_environment(sources, monkeypatch):
