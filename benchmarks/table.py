@@ -285,8 +285,7 @@ TABLES = {
     measured.HERE / "README.md": [goals],
     inputs.ROOT / "docs" / "results.md": [seeds, photos, accuracies],
     inputs.ROOT / "docs" / "reliability.md": [kills],
-    inputs.ROOT / "docs" / "statistics.md": [verdicts, learning_curves],
-    inputs.ROOT / "docs" / "statistics.md": [verdicts, suites],
+    inputs.ROOT / "docs" / "statistics.md": [verdicts, suites, learning_curves],
 }
 
 
