@@ -112,6 +112,7 @@ def evaluate(variant: str) -> None:
             test_label,
         ),
         "parameters": training["parameters"],
+        "model_bytes": len(content),
     }
     files.write_json(results / "metrics.json", metrics)
     print(f"{variant}: test accuracy {test['accuracy']:.2%} (n = {len(test_label)} images)")

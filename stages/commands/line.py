@@ -138,7 +138,7 @@ _add(
         ["--coverage"],
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         help="Print each image's prediction set: all classes that it may have, such that the set "
-        "holds the true class for this share of images, such as 0.95.",
+        "holds the true class for this share of images, such as 0.95. By default predict.coverage.",
     ),
     click.Option(
         ["--explain"],

@@ -31,6 +31,8 @@ from stages.files import (
 from stages.settings import params
 from stages.statistics import conformal, occlusion
 
+PREDICTIONS = "predictions.npz"  # beside a variant's model
+
 
 def predict(
     images: Sequence[str],
@@ -51,7 +53,7 @@ def predict(
             `probability`; of a single folder, files are named by their paths below it.
         coverage: print the prediction set of each image that holds its class in this share of
             images, see `stages.statistics.conformal`; a table gets the column `sure`, which says
-            whether the set has one class.
+            whether the set has one class. None: `predict.coverage`, for a variant.
         explain: show beside each image in the figure where the model looks, see
             `stages.statistics.occlusion`.
 
@@ -73,6 +75,8 @@ def predict(
     with tempfile.TemporaryDirectory() as folder:
         path, label = find(model, dataset, Path(folder))
         check(path, shape)
+        if coverage is None and path.with_name(PREDICTIONS).is_file():
+            coverage = params.load().predict.coverage
         lowest = _threshold(path, coverage) if coverage else None
         for pixels in tqdm(blocks(images, dataset, failed), unit="block", disable=None):
             if pixels:
@@ -125,7 +129,7 @@ def _threshold(model: Path, coverage: float) -> float:
     Raises:
         UserError: for a model file without predictions beside it.
     """
-    file = model.with_name("predictions.npz")
+    file = model.with_name(PREDICTIONS)
     if not file.is_file():
         raise UserError(
             f"--coverage needs {file}, the predictions that evaluate writes; give a variant as "

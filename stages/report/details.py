@@ -140,6 +140,8 @@ def scores(found: Comparison) -> Table:
             for key, title, note, form in SCORES
             if not (two_classes and key == "top_2_accuracy")
         }
+        size = found.results[name].metrics["model_bytes"]
+        cells["model file, MB", ""] = f"{size / 1e6:.1f}", size
         table.append({("variant", ""): (name, name)} | cells)
     return table
 

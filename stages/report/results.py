@@ -102,7 +102,9 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     for row in epochs:
         row["selected"] = (row["fold"], row["epoch"]) in best
     training = files.read_json(folder / "training.json", TRAINED)
-    metrics = files.read_json(folder / "metrics.json", ("cv", "test", "parameters", "temperature"))
+    metrics = files.read_json(
+        folder / "metrics.json", ("cv", "test", "parameters", "temperature", "model_bytes")
+    )
     files.require(folder / "metrics.json", metrics["test"], SCORES)
     for key, value in [("parameters", metrics["parameters"]), *metrics["test"].items()]:
         if isinstance(value, str):

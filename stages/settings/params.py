@@ -17,6 +17,7 @@ from stages.settings.sections import (
     Data,
     Folds,
     Parallel,
+    Predict,
     Search,
     Suite,
     Tracking,
@@ -38,6 +39,7 @@ class Params(Settings):
     compare: Compare
     search: Search = Search()
     suite: Suite = Suite()
+    predict: Predict = Predict()
     parallel: Parallel = Parallel()
     tracking: Tracking = Tracking()
 

@@ -230,6 +230,12 @@ class Suite(Settings):
     sources: list[Annotated[Data, BeforeValidator(_source)]] = Field(default_factory=list)
 
 
+class Predict(Settings):
+    """What `python -m stages predict` says of the variants; no stage depends on it."""
+
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None = None  # of prediction sets
+
+
 class Parallel(Settings):
     """Where to train folds: in local processes or on a Ray cluster.
 

@@ -13,6 +13,7 @@ from stages.commands import predict, predict_inputs
 from stages.errors import UserError
 from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
+from stages.settings.params import load
 from stages.train import train
 from stages.training.export import probabilities
 from tests.command import status
@@ -89,6 +90,20 @@ def test_answers_below_the_threshold_of_a_coverage_are_unsure(folder, digits, ev
     assert [row["sure"] == "yes" for row in rows] == sure
     assert [": unsure: " not in line for line in lines] == sure
     assert 0 < sum(sure) < len(sure) == len(vote)
+
+
+def test_the_coverage_of_the_settings_holds_where_the_command_names_none(
+    folder, trained, digits, evaluated, capsys, monkeypatch
+):
+    plain(digits[0][0]).save(folder / "0.png")
+    text = (trained / "params.yaml").read_text()
+    for coverage, parts in ((0.8, 4), (None, 3)):
+        settings = yaml.safe_load(text) | {"predict": {"coverage": coverage}}
+        (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+        loaded = load(folder / "params.yaml")
+        monkeypatch.setattr("stages.settings.params.load", lambda loaded=loaded: loaded)
+        predict.predict([str(folder / "0.png")], "basic", folder / "out.png", folder / "out.csv")
+        assert len(read_table(folder / "out.csv")[0]) == parts
 
 
 def test_a_coverage_without_predictions_is_refused(folder, digits):

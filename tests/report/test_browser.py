@@ -88,7 +88,7 @@ def test_in_a_browser(tmp_path):
     }
     for table, columns in (
         (tests, 7),
-        (scores, 9),
+        (scores, 10),
         (scaling, 5),
         (sure, 7),
         (recalls, 5),

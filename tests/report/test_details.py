@@ -17,7 +17,7 @@ def result(wrong, test_wrong):
         test_label=label,
         predicted=np.isin(number, wrong) * 1,
         test_predicted=np.isin(number, test_wrong),
-        metrics={"test": dict.fromkeys(SCORES, 0.1234)},
+        metrics={"test": dict.fromkeys(SCORES, 0.1234), "model_bytes": 1_000_000},
     )
 
 
@@ -72,7 +72,8 @@ def test_what_cannot_be_detected(detectable, cells):
 
 def test_scores_are_those_of_the_file():
     cells, _ = details.scores(found())
-    assert [title for title, _ in cells][-2:] == ["Brier score", "calibration error"]
+    titles = [title for title, _ in cells]
+    assert titles[-3:] == ["Brier score", "calibration error", "model file, MB"]
     assert [text for text, _ in cells.values()][:3] == ["other", "0.1234", "12.34"]
 
 
