@@ -15,6 +15,7 @@ from stages.engine import latency
 from stages.figures import style
 from stages.figures.cost import cost as draw
 from stages.files import PREPARED, RESULTS, existing, read_table
+from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics.metrics import of
@@ -64,7 +65,10 @@ def cost() -> None:
     table = ([row[key] for key in COLUMNS] for row in rows)
     files.write_table(RESULTS / "cost.csv", COLUMNS, table)
     style.save(draw(rows), RESULTS / "plots" / "cost.png")
-    print(_text(rows))
+    columns, cells, sentences = _columns(rows), _cells(rows), _sentences(rows)
+    measurements.add("cost", columns, cells, sentences)
+    right = ("left", *["right"] * (len(columns) - 2), "left")
+    print(tabulate(cells, columns, disable_numparse=True, colalign=right), "", *sentences, sep="\n")
     _log(settings, rows)
 
 
@@ -76,43 +80,50 @@ def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one["cv_mean"] > other["cv_mean"] or ratio < 1 / (1 + NOISE)
 
 
-def _text(rows: list[dict[str, Any]]) -> str:
-    """Return the table, and which variants make no difference at half the baseline's time."""
+def _baseline(rows: list[dict[str, Any]]) -> dict[str, Any]:
     (baseline,) = (row for row in rows if row["outcome"] == "baseline")
-    metric = of(rows[0])
-    columns = ["variant", metric.column, "ms an image", f"of {baseline['variant']}", "images/s"]
-    columns += ["MB", "all parameters", "M multiply-adds", "verdict"]
-    cells = []
-    for row in rows:
-        share = row["one_image_ms"] / baseline["one_image_ms"]
-        cells.append(
-            [
-                row["variant"] + " *" * row["front"],
-                mean_std(row),
-                f"{row['one_image_ms']:.2f}",
-                f"{share:.2f}",
-                f"{row['images_per_second']:,}",
-                f"{row['megabytes']:.1f}",
-                f"{row['parameters']:,}",
-                f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
-                row["outcome"],
-            ]
-        )
-    right = ("left", *["right"] * (len(columns) - 2), "left")
-    lines = [tabulate(cells, columns, disable_numparse=True, colalign=right)]
-    lines += [
-        "",
+    return baseline
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    columns = ["variant", of(rows[0]).column, "ms an image", f"of {_baseline(rows)['variant']}"]
+    return [*columns, "images/s", "MB", "all parameters", "M multiply-adds", "verdict"]
+
+
+def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the table as texts."""
+    time = _baseline(rows)["one_image_ms"]
+    return [
+        [
+            row["variant"] + " *" * row["front"],
+            mean_std(row),
+            f"{row['one_image_ms']:.2f}",
+            f"{row['one_image_ms'] / time:.2f}",
+            f"{row['images_per_second']:,}",
+            f"{row['megabytes']:.1f}",
+            f"{row['parameters']:,}",
+            f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
+            row["outcome"],
+        ]
+        for row in rows
+    ]
+
+
+def _sentences(rows: list[dict[str, Any]]) -> list[str]:
+    """Return what the table means, and which variants make no difference at half the time."""
+    baseline = _baseline(rows)
+    sentences = [
         "* Pareto front: no other is better in score and time; times within 10 % count as equal.",
         "One thread, one model at a time.",
     ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]
         if row["outcome"] == "no difference" and share <= 0.5:
-            lines.append(
+            sentences.append(
                 f"{row['variant']}: no difference from {baseline['variant']}, at {share:.2f} of "
                 "the time."
             )
-    return "\n".join(lines)
+    return sentences
 
 
 def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:

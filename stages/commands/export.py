@@ -23,6 +23,7 @@ from stages.engine.predict import predict as score
 from stages.engine.traced import trace
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, existing, read_array, read_dataset
+from stages.report import measurements
 from stages.settings import params
 from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
@@ -66,6 +67,7 @@ def export(
         files.check_writable(file.parent)
         proof = _write(file, path, name, module, dataset["classes"], int8)
     print(_text(file, name, proof))
+    _show()
     if path.parent.parent == RESULTS:
         _log(path.parent.name, proof_path(file))
 
@@ -197,6 +199,31 @@ def _text(file: Path, name: str, proof: Mapping[str, Any]) -> str:
             f"proof: {proof_path(file)}",
         )
     )
+
+
+def _show() -> None:
+    """Put the proofs of all variants' exports on the page of measurements."""
+    cells = []
+    for path in sorted(RESULTS.glob("*/export/*.json")):
+        proof = files.read_json(path)
+        accuracy, size, times = (proof[key] for key in ("accuracy", "megabytes", "one_image_ms"))
+        points = [100 * accuracy[key] for key in ("difference", "ci_low", "ci_high")]
+        cells.append(
+            [
+                path.parent.parent.name,
+                path.name.removesuffix(".json"),
+                f"{100 * accuracy['exported']:.2f}",
+                "{:+.2f} ({:+.2f} to {:+.2f})".format(*points),
+                f"{proof['largest_difference']:.2g}",
+                f"{size['exported']:.2f} of {size['keras']:.2f}",
+                f"{times['exported']:.2f} of {times['keras']:.2f}",
+            ]
+        )
+    columns = ["variant", "file", "test accuracy, %", "difference from Keras, points (95 %)"]
+    columns += ["largest difference of a probability", "MB", "ms for one image"]
+    note = "Each file scored the whole test set. Proofs are in results/<variant>/export."
+    if cells:
+        measurements.add("export", columns, cells, [note])
 
 
 def _log(variant: str, proof_file: Path) -> None:

@@ -21,6 +21,7 @@ from stages.errors import UserError
 from stages.figures import style
 from stages.figures.learning_curve import learning_curve as draw
 from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
+from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics import paired
@@ -64,7 +65,12 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     table = ([row[key] for key in COLUMNS] for row in rows)
     files.write_table(RESULTS / "learning_curve.csv", COLUMNS, table)
     style.save(draw(rows, laws), RESULTS / "plots" / "learning_curve.png")
-    print(_text(rows))
+    columns = ["variant", "images", f"{METRICS[metric].column} (n = {rows[0]['n']})"]
+    cells = _cells(rows)
+    sentences = [f"{row['variant']}: {row['verdict']}." for row in rows if row["verdict"]]
+    measurements.add("learning_curve", columns, cells, sentences)
+    align = ("left", "right", "right")
+    print(tabulate(cells, columns, disable_numparse=True, colalign=align), "", *sentences, sep="\n")
     _log(settings, [row for row in rows if row["verdict"]])
     fold_store.prune()
 
@@ -140,11 +146,9 @@ def _rows(
     return rows
 
 
-def _text(rows: list[dict[str, Any]]) -> str:
-    """Return the table of scores, and a sentence for each variant."""
-    column = METRICS[rows[0]["metric"]].column
-    columns = ["variant", "images", f"{column} (n = {rows[0]['n']})"]
-    cells = [
+def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the table of scores as texts."""
+    return [
         [
             row["variant"],
             f"{row['images']:,}",
@@ -152,9 +156,6 @@ def _text(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    table = tabulate(cells, columns, disable_numparse=True, colalign=("left", "right", "right"))
-    said = [f"{row['variant']}: {row['verdict']}." for row in rows if row["verdict"]]
-    return "\n".join([table, "", *said])
 
 
 def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:

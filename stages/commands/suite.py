@@ -26,6 +26,7 @@ from stages.figures import style
 from stages.figures.suite import suite as draw
 from stages.files import PREPARED, RESULTS
 from stages.prepare import prepare
+from stages.report import measurements
 from stages.report.markdown import difference, mean_std, probability
 from stages.settings import params
 from stages.settings.base import nearest
@@ -69,7 +70,13 @@ def suite() -> None:
     table = ([row[key] for key in COLUMNS] for row in rows)
     files.write_table(RESULTS / "suite.csv", COLUMNS, table)
     style.save(draw(rows, chosen.rope), RESULTS / "plots" / "suite.png")
-    print(_text(rows))
+    metric = of(rows[0])
+    columns = ["variant", "source", metric.column, "n", f"difference, {metric.unit} (95 %)"]
+    columns += ["Holm p", "verdict"]
+    cells, sentences = _cells(rows), _sentences(rows)
+    measurements.add("suite", columns, cells, sentences)
+    align = ("left", "left", "right", "left", "right", "right", "left")
+    print(tabulate(cells, columns, disable_numparse=True, colalign=align), "", *sentences, sep="\n")
     _log(settings, rows)
 
 
@@ -159,11 +166,8 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def _text(rows: list[dict[str, Any]]) -> str:
-    """Return the table, and what the mean is and is not."""
-    metric = of(rows[0])
-    columns = ["variant", "source", metric.column, "n", f"difference, {metric.unit} (95 %)"]
-    columns += ["Holm p", "verdict"]
+def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the table as texts."""
     cells, shown = [], ""
     for row in rows:
         name = row["variant"] if row["variant"] != shown else ""
@@ -173,9 +177,13 @@ def _text(rows: list[dict[str, Any]]) -> str:
         p = probability(row["p_holm"])
         n = f"{row['n']} {unit}"
         cells.append([name, source, score, n, difference(row), p, row["outcome"]])
-    align = ("left", "left", "right", "left", "right", "right", "left")
-    lines = [tabulate(cells, columns, disable_numparse=True, colalign=align), ""]
-    lines += [
+    return cells
+
+
+def _sentences(rows: list[dict[str, Any]]) -> list[str]:
+    """Return what the mean is and is not."""
+    metric = of(rows[0])
+    sentences = [
         f"Differences are from {rows[0]['baseline']}. The mean is of these sources, with equal "
         "weights; on other data it may differ.",
         "Holm p is corrected for all variants and sources, and that of a mean for all variants.",
@@ -183,13 +191,13 @@ def _text(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         if row["between_p"] is not None:
             sd = f"{metric.scale * row['between_sd']:.{metric.digits}f} {metric.unit}"
-            lines.append(
+            sentences.append(
                 f"{row['variant']}: the standard deviation of the true difference between sources "
                 f"is {sd} (p = {probability(row['between_p'])} for none)."
             )
     if rows[-1]["n"] < ENOUGH:
-        lines.append(f"With {ENOUGH} sources or more, whether differences vary is tested too.")
-    return "\n".join(lines)
+        sentences.append(f"With {ENOUGH} sources or more, whether differences vary is tested too.")
+    return sentences
 
 
 def _log(settings: Params, rows: list[dict[str, Any]]) -> None:

@@ -127,6 +127,7 @@ def test_is_whole_and_loads_nothing(source):
     assert {address.split(",")[0] for address in checked.addresses if address[0] != "#"} == {
         "data:image/jpeg;base64",
         "data:image/png;base64",
+        "measurements.html",  # a link
     }
     for address in checked.addresses:
         assert address[0] != "#" or f'id="{address[1:]}"' in source
