@@ -58,8 +58,9 @@ ALLOWED = {  # module -> its classes
         *("LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform"),
         *("TruncatedNormal", "VarianceScaling", "Zeros"),
     },
-    None: {"__keras_tensor__"},
+    None: {"__keras_tensor__", "__numpy__"},
 }
+NUMBERS = {"float32", "float64", "int32", "int64"}  # types of a constant array
 
 
 def layers(content: bytes, where: str) -> list[dict[str, Any]]:
@@ -161,3 +162,5 @@ def _check(part: dict[str, Any], where: str) -> None:
         raise ValueError
     if name not in ALLOWED.get(module, ()) or registered not in (None, name):
         raise refused(where, f"has {module or 'an object'}.{name}"[:200])
+    if name == "__numpy__" and (kind := part["config"]["dtype"]) not in NUMBERS:
+        raise refused(where, f"has an array of type {kind!r:.80}")

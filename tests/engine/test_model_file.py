@@ -79,6 +79,7 @@ def test_known_layers_pass_with_their_settings():
         (part(None, "Dense", {"units": 2}), "Dense"),
         (part("keras.layers", "Dense", {}, registered_name="mine>Dense"), "Dense"),
         (part("keras.src.ops.core", "Map"), "Map"),
+        (part(None, "__numpy__", {"value": [1], "dtype": "S999999999"}), "S999999999"),
         (layer("Dense", activation=part("keras.layers", "Lambda")), "Lambda"),
         (layer("Dense", activation="keras.models.load_model"), "load_model"),
         (layer("Dense", units=10**9), "units"),
@@ -168,6 +169,14 @@ def test_neither_keras_nor_tensorflow_is_imported():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_models_that_average_over_views_pass(tmp_path):
+    from tests.engine import exported  # imports Keras
+
+    content = exported.write(tmp_path / "model.keras", views=3).read_bytes()
+    kinds = [one["class_name"] for one in layers(content, "row")]
+    assert kinds.count("AffineTransform") == 2
 
 
 @pytest.mark.slow
