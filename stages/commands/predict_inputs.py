@@ -78,10 +78,16 @@ def _picture(file: Path, dataset: Mapping[str, Any]) -> np.ndarray:
 
 def _rows(table: Path, dataset: Mapping[str, Any]) -> np.ndarray:
     """Return all images of a CSV file of pixels, uint8 (n, height, width, channels)."""
-    (images,), notes = arrays.as_bytes([pixel_csv.unlabelled(table, params.load().data)])
+    shape, data = tuple(dataset["image_shape"]), params.load().data
+    try:
+        stored = pixel_csv.unlabelled(table, data, shape)
+    except OSError as error:
+        raise UserError(
+            f"{table} cannot be opened ({error.strerror}); give a CSV file of pixels."
+        ) from None
+    (images,), notes = arrays.as_bytes([stored])
     for note in notes:
         print(f"{table}: {note}", file=sys.stderr)
-    shape = tuple(dataset["image_shape"])
     if images.shape[1:] != shape or images.dtype != np.uint8:
         raise UserError(
             f"{table} has images of {images.shape[1:]} and type {images.dtype}; the model takes "

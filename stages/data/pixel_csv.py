@@ -6,7 +6,8 @@ NumPy parses the rows: pandas took 1.5 to 9 times as long (docs/experiments.md, 
 import csv
 import math
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -68,28 +69,37 @@ def load(path: Path, data: Data) -> Source:
     return replace(source, notes=(*notes, *source.notes))
 
 
-def unlabelled(path: Path, data: Data) -> np.ndarray:
+def unlabelled(path: Path, data: Data, shape: Sequence[int]) -> np.ndarray:
     """Return the images of a file without labels, uint8 or float32 (n, height, width, channels).
 
-    A column named `data.label_column` or "label" is ignored.
+    A column of labels, as training has it, is ignored. `shape` is that of an image, whatever the
+    settings say: the model may have been trained on image files.
     """
-    name = data.label_column or "label"
-    return _read(path, data, name if name in _columns(path)[1] else None).images
+    label = None
+    with suppress(UserError):  # there is none
+        label = _label(path, data)
+    return _read(path, data, label, shape).images
 
 
-def _read(path: Path, data: Data, label: str | None) -> Split:
+def _read(path: Path, data: Data, label: str | None, shape: Sequence[int] = ()) -> Split:
     """Return images (n, height, width, channels) of uint8 or float32, and labels, int64 or text.
 
-    Labels are empty texts if `label`, the name of their column, is None.
+    Labels are empty texts if `label`, the name of their column, is None. Without the `shape` of an
+    image, it follows from the settings and the number of columns.
     """
-    try:
+    with _reading(path):
         header = _header(path, label)
-        shape = _shape(path, len(header.pixels), data)
+        if not header.columns:
+            raise UserError(f"{path} is empty; give a line of column names and one row per image.")
+        count = len(header.pixels)
+        if shape and math.prod(shape) != count:
+            sides = "x".join(map(str, shape))
+            raise UserError(
+                f"{path} has {count:,} columns of pixels, but an image of {sides} (height, width, "
+                f"channels) has {math.prod(shape):,}; add or remove columns."
+            )
+        shape = shape or _shape(path, count, data)
         table = _parse(path, header)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
-    except csv.Error as error:
-        raise UserError(f"{path} is not CSV ({error}); correct it.") from None
     if not table.size:
         raise UserError(f"{path} has no row of pixels; give one row per image.")
     labels = np.char.strip(table["label"][:, 0]) if label else np.full(len(table), "")
@@ -101,11 +111,23 @@ def _read(path: Path, data: Data, label: str | None) -> Split:
     return Split(pixels.reshape(-1, *shape), labels)
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what is raised for a file that is not CSV in UTF-8 into a UserError."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from None
+    except csv.Error as error:
+        raise UserError(f"{path} is not CSV ({error}); correct it.") from None
+
+
 def _columns(path: Path) -> tuple[str, list[str]]:
     """Return the delimiter and the names of the columns, from the first line."""
-    delimiter = label_file.delimiter(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        names = next(csv.reader(file, delimiter=delimiter), [])
+    with _reading(path):
+        delimiter = label_file.delimiter(path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file, delimiter=delimiter), [])
     return delimiter, [name.strip() for name in names]
 
 

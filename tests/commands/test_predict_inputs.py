@@ -20,12 +20,12 @@ def _inside(tmp_path, monkeypatch):
 
 
 def table(path, images, **labels):
-    header = [*labels, *(f"pixel{number}" for number in range(16))]
+    header = [*labels, *(f"pixel{number}" for number in range(images[0].size))]
     rows = images.reshape(len(images), -1).tolist()
     write_table(path, header, [[*labels.values(), *row] for row in rows])
 
 
-@pytest.mark.parametrize("labels", [{}, {"id": 7}, {"label": "cat"}, {"label": ""}])
+@pytest.mark.parametrize("labels", [{}, {"id": 7}, {"label": "cat"}, {"label": ""}, {"Target": 1}])
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_each_row_of_a_table_is_an_image(tmp_path, monkeypatch, labels, size):
     images = RANDOM.integers(2, 256, (5, 4, 4, 1), np.uint8)
@@ -55,6 +55,32 @@ def test_files_and_folders_come_before_tables_and_faults_are_named(tmp_path, cap
     assert failed == ["bad.png", "short.csv"]
     told = capsys.readouterr().err
     assert all(name in told for name in failed)
+
+
+def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
+    images = RANDOM.integers(2, 256, (3, 2, 5, 3), np.uint8)
+    table(tmp_path / "new.csv", images)
+    (block,) = blocks(["new.csv"], DATASET | {"image_shape": [2, 5, 3]}, [])
+    np.testing.assert_array_equal(np.stack([*block.values()]), images)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "No such file"),
+        (b"", "is empty"),
+        (b"a,b\n", "16"),
+        ("caf\xe9,b\n1,2\n".encode("latin-1"), "UTF-8"),
+        (",".join(map(str, range(16))).encode(), "no row"),
+    ],
+)
+def test_a_table_without_images_is_refused_in_a_sentence(tmp_path, capsys, content, told):
+    if content is not None:
+        (tmp_path / "new.csv").write_bytes(content)
+    failed = []
+    assert not any(blocks(["new.csv"], DATASET, failed))
+    assert failed == ["new.csv"]
+    assert told in capsys.readouterr().err
 
 
 def test_pixels_from_0_to_1_are_scaled_with_a_note(tmp_path, capsys):
