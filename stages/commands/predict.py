@@ -87,7 +87,8 @@ def predict(
             raise UserError("none of these files could be classified; give image files.")
         shown, probability = np.stack(list(first.values())), np.array([row for _, row in found])
         if explain:
-            shown = _explained(path, label, shown[: gallery.COUNT], probability)
+            explained = slice(gallery.COUNT)
+            shown = _explained(path, label, shown[explained], probability[explained])
     print(f"model: {label}")
     if csv:
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None

@@ -134,19 +134,19 @@ def predictions(
 ) -> Figure:
     """Show a user's images as the model saw them, with its predictions and names, such as of files.
 
-    `images` are uint8 (n, height, width, channels), n at least 1, from `occlusion.beside` if
-    `explained`; `probability` is float (n, classes).
+    `probability` is float (n, classes), n at least 1. `images`, of the first ones, are uint8
+    (at most n, height, width, channels), from `occlusion.beside` if `explained`.
     """
-    n = len(images)
+    n, images = len(probability), images[:OWN]
     captions = [
         ((classes[row.argmax()],), INK, (percent(row.max()), name))
-        for row, name in zip(probability[:OWN], names, strict=False)
+        for row, name, _ in zip(probability, names, images, strict=False)
     ]
-    which = f"the first {OWN} of {n:,} images" if n > OWN else f"{n:,} images"
-    which = "1 image" if n == 1 else which
-    note = f"{which}, as the model saw them{', and in orange where it looked' * explained}"
+    which = f"the first {len(images)} of {n:,} images" if n > len(images) else f"{n:,} images"
+    saw = "1 image, as the model saw it" if n == 1 else f"{which}, as the model saw them"
+    note = f"{saw}{', and in orange where it looked' * explained}"
     note += "\npredicted class, its probability, the file"
-    return grid(images[:OWN], captions, f"{model}: predictions", note)
+    return grid(images, captions, f"{model}: predictions", note)
 
 
 def percent(fraction: float) -> str:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from stages.commands import predict, predict_inputs
 from stages.errors import UserError
+from stages.figures import gallery
 from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
 from stages.settings.params import load
@@ -138,6 +139,14 @@ KINDS = {  # how a person's file differs from MNIST's image
     "webp": lambda digit: ImageOps.invert(large(digit)),
     "jpg": on_paper,
 }
+
+
+def test_more_images_than_the_figure_explains_are_classified(folder, digits, capsys):
+    images, vote = digits
+    for number, digit in enumerate(images):
+        plain(digit).save(folder / f"{number:02d}.png")
+    assert predict.predict([str(folder)], "basic", folder / "../out.png", explain=True)
+    assert len(answers(capsys.readouterr().out)) == len(vote) > gallery.COUNT
 
 
 def answers(text):

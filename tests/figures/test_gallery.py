@@ -107,6 +107,14 @@ def test_own_images_show_class_probability_and_file(n, expected, texts):
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[0, ..., 0])
 
 
+def test_fewer_images_than_predictions_are_the_first(texts):
+    probability = np.tile([0.2, 0.8], (30, 1))
+    names = [f"{number}.png" for number in range(30)]
+    figure = predictions(images_of(20), names, probability, ["cat", "dog"], model="basic")
+    assert captions(figure)[2::3] == names[:20]
+    assert any(text.startswith("the first 20 of 30 images,") for text in texts(figure))
+
+
 def test_colours_and_grey_values_are_not_stretched():
     images = images_of(3, (4, 4, 3))
     figure = mistakes(images, [(2, 0, 1, 0.9)], DIGITS, variant="basic")
