@@ -33,7 +33,7 @@ def occlusion(
         return style.empty(title, "none: all test images are classified correctly")
     shown = found[: len(drops)]
     captions = [
-        ((classes[predicted], f"for {classes[actual]}"), INK, (f"−{100 * drop.max():.0f} points",))  # noqa: RUF001
+        ((classes[predicted], f"for {classes[actual]}"), INK, (_points(drop),))
         for (_, actual, predicted, _), drop in zip(shown, drops, strict=True)
     ]
     images = [
@@ -44,6 +44,12 @@ def occlusion(
         "predicted for actual, with the largest loss"
     )
     return gallery.grid(np.stack(images), captions, title, note)
+
+
+def _points(drop: np.ndarray) -> str:
+    """Return the largest loss; none if every hidden window raises the probability."""
+    points = round(100 * max(float(drop.max()), 0))
+    return "no loss" if points == 0 else f"−{points} point{'s' * (points > 1)}"  # noqa: RUF001
 
 
 def beside(image: np.ndarray, drop: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from stages.figures import style
 from stages.figures.occlusion import beside, occlusion, overlaid
@@ -33,3 +34,15 @@ def test_the_figure_shows_the_first_mistakes_only_and_may_be_empty():
     assert len(axes.images) == 3
     assert sum("25 points" in text.get_text() for text in axes.texts) == 3
     assert style.png(occlusion(images, [], drops[:0], ["cat", "dog"], variant="basic"))
+
+
+@pytest.mark.parametrize(
+    ("largest", "text"),
+    [(-0.3, "no loss"), (0.004, "no loss"), (0.01, "−1 point"), (0.254, "−25 points")],  # noqa: RUF001
+)
+def test_the_caption_is_the_largest_loss(largest, text):
+    drops = np.full((1, 8, 8), -0.5, np.float32)
+    drops[0, 2, 3] = largest
+    images = np.zeros((1, 8, 8, 1), np.uint8)
+    figure = occlusion(images, [(0, 0, 1, 0.9)], drops, ["cat", "dog"], variant="basic")
+    assert figure.axes[0].texts[-1].get_text() == text
