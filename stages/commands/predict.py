@@ -200,7 +200,8 @@ def check(path: Path, shape: Sequence[int]) -> None:
     """
     layers = model_file.layers(path.read_bytes(), str(path)) if path.is_file() else []
     inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
-    if not any(layer["config"].get("name", "").startswith("vote_") for layer in layers):
+    votes = any(layer["config"]["name"].startswith("vote_") for layer in layers)
+    if not votes or not inputs:
         raise UserError(
             f"{path} is not a model file of this pipeline; give one from results/, a row of "
             "params.yaml, or an address such as models:/foldlab@champion."

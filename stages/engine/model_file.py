@@ -83,6 +83,8 @@ def layers(content: bytes, where: str) -> list[dict[str, Any]]:
         parts = [*_parts({**config, "compile_config": None})]  # Keras is told not to compile
         for part in parts:
             _check(part, where)
+        for part in parts:
+            _check_layers(part)
         kind, found = config["class_name"], config["config"].get("layers")
     except UserError:
         raise
@@ -142,6 +144,21 @@ def _parts(part: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict | list):
         for value in part.values() if isinstance(part, dict) else part:
             yield from _parts(value, depth + 1)
+
+
+def _check_layers(part: dict[str, Any]) -> None:
+    """Raise an exception that `layers` catches unless the layers of a model are as Keras has them.
+
+    Callers read their names and the shapes of inputs.
+    """
+    if part.get("class_name") not in ("Functional", "Sequential"):
+        return
+    for layer in part["config"]["layers"]:
+        if not isinstance(layer["class_name"], str) or not isinstance(layer["config"]["name"], str):
+            raise ValueError
+        is_input = layer["class_name"] == "InputLayer"
+        if is_input and not isinstance(layer["config"]["batch_shape"], list):
+            raise ValueError
 
 
 def _check(part: dict[str, Any], where: str) -> None:

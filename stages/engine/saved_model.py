@@ -83,7 +83,9 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     content = _content(recipe)
     layers = model_file.layers(content, where)
     members = [
-        layer for layer in layers if re.fullmatch(r"member_\d+", layer["config"].get("name", ""))
+        layer
+        for layer in layers
+        if re.fullmatch(r"member_\d+", layer["config"]["name"]) and "layers" in layer["config"]
     ]
     if arguments["member"] >= max(len(members), 1):
         raise UserError(

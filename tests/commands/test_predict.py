@@ -18,6 +18,7 @@ from stages.settings.params import load
 from stages.train import train
 from stages.training.export import probabilities
 from tests.command import status
+from tests.engine.test_model_file import archive, part
 from tests.prepared import TRAIN
 
 pytestmark = pytest.mark.slow
@@ -226,6 +227,7 @@ def test_the_command_classifies_what_it_can_and_ends_with_status_1(digits, folde
         ("other", r"other/model\.keras .*train@other"),
         ("data.keras", r"^data\.keras: "),
         ("foreign.keras", r"^foreign\.keras: .*\.keras file"),
+        ("bare.keras", r"^bare\.keras is not a model file of this pipeline"),
         ("absent.keras", r"^absent\.keras "),
         ("models:/foldlab@champion", r"models:/foldlab@champion .*http://127\.0\.0\.1:9"),
     ],
@@ -235,9 +237,13 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:hunter2@127.0.0.1:9")
     (trained / "data.keras").write_bytes(b"PK")
-    layer = {"class_name": "InputLayer", "config": {"batch_shape": [None, 28, 28, 1]}}
-    with zipfile.ZipFile(trained / "foreign.keras", "w") as archive:
-        archive.writestr("config.json", json.dumps({"config": {"layers": [layer]}}))
+    pixels = {"class_name": "InputLayer", "config": {"batch_shape": [None, 28, 28, 1]}}
+    with zipfile.ZipFile(trained / "foreign.keras", "w") as written:
+        written.writestr("config.json", json.dumps({"config": {"layers": [pixels]}}))
+    vote = part("keras.layers", "Softmax", {"name": "vote_0"})
+    (trained / "bare.keras").write_bytes(
+        archive(config=part("keras", "Sequential", {"layers": [vote]}))
+    )
     monkeypatch.setattr("stages.training.export.probabilities", None)
     with pytest.raises(UserError, match=message) as refused:
         predict.predict(["any.png"], model)
