@@ -12,6 +12,7 @@ from stages.statistics.learning_curve import Law, perfect
 from stages.statistics.metrics import of
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
+MARKERS = "osD^v"  # the next one when all colours are used
 APART = 0.03  # of the images, between the points of two variants
 
 
@@ -34,7 +35,7 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
             [metric.scale * row["mean"] for row in own],
             [metric.scale * row["std"] for row in own],
             color=colour,
-            fmt="o",
+            fmt=MARKERS[position // len(COLOURS) % len(MARKERS)],
             capsize=3,
             label=name,
         )
@@ -49,7 +50,7 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel(f"CV {metric.column.removeprefix('CV ')}")
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
     note = (
         f"mean ± sd, n = {rows[0]['n']} folds; the line is a power law, dashed beyond the images "
         "that there are"

@@ -7,8 +7,8 @@ from stages.statistics.learning_curve import fit
 IMAGES = np.array([400.0, 800.0, 1600.0, 3200.0])
 
 
-def drawn(names, metric="accuracy", bump=0.0):
-    errors = 0.03 * (IMAGES / 3200) ** -0.5 + [0.0, bump, 0.0, 0.0]
+def drawn(names, metric="accuracy", bump=0.0, slope=-0.5):
+    errors = 0.03 * (IMAGES / 3200) ** slope + [0.0, bump, 0.0, 0.0]
     folds = errors[:, np.newaxis] + 1e-4 * np.random.default_rng(0).standard_normal((4, 5))
     best = 0 if metric == "log_loss" else 1
     rows = [
@@ -36,6 +36,21 @@ def test_every_variant_is_named_and_numbers_of_images_are_plain(texts):
     figure = drawn(["basic", "resnet"])
     figure.draw_without_rendering()
     assert {"basic", "resnet", "400", "3,200", "6,400"} <= {*texts(figure)}
+
+
+def test_five_variants_look_different():
+    (axes,) = drawn("abcde").axes
+    shown = [container.lines[0] for container in axes.containers]
+    assert len({(line.get_color(), line.get_marker()) for line in shown}) == 5
+
+
+def test_the_legend_covers_no_curve_that_falls():
+    figure = drawn("ab", slope=0.5)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    curves = [axes.transData.transform(line.get_xydata()) for line in axes.lines]
+    assert not any(legend.count_contains(points) for points in curves)
 
 
 def test_without_a_power_law_only_the_points_are_drawn():
