@@ -144,7 +144,7 @@ def predictions(
     ]
     which = f"the first {len(images)} of {n:,} images" if n > len(images) else f"{n:,} images"
     saw = "1 image, as the model saw it" if n == 1 else f"{which}, as the model saw them"
-    note = f"{saw}{', and in orange where it looked' * explained}"
+    note = f"{saw}{'; orange: where it looked' * explained}"
     note += "\npredicted class, its probability, the file"
     return grid(images, captions, f"{model}: predictions", note)
 
