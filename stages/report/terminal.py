@@ -63,7 +63,7 @@ def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = Fa
     steps = [("make ui", "look at the runs in MLflow")]
     if any(row["outcome"] == "undecided" for row in rows):
         steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
-    else:
+    elif len(rows) > 1:
         steps += [("python -m stages pairs", "test every two variants")]
     if not own_data:
         steps += [("docs/your_own_data.md", "compare variants on your own photos")]

@@ -17,6 +17,7 @@ def test_the_next_step_depends_on_whether_something_is_undecided():
     assert "python -m stages pairs" in terminal.next_steps(decided, 1)
     undecided = [*decided, row("third", "undecided")]
     assert "folds.repeats=4" in terminal.next_steps(undecided, 2)
+    assert "stages pairs" not in terminal.next_steps(decided[:1], 1)
 
 
 def test_own_photos_are_suggested_to_those_who_have_none_yet():
