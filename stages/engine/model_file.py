@@ -166,8 +166,8 @@ def _check(part: dict[str, Any], where: str) -> None:
     if part.get("compile_config"):
         raise refused(where, "has a compiled model inside it")
     for key in ("units", "filters"):
-        if isinstance(part.get(key), int | float) and part[key] > UNITS:
-            raise refused(where, f"has a layer of {part[key]:,} {key}")
+        if key in part and not (type(part[key]) is int and 1 <= part[key] <= UNITS):
+            raise refused(where, f"has a layer of {part[key]!r:.80} {key}")
     for key, value in part.items():
         is_function = key.endswith("activation") and isinstance(value, str)
         if is_function and value not in ACTIVATIONS:

@@ -7,7 +7,7 @@ ICML 2017, section 4.2. Logarithms of probabilities serve as logits, which have 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-LOWEST, HIGHEST = 0.1, 10.0
+LOWEST, HIGHEST = 0.5, 10.0  # where all predictions are correct, the lowest would be 0
 DECIMALS = 3  # of a temperature, so that the last bits of a processor's logarithm do not matter
 TINY = 1e-12
 

@@ -84,6 +84,8 @@ def test_known_layers_pass_with_their_settings():
         (layer("Dense", activation="keras.models.load_model"), "load_model"),
         (layer("Dense", units=10**9), "units"),
         (layer("Conv2D", filters=1e9), "filters"),
+        (layer("Conv2D", filters=-1), "filters"),
+        (layer("Dense", units="99999999999"), "units"),
         (layer("TimeDistributed", layer=layer("Lambda")), "TimeDistributed"),
         (part("keras", "Functional", {"layers": []}, compile_config={"loss": "x"}), "compiled"),
         (nested(150), "deep"),

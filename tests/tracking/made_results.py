@@ -32,7 +32,7 @@ DATA_SHA256 = hashlib.sha256(b"data").hexdigest()
 IMAGES_SHA256 = hashlib.sha256(b"images").hexdigest()
 BEGAN = 1_700_000_000_000  # ms since 1970, when the made training began
 CONFUSIONS = ("confusion_matrix", "confusion_matrix_normalized")
-PLOTS = ("calibration", "curves", "data_card", "mistakes", "samples", *CONFUSIONS)
+PLOTS = ("calibration", "curves", "data_card", "mistakes", "occlusion", "samples", *CONFUSIONS)
 
 
 def fingerprint(variant: str) -> str:

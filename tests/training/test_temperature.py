@@ -40,6 +40,13 @@ def test_scaling_keeps_the_order_of_classes_and_sums_of_one(value, classes):
     assert change.max() <= 1e-6
 
 
+def test_few_images_that_are_all_correct_do_not_make_the_model_certain():
+    probability = np.tile(np.array([0.8, 0.2], np.float32), (160, 1))
+    value = temperature.fit(probability, np.zeros(160, int))
+    assert value == pytest.approx(temperature.LOWEST, abs=0.01)
+    assert temperature.scaled(probability, value).max() < 0.95
+
+
 def test_certain_probabilities_stay_finite():
     certain = np.eye(3, dtype=np.float32)
     found = temperature.scaled(certain, 2.0)
