@@ -19,7 +19,7 @@ from stages.training.export import probabilities
 CHUNK, CHUNK_BYTES = 2500, 2**26  # most images, and most bytes of them
 # Mistakes for which it is computed where the model looks: as many as the figure shows, or fewer of
 # large images, so that it takes no longer than a few hundred predictions.
-EXPLAINED, LEAST, EXPLAINED_BYTES = 20, 4, 2**26
+EXPLAINED, LEAST, EXPLAINED_BYTES = 20, 4, 2**24
 
 
 class Scores(NamedTuple):
