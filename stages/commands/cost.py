@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from stages import files, publish
+from stages import files
+from stages.commands import annotate
 from stages.engine import latency
 from stages.figures import style
 from stages.figures.cost import cost as draw
@@ -19,7 +20,6 @@ from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics.metrics import of
-from stages.tracking import marker, store
 
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # of all models by turns
@@ -127,15 +127,10 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
-    """Tag each variant's run with its latency, which the saved view shows; warn if that fails."""
-    try:
-        with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking import runs  # MLflow's import takes seconds
+    """Tag each variant's run with its latency, which the saved view shows."""
+    time = {row["variant"]: f"{row['one_image_ms']:.2f} ms" for row in rows}
 
-            for row in rows:
-                identity = marker.published(row["variant"])
-                parent = identity and runs.look_up(client, identity)[0]
-                if parent:
-                    client.set_tag(parent.info.run_id, "latency", f"{row['one_image_ms']:.2f} ms")
-    except store.StoreError as error:
-        publish.warn("latencies", error)
+    def tag(client: Any, run_id: str, name: str) -> None:
+        client.set_tag(run_id, "latency", time[name])
+
+    annotate.runs(settings, "latencies", time, tag)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from stages import files, publish
+from stages import files
+from stages.commands import annotate
 from stages.engine import environment, fold_store, fold_tasks, subsets, variants
 from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
@@ -28,7 +29,6 @@ from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, perfect, verdict
 from stages.statistics.metrics import METRICS
 from stages.statistics.scores import SCORES
-from stages.tracking import marker, store
 
 COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
 COLUMNS += ("gain", "ci_low", "ci_high", "verdict")  # of twice the images, in the row of all
@@ -159,19 +159,12 @@ def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
-    """Attach the table and the picture to each variant's run, and tag it; warn if that fails."""
-    try:
-        with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking import runs  # MLflow's import takes seconds
+    """Attach the table and the picture to each variant's run, and tag it."""
+    verdicts = {row["variant"]: row["verdict"] for row in rows}
 
-            for row in rows:
-                identity = marker.published(row["variant"])
-                parent = identity and runs.look_up(client, identity)[0]
-                if parent:
-                    run_id = parent.info.run_id
-                    client.log_artifact(run_id, str(RESULTS / "learning_curve.csv"))
-                    picture = RESULTS / "plots" / "learning_curve.png"
-                    client.log_artifact(run_id, str(picture), "plots")
-                    client.set_tag(run_id, "learning curve", row["verdict"])
-    except store.StoreError as error:
-        publish.warn("learning curves", error)
+    def attach(client: Any, run_id: str, name: str) -> None:
+        client.log_artifact(run_id, str(RESULTS / "learning_curve.csv"))
+        client.log_artifact(run_id, str(RESULTS / "plots" / "learning_curve.png"), "plots")
+        client.set_tag(run_id, "learning curve", verdicts[name])
+
+    annotate.runs(settings, "learning curves", verdicts, attach)

@@ -226,6 +226,7 @@ def test_every_module_has_its_test():
         "attachments.py",
         "line.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
+        "annotate.py",  # commands/test_cost.py, test_learning_curve.py
         "provenance.py",  # commands/test_pull_request.py
         "combine.py",  # engine/test_fold_tasks.py, test_variants.py
         "recipe.py",  # engine/test_resolve.py
