@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import inputs, measured, processes
 from stages import files
 from stages.engine import fold_store, fold_tasks, identity
-from stages.engine.predict import predict
+from stages.engine.predict import score
 from stages.engine.resolve import recipe
 from stages.settings import params
 from stages.settings.sections import Parallel
@@ -77,10 +77,8 @@ def _folds(row: str) -> dict[str, Any]:
     images = np.load("data/prepared/test_images.npy", mmap_mode="r")
     labels = np.load("data/prepared/test_labels.npy")
     kernels = inputs.MNIST["settings"]["train"]["kernels"]
-    _, members = predict(
-        results / "model.keras", images, Parallel(), kernels
-    )  # kept since evaluate
-    on_test = (members.argmax(axis=2) == labels).mean(axis=1)
+    scores = score(results / "model.keras", images, labels, Parallel(), kernels)  # cached
+    on_test = (scores.by_member.argmax(axis=2) == labels).mean(axis=1)
     return {
         "cv": mean_std(np.array([fold["accuracy"] for fold in folds])),
         "cv_folds": [fold["accuracy"] for fold in folds],
@@ -157,7 +155,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
         alone = unit.recipe.model_copy(update={"train": kept})
         fold_tasks.model([unit._replace(recipe=alone)], arrays, Parallel())
         file = fold_store.folder(unit.fingerprint) / "model.keras"
-        vote, _ = predict(file, images, Parallel(), base.train.kernels)
+        vote = score(file, images, labels, Parallel(), base.train.kernels).probability
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))
         seconds.append(round(float(record.times[:, 1].sum()), 2))
     return {

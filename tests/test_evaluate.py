@@ -83,7 +83,7 @@ def test_tables_carry_class_names_and_agree_with_each_other():
 
 def test_evaluating_again_gives_the_same_bytes_without_scoring(monkeypatch):
     before = {path: path.read_bytes() for path in RESULTS.iterdir()}
-    monkeypatch.setattr("stages.engine.predict.probabilities", None)
+    monkeypatch.setattr("stages.engine.predict.scorer", None)
     evaluate("plain")
     assert {path: path.read_bytes() for path in RESULTS.iterdir()} == before
 

@@ -19,7 +19,7 @@ from stages import files, publish
 from stages.commands import predict
 from stages.engine import latency, onnx_file, tflite_file
 from stages.engine.hardware import PROCESSOR
-from stages.engine.predict import predict as score
+from stages.engine.predict import score
 from stages.engine.traced import trace
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, existing, read_array, read_dataset
@@ -93,7 +93,7 @@ def _write(
         read_array(existing(PREPARED / f"{name}.npy", "prepare"))
         for name in ("test_images", "test_labels", "train_images")
     )
-    expected, _ = score(path, images, settings.parallel, kernels)
+    expected = score(path, images, label, settings.parallel, kernels).probability
     if expected.shape[1] != len(classes):
         raise UserError(
             f"{path} has {expected.shape[1]} classes, {PREPARED} has {len(classes)}; "

@@ -6,7 +6,7 @@ MLflow is needed only for a model that is given as a `models:/` address.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,17 +78,19 @@ def predict(
         if coverage is None and path.with_name(PREDICTIONS).is_file():
             coverage = params.load().predict.coverage
         lowest = _threshold(path, coverage) if coverage else None
+        probabilities = _scorer(path, label, len(classes))
         for pixels in tqdm(blocks(images, dataset, failed), unit="block", disable=None):
             if pixels:
                 first |= dict(list(pixels.items())[: gallery.OWN - len(first)])
-                scored = _scored(path, label, np.stack(list(pixels.values())), len(classes))
+                scored = probabilities(np.stack(list(pixels.values())))
                 found += zip(pixels, scored, strict=True)
         if not found:
             raise UserError("none of these files could be classified; give image files.")
         shown, probability = np.stack(list(first.values())), np.array([row for _, row in found])
         if explain:
-            explained = slice(gallery.COUNT)
-            shown = _explained(path, label, shown[explained], probability[explained])
+            shown, certain = shown[: gallery.COUNT], probability[: gallery.COUNT]
+            drops = occlusion.explain(shown, certain, probabilities)
+            shown = np.stack([beside(*one) for one in zip(shown, drops, strict=True)])
     print(f"model: {label}")
     if csv:
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
@@ -140,25 +142,22 @@ def _threshold(model: Path, coverage: float) -> float:
     return conformal.threshold(stored["oof_probability"], stored["oof_label"], coverage)
 
 
-def _explained(path: Path, label: str, images: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the images, each with one to its right that shows where the model looks."""
-    drops = occlusion.explain(
-        images, probability, lambda covered: _scored(path, label, covered, probability.shape[1])
-    )
-    return np.stack([beside(*one) for one in zip(images, drops, strict=True)])
+def _scorer(path: Path, label: str, classes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from images to probabilities; UserError if the model has other classes."""
+    from stages.training.export import scorer  # TensorFlow's import takes seconds
 
+    score = scorer(path, "portable")
 
-def _scored(path: Path, label: str, images: np.ndarray, classes: int) -> np.ndarray:
-    """Return probabilities, float32 (n, classes); UserError if the model has other classes."""
-    from stages.training.export import probabilities  # TensorFlow's import takes seconds
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        probability, _ = score(images)
+        if probability.shape[1] != classes:
+            raise UserError(
+                f"{label} has {probability.shape[1]} classes, {PREPARED} has {classes}; "
+                "run `dvc repro prepare` with the model's data set."
+            )
+        return probability
 
-    probability, _ = probabilities(path, images, "portable")
-    if probability.shape[1] != classes:
-        raise UserError(
-            f"{label} has {probability.shape[1]} classes, {PREPARED} has {classes}; "
-            "run `dvc repro prepare` with the model's data set."
-        )
-    return probability
+    return probabilities
 
 
 def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:

@@ -82,14 +82,26 @@ def from_model(
     return layers.Dense(classes)(x)
 
 
+class UnreadableModelError(Exception):
+    """Keras cannot load a model file; the message is the first line of its reason."""
+
+
 def load_model(content: bytes):
-    """Return the Keras model in the content of a `.keras` file."""
+    """Return the Keras model in the content of a `.keras` file, or raise UnreadableModelError."""
     import keras
 
     with tempfile.TemporaryDirectory() as folder:  # Keras loads from paths only
         file = Path(folder) / "model.keras"
         file.write_bytes(content)
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
+        try:
+            return keras.saving.load_model(file, compile=False, safe_mode=True)
+        except Exception as error:  # Keras raises many types for damaged or incompatible files
+            raise UnreadableModelError(first_line(error)) from None
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type, without a full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
 def _body(content: bytes, member: int):
@@ -98,11 +110,10 @@ def _body(content: bytes, member: int):
 
     try:
         saved = load_model(content)
-    except Exception as error:  # Keras raises many types for damaged or incompatible files
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    except UnreadableModelError as error:
         raise UserError(
             f"architecture 'from_model': Keras {keras.__version__} could not load the saved "
-            f"model ({reason}); save it again with this version."
+            f"model ({error}); save it again with this version."
         ) from None
     saved = next((one for one in saved.layers if one.name == f"member_{member}"), saved)
     last = next(one for one in reversed(saved.layers) if type(one).__name__ not in AFTER_DENSE)

@@ -5,7 +5,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,13 +86,11 @@ def average(
     return _soft_vote(variant, image_shape, models.values(), keras.layers.Identity, listed)
 
 
-def probabilities(
-    path: Path, images: np.ndarray, kernels: Kernels
-) -> tuple[np.ndarray, np.ndarray]:
-    """Score uint8 (n, height, width, channels) images with a file of `assemble` or `average`.
+def scorer(path: Path, kernels: Kernels) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Load a file of `assemble` or `average`, and return a function that scores images with it.
 
-    Returns the model's probabilities, float32 (n, classes), and those of each member, float32
-    (members, n, classes).
+    The function maps uint8 (n, height, width, channels) to the model's probabilities, float32
+    (n, classes), and those of each member, float32 (members, n, classes).
     """
     tf = import_tensorflow(kernels)
     import keras
@@ -107,13 +105,15 @@ def probabilities(
         return tf.stack(each(tf.cast(batch, tf.float32), training=False))
 
     seen = 1 + sum(one.name.startswith("affine_transform") for one in model.operations)
-    size = max(
-        1, scoring_batch(images.shape[1:]) // seen
-    )  # the views of a batch are scored at once
-    starts = range(0, len(images), size)
-    parts = [score(images[start : start + size]).numpy() for start in starts]
-    mean, *members = np.concatenate(parts, axis=1)
-    return mean, np.stack(members)
+    size = max(1, scoring_batch(model.input_shape[1:]) // seen)  # views are scored at once
+
+    def probabilities(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        starts = range(0, len(images), size)
+        parts = [score(images[start : start + size]).numpy() for start in starts]
+        mean, *members = np.concatenate(parts, axis=1)
+        return mean, np.stack(members)
+
+    return probabilities
 
 
 def _soft_vote(

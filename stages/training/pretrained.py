@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.models.backbone import body
-from stages.models.transfer import load_model
+from stages.models.transfer import UnreadableModelError, first_line, load_model
 from stages.settings.sections import Kernels, Named
 from stages.training.fold import derive_seed
 from stages.training.tf_runtime import import_tensorflow
@@ -40,24 +40,27 @@ def initial_weights(
             except Exception as error:  # Keras raises it as such
                 home = Path(os.environ.get("KERAS_HOME") or "~/.keras")
                 raise UserError(
-                    f"Keras could not load the weights of {name} ({_first_line(error)}); try again "
+                    f"Keras could not load the weights of {name} ({first_line(error)}); try again "
                     f"with a network, or put that file into the folder {home / 'models'}."
                 ) from None
         if file is None:
             return model.get_weights()
-        try:
-            if file.suffix != ".keras":
-                model.load_weights(file)
-                return model.get_weights()
-            found = load_model(content).get_weights()
-            model.set_weights(found[: len(model.weights)])  # those of a classifier come last
-            return model.get_weights()
-        except Exception as error:  # Keras and HDF5 raise many types
-            raise UserError(
+
+        def refusal(reason: object) -> UserError:
+            return UserError(
                 f"{where}.weights is {weights!r}, which is not a file of {name}'s weights "
-                f"({_first_line(error)}); use one that was saved from this network."
-            ) from None
+                f"({reason}); use one that was saved from this network."
+            )
 
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+        try:
+            saved = load_model(content) if file.suffix == ".keras" else None
+        except UnreadableModelError as error:
+            raise refusal(error) from None
+        try:
+            if saved:  # the weights of a classifier come last
+                model.set_weights(saved.get_weights()[: len(model.weights)])
+            else:
+                model.load_weights(file)
+        except Exception as error:  # Keras and HDF5 raise many types
+            raise refusal(first_line(error)) from None
+    return model.get_weights()

@@ -14,7 +14,7 @@ from stages.engine import onnx_file, tflite_file
 from stages.errors import UserError
 from stages.files import read_json
 from stages.tracking.marker import sha256
-from stages.training.export import probabilities
+from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported
 from tests.tracking.made_results import everything, nobody
@@ -66,7 +66,7 @@ def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_rea
     assert status("export", "basic", "--format", "onnx") == 0
     file = FOLDER / "model.onnx"
     proof = read_json(FOLDER / "model.onnx.json")
-    expected, _ = probabilities(MODEL, IMAGES, "portable")
+    expected, _ = scorer(MODEL, "portable")(IMAGES)
     found = onnx_file.scorer(file)(IMAGES)
     assert proof["largest_difference"] == pytest.approx(np.abs(found - expected).max(), abs=1e-7)
     assert proof["largest_difference"] < proof["tolerance"]
@@ -100,7 +100,7 @@ def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_c
     export.export(str(MODEL), "tflite", int8=True)
     assert "proof of basic's export to MLflow" in capsys.readouterr().err
     proof = read_json(FOLDER / "model_int8.tflite.json")
-    expected, _ = probabilities(MODEL, IMAGES, "portable")
+    expected, _ = scorer(MODEL, "portable")(IMAGES)
     found = tflite_file.scorer(FOLDER / "model_int8.tflite")(IMAGES)
     before, after = (one.argmax(1) == LABEL for one in (expected, found))
     accuracy = proof["accuracy"]

@@ -16,7 +16,7 @@ from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
 from stages.settings.params import load
 from stages.train import train
-from stages.training.export import probabilities
+from stages.training.export import scorer
 from tests.command import status
 from tests.engine.test_model_file import archive, part
 from tests.prepared import TRAIN
@@ -62,7 +62,7 @@ def digits(trained):
     images = np.load(trained / "data/prepared/test_images.npy")
     labels = np.load(trained / "data/prepared/test_labels.npy")
     chosen = np.concatenate([np.flatnonzero(labels == label)[:4] for label in range(10)])
-    vote, _ = probabilities(trained / "results/basic/model.keras", images[chosen], "portable")
+    vote, _ = scorer(trained / "results/basic/model.keras", "portable")(images[chosen])
     assert (vote.argmax(axis=1) == labels[chosen]).mean() > 0.8
     return images[chosen], vote
 
@@ -244,7 +244,7 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
     (trained / "bare.keras").write_bytes(
         archive(config=part("keras", "Sequential", {"layers": [vote]}))
     )
-    monkeypatch.setattr("stages.training.export.probabilities", None)
+    monkeypatch.setattr("stages.training.export.scorer", None)
     with pytest.raises(UserError, match=message) as refused:
         predict.predict(["any.png"], model)
     assert "hunter2" not in str(refused.value)

@@ -110,7 +110,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
     (name, models, folds), *_ = followed
     assert (models, folds < 4) == (1, True)
     assert jobs == 2 or name == "plain"
-    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "probabilities"):
+    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "scorer"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     for variant, files in undisturbed.items():
         train(variant)

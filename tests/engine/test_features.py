@@ -19,7 +19,7 @@ from stages.files import read_json, read_table
 from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.train import train
-from stages.training.export import probabilities
+from stages.training.export import scorer
 from tests import prepared
 
 pytestmark = pytest.mark.slow
@@ -173,7 +173,7 @@ def test_a_frozen_backbones_views_are_those_of_the_shipped_model(once, folder):
     Path("params.yaml").write_text(yaml.safe_dump(settings))
     train("seen")
     images = np.load("data/prepared/train_images.npy")
-    _, members = probabilities(Path("results/seen/model.keras"), images, "portable")
+    _, members = scorer(Path("results/seen/model.keras"), "portable")(images)
     (fold_of,) = np.load("data/prepared/folds.npy")
     with np.load("results/seen/out_of_fold.npz") as stored:
         for fold, member in enumerate(members):

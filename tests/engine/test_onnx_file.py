@@ -6,7 +6,7 @@ import pytest
 from stages.engine import onnx_file
 from stages.engine.traced import trace
 from stages.errors import UserError
-from stages.training.export import probabilities
+from stages.training.export import scorer
 from tests.engine import exported
 from tests.prepared import CLASSES
 
@@ -21,7 +21,7 @@ def test_the_file_answers_as_the_model_for_any_number_of_raw_images(tmp_path):
     import onnxruntime
 
     path = exported.write(tmp_path / "model.keras", exported.NORMALIZED, members=1, views=3)
-    expected, _ = probabilities(path, exported.IMAGES, "portable")
+    expected, _ = scorer(path, "portable")(exported.IMAGES)
     file = tmp_path / "model.onnx"
     file.write_bytes(onnx_file.convert(trace(path, "portable"), CLASSES))
     answer = onnx_file.scorer(file)

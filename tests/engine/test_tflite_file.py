@@ -6,7 +6,7 @@ import pytest
 from stages.engine import tflite_file
 from stages.engine.traced import trace
 from stages.errors import UserError
-from stages.training.export import probabilities
+from stages.training.export import scorer
 from tests.engine import exported
 from tests.prepared import CLASSES
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_file_answers_as_the_model_for_any_number_of_raw_images(tmp_path):
     path = exported.write(tmp_path / "model.keras", exported.NORMALIZED, members=1, views=3)
-    expected, _ = probabilities(path, exported.IMAGES, "portable")
+    expected, _ = scorer(path, "portable")(exported.IMAGES)
     file = tmp_path / "model.tflite"
     file.write_bytes(tflite_file.convert(trace(path, "portable"), CLASSES))
     answer = tflite_file.scorer(file)
@@ -34,7 +34,7 @@ def test_int8_computes_in_bytes_and_takes_the_same_raw_images(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     path = exported.write(tmp_path / "model.keras", exported.NORMALIZED)
-    expected, _ = probabilities(path, exported.IMAGES, "portable")
+    expected, _ = scorer(path, "portable")(exported.IMAGES)
     file = tmp_path / "model.tflite"
     file.write_bytes(tflite_file.convert(trace(path, "portable"), CLASSES, exported.IMAGES))
     found = tflite_file.scorer(file)(exported.IMAGES)

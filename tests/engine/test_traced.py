@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stages.augment import views
 from stages.engine import traced
 from stages.settings.sections import Named
-from stages.training.export import average, probabilities
+from stages.training.export import average, scorer
 from tests.engine import exported
 from tests.prepared import CLASSES
 
@@ -35,7 +35,7 @@ def test_an_ensemble_s_function_takes_any_number_of_raw_images_and_answers_as_it
     path = exported.write(tmp_path / "model.keras", exported.NORMALIZED, views=3)
     files = {"views": path.read_bytes(), "one": exported.write(path, members=1).read_bytes()}
     path.write_bytes(average("both", exported.SHAPE, len(CLASSES), files, "portable"))
-    expected, _ = probabilities(path, exported.IMAGES, "portable")
+    expected, _ = scorer(path, "portable")(exported.IMAGES)
     function = traced.trace(path, "portable").function
     for count in (1, 40):
         found = function(exported.IMAGES[:count])[traced.OUTPUT]

@@ -13,7 +13,7 @@ from stages.evaluate import evaluate
 from stages.files import read_json, read_table
 from stages.train import train
 from stages.training import combine
-from stages.training.export import average, probabilities
+from stages.training.export import average, scorer
 from tests import prepared
 from tests.test_train import contents, edit
 
@@ -74,10 +74,10 @@ def test_a_single_network_is_scaled_by_a_temperature_and_a_mean_is_not():
 
 def test_model_and_out_of_fold_scores_are_the_means_of_the_members():
     images = np.load("data/prepared/test_images.npy")
-    vote, each = probabilities(RESULTS / "both/model.keras", images, "portable")
+    vote, each = scorer(RESULTS / "both/model.keras", "portable")(images)
     assert each.shape == (2, 15, 3)
     members = [
-        probabilities(RESULTS / name / "model.keras", images, "portable")[0]
+        scorer(RESULTS / name / "model.keras", "portable")(images)[0]
         for name in ("plain", "normed")
     ]
     np.testing.assert_allclose(each, members, atol=1e-6)

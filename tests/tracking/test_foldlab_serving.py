@@ -13,7 +13,7 @@ from stages import publish
 from stages.commands.promote import promote
 from stages.models import build
 from stages.settings.sections import Named, Train
-from stages.training.export import assemble, probabilities
+from stages.training.export import assemble, scorer
 from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 from tests.prepared import TRAIN
@@ -65,7 +65,7 @@ def ask(address, body):
 def test_raw_pixels_get_the_probabilities_of_the_artifact_by_class_name(served):
     address, model = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
-    expected, _ = probabilities(model, pixels, "portable")
+    expected, _ = scorer(model, "portable")(pixels)
     for dtype in ("uint8", "float32"):
         answer = ask(address, {"inputs": pixels.astype(dtype).tolist()}).json()["predictions"]
         assert all(list(row) == ["zero", "one"] for row in answer)

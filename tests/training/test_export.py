@@ -10,7 +10,7 @@ from stages.models import build
 from stages.settings.sections import Named
 from stages.training import temperature
 from stages.training.epoch import SCORING_BATCH
-from stages.training.export import assemble, average, probabilities
+from stages.training.export import assemble, average, scorer
 from stages.training.fold import train_fold
 from stages.training.trained_images import Listed, read
 from tests.prepared import recipe
@@ -41,7 +41,7 @@ def path(members, tmp_path_factory):
 
 
 def test_the_model_is_the_mean_of_its_members(path, members):
-    mean, each = probabilities(path, IMAGES, "portable")
+    mean, each = scorer(path, "portable")(IMAGES)
     np.testing.assert_allclose(each, members[1], atol=1e-6)
     np.testing.assert_allclose(mean, each.mean(0), atol=1e-6)
 
@@ -56,7 +56,7 @@ def test_a_plain_keras_user_loads_it_and_gives_raw_pixels(path, members):
 
 
 def test_the_same_weights_give_the_same_bytes_without_a_time(path, members):
-    probabilities(path, IMAGES[:1], "portable")  # does not depend on earlier work in the process
+    scorer(path, "portable")(IMAGES[:1])  # does not depend on earlier work in the process
     assert assemble(RECIPE, SHAPE, CLASSES, members[0], LISTED) == path.read_bytes()
     with zipfile.ZipFile(path) as saved:
         assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -67,14 +67,14 @@ def test_a_temperature_divides_the_logits(path, members, tmp_path):
     (tmp_path / "one.keras").write_bytes(
         assemble(RECIPE, SHAPE, CLASSES, members[0][:1], LISTED, temperature=1.6)
     )
-    found, _ = probabilities(tmp_path / "one.keras", IMAGES, "portable")
+    found, _ = scorer(tmp_path / "one.keras", "portable")(IMAGES)
     np.testing.assert_allclose(found, temperature.scaled(members[1][0], 1.6), atol=1e-6)
 
 
 def test_one_member_is_the_model_and_an_ensemble_lists_the_images_of_both(path, members, tmp_path):
     one = assemble(RECIPE, SHAPE, CLASSES, members[0][:1], Listed(np.array([6, 7], "<u8"), True))
     (tmp_path / "one.keras").write_bytes(one)
-    mean, each = probabilities(tmp_path / "one.keras", IMAGES[:7], "portable")
+    mean, each = scorer(tmp_path / "one.keras", "portable")(IMAGES[:7])
     np.testing.assert_array_equal(mean, each[0])
     both = read(average("both", SHAPE, CLASSES, {"a": path.read_bytes(), "b": one}, "portable"))
     assert read(path.read_bytes()).digests.tolist() == [5, 7]
@@ -93,7 +93,7 @@ def test_views_are_in_the_model_and_validation_scores_are_made_the_same_way(memb
     content = assemble(chosen, SHAPE, CLASSES, [record.weights, members[0][1]], LISTED)
     assert content == assemble(chosen, SHAPE, CLASSES, [record.weights, members[0][1]], LISTED)
     (tmp_path / "model.keras").write_bytes(content)
-    mean, each = probabilities(tmp_path / "model.keras", images, "portable")
+    mean, each = scorer(tmp_path / "model.keras", "portable")(images)
     np.testing.assert_allclose(each[0, record.validation], record.probability, atol=1e-6)
     np.testing.assert_allclose(mean, each.mean(0), atol=1e-6)
 
@@ -109,5 +109,5 @@ def test_views_are_in_the_model_and_validation_scores_are_made_the_same_way(memb
     both = average("both", SHAPE, CLASSES, {"a": content, "b": content}, "portable")
     (tmp_path / "both.keras").write_bytes(both)
     np.testing.assert_allclose(
-        probabilities(tmp_path / "both.keras", images, "portable")[0], mean, atol=1e-6
+        scorer(tmp_path / "both.keras", "portable")(images)[0], mean, atol=1e-6
     )
