@@ -86,9 +86,10 @@ def test_a_workflow_starts_where_no_fork_gets_a_token_and_may_little(name):
         assert "permissions" not in job or not runs_code
 
 
-def test_no_checkout_leaves_a_token_and_no_action_is_a_stranger_s():
+def test_no_checkout_leaves_a_token_and_actions_are_github_s_pinned_by_digest():
     used = [step for step in STEPS if "uses" in step]
-    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in used)
+    digest = r"actions/[\w-]+@[0-9a-f]{40}"
+    assert all(re.fullmatch(digest, step["uses"]) for step in used)
     checkouts = [step["with"] for step in used if "checkout" in step["uses"]]
     assert all(given["persist-credentials"] is False for given in checkouts)
 
