@@ -18,7 +18,7 @@ from benchmarks import inputs, measured, processes
 from stages import files
 from stages.statistics.paired import mean_std
 
-VARIANTS = ("basic", "batchnorm", "double_conv")
+VARIANTS = ("basic", "batchnorm", "double_conv", "tiny", "resnet", "allconv")
 PRECISIONS = ("float32", "mixed_bfloat16")
 MEASURES = processes.Cost._fields
 

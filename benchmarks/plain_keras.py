@@ -12,37 +12,84 @@ import keras
 import numpy as np
 from keras import layers
 
-
-def moves():
-    """Return rotation by 10 degrees, zoom by 10 % and shift by 8 %, as three layers."""
-    return [
-        layers.RandomRotation(10 / 360, fill_mode="constant"),
-        layers.RandomZoom(0.1, fill_mode="constant"),
-        layers.RandomTranslation(0.08, 0.08, fill_mode="constant"),
-    ]
-
-
-VARIANTS = ("basic", "batchnorm", "double_conv")
+# variant -> degrees of rotation, and fractions of zoom and shift
+MOVES = {
+    "double_conv": (10, 0.1, 0.08),
+    "tiny": (7, 0, 0.07),
+    "resnet": (10, 0.1, 0.08),
+    "allconv": (15, 0.15, 0.1),
+}
+ONE_CYCLE = ("tiny", "resnet")
+VARIANTS = ("basic", "batchnorm", *MOVES)
 
 
 def network(variant: str, shape: tuple, classes: int):
     """Build the model of a variant, from pixels of 0 to 1 to probabilities."""
+    x = pixels = keras.Input(shape)
+    if variant in MOVES:
+        degrees, zoom, shift = MOVES[variant]
+        x = layers.RandomRotation(degrees / 360, fill_mode="constant")(x)
+        x = layers.RandomZoom(zoom, fill_mode="constant")(x) if zoom else x
+        x = layers.RandomTranslation(shift, shift, fill_mode="constant")(x)
+    body = {"tiny": tiny, "resnet": resnet, "allconv": allconv}.get(variant, convolutions)
+    x = body(x, variant)
+    return keras.Model(pixels, layers.Dense(classes, activation="softmax")(x))
+
+
+def convolutions(x, variant):
+    """Apply two blocks of convolutions and poolings, and a hidden layer."""
     double = variant == "double_conv"
-    hidden = moves() if double else []
     for filters in (32, 64):
-        hidden.append(layers.Conv2D(filters, 3, activation="relu"))
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
         if double:
-            hidden.append(layers.Conv2D(filters, 3, activation="relu"))
+            x = layers.Conv2D(filters, 3, activation="relu")(x)
         if variant == "batchnorm":
-            hidden.append(layers.BatchNormalization(momentum=0.9))
-        hidden.append(layers.MaxPooling2D())
+            x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.MaxPooling2D()(x)
         if double:
-            hidden.append(layers.Dropout(0.1))
-    hidden += [layers.Flatten(), layers.Dense(256 if double else 128, activation="relu")]
-    if variant != "batchnorm":
-        hidden.append(layers.Dropout(0.3 if double else 0.5))
-    last = layers.Dense(classes, activation="softmax")
-    return keras.Sequential([keras.Input(shape), *hidden, last])
+            x = layers.Dropout(0.1)(x)
+    x = layers.Dense(256 if double else 128, activation="relu")(layers.Flatten()(x))
+    return x if variant == "batchnorm" else layers.Dropout(0.3 if double else 0.5)(x)
+
+
+def tiny(x, _):
+    """Apply seven small convolutions."""
+    for filters, side in ((8, 3), (16, 3), (8, 1), (16, 3), (16, 3), (16, 3), (16, 3)):
+        if side == 1:
+            x = layers.MaxPooling2D()(x)
+        x = layers.Conv2D(filters, side, activation="relu", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.Dropout(0.05)(x)
+    return layers.GlobalAveragePooling2D()(x)
+
+
+def resnet(x, _):
+    """Apply three residual blocks."""
+
+    def convolve(x, filters, side):
+        x = layers.Conv2D(filters, side, padding="same", use_bias=False)(x)
+        return layers.BatchNormalization(momentum=0.9)(x)
+
+    x = layers.ReLU()(convolve(x, 16, 3))
+    for filters in (16, 32, 64):
+        x = layers.MaxPooling2D()(x)
+        inner = convolve(layers.ReLU()(convolve(x, filters, 3)), filters, 3)
+        shortcut = x if filters == 16 else convolve(x, filters, 1)
+        x = layers.ReLU()(layers.Add()([inner, shortcut]))
+    return layers.GlobalAveragePooling2D()(x)
+
+
+def allconv(x, _):
+    """Apply convolutions only, down to one pixel."""
+
+    def convolve(x, filters, side, **given):
+        x = layers.Conv2D(filters, side, activation="relu", **given)(x)
+        return layers.BatchNormalization()(x)
+
+    for filters in (32, 64):
+        x = convolve(convolve(x, filters, 3), filters, 3)
+        x = layers.Dropout(0.4)(convolve(x, filters, 5, strides=2, padding="same"))
+    return layers.Dropout(0.4)(layers.Flatten()(convolve(x, 128, 4)))
 
 
 def train(variant, images, labels, training, validation, given):
@@ -62,7 +109,11 @@ def train(variant, images, labels, training, validation, given):
         )
     else:
         steps = -(-len(training) // given.batch_size) * given.epochs
-        schedule = keras.optimizers.schedules.CosineDecay(given.learning_rate, steps)
+        decay = keras.optimizers.schedules.CosineDecay
+        schedule = decay(given.learning_rate, steps)
+        if variant in ONE_CYCLE:
+            rise, top = round(0.3 * steps), given.learning_rate
+            schedule = decay(top / 25, steps - rise, warmup_target=top, warmup_steps=rise)
         optimizer = keras.optimizers.Adam(schedule)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import kfold, plain_keras
+from benchmarks import kfold, plain_keras, plain_search
 from benchmarks.fit import flops
 from stages.engine import resolve
 from stages.settings import params
@@ -15,11 +15,13 @@ pytestmark = pytest.mark.slow
 def test_the_script_trains_the_network_of_the_row(variant):
     settings = params.parse(kfold.chosen_settings(variant, 3))
     ours = network(resolve.recipe(settings, variant), (28, 28, 1), 10)
-    theirs = plain_keras.network(variant, (28, 28, 1), 10)
-    assert flops(ours) == flops(theirs)
-    assert [w.shape for w in ours.weights] == [
-        w.shape for w in theirs.weights if w.shape and "seed" not in w.path
-    ]
+    scripts = [plain_keras.network(variant, (28, 28, 1), 10)]
+    scripts += [plain_search.network(0.5, 10)] if variant == "basic" else []
+    for theirs in scripts:
+        assert flops(ours) == flops(theirs)
+        assert [w.shape for w in ours.weights] == [
+            w.shape for w in theirs.weights if w.shape and "seed" not in w.path
+        ]
     chosen = settings.train_settings(variant)
     assert (chosen.epochs, chosen.early_stopping) == (3, None)
 

@@ -82,6 +82,13 @@ def test_kfold_trains_the_same_folds_on_both_sides(tmp_path):
     assert found["accuracy_difference_points"] == pytest.approx(ours - theirs)
 
 
+def test_search_runs_the_trials_on_both_sides(tmp_path):
+    found = record("search", tmp_path)
+    (ours,), (theirs,) = found["pipeline"]["searches"], found["plain"]["best"]
+    assert ours["folds"] == found["trials"] * found["folds"] == 4
+    assert found["best_difference_points"] == [pytest.approx(100 * (ours["best"] - theirs))]
+
+
 def test_overhead_times_every_stage_and_runs_an_edited_row_again(tmp_path):
     found = record("overhead", tmp_path)
     repro = found["repro"]
