@@ -85,19 +85,14 @@ def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
 
 def mean_std(row: Mapping[str, Any]) -> str:
     """Return a cross-validated score, as its metric is written: mean ± sample deviation."""
-    metric = of(row)
-    mean, std = (metric.scale * row[key] for key in ("cv_mean", "cv_std"))
-    return f"{mean:.{metric.digits}f} ± {std:.{metric.digits}f}"
+    return of(row).mean_std(row["cv_mean"], row["cv_std"])
 
 
 def difference(row: Mapping[str, Any]) -> str:
     """Return the difference from the baseline with its interval; "" for the baseline."""
     if row["difference"] is None:
         return ""
-    metric = of(row)
-    centre, low, high = (metric.scale * row[key] for key in ("difference", "ci_low", "ci_high"))
-    form = f"z.{metric.digits}f"
-    return f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+    return of(row).difference(row["difference"], row["ci_low"], row["ci_high"])
 
 
 def probability(p: float | None) -> str:

@@ -43,6 +43,17 @@ class Metric(NamedTuple):
         """Return the name of a column of values."""
         return f"CV {self.label}{',' * self.percent}{self.sign}"
 
+    def mean_std(self, mean: float, std: float) -> str:
+        """Return a score with its standard deviation: `98.55 ± 0.40`."""
+        form = f"z.{self.digits}f"
+        return f"{self.scale * mean:{form}} ± {self.scale * std:{form}}"
+
+    def difference(self, centre: float, low: float, high: float) -> str:
+        """Return a difference with its interval: `+1.33 (0.64 to 2.01)`."""
+        form = f"z.{self.digits}f"
+        centre, low, high = (self.scale * value for value in (centre, low, high))
+        return f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+
 
 METRICS = {
     "accuracy": Metric("accuracy"),

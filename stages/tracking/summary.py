@@ -52,16 +52,14 @@ def verdict(row: Mapping[str, Any], shown: Container[str] = ()) -> dict[str, str
     """
     texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed", "difference": "-"}
     metric = of(row)
-    form = f"z.{metric.digits}f"
     if metric.label != "accuracy":
-        mean, std = (metric.scale * float(row[key] or 0) for key in ("cv_mean", "cv_std"))
-        texts[COMPARED] = f"{mean:{form}} ± {std:{form}}{metric.sign} {metric.label}"
+        score = metric.mean_std(row["cv_mean"], float(row["cv_std"] or 0))
+        texts[COMPARED] = f"{score}{metric.sign} {metric.label}"
     elif COMPARED in shown:
         texts[COMPARED] = "-"
     if row["difference"] != "":
-        keys = ("difference", "ci_low", "ci_high")
-        centre, low, high = (metric.scale * float(row[key]) for key in keys)
-        texts["difference"] = f"{centre:+{form}} ({low:{form}} to {high:{form}})"
+        interval = (float(row[key]) for key in ("difference", "ci_low", "ci_high"))
+        texts["difference"] = metric.difference(*interval)
     return texts
 
 
