@@ -17,6 +17,7 @@ MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text besid
 OUTCOME = 145  # points from the interval's text to the outcome's
 WIDE = 10.4  # inches of both panels and the text beside them
 BREAK = ".{1,24}$|.{1,23}_|.{24}"  # lines of a name, if possible broken after underscores
+INTERVAL = ("difference", "ci_low", "ci_high")
 COLOURS = {"better": BLUE, "worse": ORANGE, "no difference": INK, "undecided": MUTED}
 
 
@@ -36,7 +37,7 @@ def comparison(
     """
     count, n = scores.shape
     metric = of(rows[0])
-    form, scores = f".{metric.digits}f", metric.scale * scores
+    scores = metric.scale * scores
     baseline = rows[0]["baseline"]
     others = [place for place, row in enumerate(rows) if row["variant"] != baseline]
     near = near_others(scores)
@@ -52,40 +53,22 @@ def comparison(
         metric.scale * np.array([row[key] for row in rows]) for key in ("cv_mean", "cv_std")
     )
     shown = np.column_stack([scores, mean - std, mean + std])[near]
-    panel(
-        left,
-        shown,
-        count,
-        f"{metric.title} by fold{',' * metric.percent}{metric.sign}",
-        "mean ± sd",
-    )
+    title = f"{metric.title} by fold{',' * metric.percent}{metric.sign}"
+    panel(left, shown, count, title, "mean ± sd")
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"
         beside(left, place, label, side=0, weight=weight, linespacing=1)
-        beside(left, place, f"{mean[place]:{form}} ± {std[place]:{form}}", size=10)
+        text = metric.mean_std(rows[place]["cv_mean"], rows[place]["cv_std"])
+        beside(left, place, text, size=10)
         _folds(left, place, scores[place], mean[place], std[place])
 
-    keys = ("difference", "ci_low", "ci_high")
-    interval = metric.scale * np.array([[row[key] or 0 for key in keys] for row in rows])
-    band = metric.scale * rope * np.array([-1, 1])
     for axes in right:
-        shown = np.append(interval[[place for place in others if near[place]]], band)
-        panel(axes, shown, count, f"Difference, {metric.unit}", "and 95 % interval")
-        axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
-        axes.axvline(0, color=MUTED, linewidth=1)
-        for place, outcome in enumerate(row["outcome"] for row in rows):
-            if place not in others:
-                beside(axes, place, outcome, size=10, color=MUTED)
-                continue
-            centre, low, high = interval[place]
-            text = f"{centre:+z{form}} ({low:z{form}} to {high:z{form}})".replace("-", "−")  # noqa: RUF001
-            beside(axes, place, text, size=10)
-            colour = COLOURS[outcome]
-            beside(axes, place, outcome, right=OUTCOME, size=10, color=colour, weight="bold")
-            if inside(axes, place, centre, colour):
-                axes.plot([low, high], [place, place], color=colour, linewidth=2)
-                face = "white" if outcome == "undecided" else colour
-                axes.plot(centre, place, "s", color=colour, markersize=8, mfc=face, mew=1.6)
+        panel_of_differences(axes, [rows[place] for place in others if near[place]], count, rope)
+        for place, row in enumerate(rows):
+            if place in others:
+                draw_difference(axes, place, row)
+            else:
+                beside(axes, place, row["outcome"], size=10, color=MUTED)
 
     title = f"{count + hidden} variants on the same folds" if others else rows[0]["variant"]
     if hidden:
@@ -120,6 +103,32 @@ def panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) ->
     axes.hlines(np.arange(count) - 0.5, *axes.get_xlim(), color=FAINT, linewidth=0.5, zorder=0)
     axes.set_title(title, loc="left", size=11, weight="bold")
     beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
+
+
+def panel_of_differences(
+    axes: Axes, shown: Sequence[Mapping[str, Any]], count: int, rope: float
+) -> None:
+    """Set up a panel with limits from the intervals of the rows shown, and shade the ROPE."""
+    metric = of(shown[0])
+    band = metric.scale * rope * np.array([-1, 1])
+    ends = metric.scale * np.array([[row[key] for key in INTERVAL] for row in shown])
+    panel(axes, np.append(ends, band), count, f"Difference, {metric.unit}", "and 95 % interval")
+    axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
+    axes.axvline(0, color=MUTED, linewidth=1)
+
+
+def draw_difference(axes: Axes, place: int, row: Mapping[str, Any], bold: bool = False) -> None:
+    """Draw a difference with its interval; write its numbers and the outcome beside the panel."""
+    metric, colour = of(row), COLOURS[row["outcome"]]
+    text = metric.difference(*(row[key] for key in INTERVAL)).replace("-", "−")  # noqa: RUF001
+    beside(axes, place, text, size=10, weight="bold" if bold else "normal")
+    beside(axes, place, row["outcome"], right=OUTCOME, size=10, color=colour, weight="bold")
+    centre, low, high = (metric.scale * row[key] for key in INTERVAL)
+    if inside(axes, place, centre, colour):
+        axes.plot([low, high], [place, place], color=colour, linewidth=3 if bold else 2)
+        face = "white" if row["outcome"] == "undecided" else colour
+        marker, size = ("D", 9) if bold else ("s", 8)
+        axes.plot(centre, place, marker, color=colour, markersize=size, mfc=face, mew=1.6)
 
 
 def beside(

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stages.figures.comparison import COLOURS, OUTCOME, beside, inside, near_others, panel
-from stages.figures.style import FAINT, MUTED, TEXT, heading, page, shorten, styled
+from stages.figures import comparison
+from stages.figures.comparison import beside, draw_difference
+from stages.figures.style import TEXT, heading, page, shorten, styled
 from stages.statistics.metrics import of
 from stages.statistics.suite import ALL
 
@@ -33,38 +34,22 @@ def suite(rows: Sequence[Mapping[str, Any]], rope: float) -> Figure:
     for name in names:
         lines += [name, *(row for row in rows if row["variant"] == name)]
     metric = of(rows[0])
-    form, keys = f".{metric.digits}f", ("difference", "ci_low", "ci_high")
-    drawn = {place: line for place, line in enumerate(lines) if not isinstance(line, str)}
-    interval = {
-        place: metric.scale * np.array([row[key] for key in keys]) for place, row in drawn.items()
-    }
-    values = np.array([*interval.values()])
-    band = metric.scale * rope * np.array([-1, 1])
+    drawn = [line for line in lines if not isinstance(line, str)]
+    ends = metric.scale * np.array([[row[key] for key in comparison.INTERVAL] for row in drawn])
     figure = page(PANEL, PITCH * len(lines))
     axes = figure.subplots()
-    shown = np.append(values[near_others(values)], [*band, 0])
-    panel(axes, shown, len(lines), f"Difference, {metric.unit}", "and 95 % interval")
-    axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
-    axes.axvline(0, color=MUTED, linewidth=1)
+    setting = [drawn[place] for place in np.flatnonzero(comparison.near_others(ends))]
+    comparison.panel_of_differences(axes, setting, len(lines), rope)
     for place, line in enumerate(lines):
         if isinstance(line, str):
             name = shorten(line, NAME, TEXT, "bold")
             beside(axes, place, name, side=0, weight="bold")
             continue
         is_mean = line["source"] == ALL
+        label = shorten(f"mean of {line['n']}" if is_mean else line["source"], NAME, 10)
         weight = "bold" if is_mean else "normal"
-        label = f"mean of {line['n']}" if is_mean else line["source"]
-        beside(axes, place, shorten(label, NAME, 10), side=0, size=10, weight=weight)
-        centre, low, high = interval[place]
-        text = f"{centre:+z{form}} ({low:z{form}} to {high:z{form}})".replace("-", "−")  # noqa: RUF001
-        colour = COLOURS[line["outcome"]]
-        beside(axes, place, text, size=10, weight=weight)
-        beside(axes, place, line["outcome"], right=OUTCOME, size=10, color=colour, weight="bold")
-        if inside(axes, place, centre, colour):
-            axes.plot([low, high], [place, place], color=colour, linewidth=3 if is_mean else 1.5)
-            face = "white" if line["outcome"] == "undecided" else colour
-            mark, size = ("D", 9) if is_mean else ("s", 6)
-            axes.plot(centre, place, mark, color=colour, markersize=size, mfc=face, mew=1.6)
+        beside(axes, place, label, side=0, size=10, weight=weight)
+        draw_difference(axes, place, line, bold=is_mean)
     title = f"{len(means)} variant{'s' * (len(means) > 1)} on {means[0]['n']} data sets"
     if len(means) > DRAWN:
         title += f", the best {DRAWN}"
