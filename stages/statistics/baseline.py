@@ -4,7 +4,7 @@ A row has COLUMNS as keys; in that of the baseline, the cells of the comparison 
 outcome and the verdict are "baseline".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,8 @@ def against_baseline(
         row |= paired.corrected_resampled_t(difference, folds, variance)
         row |= paired.bayesian_correlated_t(difference, folds, rope, variance)
         row["mcnemar_p"] = paired.mcnemar(correct[row["variant"]], correct[baseline])
-    for row, p_holm in zip(tested, paired.holm([row["p"] for row in tested]), strict=True):
-        row["p_holm"] = p_holm
-        row["outcome"] = outcome(row, rope)
+    judge(tested, rope)
+    for row in tested:
         row["verdict"] = verdict(row, rope)
     best = p_best(np.array(list(score.values())), folds)
     for row, probability in zip(rows.values(), best.tolist(), strict=True):
@@ -66,6 +65,13 @@ def compared_with(
     others = [values for name, values in accuracy.items() if name != baseline]
     differences = np.reshape(others, (len(others), len(accuracy[baseline]))) - accuracy[baseline]
     return differences, paired.variances(differences)
+
+
+def judge(rows: Sequence[dict[str, Any]], rope: float) -> None:
+    """Add p_holm, corrected for these rows, and the outcome to tested rows."""
+    for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p_holm
+        row["outcome"] = outcome(row, rope)
 
 
 def outcome(row: Mapping[str, Any], rope: float) -> str:

@@ -31,7 +31,5 @@ def pairs(
         row |= paired.corrected_resampled_t(gained, folds, variance)
         row |= paired.bayesian_correlated_t(gained, folds, rope, variance)
         rows.append(row)
-    for row, p_holm in zip(rows, paired.holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = p_holm
-        row["outcome"] = baseline.outcome(row, rope)
+    baseline.judge(rows, rope)
     return rows

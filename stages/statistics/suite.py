@@ -73,7 +73,7 @@ def against_baseline(
             name: paired.expected_difference(difference, folds, variance)
             for name, difference, variance in zip(others, differences, variances, strict=True)
         }
-    common = {"baseline": base, "metric": metric}
+    common = {"baseline": base, "metric": metric, "outcome": "baseline"}
     variants = next(iter(scores.values()))
     rows: list[dict[str, Any]] = []
     for name in [base, *(other for other in variants if other != base)]:
@@ -90,10 +90,7 @@ def against_baseline(
             rows.append(row)
     for is_mean in (False, True):
         family = [row for row in rows if row["p"] is not None and (row["source"] == ALL) == is_mean]
-        for row, p_holm in zip(family, paired.holm([row["p"] for row in family]), strict=True):
-            row["p_holm"] = p_holm
-    for row in rows:
-        row["outcome"] = "baseline" if row["p"] is None else baseline.outcome(row, rope)
+        baseline.judge(family, rope)
     return rows
 
 
