@@ -13,16 +13,17 @@ def runs(
 ) -> None:
     """Call `annotate(client, run id, name)` for each variant that has a run; warn if that fails.
 
-    `what` stands in the warning.
+    `what` is named in the warning. The store is not opened unless a variant is published.
     """
+    published = [(name, identity) for name in names if (identity := marker.published(name))]
+    if not published:
+        return
     try:
         with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking.runs import look_up  # MLflow's import takes seconds
+            from stages.tracking.runs import find  # MLflow's import takes seconds
 
-            for name in names:
-                identity = marker.published(name)
-                parent = identity and look_up(client, identity)[0]
-                if parent:
-                    annotate(client, parent.info.run_id, name)
+            for name, identity in published:
+                if run := find(client, identity):
+                    annotate(client, run.info.run_id, name)
     except store.StoreError as error:
         publish.warn(what, error)

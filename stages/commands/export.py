@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from stages import files, publish
-from stages.commands import predict
+from stages import files
+from stages.commands import annotate, predict
 from stages.engine import latency, onnx_file, tflite_file
 from stages.engine.hardware import PROCESSOR
 from stages.engine.predict import score
@@ -27,7 +27,7 @@ from stages.report import measurements
 from stages.settings import params
 from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
-from stages.tracking import marker, store
+from stages.tracking import marker
 from stages.training.epoch import scoring_batch
 
 FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
@@ -228,14 +228,8 @@ def _show() -> None:
 
 def _log(variant: str, proof_file: Path) -> None:
     """Add the proof to the variant's run in MLflow, if it is published; warn if that fails."""
-    identity = marker.published(variant)
-    if identity is None:
-        return
-    try:
-        with store.opened(params.load().tracking, publish.SECONDS) as client:
-            from stages.tracking import runs  # MLflow's import takes seconds
 
-            if run := runs.find(client, identity):
-                client.log_artifact(run.info.run_id, str(proof_file), "export")
-    except store.StoreError as error:
-        publish.warn(f"the proof of {variant}'s export", error)
+    def attach(client: Any, run_id: str, name: str) -> None:
+        client.log_artifact(run_id, str(proof_file), "export")
+
+    annotate.runs(params.load(), f"the proof of {variant}'s export", [variant], attach)
