@@ -50,11 +50,16 @@ def if_permitted() -> Iterator[None]:
             raise
 
 
+def search(client: Client, query: str, experiment_id: str = "") -> list[Run]:
+    """Return the runs that match a query, oldest first, by default of the chosen experiment."""
+    chosen, order = [experiment_id or client.experiment_id], ["attributes.start_time ASC"]
+    return client.search_runs(chosen, query, max_results=MOST, order_by=order)
+
+
 def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:
     """Return all child runs of one kind, "fold" or "trial", oldest first."""
     query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and tags.`foldlab.kind` = '{kind}'"
-    order = ["attributes.start_time ASC"]
-    return client.search_runs([parent.info.experiment_id], query, max_results=MOST, order_by=order)
+    return search(client, query, parent.info.experiment_id)
 
 
 def agree(client: Client, parent: Run, kind: str, children: Iterable[Child]) -> bool:

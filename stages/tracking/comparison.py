@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Run, RunTag
 from stages.files import PREPARED, RESULTS
 from stages.tracking import description, registered_model, summary, view
 from stages.tracking.attachments import complete_files
-from stages.tracking.children import add, origin
+from stages.tracking.children import add, origin, search
 from stages.tracking.marker import Identity, sha256
 from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
@@ -35,7 +35,6 @@ def show(
     `rows` are those of comparison.csv. Identities and parent runs are in the same order; a run is
     None where the store has none. Returns the id of the comparison's run.
     """
-    experiment_id = client.experiment_id
     known = [(parent, row) for parent, row in zip(parents, rows, strict=True) if parent]
     ends = (parent.info.end_time for parent, _ in known)
     moment = max(filter(None, ends), default=None)  # when the last variant was trained
@@ -43,16 +42,15 @@ def show(
     content = f"{sha256(RESULTS / 'comparison.csv')} {sorted(map(tuple, identities))}"
     identity = hashlib.sha256(content.encode()).hexdigest()
     query = f"tags.`foldlab.kind` = 'comparison' and tags.comparison_sha256 = '{identity}'"
-    found = client.search_runs([experiment_id], query)
+    found = search(client, query)
     tags = {"foldlab.kind": "comparison", "comparison_sha256": identity, **origin("compare")}
+    tags[NOTE] = _note()
+    experiment_id = client.experiment_id
     run = found[0] if found else client.create_run(experiment_id, moment, tags, "comparison")
     finished = run.info.status == "FINISHED"
     if not finished:
-        params = {
-            "baseline": str(rows[0]["baseline"]),
-            "variants": ", ".join(sorted(row["variant"] for row in rows)),
-        }
-        add(client, run, params, tags={NOTE: _note()})
+        variants = ", ".join(sorted(row["variant"] for row in rows))
+        add(client, run, {"baseline": str(rows[0]["baseline"]), "variants": variants})
     places = {name: RESULTS / name for name in FILES} | {name: PREPARED / name for name in LISTS}
     files = {name: path for name, path in places.items() if path.is_file()}
     complete_files(client, run, files)

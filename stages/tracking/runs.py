@@ -49,8 +49,7 @@ def find(client: Client, identity: Identity) -> Run | None:
         f"tags.fingerprint = '{identity.fingerprint}' and tags.`foldlab.kind` = 'parent' "
         f"and tags.results_sha256 = '{identity.results_sha256}'"
     )
-    order = ["attributes.start_time ASC"]
-    return next(iter(client.search_runs([client.experiment_id], query, order_by=order)), None)
+    return next(iter(children.search(client, query)), None)
 
 
 def look_up(client: Client, identity: Identity) -> tuple[Run | None, ModelVersion | None, bool]:
@@ -112,8 +111,7 @@ def parents(client: Client, record: Record) -> list[Run]:
         f"tags.fingerprint = '{record.identity.fingerprint}' and "
         f"tags.variant = '{record.variant}' and tags.`foldlab.kind` = 'parent'"
     )
-    order = ["attributes.start_time ASC"]
-    return client.search_runs([client.experiment_id], query, order_by=order)
+    return children.search(client, query)
 
 
 def create_parent(client: Client, record: Record, lock: Path | None = None) -> Run:

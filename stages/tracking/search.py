@@ -11,6 +11,7 @@ from mlflow.entities import Metric, Run
 
 from stages.search.trial import Trial, best
 from stages.tracking.children import add, agree, complete
+from stages.tracking.children import search as search_runs
 from stages.tracking.record import Child, flat
 from stages.tracking.store import Client
 
@@ -45,8 +46,7 @@ def publish(client: Client, search: Search, trials: Sequence[Trial]) -> str:
 def _parent(client: Client, search: Search, children: Sequence[Child]) -> Run:
     """Return the run of this study, or create it; one with other results is of another checkout."""
     query = f"tags.fingerprint = '{search.fingerprint}' and tags.`foldlab.kind` = 'search'"
-    order = ["attributes.start_time ASC"]
-    for run in client.search_runs([client.experiment_id], query, order_by=order):
+    for run in search_runs(client, query):
         if agree(client, run, "trial", children):
             return run
     tags = {

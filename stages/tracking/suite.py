@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from stages.files import RESULTS
 from stages.tracking import git
 from stages.tracking.attachments import complete_files
-from stages.tracking.children import add
+from stages.tracking.children import add, search
 from stages.tracking.marker import sha256
 from stages.tracking.store import Client
 
@@ -16,7 +16,7 @@ def show(client: Client, params: Mapping[str, str]) -> str:
     """Log results/suite.csv unless it is logged already, with `params`; return the run's id."""
     identity = sha256(RESULTS / "suite.csv")
     query = f"tags.`foldlab.kind` = 'suite' and tags.suite_sha256 = '{identity}'"
-    found = client.search_runs([client.experiment_id], query)
+    found = search(client, query)
     tags = {"foldlab.kind": "suite", "suite_sha256": identity, **git.tags()}
     tags["mlflow.source.name"] = "stages.commands.suite"
     run = found[0] if found else client.create_run(client.experiment_id, None, tags, "suite")

@@ -15,7 +15,7 @@ from stages.errors import UserError
 from stages.files import RESULTS, read_json, read_table, root
 from stages.statistics.metrics import of
 from stages.tracking import usage
-from stages.tracking.children import MOST
+from stages.tracking.children import search
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
@@ -103,7 +103,7 @@ def mark_current(client: Client, parents: Sequence[Run]) -> None:
     current = {STATE: "current", CHECKOUT: hashlib.sha256(here.encode()).hexdigest()[:16]}
     query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in current.items())
     compared = {run.info.run_id for run in parents}
-    for run in client.search_runs([client.experiment_id], query, max_results=MOST):
+    for run in search(client, query):
         if run.info.run_id not in compared:
             client.set_tag(run.info.run_id, STATE, "stale")
     for run in parents:
