@@ -30,19 +30,19 @@ def _check_name(context: click.Context, parameter: click.Parameter, name: str | 
     return name
 
 
-def _add(module: str, text: str, *parameters: click.Parameter, hidden: bool = False) -> None:
+def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", **options) -> None:
     """Add the command that calls a module's function of the same name; stages run one at a time."""
-    name = module.removeprefix("commands.")
+    function_name = module.removeprefix("commands.")
 
     def run(**arguments: Any) -> None:
-        function = getattr(import_module(f"stages.{module}"), name)
-        with exclusive("-".join([name, *arguments.values()])) if name == module else nullcontext():
+        function = getattr(import_module(f"stages.{module}"), function_name)
+        is_stage = function_name == module
+        with exclusive("-".join([module, *arguments.values()])) if is_stage else nullcontext():
             if function(**arguments) is False:
                 sys.exit(1)
 
-    line.add_command(
-        click.Command(name, callback=run, help=text, params=[*parameters], hidden=hidden)
-    )
+    name = name or function_name
+    line.add_command(click.Command(name, callback=run, help=text, params=[*parameters], **options))
 
 
 VARIANT = click.Argument(["variant"], callback=_check_name)
@@ -183,6 +183,27 @@ _add(
     ),
 )
 _add(
+    "commands.try_out",
+    "Run the whole pipeline on 1,000 digits, in a minute.\n\n"
+    "It has a folder and an MLflow store of its own and changes nothing else.",
+    name="try",
+)
+_add(
+    "commands.learning_curve",
+    "Estimate what more images would gain.\n\n"
+    "Trains the folds of each VARIANT, by default the baseline and the best compared one, on 1/8, "
+    "1/4 and 1/2 of their images, and extrapolates the scores to twice the images. Writes "
+    "results/learning_curve.csv and results/plots/learning_curve.png. An interrupted run is "
+    "resumed.",
+    click.Argument(["names"], nargs=-1, metavar="[VARIANT]..."),
+    name="learning-curve",
+)
+_add(
+    "commands.ui",
+    "Show MLflow's pages for the store on this machine.",
+    click.Option(["--port"], type=click.IntRange(1, 65535), default=5000, show_default=True),
+)
+_add(
     "commands.warm",
     "Run stage commands that other processes send; started by repro.",
     click.Argument(["path"]),
@@ -212,40 +233,6 @@ def new(data: str, format_: str | None) -> None:
     from stages.commands import new
 
     new.new(data, {"format": format_})
-
-
-@line.command("try")
-def try_out() -> None:
-    """Run the whole pipeline on 1,000 digits, in a minute.
-
-    It has a folder and an MLflow store of its own and changes nothing else.
-    """
-    from stages.commands import try_out
-
-    try_out.try_out()
-
-
-@line.command("learning-curve")
-@click.argument("names", nargs=-1, metavar="[VARIANT]...")
-def learning_curve(names: tuple[str, ...]) -> None:
-    """Tell what more images would gain.
-
-    Trains the folds of each VARIANT, by default the baseline and the best compared one, on 1/8,
-    1/4 and 1/2 of their images, and extrapolates the scores to twice the images. Writes
-    results/learning_curve.csv and results/plots/learning_curve.png. An interrupted run is resumed.
-    """
-    from stages.commands import learning_curve
-
-    learning_curve.learning_curve(names)
-
-
-@line.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-def ui(port: int) -> None:
-    """Show MLflow's pages for the store on this machine."""
-    from stages.commands import ui
-
-    ui.ui(port)
 
 
 @line.command()
