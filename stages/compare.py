@@ -42,22 +42,22 @@ def compare() -> None:
     noted = uses.note(result.use for result in results.values())
     test_sha256 = results[chosen.baseline].use.test_sha256
     trainings = sum(use.test_sha256 == test_sha256 for use in noted)
-    found = compared(results, dataset, chosen, trainings)
-    checked = findings(found)
-    for row in found.rows:
-        codes = (one.code for one in checked if row["variant"] in one.variants)
+    comparison = compared(results, dataset, chosen, trainings)
+    problems = findings(comparison)
+    for row in comparison.rows:
+        codes = (one.code for one in problems if row["variant"] in one.variants)
         row["checks"] = " ".join(dict.fromkeys(codes))  # a check may have several findings
-    table = ([row[key] for key in COLUMNS] for row in found.rows)
+    table = ([row[key] for key in COLUMNS] for row in comparison.rows)
     files.write_table(RESULTS / "comparison.csv", COLUMNS, table)
-    _write(RESULTS / "comparison.md", markdown.comparison(found, checked))
-    _draw(found)
-    table = ([row[key] for key in pairs.COLUMNS] for row in found.pairs)
+    _write(RESULTS / "comparison.md", markdown.report(comparison, problems))
+    _draw(comparison)
+    table = ([row[key] for key in pairs.COLUMNS] for row in comparison.pairs)
     files.write_table(RESULTS / "pairs.csv", pairs.COLUMNS, table)
     issues = _label_issues(results, dataset["classes"])
     _draw_near_duplicates()
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.comparison(found, checked, images, RESULTS, issues))
-    print(markdown.headline(found.best_first, found.baseline))
+    _write(RESULTS / "report.html", html.page(comparison, problems, images, RESULTS, issues))
+    print(markdown.headline(comparison.best_first, comparison.baseline))
 
 
 def _label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
@@ -115,14 +115,14 @@ def _draw_near_duplicates() -> None:
     style.save(drawn, RESULTS / "plots" / "near_duplicates.png")
 
 
-def _draw(found: Comparison) -> None:
-    rows = found.best_first[:DRAWN]
-    if found.baseline not in [row["variant"] for row in rows]:
-        rows[-1] = next(row for row in found.rows if row["variant"] == found.baseline)
-    scores = np.array([found.results[row["variant"]].scores[row["metric"]] for row in rows])
-    figure = draw(rows, scores, rope=found.rope, hidden=len(found.rows) - len(rows))
+def _draw(comparison: Comparison) -> None:
+    rows = comparison.best_first[:DRAWN]
+    if comparison.baseline not in [row["variant"] for row in rows]:
+        rows[-1] = next(row for row in comparison.rows if row["variant"] == comparison.baseline)
+    scores = np.array([comparison.results[row["variant"]].scores[row["metric"]] for row in rows])
+    figure = draw(rows, scores, rope=comparison.rope, hidden=len(comparison.rows) - len(rows))
     style.save(figure, RESULTS / "plots" / "comparison.png")
-    drawn = ranks(found.shown, found.ranks, found.metric.label)
+    drawn = ranks(comparison.shown, comparison.ranks, comparison.metric.label)
     style.save(drawn, RESULTS / "plots" / "ranks.png")
 
 

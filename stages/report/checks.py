@@ -32,22 +32,22 @@ class Finding(NamedTuple):
     text: str  # one sentence in Markdown
 
 
-def findings(found: Comparison) -> list[Finding]:
+def findings(comparison: Comparison) -> list[Finding]:
     """Return what the checks find, warnings first, except for the ignored ones."""
     every = []
     for code, (severity, check) in CHECKS.items():
-        if code not in found.ignore:
-            every += [Finding(code, severity, *one) for one in check(found)]
+        if code not in comparison.ignore:
+            every += [Finding(code, severity, *one) for one in check(comparison)]
     return sorted(every, key=lambda finding: finding.severity != "warning")
 
 
-Found = Iterator[tuple[list[str], str]]  # variants, sentence
+Problems = Iterator[tuple[list[str], str]]  # variants, sentence
 
 
-def _beaten(found: Comparison) -> Found:
+def _beaten(comparison: Comparison) -> Problems:
     """Yield the networks whose score is not above that of a row without a hidden layer."""
-    kinds = {name: _architecture(result) for name, result in found.results.items()}
-    score = {row["variant"]: row["cv_mean"] for row in found.rows}
+    kinds = {name: _architecture(result) for name, result in comparison.results.items()}
+    score = {row["variant"]: row["cv_mean"] for row in comparison.rows}
     for simple, kind in kinds.items():
         names = [n for n in kinds if kinds[n] not in TRIVIAL and score[n] <= score[simple]]
         if kind in TRIVIAL and names:
@@ -58,10 +58,10 @@ def _beaten(found: Comparison) -> Found:
             )
 
 
-def _forced(found: Comparison) -> Found:
+def _forced(comparison: Comparison) -> Problems:
     """Yield variants that start from a saved model whose training images are not checked."""
     chosen = {
-        n: one.training["settings"].get("architecture", {}) for n, one in found.results.items()
+        n: one.training["settings"].get("architecture", {}) for n, one in comparison.results.items()
     }
     names = [name for name, one in chosen.items() if one.get("arguments", {}).get("force")]
     if names:
@@ -72,11 +72,11 @@ def _forced(found: Comparison) -> Found:
         )
 
 
-def _overfits(found: Comparison) -> Found:
+def _overfits(comparison: Comparison) -> Problems:
     """Yield variants whose mean validation loss rises again after its minimum."""
     texts = {}
-    for name, losses in _losses(found):
-        if _train(found.results[name]).get("early_stopping"):
+    for name, losses in _losses(comparison):
+        if _train(comparison.results[name]).get("early_stopping"):
             continue  # the best epoch is kept
         mean = losses.mean(axis=0)
         lowest = int(mean.argmin())
@@ -92,15 +92,15 @@ def _overfits(found: Comparison) -> Found:
         )
 
 
-def _short(found: Comparison) -> Found:
+def _short(comparison: Comparison) -> Problems:
     """Yield variants that were still improving when their epochs ended.
 
     A schedule that lowers the learning rate to 0 flattens the end of every curve, so those variants
     are not checked.
     """
     names = []
-    for name, losses in _losses(found):
-        train, history = _train(found.results[name]), found.results[name].history
+    for name, losses in _losses(comparison):
+        train, history = _train(comparison.results[name]), comparison.results[name].history
         if train.get("early_stopping"):
             chosen = history["epoch"][history["selected"].astype(bool)]
             if np.mean(chosen == train["epochs"]) > 0.5:
@@ -117,11 +117,11 @@ def _short(found: Comparison) -> Found:
         )
 
 
-def _underfits(found: Comparison) -> Found:
+def _underfits(comparison: Comparison) -> Problems:
     """Yield variants that do not fit even their training images, though another variant does."""
-    least = min(1 - result.accuracy.mean() for result in found.results.values())
+    least = min(1 - result.accuracy.mean() for result in comparison.results.values())
     texts = {}
-    for name, result in found.results.items():
+    for name, result in comparison.results.items():
         history, augmented = result.history, result.training["settings"].get("augmentation")
         if _architecture(result) in TRIVIAL or augmented or not len(history["epoch"]):
             continue
@@ -137,13 +137,13 @@ def _underfits(found: Comparison) -> Found:
         )
 
 
-def _unstable(found: Comparison) -> Found:
+def _unstable(comparison: Comparison) -> Problems:
     """Yield variants whose folds differ by more than chance explains."""
     texts = {}
-    for name, result in found.results.items():
-        accuracy = result.accuracy[: found.folds]
-        correct = np.round(accuracy * len(result.label) / found.folds)
-        table = np.array([correct, len(result.label) / found.folds - correct])
+    for name, result in comparison.results.items():
+        accuracy = result.accuracy[: comparison.folds]
+        correct = np.round(accuracy * len(result.label) / comparison.folds)
+        table = np.array([correct, len(result.label) / comparison.folds - correct])
         if table.sum(axis=1).min() <= 0:
             continue  # all correct, or none
         if chi2_contingency(table).pvalue < CHANCE:
@@ -156,9 +156,9 @@ def _unstable(found: Comparison) -> Found:
         )
 
 
-def _near(found: Comparison) -> Found:
+def _near(comparison: Comparison) -> Problems:
     """Yield near duplicates of training images in the test set."""
-    between = found.dataset.get("near_duplicates", {}).get("between", 0)
+    between = comparison.dataset.get("near_duplicates", {}).get("between", 0)
     if between:
         groups = "1 group" if between == 1 else f"{between:,} groups"
         yield (
@@ -169,12 +169,12 @@ def _near(found: Comparison) -> Found:
         )
 
 
-def _rope(found: Comparison) -> Found:
+def _rope(comparison: Comparison) -> Problems:
     """Yield a ROPE that is narrower than every variant's interval."""
-    widths = [row["ci_high"] - row["ci_low"] for row in found.rows if row["p"] is not None]
-    if found.tested and widths and found.rope and min(widths) > 2 * found.rope:
-        metric = found.metric
-        half, rope = metric.scale * min(widths) / 2, metric.scale * found.rope
+    widths = [row["ci_high"] - row["ci_low"] for row in comparison.rows if row["p"] is not None]
+    if comparison.tested and widths and comparison.rope and min(widths) > 2 * comparison.rope:
+        metric = comparison.metric
+        half, rope = metric.scale * min(widths) / 2, metric.scale * comparison.rope
         yield (
             [],
             f"*No difference* cannot be shown here: even equal variants would be undecided, since "
@@ -183,10 +183,10 @@ def _rope(found: Comparison) -> Found:
         )
 
 
-def _few(found: Comparison) -> Found:
+def _few(comparison: Comparison) -> Problems:
     """Yield classes whose recall rests on few test images."""
-    counts = found.dataset["test"]["per_class"]
-    few = dict(zip(found.dataset["classes"], counts, strict=True))
+    counts = comparison.dataset["test"]["per_class"]
+    few = dict(zip(comparison.dataset["classes"], counts, strict=True))
     texts = {name: str(count) for name, count in few.items() if count < FEW}
     if texts:
         yield (
@@ -196,7 +196,7 @@ def _few(found: Comparison) -> Found:
         )
 
 
-CHECKS: dict[str, tuple[str, Callable[[Comparison], Found]]] = {
+CHECKS: dict[str, tuple[str, Callable[[Comparison], Problems]]] = {
     "beaten-by-simple": ("warning", _beaten),
     "unchecked-model": ("warning", _forced),
     "overfits": ("warning", _overfits),
@@ -210,9 +210,9 @@ CHECKS: dict[str, tuple[str, Callable[[Comparison], Found]]] = {
 assert set(CHECKS) == set(get_args(Check))
 
 
-def _losses(found: Comparison) -> Iterator[tuple[str, np.ndarray]]:
+def _losses(comparison: Comparison) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each trained variant with its losses, float (folds, epochs of the shortest)."""
-    for name, result in found.results.items():
+    for name, result in comparison.results.items():
         history = result.history
         if len(history["epoch"]):
             folds = [history["val_loss"][history["fold"] == one] for one in set(history["fold"])]

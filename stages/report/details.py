@@ -29,36 +29,35 @@ SCORES = (  # key in metrics.json, title, note, format
 )
 
 
-def results(found: Comparison) -> Table:
+def results(comparison: Comparison) -> Table:
     """Return the table of results, with columns of tests for two variants or more."""
     table: Table = []
-    for row in found.best_first:
+    metric, images = comparison.metric, comparison.test_images
+    for row in comparison.best_first:
         name, outcome, test = row["variant"], row["outcome"], row["test_accuracy"]
-        low, high = wilson(round(test * found.test_images), found.test_images)
+        low, high = wilson(round(test * images), images)
         test_text = f"{100 * test:.2f} ({100 * low:.1f} to {100 * high:.1f})"
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}
-        if found.tested:
+        if comparison.tested:
             cells["verdict", ""] = outcome, outcome
-        cells[found.metric.column, f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
-        if found.tested:
-            cells[f"difference, {found.metric.unit}", "95 % interval"] = (
-                difference(row),
-                row["difference"],
-            )
+        cells[metric.column, f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
+        if comparison.tested:
+            title = f"difference, {metric.unit}"
+            cells[title, "95 % interval"] = difference(row), row["difference"]
             cells["P(better)", ""] = probability(row["p_better"]), row["p_better"]
             cells["P(best)", ""] = probability(row["p_best"]), row["p_best"]
             cells["Holm p", ""] = probability(row["p_holm"]), row["p_holm"]
-        cells["test accuracy, %", f"n = {found.test_images:,}, 95 % interval"] = test_text, test
+        cells["test accuracy, %", f"n = {images:,}, 95 % interval"] = test_text, test
         cells["parameters", ""] = f"{row['parameters']:,}", row["parameters"]
         table.append(cells)
     return table
 
 
-def tests(found: Comparison) -> Table:
+def tests(comparison: Comparison) -> Table:
     """Return the table of tests on images, and of what the folds can detect."""
     table: Table = []
-    for row in found.best_first:
-        name, result = row["variant"], found.results[row["variant"]]
+    for row in comparison.best_first:
+        name, result = row["variant"], comparison.results[row["variant"]]
         correct, images = result.correct, len(result.correct)
         cells: dict[Column, Cell] = {
             ("variant", ""): (name, name),
@@ -66,10 +65,10 @@ def tests(found: Comparison) -> Table:
                 correct.mean(), *wilson(int(correct.sum()), images)
             ),
         }
-        if found.tested:
-            against = _against(found, name)
+        if comparison.tested:
+            against = _against(comparison, name)
             empty = dict.fromkeys(against, ("", None))
-            cells |= empty if name == found.baseline else against
+            cells |= empty if name == comparison.baseline else against
         table.append(cells)
     return table
 
@@ -78,9 +77,10 @@ def _interval(centre: float, low: float, high: float) -> Cell:
     return f"{100 * centre:.2f} ({100 * low:.2f} to {100 * high:.2f})", float(centre)
 
 
-def _against(found: Comparison, name: str) -> dict[Column, Cell]:
+def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
     """Return the cells that compare one variant with the baseline."""
-    result, reference = found.results[name], found.results[found.baseline]
+    result, reference = comparison.results[name], comparison.results[comparison.baseline]
+    metric = comparison.metric
     change = result.test_correct.astype(int) - reference.test_correct
     low, high = bootstrap_mean(change)
     centre = float(change.mean())
@@ -88,9 +88,9 @@ def _against(found: Comparison, name: str) -> dict[Column, Cell]:
     test_p = mcnemar(result.test_correct, reference.test_correct)
     effect: Cell = ("constant", None)
     needed: Cell = ("", None)
-    if detectable := found.detectable.get(name):
-        size = found.metric.scale * detectable.effect
-        effect = f"{size:.{found.metric.digits}f}", detectable.effect
+    if detectable := comparison.detectable.get(name):
+        size = metric.scale * detectable.effect
+        effect = f"{size:.{metric.digits}f}", detectable.effect
         repeats = detectable.repeats
         needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
     text = difference({"difference": centre, "ci_low": low, "ci_high": high})
@@ -98,21 +98,18 @@ def _against(found: Comparison, name: str) -> dict[Column, Cell]:
         ("difference on test, points", "95 % (paired bootstrap)"): (text, centre),
         ("McNemar p", "out-of-fold"): (probability(p), p),
         ("McNemar p, test", "same test images"): (probability(test_p), test_p),
-        (f"minimum detectable effect, {found.metric.unit}", f"{100 * POWER:.0f} % power"): effect,
-        (
-            "repeats needed",
-            f"to detect {found.metric.scale * found.rope:g} {found.metric.unit}",
-        ): needed,
+        (f"minimum detectable effect, {metric.unit}", f"{100 * POWER:.0f} % power"): effect,
+        ("repeats needed", f"to detect {metric.scale * comparison.rope:g} {metric.unit}"): needed,
     }
 
 
-def pairs(found: Comparison) -> list[list[Mapping[str, str]]]:
+def pairs(comparison: Comparison) -> list[list[Mapping[str, str]]]:
     """Return a square of cells with the keys `text`, `title` and `outcome`, best variants first.
 
     Above the diagonal are differences, row minus column, and below it Holm-corrected p values.
     """
-    rows = {(row["variant"], row["other"]): row for row in found.pairs}
-    order = found.shown
+    rows = {(row["variant"], row["other"]): row for row in comparison.pairs}
+    order = comparison.shown
     return [[_pair(rows, one, other) for other in order] for one in order]
 
 
@@ -121,36 +118,36 @@ def _pair(rows: Mapping[tuple[str, str], Mapping[str, Any]], one: str, other: st
         return {"text": "-", "title": "", "outcome": ""}
     above = (one, other) in rows
     row = rows[(one, other) if above else (other, one)]
-    said = f"{row['variant']} against {row['other']}: {row['outcome']}"
+    compared = f"{row['variant']} against {row['other']}: {row['outcome']}"
     return {
         "text": difference(row).split(" ")[0] if above else probability(row["p_holm"]),
-        "title": f"{said}, {difference(row)}",
+        "title": f"{compared}, {difference(row)}",
         "outcome": row["outcome"],
     }
 
 
-def scores(found: Comparison) -> Table:
+def scores(comparison: Comparison) -> Table:
     """Return the table of further scores on the test images."""
     table: Table = []
-    two_classes = len(found.dataset["classes"]) == 2  # then the top-2 accuracy is always 1
-    for row in found.best_first:
-        name, test = row["variant"], found.results[row["variant"]].metrics["test"]
+    two_classes = len(comparison.dataset["classes"]) == 2  # then the top-2 accuracy is always 1
+    for row in comparison.best_first:
+        name, test = row["variant"], comparison.results[row["variant"]].metrics["test"]
         cells = {
             (title, note): (form.format(test[key]).rstrip("%"), test[key])
             for key, title, note, form in SCORES
             if not (two_classes and key == "top_2_accuracy")
         }
-        size = found.results[name].metrics["model_bytes"]
+        size = comparison.results[name].metrics["model_bytes"]
         cells["model file, MB", ""] = f"{size / 1e6:.1f}", size
         table.append({("variant", ""): (name, name)} | cells)
     return table
 
 
-def temperatures(found: Comparison) -> Table:
+def temperatures(comparison: Comparison) -> Table:
     """Return the table of temperature scaling."""
     table: Table = []
-    for name in (row["variant"] for row in found.best_first):
-        scaling = found.results[name].metrics["temperature"]
+    for name in (row["variant"] for row in comparison.best_first):
+        scaling = comparison.results[name].metrics["temperature"]
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}
         cells["temperature", "fitted out of fold"] = f"{scaling['fitted']:.2f}", scaling["fitted"]
         for key in ("without", "with"):
@@ -162,12 +159,12 @@ def temperatures(found: Comparison) -> Table:
     return table
 
 
-def coverages(found: Comparison) -> Table:
+def coverages(comparison: Comparison) -> Table:
     """Return the table of prediction sets of the test images."""
     table: Table = []
-    for name in (row["variant"] for row in found.best_first):
+    for name in (row["variant"] for row in comparison.best_first):
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}
-        for one in found.results[name].coverage:
+        for one in comparison.results[name].coverage:
             title = f"{100 * one.wanted:g} % sets"
             low, high = wilson(one.covered, one.images)
             cells[title, "hold the true class, % (95 %)"] = _interval(
@@ -181,12 +178,12 @@ def coverages(found: Comparison) -> Table:
     return table
 
 
-def recalls(found: Comparison, shown: Sequence[str]) -> Table:
+def recalls(comparison: Comparison, shown: Sequence[str]) -> Table:
     """Return the table of recalls on the test images: one row per class, one column per variant."""
-    columns = {name: found.results[name].per_class for name in shown}
+    columns = {name: comparison.results[name].per_class for name in shown}
     table: Table = []
     for index, (number, _, _, _, images) in enumerate(columns[shown[0]]):
-        name = found.dataset["classes"][number]
+        name = comparison.dataset["classes"][number]
         cells: dict[Column, Cell] = {("class", ""): (name, name)}
         cells["test images", ""] = f"{images:,}", images
         for variant, per_class in columns.items():
@@ -196,14 +193,14 @@ def recalls(found: Comparison, shown: Sequence[str]) -> Table:
     return table
 
 
-def areas(found: Comparison, shown: Sequence[str]) -> Table:
+def areas(comparison: Comparison, shown: Sequence[str]) -> Table:
     """Return the table of areas under the curves of two classes: one row per variant."""
     table: Table = []
     for name in shown:
         cells: dict[Column, Cell] = {("variant", ""): (name, name)}
         for kind, what in (("oof", "out-of-fold"), ("test", "test")):
             for key, title in (("roc_auc", "ROC AUC"), ("average_precision", "average precision")):
-                area = found.results[name].curves[kind].get(key)
+                area = comparison.results[name].curves[kind].get(key)
                 cells[title, what] = ("" if area is None else f"{area:.4f}", area)
         table.append(cells)
     return table

@@ -22,9 +22,9 @@ from stages.statistics import classification
 PAIRS = 2  # confused pairs named below a matrix
 
 
-def comparison(
-    found: Comparison,
-    checked: Sequence[Finding],
+def page(
+    comparison: Comparison,
+    findings: Sequence[Finding],
     test_images: np.ndarray,
     folder: Path,
     issues: int,
@@ -34,30 +34,30 @@ def comparison(
     `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. `issues` is the
     number of rows in label_issues.csv. A missing figure raises UserError.
     """
-    results, baseline = found.results, found.baseline
-    names, shown = [row["variant"] for row in found.best_first], found.shown
-    classes = found.dataset["classes"]
+    results, baseline = comparison.results, comparison.baseline
+    names, shown = [row["variant"] for row in comparison.best_first], comparison.shown
+    classes = comparison.dataset["classes"]
     return TEMPLATES.get_template("report.html.j2").render(
         details=details,
         markdown=markdown,
         pictures=pictures,
         spans=spans,
-        found=found,
-        checked=checked,
+        comparison=comparison,
+        findings=findings,
         results=results,
         names=names,
         shown=shown,
         baseline=baseline,
-        dataset=found.dataset,
-        tested=found.tested,
+        dataset=comparison.dataset,
+        tested=comparison.tested,
         two_classes=len(classes) == 2,
         folder=folder,
         images=test_images,
         issues=issues,
         labels_to_check=pictures.embedded((folder / "plots" / "label_issues.png").read_bytes()),
-        near={"groups": 0} | found.dataset.get("near_duplicates", {}),
+        near={"groups": 0} | comparison.dataset.get("near_duplicates", {}),
         near_duplicates=pictures.embedded((folder / "plots" / "near_duplicates.png").read_bytes()),
-        facts=facts(found.dataset),
+        facts=facts(comparison.dataset),
         ranks=pictures.embedded((folder / "plots" / "ranks.png").read_bytes()),
         overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
         confusion_note={name: _confusion_note(results[name], classes) for name in shown},

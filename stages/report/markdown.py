@@ -21,26 +21,22 @@ PHRASES = {
 }
 
 
-def comparison(found: Comparison, checked: Sequence[Finding]) -> str:
+def report(comparison: Comparison, findings: Sequence[Finding]) -> str:
     """Return the content of comparison.md: verdict, findings, table, and notes on reading it."""
-    tested = found.tested
-    columns = ["variant", f"{found.metric.column} (n = {found.folds * found.repeats})"]
-    columns += (
-        [f"difference, {found.metric.unit} (95 %)", "P(better)", "P(best)", "Holm p"]
-        if tested
-        else []
-    )
-    columns += [f"test accuracy, % (n = {found.test_images:,})", "parameters"]
+    tested, metric = comparison.tested, comparison.metric
+    columns = ["variant", f"{metric.column} (n = {comparison.folds * comparison.repeats})"]
+    if tested:
+        columns += [f"difference, {metric.unit} (95 %)", "P(better)", "P(best)", "Holm p"]
+    columns += [f"test accuracy, % (n = {comparison.test_images:,})", "parameters"]
     columns += ["verdict"] if tested else []
-    lines = ["# Comparison", "", headline(found.best_first, found.baseline), ""]
-    lines += [f"- {one.severity}: {one.text} (`{one.code}`)" for one in checked]
-    lines += [""] if checked else []
-    lines += table(columns, [_cells(row, tested) for row in found.best_first])
-    shown = f"{found.metric.title} of each fold" + (
-        f", and differences from {found.baseline}" if tested else ""
-    )
-    lines += ["", f"![{shown}](plots/comparison.png)", ""]
-    lines += [f"- {note}" for note in notes(found)]
+    lines = ["# Comparison", "", headline(comparison.best_first, comparison.baseline), ""]
+    lines += [f"- {one.severity}: {one.text} (`{one.code}`)" for one in findings]
+    lines += [""] if findings else []
+    lines += table(columns, [_cells(row, tested) for row in comparison.best_first])
+    caption = f"{metric.title} of each fold"
+    caption += f", and differences from {comparison.baseline}" if tested else ""
+    lines += ["", f"![{caption}](plots/comparison.png)", ""]
+    lines += [f"- {note}" for note in notes(comparison)]
     return "\n".join(lines) + "\n"
 
 
@@ -104,27 +100,27 @@ def probability(p: float | None) -> str:
     return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"{p:.3f}"
 
 
-def notes(found: Comparison) -> list[str]:
+def notes(comparison: Comparison) -> list[str]:
     """Return notes on how to read the table."""
-    rows = found.best_first
+    rows = comparison.best_first
     best = rows[0]["test_accuracy"]
-    error = 100 * math.sqrt(best * (1 - best) / found.test_images)
+    error = 100 * math.sqrt(best * (1 - best) / comparison.test_images)
     users = {
         choice: [f"`{row['variant']}`" for row in rows if key in row["on_validation"]]
         for key, choice in ON_VALIDATION.items()
     }
-    text = TEMPLATES.get_template("notes.md.j2").render(found=found, error=error, users=users)
-    return text.splitlines()
+    template = TEMPLATES.get_template("notes.md.j2")
+    return template.render(comparison=comparison, error=error, users=users).splitlines()
 
 
-def power_note(found: Comparison) -> str:
+def power_note(comparison: Comparison) -> str:
     """Return which differences the folds can detect, and what detecting the ROPE would take."""
-    known = {name: one for name, one in found.detectable.items() if one}
+    known = {name: one for name, one in comparison.detectable.items() if one}
     most = max((one.effect for one in known.values()), default=0)
-    factor = (most / found.rope) ** 2 if found.rope else math.inf
+    factor = (most / comparison.rope) ** 2 if comparison.rope else math.inf
     times = f"{float(f'{factor:.1e}'):,.0f}" if factor >= 10 else f"{factor:.1f}"
     enough = {name: one.repeats for name, one in known.items() if one.repeats}
     template = TEMPLATES.get_template("power.md.j2")
     power = f"{100 * POWER:.0f} %"
-    text = template.render(found=found, known=known, enough=enough, times=times, power=power)
-    return " ".join(text.split())
+    numbers = {"known": known, "enough": enough, "times": times, "power": power}
+    return " ".join(template.render(comparison=comparison, **numbers).split())

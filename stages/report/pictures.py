@@ -52,13 +52,13 @@ def embedded(content: bytes) -> Picture:
     return Picture(_data_url(content, "png"), width, height)
 
 
-def training_curves(found: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
+def training_curves(comparison: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
     """Return curves with the same axes, to which outliers may not fit; ensembles have none."""
-    histories = {name: found.results[name].history for name in shown}
+    histories = {name: comparison.results[name].history for name in shown}
     histories = {name: history for name, history in histories.items() if history["epoch"].size}
     if not histories:
         return {}
-    near = near_others(100 * np.array([found.results[name].accuracy for name in histories]))
+    near = near_others(100 * np.array([comparison.results[name].accuracy for name in histories]))
     setting = [history for history, one in zip(histories.values(), near, strict=True) if one]
     scale = {key: np.concatenate([history[key] for history in setting]) for key in setting[0]}
     return {
@@ -67,14 +67,15 @@ def training_curves(found: Comparison, shown: Sequence[str]) -> dict[str, Pictur
     }
 
 
-def differences(found: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
+def differences(comparison: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
     """Return each confusion matrix minus the baseline's, with the same colours."""
-    counts = {name: found.results[name].counts for name in shown}
-    other = counts.pop(found.baseline)
+    counts = {name: comparison.results[name].counts for name in shown}
+    other = counts.pop(comparison.baseline)
     most = max((int(np.abs(one - other).max()) for one in counts.values()), default=0)
-    shared = {"classes": found.dataset["classes"], "baseline": found.baseline, "most": most}
+    shared = {"baseline": comparison.baseline, "most": most}
+    classes = comparison.dataset["classes"]
     return {
-        name: embedded(style.png(confusion_difference(one, other, variant=name, **shared)))
+        name: embedded(style.png(confusion_difference(one, other, classes, variant=name, **shared)))
         for name, one in counts.items()
     }
 

@@ -189,6 +189,6 @@ def page(root, names, **changed):
     (root / "results" / "plots").mkdir(exist_ok=True)
     for name in ("comparison", "label_issues", "near_duplicates", "ranks"):
         Image.new("L", (8, 8)).save(root / "results" / "plots" / f"{name}.png")
-    return html.comparison(
+    return html.page(
         comparison._replace(rows=rows), findings(comparison), images, root / "results", 0
     )

@@ -36,14 +36,14 @@ BETTER = row("big", "better", "better by 0.31 points (95 % 0.12 to 0.50)", cv_me
 def test_headline_is_the_verdict_in_one_sentence(rows, expected):
     found = comparison(*rows)
     assert markdown.headline(found.best_first, found.baseline) == expected
-    lines = markdown.comparison(found, []).splitlines()
+    lines = markdown.report(found, []).splitlines()
     assert lines[2] == expected
     if len(rows) == 1:  # no columns of tests
         assert "| `basic` | 98.76 ± 0.12 | 99.12 | 225,034 |" in lines
 
 
 def test_table_has_the_best_first():
-    lines = markdown.comparison(comparison(BASELINE, BETTER), []).splitlines()
+    lines = markdown.report(comparison(BASELINE, BETTER), []).splitlines()
     assert lines[4:8] == [
         "| variant | CV accuracy, % (n = 10) | difference, points (95 %) | P(better) | P(best) "
         "| Holm p | test accuracy, % (n = 10,000) | parameters | verdict |",
