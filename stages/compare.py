@@ -26,7 +26,7 @@ DRAWN = 40  # variants in the figure; if there are more, the best ones and the b
 def compare() -> None:
     """Test every chosen variant against the baseline; write the table, reports and figure.
 
-    Uses of the test set that the ledger (results/test_set_uses.csv) lacks are added to it: results
+    Uses of the test set that are missing from results/test_set_uses.csv are added to it: results
     may come from DVC's cache, without a run of `evaluate` here.
 
     Raises:

@@ -21,7 +21,7 @@ def fetch(model: str) -> None:
     The setting names the version even if `model` is an alias, `models:/name@alias`.
 
     Raises:
-        UserError: if `model` is no registered model, or the store cannot be used or lacks it.
+        UserError: if `model` is not a registered model, or the store cannot be used.
     """
     if not re.fullmatch(REGISTERED, model):
         raise UserError(

@@ -70,7 +70,7 @@ _add(
 )
 _add(
     "commands.pairs",
-    "Test every two compared variants against each other.\n\n"
+    "Test all pairs of compared variants.\n\n"
     "`compare` tests each variant against the baseline only.",
 )
 _add(
@@ -242,7 +242,7 @@ def publish(variant: str | None, everything: bool) -> None:
     """Log the results and model of VARIANT to MLflow; with --all, also the comparison.
 
     Only what is missing from MLflow is added, so publishing twice changes nothing. --all chooses
-    the champion too, and its exit status is 1 if MLflow still lacks anything.
+    the champion too, and its exit status is 1 if anything is still missing from MLflow.
     """
     if everything == bool(variant):
         raise click.UsageError("give either a VARIANT or --all")

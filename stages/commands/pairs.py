@@ -1,4 +1,4 @@
-"""`python -m stages pairs`: test every two compared variants against each other."""
+"""`python -m stages pairs`: test all pairs of compared variants."""
 
 from tabulate import tabulate
 

@@ -55,7 +55,7 @@ def _trained_here(name: str) -> bool:
 
 
 def causes(commit: str, names: Sequence[str]) -> str:
-    """Return what besides settings makes results differ from those of `commit`, or ""."""
+    """Return what, besides settings, makes results differ from those of `commit`, or ""."""
     old, new = _locked(commit), _locked()
     differing = {path for path in old.keys() & new.keys() if old[path] != new[path]}
     code = [f"`{path}`" for path in sorted(differing) if path.startswith("stages/")]
@@ -63,7 +63,7 @@ def causes(commit: str, names: Sequence[str]) -> str:
     found += ["other data"] if PREPARED in differing else []
     found += [f"other code ({', '.join(code)})"] if code else []
     named = " and from ".join(filter(None, found))
-    return named and f"By {LOCK}, its results come from {named}; that alone can change scores."
+    return named and f"By {LOCK}, its results come from {named}; this by itself can change scores."
 
 
 def _locked(commit: str = "") -> dict[str, str]:
@@ -96,7 +96,7 @@ def _environment(commit: str, names: Sequence[str]) -> str:
         if before.get(key) != now.get(key)
     ]
     if not changes:
-        return f"another environment (digest of {ENVIRONMENT}; DVC's cache lacks its content)"
+        return f"another environment (digest of {ENVIRONMENT}; its content is not in DVC's cache)"
     return f"another environment ({', '.join(changes)})"
 
 

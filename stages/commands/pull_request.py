@@ -127,10 +127,10 @@ def _verdict(row: Mapping[str, str] | None) -> str:
         return "not compared"
     if row["variant"] != row["baseline"]:
         return row["verdict"]
-    return f"baseline: {_spread(row)}{of(row).sign}"
+    return f"baseline: {_score(row)}{of(row).sign}"
 
 
-def _spread(row: Mapping[str, Any]) -> str:
+def _score(row: Mapping[str, Any]) -> str:
     return mean_std({**row, **{key: float(row[key] or 0) for key in ("cv_mean", "cv_std")}})
 
 
@@ -187,7 +187,7 @@ def _shown(
         compared[metric.column] = "none", 0.0, ""
         if row and of(row) == metric:
             change = f"{{:+z.{metric.digits}f}} {metric.unit}"
-            compared[metric.column] = _spread(row), metric.scale * float(row["cv_mean"]), change
+            compared[metric.column] = _score(row), metric.scale * float(row["cv_mean"]), change
     return compared | {
         "CV accuracy, %": (spread, 100 * cv["mean"], points),
         "test accuracy, %": (of_test, 100 * test["accuracy"], points),

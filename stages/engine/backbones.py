@@ -1,6 +1,6 @@
 """Find, check and convert the weights of pretrained backbones.
 
-They are kept as arrays in Keras' order in `.foldlab/backbones/`, whatever file they come from.
+They are stored as arrays in Keras' order in `.foldlab/backbones/`, whatever their source.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ UNCHECKED = ("mobilenet_v2",)  # Keras knows no digest of their files
 
 
 def is_frozen(recipe: Recipe) -> bool:
-    """Return whether a variant trains heads alone, on the features of a frozen backbone."""
+    """Return whether a variant trains only heads, on the features of a frozen backbone."""
     return has_backbone(recipe) and recipe.architecture.arguments["freeze"] == "all"
 
 
@@ -94,10 +94,10 @@ def check_views(architecture: Named, augmentation: Sequence[Named], where: str) 
             "computed for single images; remove that op."
         )
     if bool(augmentation) != bool(architecture.arguments["views"]):
-        has, lacks = ("augmentation", "views") if augmentation else ("views", "augmentation")
+        present, missing = ("augmentation", "views") if augmentation else ("views", "augmentation")
         raise UserError(
-            f"{where} has {has} but no {lacks}: a frozen backbone computes features of as many "
-            "augmented views of each image as views says, for example 8; give both or none."
+            f"{where} has {present} but no {missing}: a frozen backbone computes the features of a "
+            "fixed number of augmented views of each image, for example 8; give both or none."
         )
 
 

@@ -1,7 +1,7 @@
 """Compute the features of frozen backbones once for all folds and variants that share them.
 
-They are kept in `.foldlab/features/` under a fingerprint of images, backbone, code and environment,
-first in blocks, so that an interrupted computation continues from them.
+They are stored in `.foldlab/features/` under a fingerprint of images, backbone, code and
+environment. Blocks are stored first, so that an interrupted computation continues from them.
 """
 
 import hashlib

@@ -80,7 +80,7 @@ def layers(content: bytes, where: str) -> list[dict[str, Any]]:
                 raise refused(where, f"unpacks to {sum(sizes.values()):,} bytes")
             config = json.loads(archive.read("config.json"))
             weights = archive.read("model.weights.h5")
-        parts = [*_parts({**config, "compile_config": None})]  # Keras is told not to compile
+        parts = [*_parts({**config, "compile_config": None})]  # Keras does not compile it
         for part in parts:
             _check(part, where)
         for part in parts:

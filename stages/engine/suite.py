@@ -1,4 +1,4 @@
-"""Cross-validate variants on one of several data sets, for their fold scores alone.
+"""Cross-validate variants on one of several data sets, only to get their fold scores.
 
 No model is built and no test image is read. Finished folds are in the fold store, and scores in the
 working folder, one file for each fingerprint, so that they outlast the folds.

@@ -17,7 +17,7 @@ from stages.engine.traced import INPUT, OUTPUT, Traced, refusal
 from stages.training.tf_runtime import load_tensorflow
 
 PACKAGES = ("ai_edge_litert",)
-CLASSES = "labels.txt"  # one a line, in a zip archive after the model, as TFLite Metadata has it
+CLASSES = "labels.txt"  # one per line, in a zip archive after the model, as in TFLite Metadata
 
 
 def convert(traced: Traced, classes: Sequence[str], calibration: np.ndarray | None = None) -> bytes:
@@ -60,14 +60,14 @@ def scorer(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 
     with _quiet():
         interpreter = Interpreter(str(path), num_threads=1)
-        interpreter.allocate_tensors()  # here it says which kernels it uses
+        interpreter.allocate_tensors()  # prints which kernels it uses
         runner = interpreter.get_signature_runner("serving_default")
     return lambda pixels: runner(**{INPUT: pixels})[OUTPUT]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what C++ code prints on stderr: progress, and what an exception says as well."""
+    """Discard what C++ code prints to stderr: progress, and what an exception says too."""
     stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 2)
     try:

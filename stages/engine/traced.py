@@ -50,13 +50,13 @@ def trace(path: Path, kernels: Kernels) -> Traced:
 
 
 def refusal(traced: Traced, operations: Collection[str], format_name: str) -> UserError:
-    """Return the error to raise for TensorFlow's operations that a format lacks, such as RFFT."""
+    """Return the error to raise for operations, such as RFFT, that a format does not have."""
     graph = traced.function.get_concrete_function().graph
     names = [one.name for one in graph.get_operations() if one.type in operations]
     where = _layer(traced.model, names[0]) if names else "a layer"
     return UserError(
-        f"{where} of this model cannot be converted to {format_name}, which lacks TensorFlow's "
-        f"{', '.join(sorted(operations))}; replace it, or use the .keras file."
+        f"{where} of this model cannot be converted to {format_name}, which has no counterpart of "
+        f"TensorFlow's {', '.join(sorted(operations))}; replace it, or use the .keras file."
     )
 
 

@@ -76,7 +76,7 @@ def needed_folds(
 
 
 def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
-    """Return a variant's results; what the fold store lacks is computed and stored.
+    """Return a variant's results; what is missing from the fold store is computed.
 
     Raises:
         UserError: when a fold cannot be trained, or the members of an ensemble do not fit the data.

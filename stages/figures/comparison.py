@@ -33,7 +33,7 @@ def comparison(
         rows: of `stages.statistics.baseline.against_baseline`, from top to bottom.
         scores: float (rows, n), of the rows' metric; the same folds for all, n at least 2.
         rope: differences up to this count as none; they are shaded.
-        hidden: number of further variants that were compared and are not drawn.
+        hidden: number of further variants that were compared but are not drawn.
     """
     count, n = scores.shape
     metric = of(rows[0])

@@ -51,7 +51,7 @@ def mistakes(
 def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], total: int) -> Figure:
     """Show training images whose label is probably wrong, as "4, not 9" with the name.
 
-    `images` are those of `found`, (suggested, given, name); of `total` in the list.
+    `images` belong to `found`, (suggested, given, name), the first of `total` in the list.
     """
     title = "Labels to check"
     if not found:
@@ -68,7 +68,7 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
 def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], groups: int) -> Figure:
     """Show groups of near duplicates, one after the other, each image with its class and name.
 
-    `images` are those of `found`, whole groups of near_duplicates.csv; of `groups` in all. Classes
+    `images` belong to `found`, the first groups of near_duplicates.csv; there are `groups`. Classes
     are red where a group is in both splits or has two labels.
     """
     title = "Near duplicates"
@@ -109,10 +109,10 @@ def samples(
     n = len(test_images)
     chosen = np.random.default_rng(1).permutation(n)[:COUNT]
     captions = [
-        ((f"✓ {classes[guess]}",), GREEN, ())
-        if guess == truth
-        else ((f"✗ {classes[guess]},", f"is {classes[truth]}"), RED, ())
-        for guess, truth in zip(predicted[chosen], actual[chosen], strict=True)
+        ((f"✓ {classes[label]}",), GREEN, ())
+        if label == true
+        else ((f"✗ {classes[label]},", f"is {classes[true]}"), RED, ())
+        for label, true in zip(predicted[chosen], actual[chosen], strict=True)
     ]
     correct = int((actual[chosen] == predicted[chosen]).sum())
     note = (
@@ -134,7 +134,7 @@ def predictions(
 ) -> Figure:
     """Show a user's images as the model saw them, with its predictions and names, such as of files.
 
-    `probability` is float (n, classes), n at least 1. `images`, of the first ones, are uint8
+    `probability` is float (n, classes), n at least 1. `images` are the first ones, uint8
     (at most n, height, width, channels), from `occlusion.beside` if `explained`.
     """
     n, images = len(probability), images[:OWN]

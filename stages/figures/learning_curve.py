@@ -52,8 +52,8 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
     axes.set_ylabel(f"CV {metric.column.removeprefix('CV ')}")
     axes.legend(loc="best")
     note = (
-        f"mean ± sd, n = {rows[0]['n']} folds; the line is a power law, dashed beyond the images "
-        "that there are"
+        f"mean ± sd, n = {rows[0]['n']} folds; the line is a power law, dashed beyond the "
+        "available images"
     )
     heading(figure, "Learning curve", note)
     return figure

@@ -38,7 +38,7 @@ TEXT = 11  # points
 MARGIN = 0.3  # inches around everything drawn
 LINE = 0.22  # inches from one line of text to the next
 FONT = "DejaVu Sans"
-# For scripts that FONT lacks, in this order, where they are installed.
+# For scripts that FONT does not have, in this order, where they are installed.
 OTHER_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -180,8 +180,8 @@ def png(figure: Figure) -> bytes:
     A palette makes a drawing four times smaller; figures of photographs keep all colours.
     """
     texts = (text.get_text() for text in figure.findobj(Text))
-    if lacking := {*"".join(texts)} - _drawable() - {"\n"}:
-        _warn("".join(sorted(lacking)))
+    if missing := {*"".join(texts)} - _drawable() - {"\n"}:
+        _warn("".join(sorted(missing)))
     area = figure.get_tightbbox().padded(MARGIN)
     size = np.ceil(DPI * area.size).astype(int)  # whole pixels, half of one more against rounding
     area = Bbox.from_bounds(area.x0, area.y0, *((size + 0.5) / DPI))
@@ -205,11 +205,11 @@ def _drawable() -> frozenset[str]:
 
 
 @functools.cache
-def _warn(lacking: str) -> None:
+def _warn(missing: str) -> None:
     """Print one sentence, instead of matplotlib's warning for each character."""
     print(
-        f"foldlab: no font here has {lacking[:20]}, so pictures show boxes; install one, such as "
-        "Debian's fonts-noto-cjk, and run `dvc repro --force` for the stages `plot`.",
+        f"foldlab: no installed font has {missing[:20]}, so pictures show boxes; install one, such "
+        "as Debian's fonts-noto-cjk, and run `dvc repro --force` for the stages `plot`.",
         file=sys.stderr,
     )
 

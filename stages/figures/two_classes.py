@@ -46,7 +46,7 @@ def two_classes(
     figure.legend(
         *roc.get_legend_handles_labels(), loc="lower left", bbox_to_anchor=(0, 1), ncols=3
     )
-    note = "no curve of the test set, which lacks a class"
+    note = "no curve for the test set, which has images of one class only"
     if test:
         note = (
             f"test images: area under the ROC curve {test['roc_auc']:.3f}, average precision "

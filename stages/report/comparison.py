@@ -18,7 +18,7 @@ MOST = 20  # variants with figures of their own, and in the table of pairs
 
 
 class Comparison(NamedTuple):
-    """What the reports say of the chosen variants. Variants are in the order of params.yaml."""
+    """What the reports say about the chosen variants. Variants are in the order of params.yaml."""
 
     rows: list[dict[str, Any]]  # the columns of comparison.csv, and those that `compared` adds
     results: Mapping[str, Result]

@@ -7,7 +7,7 @@ SHOWN = 3  # unreadable files and pairs of duplicates that are named
 
 
 def facts(dataset: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (name, sentence) for each fact in dataset.json but the counts.
+    """Return (name, sentence) for each fact in dataset.json except the counts.
 
     Facts that an earlier `prepare` did not write are left out.
     """

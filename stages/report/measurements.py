@@ -30,8 +30,8 @@ def add(
 
     Args:
         name: a key of TITLES. The picture is results/plots/`name`.png, if there is one.
-        columns, cells: a table of texts.
-        sentences: what stands above it.
+        columns, cells: the table, as text.
+        sentences: text above the table.
     """
     stored = {}
     with suppress(FileNotFoundError, json.JSONDecodeError):

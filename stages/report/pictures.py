@@ -53,7 +53,7 @@ def embedded(content: bytes) -> Picture:
 
 
 def training_curves(comparison: Comparison, shown: Sequence[str]) -> dict[str, Picture]:
-    """Return curves with the same axes, to which outliers may not fit; ensembles have none."""
+    """Return curves on shared axes, whose limits ignore outliers; ensembles have none."""
     histories = {name: comparison.results[name].history for name in shown}
     histories = {name: history for name, history in histories.items() if history["epoch"].size}
     if not histories:
@@ -85,7 +85,7 @@ def hardest_images(
 ) -> list[dict[str, str]]:
     """Return the test images that most variants get wrong, with their most common prediction.
 
-    Of images that equally many variants get wrong, the one with the lowest mean probability of the
+    If equally many variants get two images wrong, the one with the lower mean probability of the
     true class comes first. `images` is uint8 (tests, height, width, channels), maybe memory-mapped.
     """
     every = list(results.values())
@@ -108,12 +108,12 @@ def own_mistakes(
 ) -> dict[str, tuple[int, list[dict[str, str]]]]:
     """Return name -> (number of mistakes that no other variant makes, the most confident of them).
 
-    All `results` count as others, also those that are not among `names`.
+    The other variants are all `results`, not only `names`.
     """
-    alone = np.sum([~result.test_correct for result in results.values()], axis=0) == 1
+    exclusive = np.sum([~result.test_correct for result in results.values()], axis=0) == 1
     found = {}
     for name in names:
-        own = [mistake for mistake in results[name].mistakes if alone[mistake[0]]]
+        own = [mistake for mistake in results[name].mistakes if exclusive[mistake[0]]]
         shown = [
             _shown(images, classes, one, percent(confidence)) for *one, confidence in own[:OWN]
         ]

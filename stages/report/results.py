@@ -1,4 +1,4 @@
-"""Read what a comparison needs of a variant's results, and check that variants are comparable."""
+"""Read the results of variants, and check that they can be compared."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from stages.statistics import classification, conformal, two_classes
 from stages.statistics.metrics import METRICS
 from stages.statistics.uses import Use
 
-FILES = {  # that are read, by the stage that writes them
+FILES = {  # stage -> files that it writes and that are read here
     "train": ("folds.csv", "history.csv", "training.json"),
     "evaluate": ("fold_scores.csv", "metrics.json", "predictions.npz"),
 }

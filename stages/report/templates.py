@@ -1,4 +1,4 @@
-"""The Jinja2 templates of this folder. Those of HTML escape all values, those of Markdown none."""
+"""The Jinja2 templates in this folder. HTML templates escape all values, Markdown ones none."""
 
 import re
 from pathlib import Path

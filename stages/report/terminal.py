@@ -16,7 +16,7 @@ TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
 
 def summarized(hints: bool = True) -> str:
-    """Return the summary of comparison.csv, with what to do next unless without `hints`."""
+    """Return the summary of comparison.csv and, with `hints`, what to do next."""
     rows = read_rows(RESULTS / "comparison.csv")
     if not hints:
         return summary(rows)
@@ -58,13 +58,13 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
 def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False) -> str:
     """Return where the report is, and what to do next.
 
-    `repeats` is of the cross-validation; `own_data` says that the images are the user's.
+    `repeats` are those of the cross-validation; `own_data` means that the images are the user's.
     """
     steps = [("make ui", "look at the runs in MLflow")]
     if any(row["outcome"] == "undecided" for row in rows):
         steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
     elif len(rows) > 1:
-        steps += [("python -m stages pairs", "test every two variants")]
+        steps += [("python -m stages pairs", "test all pairs of variants")]
     if not own_data:
         steps += [("docs/your_own_data.md", "compare variants on your own photos")]
     return f"The report is {RESULTS / 'report.html'}. Next:\n{tabulate(steps, tablefmt='plain')}"

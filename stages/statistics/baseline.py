@@ -1,7 +1,7 @@
 """Every variant against one baseline: all tests, the outcome, and the verdict in words.
 
-A row has COLUMNS as keys; in that of the baseline, the cells of the comparison are None, and the
-outcome and the verdict are "baseline".
+A row has COLUMNS as keys. In the baseline's row, the cells of the comparison are None, and outcome
+and verdict are "baseline".
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def verdict(row: Mapping[str, Any], rope: float) -> str:
 
 
 def margin(row: Mapping[str, Any]) -> str:
-    """Return the difference; of a worse variant, by how much it is worse."""
+    """Return the difference in words; for a worse variant, how much worse it is."""
     metric = metrics.of(row)
     keys = ("difference", "ci_low", "ci_high")
     centre, low, high = (metric.scale * row[key] for key in keys)

@@ -13,9 +13,9 @@ def p_best(scores: np.ndarray, folds: int) -> np.ndarray:
 
     Scores are modelled as the sum of the variant's expectation, an effect of the fold that all
     variants share, and residuals of one variance. The expectations are then independent, with t
-    distributions around the means; their scale has the correction of paired.py. Of two variants,
+    distributions around the means; their scale has the correction of paired.py. For two variants,
     the difference has the posterior of `paired.bayesian_correlated_t`. No variant has a special
-    role, so the choice of the baseline does not matter. The highest of equal draws share it.
+    role, so the choice of the baseline does not matter. Variants that tie in a draw share it.
 
     Source: A. Gelman et al., "Bayesian Data Analysis", 3rd edition, 2013, section 3.2, for the
     posterior of a normal mean.
@@ -34,8 +34,8 @@ def p_best(scores: np.ndarray, folds: int) -> np.ndarray:
 def ranks(scores: np.ndarray, folds: int) -> np.ndarray:
     """Return the probability of each rank, float (variants, variants): [i, 0] that i is the best.
 
-    Rows and columns sum to 1. The model and the arguments are those of `p_best`; of variants that
-    differ in no fold, the first gets the better rank.
+    Rows and columns sum to 1. The model and the arguments are those of `p_best`; if variants are
+    equal on all folds, the first gets the better rank.
     """
     if len(scores) == 1:
         return np.ones((1, 1))

@@ -22,8 +22,8 @@ Mistake = tuple[int, int, int, float]  # index of the image, actual, predicted, 
 def summary(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Return the scores that describe a classifier in one number each.
 
-    top_2_accuracy: fraction of images whose label has one of the two highest probabilities; of a
-        tie for second place the higher number counts;
+    top_2_accuracy: fraction of images whose label has one of the two highest probabilities; if
+        classes tie for second place, the one with the higher number counts;
     loss: mean negative log-likelihood in nats; probabilities are clipped by the float type's
         epsilon, so one certain mistake does not make it infinite;
     macro_precision, macro_recall, macro_f1: means over the classes that occur as a label or as a
@@ -81,7 +81,7 @@ def most_confused_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, in
 
 
 def hardest_class(confusion: np.ndarray) -> int:
-    """Return the first class with the lowest recall, of those that have images."""
+    """Return the first class with the lowest recall among those that have images."""
     images = confusion.sum(axis=1)
     return int((np.diag(confusion) / np.maximum(images, 1) + (images == 0)).argmin())
 

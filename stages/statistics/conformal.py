@@ -30,7 +30,7 @@ def threshold(probability: np.ndarray, label: np.ndarray, coverage: float) -> fl
     Args:
         probability: (n, classes), out-of-fold.
         label: (n,).
-        coverage: between 0 and 1; with too few images for it, every class belongs to every set.
+        coverage: between 0 and 1; if images are too few for it, each set has every class.
     """
     of_label = np.sort(probability[np.arange(len(label)), label])
     left_out = len(label) - ceil((len(label) + 1) * coverage)  # images below the threshold

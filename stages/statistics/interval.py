@@ -35,7 +35,7 @@ def discordant(gained: int, lost: int, n: int) -> tuple[float, float]:
     """Return the ends of Bonett and Price's interval (2012) of the difference (gained - lost) / n.
 
     Of n images, at least 1, one model alone predicts `gained` correctly and the other alone `lost`,
-    as in McNemar's test. One image more of each kind keeps the interval from vanishing when two
+    as in McNemar's test. One more image of each kind keeps the interval from vanishing when two
     models agree on all n images, as `bootstrap_mean` does.
     """
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)

@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHARE = 0.05  # of the images of the training set that are listed at most
-MOST = 200  # and at most so many
-
-
+SHARE = 0.05  # of the training images: at most so many are listed
+MOST = 200  # listed images
 COLUMNS = ("row", "file", "given", "suggested", "score", "variants")
 
 
@@ -35,10 +33,10 @@ def find(mean: np.ndarray, label: np.ndarray, predicted: np.ndarray) -> list[Iss
 
     `predicted` is int (variants, n), the class that each variant predicts.
 
-    Their number is that of the off-diagonal of the confident joint (Northcutt, Jiang and Chuang
-    2021, Confident Learning, section 3.1): images whose most probable class, of those that reach
-    the mean probability that their own images have, is not the given one. At most SHARE of all
-    images and MOST. The label must also not be the most probable class.
+    Their number is the sum of the off-diagonal of the confident joint (Northcutt, Jiang and Chuang
+    2021, Confident Learning, section 3.1), but at most SHARE of all images and MOST. An image is
+    assigned to its most probable class among those whose probability reaches the mean over images
+    with that label. Images whose label is their most probable class are not listed.
     """
     margin, suggested = _margin(mean, label)
     classes = mean.shape[1]

@@ -114,7 +114,7 @@ def _root(square: np.ndarray) -> np.ndarray:
 
 
 def perfect(metric: Metric) -> int:
-    """Return the highest score there is; the error of a score is what it lacks of that."""
+    """Return the highest possible score; the error of a score is its distance from it."""
     return 1 if metric.percent else 0
 
 

@@ -35,7 +35,7 @@ class Metric(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """Return what follows a value."""
+        """Return the suffix of a value."""
         return " %" if self.percent else ""
 
     @property

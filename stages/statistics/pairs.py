@@ -1,4 +1,4 @@
-"""Every two variants against each other."""
+"""Tests of all pairs of variants."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -15,7 +15,7 @@ COLUMNS += ("p", "p_holm", "p_worse", "p_equal", "p_better", "outcome")
 def pairs(
     score: Mapping[str, np.ndarray], folds: int, rope: float, metric: str
 ) -> list[dict[str, Any]]:
-    """Test each pair; return rows with COLUMNS, which say what `variant` is compared with `other`.
+    """Test each pair; return rows with COLUMNS, which compare `variant` with `other`.
 
     The variant with the higher mean comes first in its pair, and in the order of pairs. Holm's
     correction is for all pairs. Arguments are as for `stages.statistics.baseline.against_baseline`.

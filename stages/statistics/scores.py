@@ -29,7 +29,7 @@ def _log_loss(probability: np.ndarray, label: np.ndarray) -> float:
 def _roc_auc(probability: np.ndarray, label: np.ndarray) -> float:
     """Return the mean over classes of the area under one class's curve against all others.
 
-    Classes without an image, or without another class's, have none. NaN if that is all classes.
+    A class that no image or every image has is left out. NaN if that leaves no class.
     """
     areas = [
         metrics.roc_auc_score(label == one, probability[:, one])

@@ -40,8 +40,8 @@ from scipy.stats.distributions import rv_frozen
 
 from stages.statistics import baseline, paired
 
-ALL = "all"  # the source of rows of the mean over the sources
-ENOUGH = 5  # sources from which on it is tested whether they differ
+ALL = "all"  # the source in rows of the mean over all sources
+ENOUGH = 5  # sources that a test of whether they differ needs
 COLUMNS: tuple[str, ...] = ("source", "variant", "baseline", "metric", "n", "cv_mean", "cv_std")
 COLUMNS += ("difference", "ci_low", "ci_high", "p", "p_holm", "outcome", "between_sd", "between_p")
 Estimate = tuple[float, rv_frozen | None]  # as from `paired.expected_difference`
@@ -115,7 +115,7 @@ def mean(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def between(estimates: Sequence[Estimate]) -> dict[str, float]:
-    """Return how much true differences differ between sources: between_sd, and between_p of none.
+    """Return how much true differences vary between sources: between_sd, and the test's between_p.
 
     Nothing for fewer than ENOUGH sources, or where a difference is constant.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn import metrics
 
 COLUMNS = ("threshold", "chosen_by", "precision", "recall", "specificity", "f1")
-AREAS = ("roc_auc", "average_precision")  # below the two curves
+AREAS = ("roc_auc", "average_precision")  # under the two curves
 FIXED = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 Row = tuple[float, str, float, float, float, float]

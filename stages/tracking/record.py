@@ -168,7 +168,7 @@ def _fold(
 
 
 def _timing(path: Path, fingerprint: str) -> list[dict]:
-    """Return the rows of timing.csv of this training; none of a missing or damaged file."""
+    """Return the rows of timing.csv of this training; none if the file is missing or damaged."""
     with suppress(FileNotFoundError, UserError):
         rows = read_table(path, ("fold", "epoch", "time", "seconds", "fingerprint"))
         return [row for row in rows if row["fingerprint"] == fingerprint]

@@ -149,8 +149,8 @@ def judge(
 ) -> tuple[bool, str]:
     """Return whether the best variant of a comparison becomes champion, and why.
 
-    The p of the test is multiplied by the number of rivals, of which the candidate is the best
-    (Bonferroni).
+    The p of the test is multiplied by the number of rivals (Bonferroni), because the candidate is
+    the best of them.
     """
     new = _name(candidate)
     if champion is None:
@@ -252,7 +252,7 @@ def _name(version: ModelVersion) -> str:
 
 
 def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
-    """Write on a version why it has the alias or not; `refused`: the rule denied it just now."""
+    """Tag a version with the reason why it has the alias or not; `refused`: the rule denied it."""
     texts = {REASON: reason}
     if refused or REFUSED in version.tags:
         texts[REFUSED] = str(refused).lower()
