@@ -17,8 +17,8 @@ from stages.training.export import scorer
 
 # Per task; fixed, so that results do not depend on the number of workers.
 CHUNK, CHUNK_BYTES = 2500, 2**26  # most images, and most bytes of them
-# Mistakes for which it is computed where the model looks: as many as the figure shows, or fewer of
-# large images, so that it takes no longer than a few hundred predictions.
+# Mistakes for which occlusion is computed: as many as the figure shows, or fewer if images are
+# large, so that it takes no longer than a few hundred predictions.
 EXPLAINED, LEAST, EXPLAINED_BYTES = 20, 4, 2**24
 
 
