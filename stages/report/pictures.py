@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,11 +73,10 @@ def differences(comparison: Comparison, shown: Sequence[str]) -> dict[str, Pictu
     counts = {name: comparison.results[name].counts for name in shown}
     other = counts.pop(comparison.baseline)
     most = max((int(np.abs(one - other).max()) for one in counts.values()), default=0)
-    shared = {"baseline": comparison.baseline, "most": most}
-    classes = comparison.dataset["classes"]
+    classes, baseline = comparison.dataset["classes"], comparison.baseline
+    draw = partial(confusion_difference, classes=classes, baseline=baseline, most=most)
     return {
-        name: embedded(style.png(confusion_difference(one, other, classes, variant=name, **shared)))
-        for name, one in counts.items()
+        name: embedded(style.png(draw(one, other, variant=name))) for name, one in counts.items()
     }
 
 
