@@ -26,12 +26,6 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
 LABEL = np.arange(20) % 2
 
 
-def needs(module):
-    for package in module.PACKAGES:
-        reason = f"{package} is missing: pip install -r requirements-export.txt"
-        pytest.importorskip(package, reason=reason)
-
-
 @pytest.fixture
 def trained(repository):
     """Return a repository with prepared data, and a variant whose model can be loaded."""
@@ -61,7 +55,7 @@ def run(code):
 def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_reads_it(
     trained, capsys
 ):
-    needs(onnx_file)
+    exported.importable(onnx_file)
     publish.publish("basic")
     assert status("export", "basic", "--format", "onnx") == 0
     file = FOLDER / "model.onnx"
@@ -94,7 +88,7 @@ def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_rea
 def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_code_reads_the_file(
     trained, monkeypatch, capsys
 ):
-    needs(tflite_file)
+    exported.importable(tflite_file)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
     publish.publish("basic")
     export.export(str(MODEL), "tflite", int8=True)
@@ -117,7 +111,7 @@ def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_c
 
 
 def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch):
-    needs(onnx_file)
+    exported.importable(onnx_file)
     FOLDER.mkdir()
     for earlier in ("model.onnx", "model.onnx.json"):
         (FOLDER / earlier).write_text("{}")
@@ -136,7 +130,7 @@ def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch)
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_scored(arguments, said, trained, monkeypatch):
-    needs(onnx_file)
+    exported.importable(onnx_file)
     monkeypatch.setattr(export, "score", None)
     assert said in str(status("export", *arguments, "--format", "onnx"))
 

@@ -8,10 +8,7 @@ from stages.errors import UserError
 from stages.statistics.paired import corrected_resampled_t, holm, variances
 from tests.test_compare import BETTER, TIED, WORSE, choose, write_variant
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_every_pair_is_tested_with_the_better_variant_first(capsys):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 from stages.models import build
 from stages.settings.sections import Named
@@ -16,6 +17,14 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), np.uint8)
 NORMALIZED = Named(name="batchnorm", arguments={"dense": 4, "momentum": 0.9})
 LOGISTIC = Named(name="logistic")
 NOTHING = Listed(np.empty(0, "<u8"), True)
+
+
+def importable(module):
+    """Return the module of a format; skip the test where one of its packages is missing."""
+    for package in module.PACKAGES:
+        reason = f"{package} is missing: pip install -r requirements-export.txt"
+        pytest.importorskip(package, reason=reason)
+    return module
 
 
 def write(path: Path, network=LOGISTIC, members=2, shape=SHAPE, classes=CLASSES, views=1) -> Path:

@@ -8,11 +8,7 @@ from PIL import Image
 
 from stages.report import measurements
 
-
-@pytest.fixture(autouse=True)
-def _inside(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "results" / "plots").mkdir(parents=True)
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def page() -> str:
@@ -20,6 +16,7 @@ def page() -> str:
 
 
 def test_each_command_has_its_section_and_the_last_values():
+    Path("results/plots").mkdir(parents=True)
     Image.new("L", (8, 8)).save("results/plots/cost.png")
     measurements.add("learning_curve", ["variant", "images"], [["basic", "400"]], ["More help."])
     measurements.add("cost", ["variant", "ms"], [["basic", "1.50"]], [])
@@ -37,6 +34,7 @@ def test_each_command_has_its_section_and_the_last_values():
 
 @pytest.mark.parametrize("damaged", ["", "{", "[1"])
 def test_a_damaged_store_is_made_anew(damaged):
+    Path("results").mkdir()
     measurements.STORED.write_text(damaged)
     measurements.add("suite", ["variant"], [["basic"]], [])
     assert json.loads(measurements.STORED.read_text()).keys() == {"suite"}

@@ -11,12 +11,8 @@ from stages.errors import UserError
 from stages.statistics.uses import LEDGER, Use, digest, note
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("folder")
 TEST, MODELS = "ab" * 32, [f"{number:064x}" for number in range(6)]
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def test_the_digest_is_that_of_images_and_labels():
