@@ -65,7 +65,8 @@ def cost() -> None:
     table = ([row[key] for key in COLUMNS] for row in rows)
     files.write_table(RESULTS / "cost.csv", COLUMNS, table)
     style.save(draw(rows), RESULTS / "plots" / "cost.png")
-    columns, cells, sentences = _columns(rows), _cells(rows), _sentences(rows)
+    shown, sentences = _table(rows), _sentences(rows)
+    columns, cells = [*shown[0]], [[*row.values()] for row in shown]
     measurements.add("cost", columns, cells, sentences)
     right = ("left", *["right"] * (len(columns) - 2), "left")
     print(tabulate(cells, columns, disable_numparse=True, colalign=right), "", *sentences, sep="\n")
@@ -85,26 +86,21 @@ def _baseline(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return baseline
 
 
-def _columns(rows: list[dict[str, Any]]) -> list[str]:
-    columns = ["variant", of(rows[0]).column, "ms an image", f"of {_baseline(rows)['variant']}"]
-    return [*columns, "images/s", "MB", "all parameters", "M multiply-adds", "verdict"]
-
-
-def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Return the table as texts."""
-    time = _baseline(rows)["one_image_ms"]
+def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the table as texts: title -> cell, for each variant."""
+    baseline = _baseline(rows)
     return [
-        [
-            row["variant"] + " *" * row["front"],
-            mean_std(row),
-            f"{row['one_image_ms']:.2f}",
-            f"{row['one_image_ms'] / time:.2f}",
-            f"{row['images_per_second']:,}",
-            f"{row['megabytes']:.1f}",
-            f"{row['parameters']:,}",
-            f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
-            row["outcome"],
-        ]
+        {
+            "variant": row["variant"] + " *" * row["front"],
+            of(row).column: mean_std(row),
+            "ms per image": f"{row['one_image_ms']:.2f}",
+            f"of {baseline['variant']}": f"{row['one_image_ms'] / baseline['one_image_ms']:.2f}",
+            "images/s": f"{row['images_per_second']:,}",
+            "MB": f"{row['megabytes']:.1f}",
+            "all parameters": f"{row['parameters']:,}",
+            "M multiply-adds": f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
+            "verdict": row["outcome"],
+        }
         for row in rows
     ]
 

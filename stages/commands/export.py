@@ -27,6 +27,7 @@ from stages.report import measurements
 from stages.settings import params
 from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
+from stages.statistics.metrics import METRICS
 from stages.tracking import marker
 from stages.training.epoch import scoring_batch
 
@@ -66,7 +67,10 @@ def export(
         file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
         files.check_writable(file.parent)
         proof = _write(file, path, name, module, dataset["classes"], int8)
-    print(_text(file, name, proof))
+    print(f"{file}: from {name}")
+    for title, text in _cells(proof).items():
+        print(f"{title}: {text}")
+    print(f"proof: {proof_path(file)}")
     _show()
     if path.parent.parent == RESULTS:
         _log(path.parent.name, proof_path(file))
@@ -181,49 +185,29 @@ def _processor() -> str:
     return found[1] if found else "unknown"
 
 
-def _text(file: Path, name: str, proof: Mapping[str, Any]) -> str:
-    """Return what is printed."""
+def _cells(proof: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a proof says: title -> text."""
     accuracy, size, times = (proof[key] for key in ("accuracy", "megabytes", "one_image_ms"))
-    within = f", at most {proof['tolerance']:g} allowed" if proof["tolerance"] else ""
-    points = [100 * accuracy[key] for key in ("difference", "ci_low", "ci_high")]
-    return "\n".join(
-        (
-            f"{file}: from {name}",
-            f"largest difference of a probability: {proof['largest_difference']:.2g}{within}; "
-            f"changed predictions: {proof['changed_predictions']:,} of {accuracy['n']:,}",
-            f"test accuracy: {accuracy['exported']:.2%}, the model's {accuracy['keras']:.2%}; "
-            "difference {:+.2f} points (95 % {:+.2f} to {:+.2f})".format(*points),
-            f"size: {size['exported']:.2f} MB, the model's {size['keras']:.2f} MB",
-            f"one image on one thread: {times['exported']:.2f} ms, the model's "
-            f"{times['keras']:.2f} ms",
-            f"proof: {proof_path(file)}",
-        )
-    )
+    interval = (accuracy[key] for key in ("difference", "ci_low", "ci_high"))
+    return {
+        "largest difference of a probability": f"{proof['largest_difference']:.2g}",
+        "changed predictions": f"{proof['changed_predictions']:,} of {accuracy['n']:,}",
+        "test accuracy, %": f"{100 * accuracy['exported']:.2f}",
+        "difference from Keras, points (95 %)": METRICS["accuracy"].difference(*interval),
+        "MB": f"{size['exported']:.2f} (Keras: {size['keras']:.2f})",
+        "ms for one image": f"{times['exported']:.2f} (Keras: {times['keras']:.2f})",
+    }
 
 
 def _show() -> None:
     """Put the proofs of all variants' exports on the page of measurements."""
-    cells = []
-    for path in sorted(RESULTS.glob("*/export/*.json")):
-        proof = files.read_json(path)
-        accuracy, size, times = (proof[key] for key in ("accuracy", "megabytes", "one_image_ms"))
-        points = [100 * accuracy[key] for key in ("difference", "ci_low", "ci_high")]
-        cells.append(
-            [
-                path.parent.parent.name,
-                path.name.removesuffix(".json"),
-                f"{100 * accuracy['exported']:.2f}",
-                "{:+.2f} ({:+.2f} to {:+.2f})".format(*points),
-                f"{proof['largest_difference']:.2g}",
-                f"{size['exported']:.2f} of {size['keras']:.2f}",
-                f"{times['exported']:.2f} of {times['keras']:.2f}",
-            ]
-        )
-    columns = ["variant", "file", "test accuracy, %", "difference from Keras, points (95 %)"]
-    columns += ["largest difference of a probability", "MB", "ms for one image"]
+    rows = [
+        {"variant": path.parent.parent.name, "file": path.stem} | _cells(files.read_json(path))
+        for path in sorted(RESULTS.glob("*/export/*.json"))
+    ]
     note = "Each file scored the whole test set. Proofs are in results/<variant>/export."
-    if cells:
-        measurements.add("export", columns, cells, [note])
+    if rows:
+        measurements.add("export", [*rows[0]], [[*row.values()] for row in rows], [note])
 
 
 def _log(variant: str, proof_file: Path) -> None:
