@@ -25,18 +25,17 @@ PAIRS = 2  # confused pairs named below a matrix
 def page(
     comparison: Comparison,
     findings: Sequence[Finding],
-    test_images: np.ndarray,
+    images: np.ndarray,
     folder: Path,
     issues: int,
 ) -> str:
     """Return the whole page, with the figures that `plot` and `compare` wrote to `folder`.
 
-    `test_images` is uint8 (tests, height, width, channels); may be memory-mapped. `issues` is the
-    number of rows in label_issues.csv. A missing figure raises UserError.
+    `images` are the test images, uint8 (tests, height, width, channels); may be memory-mapped.
+    `issues` is the number of rows in label_issues.csv. A missing figure raises UserError.
     """
-    results, baseline = comparison.results, comparison.baseline
-    names, shown = [row["variant"] for row in comparison.best_first], comparison.shown
-    classes = comparison.dataset["classes"]
+    results, classes = comparison.results, comparison.dataset["classes"]
+    names = [row["variant"] for row in comparison.best_first]
     return TEMPLATES.get_template("report.html.j2").render(
         details=details,
         markdown=markdown,
@@ -44,25 +43,15 @@ def page(
         spans=spans,
         comparison=comparison,
         findings=findings,
-        results=results,
         names=names,
-        shown=shown,
-        baseline=baseline,
-        dataset=comparison.dataset,
-        tested=comparison.tested,
-        two_classes=len(classes) == 2,
         folder=folder,
-        images=test_images,
+        images=images,
         issues=issues,
-        labels_to_check=pictures.embedded((folder / "plots" / "label_issues.png").read_bytes()),
         near={"groups": 0} | comparison.dataset.get("near_duplicates", {}),
-        near_duplicates=pictures.embedded((folder / "plots" / "near_duplicates.png").read_bytes()),
         facts=facts(comparison.dataset),
-        ranks=pictures.embedded((folder / "plots" / "ranks.png").read_bytes()),
-        overview=pictures.embedded((folder / "plots" / "comparison.png").read_bytes()),
-        confusion_note={name: _confusion_note(results[name], classes) for name in shown},
+        confusion_note={name: _confusion_note(results[name], classes) for name in comparison.shown},
         settings=differing({name: results[name].training["settings"] for name in names}),
-        environment=environment(results[baseline].training),
+        environment=environment(results[comparison.baseline].training),
     )
 
 

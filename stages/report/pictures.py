@@ -46,6 +46,11 @@ def of_file(results: Path, variant: str, name: str) -> Picture:
         raise files.damaged(path, "it is no picture") from None
 
 
+def of_comparison(results: Path, name: str) -> Picture:
+    """Return a picture that `compare` has just drawn."""
+    return embedded((results / "plots" / f"{name}.png").read_bytes())
+
+
 def embedded(content: bytes) -> Picture:
     """Return the content of a PNG file that `stages.figures.style` wrote as a picture."""
     with Image.open(io.BytesIO(content)) as image:
