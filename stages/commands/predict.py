@@ -115,7 +115,7 @@ def predict(
 def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | None) -> str:
     """Return the two most probable classes, or those of at least the probability `lowest`."""
     texts = [
-        f"{classes[index]} ({gallery.percent(probability[index])})"
+        f"{classes[index]} ({gallery.as_percent(probability[index])})"
         for index in probability.argsort()[::-1]
     ]
     if lowest is None:

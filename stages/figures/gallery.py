@@ -38,7 +38,7 @@ def mistakes(
     if m == 0:
         return style.empty(title, f"none: all n = {n:,} test images are classified correctly")
     captions = [
-        ((classes[predicted], f"for {classes[actual]}"), INK, (percent(confidence),))
+        ((classes[predicted], f"for {classes[actual]}"), INK, (as_percent(confidence),))
         for _, actual, predicted, confidence in shown
     ]
     which = f"the first {COUNT} of {m:,} mistakes" if m > COUNT else f"all {m:,} mistakes"
@@ -139,7 +139,7 @@ def predictions(
     """
     n, images = len(probability), images[:OWN]
     captions = [
-        ((classes[row.argmax()],), INK, (percent(row.max()), name))
+        ((classes[row.argmax()],), INK, (as_percent(row.max()), name))
         for row, name, _ in zip(probability, names, images, strict=False)
     ]
     which = f"the first {len(images)} of {n:,} images" if n > len(images) else f"{n:,} images"
@@ -149,7 +149,7 @@ def predictions(
     return grid(images, captions, f"{model}: predictions", note)
 
 
-def percent(fraction: float) -> str:
+def as_percent(fraction: float) -> str:
     """Format a probability in percent; only 1 itself is 100 %."""
     if 0.995 <= fraction < 1:  # rounding to whole percents would claim certainty
         return "> 99.9 %" if fraction > 0.999 else f"{floor(1000 * fraction) / 10:.1f} %"

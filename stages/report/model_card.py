@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.report.results import Result
-from stages.report.settings import ON_VALIDATION, environment, flat, on_validation
+from stages.report.settings import ON_VALIDATION, environment, on_validation, texts
 from stages.report.templates import TEMPLATES, plain
 from stages.statistics import classification
 from stages.statistics.interval import wilson
@@ -30,7 +30,7 @@ def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:
         classes=classes,
         final=FINAL[training["final"]].format(n=folds),
         views=views,
-        settings=flat(training["settings"]),
+        settings=texts(training["settings"]),
         metrics=metrics,
         environment=environment(training),
         dataset=dataset,

@@ -15,7 +15,7 @@ from stages.figures import style
 from stages.figures.comparison import near_others
 from stages.figures.confusion import confusion_difference
 from stages.figures.curves import curves
-from stages.figures.gallery import percent
+from stages.figures.gallery import as_percent
 from stages.report.comparison import Comparison
 from stages.report.results import Result
 
@@ -103,7 +103,7 @@ def hardest_images(
         mode = int(np.bincount(predicted[wrong[:, index], index]).argmax())  # of a tie, the first
         note = f"{times[index]} of {len(every)}"
         if len(every) == 1:
-            note = percent(every[0].confidence[index])
+            note = as_percent(every[0].confidence[index])
         shown.append(_shown(images, classes, (index, label[index], mode), note))
     return shown
 
@@ -120,7 +120,7 @@ def own_mistakes(
     for name in names:
         own = [mistake for mistake in results[name].mistakes if exclusive[mistake[0]]]
         shown = [
-            _shown(images, classes, one, percent(confidence)) for *one, confidence in own[:OWN]
+            _shown(images, classes, one, as_percent(confidence)) for *one, confidence in own[:OWN]
         ]
         found[name] = len(own), shown
     return found

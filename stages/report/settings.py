@@ -28,7 +28,7 @@ def environment(training: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in known.items())
 
 
-def flat(settings: Mapping[str, Any]) -> dict[str, str]:
+def texts(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return setting -> text, with those of `train` moved to the top level.
 
     For an ensemble, only its members' names: their settings are listed with the members.
@@ -44,10 +44,10 @@ def differing(settings: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list
 
     An ensemble has no settings but its members; its empty cells do not count as a difference.
     """
-    texts = [flat(own) for own in settings.values()]
+    each = [texts(own) for own in settings.values()]
     table = {
-        key: [own.get(key, "" if "ensemble" in own else "none") for own in texts]
-        for own in texts
+        key: [own.get(key, "" if "ensemble" in own else "none") for own in each]
+        for own in each
         for key in own
     }
     return [(key, row) for key, row in table.items() if len({*row} - {""}) > 1]

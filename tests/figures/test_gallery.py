@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stages.figures import style
-from stages.figures.gallery import mistakes, near_duplicates, percent, predictions, samples
+from stages.figures.gallery import as_percent, mistakes, near_duplicates, predictions, samples
 
 DIGITS = [str(digit) for digit in range(10)]
 LONG = [f"a rather long class name, number {number}" for number in range(10)]
@@ -132,4 +132,4 @@ def test_colours_and_grey_values_are_not_stretched():
     ],
 )  # fmt: skip
 def test_percent_never_claims_a_certainty_that_is_none(fraction, expected):
-    assert percent(fraction) == expected
+    assert as_percent(fraction) == expected

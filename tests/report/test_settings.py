@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.report.settings import differing, flat, formatted
+from stages.report.settings import differing, formatted, texts
 
 ROTATE = {"name": "rotate", "arguments": {"degrees": 10, "fill": None}}
 
@@ -27,8 +27,8 @@ def test_formatted(value, expected):
 
 def test_flat_has_no_level_below_train_and_of_an_ensemble_only_the_members():
     row = {"augmentation": [], "train": {"epochs": 5}}
-    assert flat(row) == {"augmentation": "none", "epochs": "5"}
-    assert flat({"ensemble": {"a": row, "b": row}}) == {"ensemble": "a, b"}
+    assert texts(row) == {"augmentation": "none", "epochs": "5"}
+    assert texts({"ensemble": {"a": row, "b": row}}) == {"ensemble": "a, b"}
 
 
 def test_differing_keeps_what_is_not_the_same_everywhere():
