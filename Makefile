@@ -27,7 +27,7 @@ new: $(READY) ## set up params.yaml for your own images: make new DATA=~/photos
 repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
 	@python -m stages repro
 
-sweep: $(READY) ## train what is unfinished of all chosen variants as one pool, here or on a cluster
+sweep: $(READY) ## train the unfinished folds of all chosen variants as one pool, here or on a cluster
 	@python -m stages repro prepare
 	python -m stages sweep
 
@@ -37,7 +37,7 @@ suite: $(READY) ## compare the chosen variants on the data sets that params.yaml
 test: $(READY) ## run all tests
 	python -m pytest
 
-chaos: $(READY) ## kill dvc repro 50 times at random moments, and compare what is left in the end
+chaos: $(READY) ## kill dvc repro 50 times at random moments, and compare the results
 	python -m benchmarks.chaos --kills 50
 
 ui: $(READY) ## open MLflow's pages on this machine: make ui PORT=5000
@@ -47,19 +47,19 @@ search: $(READY) ## try the settings that params.yaml declares under `search`, p
 	@python -m stages repro prepare
 	python -m stages search
 
-learning-curve: $(READY) ## what more images would gain: make learning-curve [VARIANTS="basic resnet"]
+learning-curve: $(READY) ## estimate what more images would gain: make learning-curve [VARIANTS="basic resnet"]
 	python -m stages learning-curve $(VARIANTS)
 
 prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it
 	@python -m stages prune $(if $(YES),--yes)
 
-publish: $(READY) ## complete MLflow from the result files, whatever it lacks
+publish: $(READY) ## add to MLflow what is missing there, from the result files
 	python -m stages publish --all
 
-promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is written on it
+promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is stored with it
 	python -m stages promote '$(NAME)' --reason "$$REASON"
 
-pr-report: $(READY) ## what this branch changes against BASE, in Markdown: make pr-report BASE=main
+pr-report: $(READY) ## report what this branch changes against BASE, in Markdown: make pr-report BASE=main
 	@python -m stages pull-request "$$BASE" --figures "$$FIGURES"
 
 lint: $(READY) ## check style, formatting and types
@@ -67,7 +67,7 @@ lint: $(READY) ## check style, formatting and types
 	ruff format --check .
 	mypy
 
-# The notes of what MLflow lacks stay, or its runs would say RUNNING for ever.
+# Notes on what is missing from MLflow stay; otherwise its runs would say RUNNING for ever.
 clean: ## remove caches and finished folds; the environment, searches, results and MLflow stay
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	test ! -d .foldlab || find .foldlab -mindepth 1 -maxdepth 1 ! -name runs ! -name unpublished \
@@ -77,12 +77,12 @@ clean: ## remove caches and finished folds; the environment, searches, results a
 clean-all: clean ## remove the environment, searches and fetched models too
 	rm -rf .venv .foldlab/search .foldlab/models
 
-constraints: $(READY) ## pin all lists of requirements anew, with the digests of packages (needs uv)
+constraints: $(READY) ## pin all requirements again, with the digests of packages (needs uv)
 	$(COMPILE) --upgrade $(LISTS) --output-file constraints.txt
 	for list in $(LISTS); do $(COMPILE) --generate-hashes --constraint constraints.txt $$list \
 		--output-file $${list%.txt}.lock || exit 1; done
 
-sbom: $(READY) ## list what is installed in .venv as sbom.json, in the format CycloneDX (needs pipx)
+sbom: $(READY) ## list the packages in .venv as sbom.json, in CycloneDX format (needs pipx)
 	pipx run --spec cyclonedx-bom cyclonedx-py environment .venv --output-file sbom.json
 
 # The second command installs what was added to requirements.txt since the lock was made.

@@ -21,17 +21,17 @@ def call(*command, **options):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (UserError("x is 1; give 2."), "foldlab: x is 1; give 2."),
         (PermissionError(13, "Permission denied", "results"), "foldlab: results .*denied.*same"),
     ],
 )
-def test_an_error_of_the_user_is_one_sentence(error, said):
+def test_an_error_of_the_user_is_one_sentence(error, message):
     def command():
         raise error
 
-    with pytest.raises(SystemExit, match=said) as end:
+    with pytest.raises(SystemExit, match=message) as end:
         handle(command)
     assert "\n" not in str(end.value)
 
@@ -52,7 +52,7 @@ def test_a_name_cannot_lead_out_of_its_folder(stage, name):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["train"], "VARIANT"),
         (["publish"], "--all"),
@@ -62,9 +62,9 @@ def test_a_name_cannot_lead_out_of_its_folder(stage, name):
         (["search", "--trials", "-1"], "--trials"),
     ],
 )
-def test_wrong_usage_is_explained(arguments, said, capsys):
+def test_wrong_usage_is_explained(arguments, message, capsys):
     assert status(*arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["basik"], "basic"),
         (["other"], "dvc repro train@other"),
@@ -129,10 +129,10 @@ def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch)
         (["basic", "--int8"], "--format tflite"),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_scored(arguments, said, trained, monkeypatch):
+def test_bad_arguments_are_refused_before_scoring(arguments, message, trained, monkeypatch):
     exported.importable(onnx_file)
     monkeypatch.setattr(export, "score", None)
-    assert said in str(status("export", *arguments, "--format", "onnx"))
+    assert message in str(status("export", *arguments, "--format", "onnx"))
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])

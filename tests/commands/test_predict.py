@@ -177,9 +177,9 @@ def test_rows_of_a_csv_file_of_pixels_are_classified_as_they_are(digits, folder,
     rows = images.reshape(len(images), -1).tolist()
     rows = [[number, *row] if first else row for number, row in enumerate(rows)]
     write_table(folder / "test.csv", header, rows)
-    told = folder / "told.csv"
-    assert predict.predict([str(folder / "test.csv")], output=folder / "seen.png", csv=told)
-    found = read_table(told)
+    table = folder / "table.csv"
+    assert predict.predict([str(folder / "test.csv")], output=folder / "seen.png", csv=table)
+    found = read_table(table)
     assert [row["predicted"] for row in found] == vote.argmax(axis=1).tolist()
     assert found[1]["file"] == f"{folder / 'test.csv'} row 2"
 

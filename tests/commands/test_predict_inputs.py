@@ -53,8 +53,8 @@ def test_files_and_folders_come_before_tables_and_faults_are_named(tmp_path, cap
     found = [name for block in blocks(given, DATASET, failed) for name in block]
     assert found == ["below/b.png", "a.png", "rows.csv row 1"]
     assert failed == ["bad.png", "short.csv"]
-    told = capsys.readouterr().err
-    assert all(name in told for name in failed)
+    err = capsys.readouterr().err
+    assert all(name in err for name in failed)
 
 
 def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
@@ -65,7 +65,7 @@ def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "No such file"),
         (b"", "is empty"),
@@ -74,13 +74,13 @@ def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
         (",".join(map(str, range(16))).encode(), "no row"),
     ],
 )
-def test_a_table_without_images_is_refused_in_a_sentence(tmp_path, capsys, content, told):
+def test_a_table_without_images_is_refused_in_a_sentence(tmp_path, capsys, content, message):
     if content is not None:
         (tmp_path / "new.csv").write_bytes(content)
     failed = []
     assert not any(blocks(["new.csv"], DATASET, failed))
     assert failed == ["new.csv"]
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_pixels_from_0_to_1_are_scaled_with_a_note(tmp_path, capsys):

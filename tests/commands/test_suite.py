@@ -66,10 +66,10 @@ def refuses(monkeypatch):
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
 
     def check(*words):
-        said = status("suite")
-        assert isinstance(said, str), said
-        assert said.count("\n") == 0
-        assert all(word in said for word in words), said
+        message = status("suite")
+        assert isinstance(message, str), message
+        assert message.count("\n") == 0
+        assert all(word in message for word in words), message
         assert not Path("results").exists()
 
     return check

@@ -1,4 +1,4 @@
-"""What is told about images before they are all decoded."""
+"""What is reported about images before they are all decoded."""
 
 import numpy as np
 import pytest

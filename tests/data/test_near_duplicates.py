@@ -1,4 +1,4 @@
-"""Groups of near duplicates: planted copies, and what is said and done about them."""
+"""Groups of near duplicates: planted copies, and what is reported and done about them."""
 
 import numpy as np
 import pytest

@@ -101,8 +101,8 @@ def decoded(url):
 
 def test_the_hardest_come_first_with_their_most_common_prediction():
     found = hardest_images(RESULTS, IMAGES, CLASSES)
-    said = [(one["predicted"], one["actual"], one["note"]) for one in found]
-    assert said == [
+    captions = [(one["predicted"], one["actual"], one["note"]) for one in found]
+    assert captions == [
         ("<dog>", "cat", "3 of 3"),
         ("cat", "<dog>", "2 of 3"),
         ("cat", "<dog>", "1 of 3"),  # mean probability of the truth .53

@@ -18,7 +18,7 @@ class Outer(Settings):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"inner": {"depht": 2}}, r"here\.inner\.depht .*'depth'"),
         ({"inner": {}, "modle": ""}, r"here\.modle .*inner, rows, model\..*'model'"),
@@ -32,8 +32,8 @@ class Outer(Settings):
         (3, "here is 3: "),
     ],
 )
-def test_the_first_invalid_setting_is_named_in_one_sentence(content, said):
-    with pytest.raises(UserError, match=f"^{said}") as caught:
+def test_the_first_invalid_setting_is_named_in_one_sentence(content, message):
+    with pytest.raises(UserError, match=f"^{message}") as caught:
         validate(Outer, content, "here")
     assert "\n" not in str(caught.value)
 
@@ -44,8 +44,8 @@ def test_settings_are_frozen():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("basik", " Did you mean 'basic'?"), ("xyz", ""), ("", ""), (3, "")],
 )
-def test_only_a_close_name_is_suggested(name, said):
-    assert nearest(name, {"basic": 1, "dropout": 2}) == said
+def test_only_a_close_name_is_suggested(name, message):
+    assert nearest(name, {"basic": 1, "dropout": 2}) == message

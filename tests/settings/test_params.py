@@ -123,7 +123,7 @@ def test_an_unknown_variant_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("# only a remark\n", "must be a mapping"),
         ("just text", "must be a mapping"),
@@ -140,10 +140,10 @@ def test_an_unknown_variant_is_refused_with_the_nearest():
         ("data: !!python/object/apply:os.getcwd []\n", "in line 1 .*tag"),
     ],
 )
-def test_a_file_that_is_no_settings_is_refused(tmp_path, text, said):
+def test_a_file_that_is_no_settings_is_refused(tmp_path, text, message):
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         params.load(path)
 
 
