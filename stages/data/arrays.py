@@ -92,8 +92,8 @@ def joined(first: Split, second: Split, name: str) -> Split:
 def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
     """Bring images to (n, height, width, channels) and their pixels to 0 to 255.
 
-    Channels that come first are moved. RANGES tells which ranges are recognised, in all splits
-    together; others are left as they are.
+    Channels that come first are moved. RANGES lists the ranges that are recognised, in all
+    splits together; others are left as they are.
 
     Returns the images of each split, and sentences on what was changed.
     """

@@ -38,7 +38,7 @@ def opened(path: Path) -> Image.Image:
 
 
 def header(path: Path) -> Image.Image:
-    """Return an image of which only the header is read, to be closed by the caller."""
+    """Return an image after reading only its header; the caller closes it."""
     return _sized(path)
 
 

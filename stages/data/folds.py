@@ -2,7 +2,7 @@
 
 The arguments are alike: `labels` int64 (n,); `classes`, the class names; a section of params.yaml,
 whose seed fixes the shuffles; `groups` int64 (n,), from 0 without gaps, whose images are not
-separated, or None. A UserError tells which class has too few images or groups.
+separated, or None. A UserError names the class with too few images or groups.
 """
 
 from collections.abc import Sequence

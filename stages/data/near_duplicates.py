@@ -102,7 +102,7 @@ def _shown(splits: Sequence[Split], padded: bool) -> Callable[[int], np.ndarray]
 
 
 def groups(train: Found, test: Found, labels: tuple[np.ndarray, np.ndarray]) -> list[Group]:
-    """Return the groups of which two images or more are in the splits.
+    """Return the groups that have at least two images in the splits.
 
     The arguments are of the prepared images. Groups in both splits come first, then those with two
     labels.

@@ -62,7 +62,7 @@ def find(splits: Sequence[np.ndarray], sizes: np.ndarray | None, padded: bool) -
 
 
 def summary(found: Sequence[Odd]) -> dict[str, int]:
-    """Return the number of images of each kind of which there are any."""
+    """Return the number of images of each kind that occurs."""
     counts = Counter(one.what for one in found)
     return {what: counts[what] for what in KINDS if counts[what]}
 

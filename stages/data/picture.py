@@ -36,7 +36,7 @@ def as_digit(image: Image.Image) -> np.ndarray:
     Ink is whatever differs from the border's colour, so dark on light, light on dark and coloured
     digits give the same. The bounding box of the ink is scaled to fit 20 x 20, and its centre of
     mass moved to the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist). The picture is RGB of
-    any size, the result uint8 (28, 28, 1). A UserError about a blank picture lacks its name.
+    any size, the result uint8 (28, 28, 1). A UserError about a blank picture does not name it.
     """
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

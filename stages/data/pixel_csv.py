@@ -25,7 +25,7 @@ INDEX = ("", "index", "id", "imageid", "unnamed: 0")  # columns that are neither
 
 
 class Header(NamedTuple):
-    """What the first line of a file tells."""
+    """The content of a file's first line."""
 
     delimiter: str
     columns: list[str]
