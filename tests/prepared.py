@@ -57,6 +57,22 @@ def record(accuracies, best) -> FoldResult:
     )
 
 
+def dataset(source, classes, shape, train, test, folds, repeats=1, **more) -> dict:
+    """Return the content of dataset.json; `train` and `test` are numbers of images per class."""
+    return {
+        "source": source,
+        "licence": "none",
+        "classes": [*classes],
+        "image_shape": [*shape],
+        "train": {"images": sum(train), "per_class": [*train]},
+        "test": {"images": sum(test), "per_class": [*test]},
+        "folds": {"count": folds, "repeats": repeats},
+        "sha256": hashlib.sha256(repr((folds, repeats, train, test)).encode()).hexdigest(),
+        "images_sha256": hashlib.sha256(repr((train, test)).encode()).hexdigest(),
+        **more,
+    }
+
+
 @contextmanager
 def inside(folder):
     """Work in a repository's folder, and not in one of DVC's temporary experiments."""
@@ -82,20 +98,9 @@ def write(
         np.save(prepared / f"{split}_labels.npy", labels.astype("int64"))
     assigned = [np.arange(count) // len(CLASSES) % folds] * repeats
     np.save(prepared / "folds.npy", np.array(assigned, "int16"))
-    write_json(
-        prepared / "dataset.json",
-        {
-            "source": "stripes",
-            "licence": "none",
-            "classes": CLASSES,
-            "image_shape": [*shape],
-            "train": {"images": count, "per_class": [count // 3] * 3},
-            "test": {"images": tests, "per_class": [tests // 3] * 3},
-            "folds": {"count": folds, "repeats": repeats},
-            "sha256": hashlib.sha256(repr((folds, repeats, count, tests)).encode()).hexdigest(),
-            "images_sha256": hashlib.sha256(repr((count, tests)).encode()).hexdigest(),
-        },
-    )
+    sizes = [[images // len(CLASSES)] * len(CLASSES) for images in (count, tests)]
+    content = dataset("stripes", CLASSES, shape, *sizes, folds, repeats)
+    write_json(prepared / "dataset.json", content)
     settings = {
         "train": TRAIN | train,
         "variants": {

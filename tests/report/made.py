@@ -16,7 +16,7 @@ from stages.statistics import classification
 from stages.statistics.metrics import METRICS
 from stages.statistics.paired import mean_std
 from stages.statistics.power import MinimumDetectable
-from tests.prepared import TRAIN
+from tests.prepared import TRAIN, dataset
 
 SHA256 = "ab" * 32
 EPOCHS = 4
@@ -55,17 +55,9 @@ def make(root, names, *, classes=10, train=200, tests=100, folds=5, repeats=1, s
 def prepare(root, names, labels, classes, images, *, folds, **compare):
     """Write params.yaml and data/prepared of the training and test labels, and test images."""
     counts = [np.bincount(label, minlength=len(classes)).tolist() for label in labels]
-    dataset = {
-        "source": "made",
-        "licence": "none",
-        "classes": classes,
-        "image_shape": images.shape[1:],
-        "train": {"images": len(labels[0]), "per_class": counts[0]},
-        "test": {"images": len(labels[1]), "per_class": counts[1]},
-        "folds": folds,
-        "sha256": SHA256,
-    }
-    files.write_json(root / "data" / "prepared" / "dataset.json", dataset)
+    scheme = folds["count"], folds["repeats"]
+    content = dataset("made", classes, images.shape[1:], *counts, *scheme, sha256=SHA256)
+    files.write_json(root / "data" / "prepared" / "dataset.json", content)
     np.save(root / "data" / "prepared" / "test_images.npy", images)
     train = np.zeros((len(labels[0]), *images.shape[1:]), np.uint8)
     np.save(root / "data" / "prepared" / "train_images.npy", train)

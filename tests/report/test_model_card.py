@@ -7,6 +7,7 @@ import pytest
 
 from stages.report.model_card import model_card
 from stages.statistics.classification import confusion_matrix
+from tests.prepared import dataset
 from tests.report import made
 
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
@@ -16,16 +17,8 @@ PROBABILITY[0] = [0.04, 0.92, 0.04]
 ROW = {"architecture": {"name": "basic", "arguments": {"dense": 8}}, "augmentation": []}
 
 
-DATASET = {
-    "source": "pets",
-    "licence": "CC0",
-    "classes": ["cat", "a|b", "never seen"],
-    "image_shape": [4, 6, 1],
-    "train": {"images": 40, "per_class": [10, 29, 1]},
-    "test": {"images": 15, "per_class": [5, 10, 0]},
-    "folds": {"count": 5, "repeats": 2},
-    "sha256": "ab" * 32,
-}
+CLASSES = ["cat", "a|b", "never seen"]
+DATASET = dataset("pets", CLASSES, (4, 6, 1), [10, 29, 1], [5, 10, 0], 5, 2)
 SCORES = {"accuracy": 13 / 15, "top_2_accuracy": 1.0, "macro_f1": 0.84, "loss": 0.41}
 SCORES |= {"expected_calibration_error": 0.025}
 

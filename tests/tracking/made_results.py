@@ -15,7 +15,7 @@ from stages.settings import params
 from stages.statistics.metrics import METRICS
 from stages.tracking import record
 from stages.tracking.marker import Identity
-from tests.prepared import TRAIN
+from tests.prepared import TRAIN, dataset
 from tests.tracking.served import free_port
 
 PARAMS = (
@@ -50,18 +50,10 @@ def make_repository(root: Path, *variants: str, folds: int = 2, epochs: int = 2)
     (root / "params.yaml").write_text(PARAMS)
     prepared = root / "data" / "prepared"
     prepared.mkdir(parents=True, exist_ok=True)
-    dataset = {
-        "source": "mnist-5k",
-        "licence": "CC BY-SA 3.0",
-        "classes": ["zero", "one"],
-        "image_shape": [28, 28, 1],
-        "train": {"images": 80, "per_class": [40, 40]},
-        "test": {"images": 20, "per_class": [10, 10]},
-        "folds": {"count": folds, "repeats": 1},
-        "sha256": DATA_SHA256,
-        "images_sha256": IMAGES_SHA256,
-    }
-    (prepared / "dataset.json").write_text(json.dumps(dataset))
+    digests = {"sha256": DATA_SHA256, "images_sha256": IMAGES_SHA256}
+    sizes = [40, 40], [10, 10]
+    content = dataset("mnist-5k", ["zero", "one"], (28, 28, 1), *sizes, folds, **digests)
+    (prepared / "dataset.json").write_text(json.dumps(content))
     for number, variant in enumerate(variants or ("basic",)):
         make_results(root / "results" / variant, variant, folds, epochs, number / 100)
     return root
