@@ -32,17 +32,17 @@ def compare() -> None:
     Raises:
         UserError: when results are missing, damaged, or from different data or environments.
     """
-    chosen = params.load().compare
+    settings = params.load().compare
     for marker in files.listed(RESULTS / "published", "*.json"):
-        if marker.stem not in chosen.variants:  # this stage must depend on params.yaml only
+        if marker.stem not in settings.variants:  # this stage must depend on params.yaml only
             marker.unlink()
     dataset = files.read_dataset(PREPARED)
-    results = {name: read(name) for name in chosen.variants}
-    check(results, dataset, chosen.baseline, chosen.metric)
+    results = {name: read(name) for name in settings.variants}
+    check(results, dataset, settings.baseline, settings.metric)
     noted = uses.note(result.use for result in results.values())
-    test_sha256 = results[chosen.baseline].use.test_sha256
+    test_sha256 = results[settings.baseline].use.test_sha256
     trainings = sum(use.test_sha256 == test_sha256 for use in noted)
-    comparison = compared(results, dataset, chosen, trainings)
+    comparison = compared(results, dataset, settings, trainings)
     problems = findings(comparison)
     for row in comparison.rows:
         codes = (one.code for one in problems if row["variant"] in one.variants)

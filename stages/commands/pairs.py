@@ -17,14 +17,14 @@ def pairs() -> None:
     Raises:
         UserError: when results are missing, damaged, or from different data or environments.
     """
-    chosen = params.load().compare
-    if len(chosen.variants) < 2:
+    settings = params.load().compare
+    if len(settings.variants) < 2:
         raise UserError("compare.variants has one name; add another to have a pair to compare.")
     dataset = read_dataset(PREPARED)
-    results = {name: read(name) for name in chosen.variants}
-    check(results, dataset, chosen.baseline, chosen.metric)
-    score = {name: result.scores[chosen.metric] for name, result in results.items()}
-    rows = every_pair(score, dataset["folds"]["count"], chosen.rope, chosen.metric)
+    results = {name: read(name) for name in settings.variants}
+    check(results, dataset, settings.baseline, settings.metric)
+    score = {name: result.scores[settings.metric] for name, result in results.items()}
+    rows = every_pair(score, dataset["folds"]["count"], settings.rope, settings.metric)
     cells = [
         [
             f"{row['variant']} - {row['other']}",
@@ -36,7 +36,7 @@ def pairs() -> None:
     ]
     columns = [
         "variants",
-        f"difference, {METRICS[chosen.metric].unit} (95 %)",
+        f"difference, {METRICS[settings.metric].unit} (95 %)",
         f"Holm p of {len(rows)}",
         "the first is",
     ]

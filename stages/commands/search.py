@@ -61,15 +61,15 @@ def search(trials: int = 0, write: bool = False) -> None:
 
 def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Trial]) -> bool:
     """Publish the trials so far; return whether that worked, else print why not."""
-    chosen = settings.search
-    shown = dict(flat(chosen.model_dump(include={"seed", "variant"}), "search."))
-    for path, allowed in chosen.space.items():
+    section = settings.search
+    shown = dict(flat(section.model_dump(include={"seed", "variant"}), "search."))
+    for path, allowed in section.space.items():
         shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     try:
         with store.opened(settings.tracking, publish.SECONDS) as client:
             from stages.tracking import search as runs  # MLflow's import takes seconds
 
-            parent = runs.Search(chosen.variant, fingerprint, data_sha256, shown)
+            parent = runs.Search(section.variant, fingerprint, data_sha256, shown)
             runs.publish(client, parent, trials)
     except store.StoreError as error:
         saved = "its trials are saved, run `make search` again when the store is back"

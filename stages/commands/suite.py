@@ -51,7 +51,7 @@ def suite() -> None:
     settings = params.load()
     sources = _sources(settings)
     resolve.check(settings)
-    chosen, scores = settings.compare, {}
+    compare, scores = settings.compare, {}
     with exclusive("suite"):
         planned = {}
         for name, source in sources.items():
@@ -66,10 +66,10 @@ def suite() -> None:
                 scores[name] = engine.scores(*planned[name])
         fold_store.prune()
     count = settings.folds.count
-    rows = against_baseline(scores, chosen.baseline, count, chosen.rope, chosen.metric)
+    rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric)
     table = ([row[key] for key in COLUMNS] for row in rows)
     files.write_table(RESULTS / "suite.csv", COLUMNS, table)
-    style.save(draw(rows, chosen.rope), RESULTS / "plots" / "suite.png")
+    style.save(draw(rows, compare.rope), RESULTS / "plots" / "suite.png")
     metric = of(rows[0])
     columns = ["variant", "source", metric.column, "n", f"difference, {metric.unit} (95 %)"]
     columns += ["Holm p", "verdict"]

@@ -37,7 +37,7 @@ def inputs(
         array for all recipes that share a backbone and views.
     """
     found: dict[Path, np.ndarray] = {}
-    chosen = dict.fromkeys(recipes, images)
+    input_of = dict.fromkeys(recipes, images)
     digest = ""
     for fingerprint, recipe in recipes.items():
         if backbones.has_backbone(recipe):
@@ -47,8 +47,8 @@ def inputs(
             if path not in found:
                 _compute(path, images, recipe, weights, parallel.local_jobs)
                 found[path] = np.load(path, mmap_mode="r")
-            chosen[fingerprint] = found[path]
-    return chosen
+            input_of[fingerprint] = found[path]
+    return input_of
 
 
 def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:

@@ -55,13 +55,13 @@ def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
     Raises:
         UserError: when the variant cannot be resolved, or its settings do not fit the data.
     """
-    chosen = {}
+    recipe_of = {}
     for recipe in recipes(settings, variant):
         check_data(recipe, dataset, PREPARED)
-        chosen[identity.fingerprint(recipe, dataset["sha256"])] = recipe
-    row = settings.variants[variant]
-    own = identity.ensemble_fingerprint(variant, chosen) if row.ensemble else next(iter(chosen))
-    return Plan(variant, row.description, bool(row.ensemble), own, chosen)
+        recipe_of[identity.fingerprint(recipe, dataset["sha256"])] = recipe
+    row, keys = settings.variants[variant], [*recipe_of]
+    own = identity.ensemble_fingerprint(variant, keys) if row.ensemble else keys[0]
+    return Plan(variant, row.description, bool(row.ensemble), own, recipe_of)
 
 
 def needed_folds(

@@ -80,14 +80,14 @@ class Comparison(NamedTuple):
 
 
 def compared(
-    results: Mapping[str, Result], dataset: Mapping[str, Any], chosen: Compare, uses: int
+    results: Mapping[str, Result], dataset: Mapping[str, Any], settings: Compare, uses: int
 ) -> Comparison:
     """Test each variant against the baseline; arguments as the fields of Comparison."""
     folds = dataset["folds"]["count"]
-    baseline, rope = chosen.baseline, chosen.rope
-    score = {name: result.scores[chosen.metric] for name, result in results.items()}
+    baseline, rope = settings.baseline, settings.rope
+    score = {name: result.scores[settings.metric] for name, result in results.items()}
     correct = {name: result.correct for name, result in results.items()}
-    rows = against_baseline(score, correct, baseline, folds, rope, chosen.metric)
+    rows = against_baseline(score, correct, baseline, folds, rope, settings.metric)
     differences, variances = compared_with(score, baseline)
     others = [name for name in results if name != baseline]
     n = differences.shape[1]
@@ -100,7 +100,7 @@ def compared(
         row["test_accuracy"] = result.metrics["test"]["accuracy"]
         row["parameters"] = result.metrics["parameters"]
         row["on_validation"] = on_validation(result.training["settings"])
-    metric = METRICS[chosen.metric]
+    metric = METRICS[settings.metric]
     return Comparison(
-        rows, results, detectable, baseline, rope, dataset, uses, metric, chosen.ignore
+        rows, results, detectable, baseline, rope, dataset, uses, metric, settings.ignore
     )

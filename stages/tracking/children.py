@@ -52,8 +52,8 @@ def if_permitted() -> Iterator[None]:
 
 def search(client: Client, query: str, experiment_id: str = "") -> list[Run]:
     """Return the runs that match a query, oldest first, by default of the chosen experiment."""
-    chosen, order = [experiment_id or client.experiment_id], ["attributes.start_time ASC"]
-    return client.search_runs(chosen, query, max_results=MOST, order_by=order)
+    experiments, order = [experiment_id or client.experiment_id], ["attributes.start_time ASC"]
+    return client.search_runs(experiments, query, max_results=MOST, order_by=order)
 
 
 def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:
