@@ -74,8 +74,8 @@ def _limit_loss(axes: Axes, history: History) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     elif losses.size:
-        room = 0.06 * max(np.ptp(losses), 0.01)
-        axes.set_ylim(losses.min() - room, losses.max() + room)
+        margin = 0.06 * max(np.ptp(losses), 0.01)
+        axes.set_ylim(losses.min() - margin, losses.max() + margin)
 
 
 def _limit_accuracy(axes: Axes, history: History) -> None:
@@ -84,7 +84,7 @@ def _limit_accuracy(axes: Axes, history: History) -> None:
     near = (history["epoch"] > 1) | history["selected"] | (last < 3)
     both = np.stack([history["accuracy"], history["val_accuracy"]])
     lowest, highest = both[:, near].min(), both.max()
-    room = 0.06 * max(highest - lowest, 0.01)
-    axes.set(xlim=(0.6, last + 0.4), ylim=(lowest - room, highest + room))
+    margin = 0.06 * max(highest - lowest, 0.01)
+    axes.set(xlim=(0.6, last + 0.4), ylim=(lowest - margin, highest + margin))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

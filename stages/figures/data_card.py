@@ -102,8 +102,8 @@ def _rows(
     numbers = [f"{count:,}" for count in counts[:, shown].max(axis=0)]
     name = min(2.2, max(style.text_width(classes[label], SIZE) for label in shown))
     left = SAMPLE + 0.1 + name + 0.1
-    room = WIDTH - left - max(style.text_width(text, SIZE) for text in numbers) - 0.1
-    scale = room / counts.max()
+    available = WIDTH - left - max(style.text_width(text, SIZE) for text in numbers) - 0.1
+    scale = available / counts.max()
     height, width = np.array(images.shape[1:3]) * SAMPLE / max(images.shape[1:3])
     middles = down + (np.arange(len(shown)) + 0.5) * ROW
     for middle, label in zip(middles, shown, strict=True):

@@ -84,7 +84,7 @@ def test_a_failing_store_is_reported_once_and_tried_again(monkeypatch, capsys):
     monkeypatch.setattr(live, "PAUSE", 0.1)
     monkeypatch.setattr(live, "POLL", 0.05)
     monkeypatch.setattr(live.signal, "alarm", lambda seconds: None)
-    live.live(0, "foldlab", ["mark"])
+    live.live(0, "foldlab", ["fingerprint"])
     assert 2 < len(tried) < 9
     assert tried[-1] == b"done"
     printed = capsys.readouterr().err

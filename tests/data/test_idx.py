@@ -65,10 +65,10 @@ def load(top, files):
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
-@pytest.mark.parametrize("mark", ["-idx", ".idx"])
-def test_a_folder_with_the_usual_names_is_read(tmp_path, ending, mark):
+@pytest.mark.parametrize("infix", ["-idx", ".idx"])
+def test_a_folder_with_the_usual_names_is_read(tmp_path, ending, infix):
     pack = gzip.compress if ending else bytes
-    files = {f"{name.replace('-idx', mark)}{ending}": pack(raw) for name, raw in FILES.items()}
+    files = {f"{name.replace('-idx', infix)}{ending}": pack(raw) for name, raw in FILES.items()}
     source = load(tmp_path, files)
     assert (source.train.images == IMAGES[:4, ..., np.newaxis]).all()
     assert (source.test.images == IMAGES[4:, ..., np.newaxis]).all()

@@ -14,17 +14,17 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_a_resumed_training_began_when_it_first_did(monkeypatch):
-    first = tracker.write_start_marker("mark", recipe(), "Old.", {"sha256": "x"})
+    first = tracker.write_start_marker("fingerprint", recipe(), "Old.", {"sha256": "x"})
     assert abs(first - time.time() * 1000) < 5000
     monkeypatch.setattr(tracker.time, "time", lambda: 0)
-    assert tracker.write_start_marker("mark", recipe(), "New.", {"sha256": "x"}) == first
-    content = read_json(tracker.start_marker("mark"))
+    assert tracker.write_start_marker("fingerprint", recipe(), "New.", {"sha256": "x"}) == first
+    content = read_json(tracker.start_marker("fingerprint"))
     assert (content["began"], content["description"]) == (first, "New.")
     assert content["settings"]["architecture"]["name"] == "basic"
 
 
-def free(mark):
-    with suppress(Timeout), FileLock(fold_store.lock_path(mark), timeout=0):
+def free(fingerprint):
+    with suppress(Timeout), FileLock(fold_store.lock_path(fingerprint), timeout=0):
         return True
     return False
 

@@ -29,11 +29,11 @@ def run_of(client, name):
 
 
 def delete_run(name, *others):
-    def deed(client):
+    def edit(client):
         for each in (name, *others):
             client.delete_run(run_of(client, each).info.run_id)
 
-    return deed
+    return edit
 
 
 def delete_and_gc(client):
@@ -51,19 +51,19 @@ def edit_experiment(client):
 
 
 def set_tags(name, **tags):
-    def deed(client):
+    def edit(client):
         for key, value in tags.items():
             client.set_tag(run_of(client, name).info.run_id, key.replace("__", "."), value)
 
-    return deed
+    return edit
 
 
 def delete_tags(name, *keys):
-    def deed(client):
+    def edit(client):
         for key in keys:
             client.delete_tag(run_of(client, name).info.run_id, key)
 
-    return deed
+    return edit
 
 
 def delete_logged_model(client):
@@ -77,7 +77,7 @@ def set_alias_to_a_foreign_version(client):
     client.set_registered_model_alias("foldlab", "champion", version.version)
 
 
-DEEDS = {
+EDITS = {
     "run deleted": delete_run("other"),
     "run, folds and comparison deleted for good": delete_and_gc,
     "comparison deleted": delete_run("comparison"),
@@ -106,10 +106,10 @@ DEEDS = {
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
-def test_publishing_heals(published, deed):
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_publishing_restores_everything(published, edit):
     with store.opened(params.load().tracking) as client:
-        deed(client)
+        edit(client)
     assert status("publish", "--all") == 0
     check()
     before = everything(published)

@@ -8,7 +8,7 @@ from stages.tracking import store
 from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, without_ids
 from tests.tracking.test_runs import cut_off, runs_of
 
-MARK = "ab" * 32
+FINGERPRINT = "ab" * 32
 
 
 def made(number, accuracies, state="complete", reason=""):
@@ -28,7 +28,7 @@ TRIALS = [
 def publish(trials):
     from stages.tracking import search
 
-    study = search.Search("basic", MARK, DATA_SHA256, {"search.seed": "1"})
+    study = search.Search("basic", FINGERPRINT, DATA_SHA256, {"search.seed": "1"})
     with store.opened(Tracking()) as client:
         return search.publish(client, study, trials)
 
@@ -39,7 +39,7 @@ def test_the_parent_shows_the_study_and_each_trial_is_a_run_below_it(repository)
     assert (parent["run"]["name"], parent["run"]["status"]) == ("search", "FINISHED")
     assert (parent["run"]["start_time"], parent["run"]["end_time"]) == (BEGAN, BEGAN + 35_000)
     assert parent["params"] == {"search.seed": "1"}
-    own = {"variant": "basic", "fingerprint": MARK, "data_sha256": DATA_SHA256}
+    own = {"variant": "basic", "fingerprint": FINGERPRINT, "data_sha256": DATA_SHA256}
     assert parent["tags"].items() >= own.items()
     assert "biased upward" in parent["tags"]["mlflow.note.content"]
     best = [parent["metrics"]["best_cv_accuracy_mean", trial][0] for trial in range(4)]

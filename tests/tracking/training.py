@@ -26,7 +26,7 @@ from tests.prepared import TRAIN
 from tests.tracking.made_results import fingerprint
 
 CODE = Path(__file__).parents[2]
-MARK = fingerprint("basic")
+FINGERPRINT = fingerprint("basic")
 FOLDS = 2
 RECIPE = Recipe(
     variant="basic",
@@ -54,15 +54,15 @@ def fold(number: int, began: int) -> FoldResult:
 def train(live_after: float) -> None:
     """Train a fold once its file appears, and write the files of `train`."""
     dataset = read_json(Path("data/prepared/dataset.json"))
-    began = tracker.write_start_marker(MARK, RECIPE, "The baseline.", dataset)
+    began = tracker.write_start_marker(FINGERPRINT, RECIPE, "The baseline.", dataset)
     tracking = params.load().tracking.model_copy(update={"live_after": live_after})
-    with tracker.tracked([MARK], tracking):
+    with tracker.tracked([FINGERPRINT], tracking):
         for number in range(FOLDS):
             while not Path(f"go-{number}").exists():
                 time.sleep(0.01)
-            fold_store.save(MARK, number, fold(number, began))
+            fold_store.save(FINGERPRINT, number, fold(number, began))
     results = Path("results/basic")
-    written = tables(MARK, began, {number: fold(number, began) for number in range(FOLDS)})
+    written = tables(FINGERPRINT, began, {number: fold(number, began) for number in range(FOLDS)})
     for name, (columns, rows) in written.items():
         write_table(results / name, columns, rows)
     training = read_json(results / "training.json")
