@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stages import files
-from stages.commands import annotate, predict
+from stages.commands import annotate, models
 from stages.engine import latency, onnx_file, tflite_file
 from stages.engine.hardware import PROCESSOR
 from stages.engine.predict import score
@@ -44,8 +44,7 @@ def export(
     """Convert a model, compare the new file with it on the test set, and write the proof.
 
     Args:
-        model: a variant, a .keras file or a `models:/` address; "": the variant with the best
-            cross-validated score in results/comparison.csv.
+        model: as for `stages.commands.models.find`.
         file_format: one of FORMATS.
         int8: quantize weights and activations; for TFLite only.
         output: the folder to write to; None: `export` beside the model.
@@ -60,10 +59,10 @@ def export(
     _check_packages(file_format, module.PACKAGES)
     dataset = read_dataset(PREPARED)
     with tempfile.TemporaryDirectory() as temporary:
-        path, name = predict.find(model, dataset, Path(temporary))
+        path, name = models.find(model, dataset, Path(temporary))
         if output is None and path.is_relative_to(temporary):
             raise UserError(f"{name} has no folder on this machine; name one with --output.")
-        predict.check(path, dataset["image_shape"])
+        models.check(path, dataset["image_shape"])
         file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
         files.check_writable(file.parent)
         proof = _write(file, path, name, module, dataset["classes"], int8)
@@ -98,11 +97,7 @@ def _write(
         for name in ("test_images", "test_labels", "train_images")
     )
     expected = score(path, images, label, settings.parallel, kernels).probability
-    if expected.shape[1] != len(classes):
-        raise UserError(
-            f"{path} has {expected.shape[1]} classes, {PREPARED} has {len(classes)}; "
-            "run `dvc repro prepare` with the model's data set."
-        )
+    models.check_classes(str(path), expected.shape[1], len(classes))
     chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]
     calibration = [training[np.sort(chosen)]] if int8 else []
     for earlier in (file, proof_path(file)):

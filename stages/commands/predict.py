@@ -12,22 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from stages.commands import models
 from stages.commands.predict_inputs import blocks
-from stages.engine import model_file
 from stages.errors import UserError
 from stages.figures import gallery, style
 from stages.figures.occlusion import beside
-from stages.files import (
-    PREPARED,
-    RESULTS,
-    check_writable,
-    existing,
-    read_arrays,
-    read_dataset,
-    read_json,
-    read_table,
-    write_table,
-)
+from stages.files import PREPARED, check_writable, read_arrays, read_dataset, write_table
 from stages.settings import params
 from stages.statistics import conformal, occlusion
 
@@ -45,9 +35,8 @@ def predict(
     """Classify image files, print one line per file or write a table, and draw a figure of them.
 
     Args:
-        images: image files, CSV files with one image a row, or folders of image files.
-        model: a variant, a .keras file, or an address such as "models:/foldlab@champion"; "": the
-            variant with the best cross-validated score in results/comparison.csv.
+        images: image files, CSV files with one image per row, or folders of image files.
+        model: as for `stages.commands.models.find`.
         output: the PNG file to write.
         csv: the table to write instead of printing, with the columns `file`, `predicted` and
             `probability`; of a single folder, files are named by their paths below it.
@@ -66,15 +55,15 @@ def predict(
         OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
-    classes, shape = dataset["classes"], dataset["image_shape"]
+    classes = dataset["classes"]
     for path in (output, csv) if csv else (output,):
         check_writable(path.absolute().parent)
     found: list[tuple[str, np.ndarray]] = []  # name, probabilities
     first: dict[str, np.ndarray] = {}  # pixels of the images in the figure
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        path, label = find(model, dataset, Path(folder))
-        check(path, shape)
+        path, label = models.find(model, dataset, Path(folder))
+        models.check(path, dataset["image_shape"])
         if coverage is None and path.with_name(PREDICTIONS).is_file():
             coverage = params.load().predict.coverage
         lowest = _threshold(path, coverage) if coverage else None
@@ -150,64 +139,7 @@ def _scorer(path: Path, label: str, classes: int) -> Callable[[np.ndarray], np.n
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         probability, _ = score(images)
-        if probability.shape[1] != classes:
-            raise UserError(
-                f"{label} has {probability.shape[1]} classes, {PREPARED} has {classes}; "
-                "run `dvc repro prepare` with the model's data set."
-            )
+        models.check_classes(label, probability.shape[1], classes)
         return probability
 
     return probabilities
-
-
-def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
-    """Return the file of a `model` (as for `predict`), and its label for the output.
-
-    A model from MLflow is downloaded to `folder`.
-    """
-    if "://" in model or model.startswith(("models:/", "runs:/")):
-        from stages.tracking.model import fetch  # MLflow's import takes seconds
-
-        return fetch(model, folder)[0], model
-    if model.endswith(".keras"):
-        return Path(model), model
-    variant, note = model, ""
-    if not model:
-        rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
-        variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
-        note = ", the best of comparison.csv"
-    params.load().variant(variant)  # rejects unknown names, and so any path
-    path, record = (RESULTS / variant / name for name in ("model.keras", "training.json"))
-    for file in (path, record):
-        if not file.is_file():
-            raise UserError(f"{file} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
-    if read_json(record)["data_sha256"] != dataset["sha256"]:
-        raise UserError(
-            f"{path} was trained on other data than {PREPARED} holds now; "
-            f"run `dvc repro train@{variant}`."
-        )
-    return path, f"{variant} ({path}){note}"
-
-
-def check(path: Path, shape: Sequence[int]) -> None:
-    """Check, without loading it, that a model file fits the data set's images.
-
-    Raises:
-        UserError: if it is not a Keras file of this pipeline, holds anything but Keras' own
-            layers, or takes images of another shape.
-        OSError: if it cannot be read.
-    """
-    layers = model_file.layers(path.read_bytes(), str(path)) if path.is_file() else []
-    inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
-    votes = any(layer["config"]["name"].startswith("vote_") for layer in layers)
-    if not votes or not inputs:
-        raise UserError(
-            f"{path} is not a model file of this pipeline; give one from results/, a row of "
-            "params.yaml, or an address such as models:/foldlab@champion."
-        )
-    takes = inputs[0]["batch_shape"][1:]
-    if takes != [*shape]:
-        raise UserError(
-            f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
-            f"{[*shape]}; run `dvc repro prepare` with the model's data set."
-        )

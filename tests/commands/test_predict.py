@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image, ImageOps
 
-from stages.commands import predict, predict_inputs
+from stages.commands import models, predict, predict_inputs
 from stages.errors import UserError
 from stages.figures import gallery
 from stages.files import read_json, read_table, write_table
@@ -253,10 +253,10 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
 def test_a_model_of_other_data_is_refused(digits, folder, trained, monkeypatch):
     path = trained / "results/basic/model.keras"
     with pytest.raises(UserError, match=r"\[28, 28, 1\] .*\[32, 32, 3\]"):
-        predict.check(path, (32, 32, 3))
+        models.check(path, (32, 32, 3))
     dataset = read_json(trained / "data/prepared/dataset.json")
     with pytest.raises(UserError, match="train@basic"):
-        predict.find("basic", dataset | {"sha256": "0"}, folder)
+        models.find("basic", dataset | {"sha256": "0"}, folder)
     dataset |= {"classes": ["cat", "dog"]}
     monkeypatch.setattr(predict, "read_dataset", lambda prepared: dataset)
     plain(digits[0][0]).save(folder / "page.png")
@@ -302,4 +302,4 @@ def test_nothing_to_classify_or_to_classify_with_is_refused(folder, monkeypatch)
     with pytest.raises(UserError, match=r"dataset\.json .*`dvc repro prepare`"):
         predict.predict(["any.png"])
     with pytest.raises(UserError, match=r"comparison\.csv .*`dvc repro compare`"):
-        predict.find("", {}, folder)
+        models.find("", {}, folder)

@@ -1,0 +1,76 @@
+"""The models that commands take: a variant, a file, or one from MLflow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.engine import model_file
+from stages.errors import UserError
+from stages.files import PREPARED, RESULTS, existing, read_json, read_table
+from stages.settings import params
+
+
+def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
+    """Return the file of a model, and its label for the output.
+
+    `model` is a variant, a .keras file, or an address such as "models:/foldlab@champion", from
+    which the model is downloaded to `folder`; "": the variant with the best cross-validated score
+    in results/comparison.csv.
+
+    Raises:
+        UserError: if the model is unknown, or the variant is not trained on the prepared data.
+    """
+    if "://" in model or model.startswith(("models:/", "runs:/")):
+        from stages.tracking.model import fetch  # MLflow's import takes seconds
+
+        return fetch(model, folder)[0], model
+    if model.endswith(".keras"):
+        return Path(model), model
+    variant, note = model, ""
+    if not model:
+        rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
+        variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
+        note = ", the best of comparison.csv"
+    params.load().variant(variant)  # rejects unknown names, and so any path
+    path, record = (RESULTS / variant / name for name in ("model.keras", "training.json"))
+    for file in (path, record):
+        if not file.is_file():
+            raise UserError(f"{file} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
+    if read_json(record)["data_sha256"] != dataset["sha256"]:
+        raise UserError(
+            f"{path} was trained on other data than {PREPARED} holds now; "
+            f"run `dvc repro train@{variant}`."
+        )
+    return path, f"{variant} ({path}){note}"
+
+
+def check(path: Path, shape: Sequence[int]) -> None:
+    """Check, without loading it, that a model file fits the data set's images.
+
+    Raises:
+        UserError: if it is not a Keras file of this pipeline, holds anything but Keras' own
+            layers, or takes images of another shape.
+        OSError: if it cannot be read.
+    """
+    layers = model_file.layers(path.read_bytes(), str(path)) if path.is_file() else []
+    inputs = [layer["config"] for layer in layers if layer["class_name"] == "InputLayer"]
+    votes = any(layer["config"]["name"].startswith("vote_") for layer in layers)
+    if not votes or not inputs:
+        raise UserError(
+            f"{path} is not a model file of this pipeline; give one from results/, a row of "
+            "params.yaml, or an address such as models:/foldlab@champion."
+        )
+    takes = inputs[0]["batch_shape"][1:]
+    if takes != [*shape]:
+        raise UserError(
+            f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
+            f"{[*shape]}; run `dvc repro prepare` with the model's data set."
+        )
+
+
+def check_classes(label: str, predicted: int, prepared: int) -> None:
+    """Raise UserError unless a model predicts as many classes as the prepared data have."""
+    if predicted != prepared:
+        raise UserError(
+            f"{label} has {predicted} classes, {PREPARED} has {prepared}; "
+            "run `dvc repro prepare` with the model's data set."
+        )
