@@ -192,7 +192,7 @@ def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch)
     sweep()
     for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (variants, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
-    monkeypatch.setattr(predict, "probabilities", None)
+    monkeypatch.setattr(predict, "scorer", None)
     for variant, files in undisturbed.items():
         train(variant)
         evaluate(variant)
