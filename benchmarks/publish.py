@@ -10,7 +10,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from stages.settings.sections import Tracking
 from stages.tracking import record, store
 
 EPOCHS = 10
-IMAGES = 200
+DATA = {"source": "mnist-5k", "limit": 200}
 
 
 def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]
     }
 
 
-def trained(folder: Path, names: list[str], folds: int) -> Path:
+def trained(folder: Path, names: list[str], folds: int, data: Mapping[str, Any] = DATA) -> Path:
     """Make and return a folder with the results of `basic`, and settings that have all variants."""
     settings = inputs.on_mnist(
         "basic",
-        data={"source": "mnist-5k", "limit": IMAGES},
+        data=data,
         folds={"count": folds},
         train={"epochs": EPOCHS},
         tracking={"live_after": None},
@@ -87,14 +87,15 @@ def copies(results: Path, names: list[str]) -> Iterator[str]:
         yield name
 
 
-def seconds(root: Path, variant: str) -> float:
-    """Return how long the stage's command takes for one variant.
+def seconds(root: Path, variant: str, **environment: str) -> float:
+    """Return how long the stage's command takes for one variant, in an environment with more.
 
     Raises:
         OSError: when the variant is not published, of which the stage only warns.
     """
     began = time.perf_counter()
-    said = checkout.run(f"python -m stages publish {variant}", root, PYTHONPATH=str(inputs.ROOT))
+    given = {"PYTHONPATH": str(inputs.ROOT), **environment}
+    said = checkout.run(f"python -m stages publish {variant}", root, **given)
     taken = time.perf_counter() - began
     if "foldlab: publishing" in said:
         raise OSError(f"{variant} is not published: {said.strip()}")

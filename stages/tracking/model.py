@@ -24,6 +24,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.files import RESULTS
+from stages.tracking import signature
 from stages.tracking.record import Record
 from stages.tracking.store import Client, StoreError, address, failures, location
 
@@ -48,11 +49,15 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
         )
     )
     uploaded = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
-    if logged.status != LoggedModelStatus.READY or "MLmodel" not in uploaded:
+    signed = bool(os.environ.get(signature.PRIVATE))
+    wanted = {"MLmodel", signature.NAME} if signed else {"MLmodel"}
+    if logged.status != LoggedModelStatus.READY or not wanted <= uploaded:
         description = Model(logged.artifact_location, run_id, model_id=logged.model_id)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             save(path, RESULTS / record.variant / "model.keras", record.dataset, description)
+            if signed:
+                signature.sign(path)
             client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     outputs = run.outputs.model_outputs if run.outputs else []
@@ -114,7 +119,8 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
     Returns its .keras file, and the URI with the version instead of an alias.
 
     Raises:
-        UserError: if the store cannot be used or has no such Keras model.
+        UserError: if the store cannot be used or has no such Keras model, or its signature is not
+            that which FOLDLAB_PUBLIC_KEY demands.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
     stores = {"tracking_uri": location(), "registry_uri": location()}
@@ -131,6 +137,7 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
             f"could not fetch {uri} from {address()}: {error.reason}; "
             "`make ui` shows the registered models."
         ) from None
+    signature.check(Path(found), uri)
     path = Path(found) / "data" / "model.keras"
     if not path.is_file():
         raise UserError(f"{uri} is not a Keras model; give one that `make publish` registered.")

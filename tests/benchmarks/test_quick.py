@@ -144,6 +144,16 @@ def test_other_benchmarks_measure_all_their_points(tmp_path, name, key, found):
     assert (measured if isinstance(measured, int) else [*measured]) == found
 
 
+def test_load_measures_dvc_with_many_rows(tmp_path):
+    """Its other parts run in tests/tracking, where their servers are."""
+    found = record("load", tmp_path, "--parts", "rows")["compared"]
+    assert [*found] == ["2", "10"]
+    commands = [
+        {name: cost["seconds"] > 0 for name, cost in costs.items()} for costs in found.values()
+    ]
+    assert commands == [dict.fromkeys(("dvc status", "dvc repro --dry", "members"), True)] * 2
+
+
 def test_kernels_trains_with_both_by_turns(tmp_path):
     (found,) = record("kernels", tmp_path)["variants"].values()
     one, other = (found[kernels]["seconds"]["median"] for kernels in ("portable", "native"))

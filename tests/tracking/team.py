@@ -1,6 +1,7 @@
 """The parts of a team's server, started on loopback: PostgreSQL, an S3 endpoint, MLflow."""
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ import requests
 
 from tests.tracking.served import answers, free_port, inherited, running
 
+DOCS = Path(__file__).parents[2] / "docs/team_server.md"
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-ADMIN = "admin"
+ADMIN, PUBLISHERS, READER = "admin", ("anna", "ben"), "rita"
 
 
 def programs():
@@ -27,14 +29,15 @@ def programs():
 class Team:
     """Addresses and passwords of a running server."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, artifacts):
         """Make up passwords; `folder` is for the logs."""
-        self.folder = folder
+        self.folder, self.artifacts = folder, artifacts
         self.database_port, self.s3_port, self.port = (free_port() for _ in range(3))
-        names = ("database", "s3", "admin", "session", "anna", "ben")
+        names = ("database", "s3", "admin", "session", *PUBLISHERS, READER)
         self.password = {name: secrets.token_hex(12) for name in names}
         self.uri = f"http://127.0.0.1:{self.port}"
         self.s3 = f"http://127.0.0.1:{self.s3_port}"
+        self.server = _server(self)
 
     def database(self, name):
         """Return a connection as the server has it: the password is not in its address."""
@@ -63,30 +66,84 @@ class Team:
             **more,
         )
 
-    def ask(self, user, path, body=None, version="2.0"):
-        """Send a request as somebody; raise requests.HTTPError if it is refused."""
-        answer = requests.request(
-            "POST" if body else "GET",
-            f"{self.uri}/api/{version}/mlflow/{path}",
-            auth=(user, self.password.get(user, "wrong")),
-            json=body,
-            timeout=20,
+    def request(self, user, method, path, body=None):
+        """Send a request as somebody, or as nobody for None, and return the answer."""
+        name_and_password = user and (user, self.password.get(user, "wrong"))
+        return requests.request(
+            method, f"{self.uri}/{path}", auth=name_and_password, json=body, timeout=20
         )
+
+    def ask(self, user, path, body=None, version="2.0"):
+        """Return the answer to a request as somebody; requests.HTTPError if it is refused."""
+        method = "POST" if body else "GET"
+        answer = self.request(user, method, f"api/{version}/mlflow/{path}", body)
         answer.raise_for_status()
+        return answer.json()
 
 
 @contextmanager
-def started(folder):
-    """Start all parts, make the buckets and two users, and yield the `Team`."""
-    team = Team(folder)
+def started(folder, restore=None, artifacts="s3://mlflow", workers=1):
+    """Start all parts, make the buckets and the accounts, and yield the `Team`.
+
+    `restore` is called with the team once its databases and buckets are there; it brings accounts.
+    With artifacts in a folder there is no S3 store.
+    """
+    team = Team(folder, str(artifacts))
     with ExitStack() as stack:
         stack.enter_context(_postgres(team))
-        stack.enter_context(_s3(team))
-        stack.enter_context(_mlflow(team))
-        for user in ("anna", "ben"):
-            account = {"username": user, "password": team.password[user]}
-            team.ask(ADMIN, "users/create", account)
+        if team.artifacts.startswith("s3:"):
+            stack.enter_context(_s3(team))
+        if restore:
+            restore(team)
+        stack.enter_context(_mlflow(team, workers))
+        if not restore:
+            for user in (*PUBLISHERS, READER):
+                account = {"username": user, "password": team.password[user]}
+                team.ask(ADMIN, "users/create", account)
+            for user in PUBLISHERS:
+                for kind in ("experiment", "registered_model"):
+                    right = {"username": user, "resource_type": kind, "resource_id": "*"}
+                    grant = right | {"permission": "EDIT"}
+                    team.ask(ADMIN, "users/permissions/grant", grant, "3.0")
         yield team
+
+
+@contextmanager
+def proxy(team):
+    """Start nginx with the certificate and the configuration of docs/team_server.md.
+
+    Yields the addresses of MLflow and of the store behind it, and the certificate's path. Without
+    a name server, one is `localhost` instead of `mlflow.example.org`, the other `127.0.0.1`.
+    """
+    folder, port = team.folder / "proxy", free_port()
+    folder.mkdir()
+    places = {
+        "DNS:store.example.org": "IP:127.0.0.1",
+        "store.example.org": "127.0.0.1",
+        "mlflow.example.org": "localhost",
+        "/etc/ssl/foldlab": str(folder),
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "http://127.0.0.1:5000": team.uri,
+        "http://127.0.0.1:8333": team.s3,
+    }
+    (make,) = re.findall(r"^openssl req .*?(?=```)", DOCS.read_text(), re.M | re.S)
+    (servers,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(), re.S)
+    for there, here in places.items():
+        make, servers = make.replace(there, here), servers.replace(there, here)
+    done = subprocess.run(make, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "foldlab.conf").write_text(servers)
+    (folder / "nginx.conf").write_text(
+        "user root; daemon off; pid pid; events {}\n"
+        "http { access_log off; include foldlab.conf; client_body_temp_path body;\n"
+        "proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s; }\n"
+    )
+    certificate = folder / "certificate.pem"
+    uri, store = f"https://localhost:{port}", f"https://127.0.0.1:{port}"
+    ready = lambda: requests.get(f"{uri}/health", verify=certificate, timeout=1)  # noqa: E731
+    command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
+    with running(command, folder / "log", ready):
+        yield uri, store, certificate
 
 
 @contextmanager
@@ -138,19 +195,19 @@ def _s3(team):
         yield
 
 
-@contextmanager
-def _mlflow(team):
+def _server(team):
+    """Write the settings of MLflow's accounts, and return its environment as in compose.yaml."""
     address = f"postgresql+psycopg://mlflow@127.0.0.1:{team.database_port}"
     settings = team.folder / "auth.ini"
     settings.write_text(
-        f"[mlflow]\ndefault_permission = EDIT\ndatabase_uri = {address}/auth\n"
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {address}/auth\n"
         f"admin_username = {ADMIN}\nauth_cache_ttl_seconds = 60\n"
     )
-    environment = inherited(
+    return inherited(
         **team.keys(),
         PGPASSWORD=team.password["database"],
         MLFLOW_BACKEND_STORE_URI=f"{address}/mlflow",
-        MLFLOW_ARTIFACTS_DESTINATION="s3://mlflow",
+        MLFLOW_ARTIFACTS_DESTINATION=team.artifacts,
         MLFLOW_S3_ENDPOINT_URL=team.s3,
         MLFLOW_AUTH_CONFIG_PATH=str(settings),
         MLFLOW_AUTH_ADMIN_PASSWORD=team.password["admin"],
@@ -159,8 +216,12 @@ def _mlflow(team):
         MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
         MLFLOW_DISABLE_TELEMETRY="true",
     )
+
+
+@contextmanager
+def _mlflow(team, workers):
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
-    command += ["--host", "127.0.0.1", "--port", str(team.port), "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(team.port), "--workers", str(workers)]
     ready = answers(f"{team.uri}/health")
-    with running(command, team.folder / "mlflow.log", ready, env=environment, cwd=team.folder):
+    with running(command, team.folder / "mlflow.log", ready, env=team.server, cwd=team.folder):
         yield

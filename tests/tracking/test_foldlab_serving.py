@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import requests
 
+from benchmarks import load
 from stages import publish
 from stages.commands.promote import promote
 from stages.models import build
@@ -33,7 +34,7 @@ RECIPE = Recipe(
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, empty_store):
-    """Publish a real artifact, promote it, serve it; yield (address, model file)."""
+    """Publish a real artifact, promote it, serve it; yield (address, model file, process)."""
     root = make_repository(tmp_path_factory.mktemp("served"))
     shutil.copyfile(empty_store, root / "mlflow.db")
     model = root / "results/basic/model.keras"
@@ -54,8 +55,8 @@ def served(tmp_path_factory, empty_store):
     )
     address = f"http://127.0.0.1:{port}"
     ready = answers(f"{address}/ping")
-    with running(command, root / "log", ready, cwd=root, env=environment):
-        yield address, model
+    with running(command, root / "log", ready, cwd=root, env=environment) as process:
+        yield address, model, process
 
 
 def ask(address, body):
@@ -63,7 +64,7 @@ def ask(address, body):
 
 
 def test_raw_pixels_get_the_probabilities_of_the_artifact_by_class_name(served):
-    address, model = served
+    address, model, _ = served
     pixels = np.random.default_rng(1).integers(0, 256, (5, *SHAPE), dtype="uint8")
     expected, _ = scorer(model, "portable")(pixels)
     for dtype in ("uint8", "float32"):
@@ -125,6 +126,14 @@ def test_pixels_under_another_key_are_refused_by_its_name(served):
     answer = ask(served[0], {"instances": np.zeros((1, *SHAPE), int).tolist()})
     assert answer.status_code == 400
     assert "inputs" in answer.text
+
+
+def test_clients_at_once_get_the_answers_that_one_gets(served):
+    images = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), "u1")
+    found = load.asked(f"{served[0]}/invocations", images, 8, 1.0, served[2].pid)
+    assert found["errors"] == 0, found
+    assert found["requests"] >= 8
+    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
 
 
 def test_it_listens_on_loopback_only(served):
