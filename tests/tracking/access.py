@@ -1,4 +1,4 @@
-"""Requests to a team's server: all routes that MLflow registers, and those that change something."""
+"""Requests to a team's server: all routes that MLflow has, and those that change something."""
 
 import json
 import re

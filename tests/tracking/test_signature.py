@@ -7,7 +7,6 @@ from stages import publish
 from stages.errors import UserError
 from stages.tracking import signature
 from stages.tracking.model import fetch
-from tests.tracking.made_results import make_repository
 from tests.tracking.team import DOCS
 
 pytestmark = pytest.mark.slow
@@ -72,8 +71,6 @@ def test_what_is_no_key_is_refused_by_name(tmp_path, monkeypatch, variable, cont
     monkeypatch.setenv(variable, str(tmp_path / "key.pem"))
     if content:
         (tmp_path / "key.pem").write_text(content)
+    sign = variable == signature.PRIVATE
     with pytest.raises(UserError, match=variable):
-        if variable == signature.PRIVATE:
-            signature.sign(tmp_path)
-        else:
-            signature.check(tmp_path, MODEL)
+        signature.sign(tmp_path) if sign else signature.check(tmp_path, MODEL)
