@@ -94,6 +94,15 @@ def _growth(record: Mapping[str, Any]) -> float:
     return tiny["driver_mib_at_the_end"] / tiny["driver_mib_after_a_tenth"]
 
 
+def _load(part: str, *goals: Goal) -> list[Goal]:
+    """Return goals of one part of the command `load`, which has a record of its own."""
+    return [goal._replace(command=f"load --parts {part}", record=f"load-{part}") for goal in goals]
+
+
+def _five_minutes(record: Mapping[str, Any]) -> bool:
+    return record["clients"] >= 50 and record["seconds"] >= 300
+
+
 DEFAULT = Goal(
     "default `make repro`, after installation",
     "overhead --default",
@@ -104,6 +113,7 @@ DEFAULT = Goal(
 )
 REPRO = "in a `dvc repro` of the five references on full MNIST"
 MEMORY = "memory with two workers, last / first point of more"
+CLIENTS = "50 clients of a served champion for five minutes"
 VOTE = "the soft vote of five `basic` on one thread"
 GOALS = [
     _kfold("basic", "float32", 0.5),
@@ -247,6 +257,35 @@ GOALS = [
         "timed.processor_seconds",
         " s",
         most=20,
+    ),
+    *_load(
+        "serve",
+        Goal(f"{CLIENTS}: errors and other answers", "", "errors", most=0, holds=_five_minutes),
+        Goal(f"{CLIENTS}: 99 of 100 answers within", "", "latency_ms.p99", " ms"),
+        Goal(f"{CLIENTS}: answers", "", "requests_per_second", " a second"),
+    ),
+    *_load(
+        "publish",
+        Goal(
+            "20 people publish 2,000 runs to PostgreSQL: variants with anything missing",
+            "",
+            "variants_incomplete",
+            most=0,
+            holds=lambda record: record["runs"] >= 2000,
+        ),
+        Goal("publishing a variant over these runs / over few", "", "times_as_long", most=1.3),
+    ),
+    *_load(
+        "rows",
+        *(
+            Goal(
+                f"1,000 rows, {compared} compared: processor time of `dvc status`",
+                "",
+                f"compared.{compared}.dvc status.processor_seconds",
+                " s",
+            )
+            for compared in (2, 1000)
+        ),
     ),
     Goal(f"{VOTE}: one image", "predict", "variants.basic.one_image_ms.median", " ms"),
     Goal(f"{VOTE}: 10,000 images", "predict", "variants.basic.images_per_second", " images/s"),
