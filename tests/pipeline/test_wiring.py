@@ -197,6 +197,7 @@ def test_every_imported_package_is_required_and_pinned_and_every_requirement_use
     needed = {name.replace("_", "-") for name in needed}
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
     optional = {"ray"}  # requirements-cluster.txt
+    optional |= {"cryptography", "model-signing"}  # requirements-team.txt
     optional |= {"ai-edge-litert", "onnx", "onnxruntime", "tf2onnx"}  # requirements-export.txt
     assert needed - required - implied - optional == set()
     for_tests = {"hypothesis", "mypy", "psutil", "pytest", "pytest-xdist", "ruff"}
