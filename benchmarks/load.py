@@ -278,6 +278,7 @@ def main() -> None:
     parser = inputs.parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seconds", type=float, default=300, help="how long clients ask")
+    parser.add_argument("--runs", type=int, default=2000, help="in the store that people fill")
     chosen = parser.parse_args()
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         os.environ.pop(name, None)
@@ -287,7 +288,7 @@ def main() -> None:
             if part == "serve":
                 found = serve(folder, 50, 2 if quick else chosen.seconds)
             elif part == "publish":
-                found = publishing(folder, *((2, 24, 1) if quick else (20, 2000, 5)))
+                found = publishing(folder, *((2, 24, 1) if quick else (20, chosen.runs, 5)))
             else:
                 found = rows(folder, 10 if quick else 1000)
         print(measured.write(f"load-{part}", found, chosen.folder))

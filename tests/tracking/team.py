@@ -222,6 +222,7 @@ def _server(team):
 def _mlflow(team, workers):
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     command += ["--host", "127.0.0.1", "--port", str(team.port), "--workers", str(workers)]
+    command += ["--uvicorn-opts", "--timeout-keep-alive 120"]
     ready = answers(f"{team.uri}/health")
     with running(command, team.folder / "mlflow.log", ready, env=team.server, cwd=team.folder):
         yield
