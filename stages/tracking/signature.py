@@ -17,9 +17,7 @@ from stages.errors import UserError
 
 NAME = "model.sig"  # in a model's folder
 PRIVATE, PUBLIC = "FOLDLAB_PRIVATE_KEY", "FOLDLAB_PUBLIC_KEY"
-ADDED = (
-    "registered_model_meta"  # the version's name and number, which MLflow adds when it downloads
-)
+ADDED = "registered_model_meta"  # MLflow adds this file, with the version, when it downloads
 
 
 def sign(folder: Path) -> None:
