@@ -19,11 +19,11 @@ from stages.engine import (
 )
 from stages.errors import UserError
 from stages.files import PREPARED
-from stages.settings.sections import Parallel
+from stages.settings.sections import Named, Parallel
 from stages.training import combine, temperature
 from stages.training.export import assemble
 from stages.training.fine_tuning import fine_tune
-from stages.training.fold import FoldResult, train_fold, try_network
+from stages.training.fold import FoldResult, UntrainableError, train_fold, try_network
 from stages.training.recipe import Recipe
 
 
@@ -110,7 +110,8 @@ def run_folds(
 
         def show(name: str, epoch: int, accuracy: float) -> None:
             done = f"{finished} of {len(tasks)} folds done"
-            bar.set_postfix_str(f"{done}, {name} epoch {epoch}: {accuracy:.2%}")
+            score = "" if np.isnan(accuracy) else f": {accuracy:.2%}"  # of validation images
+            bar.set_postfix_str(f"{done}, {name} epoch {epoch}{score}")
             bar.update()
 
         with workers.listening(show) as report:
@@ -189,19 +190,46 @@ def _train_subset(
 ) -> FoldResult:
     """Train a fold on some rows only; without weights, since no model is built from it.
 
-    The worker holds a copy of these rows and of the validation images.
+    The result equals that of `train_fold`, but validation images are scored once at the end unless
+    early stopping or plateaus need every epoch's score: for 1/8 of the images, scoring would take
+    as long as training. The worker holds a copy of the rows and of the validation images.
     """
-    count = int(folds.max()) + 1
-    validates = folds == fold % count
-    kept = np.union1d(rows, np.flatnonzero(validates))
-    other = 0 if fold % count == count - 1 else count - 1  # keeps the number of folds
-    assigned = np.where(validates, folds, other)[kept]
+    count, train = int(folds.max()) + 1, recipe.train
+    validation = np.flatnonzero(folds == fold % count)
+    if at_end := not (train.early_stopping or train.reduce_on_plateau):
+        kept, assigned = rows, None
+    else:
+        kept = np.union1d(rows, validation)
+        other = 0 if fold % count == count - 1 else count - 1  # keeps the number of folds
+        assigned = np.where(np.isin(kept, validation), fold % count, other)
     if head:
         features, backbone = head
         head = features[kept], backbone
-    part = images[kept], labels[kept], assigned, classes, recipe, fold
-    result = _train(report, head, None, *part)
+    result = _train(report, head, None, images[kept], labels[kept], assigned, classes, recipe, fold)
+    if at_end:
+        result = result._replace(
+            validation=np.arange(len(validation)),
+            probability=_scored(images[validation], classes, recipe, result.weights),
+        )
+        kept = validation
     return result._replace(validation=kept[result.validation], weights=[])
+
+
+def _scored(
+    images: np.ndarray, classes: int, recipe: Recipe, weights: list[np.ndarray]
+) -> np.ndarray:
+    """Return the probabilities of images, (m, classes), by training for no epochs at all."""
+    update = {"epochs": 0, "schedule": Named(name="constant")}
+    scoring = recipe.model_copy(update={"train": recipe.train.model_copy(update=update)})
+    validates = np.zeros(len(images), np.int64)  # all, in fold 0
+    arguments = images, validates, validates, classes, scoring, 0
+    probability = train_fold(*arguments, initial=weights).probability
+    if not np.isfinite(probability).all():  # the last step alone may make weights infinite
+        raise UntrainableError(
+            f"{recipe.variant} diverged in its last step; lower train.learning_rate, now "
+            f"{recipe.train.learning_rate:g}, and try again."
+        )
+    return probability
 
 
 def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:

@@ -85,8 +85,10 @@ def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeyp
 def test_an_interrupted_run_goes_on(monkeypatch):
     trained = []
 
-    def dies_at_the_fourth(*task):
-        trained.append(len(task[1]))
+    def dies_at_the_fourth(images, *task, initial=None):
+        if initial is not None:  # only to score
+            return prepared.record([], 0)._replace(probability=np.full((len(images), 3), 1 / 3))
+        trained.append(len(images))
         if len(trained) == 4:
             raise KeyboardInterrupt
         return prepared.record([0.5], 1)

@@ -5,7 +5,7 @@ import pytest
 
 from stages.engine import fold_store, fold_tasks
 from stages.engine.fold_tasks import Arrays, FoldTask
-from stages.settings.sections import Parallel
+from stages.settings.sections import EarlyStopping, Parallel
 from stages.training import fold
 from tests.prepared import recipe, record
 
@@ -58,32 +58,44 @@ def test_only_folds_that_are_not_stored_are_trained(trained):
     assert finished == ["fingerprint"]  # not for what was complete before
 
 
+@pytest.mark.parametrize("stopping", [None, EarlyStopping()])
 @pytest.mark.parametrize("fold", range(6))
-def test_a_fold_on_some_rows_gets_their_features_and_its_whole_validation(fold, monkeypatch):
+def test_a_fold_on_some_rows_gets_their_features_and_its_whole_validation(
+    fold, stopping, monkeypatch
+):
     """As for fine-tuning; the other folds keep their number, and no weights are stored."""
     numbers = np.arange(6)
     images = ARRAYS.images + numbers.astype("uint8")[:, None, None, None]
     starts = {"fingerprint": (images, (numbers, "backbone"))}
     monkeypatch.setattr(fold_tasks, "_starts", lambda *given: starts)
-    got = []
+    own = ARRAYS.folds[fold // 3]
+    validation = np.flatnonzero(own == fold % 3)
+    got, scored = [], []
 
     def fine_tune(*task):
         got.append(task)
-        return record([0.5], 1)._replace(validation=np.flatnonzero(task[4] == fold % 3))
+        return record([0.5], 1)._replace(validation=np.flatnonzero(own[task[0]] == fold % 3))
+
+    def train_fold(pixels, *task, initial):
+        scored.extend(pixels[:, 0, 0, 0])
+        assert initial == record([0.5], 1).weights
+        return record([], 0)._replace(probability=np.full((len(pixels), 2), 0.25, "f4"))
 
     monkeypatch.setattr(fold_tasks, "fine_tune", fine_tune)
-    own = ARRAYS.folds[fold // 3]
-    validation = np.flatnonzero(own == fold % 3)
+    monkeypatch.setattr(fold_tasks, "train_fold", train_fold)
     rows = np.flatnonzero(own != fold % 3)[:2]
-    task = FoldTask("fingerprint", recipe(), fold, rows)
+    task = FoldTask("fingerprint", recipe(early_stopping=stopping), fold, rows)
     fold_tasks.run_folds([task], ARRAYS, ONE)
     ((features, backbone, pixels, labels, folds, *_),) = got
     assert backbone == "backbone"
-    assert features.tolist() == pixels[:, 0, 0, 0].tolist() == sorted([*rows, *validation])
+    trained = sorted([*rows, *validation]) if stopping else rows.tolist()
+    assert features.tolist() == pixels[:, 0, 0, 0].tolist() == trained
     assert labels.tolist() == ARRAYS.labels[features].tolist()
-    assert folds.max() == 2
+    assert (folds.max() == 2) if stopping else (folds is None)
+    assert scored == ([] if stopping else validation.tolist())
     (stored,) = fold_tasks.records([task])
     assert stored.validation.tolist() == validation.tolist()
+    assert len(stored.probability) == len(validation) or stopping
     assert stored.weights == []
 
 

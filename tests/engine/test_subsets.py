@@ -11,7 +11,7 @@ from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
 from stages.files import write_table
 from stages.settings.sections import EarlyStopping, Folds, Named, Parallel, ReduceOnPlateau
-from stages.training.fold import train_fold
+from stages.training.fold import HISTORY, UntrainableError, train_fold
 from tests import prepared
 from tests.prepared import recipe
 
@@ -123,13 +123,27 @@ def test_each_size_and_choice_of_images_has_a_fingerprint_of_its_own(folder):
 
 
 @pytest.mark.slow
-def test_a_subset_is_trained_as_if_there_were_no_other_images(folder):
-    """In the last fold and another one; the whole fold is scored."""
+@pytest.mark.parametrize(
+    "own",
+    [
+        recipe({"basic": {"dense": 8}}, epochs=2, ema=0.9),
+        recipe(
+            {"basic": {"dense": 8}},
+            [Named(name="flip", arguments={"horizontal": True, "vertical": False})],
+            epochs=1,
+            predict_views=2,
+        ),
+        recipe({"basic": {"dense": 8}}, epochs=1, early_stopping=EarlyStopping()),
+    ],
+    ids=["once", "views", "each epoch"],
+)
+def test_a_subset_is_trained_as_if_there_were_no_other_images(folder, own):
+    """In the last fold and another one; the whole fold is scored, in each epoch only if needed."""
     prepared.write(folder, folds=3, count=72)
     data = fold_tasks.read_arrays({"classes": CLASSES})
     folds = Folds(count=3)
     chosen = subsets.subsets(data, CLASSES, folds)
-    tasks = subsets.tasks(recipe({"basic": {"dense": 8}}, epochs=1), "data", chosen)[1 / 8]
+    tasks = subsets.tasks(own, "data", chosen)[1 / 8]
     fold_tasks.run_folds(tasks[1:], data, Parallel(jobs=1))
     for fold, found in enumerate(fold_tasks.records(tasks[1:]), start=1):
         rows = chosen[fold][1 / 8]
@@ -146,3 +160,13 @@ def test_a_subset_is_trained_as_if_there_were_no_other_images(folder):
             fold,
         )
         np.testing.assert_array_equal(found.probability, alone.probability)
+        is_scored = np.isfinite(found.history[:, HISTORY.index("val_loss")])
+        assert is_scored.all() if own.train.early_stopping else not is_scored.any()
+
+
+def test_a_network_that_diverges_in_its_last_step_is_named(monkeypatch):
+    """Nothing but the scores after it shows that."""
+    scored = prepared.record([], 0)._replace(probability=np.full((4, 3), np.nan))
+    monkeypatch.setattr(fold_tasks, "train_fold", lambda *task, initial: scored)
+    with pytest.raises(UntrainableError, match="small"):
+        fold_tasks._scored(np.zeros((4, 2, 2, 1), np.uint8), 3, recipe(), [])
