@@ -1,33 +1,55 @@
 """The command line: `python -m stages --help` lists every command."""
 
+import os
+import select
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 
 def handle(command: Callable[[], object]) -> None:
     """Call `command` and turn its exceptions into a message and an exit status.
 
     A UserError, or an OSError that the user can fix, gives one sentence on stderr and status 1. An
-    interrupt, even during imports, gives one sentence and status 130. Any other exception is a bug
-    and keeps its traceback.
+    interrupt, even during imports, gives one sentence and status 130. If nobody reads stdout any
+    more, as after `| head -1`, it ends silently with status 1. Any other exception is a bug and
+    keeps its traceback.
     """
     try:
         from stages.errors import UserError, system_refusal
 
         try:
             command()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if not _discard_unread():
+                raise
+            sys.exit(1)
         except UserError as error:
             sys.exit(f"foldlab: {error}")
         except OSError as error:
             if refusal := system_refusal(error):
                 sys.exit(f"foldlab: {refusal}")
             raise
+        finally:
+            with suppress(OSError):
+                sys.stdout.flush()
+            _discard_unread()
     except KeyboardInterrupt:
         from signal import SIG_IGN, SIGINT, signal
 
         signal(SIGINT, SIG_IGN)  # a second interrupt must not stop the clean-up at exit
         print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
+
+
+def _discard_unread() -> bool:
+    """Return whether nobody reads stdout any more; if so, discard what is written to it."""
+    stdout = select.poll()
+    stdout.register(1, 0)  # reports errors only
+    if is_unread := bool(stdout.poll(0)):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return is_unread
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

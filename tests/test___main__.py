@@ -117,6 +117,25 @@ def test_an_interrupt_is_one_sentence_from_the_first_import_on(arguments, module
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("lines", [2, 20_000])  # fewer than a buffer holds, and more
+def test_output_that_nobody_reads_ends_it_silently(lines):
+    """As in a pipe to `head -1`."""
+    code = f"from stages.__main__ import handle\nhandle(lambda: [print(n) for n in range({lines})])"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=HERE, stdout=-1, stderr=-1, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_a_broken_pipe_that_is_not_stdout_keeps_its_traceback():
+    def command():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        handle(command)
+
+
 def test_windows_is_refused_with_one_sentence(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(SystemExit, match=r"^foldlab: Windows .* Linux\.$"):

@@ -56,12 +56,12 @@ def export(
     module = FORMATS[file_format]
     if int8 and module is not tflite_file:
         raise UserError(f"--int8 needs --format tflite, not {file_format}; leave one of them out.")
+    if output is None and models.in_mlflow(model):
+        raise UserError(f"{model} has no folder on this machine; name one with --output.")
     _check_packages(file_format, module.PACKAGES)
     dataset = read_dataset(PREPARED)
     with tempfile.TemporaryDirectory() as temporary:
         path, name = models.find(model, dataset, Path(temporary))
-        if output is None and path.is_relative_to(temporary):
-            raise UserError(f"{name} has no folder on this machine; name one with --output.")
         models.check(path, dataset["image_shape"])
         file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
         files.check_writable(file.parent)

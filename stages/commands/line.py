@@ -150,13 +150,13 @@ _add(
         type=click.Path(path_type=Path),
         default="predictions.png",
         show_default=True,
-        help="The figure to write.",
+        help="The figure to write, a .png file.",
     ),
     click.Option(
         ["--csv"],
         type=click.Path(path_type=Path),
         default=None,
-        help="A table with the columns file,predicted,probability to write instead of printing.",
+        help="A .csv file to write instead of printing: file,predicted,probability.",
     ),
 )
 _add(

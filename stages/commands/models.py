@@ -9,6 +9,11 @@ from stages.files import PREPARED, RESULTS, existing, read_json, read_table
 from stages.settings import params
 
 
+def in_mlflow(model: str) -> bool:
+    """Return whether a `model` (as for `find`) has to be downloaded."""
+    return "://" in model or model.startswith(("models:/", "runs:/"))
+
+
 def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     """Return the file of a model, and its label for the output.
 
@@ -19,7 +24,7 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     Raises:
         UserError: if the model is unknown, or the variant is not trained on the prepared data.
     """
-    if "://" in model or model.startswith(("models:/", "runs:/")):
+    if in_mlflow(model):
         from stages.tracking.model import fetch  # MLflow's import takes seconds
 
         return fetch(model, folder)[0], model

@@ -37,8 +37,8 @@ def predict(
     Args:
         images: image files, CSV files with one image per row, or folders of image files.
         model: as for `stages.commands.models.find`.
-        output: the PNG file to write.
-        csv: the table to write instead of printing, with the columns `file`, `predicted` and
+        output: the figure to write, a .png file.
+        csv: the .csv file to write instead of printing, with the columns `file`, `predicted` and
             `probability`; of a single folder, files are named by their paths below it.
         coverage: print the prediction set of each image that holds its class in this share of
             images, see `stages.statistics.conformal`; a table gets the column `sure`, which says
@@ -50,14 +50,20 @@ def predict(
         Whether all files could be classified; stderr gets one sentence for each that could not.
 
     Raises:
-        UserError: if the model is unknown or does not fit the prepared data set, a folder cannot be
-            written to, or no file could be read.
+        UserError: if a file to write has another suffix or a folder that cannot be written to, the
+            model is unknown or does not fit the prepared data set, or no file could be read.
         OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
     classes = dataset["classes"]
-    for path in (output, csv) if csv else (output,):
-        check_writable(path.absolute().parent)
+    for option, target, suffix in (("--output", output, ".png"), ("--csv", csv, ".csv")):
+        if target and target.suffix.lower() != suffix:
+            raise UserError(
+                f"{option} is {str(target)!r}, but this file is written as {suffix[1:].upper()}; "
+                f"give it a name that ends in {suffix}."
+            )
+        if target:
+            check_writable(target.absolute().parent)
     found: list[tuple[str, np.ndarray]] = []  # name, probabilities
     first: dict[str, np.ndarray] = {}  # pixels of the images in the figure
     failed: list[str] = []
@@ -80,6 +86,9 @@ def predict(
             shown, certain = shown[: gallery.COUNT], probability[: gallery.COUNT]
             drops = occlusion.explain(shown, certain, probabilities)
             shown = np.stack([beside(*one) for one in zip(shown, drops, strict=True)])
+    names, title = [Path(file).name for file in first], label.split(" ")[0]
+    drawn = gallery.predictions(shown, names, probability, classes, model=title, explained=explain)
+    style.save(drawn, output)
     print(f"model: {label}")
     if csv:
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
@@ -94,9 +103,6 @@ def predict(
     else:
         for file, row in found:
             print(f"{file}: {_answer(row, classes, lowest)}")
-    names, title = [Path(file).name for file in first], label.split(" ")[0]
-    drawn = gallery.predictions(shown, names, probability, classes, model=title, explained=explain)
-    style.save(drawn, output)
     print(f"picture: {output}")
     return not failed
 

@@ -188,7 +188,7 @@ def grid(images: np.ndarray, captions: Sequence[Caption], title: str, note: str)
         show(axes, image, middle - width / 2, top, height, width)
         edge = style.FAINT if colour == INK else colour
         frame = Rectangle((middle - width / 2, top), width, height, edgecolor=edge)
-        axes.add_patch(frame).set(fill=False, linewidth=1.5)
+        axes.add_patch(frame).set(fill=False, linewidth=1.5, clip_on=False)
         for number, text in enumerate((*head, *rest)):
             weight = "normal" if number else "bold"
             short = style.shorten(text, side, TEXT, weight)

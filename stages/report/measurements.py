@@ -35,7 +35,8 @@ def add(
     """
     stored = {}
     with suppress(FileNotFoundError, json.JSONDecodeError):
-        stored = json.loads(STORED.read_text(encoding="utf-8"))
+        content = json.loads(STORED.read_text(encoding="utf-8"))
+        stored = content if isinstance(content, dict) else {}
     stored[name] = {"columns": columns, "cells": cells, "sentences": sentences}
     files.write_json(STORED, stored)
     shown = {}

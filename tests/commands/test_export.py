@@ -52,6 +52,12 @@ def run(code):
     return done.stdout.split()
 
 
+def test_a_model_of_mlflow_needs_a_folder_before_it_is_downloaded(monkeypatch):
+    monkeypatch.setattr(export.models, "find", None)  # calling it would fail
+    with pytest.raises(UserError, match="--output"):
+        export.export("models:/foldlab@champion")
+
+
 def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_reads_it(
     trained, capsys
 ):

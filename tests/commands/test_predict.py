@@ -114,6 +114,15 @@ def test_a_coverage_without_predictions_is_refused(folder, digits):
         predict.predict([str(folder)], "basic", folder / "out.png", coverage=0.8)
 
 
+@pytest.mark.parametrize(("option", "name"), [("--output", "seen.txt"), ("--csv", "told.png")])
+def test_a_file_to_write_needs_its_own_suffix(folder, digits, monkeypatch, option, name):
+    monkeypatch.setattr(predict.models, "find", None)  # calling it would fail
+    plain(digits[0][0]).save(folder / "0.png")
+    refusal = status("predict", str(folder / "0.png"), option, str(folder / name))
+    assert str(refusal).startswith(f"foldlab: {option} is ")
+    assert not (folder / name).exists()
+
+
 def plain(digit):
     return Image.fromarray(digit[..., 0])
 

@@ -29,6 +29,7 @@ def test_it_changes_nothing_but_its_own_folder(tmp_path, monkeypatch, capfd):
     trial = folder / try_out.FOLDER
     assert f"{try_out.FOLDER}/results/report.html" in printed
     assert "make ui" not in printed  # it would show the repository's store
+    assert "dvc push" not in printed
     assert (trial / "results/report.html").exists()
     assert (trial / "mlflow.db").exists()
     assert run("git status --short", folder) == before

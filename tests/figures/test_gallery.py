@@ -1,6 +1,9 @@
+import io
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from stages.figures import style
 from stages.figures.gallery import as_percent, mistakes, near_duplicates, predictions, samples
@@ -42,6 +45,20 @@ def test_mistakes_say_how_many_there_are(m, shown, expected, texts):
     assert any(text.startswith(expected) for text in texts(figure))
     assert style.png(figure)
     assert sum(len(axes.images) for axes in figure.axes) == shown
+
+
+def test_the_frames_of_outer_images_are_as_wide_as_the_others():
+    found = [
+        {"group": 0, "split": split, "label": "cat", "file": "", "row": row}
+        for row, split in enumerate(["train", "test"] * 5)
+    ]
+    figure = near_duplicates(np.full((10, 8, 8, 1), 90, np.uint8), found, 1)
+    drawn = Image.open(io.BytesIO(style.png(figure))).convert("RGB")
+    red = np.ptp(np.asarray(drawn), axis=2) > 60
+    middle = np.flatnonzero(red.sum(axis=1) > red.shape[1] / 2)[0] + 60  # of the first row's images
+    columns = np.flatnonzero(red[middle])
+    lines = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+    assert [len(line) for line in lines] == [3] * 10
 
 
 def test_near_duplicates_are_red_where_a_group_is_in_both_splits_or_two_classes(texts):

@@ -32,7 +32,7 @@ def test_each_command_has_its_section_and_the_last_values():
     assert "Several data sets" not in text
 
 
-@pytest.mark.parametrize("damaged", ["", "{", "[1"])
+@pytest.mark.parametrize("damaged", ["", "{", "[1", "[1]", "null"])
 def test_a_damaged_store_is_made_anew(damaged):
     Path("results").mkdir()
     measurements.STORED.write_text(damaged)
