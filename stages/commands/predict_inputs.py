@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stages.data import arrays, listing, picture, pixel_csv
+from stages.data.source import nearly_black
 from stages.errors import UserError
 from stages.settings import params
 
@@ -85,12 +86,16 @@ def _rows(table: Path, dataset: Mapping[str, Any]) -> np.ndarray:
         raise UserError(
             f"{table} cannot be opened ({error.strerror}); give a CSV file of pixels."
         ) from None
-    (images,), notes = arrays.as_bytes([stored])
+    (images,), _, notes = arrays.as_bytes([stored], dataset.get("pixel_range", ()))
     for note in notes:
         print(f"{table}: {note}", file=sys.stderr)
-    if images.shape[1:] != shape or images.dtype != np.uint8:
+    with np.errstate(invalid="ignore"):  # NaN differs from any whole number
+        whole = images.astype(np.uint8)
+    if (whole != images).any():
         raise UserError(
-            f"{table} has images of {images.shape[1:]} and type {images.dtype}; the model takes "
-            f"{shape} and whole pixels from 0 to 255, as in the training data."
+            f"{table} has pixels from {images.min():g} to {images.max():g}; give pixels "
+            "from 0 to 255, or in the range of the training data."
         )
-    return images
+    for note in nearly_black(whole):
+        print(f"{table}: {note}", file=sys.stderr)
+    return whole

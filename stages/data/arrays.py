@@ -20,7 +20,7 @@ def source(name: str, *splits: Split) -> Source:
     Raises:
         UserError: as `names`, or for test labels of another type than the training labels.
     """
-    images, notes = as_bytes([split.images for split in splits])
+    images, pixel_range, notes = as_bytes([split.images for split in splits])
     kinds = zip(splits, ("training", "test"), strict=False)
     named = [names(split.labels, f"{name}'s {kind}") for split, kind in kinds]
     if len({labels.dtype.kind for labels in named}) > 1:
@@ -41,6 +41,7 @@ def source(name: str, *splits: Split) -> Source:
         train=Split(images[0], numbers[:count]),
         test=Split(images[1], numbers[count:]) if len(splits) > 1 else None,
         notes=(*notes, *listing.alike(class_names)),
+        pixel_range=pixel_range,
     )
 
 
@@ -89,13 +90,17 @@ def joined(first: Split, second: Split, name: str) -> Split:
     return Split(images, labels)
 
 
-def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+def as_bytes(
+    splits: Sequence[np.ndarray], known: Sequence[int] = ()
+) -> tuple[list[np.ndarray], tuple[int, int], list[str]]:
     """Bring images to (n, height, width, channels) and their pixels to 0 to 255.
 
     Channels that come first are moved. RANGES lists the ranges that are recognised, in all
-    splits together; others are left as they are.
+    splits together; others are left as they are. If a range is `known`, as (start, end), it is
+    used for images that can have it: a few dark ones do not show it.
 
-    Returns the images of each split, and sentences on what was changed.
+    Returns the images of each split, the range that their pixels had, and sentences on what was
+    changed.
     """
     splits = [images[..., np.newaxis] if images.ndim == 3 else images for images in splits]
     notes = []
@@ -103,14 +108,16 @@ def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]
         splits = [np.moveaxis(images, 1, 3) for images in splits]
         notes.append("The channels came first and were moved to the end.")
     if not all(images.size and images.dtype.kind in "biuf" for images in splits):
-        return splits, notes
+        return splits, (0, 255), notes
     low = min(images.min() for images in splits)
     high = max(images.max() for images in splits)
     whole = all(images.dtype.kind in "biu" or _is_whole(images) for images in splits)
     fits = [(start, end) for start, end, applies in RANGES if applies(low, high, whole)]
-    if not fits:
-        return splits, notes
-    start, end = fits[0]
+    if known and known[0] <= low and high <= known[1] and (whole or high > 1 or known[1] == 1):
+        fits.insert(0, (known[0], known[1]))
+    start, end = fits[0] if fits else (0, 255)
+    if end == 255 and (whole or not fits):
+        return splits, (0, 255), notes
     scaled = [  # one image at a time, to avoid a second copy as float64
         np.stack(
             [
@@ -121,7 +128,7 @@ def as_bytes(splits: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]
         for images in splits
     ]
     note = f"Pixels from {start} to {end} were rescaled to 0 to 255 and rounded."
-    return scaled, [*notes, "Pixels were rounded." if end == 255 else note]
+    return scaled, (start, end), [*notes, "Pixels were rounded." if end == 255 else note]
 
 
 # start, end, and whether (lowest, highest, all whole) is this range; NaN is in none

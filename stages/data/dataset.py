@@ -57,6 +57,7 @@ def write(source: Source, splits: Splits, padded: bool) -> dict[str, Any]:
         "sha256": content_hash(arrays, classes),
         "source_sha256": source.sha256,
         "bits": source.bits,
+        "pixel_range": list(source.pixel_range),
         "pixels": pixels(arrays["train_images"]),
         "imbalance": {
             "largest": classes[per_class.index(largest)],

@@ -33,6 +33,7 @@ class Source:
     unreadable: dict[str, str] = field(default_factory=dict)  # file -> why it was left out
     notes: tuple[str, ...] = ()  # conversions and oddities of the images, one sentence each
     bits: int = 16  # of the pixels in files of 16 bits, see `data.bits`
+    pixel_range: tuple[int, int] = (0, 255)  # of the source, before it was scaled to 0 to 255
     sha256: str = ""  # of the content; "" for a user's own files, see `stages.data.watch`
 
 
@@ -64,15 +65,21 @@ def check(source: Source) -> Source:
             f"{name}'s test images are {test.images.shape[1:]}, its training images "
             f"{train.images.shape[1:]} (height, width, channels); give both the same shape."
         )
-    brightest = max(split.images.max() for split in (train, test) if split)
-    if brightest < DARK:
-        notes += (
-            f"No pixel is above {brightest}, where 255 is white: the images are nearly black. If "
-            "they have another scale, convert them to 0 to 255.",
-        )
+    notes += nearly_black(*(split.images for split in (train, test) if split))
     if test and (missing := set(range(len(classes))) - set(test.labels.tolist())):
         notes += (f"The test set has no image of class {classes[min(missing)]!r}.",)
     return replace(source, train=train, test=test, notes=notes)
+
+
+def nearly_black(*splits: np.ndarray) -> tuple[str, ...]:
+    """Return a sentence if no pixel of these images is bright, else none."""
+    brightest = max(images.max() for images in splits)
+    if brightest >= DARK:
+        return ()
+    return (
+        f"No pixel is above {brightest}, where 255 is white: the images are nearly black. If they "
+        "have another scale, convert them to 0 to 255.",
+    )
 
 
 def _checked(split: Split, classes: int, what: str) -> Split:

@@ -90,3 +90,30 @@ def test_pixels_from_0_to_1_are_scaled_with_a_note(tmp_path, capsys):
     (block,) = blocks(["new.csv"], DATASET, [])
     np.testing.assert_array_equal(np.stack([*block.values()]), images)
     assert "new.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("known", "brightest", "factor"),
+    [((0, 255), 1, 1), ((0, 16), 12, 255 / 16), ((-1, 1), 1, 127.5), ((0, 1), 1, 255)],
+)
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_dark_table_is_scaled_like_the_training_data(
+    tmp_path, capsys, known, brightest, factor, kind
+):
+    """None of its pixels is as bright as the range allows, so the file alone misleads."""
+    images = RANDOM.integers(0, brightest + 1, (3, 4, 4, 1)).astype(kind)
+    table(tmp_path / "new.csv", images)
+    (block,) = blocks(["new.csv"], DATASET | {"pixel_range": known}, [])
+    expected = np.rint((images - known[0]) * factor)
+    np.testing.assert_array_equal(np.stack([*block.values()]), expected)
+    assert ("nearly black" in capsys.readouterr().err) == (expected.max() < 64)
+
+
+@pytest.mark.parametrize("wrong", ["256", "-1", "nan"])
+def test_other_pixels_are_refused(tmp_path, wrong):
+    images = RANDOM.integers(2, 256, (3, 4, 4, 1)).astype(object)
+    images[1, 2, 3, 0] = wrong
+    table(tmp_path / "new.csv", images)
+    failed = []
+    assert not any(blocks(["new.csv"], DATASET | {"pixel_range": (0, 255)}, failed))
+    assert failed == ["new.csv"]

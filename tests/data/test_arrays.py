@@ -65,7 +65,8 @@ def test_test_labels_share_the_classes_and_the_type():
 def test_bytes_over_255_come_back_as_those_bytes(kind, data):
     whole = data.draw(st.lists(st.integers(0, 255), min_size=64, max_size=64))
     whole = np.array(whole, np.uint8).reshape(1, 8, 8, 1)
-    (scaled,), notes = arrays.as_bytes([(whole / 255).astype(kind)])
+    (scaled,), found, notes = arrays.as_bytes([(whole / 255).astype(kind)])
+    assert found == (0, 1)
     assert (scaled == whole).all()
     assert (scaled.dtype, len(notes)) == (np.uint8, 1)
 
@@ -97,6 +98,22 @@ def test_ranges_are_recognised_and_said(pixels, expected):
     made = source([0, 1, 0, 1], images)
     assert made.train.images.ravel()[:3].tolist() == expected
     assert bool(made.notes) == (pixels != expected or 17 in pixels)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "known", "expected"),
+    [
+        ([0, 1, 1], (0, 255), [0, 1, 1]),  # dark
+        ([0, 8, 12], (0, 16), [0, 128, 191]),
+        ([0.0, 0.5, 1.0], (-1, 1), [128, 191, 255]),
+        ([0.0, 0.5, 1.0], (0, 255), [0, 128, 255]),  # cannot be dark
+        ([0, 200, 255], (0, 1), [0, 200, 255]),
+        ([-1.0, 0.0, 1.0], (0, 16), [0, 128, 255]),
+    ],
+)
+def test_a_known_range_is_used_for_images_that_can_have_it(pixels, known, expected):
+    (scaled,), _, _ = arrays.as_bytes([np.resize(pixels, (4, 8, 9, 1))], known)
+    assert scaled.ravel()[:3].tolist() == expected
 
 
 @pytest.mark.parametrize("pixels", [[-0.5, 0, 1.5], [0, 0.5, 300], [0, 1, np.inf]])

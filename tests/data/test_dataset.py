@@ -32,7 +32,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
     unreadable = {"b/2.png": "is empty", "a/ü\n.png": "is no image"}
     source = Source("photos", "none", ("cat", "dog"), Split(images, labels), unreadable=unreadable,
                     test=None if held_out else Split(images + 1, labels), notes=("Scaled.",),
-                    sha256="cd")  # fmt: skip
+                    sha256="cd", pixel_range=(0, 1))  # fmt: skip
     folds = np.array([[0, 0, 1, 1], [1, 0, 0, 1]], np.int16)
     splits = Splits(np.arange(4), np.array([4, 5]), folds, {"train": 2}, {"a": 1}, "ab")
     written = dataset.write(source, splits, False)
@@ -60,6 +60,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},
         "images_sha256": "ab",
         "bits": 16,
+        "pixel_range": [0, 1],
         "groups": {"train": 2},
         "duplicates": {"a": 1},
         "near_duplicates": {"searched": False},
