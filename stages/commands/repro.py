@@ -16,14 +16,18 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     does not say what to do next.
 
     Raises:
-        UserError: if DVC cannot work here, because the folder is not a Git checkout.
+        UserError: if DVC cannot work here, because the folder is not a Git checkout, or cannot
+            watch the data.
     """
     _check_git()
-    if stages:
-        return _dvc(*stages)
-    if summary := stamp.summary():
+    if not stages and (summary := stamp.summary()):
         print(f"Nothing has changed since the last run.\n{summary}")
         return
+    from stages.commands.watched import watched  # this imports what reads images
+
+    watched()
+    if stages:
+        return _dvc(*stages)
     from stages.commands import warm  # these import MLflow and scikit-learn
     from stages.commands.sweep import sweep
     from stages.report.terminal import summarized

@@ -1,4 +1,4 @@
-"""Check that DVC watches the files that are read, and that they do not change meanwhile."""
+"""What DVC watches: that it includes the files that are read, and that they do not change."""
 
 import hashlib
 import json
@@ -9,6 +9,10 @@ from pathlib import Path
 from stages import data, files
 from stages.errors import UserError
 from stages.settings.params import Params
+from stages.settings.sections import Data
+
+# What the stages write, as in dvc.yaml: DVC refuses a dependency that holds any of it.
+WRITTEN = ("data/environment.json", "data/members", "data/prepared", "results")
 
 
 def check(settings: Params) -> None:
@@ -19,27 +23,74 @@ def check(settings: Params) -> None:
     """
     if "DVC_STAGE" not in os.environ:
         return
-    watch, source = settings.data.watch, settings.data.source
-    given_paths = {
-        "data.source": None if source in data.SOURCES else source,
-        "data.folder": settings.data.folder,
-        "folds.group": settings.folds.group,
-        "data.corrections": settings.data.corrections,
-    }
-    for setting, given in given_paths.items():
-        path = files.find(given) if given else None
-        if not path or not path.exists() or _tracks(Path(watch), path):
+    watch = settings.data.watch
+    for setting, path in _own(settings.data, settings.folds.group).items():
+        if not path.exists() or _tracks(Path(watch), path):
             continue  # a missing file is reported where it is read
         if _tracks(files.root() / watch, path):  # in a temporary experiment
             raise UserError(
-                f"{setting} is {given!r}, which is found at {path}, but DVC watches "
-                f"{os.path.abspath(watch)} in this experiment; track the data with `dvc add`, "
-                f"add `--copy-paths {given}`, or make data.watch an absolute path."
+                f"{setting} is at {path}, but DVC watches {os.path.abspath(watch)} in this "
+                "experiment; track the data with `dvc add`, add `--copy-paths "
+                f"{os.path.relpath(path, files.root())}`, or make data.watch an absolute path."
             )
         raise UserError(
-            f"{setting} is {given!r}, where DVC would not notice a change; set data.watch to "
-            f"{os.path.expanduser(str(given))!r}, or to a folder that contains all your data."
+            f"{setting} is at {path}, where DVC would not notice a change; set data.watch to "
+            f"{best(settings.data, settings.folds.group)!r}, or run `make repro`, which does."
         )
+
+
+def is_wrong(settings: Params) -> bool:
+    """Return whether DVC cannot watch `data.watch`, or would not notice changes of the data."""
+    own = _own(settings.data, settings.folds.group).values()
+    if not all(path.exists() for path in own):
+        return False  # DVC may bring it, or it is reported where it is read
+    watch = Path(settings.data.watch)
+    return not watch.exists() or _is_written(watch) or not all(_tracks(watch, path) for path in own)
+
+
+def best(given: Data, group: str | None = None) -> str:
+    """Return what `data.watch` should be: the path of all files of the user, or the default.
+
+    It is relative to the repository if it is in there. `group` is `folds.group`.
+
+    Raises:
+        UserError: when DVC cannot watch that path.
+    """
+    own = _own(given, group)
+    if not own:
+        return Data().watch
+    path = Path(os.path.commonpath([os.path.abspath(path) for path in own.values()]))
+    if _is_written(path):
+        raise UserError(
+            f"DVC cannot watch {path}, which holds {' and '.join(own)}, because the pipeline "
+            "writes there too; move your files into a folder of their own, such as data/photos, "
+            "and change their paths in params.yaml."
+        )
+    if linked := [setting for setting, place in own.items() if not _tracks(path, place)]:
+        raise UserError(
+            f"{linked[0]} is behind a link in {path}, which DVC does not follow; replace the link "
+            "by what it leads to."
+        )
+    above = [top for top in _tops() if path.is_relative_to(top)]
+    return str(path.relative_to(above[0]) if above else path)
+
+
+def _own(given: Data, group: str | None) -> dict[str, Path]:
+    """Return setting -> path, perhaps missing, of each setting that names files of the user.
+
+    That of a CSV file of labels is the folder that the labelled files are in.
+    """
+    paths = {
+        "data.source": None if given.source in data.SOURCES else given.source,
+        "data.folder": given.folder,
+        "folds.group": group,
+        "data.corrections": given.corrections,
+    }
+    own = {setting: files.find(path) for setting, path in paths.items() if path}
+    source = own.get("data.source")
+    if source and source.is_file() and hasattr(data.format_of(source, given), "listed"):
+        own["data.source"] = source.parent
+    return own
 
 
 def digests(settings: Params) -> dict[str, str]:
@@ -93,3 +144,15 @@ def _tracks(folder: Path, path: Path) -> bool:
     below = [part for part in (path, *path.parents) if folder in part.parents]
     linked = any(part.is_symlink() and part.is_dir() for part in below)
     return path.is_relative_to(folder) and not linked
+
+
+def _is_written(path: Path) -> bool:
+    """Return whether a path holds what the stages write, or is in there."""
+    path = Path(os.path.abspath(path))
+    written = [top / name for top in _tops() for name in WRITTEN]
+    return any(path.is_relative_to(one) or one.is_relative_to(path) for one in written)
+
+
+def _tops() -> list[Path]:
+    """Return the working folder and that of the repository: the same but in an experiment."""
+    return [Path.cwd(), Path(os.path.abspath(files.root()))]

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from stages.data.watch import check, check_unchanged, digests
+from benchmarks.inputs import ROOT
+from stages.data.watch import WRITTEN, best, check, check_unchanged, digests, is_wrong
 from stages.errors import UserError
 from tests import drawn
 from tests.prepared import parse
@@ -44,14 +46,15 @@ def test_watched_data_pass(here, data, group):
 @pytest.mark.parametrize(
     ("data", "group", "expected"),
     [
-        ({"source": "photos", "watch": "photos/train"}, None, "data.source is 'photos'"),
-        ({"source": "photos-2", "watch": "photos"}, None, "data.source is 'photos-2'"),
-        ({"source": "mnist", "folder": "data"}, None, "data.folder is 'data'"),
-        ({"source": "photos", "watch": "photos"}, "groups.csv", "folds.group is 'groups.csv'"),
+        ({"source": "photos", "watch": "photos/train"}, None, "data.source .*not notice.*'photos'"),
+        ({"source": "photos-2", "watch": "photos"}, None, "data.source .*not notice.*'photos-2'"),
+        ({"source": "mnist", "folder": "photos"}, None, "data.folder .*not notice.*'photos'"),
+        ({"source": "mnist", "folder": "data"}, None, "cannot watch .*data, .*data.folder"),
+        ({"source": "photos"}, "groups.csv", "cannot watch .*data.source and folds.group"),
     ],
 )
 def test_data_that_could_change_unnoticed_are_refused(data, group, expected, monkeypatch):
-    with pytest.raises(UserError, match=f"{expected}.*not notice"):
+    with pytest.raises(UserError, match=expected):
         check(chosen(data, group))
     monkeypatch.delenv("DVC_STAGE")
     check(chosen(data, group))
@@ -69,6 +72,62 @@ def test_a_link_to_a_folder_is_watched_only_by_its_own_name(tmp_path):
 @pytest.mark.parametrize(
     ("data", "group", "expected"),
     [
+        ({}, None, "stages/data"),
+        ({"source": "{here}/photos/all"}, None, "photos/all"),
+        ({"source": "~/photos"}, None, "{home}/photos"),
+        ({"source": "photos/all", "folder": "photos/train"}, "photos/groups.csv", "photos"),
+        ({"source": "photos-2/labels.csv"}, None, "photos-2"),
+        ({"source": "data/pixels.csv"}, None, "data/pixels.csv"),
+        ({"source": "data/prepared"}, None, None),
+        ({"source": "data", "watch": "data"}, None, None),  # where data/prepared is
+        ({"source": "photos", "corrections": "photos-2/labels.csv"}, None, None),
+    ],
+)
+def test_the_best_path_holds_all_files_and_nothing_that_is_written(
+    here, tmp_path, monkeypatch, tmp_path_factory, data, group, expected
+):
+    home = tmp_path_factory.mktemp("home")
+    (home / "photos").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (tmp_path / "stages/data").mkdir(parents=True)
+    (tmp_path / "photos-2/labels.csv").write_text("file,label\na.png,cat\n")
+    pixels = ["label", *map(str, range(64))]
+    (tmp_path / "data/pixels.csv").write_text(",".join(pixels) + "\n")
+    data = {key: value.format(here=here) for key, value in data.items()}
+    settings = chosen(data, group)
+    if expected is None:
+        with pytest.raises(UserError, match=r"cannot watch.*data\.source"):
+            best(settings.data, group)
+        return
+    expected = expected.format(home=home)
+    assert best(settings.data, group) == expected
+    assert is_wrong(settings) == (expected != "stages/data")
+    assert not is_wrong(chosen(data | {"watch": expected}, group))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"watch": "absent"}, True),
+        ({"source": "photos", "watch": "."}, True),
+        ({"source": "photos/all", "watch": "photos"}, False),
+        ({"source": "absent", "watch": "absent"}, False),  # as before `dvc pull`
+    ],
+)
+def test_a_path_that_dvc_can_watch_is_left_alone(data, expected):
+    assert is_wrong(chosen(data)) == expected
+
+
+def test_what_the_pipeline_writes_is_known():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    kinds = (stage.get(kind, []) for stage in stages for kind in ("outs", "metrics", "plots"))
+    paths = [entry if isinstance(entry, str) else next(iter(entry)) for of in kinds for entry in of]
+    assert all(any(Path(path).is_relative_to(top) for top in WRITTEN) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("data", "group", "expected"),
+    [
         # the experiment's own files, though the repository has some of these names too
         ({"watch": "groups.csv"}, "groups.csv", None),
         ({"source": "mnist", "folder": "data", "watch": "data"}, None, None),
@@ -76,7 +135,7 @@ def test_a_link_to_a_folder_is_watched_only_by_its_own_name(tmp_path):
         ({"source": "photos", "watch": "{top}/photos"}, None, None),
         # one has the files that are read, DVC hashes those of the other
         ({"source": "data/photos", "watch": "data"}, None, "--copy-paths"),
-        ({"source": "data", "watch": "{top}/data"}, None, "not notice"),
+        ({"source": "data", "watch": "{top}/data"}, None, "cannot watch"),
     ],
 )
 def test_in_an_experiment_dvc_must_hash_the_files_that_are_read(

@@ -61,6 +61,6 @@ def test_photos_that_dvc_does_not_hash_for_an_experiment_are_refused(repository)
     settings = "-S data.source=own/photos -S data.watch"
     done = call(f"dvc exp run --temp {settings}=own prepare", repository)
     assert done.returncode != 0
-    assert "foldlab: data.source is 'own/photos', which is found at" in done.stderr
+    assert "--copy-paths own/photos" in done.stderr
     watched = repository / "own/photos"
     assert ran(run(f"dvc exp run --temp {settings}={watched} prepare", repository)) == ["prepare"]
