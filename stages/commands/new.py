@@ -1,6 +1,5 @@
 """`python -m stages new DATA`, which `make new` runs: set up params.yaml for your own images."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from stages.data import SOURCES
-from stages.data.look import Look, look
+from stages.data import SOURCES, look, near_duplicates, watch
+from stages.data.look import Look
 from stages.engine import backbones, resolve
 from stages.errors import UserError
 from stages.files import replacing, root
@@ -80,12 +79,14 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
         )
     top = root().absolute()
     given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
-    watch = given if path.is_dir() else os.path.dirname(given) or "."
-    chosen = {"source": given, "watch": watch, **settings}
-    found = look(validate(Data, chosen, "data"))
-    print("\n".join(_lines(source, found)))
+    chosen = {"source": given, **settings}
+    chosen["watch"] = watch.best(validate(Data, chosen, "data"))
+    found = look.look(validate(Data, chosen, "data"))
+    print("\n".join(_lines(source, found)), flush=True)
     if (side := _side(found.sizes)) is not None:
         chosen["image_size"] = side
+    for line in _near(found, validate(Data, chosen, "data")):
+        print(line)
     height, width = (side, side) if side else found.sizes[0].tolist()
     chosen_rows = ROWS | (PRETRAINED if min(height, width) >= MINIMUM else {})
     sections = _sections(found, chosen, [*chosen_rows])
@@ -144,6 +145,18 @@ def _lines(source: str, found: Look) -> list[str]:
         more = "; ..." * (len(found.left_out) > SHOWN)
         lines.append(f"files left out: {len(found.left_out):,} ({named}{more})")
     return [*lines, *(f"note: {note}" for note in found.notes)]
+
+
+def _near(found: Look, settings: Data) -> list[str]:
+    """Return what was found about near duplicates, one fact a line, or who looks for them."""
+    if not look.is_quick(found):
+        searched = sum(found.train) + sum(found.test) <= near_duplicates.MOST
+        return ["nearly equal: `make repro` looks for such images"] * searched
+    return [
+        f"{kind}: {len(groups):,}, such as {groups[0][0]} and {groups[0][-1]}"
+        for kind, groups in look.near(settings, found).items()
+        if groups
+    ]
 
 
 def _imbalance(found: Look) -> float:

@@ -1,4 +1,7 @@
-"""Look at a source of images without decoding them all: what `python -m stages new` prints."""
+"""Look at a source of images: what `python -m stages new` prints.
+
+Images are decoded only to look for near duplicates, and only if that takes a few seconds.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -9,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from stages import data
-from stages.data import decode
+from stages.data import decode, duplicates, near_duplicates
 from stages.data.listing import Listing
 from stages.errors import UserError
 from stages.settings.sections import Data
 
 SAMPLE = 500  # files whose headers are read
+NEAR_IMAGES, NEAR_PIXELS = 2_000, 4e8  # at most, and of all files, to look for near duplicates
 
 
 class Look(NamedTuple):
@@ -65,6 +69,44 @@ def look(settings: Data) -> Look:
     in_two = [group for group in equal if len({label_of[name] for name in group}) > 1]
     shapes = np.array(sizes)
     return Look(found.classes, train, test, shapes, colour, left_out, equal, in_two, found.notes)
+
+
+def is_quick(found: Look) -> bool:
+    """Return whether `near` takes only a few seconds."""
+    images = sum(found.train) + sum(found.test)
+    pixels = found.sizes.prod(axis=1).mean() * images
+    return images <= NEAR_IMAGES and pixels <= NEAR_PIXELS
+
+
+def near(settings: Data, looked: Look) -> dict[str, list[list[str]]]:
+    """Return names of images in groups of near duplicates: all, in two classes, in both splits.
+
+    It reads all images as `prepare` does. Images are named by their files or rows; those of the
+    test set are the last of a group.
+    """
+    if not settings.image_size:  # a file that was not in the sample may have another
+        size = tuple(looked.sizes[0].tolist())
+        settings = settings.model_copy(update={"image_size": size})
+    source = data.load(settings)
+    splits = [split for split in (source.train, source.test) if split]
+    digests = np.concatenate([duplicates.digests(split.images) for split in splits])
+    found = near_duplicates.find(splits, digests, settings.resize == "pad")
+    number = np.full(0, -1) if found is None else found.number
+    every = [np.flatnonzero(number == group) for group in range(number.max(initial=-1) + 1)]
+    labels = np.concatenate([split.labels for split in splits])
+    names = [name for split in splits for name in split.files or ()] or range(len(labels))
+    trains = len(source.train.labels)
+    kinds = {
+        "groups of nearly or exactly equal images": every,
+        "of these, in two classes": [rows for rows in every if np.ptp(labels[rows])],
+        "of these, in training and test set": [
+            rows for rows in every if rows[0] < trains <= rows[-1]
+        ],
+    }
+    return {
+        kind: [[str(names[row]) for row in rows] for rows in groups]
+        for kind, groups in kinds.items()
+    }
 
 
 def _of_arrays(settings: Data) -> Look:

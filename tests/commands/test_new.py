@@ -10,6 +10,7 @@ import yaml
 
 from benchmarks import inputs
 from stages.commands import new
+from stages.data import look
 from stages.errors import UserError
 from stages.settings import params
 from tests import drawn
@@ -56,6 +57,20 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
+def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, capsys):
+    files = drawn.classes("cat", "dog", each=6, height=48, width=48)
+    files["dog/copy.jpg"] = drawn.encoded(files["cat/0.png"], "JPEG", quality=80)
+    drawn.tree(folder / "pets", files)
+    new.new("pets", {})
+    printed = capsys.readouterr().out
+    assert "of these, in two classes: 1, such as cat/0.png and dog/copy.jpg" in printed
+    monkeypatch.setattr(look, "NEAR_IMAGES", 12)
+    new.new("pets", {})
+    printed = capsys.readouterr().out
+    assert "cat/0.png" not in printed
+    assert "`make repro` looks for such images" in printed
+
+
 def test_a_second_call_replaces_the_choice(folder):
     drawn.tree(folder / "pets", drawn.classes("cat", "dog", each=9))
     new.new("pets", {})
@@ -80,6 +95,8 @@ def test_a_second_call_replaces_the_choice(folder):
         ({}, "mnist-5k", "data.source"),
         ({"pets/cat/1.png": drawn.pixels()}, "pets", "only the class 'cat'"),
         ({**drawn.classes("pets/cat"), "pets/dog/1.png": drawn.pixels()}, "pets", "'dog'"),
+        (drawn.classes("data/cat", "data/dog"), "data", "DVC cannot watch"),
+        ({"data/a.csv": b"file,label\na.png,cat\n"}, "data/a.csv", "DVC cannot watch"),
     ],
 )
 def test_what_cannot_be_used_changes_nothing(folder, files, source, expected):
@@ -88,6 +105,14 @@ def test_what_cannot_be_used_changes_nothing(folder, files, source, expected):
     with pytest.raises(UserError, match=expected):
         new.new(source, {})
     assert Path("params.yaml").read_bytes() == before
+
+
+def test_a_file_of_arrays_is_watched_alone(folder):
+    (folder / "data").mkdir()
+    images = np.stack([drawn.pixels(seed) for seed in range(12)])
+    np.savez(folder / "data/mine.npz", images=images, labels=np.arange(12) % 2)
+    new.new("data/mine.npz", {})
+    assert params.load().data.watch == "data/mine.npz"
 
 
 def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory):

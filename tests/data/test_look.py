@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.data.look import look
+from stages.data import look as module
+from stages.data.look import is_quick, look, near
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
@@ -46,3 +47,37 @@ def test_an_image_of_too_many_pixels_is_not_counted(tmp_path, monkeypatch):
     assert list(found.left_out) == ["cat/huge.png"]
     assert found.train == [3, 3]
     assert found.sizes.max(axis=0).tolist() == [8, 9]
+
+
+def copies(of):
+    """Return files of a tree: noise, and a JPEG copy of each `original: copy`."""
+    files = drawn.classes("train/cat", "train/dog", each=6, height=48, width=48)
+    for original, copy in of.items():
+        files[copy] = drawn.encoded(files[original], "JPEG", quality=80)
+    return files
+
+
+def test_near_duplicates_are_named_within_and_between_classes_and_splits(tmp_path):
+    of = {"cat/0.png": "cat/a.jpg", "cat/1.png": "dog/a.jpg"}
+    of = {f"train/{original}": f"train/{copy}" for original, copy in of.items()}
+    files = copies(of | {"train/dog/0.png": "test/dog/a.jpg"})
+    files |= {"test/cat/0.png": drawn.pixels(99, 50, 48)}  # of another size
+    settings = Data(source=str(drawn.tree(tmp_path, files)))
+    found = [*near(settings, look(settings)).values()]
+    pairs = [[original, copy] for original, copy in of.items()]
+    across = ["train/dog/0.png", "test/dog/a.jpg"]
+    assert found == [[*pairs, across], [pairs[1]], [across]]
+
+
+def test_small_images_have_no_near_duplicates(tmp_path):
+    settings = Data(source=str(drawn.tree(tmp_path, drawn.classes("cat", "dog"))))
+    assert not any(near(settings, look(settings)).values())
+
+
+def test_many_or_large_images_are_left_to_prepare(tmp_path, monkeypatch):
+    found = look(Data(source=str(drawn.tree(tmp_path, drawn.classes("cat", "dog", each=5)))))
+    assert is_quick(found)
+    for name, most in (("NEAR_IMAGES", 9), ("NEAR_PIXELS", 10 * 8 * 9 - 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, most)
+            assert not is_quick(found)
