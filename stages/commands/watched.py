@@ -45,7 +45,10 @@ def watched(path: Path = Path("params.yaml")) -> None:
         expected = settings.data.model_copy(update={"watch": best})
         if params.load(temporary) != settings.model_copy(update={"data": expected}):
             raise UserError(f"could not find data.watch in {path}; set it to {best!r}.")
-    print(f"params.yaml: data.watch is now {best!r}, so that DVC notices changes of your data.")
+    print(
+        f"params.yaml: data.watch is now {best!r}, so that DVC notices changes of your data.",
+        flush=True,
+    )
 
 
 def _value(mapping: Any, key: str) -> Any:
