@@ -192,7 +192,7 @@ def _train_subset(
 
     The result equals that of `train_fold`, but validation images are scored once at the end unless
     early stopping or plateaus need every epoch's score: for 1/8 of the images, scoring would take
-    as long as training. The worker holds a copy of the rows and of the validation images.
+    nearly as long as training. The worker holds a copy of the rows and of the validation images.
     """
     count, train = int(folds.max()) + 1, recipe.train
     validation = np.flatnonzero(folds == fold % count)
