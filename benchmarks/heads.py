@@ -35,31 +35,43 @@ features.inputs({"": recipe(settings, "head_0")}, images, settings.parallel)
 """
 
 
-def settings(name: str, images: Path, epochs: int) -> dict[str, Any]:
-    """Return settings with three heads on a backbone; `images` is an .npz file."""
+def settings(name: str, images: Path, over: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with three heads on a backbone, `over` put in; `images` is an .npz file."""
     rows = {
         f"head_{number}": {
             "architecture": {"backbone": {"name": name, "weights": None, "dense": dense}}
         }
         for number, dense in enumerate(DENSE)
     }
-    return inputs.defaults() | {
+    made = inputs.defaults() | {
         "data": {"source": str(images), "watch": str(images), "duplicates": "allow"},
-        "train": inputs.defaults()["train"] | {"epochs": epochs, "batch_size": 32},
+        "train": inputs.defaults()["train"] | {"epochs": 30, "batch_size": 32},
         "variants": rows,
         "compare": {"variants": [*rows], "baseline": "head_0"},
         "search": {},
         "tracking": {"live_after": None},
     }
+    return inputs.merged(made, over)
 
 
-def measure(name: str, count: int, runs: int, epochs: int, folder: Path) -> dict[str, Any]:
-    """Return the costs of both passes, of all heads, and the size of a shipped model."""
+def measure(
+    name: str, shape: tuple[int, ...], over: dict[str, Any], runs: int, folder: Path
+) -> dict[str, Any]:
+    """Return the costs of both passes, of all heads, and the size of a shipped model.
+
+    Args:
+        name: of the backbone.
+        shape: (images, height, width, channels); a fifth of the images is the test set.
+        over: settings other than those of the record.
+        runs: of each pass.
+        folder: where to work.
+    """
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+    images = random.integers(0, 256, shape, np.uint8)
     source = folder / f"{name}.npz"
-    np.savez(source, images=images, labels=np.arange(count) % 5)
-    place = inputs.prepare(folder / name, settings(name, source, epochs))
+    np.savez(source, images=images, labels=np.arange(len(images)) % 5)
+    chosen = settings(name, source, over)
+    place = inputs.prepare(folder / name, chosen)
     given = {"DVC_ROOT": str(place)}
     prepared = place / "data" / "prepared" / "train_images.npy"
     passes = {
@@ -86,7 +98,7 @@ def measure(name: str, count: int, runs: int, epochs: int, folder: Path) -> dict
         "ratio": processes.ratio(*seconds),
         "all_seconds": sweeps[0].seconds,
         "heads_seconds": sweeps[1].seconds,
-        "heads": 5 * len(DENSE),
+        "heads": chosen["folds"]["count"] * len(chosen["compare"]["variants"]),
         "peak_mib": max(cost.peak_mib for cost in (*costs["ours"], *sweeps)),
         "model_over_backbone": model.stat().st_size / weights.stat().st_size,
     }
@@ -98,14 +110,14 @@ def main() -> None:
     parser.add_argument("--backbones", nargs="+", default=[*BACKBONES])
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
-    count, epochs = (60, 1) if chosen.quick else (1250, 30)  # a fifth is the test set
+    shape, over = (1250, SIDE, SIDE, 3), {}
     if chosen.quick:
+        shape = (60, 32, 32, 3)
+        over = {"folds": {"count": 2}, "train": {"epochs": 1}, "compare": {"variants": ["head_0"]}}
         chosen.runs, chosen.backbones = 1, chosen.backbones[:1]
     with inputs.workplace() as folder:
-        found = {
-            name: measure(name, count, chosen.runs, epochs, folder) for name in chosen.backbones
-        }
-    print(measured.write("heads", {"side": SIDE, "backbones": found}, chosen.folder))
+        found = {name: measure(name, shape, over, chosen.runs, folder) for name in chosen.backbones}
+    print(measured.write("heads", {"side": shape[1], "backbones": found}, chosen.folder))
 
 
 if __name__ == "__main__":

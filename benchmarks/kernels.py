@@ -45,7 +45,8 @@ def main() -> None:
     settings = inputs.merged(inputs.defaults(), {"tracking": {"live_after": None}})
     if chosen.quick:
         chosen.runs, chosen.variants = 1, ["basic"]
-        settings = inputs.merged(settings, {"data": {"limit": 100}, "train": {"epochs": 1}})
+        few = {"data": {"limit": 100}, "folds": {"count": 2}, "train": {"epochs": 1}}
+        settings = inputs.merged(settings, few)
     with inputs.workplace() as folder:
         found = {name: measure(name, settings, chosen.runs, folder) for name in chosen.variants}
     print(measured.write("kernels", {"variants": found}, chosen.folder))

@@ -31,7 +31,7 @@ PACKAGES = {  # where each has its pictures, and the folders that are taken as c
 QUICK = {
     "folds": {"count": 2},
     "train": {"epochs": 1},
-    "compare": {"variants": ["cnn", "majority"]},
+    "compare": {"variants": ["logistic", "majority"], "baseline": "logistic"},
     "tracking": {"live_after": None},
 }
 

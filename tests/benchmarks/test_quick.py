@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import kfold, load, scale
 from benchmarks.inputs import ROOT
+from stages.commands import warm
 from stages.files import read_json, write_json
 from stages.models import build
 from stages.settings.sections import Named, Train
@@ -20,7 +21,7 @@ from stages.training.recipe import Recipe
 from stages.training.trained_images import Listed
 from tests import prepared
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.warm]
 
 
 def run(name, folder, *arguments, cwd=ROOT):
@@ -39,10 +40,12 @@ def record(*command, **options):
     return found
 
 
-def test_chaos_ends_as_if_nothing_had_been_killed(tmp_path):
+def test_chaos_ends_as_if_nothing_had_been_killed(tmp_path, monkeypatch):
+    monkeypatch.delenv(warm.ADDRESS)  # what is killed is the process that computes
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")  # and workers that it leaves
     found = record("chaos", tmp_path)
     assert found["faults"] == []
-    assert found["kills"] == sum(found["by_stage"].values()) == 2
+    assert found["kills"] == sum(found["by_stage"].values()) == 1
     assert found["files_compared"] > 20
 
 
@@ -134,7 +137,7 @@ def test_predict_refuses_what_cannot_be_measured(tmp_path, name):
     ("name", "key", "found"),
     [
         ("comparison", "variants", ["2", "3"]),
-        ("publish", "runs_in_the_greater_store", 18),
+        ("publish", "runs_in_the_greater_store", 9),
         ("scale", "axes", [*scale.QUICK]),
         ("sources", "large", ["images", "images_mib", "prepare", "train", "copies"]),
     ],
@@ -156,7 +159,7 @@ def test_kernels_trains_with_both_by_turns(tmp_path):
     (found,) = record("kernels", tmp_path)["variants"].values()
     one, other = (found[kernels]["seconds"]["median"] for kernels in ("portable", "native"))
     assert found["ratio"]["of_medians"] == pytest.approx(one / other)
-    assert {found[kernels]["accuracy"]["n"] for kernels in ("portable", "native")} == {5}
+    assert {found[kernels]["accuracy"]["n"] for kernels in ("portable", "native")} == {2}
 
 
 def test_seeds_compares_the_variants_for_each_seed(tmp_path):
@@ -189,7 +192,7 @@ def test_heads_are_trained_on_features_of_one_pass(tmp_path):
     (found,) = record("heads", tmp_path)["backbones"].values()
     ours, plain = (found["passes"][form]["seconds"]["median"] for form in ("ours", "plain"))
     assert found["ratio"]["of_medians"] == pytest.approx(ours / plain)
-    assert found["heads"] == 15
+    assert found["heads"] == 2
     assert found["model_over_backbone"] < 1.3
 
 
@@ -207,6 +210,6 @@ def test_near_duplicates_scores_each_change(tmp_path):
 def test_photos_goes_from_a_folder_to_a_verdict(tmp_path):
     found = record("photos", tmp_path)
     assert found["images"] == 30
-    assert set(found["variants"]) == {"cnn", "majority"}
-    assert found["variants"]["cnn"]["outcome"] == "baseline"
+    assert set(found["variants"]) == {"logistic", "majority"}
+    assert found["variants"]["logistic"]["outcome"] == "baseline"
     assert found["commands"]["new"]["seconds"] > 0
