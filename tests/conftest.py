@@ -1,7 +1,12 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections import Counter
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports TensorFlow itself
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[threads] = "1"
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one worker, this process, where no number is given
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests of Ctrl-C
@@ -26,12 +32,39 @@ hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory, worker_id):
+    """Return a folder that all workers of a run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+WARM = """
+import sys
+from stages.training.tf_runtime import load_tensorflow
+load_tensorflow()
+from stages.commands.warm import warm
+warm(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="session")
 def warm_process():
-    """Start a warm process, as `make repro` does, and return its address."""
-    with warm.started(), pytest.MonkeyPatch.context() as patch:
-        address = os.environ[warm.ADDRESS]
-        patch.delenv(warm.ADDRESS)
-        yield address
+    """Start a warm process, as `make repro` does, and return its address.
+
+    It has imported TensorFlow too: with one worker, a training computes in the forked process.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        address = Path(folder) / "socket"
+        command = [sys.executable, "-c", WARM, str(address)]
+        root = Path(__file__).parents[1]
+        with subprocess.Popen(
+            command, cwd=root, stdin=subprocess.PIPE, start_new_session=True
+        ) as server:
+            while not address.exists():
+                assert server.poll() is None
+                time.sleep(0.05)
+            yield str(address)
+            server.terminate()
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +87,33 @@ def copy(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each worker whole files, whose fixtures are then made once; but single benchmarks."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if LONGEST[1] in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+# These take longest; the first makes what the other tests of the pipeline copy.
+LONGEST = (
+    "tests/pipeline/test_repro.py",
+    "tests/benchmarks/test_quick.py",
+    "tests/pipeline/test_your_own_data.py",
+    "tests/engine/test_cluster.py",
+    "tests/engine/test_features.py",
+)
+
+
 def pytest_collection_modifyitems(items):
-    """Give the files with most slow tests to the workers first, so that none is left at the end."""
+    """Give the longest files to the workers first, so that none is left at the end.
+
+    They are followed by those with most slow tests.
+    """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    rank = {Path(__file__).parents[1] / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (rank.get(item.path, len(rank)), -slow[item.path]))

@@ -22,6 +22,7 @@ def test_it_changes_nothing_but_its_own_folder(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nothing listens there
     smaller = {"data": {"limit": 90}, "folds": {"count": 2}, "train": {"epochs": 1}}
+    smaller["compare"] = {"variants": ["basic"]}
     settings = merged(yaml.safe_load(try_out.SETTINGS), smaller)
     monkeypatch.setattr(try_out, "SETTINGS", yaml.safe_dump(settings))
     try_out.try_out()

@@ -21,11 +21,16 @@ class Made(NamedTuple):
     ran: list[str]  # stages
     left: list[str]  # temporary files
     results: dict[str, bytes]
+    empty_store: Path
 
     def copy(self, folder, *without):
-        """Copy it but for some folders, and for MLflow's store, which is bound to its place."""
+        """Copy it but for some folders, with an empty store: MLflow's is bound to its place.
+
+        The copy trains in the stage's own process.
+        """
         shutil.copytree(self.folder, folder, symlinks=True)
-        (folder / "mlflow.db").unlink()
+        shutil.copyfile(self.empty_store, folder / "mlflow.db")
+        edit(folder, {"parallel": {"jobs": 1}})
         for name in without:
             shutil.rmtree(folder / name)
         return folder
@@ -36,10 +41,9 @@ class Made(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory, worker_id):
+def made(shared, empty_store):
     """Run the whole pipeline, without a network where that can be, once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    base = (base if worker_id == "master" else base.parent) / "pipeline"
+    base = shared / "pipeline"
     with FileLock(f"{base}.lock"):
         if not (base / "made.json").exists():
             (base / "temporary").mkdir(parents=True)
@@ -50,7 +54,8 @@ def made(tmp_path_factory, worker_id):
             facts = {"ran": checkout.ran(output), "left": left}
             (base / "made.json").write_text(json.dumps(facts))
     facts = json.loads((base / "made.json").read_text())
-    return Made(base / "folder", results=checkout.results(base / "folder"), **facts)
+    results = checkout.results(base / "folder")
+    return Made(base / "folder", results=results, empty_store=empty_store, **facts)
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_without_git_a_sentence_names_two_ways_out_and_both_work(copy):
     assert done.stderr.count("\n") == 1
     ways = re.findall(r"`(.*?)`", done.stderr)
     for way in ways:
-        run(f"rm -rf .git; {way}; python -m stages repro", copy)
+        run(f"rm -rf .git; {way}; python -m stages repro prepare", copy)
     assert len(ways) == 2
 
 

@@ -52,6 +52,7 @@ def same(folder, made):
     return found.items() <= made.results.items()
 
 
+@pytest.mark.warm
 def test_a_full_disk_stops_each_stage_with_one_sentence(made, tmp_path):
     copy = made.copy(tmp_path / "copy", "results")
     rooms = [
@@ -84,6 +85,7 @@ def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
             assert (prepared / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.warm
 def test_a_fold_that_finds_no_room_costs_only_itself_and_is_trained_once(made, tmp_path):
     """Of two trainings at once the second says that it waits, and for what."""
     folder = made.copy(tmp_path / "copy", "results", ".foldlab")
@@ -108,6 +110,7 @@ def test_a_fold_that_finds_no_room_costs_only_itself_and_is_trained_once(made, t
         assert "results/basic/model.keras" in results(folder)
 
 
+@pytest.mark.warm
 def test_two_repros_at_once_end_well_or_say_who_is_at_it(made, tmp_path):
     copy = made.copy(tmp_path / "copy", "results", ".dvc/cache")
     both = [start(["dvc", "repro", "evaluate@basic"], copy) for _ in range(2)]
@@ -120,6 +123,7 @@ def test_two_repros_at_once_end_well_or_say_who_is_at_it(made, tmp_path):
     assert not list(copy.rglob(".partial-*"))
 
 
+@pytest.mark.warm
 @pytest.mark.parametrize(
     ("stage", "place"),
     [
@@ -141,6 +145,7 @@ def test_results_that_cannot_be_written_stop_a_stage_before_it_computes(copy, ma
     assert kept == {"running"}  # neither folds nor scores
 
 
+@pytest.mark.warm
 def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
     with disk(copy / ".foldlab", "ro"):
         place = ".foldlab/running/train-basic.lock"
@@ -196,6 +201,7 @@ def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(made, t
     if not Path("/proc").is_dir():
         pytest.skip("there is no /proc, which tells what a worker has loaded")
     folder = made.copy(tmp_path / "copy", ".foldlab", "results")
+    edit(folder, {"parallel": {"jobs": 2}})
     with start(TRAIN, folder) as process:
         while len(found := trainers(process)) < 2:
             assert process.poll() is None

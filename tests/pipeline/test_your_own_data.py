@@ -78,10 +78,11 @@ def test_the_two_commands(looked_at, folder):
     assert dataset["image_shape"] == [30, 40, 3]
     assert list(dataset["unreadable"]) == ["temple/broken.png"]
     edit(folder, {"folds": {"count": 2}, "train": {"epochs": 1}, "tracking": {"live_after": None}})
+    edit(folder, {"compare": {"variants": ["logistic", "majority"], "baseline": "logistic"}})
     run(REPRO, folder)
     assert "`majority`" in (folder / "results/comparison.md").read_text()
     assert "temple/broken.png" in (folder / "results/report.html").read_text()
-    assert (folder / "results/cnn/plots/data_card.png").exists()
+    assert (folder / "results/logistic/plots/data_card.png").exists()
 
 
 def test_pretrained_rows_are_compared_as_any_other(folder):

@@ -3,21 +3,25 @@
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from tests.tracking.made_results import make_repository
 from tests.tracking.served import Server
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
+def empty_store(shared):
     """Return a sqlite file with MLflow's tables: making them takes seconds, copying none."""
-    from mlflow import MlflowClient
+    path, made = shared / "empty.db", shared / "empty.db.made"
+    with FileLock(f"{path}.lock"):
+        if not made.exists():
+            from mlflow import MlflowClient
 
-    import stages.tracking  # noqa: F401 - sets MLflow's environment before its import
+            import stages.tracking  # noqa: F401 - sets MLflow's environment before its import
 
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    uri = f"sqlite:///{path}"
-    MlflowClient(uri, registry_uri=uri).search_experiments()
+            uri = f"sqlite:///{path}"
+            MlflowClient(uri, registry_uri=uri).search_experiments()
+            made.touch()
     return path
 
 
