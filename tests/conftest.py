@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
@@ -23,6 +24,16 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # also where a test imports
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ[threads] = "1"
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one worker, this process, where no number is given
+
+# Tests commit to databases thousands of times, and each time a disk takes some 10 ms: use memory.
+MEMORY = Path("/dev/shm")
+if (
+    MEMORY.is_dir()
+    and shutil.disk_usage(MEMORY).free > 4 * 2**30
+    and psutil.virtual_memory().available > 8 * 2**30
+):
+    os.environ.setdefault("TMPDIR", str(MEMORY))
+    tempfile.tempdir = None  # pytest has asked for it already
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests of Ctrl-C

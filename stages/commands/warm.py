@@ -22,7 +22,17 @@ from pathlib import Path
 from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
-STAGES = ("environment", "members", "train", "evaluate", "plot", "publish", "compare", "champion")
+STAGES = (
+    "environment",
+    "prepare",
+    "members",
+    "train",
+    "evaluate",
+    "plot",
+    "publish",
+    "compare",
+    "champion",
+)
 MODULES = (
     *(f"stages.{name}" for name in STAGES[:-1]),
     "stages.commands.champion",
@@ -34,7 +44,13 @@ MODULES = (
 
 @contextmanager
 def started() -> Iterator[None]:
-    """Let the stage commands that are started in the block use a warm process."""
+    """Let the stage commands that are started in the block use a warm process.
+
+    In a block within another they use that one's.
+    """
+    if ADDRESS in os.environ:
+        yield
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "socket")
         if len(path) > 100:  # the system's limit is 107 bytes

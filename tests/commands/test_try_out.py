@@ -13,6 +13,7 @@ def test_its_settings_are_valid_and_those_of_a_quick_run():
 
 
 @pytest.mark.slow
+@pytest.mark.warm
 def test_it_changes_nothing_but_its_own_folder(tmp_path, monkeypatch, capfd):
     """In a folder whose name has a space, with edits that are not committed."""
     folder = make(tmp_path / "my photos", defaults())

@@ -64,6 +64,13 @@ def test_a_caller_killed_in_its_request_leaves_no_child(folder):
         assert caller.recv(1) in (b"", b"1")  # the child ends, with or without a status
 
 
+def test_a_block_within_another_uses_its_process(folder):
+    address = os.environ[warm.ADDRESS]
+    with warm.started():
+        assert os.environ[warm.ADDRESS] == address
+    assert warm.ask(["members"]) == 0
+
+
 def test_without_a_warm_process_a_command_runs_by_itself(tmp_path, monkeypatch):
     monkeypatch.setenv(warm.ADDRESS, str(tmp_path / "socket"))
     assert warm.ask(["members"]) is None

@@ -73,6 +73,7 @@ def test_a_full_disk_stops_each_stage_with_one_sentence(made, tmp_path):
         assert made.of("basic").keys() | {place} <= results(copy).keys()
 
 
+@pytest.mark.warm
 def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
     shutil.rmtree(copy / "data/prepared")
     with disk(copy / "data/prepared", "size=50k") as prepared:
