@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.errors import UserError
-from stages.files import listed, root
+from stages.files import listed, replacing, root
 from stages.settings import params
 from stages.tracking import marker, store
 from stages.tracking.record import Record, read
@@ -85,9 +85,9 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
                 _note(pending.pop(0).variant).unlink(missing_ok=True)
             unfinished.end_stale(client)
     except store.StoreError as error:
-        _note().mkdir(parents=True, exist_ok=True)
         for record in pending:
-            _note(record.variant).touch()
+            with replacing(_note(record.variant)):  # an empty file, flushed to disk
+                pass
         warn(", ".join(record.variant for record in pending), error)
     return [record.variant for record in pending]
 

@@ -1,5 +1,7 @@
 """`python -m stages new DATA`, which `make new` runs: set up params.yaml for your own images."""
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,17 +92,9 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     height, width = (side, side) if side else found.sizes[0].tolist()
     chosen_rows = ROWS | (PRETRAINED if min(height, width) >= MINIMUM else {})
     sections = _sections(found, chosen, [*chosen_rows])
-    before = PARAMS.read_bytes()
+    before, after = PARAMS.read_bytes(), _changed(chosen_rows, sections)
     _put(OLD, before)
-    try:
-        for name, row in chosen_rows.items():
-            if name not in params.load().variants:
-                rows.add(name, validate(Variant, row, f"variants.{name}"))
-        _write(sections)
-        resolve.check(params.load())
-    except BaseException:
-        _put(PARAMS, before)
-        raise
+    _put(PARAMS, after)
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     shape = (height, width, 3 if found.colour else 1)
@@ -196,6 +190,22 @@ def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, 
             "metric": "balanced_accuracy" if _imbalance(found) > UNEVEN else "accuracy",
         },
     }
+
+
+def _changed(
+    variants: Mapping[str, Mapping[str, Any]], sections: Mapping[str, Mapping[str, Any]]
+) -> bytes:
+    """Return params.yaml with new variants and settings, once they are checked."""
+    before = PARAMS.read_bytes()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        _put(PARAMS, before)
+        for name, row in variants.items():
+            if name not in params.load().variants:
+                rows.add(name, validate(Variant, row, f"variants.{name}"))
+        _write(sections)
+        after, settings = PARAMS.read_bytes(), params.load()
+    resolve.check(settings)
+    return after
 
 
 def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:

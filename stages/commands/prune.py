@@ -11,7 +11,7 @@ from pathlib import Path
 from dvc.utils.serialize import load_yaml, modify_yaml
 
 from stages.errors import UserError
-from stages.files import RESULTS, listed
+from stages.files import RESULTS, listed, replacing
 from stages.members import MEMBERS
 from stages.settings import params
 from stages.tracking import marker, store
@@ -70,9 +70,11 @@ def _files(rows: Collection[str], yes: bool) -> Iterator[str]:
         if entries := [stage for stage, variant in stages.items() if variant == name]:
             yield f"{LOCK}: {', '.join(entries)}"
             if yes:
-                with modify_yaml(LOCK) as content:
-                    for stage in entries:
-                        del content["stages"][stage]
+                with replacing(LOCK) as temporary:
+                    shutil.copyfile(LOCK, temporary)
+                    with modify_yaml(temporary) as content:
+                        for stage in entries:
+                            del content["stages"][stage]
 
 
 def _runs(settings: params.Params, yes: bool) -> Iterator[str]:

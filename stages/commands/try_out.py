@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stages.errors import UserError
+
 FOLDER = Path(".foldlab/try")
 COPIED = ("stages", "dvc.yaml", "constraints.txt", ".dvcignore", ".dvc/plots")
 DVC = "[core]\n    analytics = false\n    check_update = false\n    no_scm = true\n"
@@ -33,11 +35,17 @@ def try_out() -> None:
     """Run `python -m stages repro` in FOLDER; exit with its status if it fails."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / ".dvc").mkdir(parents=True)
-    for name in COPIED:
-        if Path(name).is_dir():
-            shutil.copytree(name, FOLDER / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(name, FOLDER / name)
+    try:
+        for name in COPIED:
+            if Path(name).is_dir():
+                shutil.copytree(name, FOLDER / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(name, FOLDER / name)
+    except shutil.Error as error:  # a list of what could not be copied
+        _, path, reason = error.args[0][0]
+        raise UserError(
+            f"{path} cannot be written ({reason}); fix this and run the same command again."
+        ) from None
     (FOLDER / ".dvc/config").write_text(DVC, encoding="utf-8")
     (FOLDER / "params.yaml").write_text(SETTINGS, encoding="utf-8")
     given = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_TRACKING_", "DVC_"))}
