@@ -85,6 +85,16 @@ def test_kfold_trains_the_same_folds_on_both_sides(tmp_path):
     assert found["accuracy_difference_points"] == pytest.approx(ours - theirs)
 
 
+def test_failed_calls_and_power_losses_leave_no_fault(tmp_path):
+    disturbed = record("faults", tmp_path)
+    assert disturbed["faults"] == []
+    assert disturbed["injected"] >= 20
+    assert {*disturbed["commands"]} == {"members", "train, folds stored"}
+    lost = record("power_loss", tmp_path)
+    assert lost["faults"] == []
+    assert lost["commands"]["train basic"]["tried"] >= 3
+
+
 def test_search_runs_the_trials_on_both_sides(tmp_path):
     found = record("search", tmp_path)
     (ours,), (theirs,) = found["pipeline"]["searches"], found["plain"]["best"]

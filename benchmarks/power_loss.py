@@ -1,0 +1,174 @@
+"""`python -m benchmarks.power_loss`: what a power loss leaves, and what the next run makes of it.
+
+A training and a sweep run from nothing while their writes are logged. For each fsync the log is
+replayed up to it onto a copy, in three ways that a file system may have written what it was not
+told to flush: not at all, the names only, or the names and half of each file. No file under a
+finished name may be damaged, no finished fold may be trained again, and the same command must end
+with the undisturbed bytes.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import inputs, measured, preloaded
+from benchmarks.faults import TRAINED, Files, content, prepared, restore
+from benchmarks.preloaded import Watched
+
+COMMANDS = (["train", "basic"], ["sweep"])
+QUICK = 3  # states that are tried
+FOLDS = ".foldlab/folds/*/fold-*.npz"
+WAYS = ("nothing", "names", "halves")  # what was written of that which was not flushed
+
+
+class Call(NamedTuple):
+    """One line of the log of faults.c; paths are relative to the folder."""
+
+    name: str  # truncate, write, fsync, rename, mkdir, unlink, rmdir or link
+    path: str
+    to: str  # of a rename or link
+    at: int  # offset of a write, or size of a truncation
+    data: bytes
+
+
+class Disk:
+    """Files as processes see them, and as far as they were flushed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is in a folder, all of which is flushed."""
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        self.contents: list[bytearray] = [bytearray(path.read_bytes()) for path in paths]
+        self.flushed: dict[int, bytes] = dict(enumerate(map(bytes, self.contents)))
+        self.names = {str(path.relative_to(folder)): n for n, path in enumerate(paths)}
+        self.flushed_names = dict(self.names)
+
+    def apply(self, call: Call) -> None:
+        """Do what a process has done."""
+        path, to = call.path, call.to
+        if call.name in ("truncate", "write"):
+            if path not in self.names:
+                self.names[path] = len(self.contents)
+                self.contents.append(bytearray())
+            data = self.contents[self.names[path]]
+            if call.name == "truncate":
+                del data[call.at :]
+            end = call.at + len(call.data)
+            data.extend(bytes(max(0, end - len(data))))
+            data[call.at : end] = call.data
+        elif call.name == "fsync" and path in self.names:
+            self.flushed[self.names[path]] = bytes(self.contents[self.names[path]])
+        elif call.name == "fsync":
+            for name in {*self.names, *self.flushed_names}:
+                if str(Path(name).parent) == path:
+                    self.flushed_names.pop(name, None)
+                    if name in self.names:
+                        self.flushed_names[name] = self.names[name]
+        elif call.name == "rename" and path in self.names:
+            self.names[to] = self.names.pop(path)
+        elif call.name == "rename":  # a folder
+            for name in [name for name in self.names if name.startswith(f"{path}/")]:
+                self.names[to + name.removeprefix(path)] = self.names.pop(name)
+        elif call.name == "link":
+            self.names[to] = self.names[path]
+        elif call.name == "unlink":
+            self.names.pop(path, None)
+
+    def after_power_loss(self, way: str) -> dict[str, bytes]:
+        """Return name -> bytes of what is there when the machine has started again."""
+        if way == "nothing":
+            return {name: self.flushed.get(n, b"") for name, n in self.flushed_names.items()}
+        found = {}
+        for name, n in self.names.items():
+            whole, flushed = self.contents[n], self.flushed.get(n)
+            half = bytes(whole[: len(whole) // 2]) if way == "halves" else b""
+            found[name] = flushed if flushed == whole else half
+        return found
+
+
+def calls(log: Path, folder: Path) -> Iterator[Call]:
+    """Yield what faults.c has logged, but files without a name."""
+    with log.open("rb") as file:
+        while line := file.readline():
+            name, path, to, at, size = line.decode().removesuffix("\n").split("\t")
+            data = file.read(int(size))
+            if not path.endswith(" (deleted)"):
+                source, target = (os.path.relpath(p, folder) if p else "" for p in (path, to))
+                yield Call(name, source, target, int(at), data)
+
+
+def harness(watched: Watched, quick: bool) -> dict:
+    """Return for each command the flushes, the states they may leave, and the faults found."""
+    folder = watched.folder
+    state = prepared(watched, {"done"}, quick)["done"]
+    shutil.rmtree(state / ".foldlab")
+    for name in TRAINED:
+        for path in state.glob(f"results/*/{name}"):
+            path.unlink()
+    found: dict = {"commands": {}, "faults": []}
+    for command in COMMANDS[:1] if quick else COMMANDS:
+        restore(folder, state)
+        before = content(folder)
+        calm = watched.record(command)
+        assert calm.status == 0, calm.said
+        after = content(folder)
+        disk, states, flushes = Disk(state), [], 0
+        for call in calls(watched.log, folder):
+            disk.apply(call)
+            if call.name == "fsync":
+                flushes += 1
+                for way in WAYS:
+                    left = disk.after_power_loss(way)
+                    if left not in [one for _, one in states]:
+                        states.append((f"flush {flushes} ({call.path}), {way} written", left))
+        chosen = states[:: max(1, len(states) // QUICK)] if quick else states
+        for name, left in chosen:
+            faults = recovered(watched, command, left, before, after)
+            found["faults"] += [f"{' '.join(command)}: {name}: {fault}" for fault in faults]
+        row = {"flushes": flushes, "seconds_flushing": calm.flushing}
+        row |= {"states": len(states), "tried": len(chosen)}
+        found["commands"][" ".join(command)] = row
+        print(" ".join(command), row, *found["faults"], sep="\n", flush=True)
+    shutil.rmtree(folder)
+    return found
+
+
+def recovered(
+    watched: Watched, command: list[str], left: Files, before: Files, after: Files
+) -> Iterator[str]:
+    """Run a command on what a power loss has left; yield what is wrong."""
+    folder = watched.folder
+    shutil.rmtree(folder)
+    for name, data in left.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    for name, data in content(folder).items():
+        if data not in (before.get(name), after.get(name)):
+            yield f"half-written: {name}"
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob(FOLDS)}
+    ended = watched.run(command)
+    if ended.status:
+        yield f"the next run ended with status {ended.status}: {ended.said}"
+    now = content(folder)
+    yield from (f"differs: {name}" for name in after if after[name] != now.get(name))
+    yield from (f"left: {path.relative_to(folder)}" for path in folder.rglob(".partial-*"))
+    again = [path.name for path, time in kept.items() if path.stat().st_mtime_ns != time]
+    yield from (f"trained again: {name}" for name in again)
+
+
+def main() -> None:
+    """Replay, compare, and write benchmarks/records/power_loss.json; status 1 on any fault."""
+    chosen = inputs.parser(__doc__).parse_args()
+    if not preloaded.is_preloaded():
+        with inputs.workplace() as folder:
+            sys.exit(preloaded.again("benchmarks.power_loss", sys.argv[1:], folder))
+    found = harness(Watched(), chosen.quick)
+    print(measured.write("power_loss", found, chosen.folder))
+    if found["faults"]:
+        sys.exit("foldlab: " + "\n".join(found["faults"]))
+
+
+if __name__ == "__main__":
+    main()
