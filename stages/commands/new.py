@@ -93,8 +93,9 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     chosen_rows = ROWS | (PRETRAINED if min(height, width) >= MINIMUM else {})
     sections = _sections(found, chosen, [*chosen_rows])
     before, after = PARAMS.read_bytes(), _changed(chosen_rows, sections)
-    _put(OLD, before)
-    _put(PARAMS, after)
+    if after != before:  # the same command again keeps the copy of the first file
+        _put(OLD, before)
+        _put(PARAMS, after)
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     shape = (height, width, 3 if found.colour else 1)

@@ -57,6 +57,16 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
+def test_the_same_call_again_keeps_the_copy_of_the_first_file(folder):
+    drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
+    before = Path("params.yaml").read_text()
+    new.new("photos", {})
+    once = Path("params.yaml").read_text()
+    new.new("photos", {})
+    assert Path("params.yaml").read_text() == once
+    assert Path("params.yaml.old").read_text() == before
+
+
 def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, capsys):
     files = drawn.classes("cat", "dog", each=6, height=48, width=48)
     files["dog/copy.jpg"] = drawn.encoded(files["cat/0.png"], "JPEG", quality=80)
