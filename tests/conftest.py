@@ -79,10 +79,12 @@ def warm_process():
 
 
 @pytest.fixture(autouse=True)
-def warm_stages(request, monkeypatch):
+def warm_stages(request):
     """Let the stages that a test marked `warm` starts use it: each imports nothing then."""
-    if request.node.get_closest_marker("warm"):
-        monkeypatch.setenv(warm.ADDRESS, request.getfixturevalue("warm_process"))
+    with pytest.MonkeyPatch.context() as patch:  # the test's own is undone before its folder goes
+        if request.node.get_closest_marker("warm"):
+            patch.setenv(warm.ADDRESS, request.getfixturevalue("warm_process"))
+        yield
 
 
 @pytest.fixture
