@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import measured, processes
+from stages.commands.process import end_in_order, exit_status
 
 SOURCE = measured.HERE / "faults.c"
 KINDS = ("open", "write", "fsync", "rename", "mkdir")
@@ -130,29 +131,20 @@ class Watched:
 
 def _become(command: Sequence[str], folder: Path, output: Path) -> None:
     """Run a command in this fork, as `python -m stages` would, and end it."""
+    os._exit(exit_status(lambda: _run(command, folder, output)))
+
+
+def _run(command: Sequence[str], folder: Path, output: Path) -> None:
     from stages.__main__ import handle, run
-    from stages.commands.process import end_in_order
     from stages.tracking import DEFAULTS
 
-    status = 1
-    try:
-        os.setpgid(0, 0)
-        os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
-        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
-        os.chdir(folder)
-        os.environ.update(DEFAULTS)
-        signal.alarm(LIMIT)
-        end_in_order()
-        handle(lambda: run(command))
-        status = 0
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        else:
-            status = end.code or 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        os._exit(status)
+    os.setpgid(0, 0)
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+    os.chdir(folder)
+    os.environ.update(DEFAULTS)
+    signal.alarm(LIMIT)
+    end_in_order()
+    handle(lambda: run(command))

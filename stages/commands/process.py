@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,21 @@ def end_in_order() -> None:
             original_hook(dropped)
 
     sys.unraisablehook = resend
+
+
+def exit_status(command: Callable[[], object]) -> int:
+    """Call `command`, print what ends it as Python does at exit, and return the exit status."""
+    try:
+        command()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            return 1
+        return end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
 
 
 @contextmanager

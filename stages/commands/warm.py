@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stages.commands.process import end_in_order, exit_status
 from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
@@ -124,40 +125,32 @@ def warm(path: str) -> None:
 
 def _run(connection: socket.socket) -> None:
     """Run one command in this forked process, send its exit status, and end."""
-    from stages.__main__ import handle, run
-    from stages.commands.process import end_in_order
+    status = exit_status(lambda: _receive_and_run(connection))
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        connection.sendall(f"{status}\n".encode())
+    os._exit(status)
 
-    status = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _, streams, _, _ = socket.recv_fds(connection, 1, 3)
-        with connection.makefile("r") as lines:
-            line = lines.readline()
-        if not line.endswith("\n"):
-            return  # the caller was killed
-        request = json.loads(line)
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-            os.close(stream)
-        sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
-        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
-        os.chdir(request["folder"])
-        os.environ.clear()
-        os.environ.update(DEFAULTS | request["environment"])
-        connection.sendall(f"{os.getpid()}\n".encode())
-        end_in_order()
-        handle(lambda: run(request["arguments"]))
-        status = 0
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        else:
-            status = end.code or 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-        with suppress(OSError):
-            connection.sendall(f"{status}\n".encode())
-        os._exit(status)
+
+def _receive_and_run(connection: socket.socket) -> None:
+    from stages.__main__ import handle, run
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    with connection.makefile("r") as lines:
+        line = lines.readline()
+    if not line.endswith("\n"):
+        return  # the caller was killed
+    request = json.loads(line)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(DEFAULTS | request["environment"])
+    connection.sendall(f"{os.getpid()}\n".encode())
+    end_in_order()
+    handle(lambda: run(request["arguments"]))

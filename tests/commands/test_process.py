@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands.process import exclusive
+from stages.commands.process import exclusive, exit_status
 from stages.errors import UserError
 
 HERE = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ handle({"wait": wait, "collect": collect}[sys.argv[1]])
 """
 EXCLUSIVE = """
 import sys
-from stages.commands.process import exclusive
+from stages.commands.process import exclusive, exit_status
 with exclusive(sys.argv[1]):
     print("began", flush=True)
     sys.stdin.read()
@@ -86,3 +86,22 @@ def test_a_folder_that_cannot_be_locked_in_is_refused(tmp_path, monkeypatch):
     Path(".foldlab").touch()
     with pytest.raises(UserError, match=r"train\.lock"), exclusive("train"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "said"),
+    [
+        (None, 0, ""),
+        (SystemExit(), 0, ""),
+        (SystemExit(130), 130, ""),
+        (SystemExit("foldlab: no."), 1, "foldlab: no.\n"),
+        (ValueError("a bug"), 1, "ValueError: a bug\n"),
+    ],
+)
+def test_the_exit_status_is_that_of_a_process(ending, status, said, capsys):
+    def command():
+        if ending:
+            raise ending
+
+    assert exit_status(command) == status
+    assert capsys.readouterr().err.endswith(said)
