@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from stages.commands.process import end_in_order, exit_status
 from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that the caller sends on to the command
 STAGES = (
     "environment",
     "prepare",
@@ -82,20 +83,31 @@ def ask(arguments: list[str]) -> int | None:
     except OSError:  # still importing, or gone
         return None
     request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
-    with connection, connection.makefile("r") as answer:
-        socket.send_fds(connection, [b"0"], [0, 1, 2])
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        if not (child := answer.readline()):
-            return None  # the warm process ended before it forked
-        with _signals_sent_to(int(child)):
-            return int(answer.readline() or 1)  # nothing if the child was killed
+    with connection, connection.makefile("r") as answer, ExitStack() as stack:
+        with _signals_held():
+            socket.send_fds(connection, [b"0"], [0, 1, 2])
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            if not (child := answer.readline()):
+                return None  # the warm process ended before it forked
+            stack.enter_context(_signals_sent_to(int(child)))
+        return int(answer.readline() or 1)  # nothing if the child was killed
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals wait until the block ends."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def _signals_sent_to(process: int) -> Iterator[None]:
     handlers = {
         number: signal.signal(number, lambda number, _: os.kill(process, number))
-        for number in (signal.SIGTERM, signal.SIGINT)
+        for number in SIGNALS
     }
     try:
         yield
@@ -141,7 +153,7 @@ def _receive_and_run(connection: socket.socket) -> None:
     with connection.makefile("r") as lines:
         line = lines.readline()
     if not line.endswith("\n"):
-        return  # the caller was killed
+        sys.exit(1)  # the caller was killed
     request = json.loads(line)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -151,6 +163,10 @@ def _receive_and_run(connection: socket.socket) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(DEFAULTS | request["environment"])
-    connection.sendall(f"{os.getpid()}\n".encode())
+
+    def command() -> None:
+        connection.sendall(f"{os.getpid()}\n".encode())
+        run(request["arguments"])
+
     end_in_order()
-    handle(lambda: run(request["arguments"]))
+    handle(command)

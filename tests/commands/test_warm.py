@@ -92,3 +92,23 @@ def test_a_signal_reaches_the_command(folder, number, status):
         waiting.send_signal(number)
         assert waiting.wait(timeout=20) == status
         assert "Traceback" not in waiting.stderr.read()
+
+
+def test_a_signal_before_the_command_is_known_reaches_it_too(tmp_path):
+    path = tmp_path / "socket"
+    environment = os.environ | {"PYTHONPATH": str(HERE), warm.ADDRESS: str(path)}
+    with socket.socket(socket.AF_UNIX) as listener, subprocess.Popen(["sleep", "60"]) as child:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(60)
+        caller = subprocess.Popen([sys.executable, "-m", "stages", "members"], env=environment)
+        connection, _ = listener.accept()
+        with connection:
+            socket.recv_fds(connection, 1, 3)
+            with connection.makefile("r") as request:
+                request.readline()
+            caller.send_signal(signal.SIGTERM)
+            connection.sendall(f"{child.pid}\n".encode())
+            assert child.wait(timeout=20) == -signal.SIGTERM
+            connection.sendall(b"143\n")
+        assert caller.wait(timeout=20) == 143
