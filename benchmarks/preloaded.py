@@ -118,6 +118,7 @@ class Watched:
 
     def _forked(self, command: Sequence[str]) -> Ended:
         output = self.folder.parent / "stderr"
+        output.unlink(missing_ok=True)  # a killed command's processes may still write to theirs
         if (child := os.fork()) == 0:
             _become(command, self.folder, output)
         _, status = os.waitpid(child, 0)
@@ -139,7 +140,7 @@ def _run(command: Sequence[str], folder: Path, output: Path) -> None:
     from stages.tracking import DEFAULTS
 
     os.setpgid(0, 0)
-    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 2)
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)

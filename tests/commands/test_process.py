@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands.process import exclusive, exit_status
+from stages.commands.process import exclusive
 from stages.errors import UserError
 
 HERE = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ handle({"wait": wait, "collect": collect}[sys.argv[1]])
 """
 EXCLUSIVE = """
 import sys
-from stages.commands.process import exclusive, exit_status
+from stages.commands.process import exclusive
 with exclusive(sys.argv[1]):
     print("began", flush=True)
     sys.stdin.read()
@@ -88,20 +88,32 @@ def test_a_folder_that_cannot_be_locked_in_is_refused(tmp_path, monkeypatch):
         pass
 
 
+FORKED = """
+import atexit, os, sys
+from stages.commands.process import exit_status
+atexit.register(os.write, 1, b"exit handler")
+def command():
+    {}
+if os.fork() == 0:
+    os._exit(exit_status(command))
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
 @pytest.mark.parametrize(
-    ("ending", "status", "said"),
+    ("command", "status", "said"),
     [
-        (None, 0, ""),
-        (SystemExit(), 0, ""),
-        (SystemExit(130), 130, ""),
-        (SystemExit("foldlab: no."), 1, "foldlab: no.\n"),
-        (ValueError("a bug"), 1, "ValueError: a bug\n"),
+        ("pass", 0, []),
+        ("sys.exit()", 0, []),
+        ("sys.exit(130)", 130, []),
+        ("sys.exit('foldlab: no.')", 1, ["foldlab: no."]),
+        ("raise ValueError('a bug')", 1, ["ValueError: a bug"]),
+        ("import joblib; joblib.Parallel(2)(joblib.delayed(abs)(n) for n in range(4))", 0, []),
     ],
 )
-def test_the_exit_status_is_that_of_a_process(ending, status, said, capsys):
-    def command():
-        if ending:
-            raise ending
-
-    assert exit_status(command) == status
-    assert capsys.readouterr().err.endswith(said)
+def test_a_forked_command_ends_as_a_process_does(command, status, said):
+    process = start(FORKED.format(command))
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert output == "exit handler"
+    assert errors.splitlines()[-1:] == said
