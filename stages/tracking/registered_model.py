@@ -186,12 +186,12 @@ def promote(client: Client, version: ModelVersion, who: str, why: str) -> str:
     """Make a version champion by hand; the rule keeps it until `release`.
 
     Returns the reason in one sentence, with the person's name and words; this version and the
-    previous champion are tagged with it.
+    previous champion are tagged with it. The alias is set last: until then a repeated call does
+    the same.
     """
     before = release(client)
     reason = f"{_name(version)} was made champion by hand by {who}" + (f": {why}" if why else "")
     reason = reason.rstrip(".") + "."
-    client.set_registered_model_alias(client.model_name, CHAMPION, version.version)
     _explain(client, version, reason)
     client.set_model_version_tag(client.model_name, version.version, BY_HAND, "true")
     if before and before.version != version.version:
@@ -199,6 +199,7 @@ def promote(client: Client, version: ModelVersion, who: str, why: str) -> str:
         challenger = _aliased(client, CHALLENGER)
         if challenger and challenger.version == version.version:
             client.set_registered_model_alias(client.model_name, CHALLENGER, before.version)
+    client.set_registered_model_alias(client.model_name, CHAMPION, version.version)
     return reason
 
 

@@ -1,3 +1,5 @@
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -152,6 +154,45 @@ def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
     assert tag(client, "other", BY_HAND) == "false"
     assert aliases(client) == {"champion": "basic", "challenger": "other"}
     assert tag(client, "basic") == tag(client, "other") == reason
+
+
+WRITES = ("set_registered_model_alias", "set_model_version_tag")
+
+
+def write(method, failing, calls, *given):
+    calls.append(given)
+    if len(calls) == failing:
+        raise OSError
+    method(*given)
+
+
+@pytest.mark.parametrize("action", ["promote", "crown"])
+def test_repeating_what_failed_at_any_write_gives_the_same(client, monkeypatch, action):
+    def change(name, other):
+        if action == "promote":
+            return promote(client, name)
+        versions = [version(client, name), version(client, other)]
+        return registered_model.crown(client, versions, lambda _: {"difference": 0.1, "p": 0.01})
+
+    crown(client, "basic", "other")
+    old, new = "basic", "other"
+    for number in range(1, 20):
+        calls = []
+        with monkeypatch.context() as patched:
+            for name in WRITES:
+                patched.setattr(client, name, partial(write, getattr(client, name), number, calls))
+            with suppress(OSError):
+                change(new, old)
+        reason = change(new, old)
+        assert aliases(client) == {"champion": new, "challenger": old}
+        assert tag(client, new) == tag(client, old) == reason
+        if action == "promote":
+            assert tag(client, new, BY_HAND) == "true"
+            assert tag(client, old, BY_HAND) != "true"
+        if len(calls) < number:  # none failed
+            return
+        old, new = new, old
+    pytest.fail("more writes than expected")
 
 
 def test_a_version_is_found_by_fingerprint_and_results_together(client):
