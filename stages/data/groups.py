@@ -5,7 +5,6 @@ set come from one function of our own: scikit-learn's StratifiedGroupKFold makes
 share only, and on 200 random cases was no more even (docs/experiments.md, 2026-11-26).
 """
 
-import csv
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stages import files
+from stages.data import image_table
 from stages.data.decode import is_image
 from stages.data.listing import Listing
 from stages.data.source import Source
@@ -32,15 +31,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
             group with training and test images.
         OSError: when the file cannot be read.
     """
-    count = len(source.train.labels)
-    total = count + (len(source.test.labels) if source.test else 0)
-    column, names = "row", [str(row) for row in range(total)]
-    if source.train.rows is not None:  # data.corrections dropped some, maybe
-        rows = [split.rows for split in (source.train, source.test) if split]
-        names = [str(row) for part in rows if part is not None for row in part.tolist()]
-    if source.train.files is not None:
-        test_files = source.test.files if source.test else None
-        column, names = "file", [*source.train.files, *(test_files or ())]
+    count, (column, names) = len(source.train.labels), image_table.names(source)
     group_of = _checked(given, column, names, source.unreadable, source.name)
     labels = [group_of[name] for name in names]
     if shared := {*labels[:count]} & {*labels[count:]}:
@@ -59,19 +50,24 @@ def check(given: str, found: Listing | None, top: Path | None) -> None:
     no group.
     """
     if not (found and top):
-        _table(given, "row")
+        table(given, "row")
         return
-    names, group_of = [file for *_, file in found.rows], _table(given, "file")
+    names, group_of = [file for *_, file in found.rows], table(given, "file")
     unreadable = {name for name in names if name not in group_of and not is_image(top / name)}
     readable = [name for name in names if name not in unreadable]
     _checked(given, "file", readable, {*found.left_out, *unreadable}, "data.source")
+
+
+def table(given: str, column: str) -> dict[str, str]:
+    """Return image -> group from the file; `column` names the images, see `image_table.read`."""
+    return image_table.read("folds.group", given, column, "group")
 
 
 def _checked(
     given: str, column: str, names: Sequence[str], left_out: Collection[str], source: str
 ) -> dict[str, str]:
     """Return image -> group, for all images and no others but those left out."""
-    group_of, known = _table(given, column), {*names, *left_out}
+    group_of, known = table(given, column), {*names, *left_out}
     if unknown := [name for name in group_of if name not in known]:
         raise UserError(
             f"folds.group: {given} names the {column} {unknown[0]!r}, which {source} does not "
@@ -82,34 +78,6 @@ def _checked(
             f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
             "a group, possibly its own."
         )
-    return group_of
-
-
-def _table(given: str, column: str) -> dict[str, str]:
-    """Read image -> group from the CSV file."""
-    group_of: dict[str, str] = {}
-    try:
-        with files.find(given).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or ()
-            if not {column, "group"} <= {*header}:
-                raise UserError(
-                    f"folds.group: {given} has the columns {','.join(header)!r}; this source needs "
-                    f"{column!r} and 'group'."
-                )
-            for row in reader:
-                name, group = row[column], row["group"]
-                if name in group_of or not name or not group or None in row:
-                    problem = "occurs twice" if name in group_of else "needs two non-empty cells"
-                    raise UserError(
-                        f"folds.group: {given}, line {reader.line_num}: {name!r} {problem}; give "
-                        "each image one group."
-                    )
-                group_of[name] = group
-    except FileNotFoundError:
-        raise UserError(f"folds.group: {given} does not exist; give a CSV file or null.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"folds.group: {given} is not a CSV file in UTF-8 ({error}).") from None
     return group_of
 
 

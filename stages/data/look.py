@@ -88,13 +88,12 @@ def near(settings: Data, looked: Look) -> dict[str, list[list[str]]]:
         size = tuple(looked.sizes[0].tolist())
         settings = settings.model_copy(update={"image_size": size})
     source = data.load(settings)
-    splits = [split for split in (source.train, source.test) if split]
-    digests = np.concatenate([duplicates.digests(split.images) for split in splits])
-    found = near_duplicates.find(splits, digests, settings.resize == "pad")
+    digests = np.concatenate([duplicates.digests(split.images) for split in source.splits])
+    found = near_duplicates.find(source.splits, digests, settings.resize == "pad")
     number = np.full(0, -1) if found is None else found.number
     every = [np.flatnonzero(number == group) for group in range(number.max(initial=-1) + 1)]
-    labels = np.concatenate([split.labels for split in splits])
-    names = [name for split in splits for name in split.files or ()] or range(len(labels))
+    labels = np.concatenate([split.labels for split in source.splits])
+    names = [name for split in source.splits for name in split.files or ()] or range(len(labels))
     trains = len(source.train.labels)
     kinds = {
         "groups of nearly or exactly equal images": every,

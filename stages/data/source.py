@@ -36,6 +36,11 @@ class Source:
     pixel_range: tuple[int, int] = (0, 255)  # of the source, before it was scaled to 0 to 255
     sha256: str = ""  # of the content; "" for a user's own files, see `stages.data.watch`
 
+    @property
+    def splits(self) -> list[Split]:
+        """Return the training split, and the test split if there is one."""
+        return [split for split in (self.train, self.test) if split]
+
 
 def check(source: Source) -> Source:
     """Check a source; convert images of whole numbers to uint8, and integer labels to int64.

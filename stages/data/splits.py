@@ -105,7 +105,7 @@ def _read(
     source: Source, group_of: tuple[np.ndarray | None, np.ndarray | None], data: Data
 ) -> tuple[list[_Images], bool]:
     """Return facts about the source's splits, and whether near duplicates were searched for."""
-    splits = [split for split in (source.train, source.test) if split]
+    splits = source.splits
     digests = [duplicates.digests(split.images) for split in splits]
     found, total = None, sum(map(len, digests))
     listed = data.near_duplicates == "list" and total <= near_duplicates.MOST

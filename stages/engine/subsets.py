@@ -5,7 +5,6 @@ shares of the classes and, with `folds.group`, whole groups. Validation images s
 fold. A smaller subset is trained for more epochs, see `longer`.
 """
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from stages import files
-from stages.data.groups import assign
+from stages.data.groups import assign, table
 from stages.engine import identity
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.errors import UserError
@@ -36,9 +35,7 @@ def groups(settings: Folds) -> np.ndarray | None:
         return None
     names = files.read_table(files.PREPARED / "train_names.csv", ("row", "file"))
     column = "file" if names[0]["file"] else "row"
-    path = files.existing(files.find(settings.group), "prepare")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        of_name = {row.get(column): row.get("group") for row in csv.DictReader(file)}
+    of_name = table(settings.group, column)
     wanted = [str(name[column]) for name in names]
     if missing := [name for name in wanted if name not in of_name]:
         raise UserError(
