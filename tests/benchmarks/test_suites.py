@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from benchmarks import suites, table
+from benchmarks import statistics_tables, suites
 from stages.files import read_json
 
 
@@ -38,6 +38,6 @@ def test_the_quick_form_writes_what_the_table_shows(tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out.strip() == str(tmp_path / "suites.json")
     assert [*record["members"]] == ["nearest_mean", "chance", suites.MIXED]
     assert all([*sizes] == ["2", "5", "10"] for sizes in record["members"].values())
-    lines = table.suites({"suites": record}).splitlines()
+    lines = statistics_tables.suites(record).splitlines()
     assert lines[2].startswith("| nearest mean, n = 400 | 2 | 5 |")
     assert "between" not in record["members"]["chance"]["2"]

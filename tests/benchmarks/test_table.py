@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import table
+from benchmarks import result_tables, table
 
 MACHINE = {"environment": {"cores": 2, "processor": "some", "commit": "0a1b"}}
 
@@ -26,7 +26,7 @@ def test_a_ratio_is_met_only_at_the_same_accuracy(ratio, points, met):
 
 def test_a_row_without_its_record_says_so():
     assert row({}, "batchnorm")[2:4] == [table.MISSING, ""]
-    assert table.accuracies({}).count(table.MISSING) == len(table.ROWS)
+    assert result_tables.accuracies({}).count(table.MISSING) == len(result_tables.ROWS)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_better_is_what_the_corrected_test_says(differences, said):
     basic = {"cv_folds": [0.5] * 5}
     other = {"cv_folds": [0.5 + d for d in differences], "cv": {"mean": 0.5}}
     goal = {"score": "cv", "better_than": "basic"}
-    assert table._met(other, goal, {"accuracy-basic": basic}) == said
+    assert result_tables._met(other, goal, {"accuracy-basic": basic}) == said
 
 
 def test_the_score_on_which_an_ensemble_was_chosen_says_so(monkeypatch):
-    monkeypatch.setattr(table, "ROWS", {"some": {"goals": []}})
+    monkeypatch.setattr(result_tables, "ROWS", {"some": {"goals": []}})
     score = {"mean": 0.996, "std": 0.0004, "n": 5}
     record = {"cv": score, "members_test": score, "parameters": 1000} | MACHINE
-    assert "chosen" not in table.accuracies({"accuracy-some": record})
-    found = table.accuracies({"accuracy-some": record | {"chosen": [{"added": "basic"}]}})
+    assert "chosen" not in result_tables.accuracies({"accuracy-some": record})
+    found = result_tables.accuracies({"accuracy-some": record | {"chosen": [{"added": "basic"}]}})
     assert "| 99.60 ± 0.04 (n = 5), its members chosen on it |" in found
