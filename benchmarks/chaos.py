@@ -10,7 +10,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -165,9 +164,7 @@ def main() -> None:
     kills, variants = (1, ["basic"]) if chosen.quick else (chosen.kills, VARIANTS)
     with inputs.workplace() as folder:
         found = harness(kills, chosen.seed, variants, folder)
-    print(measured.write("chaos", found, chosen.folder))
-    if found["faults"]:
-        sys.exit("foldlab: " + "\n".join(found["faults"]))
+    measured.end("chaos", found, chosen.folder)
 
 
 if __name__ == "__main__":

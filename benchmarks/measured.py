@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,13 @@ def write(name: str, result: dict[str, Any], folder: Path = RECORDS) -> Path:
     path = folder / f"{name}.json"
     write_json(path, {"benchmark": name, **result, "environment": environment()})
     return path
+
+
+def end(name: str, found: dict[str, Any], folder: Path) -> None:
+    """Write a result and print its path; exit with status 1 if it has any `faults`."""
+    print(write(name, found, folder))
+    if found["faults"]:
+        sys.exit("foldlab: " + "\n".join(found["faults"]))
 
 
 def _processor() -> str:

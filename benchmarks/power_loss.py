@@ -9,13 +9,13 @@ with the undisturbed bytes.
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import inputs, measured, preloaded
-from benchmarks.faults import TRAINED, Files, content, prepared, restore
+from benchmarks.contents import Files, content
+from benchmarks.fault_cases import TRAINED, prepared, restore
 from benchmarks.preloaded import Watched
 
 COMMANDS = (["train", "basic"], ["sweep"])
@@ -111,7 +111,7 @@ def harness(watched: Watched, quick: bool) -> dict:
     for command in COMMANDS[:1] if quick else COMMANDS:
         restore(folder, state)
         before = content(folder)
-        calm = watched.record(command)
+        calm = watched.run(command, log=True)
         assert calm.status == 0, calm.said
         after = content(folder)
         disk, states, flushes = Disk(state), [], 0
@@ -161,13 +161,9 @@ def recovered(
 def main() -> None:
     """Replay, compare, and write benchmarks/records/power_loss.json; status 1 on any fault."""
     chosen = inputs.parser(__doc__).parse_args()
-    if not preloaded.is_preloaded():
-        with inputs.workplace() as folder:
-            sys.exit(preloaded.again("benchmarks.power_loss", sys.argv[1:], folder))
+    preloaded.restart("benchmarks.power_loss")
     found = harness(Watched(), chosen.quick)
-    print(measured.write("power_loss", found, chosen.folder))
-    if found["faults"]:
-        sys.exit("foldlab: " + "\n".join(found["faults"]))
+    measured.end("power_loss", found, chosen.folder)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Run commands in forks of this process, which faults.c watches: it counts their system calls.
 
-A process starts for seconds until it has imported what a command needs, so `again` starts this one
-once, with the library preloaded, and each command runs in a fork.
+A process needs seconds to import what a command needs, so `restart` starts this one once, with the
+library preloaded, and each command runs in a fork.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import measured, processes
+from benchmarks import inputs, measured, processes
 from stages.commands.process import end_in_order, exit_status
 
 SOURCE = measured.HERE / "faults.c"
@@ -46,11 +46,14 @@ class Ended(NamedTuple):
     flushing: float  # seconds in fsync
 
 
-def again(module: str, arguments: Sequence[str], folder: Path) -> int:
-    """Run a module with the library preloaded and return its status; `folder` is for its files."""
-    (folder / "shared").write_bytes(bytes(ctypes.sizeof(Shared)))
-    command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, env=library(folder), check=False).returncode
+def restart(module: str) -> None:
+    """Run this command again with the library preloaded and exit as it does, unless it is."""
+    if "FAULTS_SHARED" in os.environ:
+        return
+    with inputs.workplace() as folder:
+        (folder / "shared").write_bytes(bytes(ctypes.sizeof(Shared)))
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        sys.exit(subprocess.run(command, env=library(folder), check=False).returncode)
 
 
 def library(folder: Path) -> dict[str, str]:
@@ -73,11 +76,6 @@ def library(folder: Path) -> dict[str, str]:
     )
 
 
-def is_preloaded() -> bool:
-    """Say whether `again` has started this process."""
-    return "FAULTS_SHARED" in os.environ
-
-
 class Watched:
     """The folder in which system calls count, and what the library shares with this process."""
 
@@ -92,50 +90,37 @@ class Watched:
         for name in (*warm.MODULES, "stages.commands.line"):
             importlib.import_module(name)
 
-    def run(self, command: Sequence[str], fault: tuple[str, int, str] | None = None) -> Ended:
+    def run(
+        self, command: Sequence[str], fault: tuple[str, int, str] | None = None, log: bool = False
+    ) -> Ended:
         """Run `python -m stages` with these arguments in the folder.
 
-        `fault` is the kind of a call, its number from 1, and one of ERRORS.
+        `fault` is the kind of a call, its number from 1, and one of ERRORS; `log` says whether the
+        calls are logged in the file of that name.
         """
         shared = self._shared
         ctypes.memset(ctypes.addressof(shared), 0, ctypes.sizeof(shared))
-        shared.kind = -1
+        shared.kind, shared.logs = -1, log
+        if log:
+            self.log.unlink(missing_ok=True)
         if fault:
             kind, shared.nth, error = fault
             shared.kind, shared.error = KINDS.index(kind), ERRORS[error]
-        return self._forked(command)
-
-    def record(self, command: Sequence[str]) -> Ended:
-        """Run a command and log its calls in `log`, from the start."""
-        self.log.unlink(missing_ok=True)
-        shared = self._shared
-        ctypes.memset(ctypes.addressof(shared), 0, ctypes.sizeof(shared))
-        shared.kind, shared.logs = -1, 1
-        try:
-            return self._forked(command)
-        finally:
-            shared.logs = 0
-
-    def _forked(self, command: Sequence[str]) -> Ended:
         output = self.folder.parent / "stderr"
         output.unlink(missing_ok=True)  # a killed command's processes may still write to theirs
         if (child := os.fork()) == 0:
-            _become(command, self.folder, output)
+            os._exit(exit_status(lambda: _become(command, self.folder, output)))
         _, status = os.waitpid(child, 0)
-        self._shared.kind = -1
-        counts = dict(zip(KINDS, self._shared.count, strict=True))
-        at = os.path.relpath(self._shared.at.decode(), self.folder) if self._shared.at else ""
+        shared.kind, shared.logs = -1, 0
+        counts = dict(zip(KINDS, shared.count, strict=True))
+        at = os.path.relpath(shared.at.decode(), self.folder) if shared.at else ""
         said = output.read_text(encoding="utf-8", errors="replace")
-        flushing = self._shared.flushing / 1e9
+        flushing = shared.flushing / 1e9
         return Ended(os.waitstatus_to_exitcode(status), said, counts, at, flushing)
 
 
 def _become(command: Sequence[str], folder: Path, output: Path) -> None:
-    """Run a command in this fork, as `python -m stages` would, and end it."""
-    os._exit(exit_status(lambda: _run(command, folder, output)))
-
-
-def _run(command: Sequence[str], folder: Path, output: Path) -> None:
+    """Run a command in this fork, as `python -m stages` would."""
     from stages.__main__ import handle, run
     from stages.tracking import DEFAULTS
 

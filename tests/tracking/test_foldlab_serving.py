@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import requests
 
-from benchmarks import load
+from benchmarks import load_serve
 from stages import publish
 from stages.commands.promote import promote
 from stages.models import build
@@ -130,7 +130,7 @@ def test_pixels_under_another_key_are_refused_by_its_name(served):
 
 def test_clients_at_once_get_the_answers_that_one_gets(served):
     images = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), "u1")
-    found = load.asked(f"{served[0]}/invocations", images, 8, 1.0, served[2].pid)
+    found = load_serve.asked(f"{served[0]}/invocations", images, 8, 1.0, served[2].pid)
     assert found["errors"] == 0, found
     assert found["requests"] >= 8
     assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from benchmarks import load
+from benchmarks import load_publish
 from tests.tracking import access
 from tests.tracking import team as parts
 from tests.tracking.made_results import make_comparison, make_repository, make_results
@@ -182,14 +182,14 @@ def test_without_the_right_password_nothing_is_read_or_written(team, repository,
 def test_people_who_publish_at_once_lose_nothing(team, published, tmp_path):
     root = make_repository(tmp_path / "root")
     names = [f"of_{person}" for person in range(3)]
-    checkouts = [load.person(root, tmp_path / name, [name]) for name in names]
+    checkouts = [load_publish.person(root, tmp_path / name, [name]) for name in names]
     anna = {key: text for key, text in team.client("anna").items() if key.startswith("MLFLOW_")}
-    load.at_once(checkouts[:1], anna)
-    load.at_once(checkouts[1:], anna)
-    held = load.complete(team, names)
+    load_publish.at_once(checkouts[:1], anna)
+    load_publish.at_once(checkouts[1:], anna)
+    held = load_publish.complete(team, names)
     assert held["variants_incomplete"] == 0
     assert held["runs"] == 3 * (1 + 2)
-    assert load.complete(team, [*names, "of_nobody"])["variants_incomplete"] == 1
+    assert load_publish.complete(team, [*names, "of_nobody"])["variants_incomplete"] == 1
 
 
 def test_every_route_but_the_open_ones_asks_for_a_password(team):

@@ -1,0 +1,67 @@
+"""What a command has left: the bytes of its files, and what MLflow's store has."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.errors import UserError
+from stages.files import read_arrays, read_table
+
+# Files with times, whose bytes differ between runs: they must be complete.
+VARYING = ["results/*/timing.csv", ".foldlab/folds/*/fold-*.npz", ".foldlab/folds/*/training.json"]
+VARYING += ["results/cost.csv", "results/plots/cost.png", "results/measurements.*"]
+VARYING += ["results/*/export/*.json"]
+# What MLflow has is compared by queries. Temporary files may only be left by a killed process.
+IGNORED = ["mlflow.db*", "mlartifacts/*", "*.lock", ".foldlab/runs/*", "*.partial-*"]
+STORE = [
+    "select name, status from runs order by 1, 2",
+    "select key, count(*) from latest_metrics group by key order by 1",
+    "select count(*) from params",
+    "select name, version from model_versions order by 1, 2",
+    "select name, alias, version from registered_model_aliases order by 1, 2",
+    "select name, status, lifecycle_stage from logged_models order by 1, 2",
+]
+Files = Mapping[str, bytes]  # name -> bytes
+
+
+def content(folder: Path) -> Files:
+    """Return the bytes of each file; of one that varies, whether it is complete."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_file() and not any(fnmatch(name, pattern) for pattern in IGNORED):
+            varies = any(fnmatch(name, pattern) for pattern in VARYING)
+            found[name] = _complete(path) if varies else path.read_bytes()
+    return found
+
+
+def _complete(path: Path) -> bytes:
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                read_arrays(path, stored.files)
+        elif path.suffix == ".csv":
+            read_table(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".png":
+            Image.open(path).load()
+        else:
+            assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    except (OSError, UserError, ValueError, AssertionError) as error:
+        return f"damaged: {error}".encode()
+    return b"complete"
+
+
+def store(folder: Path) -> list:
+    """Return what MLflow's store has, without times and random ids."""
+    if not (folder / "mlflow.db").exists():
+        return []
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        return [database.execute(query).fetchall() for query in STORE]
