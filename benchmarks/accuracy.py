@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import inputs, measured, processes
+from benchmarks import inputs, measured
 from stages import files
 from stages.engine import fold_store, fold_tasks, identity
 from stages.engine.predict import score
@@ -171,7 +171,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
 def _stage(name: str, *arguments: str) -> None:
     """Run a stage in the present folder; end with its status when it fails."""
     ended = subprocess.run(
-        processes.stage(name, *arguments),
+        [sys.executable, "-m", "stages", name, *arguments],
         env=os.environ | {"PYTHONPATH": str(inputs.ROOT), "DVC_ROOT": str(files.root())},
     )
     if ended.returncode:

@@ -41,7 +41,7 @@ def measure(trained: Path, settings: dict[str, Any], counts: tuple, runs: int) -
         settings["variants"] = {name: {"architecture": "basic"} for name in names}
         settings["compare"] |= {"variants": names, "baseline": "basic"}
         inputs.write_settings(trained, settings)
-        costs = [processes.cost(processes.stage("compare"), trained) for _ in range(runs)]
+        costs = [processes.run_stage(trained, "compare") for _ in range(runs)]
         size = (trained / "results" / "report.html").stat().st_size / 2**20
         found[str(count)] = processes.summaries(costs) | {"report_mib": size}
     return found
@@ -64,7 +64,7 @@ def copy(results: Path, name: str, random: np.random.Generator) -> None:
 
 def pictures(folder: Path) -> dict[str, Any]:
     """Return the seconds of the stage `plot` in a folder, imports included, and of each picture."""
-    seconds = processes.cost(processes.stage("plot", "basic"), folder).seconds
+    seconds = processes.run_stage(folder, "plot", "basic").seconds
     count = len([*(folder / "results" / "basic" / "plots").glob("*.png")])
     return {"seconds": seconds, "pictures": count, "seconds_each": seconds / count}
 

@@ -72,23 +72,19 @@ def measure(
     np.savez(source, images=images, labels=np.arange(len(images)) % 5)
     chosen = settings(name, source, over)
     place = inputs.prepare(folder / name, chosen)
-    given = {"DVC_ROOT": str(place)}
     prepared = place / "data" / "prepared" / "train_images.npy"
-    passes = {
-        "plain": PLAIN.format(name=name, images=str(prepared)),
-        "ours": OURS,
-    }
+    passes = {"plain": PLAIN.format(name=name, images=str(prepared)), "ours": OURS}
     costs: dict[str, list[processes.Cost]] = {form: [] for form in passes}
     for _ in range(runs):
         for form, code in passes.items():
             shutil.rmtree(place / ".foldlab" / "features", ignore_errors=True)
-            costs[form].append(processes.cost([sys.executable, "-c", code], place, **given))
+            costs[form].append(processes.cost([sys.executable, "-c", code], place))
     sweeps = []
     for kept in ("nothing", "features"):
         for made in ("folds", "scores") if kept == "features" else ():
             shutil.rmtree(place / ".foldlab" / made)
-        sweeps.append(processes.cost(processes.stage("sweep"), place, **given))
-    processes.cost(processes.stage("train", "head_0"), place, **given)
+        sweeps.append(processes.run_stage(place, "sweep"))
+    processes.run_stage(place, "train", "head_0")
     (weights,) = (place / ".foldlab" / "backbones").iterdir()
     model = place / "results" / "head_0" / "model.keras"
     seconds = ([cost.seconds for cost in costs[form]] for form in ("ours", "plain"))
@@ -106,7 +102,7 @@ def measure(
 
 def main() -> None:
     """Measure both backbones, and write benchmarks/records/heads.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--backbones", nargs="+", default=[*BACKBONES])
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()

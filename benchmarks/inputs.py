@@ -20,9 +20,9 @@ SHIPPED = measured.HERE / "params.yaml"  # whatever the repository's own holds b
 MNIST = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
 
 
-def parser(about: str) -> argparse.ArgumentParser:
+def parser(about: str | None) -> argparse.ArgumentParser:
     """Return a parser with the arguments that all benchmarks share; `about` is their docstring."""
-    result = argparse.ArgumentParser(description=about.splitlines()[0])
+    result = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     result.add_argument("--quick", action="store_true", help="seconds, to try the command")
     result.add_argument("--data", type=Path, help="folder of MNIST; else FOLDLAB_DATA, or download")
     result.add_argument(
@@ -86,7 +86,7 @@ def prepare(folder: Path, settings: Mapping[str, Any], prepared: Path | None = N
     if prepared:
         (folder / "data").symlink_to(prepared / "data", target_is_directory=True)
     else:
-        processes.cost(processes.stage("prepare"), folder)
+        processes.run_stage(folder, "prepare")
     return folder
 
 
@@ -94,5 +94,5 @@ def evaluated(folder: Path, settings: Mapping[str, Any]) -> Path:
     """Make and return a folder in which `basic` is trained and evaluated."""
     prepare(folder, settings)
     for stage in ("train", "evaluate"):
-        processes.cost(processes.stage(stage, "basic"), folder, DVC_ROOT=str(folder))
+        processes.run_stage(folder, stage, "basic")
     return folder

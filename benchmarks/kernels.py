@@ -23,8 +23,7 @@ def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> 
         for kernels in KERNELS:
             chosen = inputs.merged(settings, {"train": {"kernels": kernels}})
             place = inputs.prepare(folder / "run", chosen, prepared)
-            command = processes.stage("train", variant)
-            seconds[kernels].append(processes.cost(command, place, DVC_ROOT=str(place)).seconds)
+            seconds[kernels].append(processes.run_stage(place, "train", variant).seconds)
             folds = files.read_table(place / "results" / variant / "folds.csv")
             accuracy[kernels] = mean_std([fold["accuracy"] for fold in folds])
             shutil.rmtree(place)
@@ -38,7 +37,7 @@ def measure(variant: str, settings: dict[str, Any], runs: int, folder: Path) -> 
 
 def main() -> None:
     """Measure, and write benchmarks/records/kernels.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--variants", nargs="+", default=["basic", "double_conv"])
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()

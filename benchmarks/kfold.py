@@ -40,8 +40,7 @@ def measure(
             changed = {"seed": run, "precision": precision}
             seeded = settings | {"train": settings["train"] | changed}
             place = inputs.prepare(folder / f"{precision}-{run}", seeded, prepared)
-            command = processes.stage("train", variant)
-            costs[precision].append(processes.cost(command, place, DVC_ROOT=str(place)))
+            costs[precision].append(processes.run_stage(place, "train", variant))
             folds = files.read_table(place / "results" / variant / "folds.csv")
             accuracies[precision] += [fold["accuracy"] for fold in folds]
             shutil.rmtree(place)  # the models and folds of all runs would fill a small disk

@@ -55,7 +55,7 @@ def probabilities(
         over |= {"folds": {"count": 2}, "train": {"epochs": 1}}
     place = inputs.prepare(folder / "run", inputs.merged(inputs.defaults(), over))
     for row in ROWS:
-        processes.cost(processes.stage("train", row), place, DVC_ROOT=str(place))
+        processes.run_stage(place, "train", row)
     stored = [place / "results" / row / "out_of_fold.npz" for row in ROWS]
     names = ("oof_probability", "oof_label")
     each = [files.read_arrays(path, names)["oof_probability"].mean(axis=0) for path in stored]
@@ -97,7 +97,7 @@ def means(parts: Sequence[Any]) -> Any:
 
 def main() -> None:
     """Measure, and write benchmarks/records/label_issues.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--cleanlab", default="", metavar="PYTHON", help="that can import cleanlab")
     chosen = parser.parse_args()
     found: dict[str, list] = {"random": [], "most_confused": []}

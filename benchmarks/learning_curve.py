@@ -89,7 +89,7 @@ def simulated(curve: Curve, replicates: int) -> dict[str, Any]:
 
 def main() -> None:
     """Simulate all curves, and write benchmarks/records/learning_curve.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--replicates", type=int, default=2000)
     chosen = parser.parse_args()
     replicates = 20 if chosen.quick else chosen.replicates

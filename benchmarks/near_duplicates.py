@@ -182,7 +182,7 @@ def sheet(pictures: Sequence[Image.Image], pairs: np.ndarray, path: Path) -> Non
 
 def main() -> None:
     """Measure, and write benchmarks/records/near_duplicates.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--alike", type=Path, metavar="PNG", help="where originals alike are drawn")
     chosen = parser.parse_args()
     named = originals(chosen.quick)

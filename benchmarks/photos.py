@@ -60,7 +60,7 @@ def noise(folder: Path, classes: Sequence[str]) -> Path:
 
 def main() -> None:
     """Run both commands, and write benchmarks/records/photos-PACKAGE.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("package", nargs="?", choices=PACKAGES, default=next(iter(PACKAGES)))
     chosen = parser.parse_args()
     pictures, classes = PACKAGES[chosen.package]

@@ -36,7 +36,7 @@ def network(variant: str, shape: tuple, classes: int):
     return keras.Model(pixels, layers.Dense(classes, activation="softmax")(x))
 
 
-def convolutions(x, variant):
+def convolutions(x, variant, dropout=0.5):
     """Apply two blocks of convolutions and poolings, and a hidden layer."""
     double = variant == "double_conv"
     for filters in (32, 64):
@@ -49,7 +49,7 @@ def convolutions(x, variant):
         if double:
             x = layers.Dropout(0.1)(x)
     x = layers.Dense(256 if double else 128, activation="relu")(layers.Flatten()(x))
-    return x if variant == "batchnorm" else layers.Dropout(0.3 if double else 0.5)(x)
+    return x if variant == "batchnorm" else layers.Dropout(0.3 if double else dropout)(x)
 
 
 def tiny(x, _):
@@ -92,8 +92,38 @@ def allconv(x, _):
     return layers.Dropout(0.4)(layers.Flatten()(convolve(x, 128, 4)))
 
 
-def train(variant, images, labels, training, validation, given):
-    """Train one fold and return its validation accuracy after the last epoch."""
+def read(seed):
+    """Return images of 0 to 1, labels and the number of each image's fold; set Keras' seed."""
+    keras.utils.set_random_seed(seed)
+    images = np.load("data/prepared/train_images.npy").astype("float32") / 255
+    return images, np.load("data/prepared/train_labels.npy"), np.load("data/prepared/folds.npy")[0]
+
+
+def split(images, labels, folds):
+    """Yield images and labels to train on and those to validate with, fold after fold."""
+    for fold in range(folds.max() + 1):
+        training, validation = folds != fold, folds == fold
+        yield (images[training], labels[training]), (images[validation], labels[validation])
+
+
+def fit(model, optimizer, fold, batch_size, epochs, callbacks=()):
+    """Train on a fold and return its validation accuracy after the last epoch."""
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    training, validation = fold
+    history = model.fit(
+        *training,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=[*callbacks],
+        verbose=0,
+    )
+    return history.history["val_accuracy"][-1]
+
+
+def train(variant, fold, given):
+    """Train a variant on one fold and return its validation accuracy after the last epoch."""
+    (images, labels), _ = fold
     model = network(variant, images.shape[1:], int(labels.max()) + 1)
     callbacks = []
     if variant == "double_conv":
@@ -108,24 +138,14 @@ def train(variant, images, labels, training, validation, given):
             )
         )
     else:
-        steps = -(-len(training) // given.batch_size) * given.epochs
+        steps = -(-len(images) // given.batch_size) * given.epochs
         decay = keras.optimizers.schedules.CosineDecay
         schedule = decay(given.learning_rate, steps)
         if variant in ONE_CYCLE:
             rise, top = round(0.3 * steps), given.learning_rate
             schedule = decay(top / 25, steps - rise, warmup_target=top, warmup_steps=rise)
         optimizer = keras.optimizers.Adam(schedule)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(
-        images[training],
-        labels[training],
-        batch_size=given.batch_size,
-        epochs=given.epochs,
-        validation_data=(images[validation], labels[validation]),
-        callbacks=callbacks,
-        verbose=0,
-    )
-    return history.history["val_accuracy"][-1]
+    return fit(model, optimizer, fold, given.batch_size, given.epochs, callbacks)
 
 
 def main() -> None:
@@ -139,14 +159,9 @@ def main() -> None:
     parser.add_argument("--patience", type=int, help="epochs until it does")
     parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
-    images = np.load("data/prepared/train_images.npy").astype("float32") / 255
-    labels = np.load("data/prepared/train_labels.npy")
-    folds = np.load("data/prepared/folds.npy")[0]
-    keras.utils.set_random_seed(given.seed)
-    accuracies, began = [], time.perf_counter()
-    for fold in range(folds.max() + 1):
-        (training,), (validation,) = np.nonzero(folds != fold), np.nonzero(folds == fold)
-        accuracies.append(train(given.variant, images, labels, training, validation, given))
+    data = read(given.seed)
+    began = time.perf_counter()
+    accuracies = [train(given.variant, fold, given) for fold in split(*data)]
     with open("plain.json", "w") as file:
         json.dump({"accuracies": accuracies, "fit_seconds": time.perf_counter() - began}, file)
 

@@ -10,22 +10,15 @@ import json
 import keras
 import numpy as np
 import optuna
-from keras import layers
+
+from benchmarks import plain_keras
 
 
 def network(dropout: float, classes: int):
     """Build the model of `basic`, from pixels of 0 to 1 to probabilities."""
-    hidden = [
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(dropout),
-    ]
-    last = layers.Dense(classes, activation="softmax")
-    return keras.Sequential([keras.Input((28, 28, 1)), *hidden, last])
+    pixels = keras.Input((28, 28, 1))
+    hidden = plain_keras.convolutions(pixels, "basic", dropout)
+    return keras.Model(pixels, keras.layers.Dense(classes, activation="softmax")(hidden))
 
 
 def main() -> None:
@@ -35,36 +28,21 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
-    images = np.load("data/prepared/train_images.npy").astype("float32") / 255
-    labels = np.load("data/prepared/train_labels.npy")
-    folds = np.load("data/prepared/folds.npy")[0]
-    keras.utils.set_random_seed(given.seed)
+    data = plain_keras.read(given.seed)
 
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("learning_rate", 0.0005, 0.02, log=True)
         size = trial.suggest_categorical("batch_size", [32, 64, 128])
         dropout = trial.suggest_float("dropout", 0.2, 0.7)
         accuracies = []
-        for fold in range(folds.max() + 1):
+        for fold in plain_keras.split(*data):
             keras.utils.clear_session()
-            train, valid = folds != fold, folds == fold
+            (_, labels), _ = fold
             model = network(dropout, int(labels.max()) + 1)
-            steps = -(-int(train.sum()) // size) * given.epochs
+            steps = -(-len(labels) // size) * given.epochs
             schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-            model.compile(
-                keras.optimizers.Adam(schedule),
-                "sparse_categorical_crossentropy",
-                metrics=["accuracy"],
-            )
-            history = model.fit(
-                images[train],
-                labels[train],
-                batch_size=size,
-                epochs=given.epochs,
-                validation_data=(images[valid], labels[valid]),
-                verbose=0,
-            )
-            accuracies.append(history.history["val_accuracy"][-1])
+            optimizer = keras.optimizers.Adam(schedule)
+            accuracies.append(plain_keras.fit(model, optimizer, fold, size, given.epochs))
         return float(np.mean(accuracies))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

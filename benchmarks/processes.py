@@ -39,11 +39,6 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
 
 
-def stage(name: str, *arguments: str) -> list[str]:
-    """Return the command of a stage."""
-    return [sys.executable, "-m", "stages", name, *arguments]
-
-
 def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: str) -> Cost:
     """Run a command that must succeed and return what it cost, child processes included.
 
@@ -99,6 +94,11 @@ def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: st
         raise OSError(f"{' '.join(command)} ended with status {process.returncode}: {said}")
     processor = max(usage.ru_utime + usage.ru_stime, sum(seen.values()))
     return Cost(round(seconds, 3), round(processor, 3), round(peak / 2**20, 1))
+
+
+def run_stage(folder: Path, *command: str, looking: float = 0.01) -> Cost:
+    """Run `python -m stages` with a command in a folder; see `cost`."""
+    return cost([sys.executable, "-m", "stages", *command], folder, looking)
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
                 inputs.prepare(where, settings(point, over))
                 sweep = axis == "variants"
                 command = ("sweep",) if sweep else ("train", "basic_0")
-                look = {"looking": 0.2, "DVC_ROOT": str(where)}  # a short command has its peak too
-                costs[place].append(processes.cost(processes.stage(*command), where, **look))
+                cost = processes.run_stage(where, *command, looking=0.2)  # often: it may be short
+                costs[place].append(cost)
                 shutil.rmtree(where)
         found[axis] = grown(points, costs)
     return found

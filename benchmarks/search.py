@@ -53,9 +53,7 @@ def measure(size: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
     ours, best = [], []
     for run in range(1, runs + 1):
         place = inputs.prepare(folder / str(run), settings(**size, seed=run))
-        costs["pipeline"].append(
-            processes.cost(processes.stage("search"), place, DVC_ROOT=str(place))
-        )
+        costs["pipeline"].append(processes.run_stage(place, "search"))
         ours.append(searched(place))
         numbers = {"--trials": size["trials"], "--epochs": size["epochs"], "--seed": run}
         options = [str(part) for pair in numbers.items() for part in pair]
@@ -76,7 +74,7 @@ def measure(size: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write benchmarks/records/search.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     with inputs.workplace() as folder:

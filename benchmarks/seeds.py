@@ -30,7 +30,7 @@ def compared(folder: Path, settings: dict[str, Any], seed: int) -> dict[str, Any
 
 def main() -> None:
     """Run all seeds, and write benchmarks/records/seeds.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     chosen = parser.parse_args()
     settings = inputs.defaults()

@@ -36,7 +36,7 @@ def _prepared(folder: Path, data: dict[str, Any], runs: int = 1) -> dict[str, An
         where = folder / str(run)
         where.mkdir(parents=True)
         inputs.write_settings(where, _settings(data))
-        costs.append(processes.cost(processes.stage("prepare"), where))
+        costs.append(processes.run_stage(where, "prepare"))
     return processes.summaries(costs)
 
 
@@ -71,8 +71,8 @@ def _large(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
     del drawn
     os.remove(folder / "images.npy")
     inputs.write_settings(folder, _settings({"source": str(path), "watch": str(path)}))
-    prepared = processes.cost(processes.stage("prepare"), folder)
-    trained = processes.cost(processes.stage("train", "basic"), folder, DVC_ROOT=str(folder))
+    prepared = processes.run_stage(folder, "prepare")
+    trained = processes.run_stage(folder, "train", "basic")
     return {
         "images": list(shape),
         "images_mib": size,

@@ -75,7 +75,7 @@ def rejected(suites: list[list[list[suite.Estimate]]]) -> dict[str, Any]:
 
 def main() -> None:
     """Simulate all members, and write benchmarks/records/suites.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--sets", type=int, default=3000, help="data sets of each member")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # scikit-learn's threads wait for each other for longer

@@ -153,7 +153,7 @@ def judged(members: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def main() -> None:
     """Complete the replicates, apply all rules, and write benchmarks/records/verdict_rules.json."""
-    parser = inputs.parser(__doc__ or "")
+    parser = inputs.parser(__doc__)
     parser.add_argument("--members", nargs="+", choices=[*MEMBERS], default=[*MEMBERS])
     parser.add_argument("--replicates", type=int, default=1000, help="of each simulated member")
     parser.add_argument("--trainings", type=int, default=0, help="draws of each trained member")
