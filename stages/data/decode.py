@@ -37,11 +37,6 @@ def opened(path: Path) -> Image.Image:
     return parsed(content)
 
 
-def header(path: Path) -> Image.Image:
-    """Return an image after reading only its header; the caller closes it."""
-    return _sized(path)
-
-
 def is_image(path: Path) -> bool:
     """Return whether the header of a file is that of an image."""
     try:
@@ -55,11 +50,15 @@ def parsed(content: bytes) -> Image.Image:
     """Return an image from the bytes of its file, as `opened` does."""
     if not content:
         raise UnreadableError("is empty")
-    return _sized(io.BytesIO(content))
+    return header(io.BytesIO(content))
 
 
-def _sized(file: Path | io.BytesIO) -> Image.Image:
-    """Return the image of a file by its header; UnreadableError if it is empty or too large."""
+def header(file: Path | io.BytesIO) -> Image.Image:
+    """Return an image after reading only its header; the caller closes the image of a path.
+
+    Raises:
+        UnreadableError: if there is no image, or it is empty or too large.
+    """
     with _pillow_errors(), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below
         image = Image.open(file, formats=FORMATS)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stages.errors import UserError
 
@@ -24,6 +26,15 @@ def numbered(values: np.ndarray) -> np.ndarray:
     """Number distinct values from 0, in order of first appearance: int64 (n,)."""
     _, first, number = np.unique(values, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]
+
+
+def connected(pairs: np.ndarray, count: int) -> np.ndarray:
+    """Return the number of each node's connected component: int32 (count,).
+
+    `pairs` is int (m, 2), the nodes that are linked, from 0 to `count` - 1.
+    """
+    links = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
+    return connected_components(links, directed=False)[1]
 
 
 def labelled_twice(

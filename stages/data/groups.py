@@ -9,10 +9,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from stages.data import image_table
+from stages.data import duplicates, image_table
 from stages.data.decode import is_image
 from stages.data.listing import Listing
 from stages.data.source import Source
@@ -87,9 +85,8 @@ def joined(groups: np.ndarray, equal: np.ndarray) -> np.ndarray:
     `equal` has the same number for equal images; this and the result are int64 (n,), from 0.
     """
     start = int(groups.max()) + 1
-    size = start + int(equal.max()) + 1
-    links = coo_array((np.ones(len(groups)), (groups, start + equal)), shape=(size, size))
-    of_node = connected_components(links, directed=False)[1]
+    pairs = np.stack([groups, start + equal], axis=1)
+    of_node = duplicates.connected(pairs, start + int(equal.max()) + 1)
     return np.unique(of_node[groups], return_inverse=True)[1]
 
 

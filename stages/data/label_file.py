@@ -17,17 +17,10 @@ from stages.settings.sections import SIDES, Data
 DESCRIPTION = (
     "a CSV file with the columns file,label beside the images, or the folder that holds both"
 )
-FILE: tuple[str, ...] = (
-    "file",
-    "filename",
-    "file_name",
-    "path",
-    "filepath",
-    "image",
-    "image_path",
-    "image_name",
-)
-FILE += ("image_id", "img", "id", "name")
+FILE = (
+    "file", "filename", "file_name", "path", "filepath", "image", "image_path", "image_name",
+    "image_id", "img", "id", "name",
+)  # fmt: skip
 DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
 PIXELS = SIDES[0] ** 2  # a table with so many columns holds pixels, not names of files

@@ -14,19 +14,10 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 
 DESCRIPTION = "a folder with a subfolder of images per class, or train/ and test/ with such"
-SUFFIXES: tuple[str, ...] = (
-    ".avif",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".jfif",
-    ".jpe",
-    ".jpeg",
-    ".jpg",
-    ".png",
-)
-SUFFIXES += (".tif", ".tiff", ".webp")
+SUFFIXES = (
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif",
+    ".tiff", ".webp",
+)  # fmt: skip
 # Not images: ignored silently, like hidden files.
 OTHER = frozenset(
     ".cfg .csv .db .doc .docx .dvc .h5 .html .ini .ipynb .json .jsonl .log .mat .md .npy .npz "  # noqa: SIM905
@@ -94,25 +85,30 @@ def files(top: Path, data: Data) -> Listing:
     names = {name for _, name, _ in found} | {nfc(folder[-1]) for folder in class_folders}
     classes = tuple(sorted(names))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        count = f"{len(classes):,} {'classes' if data.label_pattern else 'class folders'}"
-        if len(classes) == 1:
-            count = f"only the class {classes[0]!r}"
-        if data.label_pattern:
-            remedy = "correct data.label_pattern, which must give"
-        elif class_folders:
-            remedy = "make one folder for each of"
-        else:
-            count = "no class folders"
-            remedy = (
-                "set data.label_pattern if file names contain the class, name a CSV file of "
-                "file,label as data.source, or make one folder for each of"
-            )
-        raise UserError(f"{top} has {count}; {remedy} 2 to {MOST_CLASSES:,} classes.")
+        raise _count_error(top, classes, bool(class_folders), data)
     labels = {name: label for label, name in enumerate(classes)}
     rows = [(split, labels[name], file) for split, name, file in found]
     rows.sort(key=lambda row: (row[0] == "test", row))
     folders = tuple(sorted("/".join(folder) for folder in class_folders))
     return Listing(classes, folders, rows, left_out, (*notes, *alike(classes)))
+
+
+def _count_error(top: Path, classes: tuple[str, ...], has_folders: bool, data: Data) -> UserError:
+    """Return the error to raise for too few or too many classes."""
+    count = f"{len(classes):,} {'classes' if data.label_pattern else 'class folders'}"
+    if len(classes) == 1:
+        count = f"only the class {classes[0]!r}"
+    if data.label_pattern:
+        remedy = "correct data.label_pattern, which must give"
+    elif has_folders:
+        remedy = "make one folder for each of"
+    else:
+        count = "no class folders"
+        remedy = (
+            "set data.label_pattern if file names contain the class, name a CSV file of "
+            "file,label as data.source, or make one folder for each of"
+        )
+    return UserError(f"{top} has {count}; {remedy} 2 to {MOST_CLASSES:,} classes.")
 
 
 def _class(parts: Folder, pattern: str | None) -> str:

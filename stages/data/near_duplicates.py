@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stages.data import decode, duplicates, likeness
 from stages.data.source import Split
@@ -50,8 +48,7 @@ def find(splits: Sequence[Split], digests: np.ndarray, padded: bool) -> Found | 
     number = duplicates.numbered(digests)
     first, copies = np.unique(number, return_index=True, return_counts=True)[1:]
     close, distance = pairs(splits, first, padded)
-    links = coo_array((np.ones(len(close)), tuple(close.T)), shape=(len(first),) * 2)
-    of_first = connected_components(links, directed=False)[1]
+    of_first = duplicates.connected(close, len(first))
     nearest = np.where(copies > 1, 0, np.inf)
     for side in close.T:
         np.minimum.at(nearest, side, distance)

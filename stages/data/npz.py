@@ -15,12 +15,10 @@ from stages.settings.sections import Data
 DESCRIPTION = (
     "an .npz file with x_train, y_train and optionally x_test, y_test, or with images, labels"
 )
-TRAIN: tuple[tuple[str, str], ...] = (
-    ("x_train", "y_train"),
-    ("train_images", "train_labels"),
-    ("x", "y"),
-)
-TRAIN += (("images", "labels"), ("data", "target"), ("data", "labels"))
+TRAIN = (
+    ("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"),
+    ("images", "labels"), ("data", "target"), ("data", "labels"),
+)  # fmt: skip
 TEST = (("x_test", "y_test"), ("test_images", "test_labels"))
 VALIDATION = (("x_val", "y_val"), ("x_valid", "y_valid"), ("val_images", "val_labels"))
 

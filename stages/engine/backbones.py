@@ -4,7 +4,6 @@ They are stored as arrays in Keras' order in `.foldlab/backbones/`, whatever the
 """
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -14,9 +13,8 @@ import numpy as np
 
 from stages import files
 from stages.augment.mixing import MIXING
-from stages.engine import fold_store, model_file, saved_model, workers
+from stages.engine import fold_store, identity, model_file, saved_model, workers
 from stages.engine.environment import versions
-from stages.engine.identity import code
 from stages.errors import UserError
 from stages.models import efficientnet_lite, torch_file
 from stages.models.backbone import BACKBONES, MINIMUM
@@ -131,8 +129,7 @@ def weights(recipe: Recipe) -> Path:
     where = f"variants.{recipe.variant}.architecture.backbone"
     arguments = {key: architecture.arguments[key] for key in ("name", "weights", "sha256")}
     file = _own_file(arguments, where) if saved_model.has_own_weights(architecture) else None
-    identity = json.dumps([arguments, code(), versions(["keras"])], sort_keys=True)
-    key = hashlib.sha256(identity.encode()).hexdigest()
+    key = identity.digest([arguments, identity.code(), versions(["keras"])])
     path = files.root() / ".foldlab" / "backbones" / f"{key}.npz"
 
     def load() -> dict[str, np.ndarray]:

@@ -5,7 +5,6 @@ environment. Blocks are stored first, so that an interrupted computation continu
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -15,8 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages import files
-from stages.engine import backbones, environment, workers
-from stages.engine.identity import code
+from stages.engine import backbones, environment, identity, workers
 from stages.settings.sections import Parallel
 from stages.training.features import BLOCK, features
 from stages.training.recipe import Recipe
@@ -58,8 +56,7 @@ def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:
     train = recipe.train
     augmented = [views, train.seed, augmentation, train.predict_views] if views else []
     current = environment.current(train.kernels)
-    parts = [digest, shape, weights.name, augmented, code(), current]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    key = identity.digest([digest, shape, weights.name, augmented, identity.code(), current])
     return files.root() / ".foldlab" / "features" / f"{key}.npy"
 
 

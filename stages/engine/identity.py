@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from stages.engine import environment
 from stages.training.recipe import Recipe
@@ -23,12 +24,20 @@ def fingerprint(recipe: Recipe, data_sha256: str) -> str:
         "code": code(),
         "environment": environment.current(recipe.train.kernels),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return digest(content)
 
 
 def ensemble_fingerprint(variant: str, members: Iterable[str]) -> str:
     """Return the SHA-256, in hexadecimal, of an ensemble's name and its members' fingerprints."""
-    return hashlib.sha256(json.dumps([variant, *members]).encode()).hexdigest()
+    return digest([variant, *members])
+
+
+def digest(content: Any) -> str:
+    """Return the SHA-256, in hexadecimal, of content that JSON can hold; keys may be in any order.
+
+    Equal content has the same digest in every process.
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def code() -> list[tuple[str, str]]:

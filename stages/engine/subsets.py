@@ -6,7 +6,6 @@ fold. A smaller subset is trained for more epochs, see `longer`.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,8 +102,7 @@ def tasks(
         own = longer(recipe, share)
         rows = [of_fold[share] for of_fold in chosen]
         digest = hashlib.sha256(b"".join(part.tobytes() for part in rows)).hexdigest()
-        content = [identity.fingerprint(own, data_sha256), "subsets", digest]
-        key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        key = identity.digest([identity.fingerprint(own, data_sha256), "subsets", digest])
         found[share] = [FoldTask(key, own, fold, part) for fold, part in enumerate(rows)]
     return found
 

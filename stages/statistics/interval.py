@@ -16,7 +16,8 @@ Sources:
 import numpy as np
 from scipy.stats import binomtest, norm
 
-CONFIDENCE = 0.95
+from stages.statistics.paired import CONFIDENCE
+
 RESAMPLES = 9_999
 SEED = 1
 
