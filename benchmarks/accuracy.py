@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks import inputs, measured
 from stages import files
-from stages.engine import fold_store, fold_tasks, identity
+from stages.engine import final_model, fold_store, fold_tasks, identity
 from stages.engine.predict import score
 from stages.engine.resolve import recipe
 from stages.settings import params
@@ -153,7 +153,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     for unit, record in zip(units, fold_tasks.records(units), strict=True):
         kept = unit.recipe.train.model_copy(update={"final": "best_fold"})
         alone = unit.recipe.model_copy(update={"train": kept})
-        fold_tasks.model([unit._replace(recipe=alone)], arrays, Parallel())
+        final_model.model([unit._replace(recipe=alone)], arrays, Parallel())
         file = fold_store.folder(unit.fingerprint) / "model.keras"
         vote = score(file, images, labels, Parallel(), base.train.kernels).probability
         on_test.append(float((vote.argmax(axis=1) == labels).mean()))

@@ -1,4 +1,4 @@
-"""Train a variant's missing folds in parallel, and build its model file from them."""
+"""Train the missing folds of variants in parallel."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,8 +20,6 @@ from stages.engine import (
 from stages.errors import UserError
 from stages.files import PREPARED
 from stages.settings.sections import Named, Parallel
-from stages.training import combine, temperature
-from stages.training.export import assemble
 from stages.training.fine_tuning import fine_tune
 from stages.training.fold import FoldResult, UntrainableError, train_fold, try_network
 from stages.training.recipe import Recipe
@@ -114,8 +112,8 @@ def run_folds(
             bar.set_postfix_str(f"{done}, {name} epoch {epoch}{score}")
             bar.update()
 
+        is_local = parallel.backend == "local"  # a cluster reports only whole folds
         with workers.listening(show) as report:
-            is_local = parallel.backend == "local"  # a cluster reports only whole folds
             calls = []
             for task in pending:
                 images, head = starts[task.fingerprint]
@@ -235,44 +233,3 @@ def _scored(
 def records(tasks: Sequence[FoldTask]) -> list[FoldResult]:
     """Return the stored records of finished folds, in order."""
     return [cast(FoldResult, fold_store.load(task.fingerprint, task.fold)) for task in tasks]
-
-
-def calibration(
-    folds: Sequence[FoldResult], recipe: Recipe, arrays: Arrays
-) -> tuple[float, np.ndarray]:
-    """Return the temperature of a variant's model, and the scaled out-of-fold probabilities.
-
-    Only single networks are scaled: the mean over several, or over views, is less confident than
-    one, and fits its accuracy without (docs/experiments.md, 2026-11-28).
-    """
-    raw = combine.out_of_fold(folds, arrays.folds, arrays.classes)
-    if recipe.train.final == "soft_vote" or recipe.train.predict_views > 1:
-        return 1.0, raw
-    labels = np.tile(arrays.labels, len(raw))
-    value = temperature.fit(raw.reshape(-1, arrays.classes), labels)
-    return value, temperature.cross_fitted(raw, arrays.folds, arrays.labels)
-
-
-def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> bytes:
-    """Return the content of a variant's model file, built from its folds as `train.final` says."""
-    fingerprint, recipe = tasks[0].fingerprint, tasks[0].recipe
-
-    def build() -> bytes:
-        folds = members = records(tasks)
-        value, _ = calibration(folds, recipe, arrays)
-        if recipe.train.final == "refit":
-            shorter = recipe.train.model_copy(update={"epochs": combine.refit_epochs(folds)})
-            refit = FoldTask(fingerprint, recipe.model_copy(update={"train": shorter}), "refit")
-            run_folds([refit], arrays, parallel)
-            members = records([refit])
-        elif recipe.train.final == "best_fold":
-            members = [combine.best_fold(folds)]
-        complete = saved_model.attached(recipe)
-        listed = saved_model.listed(complete.architecture, arrays.images)
-        weights = [record.weights for record in members]
-        frozen = backbones.weights(recipe) if backbones.is_frozen(recipe) else None
-        task = (complete, arrays.images.shape[1:], arrays.classes, weights, listed, frozen, value)
-        ((_, content),) = workers.run(assemble, [task], parallel.local_jobs)
-        return content
-
-    return fold_store.model(fingerprint, build)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages import files
-from stages.engine import fold_tasks
+from stages.engine import final_model, fold_tasks
 from stages.engine.variants import Plan, plan
 from stages.errors import UserError
 from stages.settings.params import Params
@@ -97,7 +97,7 @@ def _rows(
     probabilities = []
     for key, own in tasks.items():
         records = fold_tasks.records(own)
-        probabilities.append(fold_tasks.calibration(records, planned.recipes[key], arrays)[1])
+        probabilities.append(final_model.calibration(records, planned.recipes[key], arrays)[1])
     if planned.is_ensemble:
         records = combine.averaged(probabilities, arrays.folds, arrays.labels)
         probabilities = [combine.out_of_fold(records, arrays.folds, arrays.classes)]

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.engine import backbones, fold_store, fold_tasks, identity, model_file, workers
+from stages.engine import (
+    backbones,
+    final_model,
+    fold_store,
+    fold_tasks,
+    identity,
+    model_file,
+    workers,
+)
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.engine.preview import preview
 from stages.engine.resolve import check_data, recipes
@@ -88,11 +96,11 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
     for key, tasks in needed.items():
         recipe = plan.recipes[key]
         folds = fold_tasks.records(tasks)
-        value, out_of_fold = fold_tasks.calibration(folds, recipe, arrays)
+        value, out_of_fold = final_model.calibration(folds, recipe, arrays)
         rows[key] = Trained(
             folds,
             out_of_fold,
-            fold_tasks.model(tasks, arrays, parallel),
+            final_model.model(tasks, arrays, parallel),
             preview(key, recipe, arrays, parallel),
             sum(weights.size for weights in folds[0].weights) + backbones.parameters(recipe),
             value,

@@ -8,7 +8,7 @@ import pytest
 
 from stages.commands import sweep as module
 from stages.commands.sweep import sweep
-from stages.engine import fold_store, fold_tasks, predict
+from stages.engine import final_model, fold_store, fold_tasks, predict
 from stages.evaluate import evaluate
 from stages.files import write_json
 from stages.train import train
@@ -110,7 +110,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
     (name, models, folds), *_ = followed
     assert (models, folds < 4) == (1, True)
     assert jobs == 2 or name == "plain"
-    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (predict, "scorer"):
+    for part in (fold_tasks, "train_fold"), (final_model, "assemble"), (predict, "scorer"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     for variant, files in undisturbed.items():
         train(variant)

@@ -3,7 +3,7 @@ import traceback
 import numpy as np
 import pytest
 
-from stages.engine import fold_store, fold_tasks
+from stages.engine import final_model, fold_store, fold_tasks
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.settings.sections import EarlyStopping, Parallel
 from stages.training import fold
@@ -34,7 +34,7 @@ def trained(folder, monkeypatch):
         return MODEL
 
     monkeypatch.setattr(fold_tasks, "train_fold", train_fold)
-    monkeypatch.setattr(fold_tasks, "assemble", assemble)
+    monkeypatch.setattr(final_model, "assemble", assemble)
     return calls
 
 
@@ -125,7 +125,7 @@ def test_a_model_is_built_once_from_the_folds_that_final_names(trained, final, f
     for number, stored in enumerate(folds):
         fold_store.save("fingerprint", number, stored)
     for _ in range(2):
-        assert fold_tasks.model(tasks, arrays, ONE) == MODEL
+        assert final_model.model(tasks, arrays, ONE) == MODEL
     assert trained["members"] == [members]
     refits = (["refit"], [3]) if final == "refit" else ([], [])  # for the mean best epoch
     assert (trained["folds"], trained["epochs"]) == refits

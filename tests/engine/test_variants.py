@@ -7,7 +7,7 @@ import yaml
 
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
-from stages.engine import fold_store, fold_tasks, predict, variants
+from stages.engine import final_model, fold_store, fold_tasks, predict, variants
 from stages.errors import UserError
 from stages.evaluate import evaluate
 from stages.files import read_json, read_table
@@ -190,7 +190,7 @@ def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch)
     fingerprint = read_json(folder / "results/normed/training.json")["fingerprint"]
     (fold_store.folder(fingerprint) / "fold-1.npz").unlink()
     sweep()
-    for part in (fold_tasks, "train_fold"), (fold_tasks, "assemble"), (variants, "average"):
+    for part in (fold_tasks, "train_fold"), (final_model, "assemble"), (variants, "average"):
         monkeypatch.setattr(*part, None)  # calling it would fail
     monkeypatch.setattr(predict, "scorer", None)
     for variant, files in undisturbed.items():

@@ -230,7 +230,7 @@ def test_every_module_has_its_test():
         "annotate.py",  # commands/test_cost.py, test_learning_curve.py
         "models.py",  # commands/test_predict.py
         "provenance.py",  # commands/test_pull_request.py
-        "combine.py",  # engine/test_fold_tasks.py, test_variants.py
+        *("combine.py", "final_model.py"),  # engine/test_fold_tasks.py, test_variants.py
         "recipe.py",  # engine/test_resolve.py
         *("onnx_file.py", "tflite_file.py"),  # engine/test_exported_files.py
         "keras_applications.py",  # models/test_backbone.py
