@@ -1,9 +1,9 @@
 """`python -m benchmarks.accuracy ROW ...`: what a variant reaches on full MNIST, as one record.
 
-The stages themselves run, in a folder of their own, with the settings that accuracy.yaml puts over
-params.yaml; folds that are kept from an earlier run are not trained again. The test set is scored
-once per model, after its training, and chooses nothing. Seconds are measured elsewhere, since a
-long training may share the machine.
+The stages themselves run, in a folder of their own, with the settings of accuracy.yaml over those
+of params.yaml. Folds that are stored from an earlier run are not trained again. The test set is
+scored once per model, after its training, and chooses nothing. Seconds are measured elsewhere,
+since a long training may share the machine.
 
 The members of the row `ensemble` are chosen among other rows by out-of-fold scores: first the best
 alone, then, again and again, the one that raises the accuracy of the mean most (Caruana et al.,

@@ -1,8 +1,8 @@
 """`python -m benchmarks.chaos`: kill `dvc repro` at random moments, and compare what is left.
 
-A sliver of the real pipeline runs undisturbed once. Then it runs again from nothing and is killed
-in each of its stages, pass after pass; `dvc repro` at the end of a pass must leave the same bytes,
-no partial file, no run in MLflow that says RUNNING, no process, and nothing to do.
+The real pipeline runs undisturbed once, on a few images. Then it runs again from nothing and is
+killed in each of its stages, pass after pass. `dvc repro` at the end of a pass must leave the same
+bytes, no partial file, no run in MLflow that is RUNNING, no process, and nothing to do.
 """
 
 import os
@@ -26,13 +26,13 @@ KINDS = [  # what a terminal sends, what an operator or the system sends, and to
     (signal.SIGTERM, "group"),
     (signal.SIGKILL, "group"),
 ]
-VARIANTS = checkout.SLIVER["compare"]["variants"]
+VARIANTS = checkout.SMALL["compare"]["variants"]
 STATUSES = "select name, status from runs order by name, status"
 LEFT = 90.0  # s that processes left by a killed dvc may go on after the last `dvc repro`
 END = 900.0  # s until a stage is given up
 
 
-def harness(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
+def measure(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
     """Return how often each stage was killed by what, and every fault that was seen.
 
     Args:
@@ -42,27 +42,27 @@ def harness(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
         folder: an empty one, for two checkouts.
     """
     draw = random.Random(seed)  # noqa: S311 - moments, no secrets
-    settings = inputs.merged(inputs.defaults(), checkout.SLIVER)
+    settings = inputs.merged(inputs.defaults(), checkout.SMALL)
     settings["tracking"]["live_after"] = 1  # so that MLflow shows the trainings
     settings["compare"] |= {"variants": variants, "baseline": variants[0]}
-    calm = checkout.make(folder / "calm", settings)
-    seconds = undisturbed(calm)
-    wanted, runs = checkout.results(calm), checkout.query(calm, STATUSES)
-    hunted = checkout.make(folder / "hunted", settings)
+    reference = checkout.make(folder / "reference", settings)
+    seconds = undisturbed(reference)
+    wanted, runs = checkout.results(reference), checkout.query(reference, STATUSES)
+    killed = checkout.make(folder / "killed", settings)
     hits: list[tuple[str, str]] = []
     faults: list[str] = []
     kinds: list[tuple] = []
     passes = 0
     while len(hits) < kills:
         passes += 1
-        checkout.run("git clean -fdxq", hunted)
+        checkout.run("git clean -fdxq", killed)
         places = sorted(draw.sample(range(len(seconds)), min(kills - len(hits), len(seconds))))
         for stage in [list(seconds)[place] for place in places]:
             kinds = kinds or draw.sample(KINDS, len(KINDS))
-            if strike(hunted, stage, draw.uniform(0, seconds[stage]), *kinds[-1]):
+            if kill_during(killed, stage, draw.uniform(0, seconds[stage]), *kinds[-1]):
                 number, whom = kinds.pop()
                 hits.append((stage, f"{number.name} to {whom}"))
-        faults += [f"pass {passes}: {fault}" for fault in inspect(hunted, wanted, runs)]
+        faults += [f"pass {passes}: {fault}" for fault in inspect(killed, wanted, runs)]
     return {
         "seed": seed,
         "kills": len(hits),
@@ -86,7 +86,7 @@ def undisturbed(folder: Path) -> dict[str, float]:
     return {stage: times[-1] - times[0] for stage, times in seen.items()}
 
 
-def strike(folder: Path, stage: str, delay: float, number: int, whom: str) -> bool:
+def kill_during(folder: Path, stage: str, delay: float, number: int, whom: str) -> bool:
     """Start `dvc repro`, and kill it `delay` seconds after `stage` begins; False when it ended."""
     process = start(folder)
     end = time.monotonic() + END
@@ -162,8 +162,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     kills, variants = (1, ["basic"]) if chosen.quick else (chosen.kills, VARIANTS)
-    with inputs.workplace() as folder:
-        found = harness(kills, chosen.seed, variants, folder)
+    with inputs.temporary_folder() as folder:
+        found = measure(kills, chosen.seed, variants, folder)
     measured.end("chaos", found, chosen.folder)
 
 

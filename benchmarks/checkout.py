@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import inputs, processes
 
-SLIVER = {  # settings with which the whole pipeline takes half a minute
+SMALL = {  # settings with which the whole pipeline takes half a minute
     "data": {"limit": 90},
     "folds": {"count": 2},
     "train": {"epochs": 1},

@@ -77,7 +77,7 @@ def main() -> None:
     counts = (2, 3) if chosen.quick else VARIANTS
     if chosen.quick:
         chosen.runs = 1
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         ten = inputs.on_mnist("basic", data=inputs.data(chosen), **SHORT)
         inputs.evaluated(folder / "ten", ten)
         plot = {"10": pictures(folder / "ten")}

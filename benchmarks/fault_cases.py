@@ -79,7 +79,7 @@ def _leave(folder: Path) -> None:
 def prepared(watched: Watched, wanted: set[str], quick: bool) -> dict[str, Path]:
     """Run the pipeline, and return copies of the folder at some of its moments, by name."""
     folder = watched.folder
-    settings = inputs.merged(inputs.defaults(), checkout.SLIVER)
+    settings = inputs.merged(inputs.defaults(), checkout.SMALL)
     digits = folder.parent / "digits.npz"
     _digits(digits)
     data = {"source": str(digits), "watch": str(digits), "limit": None}
@@ -93,7 +93,7 @@ def prepared(watched: Watched, wanted: set[str], quick: bool) -> dict[str, Path]
         for command in commands:
             ended = watched.run(command.split())
             if ended.status:
-                raise OSError(f"{command} failed: {ended.said}")
+                raise OSError(f"{command} failed: {ended.stderr}")
 
     states = {}
 

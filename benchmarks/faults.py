@@ -1,7 +1,7 @@
 """`python -m benchmarks.faults`: let every n-th system call of each command fail.
 
-A sliver of the pipeline runs undisturbed once. Then each command runs again from the state before
-it, while its n-th open, write, fsync, rename or mkdir fails, or it is killed before its n-th
+The pipeline runs undisturbed once, on a few images. Then each command runs again from the state
+before it, while its n-th open, write, fsync, rename or mkdir fails, or it is killed before its n-th
 rename, for n = 1, 2, 3 and so on. It must end with one sentence and no damaged file, and when it
 is run once more, what it writes must be the undisturbed bytes.
 """
@@ -30,7 +30,7 @@ ERRORS = {  # what each call may end with
 NOTES = ".foldlab/unpublished/*"  # only while MLflow lacks something
 
 
-def harness(watched: Watched, names: Collection[str], most: int | None, quick: bool) -> dict:
+def measure(watched: Watched, names: Collection[str], most: int | None, quick: bool) -> dict:
     """Disturb commands, and return for each the calls, the faults injected and those found.
 
     Args:
@@ -69,14 +69,14 @@ def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dic
 
     start()
     before = content(folder)
-    calm = watched.run(case.command)
-    if calm.status:
-        return {"calls": {}, "injected": 0}, [f"undisturbed, it failed: {calm.said}"]
+    reference = watched.run(case.command)
+    if reference.status:
+        return {"calls": {}, "injected": 0}, [f"undisturbed, it failed: {reference.stderr}"]
     after, stored = content(folder), store(folder)
     injected: Counter[str] = Counter()
     endings: Counter[str] = Counter()
     faults: list[str] = []
-    for kind, number, error in _injections(calm.counts, most):
+    for kind, number, error in _injections(reference.counts, most):
         start()
         ended = watched.run(case.command, (kind, number, error))
         if not ended.at:  # fewer calls than undisturbed
@@ -85,7 +85,7 @@ def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dic
         found = list(inspect(ended, error, before, after, content(folder)))
         again = watched.run(case.command)
         if again.status:
-            found.append(f"the next run failed: {again.said}")
+            found.append(f"the next run failed: {again.stderr}")
         now = content(folder)
         differ = [name for name in after.keys() | now if after.get(name) != now.get(name)]
         found += [f"differs: {name}" for name in sorted(differ)]
@@ -94,7 +94,7 @@ def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dic
             found.append("MLflow has something else")
         endings["refused" if ended.status > 0 else "killed" if ended.status else "went on"] += 1
         faults += [f"{kind} {number} ({error}, {ended.at}): {what}" for what in found]
-    row = {"calls": calm.counts, "injected": injected.total(), "by_error": dict(injected)}
+    row = {"calls": reference.counts, "injected": injected.total(), "by_error": dict(injected)}
     return row | {"endings": dict(endings)}, faults
 
 
@@ -107,17 +107,17 @@ def _injections(counts: dict[str, int], most: int) -> Iterator[tuple[str, int, s
 
 def inspect(ended: Ended, error: str, before: Files, after: Files, now: Files) -> Iterator[str]:
     """Yield what is wrong right after a disturbed command."""
-    lines = ended.said.splitlines()
+    lines = ended.stderr.splitlines()
     sentences = [line for line in lines if line.startswith("foldlab: ")]
     if error == "kill":
         if ended.status != -9:
             yield f"it was not killed: status {ended.status}"
     elif ended.status > 0 and not (len(sentences) == 1 and sentences[0] == lines[-1]):
-        yield f"status {ended.status}, but not one sentence: {ended.said[-600:]}"
+        yield f"status {ended.status}, but not one sentence: {ended.stderr[-600:]}"
     elif ended.status < 0:
-        yield f"status {ended.status}: {ended.said[-600:]}"
+        yield f"status {ended.status}: {ended.stderr[-600:]}"
     elif error == "short" and ended.status:
-        yield f"a short write is no error: {ended.said[-600:]}"
+        yield f"a short write is no error: {ended.stderr[-600:]}"
     elif not ended.status and not sentences:  # the fault had no consequence
         differ = (name for name in after if now.get(name) != after[name])
         yield from (f"status 0 and nothing said, but it differs: {name}" for name in differ)
@@ -134,7 +134,7 @@ def main() -> None:
     chosen = parser.parse_args()
     preloaded.restart("benchmarks.faults")
     names, most = (QUICK, 2) if chosen.quick else (chosen.names, chosen.most)
-    found = harness(Watched(), names, most, chosen.quick)
+    found = measure(Watched(), names, most, chosen.quick)
     measured.end("faults", found, chosen.folder)
 
 

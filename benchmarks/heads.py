@@ -1,9 +1,9 @@
 """`python -m benchmarks.heads`: heads on a frozen backbone, against one forward pass.
 
-A thousand images of 224 pixels, three rows whose heads differ, five folds. The pass of plain Keras
-and ours run by turns, each in a process of its own: imports and the building of the network count.
-Then a sweep computes the features and trains all heads, and another one trains them again on the
-features that are kept. Weights are random: neither time nor memory depends on them.
+A thousand images of 224 pixels, three rows whose heads differ, five folds. A pass of plain Keras
+and ours run in alternation, each in a process of its own, so importing and building the network
+count. Then one sweep computes the features and trains all heads, and another one trains them again
+on the stored features. Weights are random: neither time nor memory depends on them.
 """
 
 import shutil
@@ -36,7 +36,7 @@ features.inputs({"": recipe(settings, "head_0")}, images, settings.parallel)
 
 
 def settings(name: str, images: Path, over: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with three heads on a backbone, `over` put in; `images` is an .npz file."""
+    """Return settings with three heads on a backbone, and `over`; `images` is an .npz file."""
     rows = {
         f"head_{number}": {
             "architecture": {"backbone": {"name": name, "weights": None, "dense": dense}}
@@ -111,7 +111,7 @@ def main() -> None:
         shape = (60, 32, 32, 3)
         over = {"folds": {"count": 2}, "train": {"epochs": 1}, "compare": {"variants": ["head_0"]}}
         chosen.runs, chosen.backbones = 1, chosen.backbones[:1]
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = {name: measure(name, shape, over, chosen.runs, folder) for name in chosen.backbones}
     print(measured.write("heads", {"side": shape[1], "backbones": found}, chosen.folder))
 

@@ -15,7 +15,7 @@ from stages import files
 from stages.errors import UserError
 
 ROOT = measured.HERE.parent
-SHIPPED = measured.HERE / "params.yaml"  # whatever the repository's own holds by now
+SHIPPED = measured.HERE / "params.yaml"  # the repository's own may differ
 # What full MNIST takes: settings for all rows, and for each row its own and its goals.
 MNIST = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
 
@@ -32,7 +32,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """Give an empty folder to work in; what fails in it ends the command with one sentence."""
     with tempfile.TemporaryDirectory() as name:
         try:
@@ -75,8 +75,8 @@ def data(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write params.yaml into a folder."""
-    with files.replacing(folder / "params.yaml") as beside:
-        beside.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+    with files.replacing(folder / "params.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
 
 
 def prepare(folder: Path, settings: Mapping[str, Any], prepared: Path | None = None) -> Path:

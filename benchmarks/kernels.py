@@ -1,6 +1,6 @@
-"""`python -m benchmarks.kernels`: the stage `train` with portable and native kernels, by turns.
+"""`python -m benchmarks.kernels`: the stage `train` with portable and native kernels.
 
-Both train the default rows on the default data, each run with nothing stored.
+Both run in alternation and train the default rows on the default data, each run with nothing stored.
 """
 
 import shutil
@@ -46,7 +46,7 @@ def main() -> None:
         chosen.runs, chosen.variants = 1, ["basic"]
         few = {"data": {"limit": 100}, "folds": {"count": 2}, "train": {"epochs": 1}}
         settings = inputs.merged(settings, few)
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = {name: measure(name, settings, chosen.runs, folder) for name in chosen.variants}
     print(measured.write("kernels", {"variants": found}, chosen.folder))
 

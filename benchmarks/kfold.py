@@ -1,4 +1,4 @@
-"""`python -m benchmarks.kfold`: the stage `train` against a plain Keras script, run by turns.
+"""`python -m benchmarks.kfold`: the stage `train` against a plain Keras script, in alternation.
 
 Both are commands in processes of their own that read the same prepared arrays and folds, train the
 same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
@@ -26,7 +26,7 @@ MEASURES = processes.Cost._fields
 def measure(
     variant: str, settings: dict[str, Any], precisions: Sequence[str], runs: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
-    """Run all sides by turns, `runs` times each; return what each took and reached.
+    """Run all sides in alternation, `runs` times each; return what each took and reached.
 
     Returns:
         precision -> for pipeline and script every run's cost with medians, and accuracies; the
@@ -102,7 +102,7 @@ def main() -> None:
         chosen.runs, chosen.epochs, chosen.folds = 1, 1, 2
     over = {"data": inputs.data(chosen), "folds": {"count": chosen.folds}}
     settings = chosen_settings(chosen.variant, chosen.epochs, **over)
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = measure(chosen.variant, settings, chosen.precision, chosen.runs, folder)
     trained = settings["train"] | settings["variants"][chosen.variant]["train"]
     for precision, result in found.items():

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.label_issues`: how many wrong labels are found, and cleanlab beside it.
+"""`python -m benchmarks.label_issues`: how many wrong labels Foldlab and cleanlab find.
 
 In mnist-5k, 2 % of the training labels are changed: to any other class at random; and apart from
 that, to the class that the digit is most often taken for by the first run's out-of-fold
@@ -82,9 +82,9 @@ def scored(
     }
     if python:
         command = [python, "-c", CLEANLAB, str(folder / "arrays.npz")]
-        told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        ranks = {key: found(np.array(one), changed) for key, one in told["ranks"].items()}
-        result |= {"cleanlab": ranks, "cleanlab_version": told["version"]}
+        ranked = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        ranks = {key: found(np.array(one), changed) for key, one in ranked["ranks"].items()}
+        result |= {"cleanlab": ranks, "cleanlab_version": ranked["version"]}
     return result
 
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--cleanlab", default="", metavar="PYTHON", help="that can import cleanlab")
     chosen = parser.parse_args()
     found: dict[str, list] = {"random": [], "most_confused": []}
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         over = {"data": {"limit": 200}} if chosen.quick else {}
         prepared = inputs.prepare(folder / "clean", inputs.merged(inputs.defaults(), over))
         load = lambda name: np.load(prepared / "data" / "prepared" / f"{name}.npy")  # noqa: E731

@@ -37,7 +37,7 @@ def rows(folder: Path, count: int) -> dict[str, Any]:
         settings["data"]["limit"] = 200
         where = checkout.make(folder / str(compared), settings)
         found[str(compared)] = {
-            command: processes.cost(command.split(), where, looking=0.2)._asdict()
+            command: processes.cost(command.split(), where, sampling_share=0.2)._asdict()
             for command in COMMANDS
         }
     return {"rows": count, "compared": found}
@@ -56,7 +56,7 @@ def main() -> None:
     publish.forget_stores()
     quick = chosen.quick
     for part in chosen.parts:
-        with inputs.workplace() as folder:
+        with inputs.temporary_folder() as folder:
             if part == "serve":
                 found = load_serve.serve(folder, 50, 2 if quick else chosen.seconds)
             elif part == "publish":

@@ -1,4 +1,4 @@
-"""Where a measurement was made: what every record in benchmarks/records says of itself."""
+"""Where a measurement was made: the environment in every record of benchmarks/records."""
 
 import os
 import platform
@@ -63,7 +63,7 @@ def _processor() -> str:
 
 def _commit() -> str:
     """Return the commit, with "+" when tracked files outside benchmarks/records differ from it."""
-    told = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--abbrev=10", "--exclude=*"],
         cwd=HERE,
         capture_output=True,
@@ -75,7 +75,7 @@ def _commit() -> str:
         capture_output=True,
         text=True,
     )
-    return told.stdout.strip() + ("+" if changed.stdout.strip() else "") or "unknown"
+    return described.stdout.strip() + ("+" if changed.stdout.strip() else "") or "unknown"
 
 
 BEGAN = _commit()  # now, when the code is read: there may be others before a long measurement ends

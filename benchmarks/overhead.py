@@ -162,7 +162,7 @@ def main() -> None:
     parser = inputs.parser(__doc__)
     parser.add_argument("--default", action="store_true", help="default settings, as `make repro`")
     parser.add_argument("--epochs", type=int, help="of every row, instead of its own")
-    parser.add_argument("--runs", type=int, default=5, help="of what does nothing, by turns")
+    parser.add_argument("--runs", type=int, default=5, help="of what does nothing, in alternation")
     parser.add_argument("--place", type=Path, help="where to work, and to leave what was trained")
     chosen = parser.parse_args()
     if chosen.quick:
@@ -170,7 +170,7 @@ def main() -> None:
     settings = chosen_settings(chosen)
     targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
     imported = ["python", "params"] if chosen.quick else [*IMPORTS]
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         place = chosen.place or folder
         found = measure(settings, chosen.runs, targets, chosen.default, imported, place)
     about = {key: settings[key] for key in ("data", "folds", "train")}

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("package", nargs="?", choices=PACKAGES, default=next(iter(PACKAGES)))
     chosen = parser.parse_args()
     pictures, classes = PACKAGES[chosen.package]
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         place = checkout.make(folder / "copy", inputs.defaults())
         if chosen.quick:
             pictures = noise(folder / "noise", classes)

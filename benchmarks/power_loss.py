@@ -99,7 +99,7 @@ def calls(log: Path, folder: Path) -> Iterator[Call]:
                 yield Call(name, source, target, int(at), data)
 
 
-def harness(watched: Watched, quick: bool) -> dict:
+def measure(watched: Watched, quick: bool) -> dict:
     """Return for each command the flushes, the states they may leave, and the faults found."""
     folder = watched.folder
     state = prepared(watched, {"done"}, quick)["done"]
@@ -111,8 +111,8 @@ def harness(watched: Watched, quick: bool) -> dict:
     for command in COMMANDS[:1] if quick else COMMANDS:
         restore(folder, state)
         before = content(folder)
-        calm = watched.run(command, log=True)
-        assert calm.status == 0, calm.said
+        reference = watched.run(command, log=True)
+        assert reference.status == 0, reference.stderr
         after = content(folder)
         disk, states, flushes = Disk(state), [], 0
         for call in calls(watched.log, folder):
@@ -127,7 +127,7 @@ def harness(watched: Watched, quick: bool) -> dict:
         for name, left in chosen:
             faults = recovered(watched, command, left, before, after)
             found["faults"] += [f"{' '.join(command)}: {name}: {fault}" for fault in faults]
-        row = {"flushes": flushes, "seconds_flushing": calm.flushing}
+        row = {"flushes": flushes, "seconds_flushing": reference.flushing}
         row |= {"states": len(states), "tried": len(chosen)}
         found["commands"][" ".join(command)] = row
         print(" ".join(command), row, *found["faults"], sep="\n", flush=True)
@@ -150,7 +150,7 @@ def recovered(
     kept = {path: path.stat().st_mtime_ns for path in folder.glob(FOLDS)}
     ended = watched.run(command)
     if ended.status:
-        yield f"the next run ended with status {ended.status}: {ended.said}"
+        yield f"the next run ended with status {ended.status}: {ended.stderr}"
     now = content(folder)
     yield from (f"differs: {name}" for name in after if after[name] != now.get(name))
     yield from (f"left: {path.relative_to(folder)}" for path in folder.rglob(".partial-*"))
@@ -162,7 +162,7 @@ def main() -> None:
     """Replay, compare, and write benchmarks/records/power_loss.json; status 1 on any fault."""
     chosen = inputs.parser(__doc__).parse_args()
     preloaded.restart("benchmarks.power_loss")
-    found = harness(Watched(), chosen.quick)
+    found = measure(Watched(), chosen.quick)
     measured.end("power_loss", found, chosen.folder)
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", help="rows of params.yaml")
     chosen = parser.parse_args()
     calls, count = (QUICK_CALLS, QUICK_IMAGES) if chosen.quick else (CALLS, IMAGES)
-    with inputs.workplace():
+    with inputs.temporary_folder():
         settings = params.load()
         variants = chosen.variants or settings.compare.variants
         for variant in variants:

@@ -40,7 +40,7 @@ class Ended(NamedTuple):
     """How a command ended."""
 
     status: int  # negative: the signal that killed it
-    said: str  # on stderr
+    stderr: str
     counts: dict[str, int]  # kind -> calls
     at: str  # the path of the call that failed, in the watched folder; "" if none did
     flushing: float  # seconds in fsync
@@ -50,7 +50,7 @@ def restart(module: str) -> None:
     """Run this command again with the library preloaded and exit as it does, unless it is."""
     if "FAULTS_SHARED" in os.environ:
         return
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         (folder / "shared").write_bytes(bytes(ctypes.sizeof(Shared)))
         command = [sys.executable, "-m", module, *sys.argv[1:]]
         sys.exit(subprocess.run(command, env=library(folder), check=False).returncode)
@@ -114,9 +114,9 @@ class Watched:
         shared.kind, shared.logs = -1, 0
         counts = dict(zip(KINDS, shared.count, strict=True))
         at = os.path.relpath(shared.at.decode(), self.folder) if shared.at else ""
-        said = output.read_text(encoding="utf-8", errors="replace")
+        stderr = output.read_text(encoding="utf-8", errors="replace")
         flushing = shared.flushing / 1e9
-        return Ended(os.waitstatus_to_exitcode(status), said, counts, at, flushing)
+        return Ended(os.waitstatus_to_exitcode(status), stderr, counts, at, flushing)
 
 
 def _become(command: Sequence[str], folder: Path, output: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import psutil
 
 CODE = Path(__file__).parents[1]
-SAMPLING = 0.2  # s between two looks at a process tree, at least
+SAMPLING = 0.2  # s between two measurements of a process tree, at least
 LINGERING = 60.0  # s that children may outlive their command
 # Of this process, not of a user's shell; portable kernels set ONEDNN_MAX_CPU_ISA.
 FOREIGN = ("MLFLOW_", "DVC_", "GIT_", "TF_", "OMP_", "ONEDNN_", "PYTHON")
@@ -39,7 +39,7 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
 
 
-def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: str) -> Cost:
+def cost(command: Sequence[str], folder: Path, sampling_share: float = 0.01, **more: str) -> Cost:
     """Run a command that must succeed and return what it cost, child processes included.
 
     It returns when the children have ended too, such as the one that shows a training in MLflow:
@@ -50,7 +50,7 @@ def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: st
     Args:
         command: run with this code on Python's path, so that the folder needs none.
         folder: where.
-        looking: the share of a core that looks at memory may take: with more, they are denser.
+        sampling_share: the share of a core that may be spent on measuring memory.
         more: of the environment.
 
     Raises:
@@ -61,7 +61,7 @@ def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: st
     def watch(pid: int) -> None:
         nonlocal peak
         took = 0.0
-        while not ended.wait(max(SAMPLING, took / looking)):  # gigabytes take the kernel a while
+        while not ended.wait(max(SAMPLING, took / sampling_share)):  # many pages take long
             began = time.thread_time()
             memory = 0
             with suppress(psutil.Error):
@@ -96,9 +96,9 @@ def cost(command: Sequence[str], folder: Path, looking: float = 0.01, **more: st
     return Cost(round(seconds, 3), round(processor, 3), round(peak / 2**20, 1))
 
 
-def run_stage(folder: Path, *command: str, looking: float = 0.01) -> Cost:
+def run_stage(folder: Path, *command: str, sampling_share: float = 0.01) -> Cost:
     """Run `python -m stages` with a command in a folder; see `cost`."""
-    return cost([sys.executable, "-m", "stages", *command], folder, looking)
+    return cost([sys.executable, "-m", "stages", *command], folder, sampling_share)
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def main() -> None:
     """Measure, and write benchmarks/records/publish.json."""
     chosen = inputs.parser(__doc__).parse_args()
     forget_stores()
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = measure(folder, 2, 3, 1) if chosen.quick else measure(folder, FOLDS, 1000, 5)
     print(measured.write("publish", found, chosen.folder))
 

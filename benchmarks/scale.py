@@ -33,7 +33,7 @@ QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
 
 
 def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a point, `over` put in: as many equal rows as it has variants."""
+    """Return the settings of a point, `over` merged in: as many equal rows as it has variants."""
     made = inputs.on_mnist("basic", **over)
     made["data"]["limit"] = point.images
     names = [f"basic_{number}" for number in range(point.variants)]
@@ -58,7 +58,7 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
                 inputs.prepare(where, settings(point, over))
                 sweep = axis == "variants"
                 command = ("sweep",) if sweep else ("train", "basic_0")
-                cost = processes.run_stage(where, *command, looking=0.2)  # often: it may be short
+                cost = processes.run_stage(where, *command, sampling_share=0.2)  # it may be short
                 costs[place].append(cost)
                 shutil.rmtree(where)
         found[axis] = grown(points, costs)
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--axes", nargs="+", choices=[*AXES], default=[*AXES])
     chosen = parser.parse_args()
     axes = QUICK if chosen.quick else {axis: AXES[axis] for axis in chosen.axes}
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = measure(axes, {"data": inputs.data(chosen)}, chosen.runs, folder)
     print(measured.write("scale", {"runs": chosen.runs, "axes": found}, chosen.folder))
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.search`: `make search` against Optuna over plain Keras, run by turns.
+"""`python -m benchmarks.search`: `make search` against Optuna over plain Keras, in alternation.
 
 Both tune `basic` on the default digits, in the space of params.yaml, with the same sampler and the
 same folds. The script trains all folds of all trials, one after the other. Run number n has the
@@ -77,7 +77,7 @@ def main() -> None:
     parser = inputs.parser(__doc__)
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = measure(QUICK, 1, folder) if chosen.quick else measure(FULL, chosen.runs, folder)
     print(measured.write("search", found, chosen.folder))
 

@@ -35,8 +35,8 @@ def main() -> None:
     chosen = parser.parse_args()
     settings = inputs.defaults()
     if chosen.quick:
-        settings, chosen.seeds = inputs.merged(settings, checkout.SLIVER), chosen.seeds[:1]
-    with inputs.workplace() as folder:
+        settings, chosen.seeds = inputs.merged(settings, checkout.SMALL), chosen.seeds[:1]
+    with inputs.temporary_folder() as folder:
         found = {str(seed): compared(folder, settings, seed) for seed in chosen.seeds}
     about = {"baseline": settings["compare"]["baseline"], "kernels": settings["train"]["kernels"]}
     print(measured.write("seeds", about | {"seeds": found}, chosen.folder))

@@ -89,7 +89,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs = 1
-    with inputs.workplace() as folder:
+    with inputs.temporary_folder() as folder:
         found = measure(chosen, folder)
     print(measured.write("sources", {"runs": chosen.runs} | found, chosen.folder))
 

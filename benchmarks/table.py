@@ -96,8 +96,8 @@ def main() -> None:
     found = records()
     for path in TABLES:
         text = rendered(path, found)
-        with files.replacing(path) as beside:
-            beside.write_text(text, encoding="utf-8")
+        with files.replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
         print(path.relative_to(inputs.ROOT))
 
 

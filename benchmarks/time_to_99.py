@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     chosen = parser.parse_args()
     seeds, limit = (2, 1000) if chosen.quick else (chosen.seeds, None)
-    with inputs.workplace():
+    with inputs.temporary_folder():
         found = measure(inputs.data(chosen), seeds, limit)
     print(measured.write("time_to_99", {"goal": GOAL} | found, chosen.folder))
 

@@ -247,7 +247,7 @@ def add(name: str, replicates: int, designs: list[str], kept: Path, data: Any = 
                 made.append(cross_validated(fit, variants, labels, design, seed))
             scores, correct = (np.stack(part) for part in zip(*made, strict=True))
             path.parent.mkdir(parents=True, exist_ok=True)
-            with files.replacing(path) as beside, beside.open("wb") as file:
+            with files.replacing(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, scores=scores, correct=np.packbits(correct, axis=-1))
 
 

@@ -64,7 +64,7 @@ def table(given: str, column: str) -> dict[str, str]:
 def _checked(
     given: str, column: str, names: Sequence[str], left_out: Collection[str], source: str
 ) -> dict[str, str]:
-    """Return image -> group, for all images and no others but those left out."""
+    """Return image -> group; every image must have one, and only `left_out` files may too."""
     group_of, known = table(given, column), {*names, *left_out}
     if unknown := [name for name in group_of if name not in known]:
         raise UserError(

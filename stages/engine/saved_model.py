@@ -47,7 +47,7 @@ def listed(attached: Named, images: np.ndarray) -> Listed:
 
 
 def has_own_weights(architecture: Named) -> bool:
-    """Return whether an architecture is a backbone with weights from a file of the user's."""
+    """Return whether an architecture is a backbone with weights from a user's file."""
     arguments = architecture.arguments
     return architecture.name == "backbone" and arguments["weights"] not in (None, "imagenet")
 

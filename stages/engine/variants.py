@@ -75,7 +75,7 @@ def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
 def needed_folds(
     plan: Plan, arrays: Arrays, rows: Mapping[str, Trained]
 ) -> dict[str, list[FoldTask]]:
-    """Return fingerprint -> folds, of a variant or an ensemble's members but those in `rows`."""
+    """Return fingerprint -> folds, of a variant or of the members that `rows` lacks."""
     return {
         key: fold_tasks.variant_tasks(key, recipe, arrays)
         for key, recipe in plan.recipes.items()

@@ -1,4 +1,4 @@
-"""One run of the whole pipeline on a sliver of data, made once, and copies of it for each test."""
+"""One run of the whole pipeline on a small data set, made once, and copies of it for each test."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from filelock import FileLock
 from benchmarks import checkout, inputs
 from tests.pipeline.faults import offline
 
-SLIVER = checkout.SLIVER | {"parallel": {"jobs": 2}}
+SMALL = checkout.SMALL | {"parallel": {"jobs": 2}}
 
 
 class Made(NamedTuple):
@@ -47,7 +47,7 @@ def made(shared, empty_store):
     with FileLock(f"{base}.lock"):
         if not (base / "made.json").exists():
             (base / "temporary").mkdir(parents=True)
-            checkout.make(base / "folder", inputs.merged(inputs.defaults(), SLIVER))
+            checkout.make(base / "folder", inputs.merged(inputs.defaults(), SMALL))
             command = f"{'unshare --net ' if offline() else ''}dvc repro"
             output = checkout.run(command, base / "folder", TMPDIR=str(base / "temporary"))
             left = [str(path) for path in (base / "temporary").rglob("*")]

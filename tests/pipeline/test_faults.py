@@ -1,4 +1,4 @@
-"""Faults of disks, clocks, networks, memory and people, on the real commands and a sliver of data.
+"""Faults of disks, clocks, networks, memory and people, on the real commands and a small data set.
 
 What each leaves, once it is mended, is compared with what an undisturbed pipeline has made.
 """

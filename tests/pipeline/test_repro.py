@@ -1,4 +1,4 @@
-"""The real pipeline in copies of the repository, on a sliver of data.
+"""The real pipeline in copies of the repository, on a small data set.
 
 The first run, of which the others are copies, has no network where that can be.
 """
