@@ -89,8 +89,8 @@ def read(
         _warn(path.name, found.left_out)
     if data.channels is None and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
-    notes = [*found.notes]
     own_sizes = np.array([sizes[row] for row in kept], np.int64)
+    notes = [*found.notes]
     if changed := int((own_sizes != size).any(axis=1).sum()):
         notes.append(
             f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels "
@@ -98,20 +98,30 @@ def read(
         )
     if bits != 16:
         notes.append(f"Pixels in files of 16 bits were read as numbers of {bits} bits (data.bits).")
-    splits, numbers, files_of_rows = zip(*rows, strict=True)
-    labels, count = np.array(numbers, np.int64), splits.count("train")
+    train, test = _splits(images, rows, own_sizes)
     return Source(
         name=path.name,
         licence="not stated",
         classes=found.classes,
-        train=Split(images[:count], labels[:count], files_of_rows[:count], None, own_sizes[:count]),
-        test=Split(images[count:], labels[count:], files_of_rows[count:], None, own_sizes[count:])
-        if "test" in splits
-        else None,
+        train=train,
+        test=test,
         unreadable=dict(sorted(found.left_out.items())),
         notes=tuple(notes),
         bits=bits,
     )
+
+
+def _splits(
+    images: np.ndarray, rows: Sequence[listing.Row], sizes: np.ndarray
+) -> tuple[Split, Split | None]:
+    """Return the training images, which come first, and the test images, if there are any."""
+    names, numbers, files_of_rows = zip(*rows, strict=True)
+    labels, count = np.array(numbers, np.int64), names.count("train")
+    train, test = (
+        Split(images[part], labels[part], files_of_rows[part], None, sizes[part])
+        for part in (slice(count), slice(count, None))
+    )
+    return train, test if "test" in names else None
 
 
 def _warn(name: str, left_out: Mapping[str, str]) -> None:

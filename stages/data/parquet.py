@@ -50,13 +50,10 @@ def load(path: Path, data: Data) -> Source:
         raise UserError(f"{path} has no training image; give a .parquet file of them.")
     classes = tuple(sorted({label for _, label, _ in found}, key=label_file.order))
     number = {name: index for index, name in enumerate(classes)}
-    rows = sorted(((split, number[label], name) for split, label, name in found), key=_train_first)
+    rows = [(split, number[label], name) for split, label, name in found]
+    rows.sort(key=lambda row: (row[0] == "test", row))
     what = listing.Listing(classes, (), rows, {}, (*notes, *listing.alike(classes)))
     return image_folder.read(path, what, data, lambda name: decode.parsed(contents[name].as_py()))
-
-
-def _train_first(row: listing.Row) -> tuple:
-    return row[0] == "test", row
 
 
 def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
@@ -81,4 +78,11 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
         raise UserError(f"{path} has a row without an image or a label; remove it.")
     metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
-    return images, [names[value] for value in labels] if names else labels
+    if not names:
+        return images, labels
+    if unknown := [value for value in labels if value not in range(len(names))]:
+        raise UserError(
+            f"{path} has the label {unknown[0]!r}, and its metadata names {len(names)} classes, "
+            "from 0; remove that row, or the file if its images have no labels."
+        )
+    return images, [names[value] for value in labels]

@@ -133,7 +133,7 @@ def members_with_results(plan: Plan) -> dict[str, Trained]:
     for key, recipe in plan.recipes.items() if plan.is_ensemble else ():
         folder = RESULTS / recipe.variant
         try:
-            training = read_json(folder / "training.json")
+            training = read_json(folder / "training.json", ("fingerprint", "parameters"))
             if training["fingerprint"] == key:
                 with np.load(folder / "out_of_fold.npz", allow_pickle=False) as stored:
                     out_of_fold = stored["oof_probability"]

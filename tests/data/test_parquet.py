@@ -53,6 +53,15 @@ def test_names_of_files_are_splits_and_metadata_names_classes(tmp_path):
         data.load(Data(source=str(tmp_path / "all"), validation="ignore"))
 
 
+@pytest.mark.parametrize("outside", [-1, 11])
+def test_a_label_without_a_name_is_refused(tmp_path, monkeypatch, outside):
+    """Hugging Face's data sets have -1 in splits without labels."""
+    monkeypatch.setitem(globals(), "LABELS", [*LABELS[:5], outside])
+    path = write(tmp_path / "mine.parquet", names=[str(number) for number in range(11)])
+    with pytest.raises(UserError, match=f"the label {outside}"):
+        data.load(Data(source=str(path)))
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
