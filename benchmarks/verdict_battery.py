@@ -11,12 +11,12 @@ one recipe, or two recipes that are nearly alike.
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.learners import LEARNERS
 from stages import files
 
 # design -> folds, first repeat, repeats; the designs of all variants, of the first two
@@ -139,53 +139,6 @@ def simulated(member: Member, seed: tuple[int, ...]) -> tuple[Fit, np.ndarray]:
         return learn(x[~validates], trained, x[validates], number) == labels[validates]
 
     return fit, labels
-
-
-def _nearest_mean(x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed: int) -> np.ndarray:
-    """Predict the class with the nearer mean; x float (n, features), new (m, features)."""
-    distance = [((new - x[labels == k].mean(axis=0)) ** 2).sum(axis=1) for k in (0, 1)]
-    return (distance[1] < distance[0]).astype(int)
-
-
-def _nearest_mean_of(
-    choose: Callable[[int], int],
-    replace: bool,
-    x: np.ndarray,
-    labels: np.ndarray,
-    new: np.ndarray,
-    seed: int,
-) -> np.ndarray:
-    """Predict as _nearest_mean, from random images: chance moves a whole fold.
-
-    `choose` gives the number for each class, from that of all images.
-    """
-    random = np.random.default_rng([seed, *x[:1].view(np.uint32).ravel()])
-    count = choose(len(labels))
-    few = [random.choice(np.flatnonzero(labels == k), count, replace=replace) for k in (0, 1)]
-    rows = np.concatenate(few)
-    return _nearest_mean(x[rows], labels[rows], new, seed)
-
-
-def _sklearn(name: str, x: np.ndarray, labels: np.ndarray, new: np.ndarray, seed: int):
-    import sklearn
-    from sklearn import ensemble, linear_model, neighbors, tree
-
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-        learner = {
-            "nearest": lambda: neighbors.KNeighborsClassifier(1, algorithm="brute"),
-            "tree": lambda: tree.DecisionTreeClassifier(random_state=seed),
-            "logistic": linear_model.LogisticRegression,
-            "forest": lambda: ensemble.RandomForestClassifier(5, random_state=seed),
-        }[name]()
-        return learner.fit(x, labels).predict(new)
-
-
-LEARNERS = {name: partial(_sklearn, name) for name in ("nearest", "tree", "logistic", "forest")}
-LEARNERS |= {
-    "nearest_mean": _nearest_mean,
-    "half": partial(_nearest_mean_of, lambda n: n // 4, False),
-    "chance": partial(_nearest_mean_of, lambda n: 5, True),
-}
 
 
 def trained(
