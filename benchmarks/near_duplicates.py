@@ -71,13 +71,8 @@ def resized(picture: Image.Image, random: Random) -> Image.Image:
 def cropped(picture: Image.Image, random: Random) -> Image.Image:
     """Return the picture without up to 5 % of each side."""
     left, top, right, bottom = random.uniform(0, 0.05, 4) * np.tile(picture.size, 2)
-    return picture.crop(
-        (
-            round(left),
-            round(top),
-            *np.rint(picture.size - np.array([right, bottom])).astype(int).tolist(),
-        )
-    )
+    box = np.rint([left, top, picture.width - right, picture.height - bottom]).astype(int)
+    return picture.crop(tuple(box.tolist()))
 
 
 def lighter(picture: Image.Image, random: Random) -> Image.Image:
@@ -93,13 +88,7 @@ def everything(picture: Image.Image, random: Random) -> Image.Image:
     return picture
 
 
-CHANGES: tuple[Callable[[Image.Image, Random], Image.Image], ...] = (
-    encoded,
-    resized,
-    cropped,
-    lighter,
-    everything,
-)
+CHANGES: tuple[Callable, ...] = (encoded, resized, cropped, lighter, everything)
 
 
 def split(pictures: Sequence[Image.Image], side: int) -> Split:

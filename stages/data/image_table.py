@@ -41,7 +41,8 @@ def read(
                 name, cell = row[key], row[value]
                 is_complete = name and (cell or (may_be_empty and cell == "")) and None not in row
                 if name in cells or not is_complete:
-                    problem = "occurs twice" if name in cells else "is not a line of that header"
+                    lacks = f"does not have one {key} and one {value}"
+                    problem = "occurs twice" if name in cells else lacks
                     raise UserError(
                         f"{setting}: {given}, line {reader.line_num}: {name!r} {problem}; give "
                         f"each image one {value}."

@@ -102,10 +102,7 @@ def digests(settings: Params) -> dict[str, str]:
     found = {}
     if path := data.find(settings.data.source):
         found["data.source"] = _digest(path, data.files_of(path, settings.data))
-    tables = {
-        "folds.group": settings.folds.group,
-        "data.corrections": settings.data.corrections,
-    }
+    tables = {"folds.group": settings.folds.group, "data.corrections": settings.data.corrections}
     for setting, given in tables.items():
         if given:
             path = files.find(given)

@@ -8,15 +8,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from tqdm import tqdm
 
-from stages.engine import (
-    backbones,
-    cluster,
-    features,
-    fold_store,
-    hardware,
-    saved_model,
-    workers,
-)
+from stages.engine import backbones, cluster, features, fold_store, hardware, saved_model, workers
 from stages.errors import UserError
 from stages.files import PREPARED
 from stages.settings.sections import Named, Parallel

@@ -48,11 +48,7 @@ Estimate = tuple[float, rv_frozen | None]  # as from `paired.expected_difference
 
 
 def against_baseline(
-    scores: Mapping[str, Mapping[str, np.ndarray]],
-    base: str,
-    folds: int,
-    rope: float,
-    metric: str,
+    scores: Mapping[str, Mapping[str, np.ndarray]], base: str, folds: int, rope: float, metric: str
 ) -> list[dict[str, Any]]:
     """Return rows with COLUMNS, and p_equal: the baseline's, then each variant's, by source.
 
