@@ -26,7 +26,7 @@ from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics import paired
-from stages.statistics.learning_curve import Law, fit, perfect, verdict
+from stages.statistics.learning_curve import Law, fit, verdict
 from stages.statistics.metrics import METRICS
 from stages.statistics.scores import SCORES
 
@@ -128,7 +128,7 @@ def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
 
 def _law(measured: dict[float, tuple[float, list[float]]], metric: str, folds: int) -> Law:
     images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
-    return fit(images, perfect(METRICS[metric]) - scores, folds)
+    return fit(images, METRICS[metric].best - scores, folds)
 
 
 def _rows(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from stages.figures.style import BLUE, GREEN, ORANGE, RED, WIDTH, heading, page, styled
-from stages.statistics.learning_curve import Law, perfect
+from stages.statistics.learning_curve import Law
 from stages.statistics.metrics import of
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
@@ -43,7 +43,7 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
             continue
         for start, end, line in ((images[0], images[-1], "-"), (images[-1], 2 * images[-1], "--")):
             drawn = np.geomspace(start, end, 100)
-            score = metric.scale * (perfect(metric) - law.at(drawn))
+            score = metric.scale * (metric.best - law.at(drawn))
             axes.plot(drawn, score, line, color=colour, linewidth=1.2)
     axes.set(xscale="log", xlabel="training images of a fold")
     axes.xaxis.set_major_locator(FixedLocator([*images, 2 * images[-1]]))

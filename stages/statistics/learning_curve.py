@@ -113,11 +113,6 @@ def _root(square: np.ndarray) -> np.ndarray:
     return np.sqrt(np.where(square >= 0, square, np.nan))
 
 
-def perfect(metric: Metric) -> int:
-    """Return the highest possible score; the error of a score is its distance from it."""
-    return 1 if metric.percent else 0
-
-
 def verdict(law: Law, metric: Metric) -> str:
     """Return in words what twice the images would gain, in the metric's unit."""
     gain, low, high = (metric.scale * value for value in (law.gain, law.low, law.high))

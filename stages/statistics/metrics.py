@@ -11,7 +11,11 @@ class Metric(NamedTuple):
     """How a metric is written; `stages.statistics.scores` computes it."""
 
     label: str  # in tables and figures
-    percent: bool = True  # a fraction, written in percent; its differences in points
+    scale: int = 100  # factor between a value and the number that is written
+    digits: int = 2  # decimals that are written
+    unit: str = "points"  # of differences
+    sign: str = " %"  # suffix of values
+    best: int = 1  # the highest possible value
 
     @property
     def title(self) -> str:
@@ -19,29 +23,9 @@ class Metric(NamedTuple):
         return self.label[0].upper() + self.label[1:]
 
     @property
-    def scale(self) -> int:
-        """Return the factor between a value and the number that is written."""
-        return 100 if self.percent else 1
-
-    @property
-    def digits(self) -> int:
-        """Return how many decimals are written."""
-        return 2 if self.percent else 4
-
-    @property
-    def unit(self) -> str:
-        """Return the unit of differences."""
-        return "points" if self.percent else "nats"
-
-    @property
-    def sign(self) -> str:
-        """Return the suffix of a value."""
-        return " %" if self.percent else ""
-
-    @property
     def column(self) -> str:
         """Return the name of a column of values."""
-        return f"CV {self.label}{',' * self.percent}{self.sign}"
+        return f"CV {self.label}{',' if self.sign else ''}{self.sign}"
 
     def mean_std(self, mean: float, std: float) -> str:
         """Return a score with its standard deviation: `98.55 ± 0.40`."""
@@ -59,7 +43,7 @@ METRICS = {
     "accuracy": Metric("accuracy"),
     "balanced_accuracy": Metric("balanced accuracy"),
     "macro_f1": Metric("macro F1"),
-    "log_loss": Metric("negative log loss", percent=False),
+    "log_loss": Metric("negative log loss", scale=1, digits=4, unit="nats", sign="", best=0),
     "roc_auc": Metric("ROC AUC"),
 }
 
