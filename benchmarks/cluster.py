@@ -1,8 +1,8 @@
 """`python -m benchmarks.cluster`: what a Ray cluster costs above the processes of one machine.
 
-Two Ray nodes of one core each, on this machine. Queued units: how long the engine takes for each
-beside the work itself, and how much memory the driver holds. Then folds of `basic` on full
-MNIST, one epoch each: the two nodes against two local workers, in turn, all started before.
+Two Ray nodes of one core each run on this machine. For a queue of tasks, it measures the time that
+the engine adds to each, and the driver's memory. Then it trains folds of `basic` on full MNIST, one
+epoch each, on the two nodes and on two local workers in alternation; all have been started before.
 """
 
 import statistics

@@ -2,10 +2,10 @@
 
 Both are commands in processes of their own that read the same prepared arrays and folds, train the
 same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
-epochs are equal. The stage also keeps folds, writes tables and builds the model file; the script
-does none of that. `--precision` is the pipeline's, of several each takes its turn; the script
-computes in float32, as one that nobody has tuned does. Run number n has the seed n on all sides, so
-accuracies have runs x folds values.
+epochs are equal. The stage also stores folds, writes tables and builds the model file; the script
+does none of that. `--precision` gives one or more precisions of the pipeline, each measured against
+the script, which computes in float32 like any script that nobody has tuned. Run number n has the
+seed n on all sides, so accuracies have runs x folds values.
 """
 
 import shutil

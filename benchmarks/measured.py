@@ -63,19 +63,14 @@ def _processor() -> str:
 
 def _commit() -> str:
     """Return the commit, with "+" when tracked files outside benchmarks/records differ from it."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=10", "--exclude=*"],
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-    )
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/records"],
-        cwd=HERE.parent,
-        capture_output=True,
-        text=True,
-    )
-    return described.stdout.strip() + ("+" if changed.stdout.strip() else "") or "unknown"
+    commit = _git("describe", "--always", "--abbrev=10", "--exclude=*")
+    tracked = ("--untracked-files=no", "--", ".", ":!benchmarks/records")
+    return commit + ("+" if _git("status", "--porcelain", *tracked) else "") or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=HERE.parent, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 BEGAN = _commit()  # now, when the code is read: there may be others before a long measurement ends

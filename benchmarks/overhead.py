@@ -1,4 +1,4 @@
-"""`python -m benchmarks.overhead`: what is not fitting in a `dvc repro` of the five references.
+"""`python -m benchmarks.overhead`: what `dvc repro` of the five references takes besides fitting.
 
 It works in a copy of the repository with a store of its own. Each command of a stage is timed by a
 `python` that stands first in PATH and runs the real one under bash's `time`, so the pipeline
@@ -61,7 +61,7 @@ def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
         seconds += cost.seconds
         processor += cost.processor_seconds
         own = [_row(line) for line in times.read_text().splitlines()]
-        if all(row["stage"] != "none" for row in own):  # beside a sweep's training stages run too
+        if all(row["stage"] != "none" for row in own):  # other stages run during a sweep
             outside += cost.seconds - sum(row["seconds"] for row in own)
         rows += own
     total = {"seconds": seconds, "processor_seconds": processor}

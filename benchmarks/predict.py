@@ -1,7 +1,7 @@
-"""`python -m benchmarks.predict`: how soon a model file answers, on one thread, as one record.
+"""`python -m benchmarks.predict`: latency and throughput of model files on one thread.
 
-Each variant's results/<variant>/model.keras is loaded as a user loads it, compiled once, and asked
-for one image after the other and for 10,000 in batches. All images are raw test images.
+Each variant's results/<variant>/model.keras is loaded as a user loads it and compiled once. It then
+predicts one image after the other, and 10,000 in batches. All images are raw test images.
 """
 
 from pathlib import Path

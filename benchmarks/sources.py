@@ -1,8 +1,8 @@
 """`python -m benchmarks.sources`: what reading images costs, by the stage `prepare` alone.
 
 MNIST from its four IDX files; as many PNG files in a folder per class; and a large `.npz` of colour
-images, on which `basic` is then trained for an epoch in two folds: memory is to hold the images
-once. Pictures are noise, drawn beforehand and not counted; compressed noise is slow to read.
+images, on which `basic` is then trained for an epoch in two folds: memory should hold the images
+only once. Pictures are noise, drawn beforehand and not counted; compressed noise is slow to read.
 """
 
 import os

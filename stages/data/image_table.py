@@ -1,4 +1,4 @@
-"""A user's CSV file with a cell for each image: its group (`folds.group`) or `data.corrections`."""
+"""A user's CSV file with a cell for each image: its group, or its corrected label."""
 
 import csv
 

@@ -130,7 +130,10 @@ def _place(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _moved(images: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures moved and scaled, bilinearly, and (n, 1, SIDE, SIDE): 1 where defined."""
+    """Return pictures moved and scaled bilinearly, and where they are defined.
+
+    The latter is float64 (n, 1, SIDE, SIDE), 1 or 0.
+    """
     inside = []
     for shift, scale in (place[:, :2].T, place[:, 2:].T):
         at = scale[:, None] * GRID + shift[:, None]

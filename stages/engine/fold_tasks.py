@@ -168,15 +168,7 @@ def _train(
 
 
 def _train_subset(
-    report: Callable | None,
-    head: tuple | None,
-    rows: np.ndarray,
-    images: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    classes: int,
-    recipe: Recipe,
-    fold: int,
+    report: Callable | None, head: tuple | None, rows: np.ndarray, *task: Any
 ) -> FoldResult:
     """Train a fold on some rows only; without weights, since no model is built from it.
 
@@ -184,6 +176,7 @@ def _train_subset(
     early stopping or plateaus need every epoch's score: for 1/8 of the images, scoring would take
     nearly as long as training. The worker holds a copy of the rows and of the validation images.
     """
+    images, labels, folds, classes, recipe, fold = task
     count, train = int(folds.max()) + 1, recipe.train
     validation = np.flatnonzero(folds == fold % count)
     if at_end := not (train.early_stopping or train.reduce_on_plateau):

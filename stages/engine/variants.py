@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     recipes: dict[str, Recipe]  # fingerprint -> recipe, in order
 
     def about(self) -> dict[str, Any]:
-        """Return what training.json holds of the settings."""
+        """Return the settings as training.json has them."""
         rows = {r.variant: r.model_dump(exclude={"variant"}) for r in self.recipes.values()}
         if not self.is_ensemble:
             (settings,) = rows.values()

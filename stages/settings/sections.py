@@ -231,7 +231,7 @@ class Suite(Settings):
 
 
 class Predict(Settings):
-    """What `python -m stages predict` says of the variants; no stage depends on it."""
+    """Settings of `python -m stages predict`; no stage depends on them."""
 
     coverage: Annotated[float, Field(gt=0, lt=1)] | None = None  # of prediction sets
 

@@ -33,7 +33,7 @@ MISFIT = 0.01  # p of the means, given a power law, below which they do not foll
 
 
 class Law(NamedTuple):
-    """The power law of one variant, and what it says of twice the images; errors are fractions."""
+    """The power law of one variant, and the gain of twice the images; errors are fractions."""
 
     images: float  # N, the most images
     error: float  # with N images, by the law
