@@ -1,7 +1,7 @@
 """What twice the training images would gain: a power law through the scores of smaller sets.
 
 The expected error with n training images is modelled as a + b n^-c, with a floor a >= 0 that no
-number of images passes (Hestness et al. 2017; Viering and Loog 2022 survey the shapes of learning
+number of images passes (Hestness et al. 2017; Viering and Loog 2023 survey the shapes of learning
 curves). With N images and the drop d = b N^-c, twice the images gain d (1 - 2^-c). Four sizes
 hardly determine three parameters, but they bound that gain: its interval is the profile likelihood
 interval, all gains of laws that fit the means not significantly worse than the best law does
