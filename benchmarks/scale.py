@@ -29,7 +29,7 @@ AXES = {
     "workers": [BASE._replace(images=20_000, folds=4, workers=n) for n in (1, 2)],
 }
 SMALL = Point(images=100, folds=2, variants=1, workers=1)
-QUICK = {"folds": [SMALL], "variants": [SMALL._replace(variants=2)]}
+QUICK = {"variants": [SMALL._replace(variants=2)]}
 
 
 def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,13 @@ import stages  # noqa: F401 - before NumPy, whose kernels it selects
 from stages.commands import warm
 from tests.prepared import inside
 
-pytest_plugins = ["tests.tracking.fixtures"]
+pytest_plugins = ["tests.tracking.fixtures", "tests.tracking.team_fixtures"]
+
+# Of whoever runs the tests.
+for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
+    os.environ.pop(f"MLFLOW_TRACKING_{name}", None)
+for name in ("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "FOLDLAB_DATA"):
+    os.environ.pop(name, None)
 
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -102,12 +108,17 @@ def copy(folder, tmp_path, monkeypatch):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each worker whole files, whose fixtures are then made once; but single benchmarks."""
+    """Give each worker whole files, whose fixtures are then made once; but single benchmarks.
+
+    All files with a team's server are as one.
+    """
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return nodeid if LONGEST[1] in nodeid else super()._split_scope(nodeid)
+            if LONGEST[1] in nodeid:
+                return nodeid
+            return super()._split_scope(nodeid).replace("test_team_access", "test_team_server")
 
     return Scheduling(config, log)
 
@@ -119,6 +130,8 @@ LONGEST = (
     "tests/pipeline/test_your_own_data.py",
     "tests/engine/test_cluster.py",
     "tests/engine/test_features.py",
+    "tests/tracking/test_team_server.py",
+    "tests/tracking/test_team_access.py",  # it leaves runs, and takes a right away
 )
 
 

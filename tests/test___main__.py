@@ -36,7 +36,7 @@ def test_an_error_of_the_user_is_one_sentence(error, message):
     assert "\n" not in str(end.value)
 
 
-@pytest.mark.parametrize("error", [KeyError("bug"), ValueError("shapes"), FileNotFoundError(2, "")])
+@pytest.mark.parametrize("error", [ValueError("bug"), FileNotFoundError(2), BrokenPipeError(32)])
 def test_a_mistake_of_ours_keeps_its_traceback(error):
     def command():
         raise error
@@ -91,8 +91,6 @@ def test_help_lists_all_commands_and_what_it_does_not_need_is_not_imported():
         (["train", "basic"], "stages.errors"),
         (["train", "basic"], "click"),
         (["train", "basic"], "stages.train"),
-        (["publish", "--all"], "stages.publish"),
-        (["champion"], "stages.commands.champion"),
         (["predict", "x"], "stages.commands.predict"),
         (["live", "0", "x", "0"], "stages.commands.live"),
     ],
@@ -126,14 +124,6 @@ def test_output_that_nobody_reads_ends_it_silently(lines):
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
-
-
-def test_a_broken_pipe_that_is_not_stdout_keeps_its_traceback():
-    def command():
-        raise BrokenPipeError(32, "Broken pipe")
-
-    with pytest.raises(BrokenPipeError):
-        handle(command)
 
 
 def test_windows_is_refused_with_one_sentence(monkeypatch):

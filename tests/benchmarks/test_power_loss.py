@@ -4,8 +4,6 @@ import pytest
 
 from benchmarks.power_loss import Call, Disk, calls
 
-FOLDER = "new"
-
 
 def call(name, path, to="", at=0, data=b""):
     return Call(name, path, to, at, data)

@@ -13,15 +13,13 @@ from benchmarks import kfold, load, scale
 from benchmarks.inputs import ROOT
 from stages.commands import warm
 from stages.files import read_json, write_json
-from stages.models import build
-from stages.settings.sections import Named, Train
+from stages.settings.sections import Named
 from stages.statistics.paired import mean_std
-from stages.training.export import assemble
-from stages.training.recipe import Recipe
-from stages.training.trained_images import Listed
 from tests import prepared
+from tests.engine import exported
 
 pytestmark = [pytest.mark.slow, pytest.mark.warm]
+BASIC = Named(name="basic", arguments={"dense": 8})
 
 
 def run(name, folder, *arguments, cwd=ROOT):
@@ -47,15 +45,6 @@ def test_chaos_ends_as_if_nothing_had_been_killed(tmp_path, monkeypatch):
     assert found["faults"] == []
     assert found["kills"] == sum(found["by_stage"].values()) == 1
     assert found["files_compared"] > 20
-
-
-def test_cluster_measures_a_queue_and_two_engines(tmp_path):
-    pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
-    found = record("cluster", tmp_path)
-    assert (found["trivial"]["units"], found["tiny"]["units"]) == (20, 2)
-    assert found["trivial"]["ms_a_unit_inside"] < found["tiny"]["ms_a_unit_inside"]
-    assert found["basic"]["images_trained"] == 2 * 54
-    assert {len(each) for each in found["basic"]["seconds"].values()} == {1}
 
 
 def test_fit_gives_rates_times_operations_over_the_peak(tmp_path):
@@ -117,20 +106,12 @@ def test_overhead_times_every_stage_and_runs_an_edited_row_again(tmp_path):
 
 def test_predict_measures_a_model_file(tmp_path):
     prepared.write(tmp_path)
-    recipe = Recipe(
-        variant="plain",
-        architecture=Named(name="basic", arguments={"dense": 8}),
-        augmentation=[],
-        train=Train(**prepared.TRAIN),
-    )
-    members = [build(recipe.architecture, (12, 12, 1), 3).get_weights() for _ in range(2)]
-    listed = Listed(np.array([5, 7], "<u8"), True)  # no image here
     folder = tmp_path / "results" / "plain"
     write_json(folder / "training.json", {"parameters": 19363})
-    (folder / "model.keras").write_bytes(assemble(recipe, (12, 12, 1), 3, members, listed))
+    exported.write(folder / "model.keras", BASIC, shape=(12, 12, 1))
     found = record("predict", tmp_path / "records", "plain", cwd=tmp_path)["variants"]["plain"]
     assert found["members"] == 2
-    assert found["parameters"] == sum(one.size for member in members for one in member)
+    assert found["parameters"] == 2 * 19363
     assert found["one_image_ms"]["median"] <= found["one_image_ms"]["p95"] <= found["first_ms"]
 
 

@@ -95,6 +95,8 @@ def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_c
     trained, monkeypatch, capsys
 ):
     exported.importable(tflite_file)
+    from ai_edge_litert.interpreter import Interpreter
+
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
     publish.publish("basic")
     export.export(str(MODEL), "tflite", int8=True)
@@ -109,6 +111,9 @@ def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_c
     assert accuracy["only_keras_correct"] == (before & ~after).sum()
     assert (proof["tolerance"], proof["calibration_images"]) == (None, 20)
     assert 0 < proof["largest_difference"] < 0.05
+    tensors = Interpreter(str(FOLDER / "model_int8.tflite")).get_tensor_details()
+    # the pixels before quantization, and the probabilities after it
+    assert len([one for one in tensors if one["dtype"] == np.float32]) == 2
 
     Image.fromarray(IMAGES[0, ..., 0]).save("digit.png")
     name, probability = run(snippet("ai_edge_litert").replace("model.tflite", "model_int8.tflite"))

@@ -6,7 +6,7 @@ import pytest
 from stages.commands.pairs import pairs
 from stages.errors import UserError
 from stages.statistics.paired import corrected_resampled_t, holm, variances
-from tests.test_compare import BETTER, TIED, WORSE, choose, write_variant
+from tests.compared import BETTER, TIED, WORSE, choose, write_variant
 
 pytestmark = pytest.mark.usefixtures("folder")
 

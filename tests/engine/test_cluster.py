@@ -11,16 +11,19 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import cluster as cluster_benchmark
 from benchmarks import nodes
 from benchmarks.nodes import on
 from stages.commands.sweep import sweep
 from stages.engine import cluster
 from stages.errors import UserError
+from stages.files import read_json
 from stages.settings.sections import Parallel
 from stages.train import train
 from tests import prepared
@@ -30,12 +33,12 @@ from tests.test_train import contents
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
-DIVERGING = {"learning_rate": 100.0, "l2": 1.0, "optimizer": {"sgd": {"momentum": 0.0}}}
 
 
 @pytest.fixture(scope="module")
 def two_nodes():
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    for module in (sys.modules[__name__], cluster_benchmark):
+        ray.cloudpickle.register_pickle_by_value(module)
     with nodes.two() as started:
         yield started
 
@@ -203,10 +206,16 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
         assert contents(folder / "results" / variant) == one_machine[variant]
 
 
-def test_divergence_is_one_sentence(two_nodes, folder):
-    repository(folder, two_nodes.address, epochs=20, **DIVERGING)
-    said = status("train", "plain")
-    assert re.fullmatch(r"foldlab: plain fold \d .*train\.learning_rate.*", said)
+def test_the_benchmark_measures_a_queue_and_two_engines(two_nodes, tmp_path, monkeypatch, capsys):
+    """Its `--quick` form, on the nodes that are there."""
+    monkeypatch.setattr(nodes, "two", lambda: nullcontext(two_nodes))
+    monkeypatch.setattr(sys, "argv", ["cluster", "--quick", "--folder", str(tmp_path)])
+    cluster_benchmark.main()
+    found = read_json(Path(capsys.readouterr().out.splitlines()[-1]))
+    assert (found["trivial"]["units"], found["tiny"]["units"]) == (20, 2)
+    assert found["trivial"]["ms_a_unit_inside"] < found["tiny"]["ms_a_unit_inside"]
+    assert found["basic"]["images_trained"] == 2 * 54
+    assert {len(each) for each in found["basic"]["seconds"].values()} == {1}
 
 
 def test_a_lack_of_ray_is_one_sentence(folder, monkeypatch):

@@ -54,19 +54,3 @@ def test_a_layer_without_a_counterpart_is_named(module, tmp_path):
     path = exported.write_unconvertible(tmp_path / "model.keras")
     with pytest.raises(UserError, match=r"'shrink' \(Resizing\).*ScaleAndTranslate"):
         module.convert(trace(path, "portable"), CLASSES)
-
-
-def test_int8_computes_in_bytes_and_takes_the_same_raw_images(tmp_path):
-    exported.importable(tflite_file)
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = exported.write(tmp_path / "model.keras", exported.NORMALIZED)
-    expected, _ = scorer(path, "portable")(exported.IMAGES)
-    file = tmp_path / "model.tflite"
-    file.write_bytes(tflite_file.convert(trace(path, "portable"), CLASSES, exported.IMAGES))
-    found = tflite_file.scorer(file)(exported.IMAGES)
-    assert found.dtype == np.float32
-    assert 0 < np.abs(found - expected).max() < 0.05
-    tensors = Interpreter(str(file)).get_tensor_details()
-    floats = [tensor["name"] for tensor in tensors if tensor["dtype"] == np.float32]
-    assert len(floats) == 2  # the pixels before quantization, and the probabilities after it

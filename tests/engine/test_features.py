@@ -141,7 +141,7 @@ def test_fine_tuning_starts_from_features_and_ships_whole_networks(once, folder)
     settings = yaml.safe_load(Path("params.yaml").read_text())
     backbone = {"name": "efficientnet_lite0", "freeze": 2}
     row = {"architecture": {"backbone": backbone}, "augmentation": [{"flip": {}}]}
-    settings["variants"]["tuned"] = row | {"train": {"epochs": 10, "predict_views": 2}}
+    settings["variants"]["tuned"] = row | {"train": {"epochs": 4, "predict_views": 2}}
     Path("params.yaml").write_text(yaml.safe_dump(settings))
     train("tuned")
     evaluate("tuned")

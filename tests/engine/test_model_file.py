@@ -2,10 +2,7 @@
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -174,14 +171,6 @@ def test_what_keras_has_not_saved_is_refused(content):
         layers(content, "row")
 
 
-def test_neither_keras_nor_tensorflow_is_imported():
-    code = "import sys, stages.engine.model_file; print({'keras', 'tensorflow'} & {*sys.modules})"
-    root = Path(model_file.__file__).parents[2]
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
 def test_models_that_average_over_views_pass(tmp_path):
     from tests.engine import exported  # imports Keras
 
@@ -191,7 +180,7 @@ def test_models_that_average_over_views_pass(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny", "EfficientNetV2B0"])
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny"])
 def test_networks_of_keras_pass(name, tmp_path):
     import keras
 

@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import pytest
 from stages.engine.resolve import check, check_data, recipe
 from stages.errors import UserError
 from stages.settings import params
-from tests.settings.test_params import HERE, changed
+from tests.settings.test_params import changed
 
 
 @pytest.mark.parametrize(
@@ -81,13 +79,3 @@ def test_digits_are_flipped_only_by_force(classes, arguments, allowed):
     outcome = nullcontext() if allowed else pytest.raises(UserError, match=r"augmentation\[1\]")
     with outcome:
         check_data(chosen, {"classes": list(classes)}, Path("data/prepared"))
-
-
-@pytest.mark.slow
-def test_checking_every_name_needs_no_tensorflow():
-    code = (
-        "import sys; from stages.settings import params; from stages.engine.resolve import check;"
-        "check(params.load()); print({'tensorflow', 'keras', 'mlflow'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
-    assert done.stdout == "set()\n", done.stderr

@@ -169,16 +169,27 @@ def test_no_package_imports_a_stage():
 
 
 @pytest.mark.slow
-def test_importing_a_stage_imports_neither_tensorflow_nor_mlflow():
-    """All in one process, which says after which of them there is one."""
+def test_figures_stages_and_checks_import_nothing_heavy():
+    """All in one process, which says after which of them there is something."""
     code = (
-        "import importlib, sys\n"
+        "import importlib, pkgutil, sys\n"
+        "def say(step, *heavy):\n"
+        "    print(step, *{'tensorflow', 'keras', 'mlflow', *heavy} & set(sys.modules))\n"
+        "import stages.figures, stages.plot\n"
+        "for module in pkgutil.iter_modules(stages.figures.__path__, 'stages.figures.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "say('figures', 'pydantic', 'matplotlib.pyplot')\n"
         f"for stage in {sorted(STAGES)}:\n"
         "    importlib.import_module(f'stages.{stage}')\n"
-        "    print(stage, *{'tensorflow', 'keras', 'mlflow'} & set(sys.modules))\n"
+        "    say(stage)\n"
+        "import stages.engine.model_file\n"
+        "from stages.engine.resolve import check\n"
+        "from stages.settings import params\n"
+        "check(params.load())\n"
+        "say('checks')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == sorted(STAGES), done.stderr
+    assert done.stdout.splitlines() == ["figures", *sorted(STAGES), "checks"], done.stderr
 
 
 def test_every_imported_package_is_required_and_pinned_and_every_requirement_used():

@@ -103,10 +103,6 @@ def test_no_mistake():
     assert "No mistake on 15 test images." in card(np.eye(3)[LABEL])
 
 
-def test_has_no_trailing_spaces_or_double_blank_lines():
-    assert not re.search(r" $|\n\n\n", card(), re.M)
-
-
 @pytest.mark.slow
 def test_the_code_loads_and_predicts(tmp_path, monkeypatch, capsys):
     import keras

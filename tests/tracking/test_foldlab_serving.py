@@ -12,24 +12,16 @@ import requests
 from benchmarks import load_serve
 from stages import publish
 from stages.commands.promote import promote
-from stages.models import build
-from stages.settings.sections import Named, Train
-from stages.training.export import assemble, scorer
-from stages.training.recipe import Recipe
-from stages.training.trained_images import Listed
-from tests.prepared import TRAIN
+from stages.settings.sections import Named
+from stages.training.export import scorer
+from tests.engine import exported
+from tests.prepared import inside
 from tests.tracking.made_results import make_repository
 from tests.tracking.served import answers, free_port, inherited, running
 
 pytestmark = pytest.mark.slow
-LISTED = Listed(np.array([5, 7], "<u8"), True)  # no image here
-SHAPE, CLASSES = (28, 28, 1), 2
-RECIPE = Recipe(
-    variant="basic",
-    architecture=Named(name="basic", arguments={"dense": 8}),
-    augmentation=[],
-    train=Train(**TRAIN),
-)
+SHAPE = (28, 28, 1)
+BASIC = Named(name="basic", arguments={"dense": 8})
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +30,8 @@ def served(tmp_path_factory, empty_store):
     root = make_repository(tmp_path_factory.mktemp("served"))
     shutil.copyfile(empty_store, root / "mlflow.db")
     model = root / "results/basic/model.keras"
-    members = [build(RECIPE.architecture, SHAPE, CLASSES).get_weights() for _ in range(2)]
-    model.write_bytes(assemble(RECIPE, SHAPE, CLASSES, members, LISTED))
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT"):
-            patch.delenv(name, raising=False)
-        patch.chdir(root)
+    exported.write(model, BASIC, shape=SHAPE, classes=["zero", "one"])
+    with inside(root):
         assert publish.publish("basic")
         promote("basic")
     port = free_port()

@@ -24,13 +24,6 @@ from tests.tracking.made_results import everything
 CODE = Path(store.__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def own_environment(tmp_path, monkeypatch):
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-
-
 @pytest.mark.parametrize(
     ("uri", "expected"),
     [
@@ -42,6 +35,7 @@ def own_environment(tmp_path, monkeypatch):
     ],
 )
 def test_where_runs_go(tmp_path, monkeypatch, uri, expected):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert store.location() == expected.format(root=tmp_path)
 
@@ -149,24 +143,12 @@ def test_the_store_is_the_repositorys_also_from_elsewhere(repository, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["repository"]
 
 
-def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
-    with pytest.raises(MlflowException, match="foo"), store.opened(Tracking()) as client:
-        client.search_runs([client.experiment_id], "foo = 'bar'")
-
-
 def test_a_run_that_is_deleted_meanwhile_is_no_bug(repository):
     with store.opened(Tracking()) as client:
         run = client.create_run(client.experiment_id)
         client.delete_run(run.info.run_id)
     with pytest.raises(store.StoreError), store.opened(Tracking()) as client:
         client.set_tag(run.info.run_id, "key", "value")
-
-
-@pytest.mark.parametrize("uri", ["oracle://host/runs", "mysql+a+b://host/runs", "ftp://host"])
-def test_an_address_that_mlflow_refuses_is_the_user_s(repository, monkeypatch, uri):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(store.StoreError), store.opened(Tracking()):
-        pass
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(repository):
@@ -277,4 +259,16 @@ def test_an_experiment_of_mlflow_s_pages_is_refused_by_name(repository):
     create("other", "mlflow-artifacts:/2")
     refused = pytest.raises(store.StoreError, match=r"tracking\.experiment")
     with refused, store.opened(Tracking(experiment="other")):
+        pass
+
+
+def test_a_malformed_query_is_a_bug_and_not_a_failing_store(repository):
+    with pytest.raises(MlflowException, match="foo"), store.opened(Tracking()) as client:
+        client.search_runs([client.experiment_id], "foo = 'bar'")
+
+
+@pytest.mark.parametrize("uri", ["oracle://host/runs", "mysql+a+b://host/runs", "ftp://host"])
+def test_an_address_that_mlflow_refuses_is_the_user_s(repository, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(store.StoreError), store.opened(Tracking()):
         pass
