@@ -1,6 +1,5 @@
 """The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
-from pathlib import Path
 
 import numpy as np
 
@@ -50,12 +49,14 @@ def compare() -> None:
     ):
         cells = ([row[key] for key in columns] for row in rows)
         files.write_table(RESULTS / name, columns, cells)
-    _write(RESULTS / "comparison.md", markdown.report(comparison, problems))
+    files.write_text(RESULTS / "comparison.md", markdown.report(comparison, problems))
     _draw(comparison)
     issues = training_images.label_issues(results, dataset["classes"])
     training_images.near_duplicates()
     images = files.read_array(PREPARED / "test_images.npy")
-    _write(RESULTS / "report.html", html.page(comparison, problems, images, RESULTS, issues))
+    files.write_text(
+        RESULTS / "report.html", html.page(comparison, problems, images, RESULTS, issues)
+    )
     print(markdown.headline(comparison.best_first, comparison.baseline))
 
 
@@ -68,8 +69,3 @@ def _draw(comparison: Comparison) -> None:
     style.save(figure, RESULTS / "plots" / "comparison.png")
     drawn = ranks(comparison.shown, comparison.ranks, comparison.metric.label)
     style.save(drawn, RESULTS / "plots" / "ranks.png")
-
-
-def _write(path: Path, text: str) -> None:
-    with files.replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

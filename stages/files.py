@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _remove_abandoned(path.parent)
         handle, temporary = _create_temporary(path)
     except OSError as error:
         raise unwritable(path, error) from None
@@ -81,6 +81,24 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _create_temporary(path: Path) -> tuple[int, Path]:
+    """Create a temporary file in the folder of `path`, locked until closed or this process ends."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # no other process took it for abandoned before the lock
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of processes that have ended, which are no longer locked."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
@@ -115,29 +133,20 @@ def scratch(shape: Sequence[int]) -> np.ndarray:
         raise unwritable(folder, error) from None
 
 
-def _create_temporary(path: Path) -> tuple[int, Path]:
-    """Create a temporary file in the folder of `path`, locked until closed or this process ends."""
-    while True:
-        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:  # not removed by `_sweep` before it was locked
-            return handle, Path(name)
-        os.close(handle)
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of processes that have ended, which are no longer locked."""
-    for path in folder.glob(f"{PARTIAL}*"):
-        with suppress(OSError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON with a final newline; numbers keep full precision."""
-    with replacing(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
@@ -213,6 +222,11 @@ def read_array(path: Path) -> np.ndarray:
     """Return the array of an .npy file, memory-mapped; raises UserError when it is damaged."""
     with _reading(path):
         return np.lib.format.open_memmap(path, "r")
+
+
+def read_prepared(*names: str) -> list[np.ndarray]:
+    """Return arrays of the prepared data, such as `test_images`; see `existing`, `read_array`."""
+    return [read_array(existing(PREPARED / f"{name}.npy", "prepare")) for name in names]
 
 
 def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -29,9 +29,8 @@ def plot(variant: str) -> None:
     path = files.existing(folder / "occlusion.npz", f"evaluate@{variant}")
     (drops,) = files.read_arrays(path, ("drops",)).values()
     dataset = files.read_dataset(files.PREPARED)
-    images, train_images, train_labels = (
-        files.read_array(files.existing(files.PREPARED / f"{name}.npy", "prepare"))
-        for name in ("test_images", "train_images", "train_labels")
+    images, train_images, train_labels = files.read_prepared(
+        "test_images", "train_images", "train_labels"
     )
     classes, label, source = dataset["classes"], result.test_label, dataset["source"]
     error = result.metrics["test"]["expected_calibration_error"]
@@ -58,5 +57,4 @@ def plot(variant: str) -> None:
         figures["augmentation"] = augmentation(original, changed, names, variant=variant)
     for name, figure in figures.items():
         style.save(figure, folder / "plots" / f"{name}.png")
-    with files.replacing(folder / "model_card.md") as temporary:
-        temporary.write_text(model_card(variant, dataset, result), encoding="utf-8")
+    files.write_text(folder / "model_card.md", model_card(variant, dataset, result))

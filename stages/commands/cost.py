@@ -8,14 +8,11 @@ import sys
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
-from stages import files
 from stages.commands import annotate
 from stages.engine import latency
-from stages.figures import style
 from stages.figures.cost import cost as draw
-from stages.files import PREPARED, RESULTS, existing, read_table
+from stages.files import RESULTS, existing, read_prepared, read_table
 from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
@@ -37,8 +34,7 @@ def cost() -> None:
     """
     settings = params.load()
     compared = read_table(existing(RESULTS / "comparison.csv", "compare"))
-    images = np.load(existing(PREPARED / "test_images.npy", "prepare"), mmap_mode="r")
-    images = images[np.arange(min(IMAGES, len(images)))]
+    images = np.array(read_prepared("test_images")[0][:IMAGES])
     paths = {
         row["variant"]: existing(
             RESULTS / row["variant"] / "model.keras", f"train@{row['variant']}"
@@ -62,14 +58,7 @@ def cost() -> None:
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
     rows.sort(key=lambda row: -row["cv_mean"])
-    table = ([row[key] for key in COLUMNS] for row in rows)
-    files.write_table(RESULTS / "cost.csv", COLUMNS, table)
-    style.save(draw(rows), RESULTS / "plots" / "cost.png")
-    shown, sentences = _table(rows), _sentences(rows)
-    columns, cells = [*shown[0]], [[*row.values()] for row in shown]
-    measurements.add("cost", columns, cells, sentences)
-    right = ("left", *["right"] * (len(columns) - 2), "left")
-    print(tabulate(cells, columns, disable_numparse=True, colalign=right), "", *sentences, sep="\n")
+    measurements.publish("cost", rows, COLUMNS, draw(rows), _table(rows), _sentences(rows))
     _log(settings, rows)
 
 

@@ -22,7 +22,7 @@ from stages.engine.hardware import PROCESSOR
 from stages.engine.predict import score
 from stages.engine.traced import trace
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, existing, read_array, read_dataset
+from stages.files import PREPARED, RESULTS, read_dataset, read_prepared
 from stages.report import measurements
 from stages.settings import params
 from stages.settings.sections import Kernels
@@ -92,10 +92,7 @@ def _write(
     """
     settings = params.load()
     kernels = settings.train.kernels
-    images, label, training = (
-        read_array(existing(PREPARED / f"{name}.npy", "prepare"))
-        for name in ("test_images", "test_labels", "train_images")
-    )
+    images, label, training = read_prepared("test_images", "test_labels", "train_images")
     expected = score(path, images, label, settings.parallel, kernels).probability
     models.check_classes(str(path), expected.shape[1], len(classes))
     chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]

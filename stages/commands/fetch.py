@@ -33,6 +33,5 @@ def fetch(model: str) -> None:
         path, pinned = download(model, Path(folder))
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    with files.replacing(model_path(sha256)) as partial:
-        partial.write_bytes(content)
+    files.write_bytes(model_path(sha256), content)
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

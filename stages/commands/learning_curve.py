@@ -12,22 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
-from stages import files
 from stages.commands import annotate
 from stages.engine import environment, fold_store, fold_tasks, subsets, variants
 from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
-from stages.figures import style
 from stages.figures.learning_curve import learning_curve as draw
 from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
 from stages.report import measurements
-from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, verdict
-from stages.statistics.metrics import METRICS
+from stages.statistics.metrics import METRICS, of
 from stages.statistics.scores import SCORES
 
 COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
@@ -60,18 +56,14 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     for plan, tasks in zip(plans, of_plan, strict=True):
         measured = {share: _measured(own, arrays, metric) for share, own in tasks.items()}
         measured[1.0] = _complete(plan.variant, metric)
-        laws[plan.variant] = _law(measured, metric, dataset["folds"]["count"])
-        rows += _rows(plan.variant, measured, metric, laws[plan.variant])
-    table = ([row[key] for key in COLUMNS] for row in rows)
-    files.write_table(RESULTS / "learning_curve.csv", COLUMNS, table)
-    style.save(draw(rows, laws), RESULTS / "plots" / "learning_curve.png")
-    columns = ["variant", "images", f"{METRICS[metric].column} (n = {rows[0]['n']})"]
-    cells = _cells(rows)
-    sentences = [f"{row['variant']}: {row['verdict']}." for row in rows if row["verdict"]]
-    measurements.add("learning_curve", columns, cells, sentences)
-    align = ("left", "right", "right")
-    print(tabulate(cells, columns, disable_numparse=True, colalign=align), "", *sentences, sep="\n")
-    _log(settings, [row for row in rows if row["verdict"]])
+        images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
+        law = fit(images, METRICS[metric].best - scores, dataset["folds"]["count"])
+        rows += _rows(plan.variant, measured, metric, law)
+        laws[plan.variant] = law
+    verdicts = {row["variant"]: row["verdict"] for row in rows if row["verdict"]}
+    sentences = [f"{name}: {text}." for name, text in verdicts.items()]
+    measurements.publish("learning_curve", rows, COLUMNS, draw(rows, laws), _table(rows), sentences)
+    _log(settings, verdicts)
     fold_store.prune()
 
 
@@ -126,41 +118,36 @@ def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
     return float(np.mean(images)), scores
 
 
-def _law(measured: dict[float, tuple[float, list[float]]], metric: str, folds: int) -> Law:
-    images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
-    return fit(images, METRICS[metric].best - scores, folds)
-
-
 def _rows(
     variant: str, measured: dict[float, tuple[float, list[float]]], metric: str, law: Law
 ) -> list[dict[str, Any]]:
     """Return the rows of a variant, from the fewest images to all."""
-    rows: list[dict[str, Any]] = []
-    for share, (images, scores) in measured.items():
-        row = dict.fromkeys(COLUMNS, "") | paired.mean_std(scores)
-        rows.append(
-            row | {"variant": variant, "share": share, "images": round(images), "metric": metric}
-        )
+    every: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    every |= {"variant": variant, "metric": metric}
+    rows = [
+        every | {"share": share, "images": round(images)} | paired.mean_std(scores)
+        for share, (images, scores) in measured.items()
+    ]
     gain = {"gain": law.gain, "ci_low": law.low, "ci_high": law.high}
     rows[-1] |= gain | {"verdict": verdict(law, METRICS[metric])}
     return rows
 
 
-def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the table of scores as texts."""
+    metric = of(rows[0])
     return [
-        [
-            row["variant"],
-            f"{row['images']:,}",
-            mean_std({"cv_mean": row["mean"], "cv_std": row["std"], "metric": row["metric"]}),
-        ]
+        {
+            "variant": row["variant"],
+            "images": f"{row['images']:,}",
+            f"{metric.column} (n = {row['n']})": metric.mean_std(row["mean"], row["std"]),
+        }
         for row in rows
     ]
 
 
-def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
+def _log(settings: params.Params, verdicts: dict[str, str]) -> None:
     """Attach the table and the picture to each variant's run, and tag it."""
-    verdicts = {row["variant"]: row["verdict"] for row in rows}
 
     def attach(client: Any, run_id: str, name: str) -> None:
         client.log_artifact(run_id, str(RESULTS / "learning_curve.csv"))

@@ -4,7 +4,7 @@ import sys
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -204,6 +204,30 @@ _add(
     click.Option(["--port"], type=click.IntRange(1, 65535), default=5000, show_default=True),
 )
 _add(
+    "commands.new",
+    "Set up params.yaml for your own images.\n\n"
+    "DATA is a folder or a file of images. Prints what is found there, and chooses data, folds, "
+    "training and variants to compare. The old settings are kept in params.yaml.old.",
+    click.Argument(["data"]),
+    click.Option(
+        ["--format", "data_format"],
+        help="The data.format of DATA if it is ambiguous, such as labels.",
+    ),
+)
+_add(
+    "commands.pull_request",
+    "Report changes against the commit BASE in Markdown.",
+    click.Argument(["base"]),
+    click.Option(
+        ["--output"],
+        type=click.File("w", encoding="utf-8", atomic=True),
+        default="-",
+        help="A file instead of stdout.",
+    ),
+    click.Option(["--figures"], default="", help="URL of the folder that holds comparison.png."),
+    name="pull-request",
+)
+_add(
     "commands.warm",
     "Run stage commands that other processes send; started by repro.",
     click.Argument(["path"]),
@@ -217,22 +241,6 @@ _add(
     click.Argument(["fingerprints"], nargs=-1),
     hidden=True,
 )
-
-
-@line.command()
-@click.argument("data")
-@click.option(
-    "--format", "format_", help="The data.format of DATA if it is ambiguous, such as labels."
-)
-def new(data: str, format_: str | None) -> None:
-    """Set up params.yaml for your own images.
-
-    DATA is a folder or a file of images. Prints what is found there, and chooses data, folds,
-    training and variants to compare. The old settings are kept in params.yaml.old.
-    """
-    from stages.commands import new
-
-    new.new(data, {"format": format_})
 
 
 @line.command()
@@ -266,19 +274,3 @@ def promote(variant: str | None, release: bool, reason: str) -> None:
     from stages.commands import promote
 
     print(promote.promote(variant, reason) if variant else promote.release())
-
-
-@line.command("pull-request")
-@click.argument("base")
-@click.option(
-    "--output",
-    type=click.File("w", encoding="utf-8", atomic=True),
-    default="-",
-    help="A file instead of stdout.",
-)
-@click.option("--figures", default="", help="URL of the folder that holds comparison.png.")
-def pull_request(base: str, output: TextIO, figures: str) -> None:
-    """Report changes against the commit BASE in Markdown."""
-    from stages.commands import pull_request
-
-    output.write(pull_request.pull_request(base, figures))

@@ -14,7 +14,7 @@ from stages.data import SOURCES, look, near_duplicates, watch
 from stages.data.look import Look
 from stages.engine import backbones, resolve
 from stages.errors import UserError
-from stages.files import replacing, root
+from stages.files import replacing, root, write_bytes
 from stages.models.backbone import MINIMUM
 from stages.search import row as rows
 from stages.settings import params
@@ -61,30 +61,28 @@ BASELINE = "cnn"
 PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; rows that take about as long
 
 
-def new(source: str, settings: Mapping[str, Any]) -> None:
+def new(data: str, data_format: str | None = None) -> None:
     """Look at the images, print what was found, and write the settings for them.
 
-    The old params.yaml is kept as params.yaml.old. `settings` are other settings of the
-    section `data`, such as the format.
+    The old params.yaml is kept as params.yaml.old. `data` is a folder or a file of images, and
+    `data_format` the setting `data.format`, if it cannot be told from the files.
 
     Raises:
         UserError: if the images cannot be used as they are.
     """
     params.load()  # refuses invalid settings before anything is read
-    path = Path(source).expanduser().absolute()
-    if not source:
+    path = Path(data).expanduser().absolute()
+    if not data:
         raise UserError("DATA is missing; give a folder or a file: make new DATA=data/photos.")
     if not path.exists():
-        known = "; for a known data set, set data.source instead" * (source in SOURCES)
-        raise UserError(
-            f"DATA is {source!r}, which does not exist; give a folder or a file{known}."
-        )
+        known = "; for a known data set, set data.source instead" * (data in SOURCES)
+        raise UserError(f"DATA is {data!r}, which does not exist; give a folder or a file{known}.")
     top = root().absolute()
     given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
-    chosen = {"source": given, **settings}
+    chosen: dict[str, Any] = {"source": given, "format": data_format}
     chosen["watch"] = watch.best(validate(Data, chosen, "data"))
     found = look.look(validate(Data, chosen, "data"))
-    print("\n".join(_lines(source, found)), flush=True)
+    print("\n".join(_lines(data, found)), flush=True)
     if (side := _side(found.sizes)) is not None:
         chosen["image_size"] = side
     for line in _near(found, validate(Data, chosen, "data")):
@@ -94,8 +92,8 @@ def new(source: str, settings: Mapping[str, Any]) -> None:
     sections = _sections(found, chosen, [*chosen_rows])
     before, after = PARAMS.read_bytes(), _changed(chosen_rows, sections)
     if after != before:  # the same command again keeps the copy of the first file
-        _put(OLD, before)
-        _put(PARAMS, after)
+        write_bytes(OLD, before)
+        write_bytes(PARAMS, after)
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     shape = (height, width, 3 if found.colour else 1)
@@ -199,7 +197,7 @@ def _changed(
     """Return params.yaml with new variants and settings, once they are checked."""
     before = PARAMS.read_bytes()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        _put(PARAMS, before)
+        write_bytes(PARAMS, before)
         for name, row in variants.items():
             if name not in params.load().variants:
                 rows.add(name, validate(Variant, row, f"variants.{name}"))
@@ -224,11 +222,6 @@ def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
                 content[name][key] = value
     with replacing(PARAMS) as temporary:
         yaml.dump(content, temporary)
-
-
-def _put(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
 
 
 def _null(representer: Any, value: None) -> Any:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from stages.commands.provenance import causes, committed, content_at, dvc, run
 from stages.errors import UserError
@@ -24,7 +24,12 @@ FIGURE = "results/plots/comparison.png"
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 
 
-def pull_request(base: str, figures: str = "") -> str:
+def pull_request(base: str, output: TextIO, figures: str = "") -> None:
+    """Write the report to `output`; the rest is as for `report`."""
+    output.write(report(base, figures))
+
+
+def report(base: str, figures: str = "") -> str:
     """Return a report that compares the working tree with its merge base with `base`.
 
     `base` is a branch, tag or commit. `figures` is the URL of the folder of comparison.png, which a

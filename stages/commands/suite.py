@@ -14,17 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from stages import data, files, publish
 from stages.commands.process import exclusive
 from stages.data import watch
 from stages.engine import fold_store, resolve
 from stages.engine import suite as engine
 from stages.errors import UserError
-from stages.figures import style
 from stages.figures.suite import suite as draw
-from stages.files import PREPARED, RESULTS
+from stages.files import PREPARED
 from stages.prepare import prepare
 from stages.report import measurements
 from stages.report.markdown import difference, mean_std, probability
@@ -67,16 +64,8 @@ def suite() -> None:
         fold_store.prune()
     count = settings.folds.count
     rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric)
-    table = ([row[key] for key in COLUMNS] for row in rows)
-    files.write_table(RESULTS / "suite.csv", COLUMNS, table)
-    style.save(draw(rows, compare.rope), RESULTS / "plots" / "suite.png")
-    metric = of(rows[0])
-    columns = ["variant", "source", metric.column, "n", f"difference, {metric.unit} (95 %)"]
-    columns += ["Holm p", "verdict"]
-    cells, sentences = _cells(rows), _sentences(rows)
-    measurements.add("suite", columns, cells, sentences)
-    align = ("left", "left", "right", "left", "right", "right", "left")
-    print(tabulate(cells, columns, disable_numparse=True, colalign=align), "", *sentences, sep="\n")
+    figure = draw(rows, compare.rope)
+    measurements.publish("suite", rows, COLUMNS, figure, _table(rows), _sentences(rows))
     _log(settings, rows)
 
 
@@ -166,18 +155,23 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def _cells(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Return the table as texts."""
-    cells, shown = [], ""
-    for row in rows:
-        name = row["variant"] if row["variant"] != shown else ""
-        shown, is_mean = row["variant"], row["source"] == ALL
-        score = "" if is_mean else mean_std(row)
-        source, unit = ("mean", "sources") if is_mean else (row["source"], "folds")
-        p = probability(row["p_holm"])
-        n = f"{row['n']} {unit}"
-        cells.append([name, source, score, n, difference(row), p, row["outcome"]])
-    return cells
+def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the table as texts; the first row of each variant has its name."""
+    table, metric = [], of(rows[0])
+    for before, row in zip([None, *rows], rows, strict=False):
+        is_mean = row["source"] == ALL
+        table.append(
+            {
+                "variant": "" if before and before["variant"] == row["variant"] else row["variant"],
+                "source": "mean" if is_mean else row["source"],
+                metric.column: "" if is_mean else mean_std(row),
+                "n": f"{row['n']} {'sources' if is_mean else 'folds'}",
+                f"difference, {metric.unit} (95 %)": difference(row),
+                "Holm p": probability(row["p_holm"]),
+                "verdict": row["outcome"],
+            }
+        )
+    return table
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:

@@ -13,14 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import joblib
-import numpy as np
 from tqdm import tqdm
 
 from stages import publish
 from stages.engine import environment, fold_store, fold_tasks, hardware, tracker, variants, workers
 from stages.engine.predict import score
 from stages.engine.resolve import check
-from stages.files import PREPARED, RESULTS, read_dataset, read_json
+from stages.files import PREPARED, RESULTS, read_dataset, read_json, read_prepared
 from stages.settings import params
 from stages.tracking import store
 
@@ -67,8 +66,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
             publish.warn_missing(publish.missing(settings))  # no stage will do so
         return
     arrays = fold_tasks.read_arrays(dataset)
-    test_images = np.load(PREPARED / "test_images.npy", mmap_mode="r")
-    test_labels = np.load(PREPARED / "test_labels.npy")
+    test_images, test_labels = read_prepared("test_images", "test_labels")
     rows = {plan.fingerprint: plan for plan in planned if not plan.is_ensemble}
     for key, plan in rows.items():
         tracker.write_start_marker(key, plan.recipes[key], plan.description, dataset)

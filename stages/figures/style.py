@@ -30,7 +30,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from stages.files import replacing
+from stages.files import write_bytes
 
 DPI = 140
 WIDTH = 6.4  # inches; 11 point text is then still legible on a phone
@@ -216,5 +216,4 @@ def _warn(missing: str) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write `figure` as a PNG file; see `png`."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(png(figure))
+    write_bytes(path, png(figure))

@@ -5,16 +5,22 @@ same bytes in every run, cannot hold them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
+
+from matplotlib.figure import Figure
+from tabulate import tabulate
 
 from stages import files
+from stages.figures import style
 from stages.files import RESULTS
 from stages.report import pictures
 from stages.report.templates import TEMPLATES
 
 STORED = RESULTS / "measurements.json"  # the sections so far
 PAGE = RESULTS / "measurements.html"
+LEFT = ("variant", "source", "n", "verdict")  # columns of text in the printed table
 TITLES = {
     "cost": "Cost of a prediction",
     "learning_curve": "Would more images help?",
@@ -45,6 +51,27 @@ def add(
             path = RESULTS / "plots" / f"{key}.png"
             drawn = pictures.embedded(path.read_bytes()) if path.is_file() else None
             shown[key] = {"title": title, "picture": drawn, **stored[key]}
-    with files.replacing(PAGE) as temporary:
-        page = TEMPLATES.get_template("measurements.html.j2").render(sections=shown)
-        temporary.write_text(page, encoding="utf-8")
+    page = TEMPLATES.get_template("measurements.html.j2").render(sections=shown)
+    files.write_text(PAGE, page)
+
+
+def publish(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    fields: Sequence[str],
+    figure: Figure,
+    shown: Sequence[Mapping[str, str]],
+    sentences: Sequence[str],
+) -> None:
+    """Write results/`name`.csv and its picture, add both to the page, and print the table.
+
+    `rows` are the content of the CSV file, with the columns `fields`. `shown` is the table as text,
+    one mapping from title to cell per row. The rest is as for `add`.
+    """
+    table = ([row[key] for key in fields] for row in rows)
+    files.write_table(RESULTS / f"{name}.csv", fields, table)
+    style.save(figure, RESULTS / "plots" / f"{name}.png")
+    columns, cells = [*shown[0]], [[*row.values()] for row in shown]
+    add(name, columns, cells, sentences)
+    align = ["left" if title in LEFT else "right" for title in columns]
+    print(tabulate(cells, columns, disable_numparse=True, colalign=align), "", *sentences, sep="\n")

@@ -31,7 +31,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     files = drawn.classes("cat", "dog", each=20, height=90, width=70)
     drawn.tree(folder / "data/pets", files | drawn.classes("owl", each=4, height=90, width=100))
     before = Path("params.yaml").read_text()
-    new.new("data/pets", {})
+    new.new("data/pets")
     settings = params.load()
     assert (settings.data.source, settings.data.watch) == ("data/pets", "data/pets")
     assert settings.data.image_size == (64, 64)
@@ -60,9 +60,9 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
 def test_the_same_call_again_keeps_the_copy_of_the_first_file(folder):
     drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
     before = Path("params.yaml").read_text()
-    new.new("photos", {})
+    new.new("photos")
     once = Path("params.yaml").read_text()
-    new.new("photos", {})
+    new.new("photos")
     assert Path("params.yaml").read_text() == once
     assert Path("params.yaml.old").read_text() == before
 
@@ -71,11 +71,11 @@ def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, 
     files = drawn.classes("cat", "dog", each=6, height=48, width=48)
     files["dog/copy.jpg"] = drawn.encoded(files["cat/0.png"], "JPEG", quality=80)
     drawn.tree(folder / "pets", files)
-    new.new("pets", {})
+    new.new("pets")
     printed = capsys.readouterr().out
     assert "of these, in two classes: 1, such as cat/0.png and dog/copy.jpg" in printed
     monkeypatch.setattr(look, "NEAR_IMAGES", 12)
-    new.new("pets", {})
+    new.new("pets")
     printed = capsys.readouterr().out
     assert "cat/0.png" not in printed
     assert "`make repro` looks for such images" in printed
@@ -83,14 +83,14 @@ def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, 
 
 def test_a_second_call_replaces_the_choice(folder):
     drawn.tree(folder / "pets", drawn.classes("cat", "dog", each=9))
-    new.new("pets", {})
+    new.new("pets")
     assert params.load().data.image_size is None  # all have one small size
     assert "pretrained" not in params.load().compare.variants  # too small for it
     (folder / "table").mkdir()
     table = ["file,label", *(f"{row}.png,{'ab'[row % 2]}" for row in range(12))]
     pictures = {f"{row}.png": drawn.pixels(row, 80, 80) for row in range(12)}
     drawn.tree(folder / "table", {"labels.csv": "\n".join(table).encode(), **pictures})
-    new.new(str(folder / "table/labels.csv"), {"format": "labels"})
+    new.new(str(folder / "table/labels.csv"), "labels")
     data = params.load().data
     assert (data.source, data.watch) == ("table/labels.csv", "table")
     assert (data.format, data.image_size) == ("labels", (64, 64))
@@ -113,7 +113,7 @@ def test_what_cannot_be_used_changes_nothing(folder, files, source, expected):
     drawn.tree(folder, files)
     before = Path("params.yaml").read_bytes()
     with pytest.raises(UserError, match=expected):
-        new.new(source, {})
+        new.new(source)
     assert Path("params.yaml").read_bytes() == before
 
 
@@ -121,7 +121,7 @@ def test_a_file_of_arrays_is_watched_alone(folder):
     (folder / "data").mkdir()
     images = np.stack([drawn.pixels(seed) for seed in range(12)])
     np.savez(folder / "data/mine.npz", images=images, labels=np.arange(12) % 2)
-    new.new("data/mine.npz", {})
+    new.new("data/mine.npz")
     assert params.load().data.watch == "data/mine.npz"
 
 
@@ -130,7 +130,7 @@ def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory)
         tmp_path_factory.mktemp("home"), drawn.classes("pets/cat", "pets/dog", each=9)
     )
     monkeypatch.setenv("HOME", str(home))
-    new.new("~/pets", {})
+    new.new("~/pets")
     assert params.load().data.source == str(home / "pets")
 
 

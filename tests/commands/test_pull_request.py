@@ -112,7 +112,7 @@ def repository(tmp_path_factory):
 @pytest.mark.slow
 def test_the_report_holds_what_differs_between_the_branches(repository, monkeypatch):
     monkeypatch.chdir(repository)
-    report = pull_request.pull_request("main")
+    report = pull_request.report("main")
     assert report.startswith(pull_request.MARK)
     sections = dict(part.split("\n", 1) for part in report.split("\n## ")[1:])
     assert list(sections) == ["Verdicts", "Settings", "Scores", "Comparison"]
@@ -164,7 +164,7 @@ def test_a_compared_metric_comes_first_and_one_of_another_comparison_is_none():
 @pytest.mark.slow
 def test_what_main_got_since_is_not_shown_and_another_environment_is(repository, monkeypatch):
     monkeypatch.chdir(repository)
-    report = pull_request.pull_request("main")
+    report = pull_request.report("main")
     commit = run(repository, "git", "merge-base", "main", "wider")[:10]
     assert f"commit {commit}, where this branch left `main`" in report
     assert "description" not in report
@@ -172,9 +172,7 @@ def test_what_main_got_since_is_not_shown_and_another_environment_is(repository,
     cache = repository / ".dvc/cache"
     cache.rename(repository / ".dvc/tmp/cache")
     try:
-        assert f"another environment (digest of {ENVIRONMENT}; " in pull_request.pull_request(
-            "main"
-        )
+        assert f"another environment (digest of {ENVIRONMENT}; " in pull_request.report("main")
     finally:
         (repository / ".dvc/tmp/cache").rename(cache)
 
@@ -185,7 +183,7 @@ def test_a_clone_without_a_cache_suffices_and_says_that_nothing_was_trained(
 ):
     run(tmp_path, "git", "clone", "-q", "--branch", "wider", repository, "clone")
     monkeypatch.chdir(tmp_path / "clone")
-    report = pull_request.pull_request("origin/main")
+    report = pull_request.report("origin/main")
     assert "**Nothing was trained here:**" in report
     assert "| worse by 30.20 points" in report
 
@@ -199,11 +197,11 @@ def test_the_first_lines_say_whether_the_committed_results_are_those_of_this_run
     fingerprint = files.read_json("results/other/training.json")["fingerprint"]
     files.write_table(timing, ["fold", "fingerprint"], [(0, fingerprint)])
     try:
-        first = pull_request.pull_request("main").split("\n\n")[2]
+        first = pull_request.report("main").split("\n\n")[2]
         assert "are, byte for byte, what this run made** (1 of 2 variants" in first
         new.touch()
         files.write_table(timing, ["fold", "fingerprint"], [(0, "of an earlier training")])
-        first = pull_request.pull_request("main").split("\n\n")[2]
+        first = pull_request.report("main").split("\n\n")[2]
         assert "are not what this run made:** 1 file differs (0 of 2 variants" in first
         assert f"`{new}`" in first
     finally:
@@ -231,7 +229,7 @@ def test_stale_results_are_refused(repository, monkeypatch):
     path.write_text(text.replace("baseline: basic", "baseline: other"))
     try:
         with pytest.raises(UserError, match=r"\(compare\)"):
-            pull_request.pull_request("main")
+            pull_request.report("main")
     finally:
         path.write_text(text)
 
@@ -243,29 +241,29 @@ def test_an_unknown_base_and_a_shallow_clone_are_told_what_to_fetch(
     monkeypatch.chdir(repository)
     for base in ("mian", "--help"):
         with pytest.raises(UserError, match=f"'{base}'.*`git fetch origin`"):
-            pull_request.pull_request(base)
+            pull_request.report(base)
     address = f"file://{repository}"
     run(tmp_path, "git", "clone", "-q", "--depth", "1", "--branch", "wider", address, "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
     with pytest.raises(UserError, match="`git fetch --unshallow origin`"):
-        pull_request.pull_request("origin/main")
+        pull_request.report("origin/main")
 
 
 def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(UserError, match="Git"):
-        pull_request.pull_request("main")
+        pull_request.report("main")
     run(tmp_path, "git", "init", "-q", "-b", "main")
     author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
     run(tmp_path, "git", *author, "commit", "-q", "--allow-empty", "-m", "a")
     with pytest.raises(UserError, match=r"comparison\.csv is missing"):
-        pull_request.pull_request("main")
+        pull_request.report("main")
     (tmp_path / "results").mkdir()
     for path in (pull_request.TABLE, pull_request.TEXT):
         Path(path).touch()
     with pytest.raises(UserError, match="`dvc status --json` failed: "):
-        pull_request.pull_request("main")
+        pull_request.report("main")
 
 
 @pytest.mark.parametrize(
