@@ -4,13 +4,11 @@ Tags of the version record who did it and why. `dvc repro` does not replace such
 another one is promoted or `--release` is called.
 """
 
-import getpass
 import os
 
 from stages.errors import UserError
 from stages.settings import params
-from stages.tracking import record as records
-from stages.tracking import store
+from stages.tracking import origin, record, store
 
 
 def promote(name: str, reason: str = "") -> str:
@@ -23,11 +21,9 @@ def promote(name: str, reason: str = "") -> str:
             `data.limit`, or if the store cannot be used.
     """
     settings = params.load()
-    identity = records.read(name, settings).identity
-    try:  # on a server with passwords, the name there
-        who = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        who = "somebody"
+    identity = record.read(name, settings).identity
+    # on a server with passwords, the name there
+    who = os.environ.get("MLFLOW_TRACKING_USERNAME") or origin.user() or "somebody"
     with store.opened(settings.tracking) as client:
         from stages.tracking import registered_model, runs  # MLflow's import takes seconds
 

@@ -204,9 +204,9 @@ def _log(settings: Params, rows: list[dict[str, Any]]) -> None:
     }
     try:
         with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking import suite as runs  # MLflow's import takes seconds
+            from stages.tracking.attachments import complete_suite  # MLflow's import takes seconds
 
-            runs.show(client, shown)
+            complete_suite(client, shown)
     except store.StoreError as error:
         saved = "results/suite.csv is complete, run `make suite` again when the store is back"
         publish.warn("the suite", error, saved)

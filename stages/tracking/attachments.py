@@ -1,4 +1,4 @@
-"""Attach the data set, tables and figures to a run."""
+"""Attach the data set, tables and figures to a run, and log runs that consist of such files."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,10 @@ from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.types import Schema, TensorSpec
 
-from stages.tracking.marker import combined
+from stages.files import RESULTS
+from stages.tracking import origin
+from stages.tracking.children import add, search
+from stages.tracking.marker import combined, sha256
 from stages.tracking.store import Client
 
 
@@ -46,9 +49,44 @@ def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
         for entry in client.list_artifacts(run_id, folder)
     }
     for name, path in files.items():
-        if (
-            not unchanged or name not in uploaded
-        ):  # an uploaded file is complete: MLflow's uploads are atomic
+        # an uploaded file is complete, because MLflow's uploads are atomic
+        if not unchanged or name not in uploaded:
             client.log_artifact(run_id, str(path), folders[name])
     if not unchanged:
         client.set_tag(run_id, "files_sha256", sha256)
+
+
+def complete_run(
+    client: Client,
+    kind: str,
+    identity: str,
+    files: Mapping[str, Path],
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    start: int | None = None,
+) -> Run:
+    """Log a run of existing files unless it is logged already, and return it.
+
+    Its kind and `identity`, a hash, identify it, so that earlier runs stay, as history. `start` is
+    in ms since 1970, by default now.
+    """
+    key = f"{kind}_sha256"
+    query = f"tags.`foldlab.kind` = '{kind}' and tags.{key} = '{identity}'"
+    found = search(client, query)
+    tags = {"foldlab.kind": kind, key: identity, **tags}
+    run = found[0] if found else client.create_run(client.experiment_id, start, tags, kind)
+    finished = run.info.status == "FINISHED"
+    if not finished:
+        add(client, run, params)
+    complete_files(client, run, {name: path for name, path in files.items() if path.is_file()})
+    if not finished:
+        client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
+    return run
+
+
+def complete_suite(client: Client, params: Mapping[str, str]) -> str:
+    """Log the comparison on several data sets, with `params`; return its run's id."""
+    files = {name: RESULTS / name for name in ("suite.csv", "plots/suite.png")}
+    tags = {"mlflow.source.name": "stages.commands.suite", **origin.of_code()}
+    identity = sha256(files["suite.csv"])
+    return complete_run(client, "suite", identity, files, params, tags).info.run_id

@@ -1,15 +1,12 @@
 """What all runs have in common: adding what is missing, and child runs (folds and trials)."""
 
 import contextlib
-import getpass
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from stages.tracking import git
 from stages.tracking.record import Child
 from stages.tracking.store import Client
 
@@ -77,9 +74,8 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
     """Log the children of one kind that are not complete yet, and delete duplicate runs."""
     runs: dict[str, Run] = {}
     for run in child_runs(client, parent, kind):
-        number = run.data.tags.get(
-            f"foldlab.{kind}", run.info.run_id
-        )  # somebody may have deleted the tag
+        # somebody may have deleted the tag
+        number = run.data.tags.get(f"foldlab.{kind}", run.info.run_id)
         if runs.setdefault(number, run) is not run:
             with if_permitted():
                 client.delete_run(run.info.run_id)
@@ -95,8 +91,7 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
                 SHA256: child.sha256,
             }
             tags |= {**inherited, **child.tags}
-            experiment_id = parent.info.experiment_id
-            runs[number] = client.create_run(experiment_id, start, tags, child.name)
+            runs[number] = client.create_run(parent.info.experiment_id, start, tags, child.name)
         run = runs[number]
         if run.info.status != child.status:
             points = [  # without times, the steps follow the start
@@ -132,14 +127,3 @@ def add(
         client.log_batch(run.info.run_id, points[:METRICS], new_params[:OTHERS], new_tags[:OTHERS])
         points = points[METRICS:]
         new_params, new_tags = new_params[OTHERS:], new_tags[OTHERS:]
-
-
-def origin(stage: str) -> dict[str, str]:
-    """Return the tags for a run's origin: stage, experiment, Git's state and user."""
-    tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}"}
-    if name := os.environ.get("DVC_EXP_NAME"):
-        tags["DVC_EXP_NAME"] = name
-    tags |= git.tags()
-    with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
-        tags["mlflow.user"] = getpass.getuser()
-    return tags

@@ -8,9 +8,8 @@ from typing import Any
 from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import PREPARED, RESULTS
-from stages.tracking import description, registered_model, summary, view
-from stages.tracking.attachments import complete_files
-from stages.tracking.children import add, origin, search
+from stages.tracking import description, origin, registered_model, summary, view
+from stages.tracking.attachments import complete_run
 from stages.tracking.marker import Identity, sha256
 from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
@@ -41,21 +40,11 @@ def show(
 
     content = f"{sha256(RESULTS / 'comparison.csv')} {sorted(map(tuple, identities))}"
     identity = hashlib.sha256(content.encode()).hexdigest()
-    query = f"tags.`foldlab.kind` = 'comparison' and tags.comparison_sha256 = '{identity}'"
-    found = search(client, query)
-    tags = {"foldlab.kind": "comparison", "comparison_sha256": identity, **origin("compare")}
-    tags[NOTE] = _note()
-    experiment_id = client.experiment_id
-    run = found[0] if found else client.create_run(experiment_id, moment, tags, "comparison")
-    finished = run.info.status == "FINISHED"
-    if not finished:
-        variants = ", ".join(sorted(row["variant"] for row in rows))
-        add(client, run, {"baseline": str(rows[0]["baseline"]), "variants": variants})
-    places = {name: RESULTS / name for name in FILES} | {name: PREPARED / name for name in LISTS}
-    files = {name: path for name, path in places.items() if path.is_file()}
-    complete_files(client, run, files)
-    if not finished:
-        client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
+    files = {name: RESULTS / name for name in FILES} | {name: PREPARED / name for name in LISTS}
+    variants = ", ".join(sorted(row["variant"] for row in rows))
+    params = {"baseline": str(rows[0]["baseline"]), "variants": variants}
+    tags = {**origin.of_stage("compare"), NOTE: _note()}
+    run = complete_run(client, "comparison", identity, files, params, tags, moment)
     for parent, row in known:
         _set_verdict(client, parent, row, run)
         if version := registered_model.find(client, parent.info.run_id):

@@ -11,7 +11,15 @@ import numpy as np
 from mlflow.entities import LoggedModel, Metric, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
-from stages.tracking import attachments, children, model, registered_model, summary, unfinished
+from stages.tracking import (
+    attachments,
+    children,
+    model,
+    origin,
+    registered_model,
+    summary,
+    unfinished,
+)
 from stages.tracking.marker import Identity, combined
 from stages.tracking.record import Record
 from stages.tracking.store import Client
@@ -162,7 +170,7 @@ def _tags(record: Record) -> dict[str, str]:
         "files_sha256": combined(record.files.values()) if record.files else None,
         LIMIT: record.limit and str(record.limit),
         "mlflow.note.content": record.description,
-        **children.origin(f"publish@{record.variant}"),
+        **origin.of_stage(f"publish@{record.variant}"),
     }
     return {key: value for key, value in tags.items() if value}
 

@@ -235,7 +235,6 @@ def test_every_module_has_its_test():
     """tests/ mirrors stages/; what a module without one does is tested with its user."""
     with_user = {
         "source.py",
-        "attachments.py",
         "line.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
         "annotate.py",  # commands/test_cost.py, test_learning_curve.py

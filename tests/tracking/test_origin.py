@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.tracking import git
+from stages.tracking import origin
 
 MLFLOW = "mlflow.source.git."
 
@@ -25,7 +25,7 @@ def run(command):
     ],
 )
 def test_a_run_has_repository_branch_commit_and_state_but_no_password(folder, remote, shown):
-    assert git.tags() == {}  # no repository
+    assert origin.of_code() == {}  # no repository
     Path("params.yaml").touch()
     for command in ("init -q -b topic", "add params.yaml", "commit -qm x"):
         run(command)
@@ -33,13 +33,13 @@ def test_a_run_has_repository_branch_commit_and_state_but_no_password(folder, re
         run(f"remote add origin {remote}")
     Path("results").mkdir()
     Path("results/folds.csv").touch()  # what a training writes
-    clean = git.tags()
+    clean = origin.of_code()
     assert clean.get(f"{MLFLOW}repoURL") == shown
     assert clean[f"{MLFLOW}branch"] == "topic"
     assert clean[f"{MLFLOW}dirty"] == clean["git_dirty"] == "false"
     assert clean[f"{MLFLOW}commit"] == clean["git_commit"]
     Path("params.yaml").write_text("data: {limit: 10}")
     run("checkout -q --detach")
-    changed = git.tags()
+    changed = origin.of_code()
     assert changed["git_dirty"] == "true"
     assert f"{MLFLOW}branch" not in changed

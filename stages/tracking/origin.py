@@ -1,5 +1,7 @@
-"""Tags for where the code of a run comes from: Git repository, branch, commit and its state."""
+"""Where a run comes from: the user, the stage, and the state of the Git repository."""
 
+import getpass
+import os
 import subprocess
 from contextlib import suppress
 
@@ -8,8 +10,15 @@ from stages.tracking.store import safe
 SOURCES = ("stages", "params.yaml", "dvc.yaml", "constraints.txt")  # what results depend on
 
 
-def tags() -> dict[str, str]:
-    """Return MLflow's tags of a run's origin; its pages hide two of them, so they are also `git_*`.
+def of_stage(stage: str) -> dict[str, str]:
+    """Return the tags of a run that a DVC stage logs."""
+    tags = {"DVC_STAGE": stage, "mlflow.source.name": f"dvc.yaml:{stage}", **of_code()}
+    found = {"DVC_EXP_NAME": os.environ.get("DVC_EXP_NAME"), "mlflow.user": user()}
+    return tags | {key: value for key, value in found.items() if value}
+
+
+def of_code() -> dict[str, str]:
+    """Return MLflow's tags for Git; its pages hide two of them, so they are also `git_*`.
 
     Without Git or a repository there are none. "dirty" means uncommitted changes to SOURCES, not
     to results, which a training itself changes. The address has no user name or password.
@@ -25,6 +34,13 @@ def tags() -> dict[str, str]:
             found["mlflow.source.git.repoURL"] = safe(url).partition("?")[0]
         return {name: value for name, value in found.items() if value}  # HEAD may be detached
     return {}
+
+
+def user() -> str | None:
+    """Return the name of the operating system's user, which in a container may have none."""
+    with suppress(KeyError, OSError):
+        return getpass.getuser()
+    return None
 
 
 def _git(*arguments: str) -> str:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from stages.settings.sections import Tracking
-from stages.tracking import store, suite
+from stages.tracking import store
+from stages.tracking.attachments import complete_suite
 from tests.tracking.made_results import everything
 from tests.tracking.test_runs import runs_of
 
@@ -13,7 +14,7 @@ SHOWN = {"baseline": "basic", "sources": "mnist-5k, photos"}
 
 def show():
     with store.opened(Tracking()) as client:
-        return suite.show(client, SHOWN)
+        return complete_suite(client, SHOWN)
 
 
 def test_a_suite_is_a_run_with_its_files_and_logged_once(repository):
