@@ -36,9 +36,14 @@ class Comparison(NamedTuple):
         return sorted(self.rows, key=lambda row: -row["cv_mean"])
 
     @property
+    def names(self) -> list[str]:
+        """Return the names of all variants, best first."""
+        return [row["variant"] for row in self.best_first]
+
+    @property
     def shown(self) -> list[str]:
         """Return the names of the MOST best variants, best first, with the baseline among them."""
-        names = [row["variant"] for row in self.best_first]
+        names = self.names
         if self.baseline in names[:MOST]:
             return names[:MOST]
         return [*names[: MOST - 1], self.baseline]

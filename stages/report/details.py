@@ -34,37 +34,43 @@ def results(comparison: Comparison) -> Table:
     table: Table = []
     metric, images = comparison.metric, comparison.test_images
     for row in comparison.best_first:
-        name, outcome, test = row["variant"], row["outcome"], row["test_accuracy"]
+        test = row["test_accuracy"]
         low, high = wilson(round(test * images), images)
         test_text = f"{100 * test:.2f} ({100 * low:.1f} to {100 * high:.1f})"
-        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        cells = _named(row["variant"])
         if comparison.tested:
-            cells["verdict", ""] = outcome, outcome
+            cells["verdict", ""] = row["outcome"], row["outcome"]
         cells[metric.column, f"mean ± sd, n = {row['n']}"] = mean_std(row), row["cv_mean"]
         if comparison.tested:
             title = f"difference, {metric.unit}"
             cells[title, "95 % interval"] = difference(row), row["difference"]
-            cells["P(better)", ""] = probability(row["p_better"]), row["p_better"]
-            cells["P(best)", ""] = probability(row["p_best"]), row["p_best"]
-            cells["Holm p", ""] = probability(row["p_holm"]), row["p_holm"]
+            for title, key in (
+                ("P(better)", "p_better"),
+                ("P(best)", "p_best"),
+                ("Holm p", "p_holm"),
+            ):
+                cells[title, ""] = probability(row[key]), row[key]
         cells["test accuracy, %", f"n = {images:,}, 95 % interval"] = test_text, test
         cells["parameters", ""] = f"{row['parameters']:,}", row["parameters"]
         table.append(cells)
     return table
 
 
+def _named(name: str) -> dict[Column, Cell]:
+    """Return the first cell of a variant's row."""
+    return {("variant", ""): (name, name)}
+
+
 def tests(comparison: Comparison) -> Table:
     """Return the table of tests on images, and of what the folds can detect."""
     table: Table = []
-    for row in comparison.best_first:
-        name, result = row["variant"], comparison.results[row["variant"]]
-        correct, images = result.correct, len(result.correct)
-        cells: dict[Column, Cell] = {
-            ("variant", ""): (name, name),
-            ("out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"): _interval(
-                correct.mean(), *wilson(int(correct.sum()), images)
-            ),
-        }
+    for name in comparison.names:
+        correct = comparison.results[name].correct
+        images = len(correct)
+        cells = _named(name)
+        cells["out-of-fold accuracy, %", f"pooled, n = {images:,}, 95 % (Wilson)"] = _interval(
+            correct.mean(), *wilson(int(correct.sum()), images)
+        )
         if comparison.tested:
             against = _against(comparison, name)
             empty = dict.fromkeys(against, ("", None))
@@ -130,25 +136,23 @@ def scores(comparison: Comparison) -> Table:
     """Return the table of further scores on the test images."""
     table: Table = []
     two_classes = len(comparison.dataset["classes"]) == 2  # then the top-2 accuracy is always 1
-    for row in comparison.best_first:
-        name, test = row["variant"], comparison.results[row["variant"]].metrics["test"]
-        cells = {
-            (title, note): (form.format(test[key]).rstrip("%"), test[key])
+    for name in comparison.names:
+        metrics = comparison.results[name].metrics
+        cells = _named(name) | {
+            (title, note): (form.format(metrics["test"][key]).rstrip("%"), metrics["test"][key])
             for key, title, note, form in SCORES
             if not (two_classes and key == "top_2_accuracy")
         }
-        size = comparison.results[name].metrics["model_bytes"]
-        cells["model file, MB", ""] = f"{size / 1e6:.1f}", size
-        table.append({("variant", ""): (name, name)} | cells)
+        cells["model file, MB", ""] = f"{metrics['model_bytes'] / 1e6:.1f}", metrics["model_bytes"]
+        table.append(cells)
     return table
 
 
 def temperatures(comparison: Comparison) -> Table:
     """Return the table of temperature scaling."""
     table: Table = []
-    for name in (row["variant"] for row in comparison.best_first):
-        scaling = comparison.results[name].metrics["temperature"]
-        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+    for name in comparison.names:
+        scaling, cells = comparison.results[name].metrics["temperature"], _named(name)
         cells["temperature", "fitted out of fold"] = f"{scaling['fitted']:.2f}", scaling["fitted"]
         for key in ("without", "with"):
             loss = scaling[f"test_loss_{key}"]
@@ -162,8 +166,8 @@ def temperatures(comparison: Comparison) -> Table:
 def coverages(comparison: Comparison) -> Table:
     """Return the table of prediction sets of the test images."""
     table: Table = []
-    for name in (row["variant"] for row in comparison.best_first):
-        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+    for name in comparison.names:
+        cells = _named(name)
         for one in comparison.results[name].coverage:
             title = f"{100 * one.wanted:g} % sets"
             low, high = wilson(one.covered, one.images)
@@ -197,7 +201,7 @@ def areas(comparison: Comparison, shown: Sequence[str]) -> Table:
     """Return the table of areas under the curves of two classes: one row per variant."""
     table: Table = []
     for name in shown:
-        cells: dict[Column, Cell] = {("variant", ""): (name, name)}
+        cells = _named(name)
         for kind, what in (("oof", "out-of-fold"), ("test", "test")):
             for key, title in (("roc_auc", "ROC AUC"), ("average_precision", "average precision")):
                 area = comparison.results[name].curves[kind].get(key)

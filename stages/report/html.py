@@ -35,7 +35,7 @@ def page(
     `issues` is the number of rows in label_issues.csv. A missing figure raises UserError.
     """
     results, classes = comparison.results, comparison.dataset["classes"]
-    names = [row["variant"] for row in comparison.best_first]
+    names = comparison.names
     return TEMPLATES.get_template("report.html.j2").render(
         details=details,
         markdown=markdown,

@@ -101,20 +101,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     epochs = [row for row in history if row["epoch"]]  # an ensemble has none
     for row in epochs:
         row["selected"] = (row["fold"], row["epoch"]) in best
-    training = files.read_json(folder / "training.json", TRAINED)
-    metrics = files.read_json(
-        folder / "metrics.json", ("cv", "test", "parameters", "temperature", "model_bytes")
-    )
-    files.require(folder / "metrics.json", metrics["test"], SCORES)
-    for key, value in [("parameters", metrics["parameters"]), *metrics["test"].items()]:
-        if isinstance(value, str):
-            raise files.damaged(folder / "metrics.json", f"{key} is {value!r}")
-    arrays = files.read_arrays(folder / "predictions.npz", PREDICTIONS)
-    for kind in ("oof", "test"):
-        scores, label = (arrays[f"{kind}_{name}"] for name in ("probability", "label"))
-        if scores.ndim != 2 or label.shape != scores.shape[:1] or (label >= scores.shape[1]).any():
-            problem = f"{kind}_label does not fit {kind}_probability, of shape {scores.shape}"
-            raise files.damaged(folder / "predictions.npz", problem)
+    arrays = _predictions(folder / "predictions.npz")
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
         accuracy=accuracy,
@@ -142,10 +129,29 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         history={
             key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "selected")
         },
-        training=training,
-        metrics=metrics,
+        training=files.read_json(folder / "training.json", TRAINED),
+        metrics=_metrics(folder / "metrics.json"),
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    metrics = files.read_json(path, ("cv", "test", "parameters", "temperature", "model_bytes"))
+    files.require(path, metrics["test"], SCORES)
+    for key, value in [("parameters", metrics["parameters"]), *metrics["test"].items()]:
+        if isinstance(value, str):
+            raise files.damaged(path, f"{key} is {value!r}")
+    return metrics
+
+
+def _predictions(path: Path) -> dict[str, np.ndarray]:
+    arrays = files.read_arrays(path, PREDICTIONS)
+    for kind in ("oof", "test"):
+        scores, label = (arrays[f"{kind}_{name}"] for name in ("probability", "label"))
+        if scores.ndim != 2 or label.shape != scores.shape[:1] or (label >= scores.shape[1]).any():
+            problem = f"{kind}_label does not fit {kind}_probability, of shape {scores.shape}"
+            raise files.damaged(path, problem)
+    return arrays
 
 
 def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], column: str) -> np.ndarray:
