@@ -8,6 +8,7 @@ MLflow is needed only for a model that is given as a `models:/` address.
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -56,14 +57,9 @@ def predict(
     """
     dataset = read_dataset(PREPARED)
     classes = dataset["classes"]
-    for option, target, suffix in (("--output", output, ".png"), ("--csv", csv, ".csv")):
-        if target and target.suffix.lower() != suffix:
-            raise UserError(
-                f"{option} is {str(target)!r}, but this file is written as {suffix[1:].upper()}; "
-                f"give it a name that ends in {suffix}."
-            )
-        if target:
-            check_writable(target.absolute().parent)
+    _check_target("--output", output, ".png")
+    if csv:
+        _check_target("--csv", csv, ".csv")
     found: list[tuple[str, np.ndarray]] = []  # name, probabilities
     first: dict[str, np.ndarray] = {}  # pixels of the images in the figure
     failed: list[str] = []
@@ -92,19 +88,40 @@ def predict(
     print(f"model: {label}")
     if csv:
         top = Path(images[0]) if len(images) == 1 and Path(images[0]).is_dir() else None
-        rows = [
-            (Path(file).relative_to(top) if top else file, classes[row.argmax()], row.max())
-            + ((("no", "yes")[int(conformal.sets(row, lowest).sum() == 1)],) if lowest else ())
-            for file, row in found
-        ]
-        columns = ("file", "predicted", "probability", "sure")
-        write_table(csv, columns if lowest else columns[:3], rows)
-        print(f"table: {csv}, {len(rows):,} images")
+        _write(csv, found, classes, lowest, top)
+        print(f"table: {csv}, {len(found):,} images")
     else:
         for file, row in found:
             print(f"{file}: {_answer(row, classes, lowest)}")
     print(f"picture: {output}")
     return not failed
+
+
+def _check_target(option: str, target: Path, suffix: str) -> None:
+    if target.suffix.lower() != suffix:
+        raise UserError(
+            f"{option} is {str(target)!r}, but this file is written as {suffix[1:].upper()}; "
+            f"give it a name that ends in {suffix}."
+        )
+    check_writable(target.absolute().parent)
+
+
+def _write(
+    csv: Path,
+    found: Sequence[tuple[str, np.ndarray]],
+    classes: Sequence[str],
+    lowest: float | None,
+    top: Path | None,
+) -> None:
+    """Write the table of predictions; files are named by their paths below `top`, if given."""
+    columns = ["file", "predicted", "probability"]
+    rows: list[list[Any]] = []
+    for file, row in found:
+        name = Path(file).relative_to(top) if top else file
+        rows.append([name, classes[int(row.argmax())], row.max()])
+        if lowest:
+            rows[-1].append("yes" if conformal.sets(row, lowest).sum() == 1 else "no")
+    write_table(csv, [*columns, "sure"] if lowest else columns, rows)
 
 
 def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | None) -> str:

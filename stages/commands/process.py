@@ -71,7 +71,7 @@ def exclusive(name: str) -> Iterator[None]:
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         print(
             f"foldlab: another process runs {name} here, perhaps left by a dvc that was killed; "
@@ -79,10 +79,8 @@ def exclusive(name: str) -> Iterator[None]:
             file=sys.stderr,
             flush=True,
         )
-        lock.acquire()
+        held = lock.acquire()
     except OSError as error:
         raise unwritable(path, error) from None
-    try:
+    with held:
         yield
-    finally:
-        lock.release()

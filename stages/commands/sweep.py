@@ -21,6 +21,7 @@ from stages.engine.predict import score
 from stages.engine.resolve import check
 from stages.files import PREPARED, RESULTS, read_dataset, read_json, read_prepared
 from stages.settings import params
+from stages.settings.sections import Kernels
 from stages.tracking import store
 
 
@@ -49,15 +50,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     """
     settings = params.load()
     check(settings)
-    if changes := environment.adopt(settings.train.kernels):
-        print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
     kernels = settings.train.kernels
-    found = hardware.kernels(kernels)
-    if kernels == "portable" and found != kernels:
-        print(
-            f"foldlab: {found} has no portable kernels, so results round differently from those of "
-            "x86-64 processors with AVX2 (docs/running.md, Reproducibility)."
-        )
+    _adopt_environment(kernels)
     dataset = read_dataset(PREPARED)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
@@ -113,6 +107,18 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     for future in (*started.values(), *followed):
         if not future.cancelled():
             future.result()
+
+
+def _adopt_environment(kernels: Kernels) -> None:
+    """Record the present environment; say if it changed, or rounds differently from others."""
+    if changes := environment.adopt(kernels):
+        print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
+    found = hardware.kernels(kernels)
+    if kernels == "portable" and found != kernels:
+        print(
+            f"foldlab: {found} has no portable kernels, so results round differently from those of "
+            "x86-64 processors with AVX2 (docs/running.md, Reproducibility)."
+        )
 
 
 def _is_finished(plan: variants.Plan) -> bool:

@@ -25,15 +25,13 @@ def ui(port: int) -> None:
     uri = store.location()
     if uri.startswith(("http:", "https:", "databricks")):
         raise UserError(f"MLflow runs at {store.address()}; open this address in a browser.")
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            free.bind((HOST, port))
-        except OSError as error:
-            raise UserError(
-                f"port {port} cannot be used ({error.strerror}); choose another one, for example "
-                f"`make ui PORT={port + 1}`."
-            ) from None
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise UserError(
+            f"port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another one, "
+            f"for example `make ui PORT={port + 1}`."
+        ) from None
     with store.opened(params.load().tracking) as client:
         experiment_id = client.experiment_id
     serve = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]

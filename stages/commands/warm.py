@@ -24,17 +24,8 @@ from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
 SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that the caller sends on to the command
-STAGES = (
-    "environment",
-    "prepare",
-    "members",
-    "train",
-    "evaluate",
-    "plot",
-    "publish",
-    "compare",
-    "champion",
-)
+STAGES: tuple[str, ...] = ("environment", "prepare", "members", "train", "evaluate", "plot")
+STAGES += ("publish", "compare", "champion")
 MODULES = (
     *(f"stages.{name}" for name in STAGES[:-1]),
     "stages.commands.champion",
