@@ -39,7 +39,7 @@ def handle(command: Callable[[], object]) -> None:
         from signal import SIG_IGN, SIGINT, signal
 
         signal(SIGINT, SIG_IGN)  # a second interrupt must not stop the clean-up at exit
-        print("foldlab: stopped; the same command goes on from here.", file=sys.stderr)
+        print("foldlab: stopped; run the same command again to continue.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -1,7 +1,7 @@
 """The stage `publish@<variant>`: log a variant's results to MLflow and write a marker for DVC."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stages.errors import UserError
@@ -110,6 +110,30 @@ def warn_missing(names: Sequence[str]) -> None:
     if names:
         missing = f"{', '.join(names)} missing from MLflow at {store.address()}"
         print(f"foldlab: {missing}; run `make publish`.", file=sys.stderr)
+
+
+def annotate(
+    settings: params.Params,
+    what: str,
+    names: Iterable[str],
+    add: Callable[[store.Client, str, str], None],
+) -> None:
+    """Call `add(client, run id, name)` for each variant that has a run; warn if that fails.
+
+    `what` is named in the warning. The store is not opened unless a variant is published.
+    """
+    published = [(name, identity) for name in names if (identity := marker.published(name))]
+    if not published:
+        return
+    try:
+        with store.opened(settings.tracking, SECONDS) as client:
+            from stages.tracking.runs import find
+
+            for name, identity in published:
+                if run := find(client, identity):
+                    add(client, run.info.run_id, name)
+    except store.StoreError as error:
+        warn(what, error)
 
 
 def warn(what: str, error: store.StoreError, saved: str = SAVED) -> None:

@@ -76,7 +76,11 @@ def _log(seconds: float | None) -> bool:
             if limits:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
-                print(registered_model.crown(client, [v for v in versions if v], test, metric))
+                print(
+                    registered_model.choose_champion(
+                        client, [v for v in versions if v], test, metric
+                    )
+                )
     except store.StoreError as error:
         publish.warn("the comparison", error)
         return False

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.commands import annotate
+from stages import publish
 from stages.engine import latency
 from stages.figures.cost import cost as draw
 from stages.files import RESULTS, existing, read_prepared, read_table
@@ -118,4 +118,4 @@ def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
     def tag(client: Any, run_id: str, name: str) -> None:
         client.set_tag(run_id, "latency", time[name])
 
-    annotate.runs(settings, "latencies", time, tag)
+    publish.annotate(settings, "latencies", time, tag)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from stages import files
-from stages.commands import annotate, models
+from stages import files, publish
+from stages.commands import models
 from stages.engine import latency, onnx_file, tflite_file
 from stages.engine.hardware import PROCESSOR
 from stages.engine.predict import score
@@ -208,4 +208,4 @@ def _log(variant: str, proof_file: Path) -> None:
     def attach(client: Any, run_id: str, name: str) -> None:
         client.log_artifact(run_id, str(proof_file), "export")
 
-    annotate.runs(params.load(), f"the proof of {variant}'s export", [variant], attach)
+    publish.annotate(params.load(), f"the proof of {variant}'s export", [variant], attach)

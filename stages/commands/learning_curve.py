@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.commands import annotate
+from stages import publish
 from stages.engine import environment, fold_store, fold_tasks, subsets, variants
 from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
@@ -154,4 +154,4 @@ def _log(settings: params.Params, verdicts: dict[str, str]) -> None:
         client.log_artifact(run_id, str(RESULTS / "plots" / "learning_curve.png"), "plots")
         client.set_tag(run_id, "learning curve", verdicts[name])
 
-    annotate.runs(settings, "learning curves", verdicts, attach)
+    publish.annotate(settings, "learning curves", verdicts, attach)

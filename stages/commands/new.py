@@ -157,7 +157,7 @@ def _imbalance(found: Look) -> float:
 
 
 def _side(sizes: np.ndarray) -> int | None:
-    """Return the side to which images are resized; None keeps the size that all share."""
+    """Return the side in pixels to which images are resized; None keeps the size that all share."""
     if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= SIDE and sizes.min() >= 8:
         return None
     return SIDE
@@ -212,7 +212,9 @@ def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.add_representer(type(None), _null)
+    yaml.representer.add_representer(
+        type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     content = yaml.load(PARAMS)
     for name, section in sections.items():
         for key, value in section.items():
@@ -222,10 +224,6 @@ def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
                 content[name][key] = value
     with replacing(PARAMS) as temporary:
         yaml.dump(content, temporary)
-
-
-def _null(representer: Any, value: None) -> Any:
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _minutes(images: int, shape: tuple[int, int, int]) -> float:

@@ -25,19 +25,13 @@ def pairs() -> None:
     check(results, dataset, settings.baseline, settings.metric)
     score = {name: result.scores[settings.metric] for name, result in results.items()}
     rows = every_pair(score, dataset["folds"]["count"], settings.rope, settings.metric)
-    cells = [
-        [
-            f"{row['variant']} - {row['other']}",
-            difference(row),
-            probability(row["p_holm"]),
-            row["outcome"],
-        ]
+    table = [
+        {
+            "variants": f"{row['variant']} - {row['other']}",
+            f"difference, {METRICS[settings.metric].unit} (95 %)": difference(row),
+            f"Holm p of {len(rows)}": probability(row["p_holm"]),
+            "the first is": row["outcome"],
+        }
         for row in rows
     ]
-    columns = [
-        "variants",
-        f"difference, {METRICS[settings.metric].unit} (95 %)",
-        f"Holm p of {len(rows)}",
-        "the first is",
-    ]
-    print(tabulate(cells, columns, disable_numparse=True))
+    print(tabulate(table, "keys", disable_numparse=True))

@@ -18,7 +18,7 @@ from stages.files import read_json, read_table
 LOCK, PINS = "dvc.lock", "constraints.txt"
 ENVIRONMENT, PREPARED = "data/environment.json", "data/prepared"
 TRAINING = "results/{}/training.json"
-MOST = 12  # files that a sentence names
+MAX_FILES = 12  # files that a sentence names
 
 
 def committed(names: Sequence[str]) -> str:
@@ -36,11 +36,11 @@ def committed(names: Sequence[str]) -> str:
     if not files:
         return f"**The committed results are, byte for byte, what this run made** ({trained})."
     differ = "1 file differs" if len(files) == 1 else f"{len(files)} files differ"
-    more = f" and {len(files) - MOST} more" if len(files) > MOST else ""
+    more = f" and {len(files) - MAX_FILES} more" if len(files) > MAX_FILES else ""
     environment = _environment("HEAD", names)
     return (
         f"**The committed results are not what this run made:** {differ} ({trained}): "
-        f"{', '.join(files[:MOST])}{more}. "
+        f"{', '.join(files[:MAX_FILES])}{more}. "
         + (f"The committed results come from {environment}. " if environment else "")
         + "The rest of this report is about what this run made."
     )

@@ -30,14 +30,14 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
         return _dvc(*stages)
     from stages.commands import warm  # these import MLflow and scikit-learn
     from stages.commands.sweep import sweep
-    from stages.report.terminal import summarized
+    from stages.report import terminal
 
     before = stamp.inputs()
     with warm.started():
         _dvc("prepare")
         sweep()
         _dvc()
-    summary = summarized(hints)
+    summary = terminal.of_comparison(hints)
     stamp.write(before, summary)
     print(summary)
     if _differs_from_git():

@@ -4,7 +4,6 @@ DVC needs seconds to find that. The stamp has time, size and inode of every file
 DVC would look at, the environment, and the same of a local MLflow store.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def summary() -> str | None:
     if not STAMP.is_file():
         return None
     stamp = read_json(STAMP)
-    return stamp["summary"] if stamp["state"] == json.loads(json.dumps(_now())) else None
+    return stamp["summary"] if stamp["state"] == _now() else None
 
 
 def write(before: dict[str, list[int]], summary: str) -> None:

@@ -40,7 +40,7 @@ def comparison(
     scores = metric.scale * scores
     baseline = rows[0]["baseline"]
     others = [place for place, row in enumerate(rows) if row["variant"] != baseline]
-    near = near_others(scores)
+    near = inliers(scores)
     labels = ["\n".join(re.findall(BREAK, row["variant"])) for row in rows]
     lines = max(label.count("\n") + 1 for label in labels)
     pitch = max(0.12 + 0.18 * lines, 0.5 if count <= 3 else 0.38)
@@ -81,7 +81,7 @@ def comparison(
     return figure
 
 
-def near_others(accuracy: np.ndarray) -> np.ndarray:
+def inliers(accuracy: np.ndarray) -> np.ndarray:
     """Return which variants set the scale, all but outliers: bool (variants,).
 
     An outlier is further from the median variant than ten times the median distance, and than ten

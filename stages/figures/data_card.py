@@ -10,7 +10,7 @@ from stages.figures import style
 from stages.figures.gallery import show
 from stages.figures.style import BLUE, INK, LINE, MUTED, ORANGE, WIDTH, styled
 
-MOST = 20  # classes up to which each has a row; of more, only the largest and smallest
+MAX_ROWS = 20  # classes up to which each has a row; of more, only the largest and smallest
 ENDS = 8  # number of these, each
 ROW = 0.42  # inches
 SAMPLE = 0.36  # inches, the side of an image
@@ -42,10 +42,10 @@ def data_card(
         facts: from `stages.report.dataset.facts`.
     """
     classes = [" ".join(name.split()) for name in classes]
-    counts = np.array([np.bincount(of, minlength=len(classes)) for of in (labels, test_labels)])
+    counts = np.array([np.bincount(each, minlength=len(classes)) for each in (labels, test_labels)])
     order = np.argsort(-counts[0], kind="stable")
     blocks = {"": np.arange(len(classes))}
-    if len(classes) > MOST:
+    if len(classes) > MAX_ROWS:
         blocks = {f"the {ENDS} largest": order[:ENDS], f"the {ENDS} smallest": order[-ENDS:]}
     curve = CURVE + BELOW if len(blocks) > 1 else 0
     down = curve
@@ -82,8 +82,8 @@ def _curve(figure: Figure, counts: np.ndarray) -> None:
     part = CURVE / figure.get_size_inches()[1]
     axes = figure.add_axes((0.09, 1 - part, 0.91, part))
     ranks = np.arange(counts.shape[1] + 1) + 0.5
-    for of, (_, colour, _) in zip(counts, SPLITS, strict=True):
-        axes.stairs(of, ranks, color=colour, linewidth=1.5)
+    for images, (_, colour, _) in zip(counts, SPLITS, strict=True):
+        axes.stairs(images, ranks, color=colour, linewidth=1.5)
     axes.set(xlim=(ranks[0], ranks[-1]), ylim=(0, None))
     axes.set_xlabel("classes, by the number of their training images")
     axes.tick_params(labelsize=SIZE)
@@ -111,7 +111,7 @@ def _rows(
         show(axes, image, (SAMPLE - width) / 2, middle - height / 2, height, width)
         text = style.shorten(classes[label], name, SIZE)
         axes.text(left - 0.1, middle, text, size=SIZE, ha="right", va="center")
-    for of, (split, colour, offset) in zip(counts[:, shown], SPLITS, strict=True):
-        bars = axes.barh(middles + offset, of * scale, 0.15, left=left, color=colour, label=split)
-        texts = [f"{count:,}" for count in of]
+    for bar, (split, colour, offset) in zip(counts[:, shown], SPLITS, strict=True):
+        bars = axes.barh(middles + offset, bar * scale, 0.15, left=left, color=colour, label=split)
+        texts = [f"{count:,}" for count in bar]
         axes.bar_label(bars, texts, padding=4, size=SIZE - 2)

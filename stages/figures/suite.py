@@ -38,7 +38,7 @@ def suite(rows: Sequence[Mapping[str, Any]], rope: float) -> Figure:
     ends = metric.scale * np.array([[row[key] for key in comparison.INTERVAL] for row in drawn])
     figure = page(PANEL, PITCH * len(lines))
     axes = figure.subplots()
-    setting = [drawn[place] for place in np.flatnonzero(comparison.near_others(ends))]
+    setting = [drawn[place] for place in np.flatnonzero(comparison.inliers(ends))]
     comparison.panel_of_differences(axes, setting, len(lines), rope)
     for place, line in enumerate(lines):
         if isinstance(line, str):

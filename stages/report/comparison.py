@@ -14,7 +14,7 @@ from stages.statistics.metrics import METRICS, Metric
 from stages.statistics.pairs import pairs
 from stages.statistics.power import MinimumDetectable, minimum_detectable
 
-MOST = 20  # variants with figures of their own, and in the table of pairs
+MAX_SHOWN = 20  # variants with figures of their own, and in the table of pairs
 
 
 class Comparison(NamedTuple):
@@ -42,11 +42,11 @@ class Comparison(NamedTuple):
 
     @property
     def shown(self) -> list[str]:
-        """Return the names of the MOST best variants, best first, with the baseline among them."""
+        """Return the names of the best variants, MAX_SHOWN with the baseline, best first."""
         names = self.names
-        if self.baseline in names[:MOST]:
-            return names[:MOST]
-        return [*names[: MOST - 1], self.baseline]
+        if self.baseline in names[:MAX_SHOWN]:
+            return names[:MAX_SHOWN]
+        return [*names[: MAX_SHOWN - 1], self.baseline]
 
     @property
     def pairs(self) -> list[dict[str, Any]]:

@@ -19,32 +19,32 @@ def facts(dataset: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, sentence) for name, sentence in found if sentence]
 
 
-def _pixels(of: Mapping[str, Sequence[float]]) -> str:
-    each = zip(of["mean"], of["std"], strict=True)
+def _pixels(fact: Mapping[str, Sequence[float]]) -> str:
+    each = zip(fact["mean"], fact["std"], strict=True)
     return "mean ± sd " + ", ".join(f"{mean:.1f} ± {std:.1f}" for mean, std in each)
 
 
-def _imbalance(of: Mapping[str, Any]) -> str:
-    if of["ratio"] == 1:
+def _imbalance(fact: Mapping[str, Any]) -> str:
+    if fact["ratio"] == 1:
         return "none: each class has as many training images as any other"
     return (
-        f"the largest class, {of['largest']}, has {of['ratio']:.3g} times as many training images "
-        f"as the smallest, {of['smallest']}"
+        f"the largest class, {fact['largest']}, has {fact['ratio']:.3g} times as many training "
+        f"images as the smallest, {fact['smallest']}"
     )
 
 
-def _groups(of: Mapping[str, int]) -> str:
-    if not of:
+def _groups(fact: Mapping[str, int]) -> str:
+    if not fact:
         return ""
     return (
-        f"{of['train']:,} in the training set, {of['test']:,} others in the test set; "
+        f"{fact['train']:,} in the training set, {fact['test']:,} others in the test set; "
         "none is divided between folds"
     )
 
 
-def _duplicates(of: Mapping[str, Mapping]) -> str:
+def _duplicates(fact: Mapping[str, Mapping]) -> str:
     parts = []
-    for key, one in of.items():
+    for key, one in fact.items():
         pictures = "one picture" if one["groups"] == 1 else f"{one['groups']:,} pictures"
         if not one["groups"]:
             continue
@@ -60,33 +60,33 @@ def _duplicates(of: Mapping[str, Mapping]) -> str:
     return "; ".join(parts) or "none: no two images have the same pixels"
 
 
-def _near_duplicates(of: Mapping[str, Any]) -> str:
-    if not of["searched"]:
+def _near_duplicates(fact: Mapping[str, Any]) -> str:
+    if not fact["searched"]:
         return (
             "not searched for: images are below 32 pixels, they are more than 100,000, or "
             "data.near_duplicates is ignore"
         )
-    if not of["groups"]:
+    if not fact["groups"]:
         return "none found"
-    parts = [f"{of['images']:,} images in {of['groups']:,} groups"]
-    if of["between"]:
-        parts.append(f"{of['between']:,} of them in both training and test set")
-    if of["two_labels"]:
-        parts.append(f"{of['two_labels']:,} under more than one label")
+    parts = [f"{fact['images']:,} images in {fact['groups']:,} groups"]
+    if fact["between"]:
+        parts.append(f"{fact['between']:,} of them in both training and test set")
+    if fact["two_labels"]:
+        parts.append(f"{fact['two_labels']:,} under more than one label")
     return f"{', '.join(parts)}; near_duplicates.csv in data/prepared lists them"
 
 
-def _odd_images(of: Mapping[str, int]) -> str:
-    counts = ", ".join(f"{count:,} {ODD[what]}" for what, count in of.items())
-    return f"{counts}; odd_images.csv in data/prepared lists them" if of else "none found"
+def _odd_images(fact: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{count:,} {ODD[what]}" for what, count in fact.items())
+    return f"{counts}; odd_images.csv in data/prepared lists them" if fact else "none found"
 
 
-def _unreadable(of: Mapping[str, str]) -> str:
-    if not of:
+def _unreadable(fact: Mapping[str, str]) -> str:
+    if not fact:
         return "none"
-    named = "; ".join(f"{file}: {reason}" for file, reason in list(of.items())[:SHOWN])
-    more = f"; and {len(of) - SHOWN:,} more in dataset.json" if len(of) > SHOWN else ""
-    return f"{len(of):,} {'file' if len(of) == 1 else 'files'} left out ({named}{more})"
+    named = "; ".join(f"{file}: {reason}" for file, reason in list(fact.items())[:SHOWN])
+    more = f"; and {len(fact) - SHOWN:,} more in dataset.json" if len(fact) > SHOWN else ""
+    return f"{len(fact):,} {'file' if len(fact) == 1 else 'files'} left out ({named}{more})"
 
 
 ODD = {

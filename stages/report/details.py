@@ -217,7 +217,10 @@ def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list
     """
     test = np.array([results[name].test_predicted for name in names])
     fold = np.array([results[name].predicted for name in names])
-    above, below = (np.array([(of == one).mean(axis=1) for one in of]) for of in (test, fold))
+    above, below = (
+        np.array([(predicted == one).mean(axis=1) for one in predicted])
+        for predicted in (test, fold)
+    )
     both = np.triu(above, 1) + np.tril(below, -1)
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()

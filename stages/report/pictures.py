@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from stages import files
 from stages.figures import style
-from stages.figures.comparison import near_others
+from stages.figures.comparison import inliers
 from stages.figures.confusion import confusion_difference
 from stages.figures.curves import curves
 from stages.figures.gallery import as_percent
@@ -43,7 +43,7 @@ def of_file(results: Path, variant: str, name: str) -> Picture:
     try:
         return embedded(path.read_bytes())
     except UnidentifiedImageError:
-        raise files.damaged(path, "it is no picture") from None
+        raise files.damaged(path, "it is not an image") from None
 
 
 def of_comparison(results: Path, name: str) -> Picture:
@@ -64,7 +64,7 @@ def training_curves(comparison: Comparison, shown: Sequence[str]) -> dict[str, P
     histories = {name: history for name, history in histories.items() if history["epoch"].size}
     if not histories:
         return {}
-    near = near_others(100 * np.array([comparison.results[name].accuracy for name in histories]))
+    near = inliers(100 * np.array([comparison.results[name].accuracy for name in histories]))
     setting = [history for history, one in zip(histories.values(), near, strict=True) if one]
     scale = {key: np.concatenate([history[key] for history in setting]) for key in setting[0]}
     return {
@@ -108,7 +108,7 @@ def hardest_images(
     return shown
 
 
-def own_mistakes(
+def unique_mistakes(
     results: Mapping[str, Result], names: Sequence[str], images: np.ndarray, classes: Sequence[str]
 ) -> dict[str, tuple[int, list[dict[str, str]]]]:
     """Return name -> (number of mistakes that no other variant makes, the most confident of them).

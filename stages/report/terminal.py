@@ -15,7 +15,7 @@ from stages.statistics.metrics import of
 TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
 
-def summarized(hints: bool = True) -> str:
+def of_comparison(hints: bool = True) -> str:
     """Return the summary of comparison.csv and, with `hints`, what to do next."""
     rows = read_rows(RESULTS / "comparison.csv")
     if not hints:
@@ -44,15 +44,20 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     """Return the table and the verdict for the rows of a Comparison."""
     best_first = sorted(rows, key=lambda row: -row["cv_mean"])
     metric = of(best_first[0])
-    columns = ["variant", f"{metric.column} (n = {best_first[0]['n']})"]
-    columns += [f"difference, {metric.unit} (95 %)", "P(best)", "Holm p", "verdict"]
-    cells = []
-    for row in best_first:
-        p = [probability(row[key]) for key in ("p_best", "p_holm")]
-        cells.append([row["variant"], mean_std(row), difference(row), *p, row["outcome"]])
+    table = [
+        {
+            "variant": row["variant"],
+            f"{metric.column} (n = {row['n']})": mean_std(row),
+            f"difference, {metric.unit} (95 %)": difference(row),
+            "P(best)": probability(row["p_best"]),
+            "Holm p": probability(row["p_holm"]),
+            "verdict": row["outcome"],
+        }
+        for row in best_first
+    ]
     (baseline,) = (row["variant"] for row in rows if row["outcome"] == "baseline")
     verdict = headline(best_first, baseline).replace("`", "")
-    return f"\n{tabulate(cells, columns, disable_numparse=True)}\n\n{verdict}"
+    return f"\n{tabulate(table, 'keys', disable_numparse=True)}\n\n{verdict}"
 
 
 def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False) -> str:

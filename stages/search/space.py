@@ -178,7 +178,7 @@ def _value(allowed: Range, drawn: Any) -> Any:
     return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
 
 
-def standing(settings: Params) -> dict[str, Any] | None:
+def own_values(settings: Params) -> dict[str, Any] | None:
     """Return the row's own values as Optuna values, or None if one lies outside the space.
 
     The space must have passed `check`.

@@ -116,7 +116,7 @@ def run(
             n_startup_trials=STARTUP, seed=derive_seed(settings.search.seed, number)
         )
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if number == 0 and not waiting and (own := space.standing(settings)):
+        if number == 0 and not waiting and (own := space.own_values(settings)):
             study.enqueue_trial(own)  # the unchanged row, for comparison
         trial = study.ask(space.distributions(settings.search.space))
         recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))

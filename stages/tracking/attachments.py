@@ -13,7 +13,7 @@ from mlflow.types import Schema, TensorSpec
 from stages.files import RESULTS
 from stages.tracking import origin
 from stages.tracking.children import add, search
-from stages.tracking.marker import combined, sha256
+from stages.tracking.marker import combined_sha256, sha256
 from stages.tracking.store import Client
 
 
@@ -40,7 +40,7 @@ def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> No
 
 def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
     """Upload the files (artifact path -> file) that are missing, or all if one has changed."""
-    run_id, sha256 = run.info.run_id, combined(files.values())
+    run_id, sha256 = run.info.run_id, combined_sha256(files.values())
     unchanged = run.data.tags.get("files_sha256", sha256) == sha256
     folders = {name: name.rpartition("/")[0] or None for name in files}
     uploaded = {

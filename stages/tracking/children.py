@@ -11,7 +11,7 @@ from stages.tracking.record import Child
 from stages.tracking.store import Client
 
 METRICS, OTHERS = 800, 100  # MLflow's limits for one batch: metrics; params or tags
-MOST = 50_000  # MLflow's limit for one search
+MAX_RESULTS = 50_000  # MLflow's limit for one search
 SHA256 = "foldlab.sha256"  # tag of a child run: hash of its measurements
 INHERITED = (  # tags that a child run copies from its parent
     "variant",
@@ -27,7 +27,7 @@ INHERITED = (  # tags that a child run copies from its parent
 T = TypeVar("T")
 
 
-def existing(get: Callable[..., T], *arguments: str) -> T | None:
+def get_or_none(get: Callable[..., T], *arguments: str) -> T | None:
     """Return what a method of the client gets, or None if the store has no such thing."""
     try:
         return get(*arguments)
@@ -50,7 +50,7 @@ def if_permitted() -> Iterator[None]:
 def search(client: Client, query: str, experiment_id: str = "") -> list[Run]:
     """Return the runs that match a query, oldest first, by default of the chosen experiment."""
     experiments, order = [experiment_id or client.experiment_id], ["attributes.start_time ASC"]
-    return client.search_runs(experiments, query, max_results=MOST, order_by=order)
+    return client.search_runs(experiments, query, max_results=MAX_RESULTS, order_by=order)
 
 
 def child_runs(client: Client, parent: Run, kind: str) -> list[Run]:

@@ -85,7 +85,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def combined(paths: Iterable[Path]) -> str:
+def combined_sha256(paths: Iterable[Path]) -> str:
     """Return one hash of the names and contents of several files."""
     lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -5,7 +5,7 @@ import os
 import subprocess
 from contextlib import suppress
 
-from stages.tracking.store import safe
+from stages.tracking.store import redacted
 
 SOURCES = ("stages", "params.yaml", "dvc.yaml", "constraints.txt")  # what results depend on
 
@@ -31,7 +31,7 @@ def of_code() -> dict[str, str]:
         found |= {"git_commit": commit, "git_dirty": dirty}
         with suppress(subprocess.CalledProcessError):  # no remote of this name
             url = _git("remote", "get-url", "origin")
-            found["mlflow.source.git.repoURL"] = safe(url).partition("?")[0]
+            found["mlflow.source.git.repoURL"] = redacted(url).partition("?")[0]
         return {name: value for name, value in found.items() if value}  # HEAD may be detached
     return {}
 

@@ -85,7 +85,7 @@ def read(variant: str, settings: Params) -> Record:
     return Record(
         variant=variant,
         description=training.get("description") or description,
-        identity=Identity(training["fingerprint"], marker.combined(trained)),
+        identity=Identity(training["fingerprint"], marker.combined_sha256(trained)),
         params=_params(training["settings"], dataset),
         dataset=dataset,
         folds=folds,

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from stages.files import read_table
 from stages.statistics.metrics import METRICS
 from stages.tracking import description, summary
-from stages.tracking.children import child_runs, existing, if_permitted
+from stages.tracking.children import child_runs, get_or_none, if_permitted
 from stages.tracking.marker import Identity
 from stages.tracking.record import Record
 from stages.tracking.store import Client
@@ -75,7 +75,7 @@ def find(client: Client, run_id: str | None) -> ModelVersion | None:
     return max(own, key=lambda version: int(version.version), default=None)
 
 
-def crown(
+def choose_champion(
     client: Client, versions: Sequence[ModelVersion], test: Test, metric: str = "accuracy"
 ) -> str:
     """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
@@ -85,7 +85,7 @@ def crown(
     """
     candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion:
-        champion = _heir(client, champion, versions) or champion
+        champion = _replacement(client, champion, versions) or champion
     if champion and champion.version == candidate.version:
         reason = candidate.tags.get(REASON, "")
         if (
@@ -98,7 +98,7 @@ def crown(
         _explain(client, candidate, reason)
     else:
         rivals = sum(champion is None or not _same_results(v, champion) for v in versions)
-        moves, reason = judge(client, candidate, champion, test, rivals, metric)
+        moves, reason = decide(client, candidate, champion, test, rivals, metric)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
@@ -117,29 +117,29 @@ def crown(
     return reason
 
 
-def _heir(
+def _replacement(
     client: Client, champion: ModelVersion, versions: Sequence[ModelVersion]
 ) -> ModelVersion | None:
     """Make the version with the same results champion if the old one's run or model is gone."""
-    heir = next((v for v in versions if _same_results(v, champion)), None)
-    if heir is None or heir.version == champion.version:
+    replacement = next((v for v in versions if _same_results(v, champion)), None)
+    if replacement is None or replacement.version == champion.version:
         return None
     run = _run(client, champion)
     info = run.info if run else None
     if info and info.lifecycle_stage == "active" and info.experiment_id != client.experiment_id:
         return None  # or two experiments would take the alias from each other
     reason = (
-        f"{_name(heir)} is champion in place of version {champion.version} with the same results, "
-        "whose run or model is gone."
+        f"{_name(replacement)} is champion in place of version {champion.version} with the same "
+        "results, whose run or model is gone."
     )
-    _explain(client, heir, reason)
+    _explain(client, replacement, reason)
     if BY_HAND in champion.tags:
-        description.tag(client, heir, {BY_HAND: champion.tags[BY_HAND]})
-    client.set_registered_model_alias(client.model_name, CHAMPION, heir.version)
-    return heir
+        description.tag(client, replacement, {BY_HAND: champion.tags[BY_HAND]})
+    client.set_registered_model_alias(client.model_name, CHAMPION, replacement.version)
+    return replacement
 
 
-def judge(
+def decide(
     client: Client,
     candidate: ModelVersion,
     champion: ModelVersion | None,
@@ -213,9 +213,9 @@ def release(client: Client) -> ModelVersion | None:
 
 
 def _aliased(client: Client, alias: str) -> ModelVersion | None:
-    model = existing(client.get_registered_model, client.model_name)
+    model = get_or_none(client.get_registered_model, client.model_name)
     number = model.aliases.get(alias) if model else None
-    return existing(client.get_model_version, client.model_name, number) if number else None
+    return get_or_none(client.get_model_version, client.model_name, number) if number else None
 
 
 def _same_results(a: ModelVersion, b: ModelVersion) -> bool:
@@ -225,7 +225,7 @@ def _same_results(a: ModelVersion, b: ModelVersion) -> bool:
 
 def _run(client: Client, version: ModelVersion) -> Run | None:
     """Return a version's run, also one in the bin; None if there is none."""
-    return existing(client.get_run, version.run_id) if version.run_id else None
+    return get_or_none(client.get_run, version.run_id) if version.run_id else None
 
 
 def _fold_scores(client: Client, version: ModelVersion, metric: str) -> dict[int, float]:

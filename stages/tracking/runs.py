@@ -20,7 +20,7 @@ from stages.tracking import (
     summary,
     unfinished,
 )
-from stages.tracking.marker import Identity, combined
+from stages.tracking.marker import Identity, combined_sha256
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
@@ -46,7 +46,7 @@ def publish(client: Client, record: Record) -> str:
         registered_model.register(client, logged, record)
     if run.info.status != "FINISHED":
         client.set_terminated(run.info.run_id, "FINISHED", moment)
-    unfinished.overtake(client, run)
+    unfinished.end_older(client, run)
     unfinished.forget(run.info.run_id)
     return run.info.run_id
 
@@ -167,7 +167,7 @@ def _tags(record: Record) -> dict[str, str]:
         "variant": record.variant,
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
-        "files_sha256": combined(record.files.values()) if record.files else None,
+        "files_sha256": combined_sha256(record.files.values()) if record.files else None,
         LIMIT: record.limit and str(record.limit),
         "mlflow.note.content": record.description,
         **origin.of_stage(f"publish@{record.variant}"),

@@ -1,4 +1,4 @@
-"""Sign models on the way to MLflow, check those that come from it, by OpenSSF's model-signing.
+"""Sign models before MLflow gets them, and check downloaded ones, with OpenSSF's model-signing.
 
 Two environment variables name PEM files of an elliptic curve key: with FOLDLAB_PRIVATE_KEY, models
 are signed when they are published; with FOLDLAB_PUBLIC_KEY, no model is taken from MLflow without a
@@ -68,7 +68,7 @@ def check(folder: Path, model: str) -> None:
         except (ValueError, InvalidSignature) as error:
             reason = str(error).strip().split("\n")[0] or "another key signed it"
     raise UserError(
-        f"{model} is not what the holder of the key of {key} published: {reason}; publish it with "
+        f"{model} fails the signature check with the key {key}: {reason}; publish it with "
         f"{PRIVATE} set, or unset {PUBLIC} to use it unchecked."
     )
 
@@ -87,13 +87,13 @@ def _package(variable: str) -> Iterator[None]:
 def _file(variable: str) -> Path:
     path = Path(os.environ[variable]).expanduser()
     if not path.is_file():
-        raise UserError(f"{variable} is {str(path)!r}, which is no file; give that of the key.")
+        raise UserError(f"{variable} is {str(path)!r}, which is not a file; give the key's file.")
     return path
 
 
 def _no_key(variable: str, error: Exception) -> UserError:
     reason = str(error).rstrip(".")
     return UserError(
-        f"the file of {variable} has no usable key ({reason}); give an unencrypted PEM file of an "
+        f"the file in {variable} has no usable key ({reason}); give an unencrypted PEM file of an "
         "elliptic curve key, as docs/team_server.md makes it."
     )

@@ -71,7 +71,7 @@ def _why(error: BaseException) -> str:
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return safe(lines[0])[:200].rstrip(". ")
+    return redacted(lines[0])[:200].rstrip(". ")
 
 
 def _is_wrong_argument(error: Exception) -> bool:
@@ -126,10 +126,10 @@ def database(uri: str) -> Path | None:
 
 def address() -> str:
     """Return the store's URI without user names and passwords, for messages."""
-    return safe(location())
+    return redacted(location())
 
 
-def safe(text: str) -> str:
+def redacted(text: str) -> str:
     """Return `text` without user names and passwords."""
     found = re.search(r"://[^:@/]*:(\S*)@", os.environ.get("MLFLOW_TRACKING_URI", ""))
     secrets = {found[1], unquote(found[1])} if found else set()

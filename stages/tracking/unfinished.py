@@ -17,7 +17,7 @@ from mlflow.entities import Run
 
 from stages.files import listed, read_json, root, write_json
 from stages.tracking import store
-from stages.tracking.children import child_runs, existing
+from stages.tracking.children import child_runs, get_or_none
 
 KEPT_DAYS = 7
 
@@ -62,7 +62,7 @@ def end_stale(client: store.Client) -> None:
             note_path.unlink(missing_ok=True)
 
 
-def overtake(client: store.Client, newer: Run) -> None:
+def end_older(client: store.Client, newer: Run) -> None:
     """Set older noted runs of the variant and experiment of `newer` to KILLED."""
     for _, run in _idle(client, newer.data.tags["variant"]):
         begun_before = run.info.start_time <= newer.info.start_time
@@ -90,7 +90,7 @@ def _idle(client: store.Client, variant: str | None = None) -> Iterator[tuple[Pa
             continue
         if noted["lock"] and held(root() / noted["lock"]):
             continue
-        run = existing(client.get_run, path.name)
+        run = get_or_none(client.get_run, path.name)
         if run is None:
             path.unlink(missing_ok=True)
         else:

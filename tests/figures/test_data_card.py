@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.figures import style
-from stages.figures.data_card import ENDS, MOST, data_card
+from stages.figures.data_card import ENDS, MAX_ROWS, data_card
 
 LONG = "a rather long class name that no column of a figure would ever hold, number {}"
 FACTS = [("duplicates", "none"), ("unreadable", "word " * 200), ("notes", "x" * 300)]
@@ -20,7 +20,7 @@ def made(count, shape=(8, 8, 1), name="class {}", facts=FACTS):
 
 
 @pytest.mark.parametrize(
-    ("count", "shape"), [(2, (40, 20, 3)), (MOST, (8, 8, 1)), (1000, (7, 30, 1))]
+    ("count", "shape"), [(2, (40, 20, 3)), (MAX_ROWS, (8, 8, 1)), (1000, (7, 30, 1))]
 )
 def test_nothing_overlaps(count, shape, apart):
     figure = made(count, shape, LONG)

@@ -237,7 +237,6 @@ def test_every_module_has_its_test():
         "source.py",
         "line.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
-        "annotate.py",  # commands/test_cost.py, test_learning_curve.py
         "models.py",  # commands/test_predict.py
         "provenance.py",  # commands/test_pull_request.py
         *("combine.py", "final_model.py"),  # engine/test_fold_tasks.py, test_variants.py

@@ -9,7 +9,7 @@ from stages import files
 from stages.errors import UserError
 from stages.report import pictures
 from stages.report.comparison import compared
-from stages.report.pictures import SIDE, hardest_images, own_mistakes, thumbnail
+from stages.report.pictures import SIDE, hardest_images, thumbnail, unique_mistakes
 from stages.report.results import read
 from stages.settings.sections import Compare
 from tests.report import made
@@ -119,12 +119,12 @@ def test_a_single_variant_has_its_confidence():
 
 
 def test_own_mistakes_are_those_of_one_alone(monkeypatch):
-    found = own_mistakes(RESULTS, ["a", "c"], IMAGES, CLASSES)
+    found = unique_mistakes(RESULTS, ["a", "c"], IMAGES, CLASSES)
     assert {name: count for name, (count, _) in found.items()} == {"a": 2, "c": 1}
     assert [one["note"] for one in found["a"][1]] == ["99 %", "60 %"]  # most confident first
-    assert own_mistakes(RESULTS, ["b"], IMAGES, CLASSES) == {"b": (0, [])}
+    assert unique_mistakes(RESULTS, ["b"], IMAGES, CLASSES) == {"b": (0, [])}
     monkeypatch.setattr(pictures, "OWN", 1)
-    count, shown = own_mistakes(RESULTS, ["a"], IMAGES, CLASSES)["a"]
+    count, shown = unique_mistakes(RESULTS, ["a"], IMAGES, CLASSES)["a"]
     assert (count, len(shown)) == (2, 1)
 
 

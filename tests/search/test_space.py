@@ -73,7 +73,7 @@ def test_without_a_space_or_a_row_to_train_there_is_no_search(dimensions, varian
 def test_params_yaml_has_a_valid_space_that_includes_its_row():
     own = params.parse(changed("search.seed", 1))
     space.check(own, DATASET, PREPARED)
-    drawn = space.standing(own)
+    drawn = space.own_values(own)
     values = space.values(own.search.space, drawn)
     assert space.tuned_recipe(own, values) == space.tuned_recipe(own, {})
     assert set(values) == set(own.search.space)
@@ -113,12 +113,12 @@ def test_early_stopping_is_searched_where_the_row_has_it():
     path = "train.early_stopping.patience"
     chosen = settings({path: {"low": 1, "high": 4, "step": 1}}, "batchnorm")
     assert space.tuned_recipe(chosen, {path: 3}).train.early_stopping.patience == 3
-    assert space.standing(chosen) == {path: 2}
+    assert space.own_values(chosen) == {path: 2}
 
 
 def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
     drawn = [0.004, 8, '"cosine"', 10.0, '"basic"', "128"]
-    assert space.standing(settings(ALL_KINDS)) == dict(zip(ALL_KINDS, drawn, strict=True))
+    assert space.own_values(settings(ALL_KINDS)) == dict(zip(ALL_KINDS, drawn, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_unchanged_row_is_found_in_all_kinds_of_ranges():
     ],
 )
 def test_a_row_outside_the_space_is_not_found(path, allowed):
-    assert space.standing(settings({path: allowed})) is None
+    assert space.own_values(settings({path: allowed})) is None
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ def version(client, name):
     return runs.look_up(client, identity(name))[1]
 
 
-def crown(client, *ranking, p=None):
+def choose_champion(client, *ranking, p=None):
     """Apply the rule with this p; without one, no test may be needed."""
     versions = [version(client, name) for name in ranking]
     test = p and (lambda differences: {"difference": differences.mean(), "p": p})
-    return registered_model.crown(client, versions, test)
+    return registered_model.choose_champion(client, versions, test)
 
 
 def promote(client, name, why=""):
@@ -81,7 +81,7 @@ def test_the_champion_rule(monkeypatch, tested, rivals, moves, shown):
         np.testing.assert_allclose(differences, [0.03, 0.04])
         return dict(zip(("difference", "p"), tested, strict=True))
 
-    moved, reason = registered_model.judge(None, new, old, test, rivals)
+    moved, reason = registered_model.decide(None, new, old, test, rivals)
     assert moved is moves
     assert {"other", "basic"} <= set(reason.split())
     assert shown in reason
@@ -90,45 +90,45 @@ def test_the_champion_rule(monkeypatch, tested, rivals, moves, shown):
 def test_a_better_candidate_needs_the_test(client):
     publish(client, "third")
     ranking = ["third", "other", "basic"]
-    crown(client, "basic", "other")
+    choose_champion(client, "basic", "other")
     assert aliases(client) == {"champion": "basic", "challenger": "other"}
     assert "there was none" in tag(client, "basic")
 
-    reason = crown(client, *ranking, p=0.026)
+    reason = choose_champion(client, *ranking, p=0.026)
     assert aliases(client) == {"champion": "basic", "challenger": "third"}
     assert tag(client, "third") == reason
     assert "does not replace" in reason
     assert "there was none" in tag(client, "basic")
 
-    reason = crown(client, *ranking, p=0.024)
+    reason = choose_champion(client, *ranking, p=0.024)
     assert aliases(client) == {"champion": "third", "challenger": "other"}
     assert "third (version 3) replaces basic (version 1)" in reason
-    assert crown(client, *ranking) == reason == tag(client, "basic")
+    assert choose_champion(client, *ranking) == reason == tag(client, "basic")
 
-    crown(client, "third")
+    choose_champion(client, "third")
     assert aliases(client) == {"champion": "third"}
 
 
 def test_a_champion_of_other_data_stays(client):
-    crown(client, "basic")
+    choose_champion(client, "basic")
     for name in ("data/prepared/dataset.json", "results/other/training.json"):
         Path(name).write_text(Path(name).read_text().replace("3a6eb079", "00000000"))
     path = Path("results/other/training.json")
     path.write_text(path.read_text().replace(fingerprint("other"), fingerprint("new data")))
     publish(client, "other")
-    assert "different data" in crown(client, "other")
+    assert "different data" in choose_champion(client, "other")
     assert aliases(client)["champion"] == "basic"
 
 
 @pytest.mark.parametrize("refused", [True, False])
 def test_an_alias_that_was_set_on_mlflow_s_pages_gets_such_a_reason(client, refused):
-    crown(client, "basic", "other")
+    choose_champion(client, "basic", "other")
     if refused:
-        crown(client, "other", "basic", p=0.5)
+        choose_champion(client, "other", "basic", p=0.5)
         assert tag(client, "other", REFUSED) == "true"
     client.set_registered_model_alias("foldlab", "champion", "2")
     for _ in range(2):
-        reason = crown(client, "other", "basic", p=0.5)
+        reason = choose_champion(client, "other", "basic", p=0.5)
         assert "outside this repository" in reason
         assert tag(client, "other") == reason
         assert tag(client, "other", REFUSED) == ("false" if refused else None)
@@ -138,12 +138,12 @@ def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
     by_hand = promote(client, "basic", "it is smaller")
     assert by_hand == "basic (version 1) was made champion by hand by anna: it is smaller."
     for _ in range(2):
-        reason = crown(client, "other", "basic", p=0.001)
+        reason = choose_champion(client, "other", "basic", p=0.001)
         assert "basic (version 1), which was made champion by hand" in reason
         assert aliases(client) == {"champion": "basic", "challenger": "other"}
         assert (tag(client, "other"), tag(client, "basic")) == (reason, by_hand)
     assert registered_model.release(client).tags["variant"] == "basic"
-    reason = crown(client, "other", "basic", p=0.001)
+    reason = choose_champion(client, "other", "basic", p=0.001)
     assert aliases(client) == {"champion": "other", "challenger": "basic"}
     assert tag(client, "other") == tag(client, "basic") == reason
 
@@ -166,15 +166,17 @@ def write(method, failing, calls, *given):
     method(*given)
 
 
-@pytest.mark.parametrize("action", ["promote", "crown"])
+@pytest.mark.parametrize("action", ["promote", "choose_champion"])
 def test_repeating_what_failed_at_any_write_gives_the_same(client, monkeypatch, action):
     def change(name, other):
         if action == "promote":
             return promote(client, name)
         versions = [version(client, name), version(client, other)]
-        return registered_model.crown(client, versions, lambda _: {"difference": 0.1, "p": 0.01})
+        return registered_model.choose_champion(
+            client, versions, lambda _: {"difference": 0.1, "p": 0.01}
+        )
 
-    crown(client, "basic", "other")
+    choose_champion(client, "basic", "other")
     old, new = "basic", "other"
     for number in range(1, 20):
         calls = []

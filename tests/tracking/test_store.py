@@ -89,7 +89,7 @@ def test_no_password_is_shown(monkeypatch, text, expected):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter%2F2@host")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc123")
-    assert store.safe(text) == expected
+    assert store.redacted(text) == expected
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ def test_only_what_is_overtaken_ends(unfinished, begun):
     scheduled(client, unfinished, "basic", 5, Path("training.lock"))
     unfinished.forget(scheduled(client, unfinished, "basic", 6))
     with FileLock("training.lock"):
-        unfinished.overtake(client, client.get_run(newer))
+        unfinished.end_older(client, client.get_run(newer))
     found = statuses()
     assert (found["1"], found["2"]) == ("KILLED", "KILLED")
     assert {found[name] for name in ("10", "11", "3", "4", "5", "6")} == {"SCHEDULED"}
