@@ -21,9 +21,9 @@ from stages.statistics.metrics import of
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # of all models by turns
 NOISE = 0.1  # times closer than this share count as equal
-COMPARED = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")  # from comparison.csv
 MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
-COLUMNS = (*COMPARED, "one_image_ms", "megabytes", *MEASURED, "front")
+COLUMNS: tuple[str, ...] = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")
+COLUMNS += ("one_image_ms", "megabytes", *MEASURED, "front")
 
 
 def cost() -> None:
@@ -35,29 +35,23 @@ def cost() -> None:
     settings = params.load()
     compared = read_table(existing(RESULTS / "comparison.csv", "compare"))
     images = np.array(read_prepared("test_images")[0][:IMAGES])
-    paths = {
-        row["variant"]: existing(
-            RESULTS / row["variant"] / "model.keras", f"train@{row['variant']}"
-        )
-        for row in compared
-    }
+    names = [row["variant"] for row in compared]
+    paths = {name: existing(RESULTS / name / "model.keras", f"train@{name}") for name in names}
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
     for number in range(ROUNDS):
         for name, path in paths.items():
             found = latency.measure(path, images, CALLS, settings.train.kernels)
             measured[name].append(found)
         print(f"measured all models, round {number + 1} of {ROUNDS}", file=sys.stderr)
-    rows: list[dict[str, Any]] = []
     for row in compared:
         # The fastest round: other work on the machine only ever makes one slower.
         found = min(measured[row["variant"]], key=lambda one: one["one_image_ms"]["median"])
-        own = {key: row[key] for key in COMPARED} | {key: found[key] for key in MEASURED}
-        own["one_image_ms"] = found["one_image_ms"]["median"]
-        own["megabytes"] = round(found["file_bytes"] / 1e6, 2)
-        rows.append(own)
+        row |= {key: found[key] for key in MEASURED}
+        row["one_image_ms"] = found["one_image_ms"]["median"]
+        row["megabytes"] = round(found["file_bytes"] / 1e6, 2)
+    rows = sorted(compared, key=lambda row: -row["cv_mean"])
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
-    rows.sort(key=lambda row: -row["cv_mean"])
     measurements.publish("cost", rows, COLUMNS, draw(rows), _table(rows), _sentences(rows))
     _log(settings, rows)
 

@@ -58,7 +58,11 @@ def export(
         raise UserError(f"--int8 needs --format tflite, not {file_format}; leave one of them out.")
     if output is None and models.in_mlflow(model):
         raise UserError(f"{model} has no folder on this machine; name one with --output.")
-    _check_packages(file_format, module.PACKAGES)
+    if missing := [name for name in module.PACKAGES if find_spec(name) is None]:
+        raise UserError(
+            f"--format {file_format} needs {', '.join(missing).replace('_', '-')}, not installed; "
+            "run pip install -r requirements-export.txt -c constraints.txt."
+        )
     dataset = read_dataset(PREPARED)
     with tempfile.TemporaryDirectory() as temporary:
         path, name = models.find(model, dataset, Path(temporary))
@@ -73,14 +77,6 @@ def export(
     _show()
     if path.parent.parent == RESULTS:
         _log(path.parent.name, proof_path(file))
-
-
-def _check_packages(file_format: str, names: Sequence[str]) -> None:
-    if missing := [name for name in names if find_spec(name) is None]:
-        raise UserError(
-            f"--format {file_format} needs {', '.join(missing).replace('_', '-')}, not installed; "
-            "run pip install -r requirements-export.txt -c constraints.txt."
-        )
 
 
 def _write(

@@ -89,7 +89,8 @@ def _environment(commit: str, names: Sequence[str]) -> str:
         return ""
     before, now = _recorded(old, names), _recorded(new, names)
     if not before or not now:
-        before, now = map(_pins, (content_at(commit, PINS), _text(PINS)))
+        pin = re.compile(rf"^({'|'.join(LIBRARIES)})==(\S+)", re.M)
+        before, now = (dict(pin.findall(text)) for text in (content_at(commit, PINS), _text(PINS)))
     changes = [
         f"{key} {before.get(key)} instead of {now.get(key)}"
         for key in before | now
@@ -107,10 +108,6 @@ def _recorded(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str
         if (path := cache / digest[:2] / digest[2:]).is_file():
             return read_json(path)["environment"]
     return {}
-
-
-def _pins(text: str) -> dict[str, str]:
-    return dict(re.findall(rf"^({'|'.join(LIBRARIES)})==(\S+)", text, re.M))
 
 
 def _text(path: str) -> str:

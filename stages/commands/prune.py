@@ -55,9 +55,8 @@ def _files(rows: Collection[str], yes: bool) -> Iterator[str]:
     notes = Path(".foldlab/unpublished")
     written = marker.NEEDED["train"]  # in a variant's folder, and in no other
     names = {path.parent.name for name in written for path in RESULTS.glob(f"*/{name}")}
-    names |= {*stages.values()}
     names |= {path.stem for top in (RESULTS / "published", MEMBERS) for path in listed(top)}
-    names |= {path.name for path in listed(notes)}
+    names |= {*stages.values(), *(path.name for path in listed(notes))}
     for name in sorted(names - {*rows}):
         if not params.VARIANT_NAME.fullmatch(name) or name in params.RESERVED_NAMES:
             continue

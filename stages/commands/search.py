@@ -69,8 +69,8 @@ def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Tr
         with store.opened(settings.tracking, publish.SECONDS) as client:
             from stages.tracking import search as runs  # MLflow's import takes seconds
 
-            parent = runs.Search(section.variant, fingerprint, data_sha256, shown)
-            runs.publish(client, parent, trials)
+            tags = {"variant": section.variant, "fingerprint": fingerprint}
+            runs.publish(client, {**tags, "data_sha256": data_sha256}, shown, trials)
     except store.StoreError as error:
         saved = "its trials are saved, run `make search` again when the store is back"
         publish.warn("the search", error, saved)

@@ -35,7 +35,6 @@ def page(
     `issues` is the number of rows in label_issues.csv. A missing figure raises UserError.
     """
     results, classes = comparison.results, comparison.dataset["classes"]
-    names = comparison.names
     return TEMPLATES.get_template("report.html.j2").render(
         details=details,
         markdown=markdown,
@@ -43,14 +42,14 @@ def page(
         spans=spans,
         comparison=comparison,
         findings=findings,
-        names=names,
+        names=comparison.names,
         folder=folder,
         images=images,
         issues=issues,
         near={"groups": 0} | comparison.dataset.get("near_duplicates", {}),
         facts=facts(comparison.dataset),
         confusion_note={name: _confusion_note(results[name], classes) for name in comparison.shown},
-        settings=differing({name: results[name].training["settings"] for name in names}),
+        settings=differing({name: results[name].training["settings"] for name in comparison.names}),
         environment=environment(results[comparison.baseline].training),
     )
 

@@ -4,8 +4,7 @@ As with a variant's runs, only what is missing is added.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from mlflow.entities import Metric, Run
 
@@ -18,44 +17,39 @@ from stages.tracking.store import Client
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
-class Search(NamedTuple):
-    """What the trials of one study have in common."""
+def publish(
+    client: Client, tags: Mapping[str, str], params: Mapping[str, str], trials: Sequence[Trial]
+) -> str:
+    """Log a study with its trials so far and return the parent run's id.
 
-    variant: str  # the variant whose settings are searched
-    fingerprint: str
-    data_sha256: str
-    params: dict[str, str]  # seed and space, as params.yaml has them
-
-
-def publish(client: Client, search: Search, trials: Sequence[Trial]) -> str:
-    """Log a study with its trials so far and return the parent run's id."""
+    The `tags` are `variant`, whose settings are searched, `fingerprint` and `data_sha256`; the
+    `params` are seed and space, as in params.yaml.
+    """
     children = [_child(trial) for trial in trials]
-    parent = _parent(client, search, children)
+    parent = _parent(client, tags, children)
     points = []  # the best score after each trial
     for trial in trials:
         if leader := best(trials[: trial.number + 1]):
             scores = {f"best_cv_{leader.metric}_mean": leader.mean, "best_trial": leader.number}
             points += [Metric(key, value, trial.end, trial.number) for key, value in scores.items()]
-    add(client, parent, search.params, points)
+    add(client, parent, params, points)
     complete(client, parent, "trial", children)
     if trials and (parent.info.status, parent.info.end_time) != ("FINISHED", trials[-1].end):
         client.set_terminated(parent.info.run_id, "FINISHED", trials[-1].end)
     return parent.info.run_id
 
 
-def _parent(client: Client, search: Search, children: Sequence[Child]) -> Run:
+def _parent(client: Client, study: Mapping[str, str], children: Sequence[Child]) -> Run:
     """Return the run of this study, or create it; one with other results is of another checkout."""
-    query = f"tags.fingerprint = '{search.fingerprint}' and tags.`foldlab.kind` = 'search'"
+    query = f"tags.fingerprint = '{study['fingerprint']}' and tags.`foldlab.kind` = 'search'"
     for run in search_runs(client, query):
         if agree(client, run, "trial", children):
             return run
     tags = {
         "foldlab.kind": "search",
-        "variant": search.variant,
-        "fingerprint": search.fingerprint,
-        "data_sha256": search.data_sha256,
+        **study,
         "mlflow.source.name": "stages.commands.search",
-        "mlflow.note.content": f"Search over the settings of {search.variant}. The best trial's "
+        "mlflow.note.content": f"Search over the settings of {study['variant']}. The best trial's "
         "score is the highest of many on the same folds, so it is biased upward.",
     }
     start = min((child.start for child in children if child.start), default=None)

@@ -28,9 +28,9 @@ TRIALS = [
 def publish(trials):
     from stages.tracking import search
 
-    study = search.Search("basic", FINGERPRINT, DATA_SHA256, {"search.seed": "1"})
+    tags = {"variant": "basic", "fingerprint": FINGERPRINT, "data_sha256": DATA_SHA256}
     with store.opened(Tracking()) as client:
-        return search.publish(client, study, trials)
+        return search.publish(client, tags, {"search.seed": "1"}, trials)
 
 
 def test_the_parent_shows_the_study_and_each_trial_is_a_run_below_it(repository):
