@@ -16,6 +16,7 @@ from stages.statistics.power import POWER
 Column = tuple[str, str]  # title, note
 Cell = tuple[str, Any]  # text, sort key or None
 Table = list[dict[Column, Cell]]  # one row per variant, the best first
+Square = list[list[tuple[str, int, str]]]  # text, shade (0: none, as on the diagonal), tooltip
 SHADES = 5  # in the table of agreement
 SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
@@ -109,27 +110,21 @@ def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
     }
 
 
-def pairs(comparison: Comparison) -> list[list[Mapping[str, str]]]:
-    """Return a square of cells with the keys `text`, `title` and `outcome`, best variants first.
+def pairs(comparison: Comparison) -> Square:
+    """Return a square of the tests of all pairs, best variants first.
 
-    Above the diagonal are differences, row minus column, and below it Holm-corrected p values.
+    Above the diagonal are differences, row minus column, and below it Holm-corrected p values. The
+    shade shows that one of the two is better.
     """
-    rows = {(row["variant"], row["other"]): row for row in comparison.pairs}
     order = comparison.shown
-    return [[_pair(rows, one, other) for other in order] for one in order]
-
-
-def _pair(rows: Mapping[tuple[str, str], Mapping[str, Any]], one: str, other: str) -> dict:
-    if one == other:
-        return {"text": "-", "title": "", "outcome": ""}
-    above = (one, other) in rows
-    row = rows[(one, other) if above else (other, one)]
-    compared = f"{row['variant']} against {row['other']}: {row['outcome']}"
-    return {
-        "text": difference(row).split(" ")[0] if above else probability(row["p_holm"]),
-        "title": f"{compared}, {difference(row)}",
-        "outcome": row["outcome"],
-    }
+    square: Square = [[("-", 0, "")] * len(order) for _ in order]
+    for row in comparison.pairs:
+        one, other = order.index(row["variant"]), order.index(row["other"])
+        shade, text = 2 * (row["outcome"] in ("better", "worse")), difference(row)
+        title = f"{row['variant']} against {row['other']}: {row['outcome']}, {text}"
+        square[one][other] = text.split(" ")[0], shade, title
+        square[other][one] = probability(row["p_holm"]), shade, title
+    return square
 
 
 def scores(comparison: Comparison) -> Table:
@@ -210,10 +205,10 @@ def areas(comparison: Comparison, shown: Sequence[str]) -> Table:
     return table
 
 
-def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list[tuple[str, int]]]:
-    """Return a square of cells (text, shade): test above the diagonal, out-of-fold below it.
+def agreements(names: Sequence[str], results: Mapping[str, Result]) -> Square:
+    """Return a square of agreement, on the test images above the diagonal and out of fold below.
 
-    The shade of the diagonal is 0.
+    The shades are from 1 to SHADES.
     """
     test = np.array([results[name].test_predicted for name in names])
     fold = np.array([results[name].predicted for name in names])
@@ -227,6 +222,6 @@ def agreements(names: Sequence[str], results: Mapping[str, Result]) -> list[list
     shade = np.ceil(SHADES * (both - low) / max(high - low, 1e-9)).astype(int).clip(1, SHADES)
     np.fill_diagonal(shade, 0)
     return [
-        [(percent(value), one) for value, one in zip(values, shades, strict=True)]
-        for values, shades in zip(both.tolist(), shade.tolist(), strict=True)
+        [(percent(v) if s else "\N{EN DASH}", s, "") for v, s in zip(*row, strict=True)]
+        for row in zip(both.tolist(), shade.tolist(), strict=True)
     ]

@@ -28,19 +28,16 @@ MODE = "workflowType=machine_learning"  # otherwise the pages open with the menu
 VERSION = 4  # stored as the time of creation, which is larger for views that people save
 
 
-def _state() -> dict[str, object]:
-    widths = {f"tags.`{name}`": width for name, width in COLUMNS.items()}
-    return {
-        "selectedColumns": [*widths],
-        "columnOrder": [*PINNED, *widths],
-        "columnWidths": PINNED | widths,
-        "searchFilter": "tags.`foldlab.kind` = 'parent'",
-        "orderByKey": f"metrics.`{SCORE}`",
-        "orderByAsc": False,
-    }
-
-
-VIEW = json.dumps({"name": "Variants", "createdAt": VERSION, "state": json.dumps(_state())})
+WIDTHS = {f"tags.`{name}`": width for name, width in COLUMNS.items()}
+STATE = {
+    "selectedColumns": [*WIDTHS],
+    "columnOrder": [*PINNED, *WIDTHS],
+    "columnWidths": PINNED | WIDTHS,
+    "searchFilter": "tags.`foldlab.kind` = 'parent'",
+    "orderByKey": f"metrics.`{SCORE}`",
+    "orderByAsc": False,
+}
+VIEW = json.dumps({"name": "Variants", "createdAt": VERSION, "state": json.dumps(STATE)})
 
 
 def address(pages: str, experiment_id: str) -> str:

@@ -79,5 +79,5 @@ def test_scores_are_those_of_the_file():
 
 def test_agreement_has_test_above_and_out_of_fold_below_the_diagonal():
     (_, above), (below, _) = cells = details.agreements(["basic", "other"], RESULTS)
-    assert (above, below) == (("96.0", details.SHADES), ("89.0", 1))
+    assert (above, below) == (("96.0", details.SHADES, ""), ("89.0", 1, ""))
     assert [cells[i][i][1] for i in range(2)] == [0, 0]
