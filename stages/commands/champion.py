@@ -63,7 +63,7 @@ def _log(seconds: float | None) -> bool:
     test = partial(corrected_resampled_t, folds=read_dataset(PREPARED)["folds"]["count"])
     try:
         with store.opened(tracking, seconds) as client:
-            from stages.tracking import comparison, registered_model, runs  # this imports MLflow
+            from stages.tracking import champion, comparison, runs  # this imports MLflow
 
             found = [runs.look_up(client, identity) for identity in identities]
             parents, versions, complete = zip(*found, strict=True)
@@ -76,11 +76,7 @@ def _log(seconds: float | None) -> bool:
             if limits:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
-                print(
-                    registered_model.choose_champion(
-                        client, [v for v in versions if v], test, metric
-                    )
-                )
+                print(champion.choose(client, [v for v in versions if v], test, metric))
     except store.StoreError as error:
         publish.warn("the comparison", error)
         return False

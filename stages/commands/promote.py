@@ -25,7 +25,7 @@ def promote(name: str, reason: str = "") -> str:
     # on a server with passwords, the name there
     who = os.environ.get("MLFLOW_TRACKING_USERNAME") or origin.user() or "somebody"
     with store.opened(settings.tracking) as client:
-        from stages.tracking import registered_model, runs  # MLflow's import takes seconds
+        from stages.tracking import champion, runs  # MLflow's import takes seconds
 
         run, version, _ = runs.look_up(client, identity)
         if run and runs.is_limited(run):
@@ -38,7 +38,7 @@ def promote(name: str, reason: str = "") -> str:
                 f"the current results of {name} are not registered as {client.model_name!r} in "
                 f"MLflow at {store.address()}; run `make publish`."
             )
-        return registered_model.promote(client, version, who, reason)
+        return champion.promote(client, version, who, reason)
 
 
 def release() -> str:
@@ -48,9 +48,9 @@ def release() -> str:
         UserError: if there is no champion, or the store cannot be used.
     """
     with store.opened(params.load().tracking) as client:
-        from stages.tracking import registered_model  # MLflow's import takes seconds
+        from stages.tracking import champion  # MLflow's import takes seconds
 
         name = repr(client.model_name)
-        if registered_model.release(client) is None:
+        if champion.release(client) is None:
             raise UserError(f"{name} has no champion in MLflow; run `make publish`.")
     return f"The champion of {name} is chosen by the test again, next time by `make publish`."

@@ -79,8 +79,8 @@ def _files(rows: Collection[str], yes: bool) -> Iterator[str]:
 def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
     """Yield a line for each parent run that is not being written; delete those without an alias."""
     with store.opened(settings.tracking) as client:
+        from stages.tracking.champion import CHALLENGER
         from stages.tracking.children import child_runs  # MLflow's import takes seconds
-        from stages.tracking.registered_model import CHALLENGER
 
         model = client.model_name
         quoted = f'"{model}"' if "'" in model else f"'{model}'"

@@ -8,7 +8,7 @@ from typing import Any
 from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import PREPARED, RESULTS
-from stages.tracking import description, origin, registered_model, summary, view
+from stages.tracking import origin, registered_model, summary, view
 from stages.tracking.attachments import complete_run
 from stages.tracking.marker import Identity, sha256
 from stages.tracking.record import DECIMALS
@@ -48,7 +48,7 @@ def show(
     for parent, row in known:
         _set_verdict(client, parent, row, run)
         if version := registered_model.find(client, parent.info.run_id):
-            description.tag(client, version, summary.verdict(row, version.tags))
+            registered_model.tag(client, version, summary.verdict(row, version.tags))
     summary.mark_current(client, [parent for parent, _ in known])
     return run.info.run_id
 

@@ -10,7 +10,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
-from tests.tracking import test_registered_model as registered
+from tests.tracking import test_champion as registered
 from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
 
 pytestmark = pytest.mark.slow
