@@ -19,7 +19,7 @@ from stages.settings import params
 from stages.statistics.metrics import of
 
 CALLS, IMAGES = 200, 1000
-ROUNDS = 3  # of all models by turns
+ROUNDS = 3  # over all models
 NOISE = 0.1  # times closer than this share count as equal
 MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
 COLUMNS: tuple[str, ...] = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")

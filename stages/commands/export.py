@@ -34,7 +34,7 @@ from stages.training.epoch import scoring_batch
 FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
 TOLERANCE = 1e-4  # of a probability; float32 sums in another order differ by less
 CALIBRATION, SEED = 500, 1  # training images that set the ranges of int8 activations
-CALLS, ROUNDS = 200, 3  # of single images; both files by turns
+CALLS, ROUNDS = 200, 3  # single images in a round; rounds over both files
 Score = Callable[[np.ndarray], np.ndarray]
 
 

@@ -2,7 +2,7 @@
 
 The folds are trained again on 1/8, 1/4 and 1/2 of their training images; those of all images are
 trained already. A power law through the four scores says what twice the images would gain. Folds
-are stored, so that an interrupted run goes on, and a second one trains nothing.
+are stored, so that an interrupted run resumes, and a second one trains nothing.
 
 Like those of `cost`, its files are not tracked by DVC: results/learning_curve.csv and
 results/plots/learning_curve.png. They are attached to the variants' runs in MLflow.
@@ -111,7 +111,7 @@ def _measured(
 
 
 def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
-    """Return the same of the folds that were trained on all images."""
+    """Return the same for the folds that were trained on all images."""
     folder = RESULTS / variant
     scores = [row[metric] for row in read_table(folder / "fold_scores.csv", (metric,))]
     images = [row["train_images"] for row in read_table(folder / "folds.csv", ("train_images",))]

@@ -41,7 +41,7 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
             if function(**arguments) is False:
                 sys.exit(1)
 
-    name = name or function_name
+    name = name or function_name.replace("_", "-")
     line.add_command(click.Command(name, callback=run, help=text, params=[*parameters], **options))
 
 
@@ -196,7 +196,6 @@ _add(
     "results/learning_curve.csv and results/plots/learning_curve.png. An interrupted run is "
     "resumed.",
     click.Argument(["names"], nargs=-1, metavar="[VARIANT]..."),
-    name="learning-curve",
 )
 _add(
     "commands.ui",
@@ -225,7 +224,6 @@ _add(
         help="A file instead of stdout.",
     ),
     click.Option(["--figures"], default="", help="URL of the folder that holds comparison.png."),
-    name="pull-request",
 )
 _add(
     "commands.warm",

@@ -88,7 +88,7 @@ def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
             str(number): alias
             for registered in client.search_registered_models(f"name = {quoted}")
             for alias, number in registered.aliases.items()
-            if alias != CHALLENGER  # which the next comparison sets anew
+            if alias != CHALLENGER  # the next comparison sets that one again
         }
         versions: dict[str, list[str]] = {}  # run -> numbers
         for version in client.search_model_versions(f"name = {quoted}"):

@@ -135,7 +135,7 @@ def _inside(name: str, source: Data) -> Iterator[None]:
 
 
 def _prepared(settings: Params) -> dict[str, Any]:
-    """Prepare the data unless settings, files and code are those of the last time; describe it."""
+    """Prepare the data if settings, files or code have changed; return dataset.json's content."""
     made_from = {
         "settings": settings.model_dump(mode="json", include={"data", "folds"}),
         "files": watch.digests(settings),

@@ -41,7 +41,7 @@ def report(comparison: Comparison, findings: Sequence[Finding]) -> str:
 
 
 def headline(best_first: Sequence[Mapping[str, Any]], baseline: str) -> str:
-    """Return the verdict on all variants in one sentence; rows are those of a Comparison."""
+    """Return the verdict on all variants in one sentence, from the rows of a Comparison."""
     others = [row for row in best_first if row["variant"] != baseline]
     if not others:
         (only,) = best_first

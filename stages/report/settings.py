@@ -11,7 +11,7 @@ ON_VALIDATION = {
 
 
 def train_sections(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the section `train` of a variant in a list, for an ensemble those of its members."""
+    """Return the section `train` of a variant, or for an ensemble those of its members."""
     return [row.get("train", {}) for row in settings.get("ensemble", {"": settings}).values()]
 
 

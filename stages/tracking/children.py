@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def get_or_none(get: Callable[..., T], *arguments: str) -> T | None:
-    """Return what a method of the client gets, or None if the store has no such thing."""
+    """Return the result of a method of the client, or None if the store has no such entity."""
     try:
         return get(*arguments)
     except MlflowException as error:

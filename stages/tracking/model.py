@@ -99,7 +99,7 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
 
 @contextmanager
 def _default(uri: str) -> Iterator[None]:
-    """Make a store MLflow's default: for `models:/` it uses that, whatever store it is given."""
+    """Make a store MLflow's default, which it uses for `models:/` even if given another store."""
     before = {name: os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY")}
     os.environ["MLFLOW_TRACKING_URI"] = uri
     mlflow.set_registry_uri(uri)  # sets the other variable too

@@ -93,7 +93,7 @@ def _is_failure(error: Exception) -> bool:
 
 
 def _is_ours(error: OSError) -> bool:
-    """Return whether the error is about a file of ours, or not from the operating system at all."""
+    """Return whether an error is about one of our files, or not from the operating system."""
     where = error.filename2 or error.filename  # the target of a copy
     if not isinstance(where, str | bytes):
         return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
