@@ -52,7 +52,7 @@ def cost() -> None:
     rows = sorted(compared, key=lambda row: -row["cv_mean"])
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
-    measurements.publish("cost", rows, COLUMNS, draw(rows), _table(rows), _sentences(rows))
+    measurements.show("cost", rows, COLUMNS, draw(rows), _table(rows), _sentences(rows))
     _log(settings, rows)
 
 

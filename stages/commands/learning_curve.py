@@ -62,7 +62,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
         laws[plan.variant] = law
     verdicts = {row["variant"]: row["verdict"] for row in rows if row["verdict"]}
     sentences = [f"{name}: {text}." for name, text in verdicts.items()]
-    measurements.publish("learning_curve", rows, COLUMNS, draw(rows, laws), _table(rows), sentences)
+    measurements.show("learning_curve", rows, COLUMNS, draw(rows, laws), _table(rows), sentences)
     _log(settings, verdicts)
     fold_store.prune()
 

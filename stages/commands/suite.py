@@ -65,7 +65,7 @@ def suite() -> None:
     count = settings.folds.count
     rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric)
     figure = draw(rows, compare.rope)
-    measurements.publish("suite", rows, COLUMNS, figure, _table(rows), _sentences(rows))
+    measurements.show("suite", rows, COLUMNS, figure, _table(rows), _sentences(rows))
     _log(settings, rows)
 
 

@@ -55,7 +55,7 @@ def add(
     files.write_text(PAGE, page)
 
 
-def publish(
+def show(
     name: str,
     rows: Sequence[Mapping[str, Any]],
     fields: Sequence[str],
