@@ -229,11 +229,13 @@ def read_prepared(*names: str) -> list[np.ndarray]:
     return [read_array(existing(PREPARED / f"{name}.npy", "prepare")) for name in names]
 
 
-def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
+def read_table(
+    path: Path, columns: Iterable[str] = (), text: Container[str] = ()
+) -> list[dict[str, Any]]:
     """Return the rows of a CSV file as dictionaries; numeric columns become int or float.
 
-    A column is converted only if all of its cells are numbers, so that class names such as "7"
-    and "seven" in one column remain text.
+    A column is converted only if all of its cells are numbers and it is not in `text`, which names
+    those of classes and files, such as "01".
 
     Raises:
         UserError: when the file is not CSV, a line is longer or shorter than the header, or one of
@@ -243,7 +245,10 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> list[dict[str, Any]]:
         lines = [line for line in csv.reader(file) if line]
         if len({len(line) for line in lines}) > 1:
             raise ValueError("its lines have different numbers of cells")
-    table = {name: _numbers(cells) for name, *cells in zip(*lines, strict=True)}
+    table = {
+        name: cells if name in text else _numbers(cells)
+        for name, *cells in zip(*lines, strict=True)
+    }
     require(path, table, columns)
     return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 

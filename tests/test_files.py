@@ -103,6 +103,9 @@ def test_a_column_becomes_numbers_only_as_a_whole(tmp_path):
     assert type(first["n"]) is int
     assert (second["class"], second["text"]) == ("seven", "NA")
     assert math.isnan(second["x"])
+    write_table(tmp_path / "a.csv", ("class", "n"), [("01", 1), ("02", 2)])
+    rows = [{"class": "01", "n": 1}, {"class": "02", "n": 2}]
+    assert read_table(tmp_path / "a.csv", text=("class",)) == rows
     write_table(tmp_path / "a.csv", ("a", "b"), [])
     assert (tmp_path / "a.csv").read_text() == "a,b\n"
     assert read_table(tmp_path / "a.csv") == []

@@ -32,7 +32,8 @@ def groups(settings: Folds) -> np.ndarray | None:
     """
     if settings.group is None:
         return None
-    names = files.read_table(files.PREPARED / "train_names.csv", ("row", "file"))
+    path = files.PREPARED / "train_names.csv"
+    names = files.read_table(path, ("row", "file"), text=("file",))
     column = "file" if names[0]["file"] else "row"
     of_name = table(settings.group, column)
     wanted = [str(name[column]) for name in names]

@@ -76,10 +76,10 @@ def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], grou
         return style.empty(title, "none: no group of nearly equal images was found")
     facts: dict[int, set[tuple[str, str]]] = {}
     for one in found:
-        facts.setdefault(one["group"], set()).add((one["split"], str(one["label"])))
+        facts.setdefault(one["group"], set()).add((one["split"], one["label"]))
     captions: list[Caption] = [
         (
-            (str(one["label"]),),
+            (one["label"],),
             RED if len(facts[one["group"]]) > 1 else INK,
             (f"{one['group']}, {SPLITS[one['split']]}", str(one["file"] or one["row"])),
         )

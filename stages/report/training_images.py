@@ -32,7 +32,7 @@ def label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
         votes.append(stored.argmax(axis=1))
         mean = mean + stored.astype(np.float64)
     found = issues.find(mean / len(votes), label, np.array(votes))
-    names = files.read_table(PREPARED / "train_names.csv", ("row", "file"))
+    names = files.read_table(PREPARED / "train_names.csv", ("row", "file"), text=("file",))
     rows = [
         (
             names[one.row]["row"],
@@ -56,7 +56,8 @@ def label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
 def near_duplicates() -> None:
     """Draw the first groups of near duplicates that `prepare` found, as many as fit."""
     columns = ("group", "split", "index", "row", "file", "label")
-    table = files.read_table(PREPARED / "near_duplicates.csv", columns)
+    path = PREPARED / "near_duplicates.csv"
+    table = files.read_table(path, columns, text=("file", "label"))
     sizes = Counter(row["group"] for row in table)
     shown: list[Mapping[str, Any]] = []
     for group, size in sizes.items():

@@ -43,8 +43,8 @@ def test_doubtful_labels_are_listed_with_the_variants_that_agree():
 def test_near_duplicates_are_drawn_group_by_group(monkeypatch):
     prepare("basic")
     columns = ("group", "split", "index", "row", "file", "label", "distance")
-    table = [(0, "train", 3, 3, "a.png", "one", 0.1), (0, "test", 1, 41, "b.png", "one", 0.1)]
-    table += [(group, "train", 0, 0, "c.png", "zero", 0) for group in (1, 1, *[2] * 18)]
+    table = [(0, "train", 3, 3, "a.png", "01", 0.1), (0, "test", 1, 41, "b.png", "01", 0.1)]
+    table += [(group, "train", 0, 0, "c.png", "02", 0) for group in (1, 1, *[2] * 18)]
     files.write_table(Path("data/prepared/near_duplicates.csv"), columns, table)
     shown = []
     monkeypatch.setattr(training_images.style, "save", lambda *one: None)
@@ -54,4 +54,5 @@ def test_near_duplicates_are_drawn_group_by_group(monkeypatch):
     ((images, found, groups),) = shown
     assert images.shape == (4, 4, 4, 1)  # the third group does not fit
     assert [row["file"] for row in found] == ["a.png", "b.png", "c.png", "c.png"]
+    assert [row["label"] for row in found] == ["01", "01", "02", "02"]  # names, not numbers
     assert groups == 3
