@@ -1,6 +1,5 @@
 """The stage `compare`: compare every chosen variant with the baseline, on the same folds."""
 
-
 import numpy as np
 
 from stages import files
