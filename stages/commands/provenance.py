@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
 
 from stages.engine.environment import LIBRARIES
 from stages.errors import UserError
@@ -89,8 +90,7 @@ def _environment(commit: str, names: Sequence[str]) -> str:
         return ""
     before, now = _recorded(old, names), _recorded(new, names)
     if not before or not now:
-        pin = re.compile(rf"^({'|'.join(LIBRARIES)})==(\S+)", re.M)
-        before, now = (dict(pin.findall(text)) for text in (content_at(commit, PINS), _text(PINS)))
+        before, now = (_pinned(text) for text in (content_at(commit, PINS), _text(PINS)))
     changes = [
         f"{key} {before.get(key)} instead of {now.get(key)}"
         for key in before | now
@@ -99,6 +99,16 @@ def _environment(commit: str, names: Sequence[str]) -> str:
     if not changes:
         return f"another environment (digest of {ENVIRONMENT}; its content is not in DVC's cache)"
     return f"another environment ({', '.join(changes)})"
+
+
+def _pinned(constraints: str) -> dict[str, str]:
+    """Return library -> version of a constraints file, for this version of Python."""
+    pins = (Requirement(line) for line in re.findall(r"^\w.*", constraints, re.M))
+    return {
+        pin.name: str(pin.specifier).removeprefix("==")
+        for pin in pins
+        if pin.name in LIBRARIES and (pin.marker is None or pin.marker.evaluate())
+    }
 
 
 def _recorded(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

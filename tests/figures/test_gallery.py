@@ -65,7 +65,7 @@ def test_near_duplicates_are_red_where_a_group_is_in_both_splits_or_two_classes(
     columns = ("group", "split", "label", "file", "row")
     cells = [(0, "train", "cat", "a.png", 4), (0, "test", "cat", "b.png", 5)]
     cells += [(1, "train", "cat", "", 6), (1, "train", "dog", "", 7)]
-    cells += [(2, "test", 8, "", 8), (2, "test", 8, "", 9)]
+    cells += [(2, "test", "8", "", 8), (2, "test", "8", "", 9)]
     found = [dict(zip(columns, row, strict=True)) for row in cells]
     figure = near_duplicates(images_of(6), found, 7)
     bold = [
