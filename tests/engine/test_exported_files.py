@@ -48,6 +48,7 @@ def test_a_file_answers_as_the_model_for_any_number_of_raw_images(module, tmp_pa
         np.testing.assert_allclose(found, expected[:count], atol=1e-5)
         assert found.dtype == np.float32
     assert class_names(file) == [*CLASSES]
+    assert module.convert(trace(path, "portable"), CLASSES) == file.read_bytes()
 
 
 def test_a_layer_without_a_counterpart_is_named(module, tmp_path):
