@@ -78,6 +78,7 @@ def inside(folder):
     """Work in a repository's folder, and not in one of DVC's temporary experiments."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
         yield folder
 
 

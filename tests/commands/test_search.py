@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def folder(tmp_path, empty_store, monkeypatch):
     """Return a folder with prepared data that lack the test set, and with a search declared."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     prepared.write(tmp_path, count=30, epochs=1)
     for path in (tmp_path / "data" / "prepared").glob("test_*"):

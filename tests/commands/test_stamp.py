@@ -13,6 +13,7 @@ def repository(tmp_path, monkeypatch):
     """Work in a repository where a stage has made an output from an image and a folder of code."""
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name in ("photos/a.png", "code/one.py", "results/b/metrics.json", "mlflow.db"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)

@@ -24,6 +24,7 @@ def staged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("staged")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
         prepared.write(folder, epochs=1)
         for variant in ("plain", "normed"):
             train(variant)
@@ -35,12 +36,14 @@ def staged(tmp_path_factory):
 def folder(staged, tmp_path, monkeypatch):
     """Return the working folder with a copy of what the stages left."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
     return Path(shutil.copytree(staged, tmp_path, dirs_exist_ok=True))
 
 
 def test_when_all_is_trained_variants_missing_from_mlflow_are_named(
     folder, empty_store, monkeypatch, capsys
 ):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
     sweep()
     assert capsys.readouterr().err == ""  # nothing was published, so nothing is missed

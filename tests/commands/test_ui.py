@@ -19,6 +19,7 @@ def started(tmp_path, monkeypatch):
     """Work in a repository; return the command lines of the servers that are started."""
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     commands = []
     monkeypatch.setattr(subprocess, "Popen", lambda command, **named: commands.append(command))
     return commands
