@@ -59,6 +59,22 @@ def kills(record: Mapping[str, Any]) -> str:
     return "\n".join([about, "", *markdown.table("killed | times", "---|---:", rows)])
 
 
+def failures(record: Mapping[str, Any]) -> str:
+    """Return how each command ended whose system calls failed, and the faults that were found."""
+    about = (
+        f"{record['injected']:,} failures or kills among {record['calls']:,} system calls, faults: "
+        f"{len(record['faults']) or 'none'} ({machine(record)})."
+    )
+    rows = []
+    for name, row in record["commands"].items():
+        faults = sum(fault.startswith(f"{name}: ") for fault in record["faults"])
+        calls = sum(row["calls"].values())
+        endings = [row["endings"].get(ending, 0) for ending in ("refused", "went on", "killed")]
+        rows.append([name, *(f"{count:,}" for count in (calls, row["injected"], *endings, faults))])
+    columns = "command | system calls | failures | one sentence | no error | killed | faults"
+    return "\n".join([about, "", *markdown.table(columns, "---" + "|---:" * 6, rows)])
+
+
 def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Records], str]:
     """Return a table of one record."""
     return lambda found: table(found[name]) if name in found else MISSING
@@ -72,7 +88,7 @@ def photos(found: Records) -> str:
 TABLES: dict[Path, list[Callable[[Records], str]]] = {
     measured.HERE / "README.md": [goals],
     inputs.ROOT / "docs" / "results.md": [_of("seeds", results.seeds), photos, results.accuracies],
-    inputs.ROOT / "docs" / "reliability.md": [_of("chaos", kills)],
+    inputs.ROOT / "docs" / "reliability.md": [_of("chaos", kills), _of("faults", failures)],
     inputs.ROOT / "docs" / "statistics.md": [
         _of("verdict_rules", statistics.verdicts),
         _of("suites", statistics.suites),
