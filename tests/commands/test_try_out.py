@@ -4,6 +4,12 @@ import yaml
 from benchmarks.checkout import make, run
 from benchmarks.inputs import defaults, merged
 from stages.commands import try_out
+from stages.settings import params
+
+
+def test_its_settings_are_valid_and_those_of_a_quick_run():
+    settings = params.parse(yaml.safe_load(try_out.SETTINGS))
+    assert settings.data.limit == 1000
 
 
 @pytest.mark.slow

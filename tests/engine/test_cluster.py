@@ -33,6 +33,7 @@ from tests.test_train import contents
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
+DIVERGING = {"learning_rate": 100.0, "l2": 1.0, "optimizer": {"sgd": {"momentum": 0.0}}}
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,12 @@ def test_the_benchmark_measures_a_queue_and_two_engines(two_nodes, tmp_path, mon
     assert found["trivial"]["ms_a_unit_inside"] < found["tiny"]["ms_a_unit_inside"]
     assert found["basic"]["images_trained"] == 2 * 54
     assert {len(each) for each in found["basic"]["seconds"].values()} == {1}
+
+
+def test_divergence_is_one_sentence(two_nodes, folder):
+    repository(folder, two_nodes.address, epochs=20, **DIVERGING)
+    said = status("train", "plain")
+    assert re.fullmatch(r"foldlab: plain fold \d .*train\.learning_rate.*", said)
 
 
 def test_a_lack_of_ray_is_one_sentence(folder, monkeypatch):

@@ -161,6 +161,13 @@ def test_each_entry_point_of_mlflow_run_works(published, name, given, said):
     assert said in output
 
 
+def test_promote_by_mlflow_run_fails_for_a_model_that_is_not_registered(published):
+    given = "-P name=batchnorm -P 'reason=we like it'"
+    done = call(f"mlflow run . -e promote {given} --env-manager local", published)
+    assert done.returncode
+    assert "data.limit = 90" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "finish", "last"),
     [

@@ -33,7 +33,7 @@ class Team:
         """Make up passwords; `folder` is for the logs."""
         self.folder, self.artifacts = folder, artifacts
         self.database_port, self.s3_port, self.port = (free_port() for _ in range(3))
-        names = ("database", "s3", "admin", "session", *PUBLISHERS, READER)
+        names = ("database", "s3", "admin", "session", "secrets", *PUBLISHERS, READER)
         self.password = {name: secrets.token_hex(12) for name in names}
         self.uri = f"http://127.0.0.1:{self.port}"
         self.s3 = f"http://127.0.0.1:{self.s3_port}"
@@ -212,6 +212,7 @@ def _server(team):
         MLFLOW_AUTH_CONFIG_PATH=str(settings),
         MLFLOW_AUTH_ADMIN_PASSWORD=team.password["admin"],
         MLFLOW_FLASK_SERVER_SECRET_KEY=team.password["session"],
+        MLFLOW_CRYPTO_KEK_PASSPHRASE=team.password["secrets"],
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
         MLFLOW_DISABLE_TELEMETRY="true",
