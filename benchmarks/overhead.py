@@ -23,13 +23,6 @@ from benchmarks import checkout, inputs, measured, processes
 from stages import files
 
 REFERENCES = ["basic", "batchnorm", "dropout", "stacked", "double_conv"]
-IMPORTS = {
-    "python": "pass",
-    "params": "import stages.settings.params",
-    "tensorflow": "from stages.training.tf_runtime import import_tensorflow as i; i()",
-    "mlflow": "import mlflow",
-    "matplotlib": "import matplotlib.pyplot",
-}
 SHIM = """#!/bin/bash
 TIMEFORMAT="${{DVC_STAGE:-none}} ${{3:-none}} %R %U %S"
 {{ time {python} "$@" 2>&3 ; }} 3>&2 2>>{times}
@@ -105,9 +98,7 @@ def bare(folder: Path, stages: int) -> Path:
     return folder
 
 
-def measure(
-    settings: dict, runs: int, targets: list[str], sweep: bool, imported: list[str], place: Path
-) -> dict:
+def measure(settings: dict, runs: int, targets: list[str], sweep: bool, place: Path) -> dict:
     """Run the pipeline, then nothing of it, then one edited row; see the top of this file."""
     folder = checkout.make(place / "copy", settings)
     repro = ["dvc", "repro", *targets]
@@ -128,16 +119,16 @@ def measure(
         theirs.append(processes.cost(["dvc", "repro"], other).seconds)
     no_op = {"stages": stages, "pipeline": processes.summary(ours)}
     no_op |= {"bare": processes.summary(theirs), "ratio": processes.ratio(ours, theirs)}
+    if sweep:
+        command = [sys.executable, "-m", "stages", "repro"]
+        stamped = [processes.cost(command, folder).seconds for _ in range(runs)]
+        no_op["stages_repro"] = processes.summary(stamped)
 
     row = settings["compare"]["variants"][0]
     settings["variants"][row].setdefault("train", {})["label_smoothing"] = 0.01
     inputs.write_settings(folder, settings)
     edit = timed([repro], folder) | {"row": row}
-    imports = {
-        name: processes.cost([sys.executable, "-c", IMPORTS[name]], folder)._asdict()
-        for name in imported
-    }
-    return {"repro": full, "no_op": no_op, "one_row_edit": edit, "imports": imports}
+    return {"repro": full, "no_op": no_op, "one_row_edit": edit}
 
 
 def chosen_settings(chosen: Any) -> dict[str, Any]:
@@ -169,10 +160,9 @@ def main() -> None:
         chosen.runs, chosen.epochs = 1, 1
     settings = chosen_settings(chosen)
     targets = ["train"] if chosen.quick else []  # the rest of the stages take a minute
-    imported = ["python", "params"] if chosen.quick else [*IMPORTS]
     with inputs.temporary_folder() as folder:
         place = chosen.place or folder
-        found = measure(settings, chosen.runs, targets, chosen.default, imported, place)
+        found = measure(settings, chosen.runs, targets, chosen.default, place)
     about = {key: settings[key] for key in ("data", "folds", "train")}
     about["variants"] = settings["compare"]["variants"]
     about["data"] = {key: value for key, value in about["data"].items() if key != "folder"}
