@@ -28,7 +28,7 @@ from stages.engine.resolve import recipe
 from stages.settings import params
 from stages.settings.sections import Parallel
 from stages.statistics.paired import mean_std
-from stages.train import read_arrays
+from stages.train import read_training_data
 
 ROWS = inputs.MNIST["rows"]
 
@@ -138,7 +138,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
     """Train on all training images with `count` seeds; return each model's test accuracy."""
     base = recipe(params.load(), row)
     dataset = files.read_json(Path("data/prepared/dataset.json"))
-    arrays = read_arrays(dataset)
+    arrays = read_training_data(dataset)
     images = np.load("data/prepared/test_images.npy", mmap_mode="r")
     labels = np.load("data/prepared/test_labels.npy")
     units = []

@@ -87,7 +87,7 @@ class Watched:
         self.log = Path(os.environ["FAULTS_LOG"])
         with open(os.environ["FAULTS_SHARED"], "r+b") as file:
             self._shared = Shared.from_buffer(mmap.mmap(file.fileno(), 0))
-        for name in (*warm.MODULES, "stages.commands.line"):
+        for name in (*warm.MODULES, "stages.commands.cli"):
             importlib.import_module(name)
 
     def run(

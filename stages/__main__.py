@@ -56,12 +56,12 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command in `arguments`; None means this process' arguments."""
     import click
 
-    from stages.commands.line import line
+    from stages.commands.cli import cli
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:  # not line.main(), which has its own message for an interrupt
-        with line.make_context("python -m stages", given) as context:
-            line.invoke(context)
+    try:  # not cli.main(), which has its own message for an interrupt
+        with cli.make_context("python -m stages", given) as context:
+            cli.invoke(context)
     except click.exceptions.Exit as end:  # after --help
         sys.exit(end.exit_code)
     except click.ClickException as error:

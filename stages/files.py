@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -184,6 +185,12 @@ def require(path: Path, content: Container[str], keys: Iterable[str]) -> None:
     for key in keys:
         if not isinstance(content, Container) or key not in content:
             raise damaged(path, f"{key} is missing")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

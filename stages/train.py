@@ -6,7 +6,7 @@ import numpy as np
 
 from stages import files
 from stages.engine import backbones, environment, fold_store, saved_model, tracker, variants
-from stages.engine.fold_tasks import read_arrays
+from stages.engine.fold_tasks import read_training_data
 from stages.engine.resolve import check
 from stages.settings import params
 from stages.training.fold import HISTORY, FoldResult
@@ -26,7 +26,7 @@ def train(variant: str) -> None:
             print(note)
     results = files.RESULTS / variant
     files.check_writable(results)
-    arrays = read_arrays(dataset)
+    arrays = read_training_data(dataset)
     began, tracked = 0, []
     if not plan.is_ensemble:
         began = tracker.write_start_marker(
@@ -49,8 +49,7 @@ def train(variant: str) -> None:
     out_of_fold = {"oof_probability": trained.out_of_fold, "oof_label": arrays.labels}
     files.write_arrays(results / "out_of_fold.npz", out_of_fold)
     files.write_arrays(results / "augmentation.npz", trained.preview)
-    with files.replacing(results / "model.keras") as temporary:
-        temporary.write_bytes(trained.model)
+    files.write_bytes(results / "model.keras", trained.model)
     files.write_json(
         results / "training.json",
         {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.__main__ import handle, main
-from stages.commands.line import line
+from stages.commands.cli import cli
 from stages.errors import UserError
 from tests.command import status
 
@@ -80,7 +80,7 @@ def test_help_lists_all_commands_and_what_it_does_not_need_is_not_imported():
     )
     *shown, for_help, for_predict = call("-c", code, cwd=HERE).stdout.splitlines()
     listed = {text.split()[0] for text in shown[shown.index("Commands:") + 1 :]}
-    assert listed == {name for name, command in line.commands.items() if not command.hidden}
+    assert listed == {name for name, command in cli.commands.items() if not command.hidden}
     assert (for_help, for_predict) == ("", "")
 
 

@@ -16,7 +16,7 @@ from stages.files import RESULTS, existing, read_prepared, read_table
 from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # over all models
@@ -75,7 +75,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     return [
         {
             "variant": row["variant"] + " *" * row["front"],
-            of(row).column: mean_std(row),
+            metric_of(row).column: mean_std(row),
             "ms per image": f"{row['one_image_ms']:.2f}",
             f"of {baseline['variant']}": f"{row['one_image_ms'] / baseline['one_image_ms']:.2f}",
             "images/s": f"{row['images_per_second']:,}",

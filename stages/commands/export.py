@@ -28,7 +28,6 @@ from stages.settings import params
 from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
 from stages.statistics.metrics import METRICS
-from stages.tracking import marker
 from stages.training.epoch import scoring_batch
 
 FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
@@ -117,7 +116,7 @@ def _write(
             "one_image_ms": _both(*_times(path, answer, images, kernels)),
             "processor": _processor(),
             "versions": {one.replace("_", "-"): version(one) for one in packages},
-            "sha256": _both(marker.sha256(path), marker.sha256(partial)),
+            "sha256": _both(files.sha256(path), files.sha256(partial)),
         }
         files.write_json(proof_path(file), proof)  # first, so that no file is without one
     return proof

@@ -23,7 +23,7 @@ from stages.report import measurements
 from stages.settings import params
 from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, verdict
-from stages.statistics.metrics import METRICS, of
+from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.scores import SCORES
 
 COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
@@ -43,7 +43,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     environment.check(settings.train.kernels)
     dataset = read_dataset(PREPARED)
     plans = [_plan(settings, name, dataset) for name in dict.fromkeys(names or _default(settings))]
-    arrays = fold_tasks.read_arrays(dataset)
+    arrays = fold_tasks.read_training_data(dataset)
     group_of = subsets.groups(settings.folds)
     chosen = subsets.subsets(arrays, dataset["classes"], settings.folds, group_of)
     of_plan = [
@@ -135,7 +135,7 @@ def _rows(
 
 def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the table of scores as texts."""
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     return [
         {
             "variant": row["variant"],

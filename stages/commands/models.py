@@ -40,7 +40,7 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     for file in (path, record):
         if not file.is_file():
             raise UserError(f"{file} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
-    if read_json(record)["data_sha256"] != dataset["sha256"]:
+    if read_json(record, ("data_sha256",))["data_sha256"] != dataset["sha256"]:
         raise UserError(
             f"{path} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."

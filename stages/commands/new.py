@@ -16,7 +16,7 @@ from stages.engine import backbones, resolve
 from stages.errors import UserError
 from stages.files import replacing, root, write_bytes
 from stages.models.backbone import MINIMUM
-from stages.search import row as rows
+from stages.search import rows
 from stages.settings import params
 from stages.settings.base import validate
 from stages.settings.sections import Data, Variant
@@ -217,8 +217,10 @@ def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
     )
     content = yaml.load(PARAMS)
     for name, section in sections.items():
+        if not content.get(name):
+            content[name] = {}
         for key, value in section.items():
-            if isinstance(value, list):
+            if isinstance(value, list) and isinstance(content[name].get(key), list):
                 content[name][key][:] = value  # in its place, with its comment
             else:
                 content[name][key] = value

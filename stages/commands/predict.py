@@ -119,9 +119,9 @@ def _write(
     for file, row in found:
         name = Path(file).relative_to(top) if top else file
         rows.append([name, classes[int(row.argmax())], row.max()])
-        if lowest:
+        if lowest is not None:
             rows[-1].append("yes" if conformal.sets(row, lowest).sum() == 1 else "no")
-    write_table(csv, [*columns, "sure"] if lowest else columns, rows)
+    write_table(csv, columns if lowest is None else [*columns, "sure"], rows)
 
 
 def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | None) -> str:

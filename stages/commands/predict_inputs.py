@@ -12,6 +12,7 @@ from stages.data import arrays, listing, picture, pixel_csv
 from stages.data.source import nearly_black
 from stages.errors import UserError
 from stages.settings import params
+from stages.settings.sections import Data
 
 BYTES = 2**29  # of images that are in memory at a time
 
@@ -24,28 +25,29 @@ def blocks(
     A name is the path of a file, or that of a CSV file and the number of a row, from 1. A file that
     cannot be classified is appended to `failed`, and one sentence on it printed to stderr.
     """
-    files = _files(map(Path, given))
+    data = params.load().data
+    files = _files(map(Path, given), data)
     size = max(1, BYTES // math.prod(dataset["image_shape"]))
     tables = [file for file in files if file.suffix.lower() == ".csv"]
     pictures = [file for file in files if file not in tables]
     for start in range(0, len(pictures), size):
-        yield _read(pictures[start : start + size], _picture, dataset, failed)
+        yield _read(pictures[start : start + size], _picture, dataset, data, failed)
     for table in tables:
-        rows = _read([table], _rows, dataset, failed).get(str(table), ())
+        rows = _read([table], _rows, dataset, data, failed).get(str(table), ())
         for start in range(0, len(rows), size):
             block = rows[start : start + size]
             yield {f"{table} row {start + at}": image for at, image in enumerate(block, 1)}
 
 
-def _files(given: Iterable[Path]) -> list[Path]:
+def _files(given: Iterable[Path], data: Data) -> list[Path]:
     """Return files as they are, and those below folders, sorted, that may be images.
 
     In folders, hidden files and those known not to be images are ignored, as in training.
     """
-    settings, files = params.load().data, dict[Path, None]()
+    files: dict[Path, None] = {}
     for path in given:
         if path.is_dir():
-            below = sorted(path.joinpath(*parts) for parts in listing.walk(path, settings)[1])
+            below = sorted(path.joinpath(*parts) for parts in listing.walk(path, data)[1])
             files |= dict.fromkeys(below)
         else:
             files[path] = None
@@ -53,21 +55,21 @@ def _files(given: Iterable[Path]) -> list[Path]:
 
 
 def _read(
-    files: Iterable[Path], reader: Any, dataset: Mapping[str, Any], failed: list[str]
+    files: Iterable[Path], reader: Any, dataset: Mapping[str, Any], data: Data, failed: list[str]
 ) -> dict[str, np.ndarray]:
     found = {}
     for file in files:
         try:
-            found[str(file)] = reader(file, dataset)
+            found[str(file)] = reader(file, dataset, data)
         except UserError as error:
             failed.append(str(file))
             print(f"foldlab: {error}", file=sys.stderr)
     return found
 
 
-def _picture(file: Path, dataset: Mapping[str, Any]) -> np.ndarray:
+def _picture(file: Path, dataset: Mapping[str, Any], data: Data) -> np.ndarray:
     """Return the pixels of an image file as the model takes them."""
-    shape, data = dataset["image_shape"], params.load().data
+    shape = dataset["image_shape"]
     image = picture.read(file, data, dataset.get("bits", 16))
     if not picture.is_digits(dataset["classes"], shape):
         return picture.as_trained(image, shape, data)
@@ -77,11 +79,10 @@ def _picture(file: Path, dataset: Mapping[str, Any]) -> np.ndarray:
         raise UserError(f"{file} {error}; give a picture of one digit.") from None
 
 
-def _rows(table: Path, dataset: Mapping[str, Any]) -> np.ndarray:
+def _rows(table: Path, dataset: Mapping[str, Any], data: Data) -> np.ndarray:
     """Return all images of a CSV file of pixels, uint8 (n, height, width, channels)."""
-    shape, data = tuple(dataset["image_shape"]), params.load().data
     try:
-        stored = pixel_csv.unlabelled(table, data, shape)
+        stored = pixel_csv.unlabelled(table, data, tuple(dataset["image_shape"]))
     except OSError as error:
         raise UserError(
             f"{table} cannot be opened ({error.strerror}); give a CSV file of pixels."

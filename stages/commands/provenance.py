@@ -51,7 +51,7 @@ def _trained_here(name: str) -> bool:
     timing, training = Path(f"results/{name}/timing.csv"), Path(TRAINING.format(name))
     if not (timing.exists() and training.exists()):
         return False
-    fingerprint = read_json(training)["fingerprint"]
+    fingerprint = read_json(training, ("fingerprint",))["fingerprint"]
     return any(row["fingerprint"] == fingerprint for row in read_table(timing, ["fingerprint"]))
 
 

@@ -80,7 +80,7 @@ def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
     """Yield a line for each parent run that is not being written; delete those without an alias."""
     with store.opened(settings.tracking) as client:
         from stages.tracking.champion import CHALLENGER
-        from stages.tracking.children import child_runs  # MLflow's import takes seconds
+        from stages.tracking.children import child_runs, search  # MLflow's import takes seconds
 
         model = client.model_name
         quoted = f'"{model}"' if "'" in model else f"'{model}'"
@@ -94,7 +94,7 @@ def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
         for version in client.search_model_versions(f"name = {quoted}"):
             versions.setdefault(version.run_id, []).append(str(version.version))
         experiments = [client.experiment_id]
-        for run in client.search_runs(experiments, "tags.`foldlab.kind` = 'parent'"):
+        for run in search(client, "tags.`foldlab.kind` = 'parent'"):
             run_id, variant = run.info.run_id, run.data.tags["variant"]
             if variant in settings.variants or run.info.status == "RUNNING":
                 continue

@@ -17,7 +17,7 @@ from stages.errors import UserError
 from stages.files import existing
 from stages.report.markdown import mean_std, table
 from stages.statistics.interval import wilson
-from stages.statistics.metrics import Metric, of
+from stages.statistics.metrics import Metric, metric_of
 
 TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
@@ -105,7 +105,7 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     lines = []
     for what, name in {
         "baseline": [f"`{row['baseline']}`" for row in first],
-        "compared metric": [of(row).label for row in first],
+        "compared metric": [metric_of(row).label for row in first],
     }.items():
         if len(set(name)) > 1:
             lines += [f"The {what} changed from {name[0]} to {name[1]}.", ""]
@@ -132,7 +132,7 @@ def _verdict(row: Mapping[str, str] | None) -> str:
         return "not compared"
     if row["variant"] != row["baseline"]:
         return row["verdict"]
-    return f"baseline: {_score(row)}{of(row).sign}"
+    return f"baseline: {_score(row)}{metric_of(row).sign}"
 
 
 def _score(row: Mapping[str, Any]) -> str:
@@ -144,7 +144,7 @@ def _scores(start: str, old: Mapping[str, Any], now: Mapping[str, Any], base: st
 
     `old` and `now` are the rows of comparison.csv there and here.
     """
-    pairs, metric = {}, of(next(iter(now.values())))
+    pairs, metric = {}, metric_of(next(iter(now.values())))
     for name in {**old, **now}:
         path = Path(f"results/{name}/metrics.json")
         texts = content_at(start, str(path)), path.read_text("utf-8") if path.exists() else ""
@@ -190,7 +190,7 @@ def _shown(
     compared = {}
     if metric.label != "accuracy":
         compared[metric.column] = "none", 0.0, ""
-        if row and of(row) == metric:
+        if row and metric_of(row) == metric:
             change = f"{{:+z.{metric.digits}f}} {metric.unit}"
             compared[metric.column] = _score(row), metric.scale * float(row["cv_mean"]), change
     return compared | {

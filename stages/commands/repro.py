@@ -20,7 +20,7 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
             watch the data.
     """
     _check_git()
-    if not stages and (summary := stamp.summary()):
+    if not stages and (summary := stamp.summary_if_unchanged()):
         print(f"Nothing has changed since the last run.\n{summary}")
         return
     from stages.commands.watched import watched  # this imports what reads images

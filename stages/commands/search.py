@@ -10,8 +10,7 @@ from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
 from stages.errors import UserError
 from stages.files import PREPARED, read_dataset
-from stages.search import row as rows
-from stages.search import space, study
+from stages.search import rows, space, study
 from stages.search.trial import Trial, best
 from stages.settings import params
 from stages.settings.params import Params
@@ -36,7 +35,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     environment.check(settings.train.kernels)
     dataset = read_dataset(PREPARED)
     space.check(settings, dataset, PREPARED)
-    arrays = fold_tasks.read_arrays(dataset)
+    arrays = fold_tasks.read_training_data(dataset)
 
     wanted = trials or settings.search.trials
     with study.opened(settings, dataset["sha256"]) as opened:
@@ -67,10 +66,10 @@ def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Tr
         shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     try:
         with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking import search as runs  # MLflow's import takes seconds
+            from stages.tracking import search as trial_runs  # MLflow's import takes seconds
 
             tags = {"variant": section.variant, "fingerprint": fingerprint}
-            runs.publish(client, {**tags, "data_sha256": data_sha256}, shown, trials)
+            trial_runs.publish(client, {**tags, "data_sha256": data_sha256}, shown, trials)
     except store.StoreError as error:
         saved = "its trials are saved, run `make search` again when the store is back"
         publish.warn("the search", error, saved)

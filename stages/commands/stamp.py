@@ -31,7 +31,7 @@ def inputs() -> dict[str, list[int]]:
     return _state([*map(Path, SETTINGS), *used])
 
 
-def summary() -> str | None:
+def summary_if_unchanged() -> str | None:
     """Return the summary of the last run if nothing changed since, else None."""
     if not STAMP.is_file():
         return None

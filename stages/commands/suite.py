@@ -18,7 +18,7 @@ from stages import data, files, publish
 from stages.commands.process import exclusive
 from stages.data import watch
 from stages.engine import fold_store, resolve
-from stages.engine import suite as engine
+from stages.engine import suite as source_runs
 from stages.errors import UserError
 from stages.figures.suite import suite as draw
 from stages.files import PREPARED
@@ -26,10 +26,9 @@ from stages.prepare import prepare
 from stages.report import measurements
 from stages.report.markdown import difference, mean_std, probability
 from stages.settings import params
-from stages.settings.base import nearest
 from stages.settings.params import Params
 from stages.settings.sections import Data
-from stages.statistics.metrics import METRICS, of
+from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.suite import ALL, COLUMNS, ENOUGH, against_baseline
 from stages.tracking import store
 
@@ -54,13 +53,13 @@ def suite() -> None:
         for name, source in sources.items():
             with _inside(name, source):
                 dataset = _prepared(settings.model_copy(update={"data": source}))
-                planned[name] = engine.plans(settings, dataset), dataset, settings
+                planned[name] = source_runs.plans(settings, dataset), dataset, settings
         for name, source in sources.items():
             with _inside(name, source):
-                engine.try_networks(*planned[name])
+                source_runs.try_networks(*planned[name])
         for name, source in sources.items():
             with _inside(name, source):
-                scores[name] = engine.scores(*planned[name])
+                scores[name] = source_runs.scores(*planned[name])
         fold_store.prune()
     count = settings.folds.count
     rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric)
@@ -91,13 +90,8 @@ def _sources(settings: Params) -> dict[str, Data]:
     names[ALL] += 1  # the name of the mean
     places, found = set(), {}
     for position, source in enumerate(given):
-        where, path = f"suite.sources.{position}", data.find(source.source)
-        if not path and source.source not in data.SOURCES:
-            raise UserError(
-                f"{where} is {source.source!r}, which is neither an existing path (relative to the "
-                f"repository) nor a known name; known names are {', '.join(sorted(data.SOURCES))}."
-                f"{nearest(source.source, data.SOURCES)}"
-            )
+        where = f"suite.sources.{position}"
+        path = data.located(where, source.source)
         place = os.path.realpath(path) if path else source.source
         if place in places:
             raise UserError(
@@ -157,7 +151,7 @@ def _code() -> str:
 
 def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the table as texts; the first row of each variant has its name."""
-    table, metric = [], of(rows[0])
+    table, metric = [], metric_of(rows[0])
     for before, row in zip([None, *rows], rows, strict=False):
         is_mean = row["source"] == ALL
         table.append(
@@ -176,7 +170,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     """Return what the mean is and is not."""
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     sentences = [
         f"Differences are from {rows[0]['baseline']}. The mean is of these sources, with equal "
         "weights; on other data it may differ.",

@@ -59,7 +59,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
         with suppress(store.StoreError):  # nothing is to be published
             publish.warn_missing(publish.missing(settings))  # no stage will do so
         return
-    arrays = fold_tasks.read_arrays(dataset)
+    arrays = fold_tasks.read_training_data(dataset)
     test_images, test_labels = read_prepared("test_images", "test_labels")
     rows = {plan.fingerprint: plan for plan in planned if not plan.is_ensemble}
     for key, plan in rows.items():
@@ -125,4 +125,6 @@ def _is_finished(plan: variants.Plan) -> bool:
     """Return whether the variant's results match its current settings."""
     results = RESULTS / plan.variant
     present = all((results / f).exists() for f in ("training.json", "model.keras", "metrics.json"))
-    return present and read_json(results / "training.json")["fingerprint"] == plan.fingerprint
+    if not present:
+        return False
+    return read_json(results / "training.json", ("fingerprint",))["fingerprint"] == plan.fingerprint

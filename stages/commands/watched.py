@@ -30,6 +30,8 @@ def watched(path: Path = Path("params.yaml")) -> None:
         return  # DVC reports that it is missing
     text = path.read_bytes().decode("utf-8")
     data = _value(yaml.compose(text, yaml.SafeLoader), "data")
+    if data is not None and not data.value:
+        raise UserError(f"{path} has an empty section data; set data.watch to {best!r}.")
     new = yaml.safe_dump(best, width=float("inf")).splitlines()[0]
     if data is None:
         start = end = 0

@@ -2,7 +2,7 @@
 
 To add a data set, write a function that takes the `data` settings and returns a `Source`, in a
 file of its own, and register it in SOURCES. To add a file format, write a module with
-`DESCRIPTION`, `recognises(path)`, `load(path, data)` and, unless `load` reads just `path`,
+`DESCRIPTION`, `recognises(path, data)`, `load(path, data)` and, unless `load` reads just `path`,
 `files(path, data)` (what it reads, in an order that depends on names only), and register it in
 FORMATS. A format of separate image files lists them for `image_folder.read`. All these functions
 raise a UserError for files that do not fit, and OSError for those that cannot be read.
@@ -44,13 +44,7 @@ SHOWN = 5  # names in a folder that a message lists
 
 def load(data: Data) -> Source:
     """Read and check the images selected by the settings."""
-    path = find(data.source)
-    if not path and data.source not in SOURCES:
-        raise UserError(
-            f"data.source is {data.source!r}, which is neither an existing path (relative to "
-            f"the repository) nor a known name; known names are {', '.join(sorted(SOURCES))}."
-            f"{nearest(data.source, SOURCES)}"
-        )
+    path = located("data.source", data.source)
     used = {"format": path, "folder": not path and data.source != "mnist-5k"}
     for setting, is_used in used.items():
         if not is_used and (given := getattr(data, setting)):
@@ -90,6 +84,17 @@ def find(given: str) -> Path | None:
     return path if given and given not in SOURCES and os.path.exists(path) else None
 
 
+def located(setting: str, given: str) -> Path | None:
+    """Return what `find` does; UserError about `setting` if it is not a known name either."""
+    path = find(given)
+    if path or given in SOURCES:
+        return path
+    raise UserError(
+        f"{setting} is {given!r}, which is neither an existing path (relative to the repository) "
+        f"nor a known name; known names are {', '.join(sorted(SOURCES))}.{nearest(given, SOURCES)}"
+    )
+
+
 def format_of(path: Path, data: Data) -> ModuleType:
     """Return the module in FORMATS for `data.format`, or for the detected format of a path."""
     if not path.is_dir() and not path.is_file():
@@ -103,7 +108,9 @@ def format_of(path: Path, data: Data) -> ModuleType:
         return FORMATS[data.format]
     if data.file_column:  # only a CSV file of labels has one
         return label_file
-    matches = [name for name, module in FORMATS.items() if module.recognises(path)]
+    if data.label_pattern and path.is_dir():  # of files in a folder, whatever lies beside them
+        return image_folder
+    matches = [name for name, module in FORMATS.items() if module.recognises(path, data)]
     if len(matches) > 1:
         raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
     if matches:

@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +102,8 @@ def is_wide(image: Image.Image) -> bool:
 
 def largest(image: Image.Image) -> int:
     """Return the largest pixel of an image of 16 bits; 0 for any other image."""
-    if not is_wide(image):
-        return 0
-    with suppress(UnreadableError), _pillow_errors():
-        return int(np.asarray(image).max())
-    return 0
+    with _pillow_errors():
+        return int(np.asarray(image).max()) if is_wide(image) else 0
 
 
 def decode(image: Image.Image, shape: Sequence[int], data: Data, bits: int = 16) -> np.ndarray:

@@ -28,7 +28,7 @@ NAMES = TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (
 DESCRIPTION = f"a folder with {TRAIN_IMAGES} and the like, gzipped or not"
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether any of the four files is in the folder."""
     return any(find(path, name) for name in NAMES)
 

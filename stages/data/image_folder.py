@@ -24,9 +24,9 @@ BLOCK = 64  # files per task of a thread
 SHOWN = 3  # reasons listed in a message
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether this is a folder with subfolders."""
-    return path.is_dir() and any(child.is_dir() for child in path.iterdir())
+    return path.is_dir() and listing.has_folders(path)
 
 
 def files(path: Path, data: Data) -> list[Path]:

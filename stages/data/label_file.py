@@ -12,6 +12,7 @@ import pandas as pd
 from stages.data import image_folder, listing
 from stages.data.source import Source
 from stages.errors import UserError
+from stages.files import find
 from stages.settings.sections import SIDES, Data
 
 DESCRIPTION = (
@@ -26,18 +27,17 @@ LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y"
 PIXELS = SIDES[0] ** 2  # a table with so many columns holds pixels, not names of files
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether this is a CSV file of too few columns for pixels, or a folder with one.
 
     In a folder it must have known columns, or be the only one beside images.
     """
     if not path.is_dir():
         return _is_table(path) and len(columns(path)) < PIXELS
-    children = [*path.iterdir()]
-    flat = not any(child.is_dir() for child in children)
-    images = any(listing.suffix(child.name) in listing.SUFFIXES for child in children)
-    few = [child for child in children if _is_table(child) and len(columns(child)) < PIXELS]
-    return bool(_tables(path, Data())) or (flat and images and len(few) == 1)
+    images = any(listing.suffix(child.name) in listing.SUFFIXES for child in path.iterdir())
+    few = [table for table in _csv_files(path, data) if len(columns(table)) < PIXELS]
+    only = images and len(few) == 1 and not listing.has_folders(path)
+    return only or bool(_tables(path, data))
 
 
 def files(path: Path, data: Data) -> list[Path]:
@@ -147,12 +147,19 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() in (".csv", ".tsv") and path.is_file()
 
 
+def _csv_files(folder: Path, data: Data) -> list[Path]:
+    """Return the CSV files in a folder, sorted, without that of corrections."""
+    corrections = data.corrections and find(data.corrections).resolve()
+    found = filter(_is_table, sorted(folder.iterdir()))
+    return [path for path in found if path.resolve() != corrections]
+
+
 def _tables(folder: Path, data: Data) -> list[Path]:
     """Return the CSV files in a folder that have a column of files and one of labels."""
     asked = ((data.file_column, FILE), (data.label_column, LABEL))
     wanted = [{given.casefold()} if given else {*known} for given, known in asked]
     found = []
-    for path in filter(_is_table, sorted(folder.iterdir())):
+    for path in _csv_files(folder, data):
         names = {name.casefold() for name in columns(path)}
         if len(names) < PIXELS and all(names & one for one in wanted):
             found.append(path)
@@ -162,7 +169,7 @@ def _tables(folder: Path, data: Data) -> list[Path]:
 def _table_and_top(path: Path, data: Data) -> tuple[Path, Path]:
     if not path.is_dir():
         return path, path.parent
-    tables = _tables(path, data) or [*filter(_is_table, sorted(path.iterdir()))]
+    tables = _tables(path, data) or _csv_files(path, data)
     if len(tables) != 1:
         shown = ", ".join(table.name for table in tables) or "none"
         raise UserError(

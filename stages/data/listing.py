@@ -119,6 +119,15 @@ def _class(parts: Folder, pattern: str | None) -> str:
     return nfc(found[1] or "").strip() if found else ""
 
 
+def has_folders(top: Path) -> bool:
+    """Return whether a folder has subfolders that are not ignored."""
+    return any(child.is_dir() and _is_visible(child.name) for child in top.iterdir())
+
+
+def _is_visible(folder: str) -> bool:
+    return folder[0] != "." and folder != IGNORED_FOLDER
+
+
 def alike(classes: tuple[str, ...]) -> list[str]:
     """Return a sentence for each two classes whose names differ only in case or blanks."""
     of_form: dict[str, list[str]] = defaultdict(list)
@@ -140,7 +149,7 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
     below: dict[Folder, set[str]] = {}
     paths: list[Folder] = []
     for here, folders, names in os.walk(top, onerror=fail, followlinks=data.follow_links):
-        folders[:] = [name for name in folders if name[0] != "." and name != IGNORED_FOLDER]
+        folders[:] = filter(_is_visible, folders)
         for name in folders:
             path = os.path.join(here, name)
             if not os.path.islink(path):

@@ -23,7 +23,7 @@ TEST = (("x_test", "y_test"), ("test_images", "test_labels"))
 VALIDATION = (("x_val", "y_val"), ("x_valid", "y_valid"), ("val_images", "val_labels"))
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether this is a file with the suffix .npz."""
     return path.is_file() and path.suffix.lower() == ".npz"
 

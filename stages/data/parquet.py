@@ -15,7 +15,7 @@ from stages.settings.sections import Data
 DESCRIPTION = "a .parquet file with encoded images and a column label, or a folder of such files"
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether this is a file with the suffix .parquet, or a folder with one."""
     return path.suffix.lower() == ".parquet" if path.is_file() else bool([*path.glob("*.parquet")])
 

@@ -33,12 +33,12 @@ class Header(NamedTuple):
     pixels: list[int]  # their columns
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, data: Data) -> bool:
     """Return whether this is a .csv file of many columns, or a folder with such a train.csv."""
     table = path / "train.csv" if path.is_dir() else path
     if not table.is_file() or table.suffix.lower() != ".csv":
         return False
-    return path.is_dir() or not label_file.recognises(path)
+    return path.is_dir() or not label_file.recognises(path, data)
 
 
 def files(path: Path, data: Data) -> list[Path]:
@@ -105,8 +105,9 @@ def _read(path: Path, data: Data, label: str | None, shape: Sequence[int] = ()) 
     labels = np.char.strip(table["label"][:, 0]) if label else np.full(len(table), "")
     if np.char.str_len(labels).max() >= MAX_LABEL:
         raise UserError(f"{path} has a label of {MAX_LABEL} characters or more; shorten it.")
-    with suppress(ValueError, OverflowError):
-        labels = np.array([int(label) for label in labels])
+    if all(label.removeprefix("-").isdecimal() for label in labels):
+        with suppress(ValueError, OverflowError):
+            labels = np.array([int(label) for label in labels])
     pixels = np.concatenate([table["before"], table["after"]], axis=1)
     return Split(pixels.reshape(-1, *shape), labels)
 

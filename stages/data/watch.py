@@ -127,8 +127,7 @@ def _digest(top: Path, paths: Sequence[Path]) -> str:
     contents = []
     for path in paths:
         try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+            content = files.sha256(path)
         except OSError as error:  # the reader refuses the file or leaves it out
             content = str(error.strerror)
         contents.append((os.path.relpath(path, top), content))

@@ -5,6 +5,7 @@ DVC deletes a stage's outputs before running it, so unfinished trainings are sto
 experiments share it.
 """
 
+import os
 import shutil
 import sys
 import time
@@ -17,11 +18,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import files
-from stages.files import listed, replacing, write_arrays
+from stages.files import listed, write_arrays
 from stages.training.fold import FoldResult
 
 COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
 UNFINISHED_DAYS = 90  # before an unfinished training is deleted
+REUSED = ("scores", "features", "backbones")  # deleted when not used for as long as the former
 
 
 def folder(fingerprint: str) -> Path:
@@ -53,9 +55,11 @@ def load(fingerprint: str, fold: int | str) -> FoldResult | None:
 def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Return the arrays of an `.npz` file; compute and store them if unreadable."""
     stored = _read(path)
-    if stored is None:
-        stored = compute()
-        write_arrays(path, stored)
+    if stored is not None:
+        os.utime(path)  # marks it as used
+        return stored
+    stored = compute()
+    write_arrays(path, stored)
     return stored
 
 
@@ -65,8 +69,7 @@ def model(fingerprint: str, build: Callable[[], bytes]) -> bytes:
     if zipfile.is_zipfile(path):
         return path.read_bytes()
     content = build()
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    files.write_bytes(path, content)
     return content
 
 
@@ -79,15 +82,15 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def prune() -> None:
-    """Delete old scores, features and complete trainings, and much older unfinished trainings.
+    """Delete what was not used for long, and old trainings; unfinished ones much later.
 
     A message names the latter. Running trainings are never deleted.
     """
     store = files.root() / ".foldlab"
-    for path in (*listed(store / "scores", "*.npz"), *listed(store / "features", "*.npy")):
+    for path in (path for kind in REUSED for path in listed(store / kind)):
         with suppress(OSError):  # another process may delete it at the same time
-            if _days(path) > COMPLETE_DAYS:
-                path.unlink()
+            if _days(*(listed(path) or [path])) > COMPLETE_DAYS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in listed(store / "folds"):
         with suppress(OSError, Timeout):  # Timeout: this training is running
             complete = (path / "model.keras").exists()

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from stages.engine import backbones, cluster, features, fold_store, hardware, saved_model, workers
 from stages.errors import UserError
-from stages.files import PREPARED
+from stages.files import read_prepared
 from stages.settings.sections import Named, Parallel
 from stages.training.fine_tuning import fine_tune
 from stages.training.fold import FoldResult, UntrainableError, train_fold, try_network
@@ -26,14 +26,10 @@ class Arrays(NamedTuple):
     classes: int
 
 
-def read_arrays(dataset: dict) -> Arrays:
+def read_training_data(dataset: dict) -> Arrays:
     """Return the prepared training data that `dataset` describes; the images are memory-mapped."""
-    return Arrays(
-        images=np.load(PREPARED / "train_images.npy", mmap_mode="r"),
-        labels=np.load(PREPARED / "train_labels.npy"),
-        folds=np.load(PREPARED / "folds.npy"),
-        classes=len(dataset["classes"]),
-    )
+    images, labels, folds = read_prepared("train_images", "train_labels", "folds")
+    return Arrays(images, np.array(labels), np.array(folds), classes=len(dataset["classes"]))
 
 
 class FoldTask(NamedTuple):
@@ -82,11 +78,11 @@ def run_folds(
     pending = [task for task in tasks if fold_store.load(task.fingerprint, task.fold) is None]
     if not pending:
         return
-    hardware.warn({task.recipe.train.precision for task in pending})
+    hardware.warn_if_emulated({task.recipe.train.precision for task in pending})
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
-    starts = _starts({task.fingerprint: task.recipe for task in pending}, arrays, parallel)
+    starts = _training_inputs({task.fingerprint: task.recipe for task in pending}, arrays, parallel)
     finished = len(tasks) - len(pending)
     remaining = Counter(task.fingerprint for task in pending)
     names = ", ".join(dict.fromkeys(task.recipe.variant for task in tasks))
@@ -137,7 +133,7 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
         pass
 
 
-def _starts(
+def _training_inputs(
     recipes: Mapping[str, Recipe], arrays: Arrays, parallel: Parallel
 ) -> dict[str, tuple[np.ndarray, tuple | None]]:
     """Return fingerprint -> the array to train on, and for fine-tuning features and weights."""

@@ -57,7 +57,7 @@ def kernels(setting: Kernels) -> str:
     return f"{level}, at most {limit.lower()}" if limit else level
 
 
-def warn(precisions: Collection[str]) -> None:
+def warn_if_emulated(precisions: Collection[str]) -> None:
     """Print a warning to stderr if one of these precisions is emulated; results do not change."""
     if MIXED in precisions and not _bfloat16("native"):
         print(

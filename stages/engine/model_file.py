@@ -8,6 +8,7 @@ imported.
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,10 @@ FILES = {"config.json", "metadata.json", "model.weights.h5", TRAINED_IMAGES}
 CONFIG_BYTES, WEIGHT_BYTES = 2**25, 2**33  # unpacked
 DEPTH = 100  # of objects inside each other
 UNITS = 2**16  # of a layer
+UNREADABLE = (  # for damaged, encrypted or unusually compressed archives, and for wrong types
+    zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError,
+    KeyError, TypeError, AttributeError, ValueError,
+)  # fmt: skip
 
 _LAYERS = """
     Activation ActivityRegularization Add AlphaDropout Average AveragePooling2D
@@ -88,13 +93,13 @@ def layers(content: bytes, where: str) -> list[dict[str, Any]]:
         kind, found = config["class_name"], config["config"].get("layers")
     except UserError:
         raise
-    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError, OSError):
+    except RecursionError:
+        raise refused(where, f"has objects nested more than {DEPTH} deep") from None
+    except UNREADABLE:
         raise UserError(
             f"{where}: this is not a .keras file, or it is damaged; save the model with "
             "model.save('name.keras') of Keras 3."
         ) from None
-    except RecursionError:
-        raise refused(where, f"has objects nested more than {DEPTH} deep") from None
     check_weights(weights, where)
     if kind not in ("Functional", "Sequential") or not isinstance(found, list):
         raise unfit(where, f"is of class {kind}", "a Functional or Sequential one")
@@ -103,11 +108,15 @@ def layers(content: bytes, where: str) -> list[dict[str, Any]]:
 
 def check_weights(content: bytes, where: str) -> None:
     """Refuse the content of an HDF5 file that reads other files, or is much larger unpacked."""
-    size = 0
+    size, seen = 0, set()
     try:
         pending: list[h5py.Group] = [h5py.File(io.BytesIO(content), "r")]
         while pending:
             group = pending.pop()
+            address = h5py.h5o.get_info(group.id).addr
+            if address in seen:
+                raise refused(where, f"has weights that contain themselves, in {group.name!r}")
+            seen.add(address)
             for name in group:
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):

@@ -45,7 +45,7 @@ def try_networks(planned: Sequence[Plan], dataset: dict[str, Any], settings: Par
     Raises:
         UntrainableError: when one cannot be built for these images.
     """
-    arrays = fold_tasks.read_arrays(dataset)
+    arrays = fold_tasks.read_training_data(dataset)
     fold_tasks.try_networks(_unscored(planned).values(), arrays, settings.parallel)
 
 
@@ -58,7 +58,7 @@ def scores(
         UserError: when a fold cannot be trained, or a score is not a number.
     """
     if unscored := _unscored(planned):
-        arrays = fold_tasks.read_arrays(dataset)
+        arrays = fold_tasks.read_training_data(dataset)
         tasks = {
             key: fold_tasks.variant_tasks(key, recipe, arrays) for key, recipe in unscored.items()
         }

@@ -30,7 +30,7 @@ def write_start_marker(
     Returns when the training began, in ms since 1970. A resumed training keeps its first start.
     """
     path = start_marker(fingerprint)
-    began = read_json(path)["began"] if path.is_file() else round(time.time() * 1000)
+    began = read_json(path, ("began",))["began"] if path.is_file() else round(time.time() * 1000)
     content = {
         "variant": recipe.variant,
         "description": description,

@@ -1,6 +1,5 @@
 """Plan and train whole variants: a row with its folds, or an ensemble of other rows."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -140,6 +139,6 @@ def members_with_results(plan: Plan) -> dict[str, Trained]:
                 model = (folder / "model.keras").read_bytes()
                 model_file.layers(model, str(folder / "model.keras"))
                 found[key] = Trained([], out_of_fold, model, {}, training["parameters"])
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        except model_file.UNREADABLE:
             continue  # missing or damaged
     return found

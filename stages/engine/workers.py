@@ -48,6 +48,8 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
             no other task was running, for example for lack of memory.
     """
     global _started
+    if not tasks:
+        return  # do not start servers for nothing
     size = min(jobs or optimal_workers(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
     if size == 1:
         yield from ((position, function(*task)) for position, task in enumerate(tasks))

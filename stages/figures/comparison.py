@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stages.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, heading, page, styled
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 
 PANEL = 2.1  # inches
 MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text beside a panel
@@ -36,7 +36,7 @@ def comparison(
         hidden: number of further variants that were compared but are not drawn.
     """
     count, n = scores.shape
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     scores = metric.scale * scores
     baseline = rows[0]["baseline"]
     others = [place for place, row in enumerate(rows) if row["variant"] != baseline]
@@ -109,7 +109,7 @@ def panel_of_differences(
     axes: Axes, shown: Sequence[Mapping[str, Any]], count: int, rope: float
 ) -> None:
     """Set up a panel with limits from the intervals of the rows shown, and shade the ROPE."""
-    metric = of(shown[0])
+    metric = metric_of(shown[0])
     band = metric.scale * rope * np.array([-1, 1])
     ends = metric.scale * np.array([[row[key] for key in INTERVAL] for row in shown])
     panel(axes, np.append(ends, band), count, f"Difference, {metric.unit}", "and 95 % interval")
@@ -119,7 +119,7 @@ def panel_of_differences(
 
 def draw_difference(axes: Axes, place: int, row: Mapping[str, Any], bold: bool = False) -> None:
     """Draw a difference with its interval; write its numbers and the outcome beside the panel."""
-    metric, colour = of(row), COLOURS[row["outcome"]]
+    metric, colour = metric_of(row), COLOURS[row["outcome"]]
     text = metric.difference(*(row[key] for key in INTERVAL)).replace("-", "−")  # noqa: RUF001
     beside(axes, place, text, size=10, weight="bold" if bold else "normal")
     beside(axes, place, row["outcome"], right=OUTCOME, size=10, color=colour, weight="bold")

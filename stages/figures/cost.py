@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from stages.figures.style import BLUE, DPI, INK, MUTED, WIDTH, heading, page, styled
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 
 DOT = 7  # points from the centre of a dot to its name
 # Where a name may stand, in points from its dot: the first place that is free is taken.
@@ -27,7 +27,7 @@ def cost(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """
     figure = page(WIDTH, 4.2)
     axes = figure.subplots()
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     front = sorted((row for row in rows if row["front"]), key=lambda row: row["one_image_ms"])
     axes.step(
         [row["one_image_ms"] for row in front],
@@ -48,7 +48,7 @@ def cost(rows: Sequence[Mapping[str, Any]]) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_ylabel(f"CV {metric.column.removeprefix('CV ')}")
+    axes.set_ylabel(metric.column)
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
     _place(axes, names)

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from stages.figures.style import BLUE, GREEN, ORANGE, RED, WIDTH, heading, page, styled
 from stages.statistics.learning_curve import Law
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 MARKERS = "osD^v"  # the next one when all colours are used
@@ -24,7 +24,7 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
     """
     figure = page(WIDTH, 4.2)
     axes = figure.subplots()
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     images = sorted({row["images"] for row in rows})
     for position, (name, law) in enumerate(laws.items()):
         colour = COLOURS[position % len(COLOURS)]
@@ -49,7 +49,7 @@ def learning_curve(rows: Sequence[Mapping[str, Any]], laws: Mapping[str, Law]) -
     axes.xaxis.set_major_locator(FixedLocator([*images, 2 * images[-1]]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_ylabel(f"CV {metric.column.removeprefix('CV ')}")
+    axes.set_ylabel(metric.column)
     axes.legend(loc="best")
     note = (
         f"mean ± sd, n = {rows[0]['n']} folds; the line is a power law, dashed beyond the "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from stages.figures import style
@@ -23,7 +24,7 @@ def ranks(names: Sequence[str], probability: np.ndarray, label: str) -> Figure:
     figure = style.page(CELL * n, CELL * n)
     axes = figure.subplots()
     edges = np.arange(n + 1) - 0.5
-    blue = np.array([int(BLUE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    blue = np.array(to_rgb(BLUE))
     colours = 1 - probability[..., None] ** 0.7 * (1 - blue)
     axes.pcolormesh(edges, edges, colours, edgecolors=FAINT, linewidth=0.8)
     axes.set_xticks(range(n), [str(rank + 1) for rank in range(n)])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from stages.figures import comparison
 from stages.figures.comparison import beside, draw_difference
 from stages.figures.style import TEXT, heading, page, shorten, styled
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 from stages.statistics.suite import ALL
 
 PANEL, PITCH = 3.2, 0.3  # inches: width of the panel, height of a row
@@ -33,7 +33,7 @@ def suite(rows: Sequence[Mapping[str, Any]], rope: float) -> Figure:
     lines: list[Any] = []  # the name of a variant, then its rows
     for name in names:
         lines += [name, *(row for row in rows if row["variant"] == name)]
-    metric = of(rows[0])
+    metric = metric_of(rows[0])
     drawn = [line for line in lines if not isinstance(line, str)]
     ends = metric.scale * np.array([[row[key] for key in comparison.INTERVAL] for row in drawn])
     figure = page(PANEL, PITCH * len(lines))

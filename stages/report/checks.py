@@ -12,6 +12,7 @@ from scipy.stats import chi2_contingency
 
 from stages.report.comparison import Comparison
 from stages.report.results import Result
+from stages.report.settings import rows
 from stages.settings.sections import Check
 
 TRIVIAL = {"majority": "always answers the most frequent class", "logistic": "has no hidden layer"}
@@ -60,10 +61,12 @@ def _beaten(comparison: Comparison) -> Problems:
 
 def _forced(comparison: Comparison) -> Problems:
     """Yield variants that start from a saved model whose training images are not checked."""
-    chosen = {
-        n: one.training["settings"].get("architecture", {}) for n, one in comparison.results.items()
-    }
-    names = [name for name, one in chosen.items() if one.get("arguments", {}).get("force")]
+    names = [
+        name
+        for name, one in comparison.results.items()
+        for row in rows(one.training["settings"])
+        if row.get("architecture", {}).get("arguments", {}).get("force")
+    ]
     if names:
         yield (
             names,

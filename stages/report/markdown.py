@@ -10,7 +10,7 @@ from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
 from stages.report.templates import TEMPLATES
 from stages.statistics.baseline import margin
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 from stages.statistics.power import POWER
 
 PHRASES = {
@@ -45,9 +45,10 @@ def headline(best_first: Sequence[Mapping[str, Any]], baseline: str) -> str:
     others = [row for row in best_first if row["variant"] != baseline]
     if not others:
         (only,) = best_first
+        metric = metric_of(only)
         return (
             f"`{baseline}` is the only variant, so nothing is tested; its cross-validated "
-            f"{of(only).label} is {mean_std(only)}{of(only).sign} (mean ± sd, n = {only['n']})."
+            f"{metric.label} is {mean_std(only)}{metric.sign} (mean ± sd, n = {only['n']})."
         )
     if len(others) == 1:
         return (
@@ -81,14 +82,14 @@ def _cells(row: Mapping[str, Any], tested: bool) -> list[str]:
 
 def mean_std(row: Mapping[str, Any]) -> str:
     """Return a cross-validated score, as its metric is written: mean ± sample deviation."""
-    return of(row).mean_std(row["cv_mean"], row["cv_std"])
+    return metric_of(row).mean_std(row["cv_mean"], row["cv_std"])
 
 
 def difference(row: Mapping[str, Any]) -> str:
     """Return the difference from the baseline with its interval; "" for the baseline."""
     if row["difference"] is None:
         return ""
-    return of(row).difference(row["difference"], row["ci_low"], row["ci_high"])
+    return metric_of(row).difference(row["difference"], row["ci_low"], row["ci_high"])
 
 
 def probability(p: float | None) -> str:

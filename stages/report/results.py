@@ -8,7 +8,7 @@ import numpy as np
 
 from stages import files
 from stages.errors import UserError
-from stages.report.settings import train_sections
+from stages.report.settings import rows
 from stages.statistics import classification, conformal, two_classes
 from stages.statistics.metrics import METRICS
 from stages.statistics.uses import Use
@@ -73,8 +73,8 @@ class Result(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """Return what must not differ between variants: versions, and the numeric precision."""
-        sections = train_sections(self.training["settings"])  # of an ensemble, its members'
-        precisions = sorted({train.get("precision", "float32") for train in sections})
+        trained = [row.get("train", {}) for row in rows(self.training["settings"])]
+        precisions = sorted({train.get("precision", "float32") for train in trained})
         return {"precision": " and ".join(precisions)} | self.training["environment"]
 
 

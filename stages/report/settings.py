@@ -10,14 +10,14 @@ ON_VALIDATION = {
 }
 
 
-def train_sections(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the section `train` of a variant, or for an ensemble those of its members."""
-    return [row.get("train", {}) for row in settings.get("ensemble", {"": settings}).values()]
+def rows(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a variant's settings, or for an ensemble those of its members."""
+    return [*settings.get("ensemble", {"": settings}).values()]
 
 
 def on_validation(settings: Mapping[str, Any]) -> list[str]:
     """Return which of ON_VALIDATION a variant uses, or any member of an ensemble."""
-    sections = train_sections(settings)
+    sections = [row.get("train", {}) for row in rows(settings)]
     return [key for key in ON_VALIDATION if any(train.get(key) for train in sections)]
 
 

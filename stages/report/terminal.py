@@ -10,7 +10,7 @@ from stages.files import PREPARED, RESULTS, read_dataset, read_table
 from stages.report.markdown import difference, headline, mean_std, probability
 from stages.settings import params
 from stages.statistics.baseline import COLUMNS
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 
 TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
@@ -43,7 +43,7 @@ def _number(cell: Any) -> float | None:
 def summary(rows: Sequence[dict[str, Any]]) -> str:
     """Return the table and the verdict for the rows of a Comparison."""
     best_first = sorted(rows, key=lambda row: -row["cv_mean"])
-    metric = of(best_first[0])
+    metric = metric_of(best_first[0])
     table = [
         {
             "variant": row["variant"],

@@ -90,14 +90,14 @@ def outcome(row: Mapping[str, Any], rope: float) -> str:
 def verdict(row: Mapping[str, Any], rope: float) -> str:
     """Return the outcome of one comparison in words, in the metric's unit."""
     if row["outcome"] == "no difference":
-        metric = metrics.of(row)
+        metric = metrics.metric_of(row)
         return f"no difference beyond {metric.scale * rope:g} {metric.unit}"
     return f"{row['outcome']}{':' if row['outcome'] == 'undecided' else ' by'} {margin(row)}"
 
 
 def margin(row: Mapping[str, Any]) -> str:
     """Return the difference in words; for a worse variant, how much worse it is."""
-    metric = metrics.of(row)
+    metric = metrics.metric_of(row)
     keys = ("difference", "ci_low", "ci_high")
     centre, low, high = (metric.scale * row[key] for key in keys)
     if row["outcome"] == "worse":

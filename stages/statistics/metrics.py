@@ -48,6 +48,6 @@ METRICS = {
 }
 
 
-def of(row: Mapping[str, Any]) -> Metric:
+def metric_of(row: Mapping[str, Any]) -> Metric:
     """Return the metric of a row of comparison.csv; accuracy if the row names none."""
     return METRICS[row.get("metric") or "accuracy"]

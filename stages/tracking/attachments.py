@@ -10,10 +10,10 @@ from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.types import Schema, TensorSpec
 
-from stages.files import RESULTS
+from stages.files import RESULTS, sha256
 from stages.tracking import origin
 from stages.tracking.children import add, search
-from stages.tracking.marker import combined_sha256, sha256
+from stages.tracking.marker import combined_sha256
 from stages.tracking.store import Client
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
-from stages.files import PREPARED, RESULTS
+from stages.files import PREPARED, RESULTS, sha256
 from stages.tracking import origin, registered_model, summary, view
 from stages.tracking.attachments import complete_run
-from stages.tracking.marker import Identity, sha256
+from stages.tracking.marker import Identity
 from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
 
@@ -48,7 +48,7 @@ def show(
     for parent, row in known:
         _set_verdict(client, parent, row, run)
         if version := registered_model.find(client, parent.info.run_id):
-            registered_model.tag(client, version, summary.verdict(row, version.tags))
+            registered_model.tag(client, version, summary.verdict_tags(row, version.tags))
     summary.mark_current(client, [parent for parent, _ in known])
     return run.info.run_id
 
@@ -67,7 +67,7 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison
     own = rest if any(first.startswith(text) for text in earlier) else note
     at = view.run(comparison.info.experiment_id, comparison.info.run_id)
     shown = f"{verdict} ([comparison]({at}))\n\n{own.strip()}".strip()
-    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict(row, parent.data.tags)}
+    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict_tags(row, parent.data.tags)}
     changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
     score = round(float(row["cv_mean"]), DECIMALS)
     scores = []

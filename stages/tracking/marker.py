@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.files import RESULTS, read_json, write_json
+from stages.files import RESULTS, listed, read_json, sha256, write_json
 
-# The files that compare reads; DVC sees their hashes in the marker.
+# The files that compare reads, besides the figures; DVC sees their hashes in the marker.
 COMPARED = (
     "fold_scores.csv",
     "folds.csv",
@@ -16,9 +16,6 @@ COMPARED = (
     "predictions.npz",
     "metrics.json",
     "training.json",
-    "plots/calibration.png",
-    "plots/confusion_matrix.png",
-    "plots/data_card.png",
 )
 NEEDED = {  # stage -> its files without which nothing is published
     "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
@@ -63,7 +60,9 @@ def missing(variant: str) -> list[tuple[str, Path]]:
 
 def write(variant: str, identity: Identity) -> None:
     """Write results/published/<variant>.json, whose content depends on result files only."""
-    hashes = {name: sha256(RESULTS / variant / name) for name in COMPARED}
+    folder = RESULTS / variant
+    figures = [f"plots/{path.name}" for path in listed(folder / "plots", "*.png")]
+    hashes = {name: sha256(folder / name) for name in (*COMPARED, *figures)}
     write_json(_path(variant), {"variant": variant, **identity._asdict(), "sha256": hashes})
 
 
@@ -77,12 +76,6 @@ def published(variant: str) -> Identity | None:
 
 def _path(variant: str) -> Path:
     return RESULTS / "published" / f"{variant}.json"
-
-
-def sha256(path: Path) -> str:
-    """Return the hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def combined_sha256(paths: Iterable[Path]) -> str:

@@ -61,7 +61,7 @@ def read(variant: str, settings: Params) -> Record:
     folder = RESULTS / variant
     for stage, path in marker.missing(variant):
         raise UserError(f"{path} is missing; run `dvc repro {stage}@{variant}`.")
-    training = read_json(folder / "training.json")
+    training = read_json(folder / "training.json", ("data_sha256", "fingerprint", "settings"))
     dataset = read_dataset(PREPARED)
     if training["data_sha256"] != dataset["sha256"]:
         raise UserError(

@@ -41,7 +41,7 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
     version = find(client, logged.source_run_id)
     tags = {
         "variant": record.variant,
-        **{key: text for key, text in summary.scores(record).items() if key in SHOWN},
+        **{key: text for key, text in summary.score_tags(record).items() if key in SHOWN},
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
         "images_sha256": record.dataset["images_sha256"],

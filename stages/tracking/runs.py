@@ -34,7 +34,7 @@ def publish(client: Client, record: Record) -> str:
     logged = model.complete(client, run, record)
     moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
     outdated = _outdated(client, record, run, logged, moment)
-    shown = summary.scores(record).items()
+    shown = summary.score_tags(record).items()
     changed = [RunTag(key, text) for key, text in shown if run.data.tags.get(key) != text]
     if outdated or changed:
         client.log_batch(run.info.run_id, outdated, tags=changed)

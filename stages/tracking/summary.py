@@ -13,7 +13,7 @@ from mlflow.entities import Metric, Run, RunTag
 
 from stages.errors import UserError
 from stages.files import RESULTS, read_json, read_table, root
-from stages.statistics.metrics import of
+from stages.statistics.metrics import metric_of
 from stages.tracking import usage
 from stages.tracking.children import search
 from stages.tracking.record import Record
@@ -26,7 +26,7 @@ COMPARED = "compared score"
 CHECKS = "foldlab.checks"  # codes of the comparison's warnings
 
 
-def scores(record: Record) -> dict[str, str]:
+def score_tags(record: Record) -> dict[str, str]:
     """Return the texts that do not depend on other variants: tag -> text."""
     folder, metrics = RESULTS / record.variant, record.metrics
     cv = read_json(folder / "metrics.json")["cv"]["accuracy"]  # not rounded, as in the report
@@ -42,13 +42,13 @@ def scores(record: Record) -> dict[str, str]:
     return texts
 
 
-def verdict(row: Mapping[str, Any], shown: Container[str] = ()) -> dict[str, str]:
+def verdict_tags(row: Mapping[str, Any], shown: Container[str] = ()) -> dict[str, str]:
     """Return the texts of a variant's row of comparison.csv; the baseline has no difference.
 
     COMPARED repeats nothing if that is the accuracy; then it only replaces a tag that is `shown`.
     """
     texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed", "difference": "-"}
-    metric = of(row)
+    metric = metric_of(row)
     if metric.label != "accuracy":
         score = metric.mean_std(row["cv_mean"], float(row["cv_std"] or 0))
         texts[COMPARED] = f"{score}{metric.sign} {metric.label}"

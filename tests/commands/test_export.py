@@ -12,8 +12,7 @@ from stages import publish
 from stages.commands import export
 from stages.engine import onnx_file, tflite_file
 from stages.errors import UserError
-from stages.files import read_json
-from stages.tracking.marker import sha256
+from stages.files import read_json, sha256
 from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported

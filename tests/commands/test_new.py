@@ -57,6 +57,17 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
+def test_sections_that_the_settings_lack_are_added(folder):
+    drawn.tree(folder / "data/pets", drawn.classes("cat", "dog", each=20, height=90, width=70))
+    path = Path("params.yaml")
+    content = yaml.safe_load(path.read_text())
+    del content["data"], content["folds"]
+    path.write_text(yaml.safe_dump(content))
+    new.new("data/pets")
+    assert params.load().data.watch == "data/pets"
+    assert "count" in yaml.safe_load(path.read_text())["folds"]
+
+
 def test_the_same_call_again_keeps_the_copy_of_the_first_file(folder):
     drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
     before = Path("params.yaml").read_text()

@@ -94,6 +94,13 @@ def test_answers_below_the_threshold_of_a_coverage_are_unsure(folder, digits, ev
     assert 0 < sum(sure) < len(sure) == len(vote)
 
 
+def test_a_coverage_that_needs_more_images_leaves_all_unsure(folder, digits, evaluated):
+    plain(digits[0][0]).save(folder / "0.png")
+    csv = folder / "out.csv"
+    predict.predict([str(folder)], "basic", folder / "../out.png", csv, coverage=0.9999)
+    assert [row["sure"] for row in read_table(csv)] == ["no"]
+
+
 def test_the_coverage_of_the_settings_holds_where_the_command_names_none(
     folder, trained, digits, evaluated, capsys, monkeypatch
 ):

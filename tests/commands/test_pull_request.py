@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from stages import files
 from stages.commands import pull_request
-from stages.commands.line import line
+from stages.commands.cli import cli
 from stages.commands.provenance import ENVIRONMENT
 from stages.compare import compare
 from stages.errors import UserError
@@ -214,7 +214,7 @@ def test_against_itself_nothing_differs_and_the_command_writes_a_file(repository
     monkeypatch.chdir(repository)
     output = repository / "data" / "report.md"
     command = ["pull-request", "wider", "--output", str(output), "--figures"]
-    CliRunner().invoke(line, [*command, "https://example.org/plots/"], catch_exceptions=False)
+    CliRunner().invoke(cli, [*command, "https://example.org/plots/"], catch_exceptions=False)
     report = output.read_text()
     for part in ("All 2 verdicts", "No setting differs from `wider`", "No score differs"):
         assert part in report

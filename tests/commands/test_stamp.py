@@ -46,16 +46,16 @@ CHANGES = {
 def test_any_change_is_seen(repository, monkeypatch, change):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     stamp.write(stamp.inputs(), "text")
-    assert stamp.summary() == "text"
+    assert stamp.summary_if_unchanged() == "text"
     CHANGES[change]()
-    assert stamp.summary() is None
+    assert stamp.summary_if_unchanged() is None
 
 
 def test_byte_code_is_no_change(repository):
     stamp.write(stamp.inputs(), "text")
     (repository / "code/__pycache__").mkdir()
     (repository / "code/__pycache__/one.pyc").touch()
-    assert stamp.summary() == "text"
+    assert stamp.summary_if_unchanged() == "text"
 
 
 def test_an_input_that_changed_during_the_run_leaves_no_stamp(repository):
@@ -70,7 +70,7 @@ def test_outputs_may_change_during_the_run(repository):
     before = stamp.inputs()
     touch("results/b/metrics.json")
     stamp.write(before, "text")
-    assert stamp.summary() == "text"
+    assert stamp.summary_if_unchanged() == "text"
 
 
 def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatch):
@@ -88,4 +88,4 @@ def test_a_lock_file_with_a_merge_conflict_is_left_to_dvc(repository):
 
 def test_without_a_lock_file_there_is_nothing_to_be_current(repository):
     os.remove("dvc.lock")
-    assert stamp.summary() is None
+    assert stamp.summary_if_unchanged() is None

@@ -63,3 +63,10 @@ def test_settings_that_are_right_or_cannot_be_stay_as_they_are():
     with pytest.raises(UserError, match=r"data\.source and data\.corrections"):
         watched()
     assert path.read_bytes() == before
+
+
+def test_an_empty_section_is_left_to_the_user():
+    path = Path("params.yaml")
+    path.write_text("data: {}\nfolds: {group: a.csv}\n" + TAIL)
+    with pytest.raises(UserError, match=r"data\.watch to 'a\.csv'"):
+        watched()

@@ -54,6 +54,26 @@ def test_a_known_name_goes_before_a_path(here):
     assert data.load(Data(source="./mnist-5k")).classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize("setting", ["corrections", "pattern"])
+def test_a_table_of_corrections_in_the_folder_is_no_source(here, setting):
+    """It has the columns of a CSV file of labels."""
+    flat = setting == "pattern"
+    form = "{}-{}.png" if flat else "{}/{}.png"
+    names = [form.format("cat" if row % 2 else "dog", row) for row in range(4)]
+    corrected = {"corrections.csv": f"file,label\n{names[0]},dog\n".encode()}
+    tree(here / "pets", dict(zip(names, IMAGES, strict=True)) | corrected)
+    pattern = {"label_pattern": "^([a-z]+)-"} if flat else {}
+    settings = Data(source="pets", corrections="pets/corrections.csv", **pattern)
+    assert sorted(data.load(settings).train.files) == sorted(names)
+
+
+@pytest.mark.parametrize("folder", [".ipynb_checkpoints", "__MACOSX"])
+def test_folders_that_programs_leave_behind_are_no_classes(sources, folder):
+    for source in ("tables", "idx"):
+        tree(sources / source, {f"{folder}/copy.txt": b""})
+        assert data.load(Data(source=source)).classes == ("0", "1")
+
+
 def test_the_setting_decides_between_formats_that_both_match(sources):
     tree(sources / "pets", {"train.csv": TABLE})
     with pytest.raises(UserError, match=r"csv or folder; .*data\.format"):

@@ -120,5 +120,5 @@ def test_a_name_that_fits_two_files_is_refused(tmp_path):
 def test_a_table_of_pixels_is_none_of_files(tmp_path):
     table = drawn.table([drawn.pixels(height=8, width=8)], ["1"]).encode()
     drawn.tree(tmp_path, {"pixels.csv": table, "labels.csv": lines()})
-    assert not label_file.recognises(tmp_path / "pixels.csv")
-    assert label_file.recognises(tmp_path / "labels.csv")
+    assert not label_file.recognises(tmp_path / "pixels.csv", Data())
+    assert label_file.recognises(tmp_path / "labels.csv", Data())

@@ -44,6 +44,11 @@ def test_labels_may_be_text_and_one_text_makes_all_of_them_text(tmp_path):
     assert load(tmp_path, table(IMAGES, labels)).classes == ("10", "9", "cat, big", "Ö")
 
 
+def test_labels_that_only_python_takes_for_numbers_stay_as_they_are(tmp_path):
+    labels = ["1_1" if label == LABELS[0] else "11" for label in LABELS]
+    assert load(tmp_path, table(IMAGES, labels)).classes == ("11", "1_1")
+
+
 def test_pixels_of_0_to_1_are_recognised_also_when_the_first_rows_are_whole(tmp_path):
     images = IMAGES / 255
     images[:2] = images[:2].round()

@@ -59,13 +59,27 @@ def age(folder, days):
         os.utime(path, (then, then))
 
 
-def test_scores_that_are_a_week_old_are_deleted(folder):
-    scores = folder / ".foldlab" / "scores"
-    fold_store.arrays(scores / "old.npz", dict)
-    age(scores, days=8)
-    fold_store.arrays(scores / "new.npz", dict)
+@pytest.mark.parametrize("kind", ["scores", "backbones"])
+def test_what_was_not_used_for_a_week_is_deleted(folder, kind):
+    top = folder / ".foldlab" / kind
+    for name in ("old.npz", "used.npz"):
+        fold_store.arrays(top / name, dict)
+    age(top, days=8)
+    fold_store.arrays(top / "used.npz", dict)
+    fold_store.arrays(top / "new.npz", dict)
     fold_store.prune()
-    assert [path.name for path in scores.iterdir()] == ["new.npz"]
+    assert sorted(path.name for path in top.iterdir()) == ["new.npz", "used.npz"]
+
+
+def test_old_blocks_of_features_are_deleted_and_those_being_computed_are_not(folder):
+    top = folder / ".foldlab" / "features"
+    for name in ("old", "computed"):
+        (top / name).mkdir(parents=True)
+        (top / name / "00000000.npy").touch()
+        age(top / name, days=8)
+    (top / "computed" / "00000256.npy").touch()
+    fold_store.prune()
+    assert [path.name for path in top.iterdir()] == ["computed"]
 
 
 def test_old_trainings_are_deleted_unfinished_ones_much_later_and_with_a_message(capsys):

@@ -1,12 +1,16 @@
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.engine import final_model, fold_store, fold_tasks
 from stages.engine.fold_tasks import Arrays, FoldTask
+from stages.errors import UserError
+from stages.files import PREPARED, read_dataset
 from stages.settings.sections import EarlyStopping, Parallel
 from stages.training import fold
+from tests import prepared
 from tests.prepared import recipe, record
 
 ARRAYS = Arrays(
@@ -46,6 +50,13 @@ def test_every_fold_of_every_repeat_has_a_task():
     assert FoldTask("fingerprint", recipe(), "refit").arguments(ARRAYS)[2] is None
 
 
+def test_training_data_that_are_missing_are_an_error(folder):
+    prepared.write(folder)
+    Path("data/prepared/folds.npy").unlink()
+    with pytest.raises(UserError, match=r"folds\.npy"):
+        fold_tasks.read_training_data(read_dataset(PREPARED))
+
+
 def test_only_folds_that_are_not_stored_are_trained(trained):
     fold_store.save("fingerprint", 1, record([0.5], 1))
     tasks = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)[:3]
@@ -67,7 +78,7 @@ def test_a_fold_on_some_rows_gets_their_features_and_its_whole_validation(
     numbers = np.arange(6)
     images = ARRAYS.images + numbers.astype("uint8")[:, None, None, None]
     starts = {"fingerprint": (images, (numbers, "backbone"))}
-    monkeypatch.setattr(fold_tasks, "_starts", lambda *given: starts)
+    monkeypatch.setattr(fold_tasks, "_training_inputs", lambda *given: starts)
     own = ARRAYS.folds[fold // 3]
     validation = np.flatnonzero(own == fold % 3)
     got, scored = [], []

@@ -81,11 +81,11 @@ def test_mixed_precision_needs_native_kernels_on_a_processor(machine):
 
 def test_only_emulation_is_warned_of(machine, capsys):
     machine(WITH)
-    hardware.warn({"mixed_bfloat16"})
+    hardware.warn_if_emulated({"mixed_bfloat16"})
     machine(WITHOUT)
-    hardware.warn({"float32"})
+    hardware.warn_if_emulated({"float32"})
     assert capsys.readouterr().err == ""
-    hardware.warn({"float32", "mixed_bfloat16"})
+    hardware.warn_if_emulated({"float32", "mixed_bfloat16"})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("foldlab: train.precision is mixed_bfloat16, ")
 

@@ -133,22 +133,43 @@ def circular(file):
     file["again"] = h5py.SoftLink("/layers")
 
 
+def endless(file):
+    file["layers/again"] = file["layers"]
+
+
 def virtual(file):
     layout = h5py.VirtualLayout((4,), "u1")
     layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4,))
     file.create_virtual_dataset("virtual", layout)
 
 
-@pytest.mark.parametrize("change", [external, linked, circular, virtual])
+@pytest.mark.parametrize("change", [external, linked, circular, endless, virtual])
 def test_weights_that_lie_elsewhere_are_refused(change):
-    with pytest.raises(UserError, match=r"links to|other files"):
+    with pytest.raises(UserError, match=r"links to|other files|contain themselves"):
         layers(archive(files={"model.weights.h5": weights(change)}), "row")
+
+
+def damaged():
+    """Return an archive whose compressed configuration ends in other bytes."""
+    content = bytearray(archive())
+    content[70:90] = b"\xff" * 20
+    return bytes(content)
+
+
+def encrypted():
+    """Return an archive that says that its first file is encrypted."""
+    content = bytearray(archive())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags] |= 1
+    return bytes(content)
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"",
+        damaged(),
+        encrypted(),
         b"PK",
         archive(files={"config.json": "[]"}),
         archive(files={"config.json": "{"}),

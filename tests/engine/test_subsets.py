@@ -140,7 +140,7 @@ def test_each_size_and_choice_of_images_has_a_fingerprint_of_its_own(folder):
 def test_a_subset_is_trained_as_if_there_were_no_other_images(folder, own):
     """In the last fold and another one; the whole fold is scored, in each epoch only if needed."""
     prepared.write(folder, folds=3, count=72)
-    data = fold_tasks.read_arrays({"classes": CLASSES})
+    data = fold_tasks.read_training_data({"classes": CLASSES})
     folds = Folds(count=3)
     chosen = subsets.subsets(data, CLASSES, folds)
     tasks = subsets.tasks(own, "data", chosen)[1 / 8]

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from benchmarks.inputs import ROOT
-from stages.commands.line import line
+from stages.commands.cli import cli
 from stages.engine import identity
-from stages.tracking.marker import COMPARED
+from stages.tracking.marker import ATTACHED, COMPARED, NEEDED
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
@@ -138,6 +138,12 @@ def test_data_files_that_a_stage_names_are_declared(stage):
     assert named - declared - {"timing.csv", "params.json"} == set()
 
 
+def test_publish_depends_on_every_file_that_it_uploads_or_hashes():
+    declared = {Path(path).name for path in STAGES["publish"]["deps"]}
+    read = {*ATTACHED, *COMPARED, *(name for names in NEEDED.values() for name in names)}
+    assert {Path(name).parts[0] for name in read} <= declared
+
+
 def test_only_tracking_imports_mlflow_and_only_three_packages_keras():
     allowed = {
         "mlflow": {"tracking"},
@@ -223,7 +229,7 @@ def test_mlproject_parameters_are_passed_on_to_commands_that_exist(name):
     command = entry["command"]
     assert all(f"{{{parameter}}}" in command for parameter in entry.get("parameters", {}))
     assert set(re.findall(r"dvc repro (\w+)", command)) <= set(STAGES)
-    assert set(re.findall(r"python -m stages ([\w-]+)", command)) <= set(line.commands)
+    assert set(re.findall(r"python -m stages ([\w-]+)", command)) <= set(cli.commands)
 
 
 def test_make_and_mlflow_publish_alike():
@@ -235,7 +241,7 @@ def test_every_module_has_its_test():
     """tests/ mirrors stages/; what a module without one does is tested with its user."""
     with_user = {
         "source.py",
-        "line.py",  # test___main__.py
+        "cli.py",  # test___main__.py
         "environment.py",  # engine/test_environment.py
         "models.py",  # commands/test_predict.py
         "provenance.py",  # commands/test_pull_request.py

@@ -12,7 +12,7 @@ import yaml
 from benchmarks import table
 from benchmarks.inputs import ROOT, defaults
 from stages.augment import OPS
-from stages.commands.line import line
+from stages.commands.cli import cli
 from stages.engine.resolve import recipe
 from stages.models import ARCHITECTURES
 from stages.settings import params
@@ -112,7 +112,7 @@ def test_commands_exist_with_their_options(page):
     for command in re.findall(r"python -m stages (.*)", code):
         name, *words = shlex.split(command.replace("\\", ""), comments=True)
         if not name.isupper() and not name.startswith("-"):  # COMMAND, --help
-            allowed = {option for param in line.commands[name].params for option in param.opts}
+            allowed = {option for param in cli.commands[name].params for option in param.opts}
             assert {word for word in words if word.startswith("--")} <= allowed | {"--help"}
     for module in re.findall(r"python -m (benchmarks\.\w+)", code):
         assert module == "benchmarks.NAME" or (ROOT / f"{module.replace('.', '/')}.py").exists()

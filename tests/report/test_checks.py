@@ -92,6 +92,12 @@ def test_a_saved_model_that_may_have_seen_the_images_is_named(force, expected):
     assert codes(found(basic=result(), go_on=go_on)) == expected
 
 
+def test_a_member_that_starts_from_a_saved_model_counts_for_its_ensemble():
+    vote, member = result(), {"architecture": {"name": "from_model", "arguments": {"force": True}}}
+    vote.training["settings"] = {"ensemble": {"go_on": member, "other": {}}}
+    assert codes(found(basic=result(), vote=vote)) == {"unchecked-model": ["vote"]}
+
+
 def test_a_loss_that_rises_again_is_overfitting_unless_the_best_epoch_is_kept():
     rising = [1, 0.5, 0.2, 0.15, 0.2, 0.25, 0.3, 0.4]
     assert codes(found(basic=result(val_loss=rising))) == {"overfits": ["basic"]}

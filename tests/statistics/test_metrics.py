@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.statistics.metrics import METRICS, of
+from stages.statistics.metrics import METRICS, metric_of
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ def test_fractions_are_written_in_percent(name, column, unit, scale):
 
 
 def test_a_row_of_an_older_table_is_of_accuracy():
-    assert of({}) is of({"metric": ""}) is METRICS["accuracy"]
-    assert of({"metric": "roc_auc"}) is METRICS["roc_auc"]
+    assert metric_of({}) is metric_of({"metric": ""}) is METRICS["accuracy"]
+    assert metric_of({"metric": "roc_auc"}) is METRICS["roc_auc"]

@@ -35,7 +35,7 @@ def test_cpu_and_memory_are_system_metrics_once_and_a_torn_file_is_none(reposito
 
 def test_the_compared_score_is_shown_beside_accuracies_and_is_no_more_if_those_are_compared():
     row = {"outcome": "baseline", "difference": "", "cv_mean": 0.75, "cv_std": 0.02}
-    texts = summary.verdict(row | {"metric": "balanced_accuracy"})
+    texts = summary.verdict_tags(row | {"metric": "balanced_accuracy"})
     assert texts["compared score"] == "75.00 ± 2.00 % balanced accuracy"
-    assert "compared score" not in summary.verdict(row)
-    assert summary.verdict(row, texts)["compared score"] == "-"
+    assert "compared score" not in summary.verdict_tags(row)
+    assert summary.verdict_tags(row, texts)["compared score"] == "-"

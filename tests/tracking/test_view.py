@@ -19,9 +19,9 @@ def test_the_view_has_parents_best_first_and_their_texts_in_order(repository):
     assert state["columnOrder"] == [*view.PINNED, *state["selectedColumns"]]
     shown = [column[6:-1] for column in state["selectedColumns"]]
     row = {"outcome": "better", "difference": 0.01, "ci_low": 0.001, "ci_high": 0.02}
-    scores = summary.scores(record.read("basic", params.load()))
+    scores = summary.score_tags(record.read("basic", params.load()))
     assert shown[:5] == ["verdict", "compared score", "CV accuracy", "difference", "test"]
-    texts = {*summary.verdict(row, ["compared score"]), *scores, summary.STATE, "latency"}
+    texts = {*summary.verdict_tags(row, ["compared score"]), *scores, summary.STATE, "latency"}
     assert {*shown} == texts - {summary.CHECKS}
 
 

@@ -14,7 +14,7 @@ from stages.commands.process import exclusive
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="foldlab")
-def line() -> None:
+def cli() -> None:
     """Train image classifiers by cross-validation and compare them.
 
     DVC runs the stages environment, prepare, members, train, evaluate, plot, publish and compare,
@@ -42,7 +42,7 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
                 sys.exit(1)
 
     name = name or function_name.replace("_", "-")
-    line.add_command(click.Command(name, callback=run, help=text, params=[*parameters], **options))
+    cli.add_command(click.Command(name, callback=run, help=text, params=[*parameters], **options))
 
 
 VARIANT = click.Argument(["variant"], callback=_check_name)
@@ -241,7 +241,7 @@ _add(
 )
 
 
-@line.command()
+@cli.command()
 @click.argument("variant", required=False, callback=_check_name)
 @click.option("--all", "everything", is_flag=True, help="Every compared variant with results.")
 def publish(variant: str | None, everything: bool) -> None:
@@ -261,7 +261,7 @@ def publish(variant: str | None, everything: bool) -> None:
         sys.exit(1)
 
 
-@line.command()
+@cli.command()
 @click.argument("variant", required=False)
 @click.option("--release", is_flag=True, help="Let the comparison choose the champion again.")
 @click.option("--reason", default="", help="Why; it is stored with the model version.")

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.inputs import SHIPPED
 from stages.errors import UserError
-from stages.search import row as rows
+from stages.search import rows
 from stages.settings import params
 from stages.settings.sections import Variant
 
