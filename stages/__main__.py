@@ -10,10 +10,10 @@ from contextlib import suppress
 def handle(command: Callable[[], object]) -> None:
     """Call `command` and turn its exceptions into a message and an exit status.
 
-    A UserError, or an OSError that the user can fix, gives one sentence on stderr and status 1. An
-    interrupt, even during imports, gives one sentence and status 130. If nobody reads stdout any
-    more, as after `| head -1`, it ends silently with status 1. Any other exception is a bug and
-    keeps its traceback.
+    A UserError, an OSError that the user can fix, or a missing package gives one sentence on stderr
+    and status 1. An interrupt, even during imports, gives one sentence and status 130. If nobody
+    reads stdout any more, as after `| head -1`, it ends silently with status 1. Any other exception
+    is a bug and keeps its traceback.
     """
     try:
         from stages.errors import UserError, system_refusal
@@ -31,6 +31,13 @@ def handle(command: Callable[[], object]) -> None:
             if refusal := system_refusal(error):
                 sys.exit(f"foldlab: {refusal}")
             raise
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.partition(".")[0] == "stages":
+                raise
+            sys.exit(
+                f"foldlab: the package {error.name} is not installed for {sys.executable}; run "
+                "`source .venv/bin/activate`, or, where that is missing, `make .venv/ready` first."
+            )
         finally:
             with suppress(OSError):
                 sys.stdout.flush()

@@ -25,6 +25,7 @@ def call(*command, **options):
     [
         (UserError("x is 1; give 2."), "foldlab: x is 1; give 2."),
         (PermissionError(13, "Permission denied", "results"), "foldlab: results .*denied.*same"),
+        (ModuleNotFoundError("No module", name="yaml.nodes"), r"yaml\.nodes .*\.venv/bin/activate"),
     ],
 )
 def test_an_error_of_the_user_is_one_sentence(error, message):
@@ -36,7 +37,15 @@ def test_an_error_of_the_user_is_one_sentence(error, message):
     assert "\n" not in str(end.value)
 
 
-@pytest.mark.parametrize("error", [ValueError("bug"), FileNotFoundError(2), BrokenPipeError(32)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("bug"),
+        FileNotFoundError(2),
+        BrokenPipeError(32),
+        ModuleNotFoundError("No module", name="stages.data.jpg"),
+    ],
+)
 def test_a_mistake_of_ours_keeps_its_traceback(error):
     def command():
         raise error

@@ -36,8 +36,12 @@ def ui(port: int) -> None:
         experiment_id = client.experiment_id
     serve = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
     serve += ["--workers", "1", "--backend-store-uri", uri]
-    saving = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # processes and memory
-    with subprocess.Popen(serve, env=saving) as server:
+    serve += ["--uvicorn-opts", "--log-level warning"]  # else requests bury the address
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves processes and memory
+        "PYTHONWARNINGS": "ignore",  # MLflow's own, of its packages
+    }
+    with subprocess.Popen(serve, env=environment) as server:
         try:
             while server.poll() is None and not _answers(port):
                 time.sleep(0.2)
