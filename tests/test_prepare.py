@@ -61,6 +61,21 @@ def digests() -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in PREPARED.iterdir()}
 
 
+def test_corrected_labels_and_rows_are_those_of_the_source():
+    Path("fixed.csv").write_text("row,label\n0,dog\n7,\n8,cat\n")
+    write_params(data={"source": "drawings", "corrections": "fixed.csv"})
+    prepare()
+    source, arrays = drawings().train, prepared()
+    labels = source.labels.copy()
+    labels[[0, 8]] = 1, 0
+    assert len(arrays["train_labels"]) + len(arrays["test_labels"]) == 59
+    rows = [row["row"] for row in read_table(PREPARED / "train_names.csv")]
+    assert len(rows) == len(arrays["train_labels"])
+    assert 7 not in rows
+    assert arrays["train_labels"].tolist() == labels[rows].tolist()
+    assert (arrays["train_images"] == source.images[rows]).all()
+
+
 def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_source(capsys):
     settings = write_params(folds={"count": 4, "repeats": 2})
     prepare()

@@ -38,12 +38,14 @@ def apply(given: str, source: Source) -> Source:
                 "have; remove or correct that line."
             )
         row, label = row_of[name], cell.strip()
-        in_test += row >= count
         if label in number_of:
-            changed += int(labels[row] != number_of[label])
+            differs = labels[row] != number_of[label]
+            changed += int(differs)
+            in_test += int(differs and row >= count)
             labels[row] = number_of[label]
         elif label in REMOVE:
             kept[row] = False
+            in_test += int(row >= count)
         else:
             raise UserError(
                 f"{SETTING}: {given} gives the {column} {name!r} the label {label!r}; classes are "

@@ -33,6 +33,8 @@ def load(path: Path, data: Data) -> Source:
 
     The names of arrays may be in any case. Validation images go where `data.validation` says.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name the .npz file in it.")
     with path.open("rb") as file:
         with _numpy_errors(path):
             archive = np.lib.npyio.NpzFile(file)

@@ -58,7 +58,7 @@ def load(path: Path, data: Data) -> Source:
     first, *others = files(path, data)
     label, notes = _label(first, data), []
     train = _read(first, data, label)
-    if others and label not in _columns(others[0])[1]:
+    if others and label.casefold() not in map(str.casefold, _columns(others[0])[1]):
         name = others.pop()
         notes.append(
             f"{name.name} has no column {label!r} and is not used; `python -m stages predict "

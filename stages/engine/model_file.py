@@ -124,6 +124,8 @@ def check_weights(content: bytes, where: str) -> None:
                 item = group[name]
                 if isinstance(item, h5py.Group):
                     pending.append(item)
+                elif not isinstance(item, h5py.Dataset):
+                    raise refused(where, f"has {type(item).__name__} among its weights")
                 elif item.external or item.is_virtual:
                     raise refused(where, "keeps weights in other files")
                 else:

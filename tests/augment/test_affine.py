@@ -113,3 +113,36 @@ def test_shear_slants_an_upright_line_and_keeps_rows():
     lean = (columns[:, 0] - columns[:, -1]) / 10
     assert 0.95 * np.tan(np.pi / 6) < np.abs(lean).max() <= np.tan(np.pi / 6) + 1e-3
     np.testing.assert_allclose(columns[:, 5], 10, atol=1e-3)
+
+
+def test_rotate_turns_by_up_to_its_angle_in_both_directions():
+    images = np.zeros((400, 21, 21, 1), "f4")
+    images[:, 9:12, 17:20] = 255  # 8 pixels right of the centre
+    turned = apply(images, rotate={"degrees": 30})[..., 0]
+    mass = turned.sum((1, 2))
+    down = (turned.sum(2) * (np.arange(21) - 10)).sum(1) / mass
+    right = (turned.sum(1) * (np.arange(21) - 10)).sum(1) / mass
+    np.testing.assert_allclose(np.hypot(down, right), 8, atol=0.1)
+    angles = np.degrees(np.arctan2(down, right))
+    assert 28 < angles.max() <= 30.5
+    assert -30.5 <= angles.min() < -28
+
+
+def test_crop_enlarges_a_part_of_its_area_and_proportions_that_stays_inside():
+    height, width = 21, 41
+    ramps = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype("f4")
+    images = np.repeat(ramps[None], 400, axis=0)  # each pixel holds its place: (x, y)
+    cropped = apply(images, crop={"area": 0.5, "stretch": 0.25})
+    sides = {}
+    for axis, side in ((0, width), (1, height)):
+        line = cropped[:, height // 2, :, 0] if axis == 0 else cropped[:, :, width // 2, 1]
+        share = (line[:, -5] - line[:, 4]) / (side - 9)
+        first = line[:, 4] - 4 * share
+        assert first.min() > -0.5 - 1e-3
+        assert (first + share * (side - 1)).max() < side - 0.5 + 1e-3
+        sides[axis] = share
+    area, ratio = sides[0] * sides[1], sides[0] / sides[1]
+    assert 0.5 - 1e-3 <= area.min() < 0.55
+    assert 0.9 < area.max() <= 1 + 1e-3
+    assert 0.75 - 1e-3 <= ratio.min() < 0.8
+    assert 1.2 < ratio.max() <= 1.25 + 1e-3

@@ -1,12 +1,14 @@
 """RandAugment and TrivialAugment: each operation is that of Pillow, and each image gets its own."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from stages.augment import policies
-from stages.augment.policies import WIDE, rand_augment, trivial_augment
+from stages.augment.policies import NARROW, WIDE, rand_augment, trivial_augment
 
 PIXELS = np.random.default_rng(1).integers(30, 220, (2, 128, 128, 3), np.uint8)
 HALF = 0.5
@@ -66,3 +68,36 @@ def test_each_image_gets_its_own_operation_and_all_occur():
     same = (np.abs(twice - images).max(axis=(1, 2, 3)) < 0.1).mean()
     assert same < 0.05
     assert len({image.tobytes() for image in twice}) > 100
+
+
+def test_fourteen_operations_are_equally_likely_and_move_by_their_limits(monkeypatch):
+    moved = []
+    monkeypatch.setattr(policies, "warp", lambda tf, images, rows: moved.extend(rows) or images)
+    colours = [
+        lambda tf, images, *given, value=value: tf.fill(tf.shape(images), float(value))
+        for value in range(1, 9)
+    ]
+    monkeypatch.setattr(policies, "OPERATIONS", colours)
+    images, half = tf.zeros([1400, 10, 20, 1]), tf.fill([1400], HALF)
+    changed = policies._one(tf, images, tf.constant([1, 2]), half, NARROW).numpy()[:, 0, 0, 0]
+    cells = [np.broadcast_to(cell, 1400) for row in moved[0] for cell in row]
+    rounded = np.round(np.array(cells, np.float64), 4)
+    kinds = Counter(map(tuple, rounded[:, changed == 0].T.tolist()))
+    cos, sin = np.round([np.cos(np.pi / 12), np.sin(np.pi / 12)], 4)  # half of 30 degrees
+    signed = [
+        kind
+        for sign in (1, -1)
+        for kind in (
+            (cos, -sign * sin, 0, sign * sin, cos, 0),
+            (1, sign * 0.15, 0, 0, 1, 0),
+            (1, 0, 0, sign * 0.15, 1, 0),
+            (1, 0, sign * 3, 0, 1, 0),
+            (1, 0, 0, 0, 1, sign * 1.5),
+        )
+    ]
+    still = (1, 0, 0, 0, 1, 0)
+    assert kinds.keys() == {still, *signed}
+    assert all(25 <= kinds[kind] <= 80 for kind in signed)  # 50 expected
+    often = [kinds[still], *Counter(changed[changed > 0].tolist()).values()]
+    assert len(often) == 9
+    assert all(65 <= count <= 135 for count in often)  # 100 expected

@@ -6,6 +6,7 @@ import pytest
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
+from stages.files import read_table, write_table
 from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
@@ -41,6 +42,24 @@ def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(publis
     champion()
     assert aliases()["champion"] == "other"
     assert "does not replace" in capsys.readouterr().out
+
+
+def test_the_compared_metric_decides(repository):
+    """`other` has the better accuracies, and `basic` the better macro F1 of every fold."""
+    make_repository(repository, "basic", "other", folds=5)
+    for variant, f1 in (("basic", 0.95), ("other", 0.92)):
+        path = Path("results", variant, "fold_scores.csv")
+        rows = [row | {"macro_f1": f1 + row["fold"] / 1000} for row in read_table(path)]
+        write_table(path, list(rows[0]), [list(row.values()) for row in rows])
+        publish.publish(variant)
+    for basic, other, expected in ((0.93, 0.94, "other"), (0.95, 0.94, "basic")):
+        make_comparison(repository, basic=basic, other=other)
+        path = Path("results/comparison.csv")
+        more = {"metric": "macro_f1", "cv_std": 0.01, "n": 5}
+        rows = [row | more for row in read_table(path)]
+        write_table(path, list(rows[0]), [list(row.values()) for row in rows])
+        champion()
+        assert aliases()["champion"] == expected
 
 
 def test_variants_missing_from_another_store_are_named(

@@ -158,12 +158,23 @@ KINDS = {  # how a person's file differs from MNIST's image
 }
 
 
-def test_more_images_than_the_figure_explains_are_classified(folder, digits, capsys):
+def test_more_images_than_the_figure_explains_are_classified(folder, digits, capsys, monkeypatch):
     images, vote = digits
+    shown, original = [], gallery.predictions
+
+    def predictions(images, *given, **more):
+        shown.append((images.shape, more["explained"]))
+        return original(images, *given, **more)
+
+    monkeypatch.setattr(gallery, "predictions", predictions)
     for number, digit in enumerate(images):
         plain(digit).save(folder / f"{number:02d}.png")
     assert predict.predict([str(folder)], "basic", folder / "../out.png", explain=True)
     assert len(answers(capsys.readouterr().out)) == len(vote) > gallery.COUNT
+    ((count, _, width, _), explained) = shown[0]
+    assert explained
+    assert count == gallery.COUNT
+    assert width > 28  # with where it looked beside the digit
 
 
 def answers(text):

@@ -95,14 +95,14 @@ def test_the_setting_decides_between_formats_that_both_match(sources):
         ({"source": "texts"}, "texts is a folder with '0.txt', '1.txt', '2.txt', '3.txt', "
                               "'4.txt', ..."),
         ({"source": "archives"}, "archives/odd.zip is an archive; run `unzip"),
-        ({"source": "odd.zip"}, "odd.zip"),
+        ({"source": "odd.zip"}, "odd.zip is an archive"),
         ({"source": "pipe", "format": "csv"}, "pipe is neither a file nor a folder"),
         ({"source": "pets", "folder": "pets"}, "data.folder is 'pets'"),
         ({"source": "mnist-5k", "folder": "pets"}, "data.folder is 'pets'"),
         ({"source": "mnist", "format": "idx"}, "data.format is 'idx'"),
         ({"source": "all.npz", "image_size": 9}, "data.image_size is [9, 9]"),
         ({"source": "idx", "channels": "rgb"}, "data.channels is 'rgb'"),
-        ({"source": "pets", "format": "npz"}, "pets"),
+        ({"source": "pets", "format": "npz"}, "pets is a folder"),
         ({"source": "all.npz", "format": "folder"}, "all.npz is not a folder"),
         ({"source": "all.npz", "format": "csv"}, "all.npz is not UTF-8"),
     ],
@@ -113,10 +113,21 @@ def test_refused_in_one_sentence(sources, settings, expected):
     tree(sources, {f"photos/{number}.png": encoded(pixels(number)) for number in range(6)})
     tree(sources, {"odd.zip": b"PK", "archives/odd.zip": b"PK"})
     tree(sources, {f"texts/{number}.txt": b"" for number in range(6)})
-    with pytest.raises((UserError, OSError)) as refusal:
+    with pytest.raises(UserError) as refusal:
         data.load(Data(**settings))
     assert expected in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("source", ["pets", "idx", "all.npz", "all.csv"])
+@pytest.mark.parametrize("name", data.FORMATS)
+def test_a_source_of_another_format_is_refused(sources, source, name):
+    fits = {"pets": ("folder",), "idx": ("idx",), "all.npz": ("npz",), "all.csv": ("csv",)}
+    if name in fits[source]:
+        assert data.load(Data(source=source, format=name)).classes == ("0", "1")
+        return
+    with pytest.raises(UserError, match=source.partition(".")[0]):
+        data.load(Data(source=source, format=name))
 
 
 def test_the_images_of_a_registered_source_are_checked(monkeypatch):

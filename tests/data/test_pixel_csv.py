@@ -72,6 +72,14 @@ def test_a_folder_holds_training_and_test(tmp_path):
     source = data.load(Data(source="mine"))
     assert (source.test.images == IMAGES[:1]).all()
     assert source.test.labels.tolist() == [1]
+    other = table(IMAGES[:1], ["5"]).replace("label", "Label").encode()
+    drawn.tree(tmp_path / "mine", {"test.csv": other})
+    assert len(data.load(Data(source="mine")).test.images) == 1
+    unlabelled = table(IMAGES[:1], [""]).replace("label", "id").encode()
+    drawn.tree(tmp_path / "mine", {"test.csv": unlabelled})
+    source = data.load(Data(source="mine"))
+    assert source.test is None
+    assert [note for note in source.notes if "test.csv" in note and "predict" in note]
     (tmp_path / "mine/train.csv").unlink()
     with pytest.raises(UserError, match=r"has no train\.csv"):
         data.load(Data(source="mine", format="csv"))

@@ -137,15 +137,19 @@ def endless(file):
     file["layers/again"] = file["layers"]
 
 
+def named_type(file):
+    file["layers/kind"] = np.dtype("f4")
+
+
 def virtual(file):
     layout = h5py.VirtualLayout((4,), "u1")
     layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4,))
     file.create_virtual_dataset("virtual", layout)
 
 
-@pytest.mark.parametrize("change", [external, linked, circular, endless, virtual])
-def test_weights_that_lie_elsewhere_are_refused(change):
-    with pytest.raises(UserError, match=r"links to|other files|contain themselves"):
+@pytest.mark.parametrize("change", [external, linked, circular, endless, named_type, virtual])
+def test_weights_that_are_no_plain_arrays_are_refused(change):
+    with pytest.raises(UserError, match=r"links to|other files|contain themselves|has Datatype"):
         layers(archive(files={"model.weights.h5": weights(change)}), "row")
 
 
@@ -188,7 +192,7 @@ def encrypted():
     ],
 )
 def test_what_keras_has_not_saved_is_refused(content):
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"row: this is not a \.keras file|row has damaged weights"):
         layers(content, "row")
 
 

@@ -45,6 +45,7 @@ def made(shared, empty_store):
     base = shared / "pipeline"
     with FileLock(f"{base}.lock"):
         if not (base / "made.json").exists():
+            shutil.rmtree(base, ignore_errors=True)  # of a run that failed
             (base / "temporary").mkdir(parents=True)
             checkout.make(base / "folder", inputs.merged(inputs.defaults(), SMALL))
             command = f"{'unshare --net ' if offline() else ''}python -m stages repro"
