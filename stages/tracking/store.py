@@ -1,10 +1,13 @@
 """The MLflow store: its address, its lock, and a client with a deadline."""
 
 import gc
+import glob
 import math
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -114,7 +117,11 @@ def location() -> str:
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     path = database(uri)
-    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F") if path else uri
+    return _sqlite(path) if path else uri
+
+
+def _sqlite(path: Path) -> str:
+    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def database(uri: str) -> Path | None:
@@ -173,6 +180,8 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
             lock = Path(f"{path}.lock") if path else root() / ".foldlab/tracking.lock"
             lock.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(lock, timeout=LOCK_SECONDS))
+            if path and not (path.exists() and path.stat().st_size):
+                _create(path)
             if path:  # MLflow itself would try for minutes to use a locked database
                 with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)) as busy:
                     busy.execute("BEGIN IMMEDIATE")
@@ -181,6 +190,21 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
             client.model_name = tracking.model_name
         with failures():
             yield client
+
+
+def _create(path: Path) -> None:
+    """Create a sqlite store whole or not at all, since MLflow migrates a new one in many steps."""
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    prefix = f"{path.name}.new-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):  # of a killed process
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        created = SqlAlchemyStore(_sqlite(new), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+        created.engine.dispose()
+        new.replace(path)
 
 
 class Client:

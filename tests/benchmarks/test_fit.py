@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from keras.layers import Conv1D, Conv2D, Dense, Flatten
+from keras.layers import Conv2D, Dense, Flatten
 
 from benchmarks import fit, flops
 from benchmarks.inputs import on_mnist
@@ -36,12 +36,6 @@ def test_an_epoch_of_sprint_is_what_its_authors_say():
     model = network(recipe(params.parse(on_mnist("sprint")), "sprint"), (28, 28, 1), 10)
     _, training = fit.flops(model)
     assert round(60_000 * training / 1e12, 2) == 0.41
-
-
-def test_what_has_a_kernel_and_no_formula_is_refused():
-    model = keras.Sequential([keras.Input((6, 2)), Conv1D(3, 2)])
-    with pytest.raises(ValueError, match="Conv1D"):
-        fit.flops(model)
 
 
 def test_hours_follow_from_folds_epochs_images_and_speed():

@@ -51,13 +51,6 @@ def test_labels_change_and_images_go(named):
     assert given.train.labels.tolist() == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("content", [b"file,label\na.png,\xff\xfe\n", b"file,label\n\0,\n" * 3])
-def test_a_file_that_is_not_text_is_refused(content):
-    Path("fix.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"fix\.csv"):
-        corrections.apply("fix.csv", source())
-
-
 def test_the_word_remove_drops_an_image():
     assert len(corrections.apply(write("file,label", "a.png,remove"), source()).train.labels) == 3
 

@@ -104,25 +104,6 @@ def test_a_missing_file_is_rejected(arguments, named):
     assert named in refusal(**arguments)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"PK\x03\x04 cut short",
-        {"config.json": "[]"},
-        {"config.json": '{"class_name": 1, "config": []}'},
-        {"config.json": "not JSON"},
-    ],
-)
-def test_a_file_that_keras_has_not_saved_is_rejected(folder, content):
-    if isinstance(content, bytes):
-        (folder / "saved.keras").write_bytes(content)
-    else:
-        with zipfile.ZipFile("saved.keras", "w") as archive:
-            for name, text in (content | {"model.weights.h5": ""}).items():
-                archive.writestr(name, text)
-    assert ".keras file" in refusal(path="saved.keras", sha256=digest("saved.keras"))
-
-
 @keras.saving.register_keras_serializable("tests")
 class Doubling(keras.layers.Layer):
     def call(self, x):

@@ -1,6 +1,5 @@
 import copy
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +10,6 @@ from benchmarks import inputs
 from stages.errors import UserError
 from stages.settings import params
 
-HERE = Path(__file__).parents[2]
 CONTENT = inputs.defaults()
 
 
