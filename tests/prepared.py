@@ -75,10 +75,14 @@ def dataset(source, classes, shape, train, test, folds, repeats=1, **more) -> di
 
 @contextmanager
 def inside(folder):
-    """Work in a repository's folder, and not in one of DVC's temporary experiments."""
+    """Work in a repository's folder with its own store, in none of DVC's temporary experiments.
+
+    MLflow sets its variables itself, and so those of an earlier test may be left.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
+            patch.delenv(name, raising=False)
         yield folder
 
 

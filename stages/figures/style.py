@@ -208,8 +208,8 @@ def _drawable() -> frozenset[str]:
 def _warn(missing: str) -> None:
     """Print one sentence, instead of matplotlib's warning for each character."""
     print(
-        f"foldlab: no installed font has {missing[:20]}, so pictures show boxes; install one, such "
-        "as Debian's fonts-noto-cjk, and run `dvc repro --force` for the stages `plot`.",
+        f"foldlab: no installed font can draw {missing[:20]}, so figures show boxes; install one, "
+        "such as Debian's fonts-noto-cjk, and run `dvc repro --force plot`.",
         file=sys.stderr,
     )
 
