@@ -53,7 +53,7 @@ learning-curve: $(READY) ## estimate what more images would gain: make learning-
 prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it
 	@python -m stages prune $(if $(YES),--yes)
 
-publish: $(READY) ## add to MLflow what is missing there, from the result files
+publish: $(READY) ## upload to MLflow the results that it lacks
 	python -m stages publish --all
 
 promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is stored with it

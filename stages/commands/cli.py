@@ -92,7 +92,7 @@ _add(
     click.Option(
         ["--mlflow"],
         is_flag=True,
-        help="Also runs and models in the store on this machine, and those of other branches.",
+        help="Also list runs and models in the store on this machine, those of other branches too.",
     ),
 )
 _add(
@@ -137,8 +137,8 @@ _add(
     click.Option(
         ["--coverage"],
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Print each image's prediction set: all classes that it may have, such that the set "
-        "holds the true class for this share of images, such as 0.95. By default predict.coverage.",
+        help="Print each image's prediction set, chosen so that sets contain the true class for "
+        "this share of images, for example 0.95. By default predict.coverage.",
     ),
     click.Option(
         ["--explain"],
@@ -161,7 +161,7 @@ _add(
 )
 _add(
     "commands.export",
-    "Convert a model to ONNX or TFLite and prove that it predicts the same.\n\n"
+    "Convert a model to ONNX or TFLite and check that it predicts the same.\n\n"
     "MODEL is a variant, a .keras file or a models:/ address; by default the best variant. Writes "
     "the file, and beside it the comparison of both on the test set as JSON.",
     click.Argument(["model"], default=""),

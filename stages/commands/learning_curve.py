@@ -93,7 +93,7 @@ def _plan(settings: params.Params, name: str, dataset: dict[str, Any]) -> varian
     trained = read_json(existing(scores.with_name("training.json"), f"publish@{name}"))
     if trained.get("fingerprint") != plan.fingerprint:
         raise UserError(
-            f"the results of variant {name!r} are of other settings, data or code; run "
+            f"the results of variant {name!r} were made with other settings, data or code; run "
             f"`dvc repro publish@{name}` first."
         )
     return plan

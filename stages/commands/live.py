@@ -52,7 +52,7 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
             if not warned:
                 print(
                     f"foldlab: could not show the training in MLflow at {store.address()}: "
-                    f"{error.reason}; training goes on, and `publish` will log it.",
+                    f"{error.reason}; training continues, and `publish` will log it.",
                     file=sys.stderr,
                 )
             warned = True

@@ -53,4 +53,4 @@ def release() -> str:
         name = repr(client.model_name)
         if champion.release(client) is None:
             raise UserError(f"{name} has no champion in MLflow; run `make publish`.")
-    return f"The champion of {name} is chosen by the test again, next time by `make publish`."
+    return f"Released: the next `make publish` chooses the champion of {name} by the test again."

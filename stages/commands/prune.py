@@ -45,7 +45,7 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
     if not found:
         print("Nothing is left of variants without a row in params.yaml.")
     elif not yes:
-        print("Nothing has been removed yet; --yes, or make prune YES=1, removes it.")
+        print("Nothing has been removed yet; to remove it, add --yes or run `make prune YES=1`.")
 
 
 def _files(rows: Collection[str], yes: bool) -> Iterator[str]:

@@ -83,10 +83,10 @@ def _half(
         counts = 2 * np.bincount(labels[half], minlength=len(classes))  # 0: none is in the half
     if counts.min() < 2:
         raise UserError(
-            f"1/{1 / share:.0f} of the training images of a fold would hold none of the class "
-            f"{classes[int(counts.argmin())]!r}; a learning curve needs at least 8 images of each "
-            "class in each fold's training set, and with folds.group as many groups: add images "
-            "or leave the class out."
+            f"the class {classes[int(counts.argmin())]!r} would have no image in "
+            f"1/{1 / share:.0f} of a fold's training images; a learning curve needs at least 8 "
+            "images of each class in each fold's training set, and with folds.group as many "
+            "groups: add images or leave the class out."
         )
     if group_of is None:
         size = (len(rows) + 1) // 2

@@ -33,8 +33,8 @@ def plans(settings: Params, dataset: dict[str, Any]) -> list[Plan]:
     precisions = {r.train.precision for one in planned for r in one.recipes.values()}
     if len(precisions) > 1:
         raise UserError(
-            f"the compared variants have train.precision {' and '.join(sorted(precisions))}, so a "
-            "difference could come from the arithmetic; give all the same."
+            f"the compared variants have train.precision {' and '.join(sorted(precisions))}, so "
+            "differences could come from rounding; give all the same precision."
         )
     return planned
 

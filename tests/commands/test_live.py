@@ -89,4 +89,4 @@ def test_a_failing_store_is_reported_once_and_tried_again(monkeypatch, capsys):
     assert tried[-1] == b"done"
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
-    assert "refused; training goes on" in printed
+    assert "refused; training continues" in printed
