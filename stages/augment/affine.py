@@ -72,8 +72,8 @@ def crop(tf, draw, size, *, area: Fraction, stretch: Fraction = 0.25):
     ratio = 1.0 + draw(-stretch, stretch)
     across = tf.minimum(tf.sqrt(part * ratio), 1.0)
     down = tf.minimum(tf.sqrt(part / ratio), 1.0)
-    right_by = draw(-0.5, 0.5) * (1.0 - across) * width
-    down_by = draw(-0.5, 0.5) * (1.0 - down) * height
+    right_by = draw(-0.5, 0.5) * (1.0 - across) * (width - 1)
+    down_by = draw(-0.5, 0.5) * (1.0 - down) * (height - 1)
     return [across, 0.0, right_by], [0.0, down, down_by]
 
 

@@ -115,8 +115,8 @@ def _short(comparison: Comparison) -> Problems:
     if names:
         yield (
             names,
-            f"The validation loss of {_code(names)} was still falling when the epochs ended: with "
-            "more `train.epochs` the score may be higher.",
+            f"The validation scores of {_code(names)} were still improving when the epochs ended: "
+            "with more `train.epochs` they may be higher.",
         )
 
 

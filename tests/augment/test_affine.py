@@ -115,6 +115,11 @@ def test_shear_slants_an_upright_line_and_keeps_rows():
     np.testing.assert_allclose(columns[:, 5], 10, atol=1e-3)
 
 
+def test_crop_never_mixes_in_the_black_outside():
+    white = np.full((400, 9, 12, 1), 255, "f4")
+    np.testing.assert_allclose(apply(white, crop={"area": 0.9, "stretch": 0.5}), 255, rtol=1e-5)
+
+
 def test_rotate_turns_by_up_to_its_angle_in_both_directions():
     images = np.zeros((400, 21, 21, 1), "f4")
     images[:, 9:12, 17:20] = 255  # 8 pixels right of the centre
@@ -138,8 +143,8 @@ def test_crop_enlarges_a_part_of_its_area_and_proportions_that_stays_inside():
         line = cropped[:, height // 2, :, 0] if axis == 0 else cropped[:, :, width // 2, 1]
         share = (line[:, -5] - line[:, 4]) / (side - 9)
         first = line[:, 4] - 4 * share
-        assert first.min() > -0.5 - 1e-3
-        assert (first + share * (side - 1)).max() < side - 0.5 + 1e-3
+        assert first.min() > -1e-3
+        assert (first + share * (side - 1)).max() < side - 1 + 1e-3
         sides[axis] = share
     area, ratio = sides[0] * sides[1], sides[0] / sides[1]
     assert 0.5 - 1e-3 <= area.min() < 0.55
