@@ -31,7 +31,7 @@ from stages.files import PREPARED, read_dataset
 from stages.settings import params
 settings = params.load()
 images = fold_tasks.read_training_data(read_dataset(PREPARED)).images
-features.inputs({"": recipe(settings, "head_0")}, images, settings.parallel)
+features.inputs({"": recipe(settings, "head_0")}, {"": images}, settings.parallel)
 """
 
 

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -26,7 +26,10 @@ from stages.training.fold import train_fold
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
 STEPS = 1000  # of the optimizer: what a small network needs at least
 BATCH = 32
-SIDE = 64  # pixels to which larger images are resized
+# Pixels to which larger images are resized: those of pretrained networks where the images have so
+# many. The other rows shrink them, since a small network takes long for large images.
+SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
+MANY = 10_000  # images, from which on 224 pixels would take too much time and space: 150 kB each
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
 RESET += ("label_pattern", "file_column", "label_column")  # of the section data
 UNEVEN = 1.5  # times as many images in the largest class as in the smallest
@@ -85,10 +88,12 @@ def new(data: str, data_format: str | None = None) -> None:
     print("\n".join(_lines(data, found)), flush=True)
     if (side := _side(found.sizes)) is not None:
         chosen["image_size"] = side
+    factor = SHRINK[side or min(SHRINK)]
     for line in _near(found, validate(Data, chosen, "data")):
         print(line)
     height, width = (side, side) if side else found.sizes[0].tolist()
-    chosen_rows = ROWS | (PRETRAINED if min(height, width) >= MINIMUM else {})
+    chosen_rows = {name: row | {"shrink": factor} for name, row in ROWS.items()}
+    chosen_rows |= PRETRAINED if min(height, width) >= MINIMUM else {}
     sections = _sections(found, chosen, [*chosen_rows])
     before, after = PARAMS.read_bytes(), _changed(chosen_rows, sections)
     if after != before:  # the same command again keeps the copy of the first file
@@ -97,7 +102,7 @@ def new(data: str, data_format: str | None = None) -> None:
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
     training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     shape = (height, width, 3 if found.colour else 1)
-    minutes = _minutes(training, shape)
+    minutes = _minutes(training, (height // factor, width // factor, shape[2]))
     for name in PRETRAINED.keys() & chosen_rows:
         minutes += _features_minutes(name, sum(found.train) + sum(found.test), shape)
     shown = f"{', '.join(chosen_rows)}, which takes about {max(1, round(minutes))} min here"
@@ -158,9 +163,13 @@ def _imbalance(found: Look) -> float:
 
 def _side(sizes: np.ndarray) -> int | None:
     """Return the side in pixels to which images are resized; None keeps the size that all share."""
-    if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= SIDE and sizes.min() >= 8:
+    if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= min(SHRINK) and sizes.min() >= 8:
         return None
-    return SIDE
+    typical = np.median(sizes.max(axis=1))  # most images are at least as large
+    possible = [
+        side for side in SHRINK if side <= typical and not (side == 224 and len(sizes) > MANY)
+    ]
+    return max(possible, default=min(SHRINK))
 
 
 def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
@@ -201,14 +210,14 @@ def _changed(
         for name, row in variants.items():
             if name not in params.load().variants:
                 rows.add(name, validate(Variant, row, f"variants.{name}"))
-        _write(sections)
+        _write(sections, {name: row.get("shrink", 1) for name, row in variants.items()})
         after, settings = PARAMS.read_bytes(), params.load()
     resolve.check(settings)
     return after
 
 
-def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
-    """Change settings in params.yaml and keep its comments."""
+def _write(sections: Mapping[str, Mapping[str, Any]], shrink: Mapping[str, int]) -> None:
+    """Change settings and the rows' `shrink` in params.yaml, and keep its comments."""
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -224,6 +233,9 @@ def _write(sections: Mapping[str, Mapping[str, Any]]) -> None:
                 content[name][key][:] = value  # in its place, with its comment
             else:
                 content[name][key] = value
+    for name, factor in shrink.items():  # rows of an earlier call may be for images of another size
+        if content["variants"][name].get("shrink", 1) != factor:
+            content["variants"][name]["shrink"] = factor
     with replacing(PARAMS) as temporary:
         yaml.dump(content, temporary)
 

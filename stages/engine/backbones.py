@@ -109,12 +109,12 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
     """
     if not has_backbone(recipe):
         return
-    height, width, _ = dataset["image_shape"]
+    height, width, _ = recipe.image_shape(dataset["image_shape"])
     if min(height, width) < MINIMUM:
         raise UserError(
             f"variants.{recipe.variant} has a backbone, which needs images of at least {MINIMUM} "
-            f"pixels per side, but the prepared ones have {height}x{width}; set data.image_size, "
-            "for example to 224, or choose another architecture."
+            f"pixels per side, but those of this variant have {height}x{width}; set "
+            "data.image_size, for example to 224, or choose another architecture."
         )
     weights(recipe)
 

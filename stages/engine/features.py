@@ -4,7 +4,6 @@ They are stored in `.foldlab/features/` under a fingerprint of images, backbone,
 environment. Blocks are stored first, so that an interrupted computation continues from them.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,29 +20,31 @@ from stages.training.recipe import Recipe
 
 
 def inputs(
-    recipes: Mapping[str, Recipe], images: np.ndarray, parallel: Parallel
+    recipes: Mapping[str, Recipe], images: Mapping[str, np.ndarray], parallel: Parallel
 ) -> dict[str, np.ndarray]:
-    """Return the inputs of each recipe's training: `images`, or a backbone's features of them.
+    """Return the inputs of each recipe's training: its images, or a backbone's features of them.
 
     Args:
         recipes: fingerprint -> recipe.
-        images: uint8 (n, height, width, channels).
+        images: fingerprint -> uint8 or float32 (n, height, width, channels).
         parallel: how many blocks to compute at a time; always on this machine.
 
     Returns:
-        fingerprint -> `images` or memory-mapped float32 (n, predict_views + views, d), the same
-        array for all recipes that share a backbone and views.
+        fingerprint -> its images or memory-mapped float32 (n, predict_views + views, d), the same
+        array for all recipes that share images, a backbone and views.
     """
     found: dict[Path, np.ndarray] = {}
-    input_of = dict.fromkeys(recipes, images)
-    digest = ""
+    input_of = dict(images)
+    digest_of: dict[int, str] = {}  # by the array's id
     for fingerprint, recipe in recipes.items():
         if backbones.has_backbone(recipe):
-            digest = digest or hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+            own = images[fingerprint]
+            if id(own) not in digest_of:
+                digest_of[id(own)] = identity.of_array(own)
             weights = backbones.weights(recipe)
-            path = _path(digest, images.shape, recipe, weights)
+            path = _path(digest_of[id(own)], own.shape, recipe, weights)
             if path not in found:
-                _compute(path, images, recipe, weights, parallel.local_jobs)
+                _compute(path, own, recipe, weights, parallel.local_jobs)
                 found[path] = np.load(path, mmap_mode="r")
             input_of[fingerprint] = found[path]
     return input_of

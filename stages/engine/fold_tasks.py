@@ -8,7 +8,16 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from tqdm import tqdm
 
-from stages.engine import backbones, cluster, features, fold_store, hardware, saved_model, workers
+from stages.engine import (
+    backbones,
+    cluster,
+    features,
+    fold_store,
+    hardware,
+    saved_model,
+    shrunk_images,
+    workers,
+)
 from stages.errors import UserError
 from stages.files import read_prepared
 from stages.settings.sections import Named, Parallel
@@ -125,7 +134,7 @@ def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) 
     """Build each recipe's model and discard it; raises UntrainableError if one cannot be built."""
     shape, classes = arrays.images.shape[1:], arrays.classes
     tasks = [
-        (saved_model.attached(recipe), shape, classes)
+        (saved_model.attached(recipe), recipe.image_shape(shape), classes)
         for recipe in recipes
         if not backbones.is_frozen(recipe)  # heads can always be built
     ]
@@ -137,9 +146,10 @@ def _training_inputs(
     recipes: Mapping[str, Recipe], arrays: Arrays, parallel: Parallel
 ) -> dict[str, tuple[np.ndarray, tuple | None]]:
     """Return fingerprint -> the array to train on, and for fine-tuning features and weights."""
-    inputs = features.inputs(recipes, arrays.images, parallel)
+    images = shrunk_images.inputs(recipes, arrays.images)
+    inputs = features.inputs(recipes, images, parallel)
     return {
-        key: (arrays.images, (inputs[key], backbones.arrays(recipe)))
+        key: (images[key], (inputs[key], backbones.arrays(recipe)))
         if backbones.has_backbone(recipe) and not backbones.is_frozen(recipe)
         else (inputs[key], None)
         for key, recipe in recipes.items()

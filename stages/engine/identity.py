@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stages.engine import environment
 from stages.training.recipe import Recipe
 
@@ -38,6 +40,11 @@ def digest(content: Any) -> str:
     Equal content has the same digest in every process.
     """
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def of_array(array: np.ndarray) -> str:
+    """Return the SHA-256, in hexadecimal, of an array's values in memory."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def code() -> list[tuple[str, str]]:

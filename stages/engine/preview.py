@@ -10,6 +10,7 @@ from stages.engine.fold_tasks import Arrays
 from stages.settings.sections import Kernels, Named, Parallel
 from stages.training.fold import derive_seed
 from stages.training.recipe import Recipe
+from stages.training.shrink import shrunk
 from stages.training.tf_runtime import import_tensorflow
 
 IMAGES = 8  # number of images, from as many classes as possible
@@ -34,6 +35,8 @@ def preview(
         rank[members] = np.arange(members.sum())
     rows = np.lexsort((arrays.labels, rank))[:IMAGES]  # each class' first image, then its second
     original = np.asarray(arrays.images[rows])
+    if recipe and recipe.shrink > 1:
+        original = np.rint(shrunk(original, recipe.shrink)).astype(np.uint8)
     if not recipe or not recipe.augmentation:
         return {"original": original, "changed": np.zeros((0, DRAWS, *original.shape), np.uint8)}
     ops = recipe.augmentation

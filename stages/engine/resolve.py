@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from stages.augment import OPS, views
-from stages.engine import backbones, hardware, saved_model
+from stages.engine import backbones, hardware, saved_model, shrunk_images
 from stages.errors import UserError
 from stages.models import ARCHITECTURES
 from stages.settings.params import Params
@@ -58,6 +58,7 @@ def recipe(params: Params, variant: str) -> Recipe:
         architecture=architecture,
         augmentation=augmentation,
         train=train.model_copy(update=resolved),
+        shrink=row.shrink,
     )
 
 
@@ -100,11 +101,13 @@ def check(params: Params) -> None:
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Check that a recipe fits the prepared data; see `saved_model.check` and `backbones.check`.
+    """Check that a recipe fits the prepared data; see the functions `check` that it calls.
 
     Raises:
-        UserError: when digits would be flipped, or a saved model or a backbone does not fit.
+        UserError: when digits would be flipped, or `shrink`, a saved model or a backbone does not
+            fit.
     """
+    shrunk_images.check(recipe, dataset)
     saved_model.check(recipe, dataset, prepared)
     backbones.check(recipe, dataset)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]

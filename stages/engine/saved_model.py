@@ -94,7 +94,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
         )
     if members:
         layers = members[arguments["member"]]["config"]["layers"]
-    _check_ends(layers, list(dataset["image_shape"]), where)
+    _check_ends(layers, [*recipe.image_shape(dataset["image_shape"])], where)
     known = trained_images.read(content)
     if known and not arguments["force"]:
         found = []
@@ -156,7 +156,7 @@ def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
     expected = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
     if expected != image_shape:
         theirs, ours = ("x".join(map(str, shape)) for shape in (expected, image_shape))
-        found = f"takes images of {theirs}, but the prepared images are {ours}"
+        found = f"takes images of {theirs}, but those of this variant are {ours}"
         raise unfit(where, found, "a model for that shape")
     last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
     if last not in ("Dense", *FEATURES):

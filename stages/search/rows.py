@@ -35,7 +35,8 @@ _Dumper.add_representer(Named, _named)
 
 def text(name: str, row: Variant, indent: int = 2) -> str:
     """Return a row (not an ensemble) as lines of params.yaml, indented by `indent` spaces."""
-    content = {key: v for key, v in {"description": "", **dict(row)}.items() if v}
+    content = {"description": row.description} if row.description else {}
+    content |= {key: v for key, v in dict(row).items() if v != getattr(Variant(), key)}
     dumped = yaml.dump(
         {name: content},
         Dumper=_Dumper,

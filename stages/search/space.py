@@ -61,7 +61,7 @@ def _changed(settings: Params, name: str, path: str, value: Any) -> dict[str, An
     """Return the part of a row that a path leads to, as in params.yaml, with the value set."""
     row = settings.variants[name]
     match path.split("."):
-        case ["architecture" | "augmentation" as key]:
+        case ["architecture" | "augmentation" | "shrink" as key]:
             return {key: value}
         case ["architecture", argument]:
             return {"architecture": _with_argument(row.architecture, argument, value)}
@@ -75,8 +75,9 @@ def _changed(settings: Params, name: str, path: str, value: Any) -> dict[str, An
             old = getattr(settings.train_settings(name), field, None)
             return {"train": {**row.train, field: _with_argument(old, argument, value)}}
     raise UserError(
-        f"{path} is not a setting of the row; give architecture, augmentation, train.NAME, or an "
-        "argument of one of these, or of an op that occurs once in the row: augmentation.OP.NAME."
+        f"{path} is not a setting of the row; give architecture, augmentation, shrink, train.NAME, "
+        "or an argument of one of these, or of an op that occurs once in the row: "
+        "augmentation.OP.NAME."
     )
 
 

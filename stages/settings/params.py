@@ -114,8 +114,8 @@ def _check_ensemble(params: Params, name: str) -> None:
         if row.architecture is None:
             raise UserError(f"{where} has no architecture; add one, or an ensemble.")
         return
-    for key in ("architecture", "augmentation", "train"):
-        if getattr(row, key):
+    for key in ("architecture", "augmentation", "shrink", "train"):
+        if getattr(row, key) not in (None, [], 1, {}):
             raise UserError(
                 f"{where} has both ensemble and {key}, but an ensemble averages other rows' "
                 "models and is not trained; remove one of them."

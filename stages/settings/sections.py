@@ -155,6 +155,7 @@ class Variant(Settings):
     architecture: Named | None = None
     ensemble: list[str] | None = None
     augmentation: list[Named] = Field(default_factory=list)
+    shrink: Literal[1, 2, 4, 8, 16] = 1  # pixels per side that are averaged to one
     train: dict[str, Any] = Field(default_factory=dict)
     description: str = ""
 

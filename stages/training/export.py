@@ -14,7 +14,7 @@ from stages.augment import views
 from stages.errors import UserError
 from stages.models.transfer import load_model
 from stages.settings.sections import Kernels
-from stages.training import features, trained_images
+from stages.training import features, shrink, trained_images
 from stages.training.epoch import scoring_batch
 from stages.training.fold import Shape, network
 from stages.training.recipe import Recipe
@@ -45,8 +45,9 @@ def assemble(
 
     keras.utils.clear_session()
 
-    body = frozen and features.backbone(recipe.architecture, image_shape, frozen)
-    shape = body.output_shape[1:] if body else image_shape
+    own_shape = recipe.image_shape(image_shape)
+    body = frozen and features.backbone(recipe.architecture, own_shape, frozen)
+    shape = body.output_shape[1:] if body else own_shape
 
     def member(weights):
         model = network(recipe, shape, classes)
@@ -55,10 +56,19 @@ def assemble(
 
     # Lazily one after the other, because the order of all layers is in the file.
     models = map(member, members)
-    train, size = recipe.train, image_shape[:2]
-    moves = views.transforms(recipe.augmentation, train.predict_views, train.seed, size)
-    vote = keras.layers.Softmax
-    return _soft_vote(recipe.variant, image_shape, models, vote, listed, body, moves, temperature)
+    train, vote = recipe.train, keras.layers.Softmax
+    moves = views.transforms(recipe.augmentation, train.predict_views, train.seed, own_shape[:2])
+    return _soft_vote(
+        recipe.variant,
+        image_shape,
+        models,
+        vote,
+        listed,
+        shrink.layer(recipe.shrink) if recipe.shrink > 1 else None,
+        body,
+        moves,
+        temperature,
+    )
 
 
 def average(
@@ -117,12 +127,21 @@ def scorer(path: Path, kernels: Kernels) -> Callable[[np.ndarray], tuple[np.ndar
 
 
 def _soft_vote(
-    name: str, image_shape, models, vote, listed: Listed, body=None, moves=(), temperature=1.0
+    name: str,
+    image_shape,
+    models,
+    vote,
+    listed: Listed,
+    smaller=None,
+    body=None,
+    moves=(),
+    temperature=1.0,
 ) -> bytes:
     """Return the file of the mean of models; a layer of class `vote` follows each.
 
-    The models take the output of `body`, if given, and otherwise pixels. Each votes with its mean
-    over the image and its views by `moves`, which are as `stages.augment.views` has them.
+    The models take pixels, after the layer `smaller` and then `body` if these are given. Each votes
+    with its mean over the image and its views by `moves`, which are as `stages.augment.views` has
+    them.
 
     Saving a model twice gives different time stamps in the metadata and the zip archive, and
     different ids of shared objects, for which Keras uses memory addresses. They are replaced here.
@@ -130,8 +149,9 @@ def _soft_vote(
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
-    seen = [pixels, *(views.moved(pixels, move) for move in moves)]
-    inputs = keras.ops.concatenate(seen, axis=0) if len(seen) > 1 else pixels  # n of each view
+    image = smaller(pixels) if smaller else pixels
+    seen = [image, *(views.moved(image, move) for move in moves)]
+    inputs = keras.ops.concatenate(seen, axis=0) if len(seen) > 1 else image  # n of each view
     inputs = body(inputs) if body else inputs
     votes = []
     for number, model in enumerate(models):

@@ -97,9 +97,9 @@ def train_fold(
     from the float32 model that is shipped, regardless of the training `precision`.
 
     Args:
-        images: uint8 (n, height, width, channels); with a frozen backbone its features of them,
-            float32 (n, predict_views + views, d): validation uses the first `predict_views`,
-            training the others, or the only one.
+        images: uint8 (n, height, width, channels), or float32 if shrunk; with a frozen backbone its
+            features of them, float32 (n, predict_views + views, d): validation uses the first
+            `predict_views`, training the others, or the only one.
         labels: int64 (n,), in 0..classes-1.
         folds: int16 (n,), the fold in which the image is a validation image, or None to train on
             all images without validation.

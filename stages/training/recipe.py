@@ -10,3 +10,9 @@ class Recipe(Settings):
     architecture: Named
     augmentation: list[Named]
     train: Train
+    shrink: int = 1
+
+    def image_shape(self, prepared: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the images that it trains on, (height, width, channels)."""
+        height, width, channels = prepared
+        return height // self.shrink, width // self.shrink, channels

@@ -57,6 +57,31 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
+@pytest.mark.parametrize(
+    ("side", "many", "expected", "factor"),
+    [(300, False, 224, 4), (300, True, 128, 2), (130, False, 128, 2), (100, False, 64, 1)],
+)
+def test_large_images_keep_the_size_that_pretrained_networks_need(
+    folder, monkeypatch, side, many, expected, factor
+):
+    drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=5, height=side, width=40))
+    monkeypatch.setattr(new, "MANY", 9 if many else 10)
+    for _ in range(2):  # the second call finds the rows of the first
+        new.new("photos")
+        settings = params.load()
+        assert settings.data.image_size == (expected, expected)
+        shrink = {name: settings.variants[name].shrink for name in settings.compare.variants}
+        assert shrink == dict.fromkeys(new.ROWS, factor) | {"pretrained": 1}
+
+
+def test_rows_of_an_earlier_call_fit_images_of_another_size(folder):
+    drawn.tree(folder / "large", drawn.classes("cat", "dog", each=5, height=300, width=300))
+    drawn.tree(folder / "small", drawn.classes("cat", "dog", each=5, height=80, width=80))
+    new.new("large")
+    new.new("small")
+    assert {params.load().variants[name].shrink for name in new.ROWS} == {1}
+
+
 def test_sections_that_the_settings_lack_are_added(folder):
     drawn.tree(folder / "data/pets", drawn.classes("cat", "dog", each=20, height=90, width=70))
     path = Path("params.yaml")

@@ -102,7 +102,7 @@ def test_an_interrupted_computation_continues_and_workers_change_nothing(once, f
     chosen = {"a": recipe(params.load(), "linear")}
     made = {}
     for jobs in (1, 2):
-        made[jobs] = features.inputs(chosen, images, Parallel(jobs=jobs))["a"]
+        made[jobs] = features.inputs(chosen, {"a": images}, Parallel(jobs=jobs))["a"]
         path = Path(made[jobs].filename)
         content = path.read_bytes()
         path.unlink()
@@ -118,8 +118,8 @@ def test_an_interrupted_computation_continues_and_workers_change_nothing(once, f
 
     monkeypatch.setattr(features, "features", interrupted)
     with suppress(KeyboardInterrupt):
-        features.inputs(chosen, images, Parallel(jobs=1))
-    features.inputs(chosen, images, Parallel(jobs=1))
+        features.inputs(chosen, {"a": images}, Parallel(jobs=1))
+    features.inputs(chosen, {"a": images}, Parallel(jobs=1))
     assert computed == [16, 16, 16, 16, 12]
     assert path.read_bytes() == content
 

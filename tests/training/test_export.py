@@ -12,6 +12,7 @@ from stages.training import temperature
 from stages.training.epoch import SCORING_BATCH
 from stages.training.export import assemble, average, scorer
 from stages.training.fold import train_fold
+from stages.training.shrink import shrunk
 from stages.training.trained_images import Listed, read
 from tests.prepared import recipe
 
@@ -69,6 +70,24 @@ def test_a_temperature_divides_the_logits(path, members, tmp_path):
     )
     found, _ = scorer(tmp_path / "one.keras", "portable")(IMAGES)
     np.testing.assert_allclose(found, temperature.scaled(members[1][0], 1.6), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_model_shrinks_images_as_training_does(tmp_path, count):
+    shape = (6, 6, 1)
+    ops = [Named(name="shift", arguments={"fraction": 0.2, "whole": False})]
+    small = recipe("logistic", ops, predict_views=count)
+    row = small.model_copy(update={"shrink": 2})
+    smaller = shrunk(IMAGES, 2)
+    labels, folds = np.arange(len(IMAGES)) % CLASSES, np.arange(len(IMAGES)) % 2
+    fold = train_fold(smaller, labels, folds, CLASSES, row, 0)
+    content = assemble(row, SHAPE, CLASSES, [fold.weights], LISTED)
+    (tmp_path / "model.keras").write_bytes(content)
+    mean, _ = scorer(tmp_path / "model.keras", "portable")(IMAGES[fold.validation])
+    np.testing.assert_allclose(mean, fold.probability, atol=1e-6)
+    (tmp_path / "small.keras").write_bytes(assemble(small, shape, CLASSES, [fold.weights], LISTED))
+    on_small, _ = scorer(tmp_path / "small.keras", "portable")(smaller[fold.validation])
+    np.testing.assert_array_equal(mean, on_small)
 
 
 def test_one_member_is_the_model_and_an_ensemble_lists_the_images_of_both(path, members, tmp_path):
