@@ -174,3 +174,24 @@ def test_readme_s_file_tree_lists_all_packages_and_only_what_exists():
         assert name == "results/" or (ROOT / ("stages" if indent else "") / name).exists()
     packages = {f"{path.parent.name}/" for path in (ROOT / "stages").glob("*/__init__.py")}
     assert packages <= {name for indent, name in named if indent}
+
+
+def test_running_draws_the_edges_of_the_pipeline():
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", (ROOT / "docs/running.md").read_text(), re.S)
+    drawn = set()
+    for line in re.sub(r'\["[^"]*"\]', "", diagram).splitlines():
+        if "-->" in line:
+            ones, others = (side.split("&") for side in line.split("-->"))
+            drawn |= {(one.strip(), other.strip()) for one in ones for other in others}
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    writer = {}
+    for name, stage in stages.items():
+        written = [*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])]
+        writer |= {path if isinstance(path, str) else next(iter(path)): name for path in written}
+    assert drawn == {
+        (source, name)
+        for name, stage in stages.items()
+        for needed in stage["deps"]
+        for path, source in writer.items()
+        if needed == path or f"{needed}/" in path or f"{path}/" in needed
+    }
