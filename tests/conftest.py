@@ -14,15 +14,13 @@ import pytest
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
 from stages.commands import warm
-from tests.prepared import inside
 
 pytest_plugins = ["tests.tracking.fixtures", "tests.tracking.team_fixtures"]
 
-# Of whoever runs the tests.
-for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
-    os.environ.pop(f"MLFLOW_TRACKING_{name}", None)
-for name in ("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "FOLDLAB_DATA"):
-    os.environ.pop(name, None)
+FOREIGN = (
+    *(f"MLFLOW_TRACKING_{name}" for name in ("URI", "USERNAME", "PASSWORD", "TOKEN")),
+    *("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "FOLDLAB_DATA"),
+)
 
 # As in a worker process: TensorFlow reads these when a test first computes with it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,6 +44,16 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the back
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # it may be busy
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Begin each test, and its fixtures, without the store, stage or data of anybody else.
+
+    Whoever runs the tests may have set these variables, and MLflow sets some of them itself.
+    """
+    for name in FOREIGN:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +102,10 @@ def warm_stages(request):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """The working folder: an empty one."""
-    with inside(tmp_path):
-        yield tmp_path
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

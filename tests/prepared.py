@@ -1,10 +1,8 @@
 """A small prepared data set and settings for it, as the stages after `prepare` find them."""
 
 import hashlib
-from contextlib import contextmanager
 
 import numpy as np
-import pytest
 import yaml
 
 from stages.files import write_json
@@ -71,19 +69,6 @@ def dataset(source, classes, shape, train, test, folds, repeats=1, **more) -> di
         "images_sha256": hashlib.sha256(repr((train, test)).encode()).hexdigest(),
         **more,
     }
-
-
-@contextmanager
-def inside(folder):
-    """Work in a repository's folder with its own store, in none of DVC's temporary experiments.
-
-    MLflow sets its variables itself, and so those of an earlier test may be left.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-            patch.delenv(name, raising=False)
-        yield folder
 
 
 def write(

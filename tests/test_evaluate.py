@@ -1,6 +1,7 @@
 """The stage `evaluate`, on one trained variant."""
 
 import hashlib
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ RESULTS = Path("results/plain")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with prepared.inside(tmp_path_factory.mktemp("evaluate")) as folder:
+    folder = tmp_path_factory.mktemp("evaluate")
+    with chdir(folder):
         prepared.write(folder, epochs=4, learning_rate=0.01)
         train("plain")
         evaluate("plain")
@@ -27,9 +29,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _inside(folder):
-    with prepared.inside(folder):
-        yield
+def _inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
 
 
 @pytest.fixture

@@ -192,7 +192,6 @@ def test_a_path_is_sought_in_the_working_folder_then_in_the_repository(monkeypat
     for folder in (repository / "both", repository / "there", working / "both"):
         folder.mkdir(parents=True)
     monkeypatch.chdir(working)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     assert files.root() == working
     monkeypatch.setenv("DVC_ROOT", str(repository))
     assert files.root() == repository

@@ -39,7 +39,6 @@ def drawings(settings=None) -> Source:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(folder, monkeypatch):
-    monkeypatch.delenv("FOLDLAB_DATA", raising=False)
     monkeypatch.setitem(data.SOURCES, "drawings", drawings)
 
 

@@ -2,6 +2,7 @@ import errno
 import hashlib
 import os
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.slow
 def once(tmp_path_factory):
     """Train `plain` on the sliver, repeated, in a folder that tests do not change."""
     folder = tmp_path_factory.mktemp("once")
-    with prepared.inside(folder):
+    with chdir(folder):
         prepared.write(folder, repeats=2)
         train("plain")
     return folder

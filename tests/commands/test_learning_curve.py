@@ -1,4 +1,5 @@
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,7 @@ pytestmark = pytest.mark.slow
 def staged(tmp_path_factory, empty_store):
     """Run the stages of one variant, of which `both` is an ensemble with another."""
     folder = tmp_path_factory.mktemp("staged")
-    with prepared.inside(folder), pytest.MonkeyPatch.context() as patch:
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
-            patch.delenv(name, raising=False)
+    with chdir(folder):
         prepared.write(folder, count=60, epochs=1)
         shutil.copyfile(empty_store, folder / "mlflow.db")
         edit(variants={"both": {"ensemble": ["plain", "normed"]}})
@@ -38,8 +37,6 @@ def staged(tmp_path_factory, empty_store):
 @pytest.fixture(autouse=True)
 def folder(staged, tmp_path, monkeypatch):
     """Work in a copy of that folder, with a comparison that the ensemble leads."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(staged, tmp_path, dirs_exist_ok=True)
     shutil.rmtree("mlartifacts")  # its database is that of another folder

@@ -17,14 +17,12 @@ from tests import drawn
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(folder, monkeypatch):
     """Return a repository's folder with the shipped settings, where no network is timed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(new, "_minutes", lambda images, shape: 7.0)
     monkeypatch.setattr(new, "_features_minutes", lambda name, images, shape: images / 22)
-    shutil.copy(inputs.ROOT / "params.yaml", tmp_path)
-    return tmp_path
+    shutil.copy(inputs.ROOT / "params.yaml", folder)
+    return folder
 
 
 def test_settings_are_chosen_and_comments_kept(folder, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,7 @@ SETTINGS = {
 def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
     (root / "params.yaml").write_text(yaml.safe_dump(SETTINGS))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.delenv("DVC_ROOT", raising=False)
+    with chdir(root):
         prepare()
         train("basic")
     rows = [("basic", 0.93), ("other", 0.91)]

@@ -22,17 +22,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def folder(tmp_path, empty_store, monkeypatch):
+def folder(folder, empty_store):
     """Return a folder with prepared data that lack the test set, and with a search declared."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    prepared.write(tmp_path, count=30, epochs=1)
-    for path in (tmp_path / "data" / "prepared").glob("test_*"):
+    prepared.write(folder, count=30, epochs=1)
+    for path in (folder / "data" / "prepared").glob("test_*"):
         path.unlink()
-    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
     declare(trials=2, space=SPACE)
-    return tmp_path
+    return folder
 
 
 def declare(jobs=1, **section):

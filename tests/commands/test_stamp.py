@@ -9,18 +9,16 @@ from tests.prepared import write
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
+def repository(folder):
     """Work in a repository where a stage has made an output from an image and a folder of code."""
-    write(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write(folder)
     for name in ("photos/a.png", "code/one.py", "results/b/metrics.json", "mlflow.db"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
     deps = [{"path": "photos"}, {"path": "code"}, {"path": "results"}]
     stage = {"deps": deps, "outs": [{"path": "results/b/metrics.json"}]}
-    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": stage}}))
-    return tmp_path
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    return folder
 
 
 def touch(path):

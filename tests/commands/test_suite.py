@@ -49,10 +49,8 @@ def declare(*sources, **sections):
 
 
 @pytest.fixture
-def sources(folder, monkeypatch):
+def sources(folder):
     """Return the paths of two sources in the working folder, which params.yaml names."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
     paths = [folder / "data" / f"{name}.npz" for name in NAMES]
     for seed, path in enumerate(paths):
         write_source(path, seed)

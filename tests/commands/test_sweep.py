@@ -1,6 +1,7 @@
 import shutil
 import sys
 import time
+from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +23,7 @@ pytestmark = pytest.mark.slow
 def staged(tmp_path_factory):
     """Train and evaluate both variants stage by stage, in a folder that nobody changes."""
     folder = tmp_path_factory.mktemp("staged")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("DVC_ROOT", raising=False)
+    with chdir(folder):
         prepared.write(folder, epochs=1)
         for variant in ("plain", "normed"):
             train(variant)
@@ -33,17 +32,14 @@ def staged(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(staged, tmp_path, monkeypatch):
+def folder(staged, folder):
     """Return the working folder with a copy of what the stages left."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return Path(shutil.copytree(staged, tmp_path, dirs_exist_ok=True))
+    return Path(shutil.copytree(staged, folder, dirs_exist_ok=True))
 
 
 def test_when_all_is_trained_variants_missing_from_mlflow_are_named(
     folder, empty_store, monkeypatch, capsys
 ):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
     sweep()
     assert capsys.readouterr().err == ""  # nothing was published, so nothing is missed

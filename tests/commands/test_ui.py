@@ -15,11 +15,9 @@ from tests.tracking.served import free_port, inherited
 
 
 @pytest.fixture
-def started(tmp_path, monkeypatch):
+def started(folder, monkeypatch):
     """Work in a repository; return the command lines of the servers that are started."""
-    write(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write(folder)
     commands = []
     monkeypatch.setattr(subprocess, "Popen", lambda command, **named: commands.append(command))
     return commands

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import traceback
-from contextlib import nullcontext
+from contextlib import chdir, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +173,8 @@ def driver(folder, *arguments):
 @pytest.fixture(scope="module")
 def one_machine(tmp_path_factory):
     """The result files of two variants trained in this process."""
-    with prepared.inside(tmp_path_factory.mktemp("one")) as folder:
+    folder = tmp_path_factory.mktemp("one")
+    with chdir(folder):
         prepared.write(folder)
         train("plain")
         train("normed")

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import chdir, suppress
 from pathlib import Path
 
 import keras
@@ -51,7 +51,7 @@ def write(folder):
 def once(tmp_path_factory):
     """Train and evaluate both rows; return the folder and how many images got features."""
     folder = tmp_path_factory.mktemp("features")
-    with prepared.inside(folder), pytest.MonkeyPatch.context() as patch:
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
         write(folder)
         counted = []
         compute = features.features

@@ -1,4 +1,5 @@
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,8 @@ def compare(folder, *names):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A repository in which the ensemble was trained before its members."""
-    with prepared.inside(tmp_path_factory.mktemp("ensemble")) as folder:
+    folder = tmp_path_factory.mktemp("ensemble")
+    with chdir(folder):
         write(folder, epochs=1)
         for variant in ("both", "plain", "normed"):
             train(variant)
@@ -48,9 +50,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _inside(folder):
-    with prepared.inside(folder):
-        yield
+def _inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
 
 
 def out_of_fold(variant):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,8 @@ def searched(chosen, trials):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    empty = prepared.inside(tmp_path_factory.mktemp("undisturbed"))
-    with empty as folder, pytest.MonkeyPatch.context() as patch:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
         prepared.write(folder, folds=5)
         patch.setattr(fold_tasks, "train_fold", made_fold)
         return searched(settings(), TRIALS)

@@ -39,8 +39,6 @@ def server(tmp_path_factory, empty_store):
 @pytest.fixture
 def repository(tmp_path, empty_store, monkeypatch):
     """Enter a new repository with results of `basic` and an empty store; return it."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
     root = make_repository(tmp_path / "repository")
     shutil.copyfile(empty_store, root / "mlflow.db")
     monkeypatch.chdir(root)

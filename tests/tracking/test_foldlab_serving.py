@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from stages.commands.promote import promote
 from stages.settings.sections import Named
 from stages.training.export import scorer
 from tests.engine import exported
-from tests.prepared import inside
 from tests.tracking.made_results import make_repository
 from tests.tracking.served import answers, free_port, inherited, running
 
@@ -31,7 +31,7 @@ def served(tmp_path_factory, empty_store):
     shutil.copyfile(empty_store, root / "mlflow.db")
     model = root / "results/basic/model.keras"
     exported.write(model, BASIC, shape=SHAPE, classes=["zero", "one"])
-    with inside(root):
+    with chdir(root):
         assert publish.publish("basic")
         promote("basic")
     port = free_port()

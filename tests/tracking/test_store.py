@@ -174,10 +174,7 @@ def test_a_locked_database_is_waited_for_but_not_too_long(repository, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_new_store_is_created_whole_or_not_at_all(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def test_a_new_store_is_created_whole_or_not_at_all(folder, monkeypatch):
     full = OSError(28, "No space left on device")
     with monkeypatch.context() as broken:
         broken.setattr("mlflow.store.db.utils._upgrade_db", Mock(side_effect=full))
@@ -186,7 +183,7 @@ def test_a_new_store_is_created_whole_or_not_at_all(tmp_path, monkeypatch):
     assert not Path("mlflow.db").exists()
     with store.opened(Tracking()) as client:
         assert client.experiment_id == "1"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+    assert sorted(path.name for path in folder.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
 
 
 @pytest.mark.slow

@@ -28,8 +28,6 @@ RUNS, VERSIONS = ("runs", "tags"), ("registered_model_aliases", "model_version_t
 @pytest.fixture
 def enter(tmp_path, monkeypatch, empty_store):
     """Return a function that enters the checkout `ours` or `theirs`."""
-    for name in ("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
     (tmp_path / "team").mkdir()
     shutil.copyfile(empty_store, tmp_path / "team/mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team/mlflow.db")
