@@ -12,6 +12,7 @@ from stages.__main__ import handle, main
 from stages.commands.cli import cli
 from stages.errors import UserError
 from tests.command import status
+from tests.refusals import command_refusal
 
 HERE = Path(__file__).parents[1]
 
@@ -57,7 +58,7 @@ def test_a_mistake_of_ours_keeps_its_traceback(error):
 @pytest.mark.parametrize("name", ["../basic", "/etc", "a/b", "..", "", "Basic", "a.b", "basic\n"])
 @pytest.mark.parametrize("stage", ["train", "evaluate", "plot", "publish"])
 def test_a_name_cannot_lead_out_of_its_folder(stage, name):
-    assert str(status(stage, name)).startswith(f"foldlab: variant is {name!r}")
+    assert command_refusal(stage, name).startswith(f"variant is {name!r}")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from stages import publish as stage
 from tests.command import status
+from tests.refusals import command_refusal
 from tests.tracking import made_results
 from tests.tracking.made_results import everything, fingerprint, make_repository, without_ids
 
@@ -90,10 +91,10 @@ def test_what_could_not_be_published_is_published_later(dead, repository, monkey
 
 def test_mistakes_are_refused_before_the_store_is_opened(repository, monkeypatch, capfd):
     """The user's mistakes end the command before MLflow is imported."""
-    assert "Did you mean 'basic'" in status("publish", "basik")
-    assert "other/folds.csv is missing" in status("publish", "other")
+    assert "Did you mean 'basic'" in command_refusal("publish", "basik")
+    assert "other/folds.csv is missing" in command_refusal("publish", "other")
     shutil.rmtree("results")
-    assert "no variant has results" in status("publish", "--all")
+    assert "no variant has results" in command_refusal("publish", "--all")
     assert status("publish") == 2
     assert not Path("mlflow.db.lock").exists()
 

@@ -11,6 +11,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
+from tests.refusals import command_refusal
 from tests.tracking import test_champion as registered
 from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
 
@@ -100,9 +101,11 @@ def test_publish_all_takes_its_time_and_fails_with_the_comparison(published, ser
     assert status("publish", "--all") == 0
     assert aliases() == {"champion": "other", "challenger": "basic"}
     make_comparison(published, basic=0.901, other=0.912)
-    assert "of other results than results/basic/fold_scores.csv" in status("publish", "--all")
+    assert "of other results than results/basic/fold_scores.csv" in command_refusal(
+        "publish", "--all"
+    )
     make_comparison(published, basic=0.902, third=0.912)
-    assert "third/fold_scores.csv is missing" in status("publish", "--all")
+    assert "third/fold_scores.csv is missing" in command_refusal("publish", "--all")
     (published / "results/comparison.csv").unlink()
     assert status("publish", "--all") == 0
 
@@ -121,7 +124,7 @@ def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
         assert status("publish", "--all") == 0
         assert "data.limit = 80" in capsys.readouterr().out
         assert publish.missing(params.load()) == []
-        assert "data.limit = 80" in status("promote", "other")
+        assert "data.limit = 80" in command_refusal("promote", "other")
     rows = everything(repository)
     assert not rows["model_versions"] + rows["registered_models"]
     verdicts = [row["value"] for row in rows["tags"] if row["key"] == "foldlab.verdict"]

@@ -16,6 +16,7 @@ from stages.files import read_json, sha256
 from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported
+from tests.refusals import command_refusal
 from tests.tracking.made_results import everything, nobody
 
 pytestmark = pytest.mark.slow
@@ -126,7 +127,7 @@ def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch)
     for earlier in ("model.onnx", "model.onnx.json"):
         (FOLDER / earlier).write_text("{}")
     monkeypatch.setattr(export, "TOLERANCE", -1)
-    assert "would differ" in str(status("export", "basic", "--format", "onnx"))
+    assert "would differ" in command_refusal("export", "basic", "--format", "onnx")
     assert not [*FOLDER.iterdir()]
 
 
@@ -142,7 +143,7 @@ def test_a_file_that_differs_is_refused_and_leaves_nothing(trained, monkeypatch)
 def test_bad_arguments_are_refused_before_scoring(arguments, message, trained, monkeypatch):
     exported.importable(onnx_file)
     monkeypatch.setattr(export, "score", None)
-    assert message in str(status("export", *arguments, "--format", "onnx"))
+    assert message in command_refusal("export", *arguments, "--format", "onnx")
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])

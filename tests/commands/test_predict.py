@@ -21,6 +21,7 @@ from stages.training.export import scorer
 from tests.command import status
 from tests.engine.test_model_file import archive, part
 from tests.prepared import TRAIN
+from tests.refusals import command_refusal
 
 pytestmark = pytest.mark.slow
 SETTINGS = {
@@ -124,8 +125,8 @@ def test_a_coverage_without_predictions_is_refused(folder, digits):
 def test_a_file_to_write_needs_its_own_suffix(folder, digits, monkeypatch, option, name):
     monkeypatch.setattr(predict.models, "find", None)  # calling it would fail
     plain(digits[0][0]).save(folder / "0.png")
-    refusal = status("predict", str(folder / "0.png"), option, str(folder / name))
-    assert str(refusal).startswith(f"foldlab: {option} is ")
+    said = command_refusal("predict", str(folder / "0.png"), option, str(folder / name))
+    assert said.startswith(f"{option} is ")
     assert not (folder / name).exists()
 
 

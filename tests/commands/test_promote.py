@@ -7,6 +7,7 @@ from stages import publish
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
+from tests.refusals import command_refusal
 from tests.tracking.made_results import make_repository, nobody
 
 pytestmark = pytest.mark.slow
@@ -44,9 +45,9 @@ def test_what_cannot_be_promoted_is_refused(monkeypatch):
         (["other"], "results of other are not registered.*`make publish`"),
         (["--release"], "has no champion"),
     ]:
-        assert re.search(f"^foldlab: .*{message}", status("promote", *arguments))
+        assert re.search(message, command_refusal("promote", *arguments))
     address = nobody()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://anna:hunter2@{address}")
-    message = status("promote", "basic")
-    assert message.startswith(f"foldlab: MLflow at http://{address} failed")
+    message = command_refusal("promote", "basic")
+    assert message.startswith(f"MLflow at http://{address} failed")
     assert "hunter2" not in message

@@ -14,7 +14,7 @@ from stages.files import read_json
 from stages.settings import params
 from stages.training.fold import UntrainableError
 from tests import prepared
-from tests.command import status
+from tests.refusals import command_refusal
 from tests.search.test_study import SPACE, made_fold
 from tests.tracking.test_runs import runs_of
 
@@ -100,19 +100,15 @@ def test_without_a_complete_trial_the_last_reason_is_printed(folder, monkeypatch
         search()
 
 
-def test_invalid_searches_are_rejected_before_anything_is_trained(folder, monkeypatch, capsys):
+def test_invalid_searches_are_rejected_before_anything_is_trained(folder, monkeypatch):
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
-
-    def refusal(*arguments):
-        return str(status("search", *arguments)) + capsys.readouterr().err
-
     declare(space={"train.epochs": {"low": 0, "high": 3, "step": 1}})
-    assert refusal().startswith("foldlab: search.space cannot have train.epochs = 0: ")
-    assert "--trials" in refusal("--trials", "-1")
+    said = command_refusal("search")
+    assert said.startswith("search.space cannot have train.epochs = 0: ")
     assert not (folder / ".foldlab").exists()
     declare(space={"architecture": {"choices": ["basic", "m5"]}})
-    assert "architecture 'm5'" in refusal()
+    assert "architecture 'm5'" in command_refusal("search")
     (path,) = folder.glob(".foldlab/search/*.db")
     assert optuna.load_study(study_name=path.stem, storage=f"sqlite:///{path}").trials == []
     (folder / "data" / "prepared" / "dataset.json").unlink()
-    assert "dvc repro prepare" in refusal()
+    assert "dvc repro prepare" in command_refusal("search")

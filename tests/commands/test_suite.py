@@ -14,7 +14,7 @@ from stages.files import read_table
 from stages.settings import params
 from stages.train import train
 from tests import prepared
-from tests.command import status
+from tests.refusals import command_refusal
 from tests.tracking.test_runs import runs_of
 
 NAMES = ("first", "second")
@@ -64,9 +64,7 @@ def refuses(monkeypatch):
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
 
     def check(*words):
-        message = status("suite")
-        assert isinstance(message, str), message
-        assert message.count("\n") == 0
+        message = command_refusal("suite")
         assert all(word in message for word in words), message
         assert not Path("results").exists()
 
@@ -193,6 +191,6 @@ def test_a_failed_source_leaves_the_working_folder_and_the_environment(sources, 
     before = Path.cwd()
     monkeypatch.setenv("DVC_ROOT", str(before))
     sources[1].write_bytes(b"damaged")
-    assert "second.npz: " in status("suite")
+    assert "second.npz: " in command_refusal("suite")
     assert Path.cwd() == before
     assert os.environ["DVC_ROOT"] == str(before)

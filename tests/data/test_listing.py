@@ -11,6 +11,7 @@ from stages.data import listing
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
+from tests.refusals import refused
 
 ONE_TREE = {"cat/1.png": b"", "cat/deep/er/0.JPG": b"", "dog/2.webp": b""}
 PAIR = {f"{split}/{name}": b"" for split in ("train", "test") for name in ONE_TREE}
@@ -162,9 +163,8 @@ def test_links_into_a_cache_of_dvc_are_files_like_any_other(tmp_path):
     ],
 )
 def test_refused_in_one_sentence(tmp_path, content, expected):
-    with pytest.raises(UserError, match=expected) as refusal:
+    with refused(expected):
         files(tmp_path, content)
-    assert "\n" not in str(refusal.value)
 
 
 def test_class_names_are_compared_in_one_unicode_form(tmp_path):

@@ -10,6 +10,7 @@ from stages import data
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
+from tests.refusals import refused
 
 PICTURES = [drawn.pixels(seed) for seed in range(6)]
 LABELS = [1, 0, 1, 0, 10, 1]
@@ -83,9 +84,8 @@ def test_other_files_are_refused_in_one_sentence(tmp_path):
     path = tmp_path / "mine.parquet"
     for content, expected in ((b"", "not a parquet file"), (b"PAR1xxxxPAR1", "not a parquet file")):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=expected) as refusal:
+        with refused(expected):
             data.load(Data(source=str(path)))
-        assert "\n" not in str(refusal.value)
     pq.write_table(pa.table({"label": [1, 0], "size": [3, 4]}), path)
     with pytest.raises(UserError, match="no column of encoded images"):
         data.load(Data(source=str(path)))

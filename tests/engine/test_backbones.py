@@ -11,6 +11,7 @@ from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.models import efficientnet_lite
 from tests.prepared import parse
+from tests.refusals import refusal
 
 LITE = {"name": "efficientnet_lite0"}
 
@@ -28,12 +29,6 @@ def row(augmentation=(), **arguments):
 
 def check(side=32, **arguments):
     backbones.check(row(**arguments), {"image_shape": [side, 40, 3]})
-
-
-def refusal(function, *arguments, **named):
-    with pytest.raises(UserError, match=r"^[^\n]+\.$") as caught:
-        function(*arguments, **named)
-    return str(caught.value)
 
 
 def test_the_row_of_a_bundled_backbone_holds_its_digest():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from benchmarks import inputs
 from stages.errors import UserError
 from stages.settings import params
+from tests.refusals import refusal
 
 CONTENT = inputs.defaults()
 
@@ -22,12 +23,6 @@ def changed(path, value):
         section = section.setdefault(parent, {})
     section[last] = value
     return content
-
-
-def refusal(content):
-    with pytest.raises(UserError) as caught:
-        params.parse(content)
-    return str(caught.value)
 
 
 def test_a_setting_that_is_left_out_is_missed_or_has_the_value_in_params_yaml():
@@ -89,14 +84,14 @@ NEW = "variants.new"
 )
 def test_a_wrong_setting_is_refused_by_name(path, value, named):
     pattern = re.escape(path + named).replace(r"\.\*", ".*")
-    assert re.match(pattern, refusal(changed(path, value)))
+    assert re.match(pattern, refusal(params.parse, changed(path, value)))
 
 
 @pytest.mark.parametrize("name", ["a/b", "plots", "published", "Basic", "", "a" * 65])
 def test_a_variant_that_cannot_name_its_folder_is_refused(name):
     content = copy.deepcopy(CONTENT)
     content["variants"][name] = {"architecture": "basic"}
-    assert repr(name) in refusal(content)
+    assert repr(name) in refusal(params.parse, content)
 
 
 def test_a_variant_overrides_the_base_and_only_that():

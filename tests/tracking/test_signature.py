@@ -7,6 +7,7 @@ from stages import publish
 from stages.errors import UserError
 from stages.tracking import signature
 from stages.tracking.model import fetch
+from tests.refusals import refusal
 from tests.tracking.team import DOCS
 
 pytestmark = pytest.mark.slow
@@ -27,17 +28,17 @@ def make_key(folder):
     return folder / "private.pem", folder / "public.pem"
 
 
-def refusal(folder):
-    with pytest.raises(UserError, match=MODEL) as refused:
-        fetch(MODEL, folder)
-    return str(refused.value)
+def fetch_refusal(folder):
+    said = refusal(fetch, MODEL, folder)
+    assert MODEL in said
+    return said
 
 
 def test_only_what_the_key_s_holder_published_is_fetched(repository, monkeypatch, tmp_path):
     (private, public), (_, other) = make_key(tmp_path / "own"), make_key(tmp_path / "other")
     publish.publish("basic")
     monkeypatch.setenv(signature.PUBLIC, str(public))
-    assert "no signature" in refusal(tmp_path / "unsigned")
+    assert "no signature" in fetch_refusal(tmp_path / "unsigned")
 
     monkeypatch.setenv(signature.PRIVATE, str(private))
     publish.publish("basic")  # adds the signature that is missing
@@ -51,16 +52,16 @@ def test_only_what_the_key_s_holder_published_is_fetched(repository, monkeypatch
     assert signed.read_bytes() == before
 
     monkeypatch.setenv(signature.PUBLIC, str(other))
-    assert "Key mismatch" in refusal(tmp_path / "of_another_key")
+    assert "Key mismatch" in fetch_refusal(tmp_path / "of_another_key")
     monkeypatch.setenv(signature.PUBLIC, str(public))
     for name in ("code/numpy.py", ".git/config"):  # Python would import the first for numpy
         added = signed.parent / name
         added.parent.mkdir(exist_ok=True)
         added.write_text("")
-        assert name in refusal(tmp_path / added.name)
+        assert name in fetch_refusal(tmp_path / added.name)
         added.unlink()
     (signed.parent / "data/model.keras").write_bytes(b"another")
-    assert "data/model.keras" in refusal(tmp_path / "changed")
+    assert "data/model.keras" in fetch_refusal(tmp_path / "changed")
     monkeypatch.delenv(signature.PUBLIC)
     fetch(MODEL, tmp_path / "unchecked")
 

@@ -9,7 +9,7 @@ from stages import publish
 from stages.commands.champion import champion
 from stages.settings.sections import Tracking
 from stages.tracking import store
-from tests.command import status
+from tests.refusals import command_refusal
 from tests.tracking import test_search as searched
 from tests.tracking.made_results import (
     everything,
@@ -97,7 +97,7 @@ def test_what_only_the_other_checkout_has_published_is_missing(enter, monkeypatc
     assert "other, basic missing from MLflow" in capsys.readouterr().err
     assert everything(TEAM)["model_version_tags"] == before
     assert everything(TEAM)["registered_model_aliases"] == []
-    assert "not registered" in status("promote", "other")
+    assert "not registered" in command_refusal("promote", "other")
 
 
 def test_a_training_is_shown_although_the_other_s_is_published(enter):

@@ -9,9 +9,9 @@ import pytest
 from keras.src.applications import mobilenet_v3
 from keras.src.utils import file_utils
 
-from stages.errors import UserError
 from stages.settings.sections import Named
 from stages.training.pretrained import initial_weights
+from tests.refusals import refusal
 
 pytestmark = pytest.mark.slow
 SMALL, LARGE = "mobilenet_v3_small", "mobilenet_v3_large"
@@ -41,24 +41,18 @@ def load(name, file=None, weights=None):
     return initial_weights(architecture, file, "row", "portable")
 
 
-def refusal(*arguments, **named):
-    with pytest.raises(UserError, match=r"^[^\n]+\.$") as caught:
-        load(*arguments, **named)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("kind", ["plain", "whole"])
 @pytest.mark.parametrize("suffix", ["weights.h5", "keras"])
 def test_files_of_a_network_with_or_without_its_classifier_are_loaded(saved, kind, suffix):
     found = load(SMALL, saved[0] / f"{kind}.{suffix}")
     expected = saved[1][kind][: len(found)]
     assert all(map(np.array_equal, found, expected))
-    assert "row.weights" in refusal(LARGE, saved[0] / f"{kind}.{suffix}")
+    assert "row.weights" in refusal(load, LARGE, saved[0] / f"{kind}.{suffix}")
 
 
 @pytest.mark.parametrize("name", ["truncated.weights.h5", "garbage.keras"])
 def test_damaged_files_are_refused(saved, name):
-    assert name in refusal(SMALL, saved[0] / name)
+    assert name in refusal(load, SMALL, saved[0] / name)
 
 
 @pytest.fixture
@@ -76,7 +70,7 @@ def server(saved, tmp_path, monkeypatch):
 
 
 def test_weights_of_imagenet_are_downloaded_once_and_checked(saved, server, tmp_path, monkeypatch):
-    refused = refusal(SMALL, weights="imagenet")  # these are others than Keras' own
+    refused = refusal(load, SMALL, weights="imagenet")  # these are others than Keras' own
     assert "hash" in refused
     digest = hashlib.sha256(server.read_bytes()).hexdigest()
     hashes = {"small_224_1.0_float": ("", digest)}
@@ -86,6 +80,6 @@ def test_weights_of_imagenet_are_downloaded_once_and_checked(saved, server, tmp_
         found = load(SMALL, weights="imagenet")
         assert all(map(np.array_equal, found, saved[1]["plain"]))
     (tmp_path / "models" / FILE).unlink()
-    refused = refusal(SMALL, weights="imagenet")
+    refused = refusal(load, SMALL, weights="imagenet")
     assert FILE in refused
     assert str(tmp_path / "models") in refused
