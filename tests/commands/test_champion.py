@@ -18,28 +18,20 @@ from tests.tracking.made_results import everything, make_comparison, make_reposi
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def published(repository):
-    make_repository(repository, "basic", "other", folds=5)
-    for variant in ("basic", "other"):
-        publish.publish(variant)
-    return repository
-
-
 def aliases():
     with store.opened(Tracking()) as client:
         return registered.aliases(client)
 
 
-def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(published, capsys):
+def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(two_published, capsys):
     """The made folds of `other` are all one point better, so the test's p is 0."""
-    make_comparison(published, basic=0.93, other=0.92)
+    make_comparison(two_published, basic=0.93, other=0.92)
     champion()
     assert aliases() == {"champion": "basic", "challenger": "other"}
-    make_comparison(published, basic=0.91, other=0.92)
+    make_comparison(two_published, basic=0.91, other=0.92)
     champion()
     assert aliases() == {"champion": "other", "challenger": "basic"}
-    make_comparison(published, basic=0.93, other=0.92)  # its folds are still the worse ones
+    make_comparison(two_published, basic=0.93, other=0.92)  # its folds are still the worse ones
     champion()
     assert aliases()["champion"] == "other"
     assert "does not replace" in capsys.readouterr().out
@@ -64,9 +56,9 @@ def test_the_compared_metric_decides(repository):
 
 
 def test_variants_missing_from_another_store_are_named(
-    published, empty_store, monkeypatch, capsys, tmp_path
+    two_published, empty_store, monkeypatch, capsys, tmp_path
 ):
-    make_comparison(published, basic=0.91, other=0.92)
+    make_comparison(two_published, basic=0.91, other=0.92)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
     champion()  # a dead server costs one sentence
     stderr = capsys.readouterr().err
@@ -85,28 +77,30 @@ def test_variants_missing_from_another_store_are_named(
     assert aliases() == {"champion": "other", "challenger": "basic"}
 
 
-def test_a_variant_without_a_marker_or_a_comparison_is_refused(published):
+def test_a_variant_without_a_marker_or_a_comparison_is_refused(two_published):
     with pytest.raises(OSError, match=r"comparison\.csv"):
         champion()
-    make_comparison(published, basic=0.91, other=0.92)
-    (published / "results/published/other.json").unlink()
+    make_comparison(two_published, basic=0.91, other=0.92)
+    (two_published / "results/published/other.json").unlink()
     with pytest.raises(UserError, match=r"published/other\.json"):
         champion()
 
 
-def test_publish_all_takes_its_time_and_fails_with_the_comparison(published, server, monkeypatch):
+def test_publish_all_takes_its_time_and_fails_with_the_comparison(
+    two_published, server, monkeypatch
+):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     monkeypatch.setattr(publish, "SECONDS", 0.0)  # for pipelines only
-    make_comparison(published, basic=0.902, other=0.912)  # the means of the made folds
+    make_comparison(two_published, basic=0.902, other=0.912)  # the means of the made folds
     assert status("publish", "--all") == 0
     assert aliases() == {"champion": "other", "challenger": "basic"}
-    make_comparison(published, basic=0.901, other=0.912)
+    make_comparison(two_published, basic=0.901, other=0.912)
     assert "of other results than results/basic/fold_scores.csv" in command_refusal(
         "publish", "--all"
     )
-    make_comparison(published, basic=0.902, third=0.912)
+    make_comparison(two_published, basic=0.902, third=0.912)
     assert "third/fold_scores.csv is missing" in command_refusal("publish", "--all")
-    (published / "results/comparison.csv").unlink()
+    (two_published / "results/comparison.csv").unlink()
     assert status("publish", "--all") == 0
 
 
@@ -131,8 +125,8 @@ def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     assert len(verdicts) == 2
 
 
-def test_a_limit_that_leaves_no_image_out_does_not_count(published):
+def test_a_limit_that_leaves_no_image_out_does_not_count(two_published):
     limit(1000)
-    make_comparison(published, basic=0.902, other=0.912)
+    make_comparison(two_published, basic=0.902, other=0.912)
     assert status("publish", "--all") == 0
     assert aliases()["champion"] == "other"

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from filelock import FileLock
 
+from tests.tracking import kept
 from tests.tracking.made_results import make_repository
 from tests.tracking.served import Server
 
@@ -43,3 +44,22 @@ def repository(tmp_path, empty_store, monkeypatch):
     shutil.copyfile(empty_store, root / "mlflow.db")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="module")
+def published_once(tmp_path_factory, empty_store):
+    """Publish `basic` (version 1) and `other` (version 2), each of five folds."""
+    from stages.publish import publish
+
+    root = make_repository(tmp_path_factory.mktemp("published") / "root", "basic", "other", folds=5)
+    with kept.made(root, empty_store):
+        assert publish("basic")
+        assert publish("other")
+    return root
+
+
+@pytest.fixture
+def two_published(published_once, monkeypatch):
+    """Enter the repository with two published variants, and return it."""
+    monkeypatch.chdir(kept.put_back(published_once))
+    return published_once

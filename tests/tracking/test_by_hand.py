@@ -9,19 +9,28 @@ from click.testing import CliRunner
 from stages.settings import params
 from stages.tracking import store
 from tests.command import status
+from tests.tracking import kept
 from tests.tracking.made_results import everything, identity, make_comparison, make_repository
 
 pytestmark = pytest.mark.slow
 VARIANTS = ("basic", "other")
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory, empty_store):
+    """Make `other` champion by `make publish`."""
+    root = make_repository(tmp_path_factory.mktemp("once") / "root", *VARIANTS, folds=5)
+    make_comparison(root, basic=0.902, other=0.912)  # the means of the made folds
+    with kept.made(root, empty_store):
+        assert status("publish", "--all") == 0
+    return root
+
+
 @pytest.fixture
-def published(repository):
-    """Return a repository in which `make publish` has made `other` champion."""
-    make_repository(repository, *VARIANTS, folds=5)
-    make_comparison(repository, basic=0.902, other=0.912)  # the means of the made folds
-    assert status("publish", "--all") == 0
-    return repository
+def published(once, monkeypatch):
+    """Enter the repository in which `other` is champion, and return it."""
+    monkeypatch.chdir(kept.put_back(once))
+    return once
 
 
 def run_of(client, name):

@@ -10,7 +10,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import champion, record, store
 from stages.tracking.champion import BY_HAND, REASON, REFUSED
-from tests.tracking.made_results import fingerprint, identity, make_repository, make_results
+from tests.tracking.made_results import fingerprint, identity, make_results
 
 
 def publish(client, *variants):
@@ -21,11 +21,10 @@ def publish(client, *variants):
 
 
 @pytest.fixture
-def client(repository):
-    """Return the client of an open store with basic (version 1) and other (version 2)."""
-    make_repository(repository, "basic", "other", "third")
+def client(two_published):
+    """Return the client of the store; there are results of a third variant too."""
+    make_results(Path("results/third"), "third", 5, 2, better=0.02)
     with store.opened(Tracking()) as client:
-        publish(client, "basic", "other")
         yield client
 
 
