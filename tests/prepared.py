@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import yaml
 
+from benchmarks import inputs
 from stages.files import write_json
 from stages.settings import params
 from stages.settings.sections import Named, Train
@@ -102,3 +103,14 @@ def write(
         "tracking": {"live_after": None},  # no background process that may outlive a training
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+
+
+def edit(folder, changes):
+    """Change settings in params.yaml; a named choice is replaced as a whole."""
+    settings = yaml.safe_load((folder / "params.yaml").read_text())
+    inputs.write_settings(folder, inputs.merged(settings, changes))
+
+
+def contents(results):
+    """Return the bytes of all result files of a variant that DVC tracks."""
+    return {path.name: path.read_bytes() for path in results.iterdir() if path.name != "timing.csv"}

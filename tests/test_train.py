@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from stages.commands.sweep import sweep
 from stages.engine import fold_store, fold_tasks
@@ -20,6 +19,7 @@ from stages.training.export import assemble
 from stages.training.fold import network
 from stages.training.trained_images import Listed
 from tests import prepared
+from tests.prepared import contents, edit
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +38,6 @@ def once(tmp_path_factory):
 def trained(folder, once):
     """Return the working folder with a copy of `once`, including its stored folds."""
     return Path(shutil.copytree(once, folder, dirs_exist_ok=True))
-
-
-def edit(folder, **variants):
-    """Replace parts of rows in params.yaml."""
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    for name, parts in variants.items():
-        settings["variants"].setdefault(name, {}).update(parts)
-    path.write_text(yaml.safe_dump(settings))
-
-
-def contents(folder):
-    """Return the bytes of all result files that DVC tracks."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "timing.csv"}
 
 
 def test_the_files_hold_what_the_contract_says(once):
@@ -121,7 +107,7 @@ def test_invalid_variants_are_rejected_before_any_is_trained(folder, command, ro
     prepared.write(folder)
     path = folder / "data/prepared/dataset.json"
     write_json(path, read_json(path) | {"classes": [str(digit) for digit in range(10)]})
-    edit(folder, **rows)
+    edit(folder, {"variants": rows})
     with pytest.raises(UserError, match=f"^{named}"):
         train("normed") if command == "train" else sweep()
     assert not (folder / "results").exists()
@@ -138,7 +124,8 @@ def test_no_variant_starts_from_a_model_of_its_own_images(folder, variant):
     prepared.write(folder, epochs=1, count=30, folds=3)
     digest = hashlib.sha256(Path(saved).read_bytes()).hexdigest()
     start = {"from_model": {"path": "model.keras", "sha256": digest}}
-    edit(folder, normed={"architecture": start}, vote={"ensemble": ["plain", "normed"]})
+    vote = {"ensemble": ["plain", "normed"]}
+    edit(folder, {"variants": {"normed": {"architecture": start}, "vote": vote}})
     with pytest.raises(UserError, match="30 of the 30 images"):
         train(variant)
     assert not (folder / "results" / variant).exists()
@@ -155,7 +142,7 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
     saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights, Listed(np.empty(0, "<u8"), True)))
     digest = hashlib.sha256(saved.read_bytes()).hexdigest()
     start = {"path": "saved.keras", "sha256": digest, "member": 1, "dense": 4}
-    edit(folder, normed={"architecture": {"from_model": start}})
+    edit(folder, {"variants": {"normed": {"architecture": {"from_model": start}}}})
     train("normed")
 
     made = keras.saving.load_model(folder / "results/normed/model.keras", safe_mode=True)
@@ -174,7 +161,7 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
 
 def test_a_training_that_cannot_be_written_whole_has_no_training_json(trained, monkeypatch):
     """Otherwise files of one training could be mixed with the fingerprint of another."""
-    edit(trained, plain={"description": "Other."})
+    edit(trained, {"variants": {"plain": {"description": "Other."}}})
 
     def full(path, arrays):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

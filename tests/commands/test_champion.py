@@ -11,6 +11,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
+from tests.prepared import edit
 from tests.refusals import command_refusal
 from tests.tracking import test_champion as registered
 from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
@@ -104,17 +105,11 @@ def test_publish_all_takes_its_time_and_fails_with_the_comparison(
     assert status("publish", "--all") == 0
 
 
-def limit(images):
-    path = Path("params.yaml")
-    kept = [line for line in path.read_text().splitlines() if not line.startswith("data:")]
-    path.write_text("\n".join([*kept, f"data: {{limit: {images}}}"]))
-
-
 def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     make_repository(repository, "basic", "other", folds=5)
     make_comparison(repository, basic=0.902, other=0.912)
-    for images in (80, "null"):  # the results stay limited when the limit is gone
-        limit(images)
+    for images in (80, None):  # the results stay limited when the limit is gone
+        edit(repository, {"data": {"limit": images}})
         assert status("publish", "--all") == 0
         assert "data.limit = 80" in capsys.readouterr().out
         assert publish.missing(params.load()) == []
@@ -126,7 +121,7 @@ def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
 
 
 def test_a_limit_that_leaves_no_image_out_does_not_count(two_published):
-    limit(1000)
+    edit(two_published, {"data": {"limit": 1000}})
     make_comparison(two_published, basic=0.902, other=0.912)
     assert status("publish", "--all") == 0
     assert aliases()["champion"] == "other"

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from stages.commands.learning_curve import learning_curve
 from stages.engine import fold_tasks
@@ -16,6 +15,7 @@ from stages.publish import publish
 from stages.train import train
 from tests import prepared
 from tests.command import status
+from tests.prepared import edit
 from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def staged(tmp_path_factory, empty_store):
     with chdir(folder):
         prepared.write(folder, count=60, epochs=1)
         shutil.copyfile(empty_store, folder / "mlflow.db")
-        edit(variants={"both": {"ensemble": ["plain", "normed"]}})
+        edit(Path(), {"variants": {"both": {"ensemble": ["plain", "normed"]}}})
         for stage in (train, evaluate, plot, publish):
             stage("plain")
     return folder
@@ -43,14 +43,6 @@ def folder(staged, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{staged}/mlflow.db")
     rows = [("both", 0.9), ("plain", 0.8)]
     write_table("results/comparison.csv", ("variant", "cv_mean"), rows)
-
-
-def edit(**sections):
-    path = Path("params.yaml")
-    content = yaml.safe_load(path.read_text())
-    for name, section in sections.items():
-        content[name] |= section
-    path.write_text(yaml.safe_dump(content))
 
 
 def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeypatch, capsys):
@@ -74,7 +66,7 @@ def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeyp
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     assert status("learning-curve", "plain") == 0
     assert Path("results/learning_curve.csv").read_bytes() == written
-    edit(compare={"metric": "log_loss"})
+    edit(Path(), {"compare": {"metric": "log_loss"}})
     learning_curve(["plain"])
     assert all(row["mean"] < 0 for row in read_table("results/learning_curve.csv"))
 
@@ -106,10 +98,10 @@ def test_what_has_no_curve_is_refused_before_training(monkeypatch):
         learning_curve(["plain", "normed"])
     with pytest.raises(UserError, match="'plian'"):
         learning_curve(["plian"])
-    edit(train={"epochs": 2})
+    edit(Path(), {"train": {"epochs": 2}})
     with pytest.raises(UserError, match="publish@plain"):
         learning_curve(["plain"])
-    edit(train={"epochs": 1})
+    edit(Path(), {"train": {"epochs": 1}})
     Path("results/comparison.csv").unlink()
     with pytest.raises(UserError, match=r"comparison\.csv"):
         learning_curve()

@@ -18,6 +18,7 @@ from stages.commands.provenance import ENVIRONMENT
 from stages.compare import compare
 from stages.errors import UserError
 from stages.statistics.metrics import METRICS
+from tests.prepared import edit
 from tests.report.made import make
 
 HERE = Path(__file__).parents[2]
@@ -86,15 +87,11 @@ def repository(tmp_path_factory):
     compute_with(folder, "avx512f")
     commit(folder, "main")
     run(folder, "git", "branch", "wider")
-    settings = yaml.safe_load((folder / "params.yaml").read_text())
-    settings["variants"]["basic"]["description"] = "Only main has this."
-    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    edit(folder, {"variants": {"basic": {"description": "Only main has this."}}})
     commit(folder, "A description")
     run(folder, "git", "checkout", "-q", "wider")
     compute_with(folder, "portable")
-    settings = yaml.safe_load((folder / "params.yaml").read_text())
-    settings["variants"]["other"]["architecture"] = {"basic": {"dense": 256}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    edit(folder, {"variants": {"other": {"architecture": {"basic": {"dense": 256}}}}})
     table = files.read_table(folder / "results/basic/folds.csv")
     for row in table:
         row["accuracy"] -= 0.3 + 0.001 * row["fold"]

@@ -14,7 +14,7 @@ from stages.evaluate import evaluate
 from stages.files import write_json
 from stages.train import train
 from tests import prepared
-from tests.test_train import contents
+from tests.prepared import contents
 
 pytestmark = pytest.mark.slow
 
@@ -69,10 +69,7 @@ def test_a_processor_without_portable_kernels_is_named(folder, monkeypatch, caps
 
 
 def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
-    path = folder / "params.yaml"
-    path.write_text(
-        path.read_text().replace("basic:\n        dense: 8", "basic:\n        dense: 9")
-    )
+    prepared.edit(folder, {"variants": {"plain": {"architecture": {"basic": {"dense": 9}}}}})
     planned = []
     monkeypatch.setattr(fold_tasks, "run_folds", lambda tasks, *_, **__: planned.extend(tasks))
     monkeypatch.setattr(module.variants, "train", lambda *given: None)
@@ -87,8 +84,7 @@ def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeyp
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
     monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
     monkeypatch.setattr(module, "_is_finished", lambda plan: False)
-    path = folder / "params.yaml"
-    path.write_text(path.read_text().replace("jobs: 1", f"jobs: {jobs}"))
+    prepared.edit(folder, {"parallel": {"jobs": jobs}})
     followed, save = [], fold_store.save
 
     def stored(pattern):

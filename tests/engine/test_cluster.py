@@ -27,8 +27,8 @@ from stages.files import read_json
 from stages.settings.sections import Parallel
 from stages.train import train
 from tests import prepared
+from tests.prepared import contents
 from tests.refusals import command_refusal
-from tests.test_train import contents
 
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 pytestmark = pytest.mark.slow

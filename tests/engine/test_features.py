@@ -138,11 +138,10 @@ def test_old_features_are_deleted_and_those_in_use_are_not(once, folder):
 
 def test_fine_tuning_starts_from_features_and_ships_whole_networks(once, folder):
     shutil.copytree(once[0], folder, dirs_exist_ok=True)
-    settings = yaml.safe_load(Path("params.yaml").read_text())
     backbone = {"name": "efficientnet_lite0", "freeze": 2}
     row = {"architecture": {"backbone": backbone}, "augmentation": [{"flip": {}}]}
-    settings["variants"]["tuned"] = row | {"train": {"epochs": 4, "predict_views": 2}}
-    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    row |= {"train": {"epochs": 4, "predict_views": 2}}
+    prepared.edit(folder, {"variants": {"tuned": row}})
     train("tuned")
     evaluate("tuned")
     assert len(list(Path(".foldlab/features").iterdir())) == 1  # those that were there
@@ -165,12 +164,11 @@ def test_fine_tuning_starts_from_features_and_ships_whole_networks(once, folder)
 
 def test_a_frozen_backbones_views_are_those_of_the_shipped_model(once, folder):
     shutil.copytree(once[0], folder, dirs_exist_ok=True)
-    settings = yaml.safe_load(Path("params.yaml").read_text())
     backbone = {"name": "efficientnet_lite0", "views": 2}
     ops = [{"crop": {"area": 0.3}}, {"flip": {}}]
     row = {"architecture": {"backbone": backbone}, "augmentation": ops}
-    settings["variants"]["seen"] = row | {"train": {"epochs": 2, "predict_views": 3}}
-    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    row |= {"train": {"epochs": 2, "predict_views": 3}}
+    prepared.edit(folder, {"variants": {"seen": row}})
     train("seen")
     images = np.load("data/prepared/train_images.npy")
     _, members = scorer(Path("results/seen/model.keras"), "portable")(images)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from stages.commands import sweep as sweeping
 from stages.commands.sweep import sweep
@@ -16,7 +15,7 @@ from stages.train import train
 from stages.training import combine
 from stages.training.export import average, scorer
 from tests import prepared
-from tests.test_train import contents, edit
+from tests.prepared import contents, edit
 
 pytestmark = pytest.mark.slow
 RESULTS = Path("results")
@@ -26,15 +25,8 @@ def write(folder, **given):
     """Write a sliver of data, and settings with an ensemble of two variants."""
     prepared.write(folder, **given)
     both = {"ensemble": ["plain", "normed"], "description": "Both."}
-    edit(folder, both=both, plain={"train": {"final": "best_fold"}})
-    compare(folder, "plain", "normed", "both")
-
-
-def compare(folder, *names):
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings["compare"]["variants"] = names
-    path.write_text(yaml.safe_dump(settings))
+    rows = {"both": both, "plain": {"train": {"final": "best_fold"}}}
+    edit(folder, {"variants": rows, "compare": {"variants": ["plain", "normed", "both"]}})
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +142,7 @@ def test_results_or_stored_folds_give_the_same_bytes_without_training(
 
 
 def test_only_an_edited_member_is_trained_again(copy, monkeypatch):
-    edit(Path(), normed={"architecture": {"batchnorm": {"dense": 9}}})
+    edit(Path(), {"variants": {"normed": {"architecture": {"batchnorm": {"dense": 9}}}}})
     trained = []
     original = fold_tasks.train_fold
     monkeypatch.setattr(
@@ -182,7 +174,7 @@ def test_results_of_a_member_may_disappear_while_another_trains(folder, copy, mo
 def test_after_a_sweep_nothing_is_left_to_compute(folder, tmp_path, monkeypatch):
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "both")}
     write(tmp_path, epochs=1)
-    compare(tmp_path, "plain", "both")  # members need not be compared
+    edit(tmp_path, {"compare": {"variants": ["plain", "both"]}})  # members need not be
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / ".foldlab", ".foldlab")
     shutil.rmtree(".foldlab/scores")

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from benchmarks import checkout, inputs
 from tests.pipeline.faults import offline
+from tests.prepared import edit
 
 SMALL = checkout.SMALL | {"parallel": {"jobs": 2}}
 
@@ -66,9 +67,3 @@ def copy(made, tmp_path):
 def untrained(made, tmp_path):
     """Return a copy that has prepared data, but neither results nor anything kept of them."""
     return made.copy(tmp_path / "untrained", "results", ".foldlab", ".dvc/cache")
-
-
-def edit(folder, changes):
-    """Change settings of a checkout."""
-    path = folder / "params.yaml"
-    inputs.write_settings(folder, inputs.merged(inputs.yaml.safe_load(path.read_text()), changes))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.checkout import call, ran, results, run
 from benchmarks.inputs import ROOT
-from tests.pipeline.conftest import edit
+from tests.prepared import edit
 
 pytestmark = [pytest.mark.slow, pytest.mark.warm]
 LEFT = ["basic", "dropout"]  # rows that stay

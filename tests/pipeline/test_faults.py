@@ -17,8 +17,8 @@ import pytest
 from benchmarks.checkout import call, query, results, run
 from benchmarks.processes import environment
 from stages.files import read_json, read_table, write_json
-from tests.pipeline.conftest import edit
 from tests.pipeline.faults import BACKWARDS, disk, fill, remount, trainers
+from tests.prepared import edit
 
 pytestmark = pytest.mark.slow
 TRAIN = [sys.executable, "-m", "stages", "train", "basic"]

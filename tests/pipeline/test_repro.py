@@ -18,7 +18,7 @@ from benchmarks.checkout import call, query, ran, results, run
 from benchmarks.processes import environment
 from stages.commands import warm
 from stages.files import read_json, read_table
-from tests.pipeline.conftest import edit
+from tests.prepared import edit
 from tests.tracking.made_results import PLOTS
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import inputs
 from benchmarks.checkout import call, run
-from tests.pipeline.conftest import edit
+from tests.prepared import edit
 
 READING = ("benchmarks", "pipeline", "project", "search", "settings")  # the repository's files
 

@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_image
 from benchmarks import inputs
 from benchmarks.checkout import make, ran, run
 from stages.files import read_json
-from tests.pipeline.conftest import edit
+from tests.prepared import edit
 
 pytestmark = [pytest.mark.slow, pytest.mark.warm]
 PAGE = (inputs.ROOT / "docs/your_own_data.md").read_text()

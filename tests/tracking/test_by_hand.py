@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from stages.settings import params
 from stages.tracking import store
+from tests import prepared
 from tests.command import status
 from tests.tracking import kept
 from tests.tracking.made_results import everything, identity, make_comparison, make_repository
@@ -54,11 +55,6 @@ def delete_and_gc(client):
     assert done.exit_code == 0, done.output
 
 
-def edit_experiment(client):
-    with Path("params.yaml").open("a") as file:
-        file.write("\ntracking: {experiment: second}\n")
-
-
 def set_tags(name, **tags):
     def edit(client):
         for key, value in tags.items():
@@ -94,7 +90,7 @@ EDITS = {
     "run renamed": set_tags("other", mlflow__runName="mine"),
     "logged model deleted": delete_logged_model,
     "experiment renamed": lambda client: client.rename_experiment(client.experiment_id, "old"),
-    "experiment edited": edit_experiment,
+    "experiment edited": lambda _: prepared.edit(Path(), {"tracking": {"experiment": "second"}}),
     "fingerprint edited": set_tags("other", fingerprint="mine"),
     "results edited": delete_tags("other", "results_sha256"),
     "files edited": set_tags("other", files_sha256="mine"),
