@@ -13,7 +13,7 @@ from stages.tracking import store
 from tests.command import status
 from tests.prepared import edit
 from tests.refusals import command_refusal
-from tests.tracking import test_champion as registered
+from tests.tracking import logged
 from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def aliases():
     with store.opened(Tracking()) as client:
-        return registered.aliases(client)
+        return logged.aliases(client)
 
 
 def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(two_published, capsys):

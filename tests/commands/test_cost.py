@@ -8,8 +8,8 @@ from stages.commands.cost import cost
 from stages.engine import latency
 from stages.errors import UserError
 from stages.files import read_table, write_table
+from tests.tracking.logged import runs_of
 from tests.tracking.made_results import make_repository
-from tests.tracking.test_runs import runs_of
 
 TIMES = {"basic": 4.0, "other": 1.0, "third": 5.0}  # milliseconds
 

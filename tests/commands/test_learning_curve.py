@@ -16,7 +16,7 @@ from stages.train import train
 from tests import prepared
 from tests.command import status
 from tests.prepared import edit
-from tests.tracking.test_runs import runs_of
+from tests.tracking.logged import runs_of
 
 pytestmark = pytest.mark.slow
 

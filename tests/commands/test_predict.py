@@ -19,7 +19,7 @@ from stages.settings.params import load
 from stages.train import train
 from stages.training.export import scorer
 from tests.command import status
-from tests.engine.test_model_file import archive, part
+from tests.engine.keras_files import archive, part
 from tests.prepared import TRAIN
 from tests.refusals import command_refusal
 

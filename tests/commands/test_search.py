@@ -15,8 +15,8 @@ from stages.settings import params
 from stages.training.fold import UntrainableError
 from tests import prepared
 from tests.refusals import command_refusal
-from tests.search.test_study import SPACE, made_fold
-from tests.tracking.test_runs import runs_of
+from tests.search.studies import SPACE, made_fold
+from tests.tracking.logged import runs_of
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from stages.settings import params
 from stages.train import train
 from tests import prepared
 from tests.refusals import command_refusal
-from tests.tracking.test_runs import runs_of
+from tests.tracking.logged import runs_of
 
 NAMES = ("first", "second")
 

@@ -7,7 +7,7 @@ from stages.engine import hardware
 from stages.engine.resolve import recipe
 from stages.errors import UserError
 from stages.settings import params
-from tests.settings.test_params import changed
+from tests.settings.defaults import changed
 
 WITH = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n"
 WITHOUT = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16x sse\nbugs\t: amx_bf16\n"

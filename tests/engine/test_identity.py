@@ -4,7 +4,7 @@ from stages.engine import environment, identity
 from stages.engine.resolve import recipe
 from stages.settings import params
 from stages.settings.sections import Named
-from tests.settings.test_params import CONTENT
+from tests.settings.defaults import CONTENT
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from stages.engine import workers
-from tests.engine.test_workers import output
+from tests.engine.driver import output
 
 pytestmark = pytest.mark.slow
 HELD = []  # memory that a worker holds

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.engine.test_workers import output
+from tests.engine.driver import output
 
 IMPORTING = """
 import sys

@@ -7,7 +7,7 @@ import pytest
 from stages.engine.resolve import check, check_data, recipe
 from stages.errors import UserError
 from stages.settings import params
-from tests.settings.test_params import changed
+from tests.settings.defaults import changed
 
 
 @pytest.mark.parametrize(

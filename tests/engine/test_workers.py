@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import psutil
 import pytest
 
 from stages.engine import workers
 from stages.errors import UserError
+from tests.engine.driver import output, start
 
 
 @pytest.mark.parametrize(
@@ -96,32 +96,6 @@ def test_after_a_death_all_tasks_are_done_the_others_in_parallel(tmp_path, capfd
     together = sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
     assert together >= 3  # one at a time, it would be 0
     assert capfd.readouterr().err.count("foldlab: ") == 1
-
-
-HEADER = """
-import multiprocessing, os, time
-from functools import partial
-from operator import neg
-from pathlib import Path
-import numpy as np
-from stages import __main__
-from stages.engine import workers
-"""
-
-
-def start(folder, code, command=(sys.executable,), **kwargs):
-    """Start a driver, as its main module, which runs the lines of `code`."""
-    lines = "".join(f"    {line}\n" for line in code.strip().splitlines())
-    (folder / "driver.py").write_text(f'{HEADER}if __name__ == "__main__":\n{lines}')
-    paths = f"{folder}:{Path(__file__).parents[2]}"
-    environment = os.environ | {"PYTHONPATH": paths} | kwargs.pop("env", {})
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*command, folder / "driver.py"], env=environment, **pipes, **kwargs)
-
-
-def output(*given, **named):
-    """Return what a driver prints to stdout, followed by stderr."""
-    return "".join(start(*given, **named).communicate(timeout=60))
 
 
 BUSY = """

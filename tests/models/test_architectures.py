@@ -14,7 +14,7 @@ from stages.models import ARCHITECTURES, build
 from stages.settings import params
 from stages.settings.registry import check_arguments
 from stages.settings.sections import Named
-from tests.settings.test_params import CONTENT
+from tests.settings.defaults import CONTENT
 
 BUILT = sorted(set(ARCHITECTURES) - {"backbone", "from_model"})  # have their own tests
 each = pytest.mark.parametrize("name", BUILT)

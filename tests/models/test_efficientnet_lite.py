@@ -1,21 +1,13 @@
-from functools import cache
-from importlib.resources import files
-
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from stages.models import efficientnet_lite, torch_file
+from stages.models import efficientnet_lite
 from stages.models.backbone import body
+from tests.models.public_weights import weights
 
 pytestmark = pytest.mark.slow  # imports Keras
-
-
-@cache
-def weights():
-    content = (files(efficientnet_lite.PACKAGE) / efficientnet_lite.FILE).read_bytes()
-    return torch_file.read(content, "weights")
 
 
 def scores(images):

@@ -7,7 +7,7 @@ from stages.errors import UserError
 from stages.search import space
 from stages.settings import params
 from tests.refusals import refusal
-from tests.settings.test_params import changed
+from tests.settings.defaults import changed
 
 PREPARED = Path("data/prepared")
 DATASET = {"classes": [str(digit) for digit in range(10)]}

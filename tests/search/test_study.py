@@ -1,5 +1,3 @@
-"""These tests replace training by a function of recipe and fold."""
-
 import os
 import subprocess
 import sys
@@ -16,31 +14,12 @@ from stages.files import read_json
 from stages.search import study
 from stages.search.trial import best
 from stages.settings.sections import Parallel
-from stages.training.fold import UntrainableError, derive_seed
 from tests import prepared
+from tests.search.studies import SPACE, TRIALS, accuracy, made_fold, searched, settings
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parents[2]
-TRIALS = 12
 MIXED = 10  # this many trials include every state
-SPACE = {
-    "train.learning_rate": {"low": 0.0001, "high": 1.0, "log": True},
-    "train.batch_size": {"choices": [8, 16, 32]},
-    "architecture.dropout": {"low": 0.1, "high": 0.9},
-}
-
-
-def accuracy(recipe, fold):
-    """Return an accuracy that peaks at a learning rate of 0.01 and depends on the fold."""
-    noise = derive_seed(recipe.model_dump_json(), fold) / 2**31
-    return 0.9 - 0.05 * abs(np.log10(recipe.train.learning_rate) + 2) - 0.01 * fold + 0.004 * noise
-
-
-def made_fold(images, labels, folds, classes, recipe, fold, on_epoch=None):
-    if recipe.train.learning_rate > 0.5 and fold == 1:
-        raise UntrainableError(f"{recipe.variant} fold 1 diverged; lower train.learning_rate.")
-    time.sleep(float(os.environ.get("SECONDS_A_FOLD", "0")))
-    return prepared.record([accuracy(recipe, fold)], 1)
 
 
 @pytest.fixture
@@ -48,18 +27,6 @@ def folder(folder, monkeypatch):
     monkeypatch.setattr(fold_tasks, "train_fold", made_fold)
     prepared.write(folder, folds=5)
     return folder
-
-
-def settings(jobs=1, **search):
-    return prepared.parse(parallel={"jobs": jobs}, search={"space": SPACE} | search)
-
-
-def searched(chosen, trials):
-    dataset = read_json(Path("data/prepared/dataset.json"))
-    arrays = fold_tasks.read_training_data(dataset)
-    with study.opened(chosen, dataset["sha256"]) as opened:
-        list(study.run(opened, chosen, trials, dataset["sha256"], arrays))
-        return [trial._replace(start=0, end=0) for trial in study.finished(opened, chosen)]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +118,7 @@ def test_as_many_folds_are_trained_at_once_as_there_are_workers(
 
 def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch):
     program = (
-        "from tests.search import test_study as made; from stages.engine import fold_tasks;"
+        "from tests.search import studies as made; from stages.engine import fold_tasks;"
         "fold_tasks.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
     )
     environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "0.05"}

@@ -10,19 +10,7 @@ from benchmarks import inputs
 from stages.errors import UserError
 from stages.settings import params
 from tests.refusals import refusal
-
-CONTENT = inputs.defaults()
-
-
-def changed(path, value):
-    """Return the shipped settings with one value put in; dots separate the path."""
-    content = copy.deepcopy(CONTENT)
-    *parents, last = path.split(".")
-    section = content
-    for parent in parents:
-        section = section.setdefault(parent, {})
-    section[last] = value
-    return content
+from tests.settings.defaults import CONTENT, changed
 
 
 def test_a_setting_that_is_left_out_is_missed_or_has_the_value_in_params_yaml():

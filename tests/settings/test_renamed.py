@@ -3,7 +3,7 @@ import pytest
 from stages.errors import UserError
 from stages.settings.params import parse
 from stages.settings.renamed import with_new_names
-from tests.settings.test_params import changed
+from tests.settings.defaults import changed
 
 
 def test_old_names_mean_the_new_ones_and_warn(capsys):

@@ -5,8 +5,8 @@ import pytest
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from stages.tracking.attachments import complete_suite
+from tests.tracking.logged import runs_of
 from tests.tracking.made_results import everything
-from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
 SHOWN = {"baseline": "basic", "sources": "mnist-5k, photos"}

@@ -10,6 +10,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import champion, record, store
 from stages.tracking.champion import BY_HAND, REASON, REFUSED
+from tests.tracking.logged import aliases
 from tests.tracking.made_results import fingerprint, identity, make_results
 
 
@@ -43,15 +44,6 @@ def choose_champion(client, *ranking, p=None):
 
 def promote(client, name, why=""):
     return champion.promote(client, version(client, name), "anna", why)
-
-
-def aliases(client):
-    """Return {alias: variant}."""
-    found = client.get_registered_model("foldlab").aliases
-    return {
-        alias: client.get_model_version("foldlab", number).tags["variant"]
-        for alias, number in found.items()
-    }
 
 
 def tag(client, name, key=REASON):

@@ -1,34 +1,15 @@
-from pathlib import Path
-
 import pytest
 
-from stages.files import read_table
-from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import comparison, record, runs, store, view
+from stages.tracking import store, view
+from tests.tracking.logged import compare, runs_of
 from tests.tracking.made_results import (
     everything,
-    identity,
-    make_comparison,
     make_repository,
     make_results,
 )
-from tests.tracking.test_runs import runs_of
 
 pytestmark = pytest.mark.slow
-
-
-def show(verdict):
-    make_comparison(Path(), verdict, basic=0.9, other=0.95)
-    Path("results/plots").mkdir(exist_ok=True)
-    Path("results/plots/comparison.png").write_bytes(b"picture")
-    with store.opened(Tracking()) as client:
-        for name in ("basic", "other"):
-            runs.publish(client, record.read(name, params.load()))
-        rows = read_table(Path("results/comparison.csv"))
-        found = [identity(row["variant"]) for row in rows]
-        parents = [runs.find(client, each) for each in found]
-        return comparison.show(client, rows, found, parents)
 
 
 def notes(root):
@@ -40,9 +21,9 @@ def notes(root):
 def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
     make_repository(repository, "basic", "other")
     verdict = "better by 5.00 points (95 % 1.00 to 9.00)"
-    run_id = show(verdict)
+    run_id = compare(verdict)
     before = everything(repository)
-    assert show(verdict) == run_id
+    assert compare(verdict) == run_id
     assert everything(repository) == before
     shown = f"{verdict}, against basic"
     link = f"([comparison]({view.run('1', run_id)}))"
@@ -66,12 +47,12 @@ def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
 
 def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repository):
     make_repository(repository, "basic", "other")
-    first = show("better")
+    first = compare("better")
     with store.opened(Tracking()) as client:
         (run,) = client.search_runs([client.experiment_id], "attributes.run_name = 'basic'")
         note = run.data.tags["mlflow.note.content"].replace("The baseline.", "Mine.")
         client.set_tag(run.info.run_id, "mlflow.note.content", note)
-    second = show("undecided")
+    second = compare("undecided")
     assert second != first
     link = f"([comparison]({view.run('1', second)}))"
     expected = {"basic": f"baseline {link}\n\nMine.", "other": f"undecided, against basic {link}"}
@@ -83,14 +64,14 @@ def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repos
 def test_runs_of_results_that_are_no_longer_compared_are_stale(repository):
     """Only if this checkout has compared them: those of another are current there."""
     make_repository(repository, "basic", "other")
-    show("better")
+    compare("better")
     made = {run.info.run_id: run.data.tags for run in parents()}
     make_results(repository / "results/other", "other", 2, 2, better=0.03)
     foreign = next(iter(made))
     with store.opened(Tracking()) as client:
         copied = {key: made[foreign][key] for key in ("foldlab.kind", "results")}
         elsewhere = client.create_run("1", tags={**copied, "foldlab.checkout": "another"})
-    show("better")
+    compare("better")
     states = {run.info.run_id: run.data.tags["results"] for run in parents()}
     variants = {run_id: tags["variant"] for run_id, tags in made.items()}
     assert {variants[run_id]: states.pop(run_id) for run_id in made} == {

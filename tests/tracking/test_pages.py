@@ -7,16 +7,16 @@ import subprocess
 import pytest
 
 from stages.tracking import view
+from tests.tracking.logged import compare
 from tests.tracking.made_results import make_repository
 from tests.tracking.served import Server
-from tests.tracking.test_comparison import show
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs the command chromium")
 def test_the_table_has_a_row_per_variant_best_first_and_its_columns_in_order(repository):
     make_repository(repository, "basic", "other")
-    show("better by 5.00 points (95 % 1.00 to 9.00)")
+    compare("better by 5.00 points (95 % 1.00 to 9.00)")
     server = Server(repository)
     pages = {}
     with server.stack:

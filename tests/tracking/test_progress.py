@@ -5,45 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.files import read_json, read_table
 from stages.settings import params
-from stages.settings.sections import Tracking
-from stages.tracking import record, store
-from tests.tracking.made_results import BEGAN, everything, make_results, without_ids
-from tests.tracking.test_runs import publish
-
-LOCK = Path(".foldlab/lock")
-
-
-def read(count):
-    """Return the record of a training of which so many folds have ended."""
-    results = Path("results/basic")
-    tables = [
-        [row for row in read_table(results / f"{name}.csv") if row["fold"] < count]
-        for name in ("folds", "history", "timing")
-    ]
-    start = {"variant": "basic", "description": "The baseline.", "began": BEGAN}
-    dataset = read_json(Path("data/prepared/dataset.json"))
-    return record.unfinished(
-        read_json(results / "training.json") | start | {"dataset": dataset}, *tables
-    )
-
-
-def show(count, status="RUNNING"):
-    from stages.tracking import runs
-
-    with store.opened(Tracking()) as client:
-        runs.show(client, read(count), status, LOCK)
-
-
-def active(root):
-    """Return (name, status) of the runs that are not deleted, sorted."""
-    rows = everything(root)["runs"]
-    return sorted((r["name"], r["status"]) for r in rows if r["lifecycle_stage"] == "active")
+from stages.tracking import record
+from tests.tracking.logged import active, begun, publish, show
+from tests.tracking.made_results import everything, make_results, without_ids
 
 
 def test_a_running_record_is_part_of_the_later_one(repository):
-    now, later = read(1), record.read("basic", params.load())
+    now, later = begun(1), record.read("basic", params.load())
     assert now.folds == later.folds[:1]
     assert now.folds[0].sha256 == later.folds[0].sha256 != later.folds[1].sha256
     assert (now.params, now.start, now.dataset) == (later.params, later.start, later.dataset)

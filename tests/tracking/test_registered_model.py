@@ -2,7 +2,7 @@ from pathlib import Path
 
 from stages.settings.sections import Tracking
 from stages.tracking import store
-from tests.tracking.test_runs import publish
+from tests.tracking.logged import publish
 
 
 def described(new=None):

@@ -11,6 +11,7 @@ from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import marker, record, store
 from tests.tracking import made_results
+from tests.tracking.logged import cut_off, publish, runs_of
 from tests.tracking.made_results import (
     BEGAN,
     DATA_SHA256,
@@ -18,39 +19,6 @@ from tests.tracking.made_results import (
     fingerprint,
     without_ids,
 )
-
-
-def publish(variant="basic"):
-    """Publish as the stage does, but let every error through."""
-    from stages.tracking import runs
-
-    with store.opened(Tracking()) as client:
-        return runs.publish(client, record.read(variant, params.load()))
-
-
-def runs_of(repository, kind):
-    """Return {run name: its rows} of the active runs of a kind, straight from the database."""
-    rows = everything(repository)
-    found = {}
-    for run in rows["runs"]:
-        own = {
-            table: [row for row in rows[table] if row.get("run_uuid") == run["run_uuid"]]
-            for table in ("params", "tags", "metrics", "latest_metrics")
-        }
-        tags = {row["key"]: row["value"] for row in own["tags"]}
-        if tags["foldlab.kind"] == kind and run["lifecycle_stage"] == "active":
-            found[run["name"]] = {
-                "run": run,
-                "tags": tags,
-                "params": {row["key"]: row["value"] for row in own["params"]},
-                "latest": {row["key"]: row["value"] for row in own["latest_metrics"]},
-                "metrics": {
-                    (row["key"], row["step"]): (row["value"], row["timestamp"])
-                    for row in own["metrics"]
-                },
-                "points": len(own["metrics"]),
-            }
-    return found
 
 
 def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
@@ -127,31 +95,6 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     assert everything(repository) == rows
 
 
-class CutError(BaseException):
-    """Stands for the kill of the process."""
-
-
-class CutClient(store.Client):
-    """A client that is cut off after its n-th call that writes."""
-
-    reading = ("get_", "search_", "list_")
-    writes = 1
-
-    def __getattr__(self, name):
-        method = super().__getattr__(name)
-        if name.startswith(self.reading):
-            return method
-
-        def call(*arguments, **named):
-            result = method(*arguments, **named)
-            self.writes -= 1
-            if not self.writes:
-                raise CutError(name)
-            return result
-
-        return call
-
-
 @pytest.mark.slow
 def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_store):
     """Each attempt gets one write further; in the end the store is as if undisturbed."""
@@ -163,24 +106,6 @@ def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_stor
     assert len(cuts) > 20
     assert cuts.count("create_run") == 3
     assert without_ids(repository) == undisturbed
-
-
-def cut_off(monkeypatch, publish, repeated):
-    """Publish with ever more writes until nothing is left to do; return the last write of each.
-
-    An upload or batch (`repeated`) that is not confirmed is made again, so it is confirmed too.
-    """
-    cuts = []
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "Client", CutClient)
-        while len(cuts) < 60:
-            patch.setattr(CutClient, "writes", 2 if cuts[-1:] == [repeated] else 1)
-            try:
-                publish()
-                break
-            except CutError as cut:
-                cuts.append(str(cut))
-    return cuts
 
 
 @pytest.mark.parametrize("kept", [1, 13])

@@ -2,39 +2,12 @@ import shutil
 
 import pytest
 
-from stages.search.trial import Trial
-from stages.settings.sections import Tracking
-from stages.tracking import store
+from tests.tracking.logged import FINGERPRINT, TRIALS, cut_off, publish_search, runs_of
 from tests.tracking.made_results import BEGAN, DATA_SHA256, everything, without_ids
-from tests.tracking.test_runs import cut_off, runs_of
-
-FINGERPRINT = "ab" * 32
-
-
-def made(number, accuracies, state="complete", reason=""):
-    values = {"train.batch_size": 16, "architecture": {"basic": {"dropout": 0.1 * number}}}
-    start = BEGAN + 10_000 * number
-    return Trial(number, values, accuracies, state, reason, start, start + 5000)
-
-
-TRIALS = [
-    made(0, [0.90, 0.92]),
-    made(1, [], "failed", "it diverged; lower train.learning_rate."),
-    made(2, [0.80], "pruned"),
-    made(3, [0.93, 0.95]),
-]
-
-
-def publish(trials):
-    from stages.tracking import search
-
-    tags = {"variant": "basic", "fingerprint": FINGERPRINT, "data_sha256": DATA_SHA256}
-    with store.opened(Tracking()) as client:
-        return search.publish(client, tags, {"search.seed": "1"}, trials)
 
 
 def test_the_parent_shows_the_study_and_each_trial_is_a_run_below_it(repository):
-    run_id = publish(TRIALS)
+    run_id = publish_search(TRIALS)
     (parent,) = runs_of(repository, "search").values()
     assert (parent["run"]["name"], parent["run"]["status"]) == ("search", "FINISHED")
     assert (parent["run"]["start_time"], parent["run"]["end_time"]) == (BEGAN, BEGAN + 35_000)
@@ -69,11 +42,11 @@ def test_the_parent_shows_the_study_and_each_trial_is_a_run_below_it(repository)
 
 
 def test_twice_changes_nothing_and_more_trials_only_add(repository):
-    publish(TRIALS[:2])
+    publish_search(TRIALS[:2])
     first = runs_of(repository, "trial")
-    publish(TRIALS)
+    publish_search(TRIALS)
     before = everything(repository)
-    publish(TRIALS)
+    publish_search(TRIALS)
     assert everything(repository) == before
     assert {name: runs_of(repository, "trial")[name] for name in first} == first
 
@@ -81,9 +54,9 @@ def test_twice_changes_nothing_and_more_trials_only_add(repository):
 @pytest.mark.slow
 def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_store):
     """Each attempt gets one write further; in the end the store is as if undisturbed."""
-    publish(TRIALS)
+    publish_search(TRIALS)
     undisturbed = without_ids(repository)
     shutil.copyfile(empty_store, repository / "mlflow.db")
-    cuts = cut_off(monkeypatch, lambda: publish(TRIALS), "log_batch")
+    cuts = cut_off(monkeypatch, lambda: publish_search(TRIALS), "log_batch")
     assert len(cuts) > 10
     assert without_ids(repository) == undisturbed

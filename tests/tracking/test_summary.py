@@ -4,8 +4,8 @@ import pytest
 
 from stages.settings import params
 from stages.tracking import record, summary, usage
+from tests.tracking.logged import publish, runs_of
 from tests.tracking.made_results import everything, fingerprint
-from tests.tracking.test_runs import publish, runs_of
 
 
 def test_the_curves_are_means_of_the_folds_that_reached_an_epoch(repository):

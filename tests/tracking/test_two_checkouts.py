@@ -10,7 +10,7 @@ from stages.commands.champion import champion
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.refusals import command_refusal
-from tests.tracking import test_search as searched
+from tests.tracking.logged import TRIALS, active, publish_search, show
 from tests.tracking.made_results import (
     everything,
     identity,
@@ -18,7 +18,6 @@ from tests.tracking.made_results import (
     make_repository,
     make_results,
 )
-from tests.tracking.test_progress import active, show
 
 pytestmark = pytest.mark.slow
 TEAM = Path("../team")
@@ -112,14 +111,14 @@ def test_a_training_is_shown_although_the_other_s_is_published(enter):
 
 def test_each_search_has_its_own_runs(enter):
     enter("theirs")
-    theirs = searched.publish(searched.TRIALS)
+    theirs = publish_search(TRIALS)
     before = touching(theirs)
     enter("ours")
-    other = [trial._replace(scores=[a + 0.01 for a in trial.scores]) for trial in searched.TRIALS]
-    ours = searched.publish(other[:2])
+    other = [trial._replace(scores=[a + 0.01 for a in trial.scores]) for trial in TRIALS]
+    ours = publish_search(other[:2])
     assert ours != theirs
-    assert searched.publish(other) == ours
+    assert publish_search(other) == ours
     assert touching(theirs) == before
     assert len(touching(ours)["runs"]) == 5
     enter("theirs")
-    assert searched.publish(searched.TRIALS) == theirs
+    assert publish_search(TRIALS) == theirs

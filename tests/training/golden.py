@@ -20,7 +20,7 @@ from stages.settings.sections import Named
 from stages.training.features import features
 from stages.training.fine_tuning import fine_tune
 from stages.training.fold import HISTORY, train_fold
-from tests.models.test_efficientnet_lite import weights
+from tests.models.public_weights import weights
 from tests.prepared import TRAIN, parse
 from tests.prepared import recipe as of_parts
 

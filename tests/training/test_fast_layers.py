@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.training.fast_layers import layers
-from tests.training.test_fast_optimizers import assert_trains_alike
+from tests.training.alike import assert_trains_alike
 
 FAST = layers()
 IMAGES = np.random.default_rng(0).normal(size=(8, 9, 9, 2)).astype("f4")

@@ -7,7 +7,7 @@ from stages.settings.sections import Named
 from stages.training import epoch
 from stages.training.features import features
 from tests import prepared
-from tests.models.test_efficientnet_lite import weights
+from tests.models.public_weights import weights
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 40, 3)).astype("uint8")

@@ -7,7 +7,7 @@ from stages.models.backbone import body
 from stages.settings.sections import Named
 from stages.training import fine_tuning
 from tests import prepared
-from tests.models.test_efficientnet_lite import weights
+from tests.models.public_weights import weights
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3)).astype("uint8")

@@ -1,6 +1,3 @@
-import gc
-from collections import Counter
-
 import numpy as np
 import pytest
 
@@ -14,36 +11,21 @@ from stages.training.fold import (
     try_network,
 )
 from tests.prepared import recipe
+from tests.training.folds import (
+    CLASSES,
+    FOLDS,
+    IMAGES,
+    LABELS,
+    SHAPE,
+    alive,
+    assert_same,
+    assert_same_weights,
+    fold,
+)
 
 pytestmark = pytest.mark.slow
 
-CLASSES = 3
-SHAPE = (12, 12, 1)
 PLAIN_SGD = Named(name="sgd", arguments={"momentum": 0.0})
-
-
-def stripes(count=90):
-    """Return images whose class is the row of a bright stripe, with noise to make learning slow."""
-    random = np.random.default_rng(0)
-    labels = np.arange(count) % CLASSES
-    images = random.integers(0, 120, (count, *SHAPE))
-    for row in range(CLASSES):
-        images[labels == row, row * 4 : row * 4 + 3] += 60
-    return images.astype("uint8"), labels.astype("int64"), (np.arange(count) // 3 % 3).astype("i2")
-
-
-IMAGES, LABELS, FOLDS = stripes()
-
-
-BASIC = Named(name="basic", arguments={"dense": 8, "dropout": 0.2})
-SHIFT = Named(name="shift", arguments={"fraction": 0.1})
-
-
-def fold(number=0, images=IMAGES, labels=LABELS, folds=FOLDS, on_epoch=None, **settings):
-    chosen = recipe(BASIC, **{"ops": [SHIFT], "epochs": 3} | settings)
-    return train_fold(images, labels, folds, CLASSES, chosen, number, on_epoch)
-
-
 TRAINED = {}
 
 
@@ -59,27 +41,10 @@ def column(record, name):
     return record.history[:, HISTORY.index(name)]
 
 
-def assert_same_weights(one, other):
-    for weights, others in zip(one.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(weights, others)
-
-
-def assert_same(one, other):
-    np.testing.assert_array_equal(one.history, other.history)
-    np.testing.assert_array_equal(one.probability, other.probability)
-    assert_same_weights(one, other)
-
-
 def loss_of(record):
     """Return the loss of the stored probabilities of the default validation images."""
     p_true = record.probability[np.arange(30), LABELS[record.validation]].astype("f8")
     return -np.log(p_true).mean()
-
-
-def alive():
-    gc.collect()
-    kinds = Counter(type(thing).__name__ for thing in gc.get_objects())
-    return [kinds[kind] for kind in ("FuncGraph", "AtomicFunction", "EagerTensor", "Variable")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stages.training.fold import network
 from tests.prepared import recipe
-from tests.training.test_fold import BASIC, CLASSES, IMAGES, SHAPE, alive, assert_same, fold
+from tests.training.folds import BASIC, CLASSES, IMAGES, SHAPE, alive, assert_same, fold
 
 pytestmark = pytest.mark.slow
 MIXED = {"precision": "mixed_bfloat16", "l2": 0.001, "global_clipnorm": 1.0, "ema": 0.5}

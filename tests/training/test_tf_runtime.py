@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.engine.test_workers import output
+from tests.engine.driver import output
 
 CODE = """
 import sys
