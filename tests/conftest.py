@@ -6,14 +6,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import chdir
 from pathlib import Path
 
 import hypothesis
 import psutil
 import pytest
+from filelock import FileLock
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects
 from stages.commands import warm
+from tests import prepared
 
 pytest_plugins = ["tests.tracking.fixtures", "tests.tracking.team_fixtures"]
 
@@ -61,6 +64,28 @@ def shared(tmp_path_factory, worker_id):
     """Return a folder that all workers of a run share."""
     base = tmp_path_factory.getbasetemp()
     return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def trained(shared):
+    """Train and evaluate both variants of small prepared data, once for all workers.
+
+    Return the folder, which nobody changes.
+    """
+    from stages.evaluate import evaluate
+    from stages.train import train
+
+    folder = shared / "trained"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "results/normed/metrics.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a training that failed
+            folder.mkdir()
+            with chdir(folder):
+                prepared.write(folder, epochs=1)
+                for variant in ("plain", "normed"):
+                    train(variant)
+                    evaluate(variant)
+    return folder
 
 
 WARM = """

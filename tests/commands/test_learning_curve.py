@@ -8,11 +8,9 @@ import pytest
 from stages.commands.learning_curve import learning_curve
 from stages.engine import fold_tasks
 from stages.errors import UserError
-from stages.evaluate import evaluate
 from stages.files import read_table, write_table
 from stages.plot import plot
 from stages.publish import publish
-from stages.train import train
 from tests import prepared
 from tests.command import status
 from tests.prepared import edit
@@ -22,14 +20,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def staged(tmp_path_factory, empty_store):
-    """Run the stages of one variant, of which `both` is an ensemble with another."""
-    folder = tmp_path_factory.mktemp("staged")
+def staged(trained, tmp_path_factory, empty_store):
+    """Publish one of two variants, the other of which has no results; `both` is their ensemble."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("staged") / "folder")
     with chdir(folder):
-        prepared.write(folder, count=60, epochs=1)
+        shutil.rmtree("results/normed")
         shutil.copyfile(empty_store, folder / "mlflow.db")
         edit(Path(), {"variants": {"both": {"ensemble": ["plain", "normed"]}}})
-        for stage in (train, evaluate, plot, publish):
+        for stage in (plot, publish):
             stage("plain")
     return folder
 

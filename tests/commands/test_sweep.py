@@ -1,7 +1,6 @@
 import shutil
 import sys
 import time
-from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,22 +18,10 @@ from tests.prepared import contents
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory):
-    """Train and evaluate both variants stage by stage, in a folder that nobody changes."""
-    folder = tmp_path_factory.mktemp("staged")
-    with chdir(folder):
-        prepared.write(folder, epochs=1)
-        for variant in ("plain", "normed"):
-            train(variant)
-            evaluate(variant)
-    return folder
-
-
 @pytest.fixture
-def folder(staged, folder):
+def folder(trained, folder):
     """Return the working folder with a copy of what the stages left."""
-    return Path(shutil.copytree(staged, folder, dirs_exist_ok=True))
+    return shutil.copytree(trained, folder, dirs_exist_ok=True)
 
 
 def test_when_all_is_trained_variants_missing_from_mlflow_are_named(
