@@ -137,26 +137,28 @@ def test_counts_every_training_that_the_test_set_scored(four, drawn):
     assert ledger.read_text() == other  # sorted, and lines of other test sets stay
 
 
+def write_scores(**variants):
+    """Write scores of folds, the same by each metric."""
+    for name, scores in variants.items():
+        cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
+        files.write_table(f"results/{name}/fold_scores.csv", ("fold", *METRICS), cells)
+
+
 def test_another_metric_decides_and_is_named_everywhere(drawn):
     choose("basic", "better_one", metric="roc_auc")
     write_variant("basic")
     write_variant("better_one", WORSE)
-    columns = ("fold", *METRICS)
-    for name, scores in (("basic", TIED), ("better_one", BETTER)):
-        cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
-        files.write_table(Path("results") / name / "fold_scores.csv", columns, cells)
+    write_scores(basic=TIED, better_one=BETTER)
     compare()
     found = rows()["better_one"]
     assert (found["outcome"], found["metric"]) == ("better", "roc_auc")
     assert found["cv_mean"] == pytest.approx(BETTER.mean())
     assert "CV ROC AUC, %" in REPORT.read_text()
     assert "CV ROC AUC" in PAGE.read_text()
-    assert "ROC AUC of each fold" in REPORT.read_text()
-    assert "ROC AUC of each fold" in PAGE.read_text()
+    for path in (REPORT, PAGE):
+        assert "ROC AUC of each fold" in path.read_text()
     choose("basic", "better_one", metric="log_loss", rope=0.001)
-    for name, scores in (("basic", -0.4 - TIED), ("better_one", -TIED)):
-        cells = [(fold, *[score] * len(METRICS)) for fold, score in enumerate(scores)]
-        files.write_table(Path("results") / name / "fold_scores.csv", columns, cells)
+    write_scores(basic=-0.4 - TIED, better_one=-TIED)
     compare()
     assert rows()["better_one"]["verdict"].startswith("better by 0.4000 nats")
     assert "difference, nats" in REPORT.read_text()

@@ -89,7 +89,7 @@ def test_what_could_not_be_published_is_published_later(dead, repository, monkey
     assert not [name for name in rows["artifacts"] if ".partial-" in name]
 
 
-def test_mistakes_are_refused_before_the_store_is_opened(repository, monkeypatch, capfd):
+def test_mistakes_are_refused_before_the_store_is_opened(repository):
     """The user's mistakes end the command before MLflow is imported."""
     assert "Did you mean 'basic'" in command_refusal("publish", "basik")
     assert "other/folds.csv is missing" in command_refusal("publish", "other")
@@ -99,7 +99,7 @@ def test_mistakes_are_refused_before_the_store_is_opened(repository, monkeypatch
     assert not Path("mlflow.db.lock").exists()
 
 
-def test_all_publishes_what_it_can(repository, monkeypatch, capfd):
+def test_all_publishes_what_it_can(repository, capfd):
     make_repository(repository, "basic", "other")
     path = Path("results/basic/training.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data_sha256": "0"}))

@@ -53,7 +53,7 @@ def test_ops_of_a_list_draw_independently(names, drawn):
 
 
 def test_batches_epochs_and_folds_draw_independently(drawn):
-    seeds = itertools.product((7, 8), (1, 2, 1 + 32 * 1000, 2 + 32 * 1000, 1 + 64 * 1000))
+    seeds = [*itertools.product((7, 8), (1, 2, 1 + 32 * 1000, 2 + 32 * 1000, 1 + 64 * 1000))]
     for seed in seeds:
         augment(("rotate", "shift", "flip", "mixup"), seed)
     assert_independent(*drawn, of=seeds)

@@ -162,7 +162,7 @@ def test_a_rule_holds_without_an_excess_that_is_clear_or_of_many_replicates():
         assert winners["5"] == ("corrected" if holds else None)
 
 
-def test_draws_are_disjoint_until_all_images_are_used(monkeypatch):
+def test_draws_are_disjoint_until_all_images_are_used():
     images, labels = np.zeros((2500, 28, 28, 1), np.uint8), np.arange(2500)
     drawn = [
         verdict_battery.trained(verdict_battery.MEMBERS["batch_1000"], n, images, labels)[1]

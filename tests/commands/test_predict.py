@@ -102,7 +102,7 @@ def test_a_coverage_that_needs_more_images_leaves_all_unsure(folder, digits, eva
 
 
 def test_the_coverage_of_the_settings_holds_where_the_command_names_none(
-    folder, trained, digits, evaluated, capsys, monkeypatch
+    folder, trained, digits, evaluated, monkeypatch
 ):
     plain(digits[0][0]).save(folder / "0.png")
     text = (trained / "params.yaml").read_text()

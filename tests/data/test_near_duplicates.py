@@ -34,7 +34,7 @@ def test_planted_copies_are_found_within_and_between_splits_and_nothing_else():
     assert found.distance[1] == found.distance[5] == 0  # the same pixels
 
 
-def test_a_chain_of_copies_is_one_group(monkeypatch):
+def test_a_chain_of_copies_is_one_group():
     picture = photographs.pieces()[30]
     steps = [picture]
     for _ in range(4):
@@ -42,8 +42,7 @@ def test_a_chain_of_copies_is_one_group(monkeypatch):
     others = [photographs.pieces()[row] for row in photographs.DISTINCT if row != 30]
     found = find(split([*steps, *others]))
     assert found.number.tolist() == [0] * 5 + [-1] * len(others)
-    ends = [photographs.images([one]) for one in (steps[0], steps[-1])]
-    assert find(split([steps[0], steps[-1], *others])).number.max() == -1, ends
+    assert find(split([steps[0], steps[-1], *others])).number.max() == -1
 
 
 def test_the_padding_of_different_pictures_does_not_make_them_alike():

@@ -65,7 +65,7 @@ def test_shorten_fits_and_keeps_the_beginning(text):
     assert (short == text) == (style.text_width(text, 11) <= 1.0)
 
 
-def test_one_sentence_tells_which_characters_no_font_has(capfd, monkeypatch):
+def test_one_sentence_tells_which_characters_no_font_has(capfd):
     drawable = style._drawable()
     lacking = next(chr(code) for code in range(0x1E900, 0x1E95F) if chr(code) not in drawable)
     for _ in range(2):

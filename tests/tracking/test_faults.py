@@ -138,7 +138,7 @@ def test_a_training_killed_with_its_tracker_fails_at_the_next_publishing(reposit
     assert statuses()["basic"] == "FINISHED"
 
 
-def test_an_artifact_store_that_refuses(repository, capfd, monkeypatch):
+def test_an_artifact_store_that_refuses(repository, capfd):
     Path("mlartifacts").write_text("a file where a folder belongs")
     assert not stage.publish("basic")
     assert "publishing basic to MLflow" in capfd.readouterr().err
@@ -162,7 +162,7 @@ def small_disk(tmp_path, empty_store, monkeypatch):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_disk_that_is_full(repository, small_disk, monkeypatch, capfd):
+def test_a_disk_that_is_full(repository, small_disk, capfd):
     with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
         while True:
             filler.write(bytes(4096))

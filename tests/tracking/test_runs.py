@@ -220,7 +220,7 @@ def test_numbers_that_are_not_finite_are_logged_once(repository, value):
     assert parent["latest"]["test_accuracy"] == expected
 
 
-def test_more_than_one_batch(tmp_path, repository):
+def test_more_than_one_batch(repository):
     made_results.make_repository(repository, "basic", folds=2, epochs=400)
     publish()
     children = runs_of(repository, "fold").values()

@@ -39,7 +39,7 @@ def test_every_route_but_the_open_ones_asks_for_a_password(team):
     assert ("GET", "/health") in answered
 
 
-def test_a_reader_reads_and_changes_nothing_of_others(team, published, monkeypatch):
+def test_a_reader_reads_and_changes_nothing_of_others(team, published):
     wanted = access.made(team, "anna")
     experiment = wanted[0][2]["experiment_id"]
     reads = [
