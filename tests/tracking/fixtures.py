@@ -1,4 +1,4 @@
-"""Fixtures of all tests that publish: a repository with results and a store, and a server."""
+"""Fixtures of all tests that publish: repositories with results and a store."""
 
 import shutil
 
@@ -7,7 +7,6 @@ from filelock import FileLock
 
 from tests.tracking import kept
 from tests.tracking.made_results import make_repository
-from tests.tracking.served import Server
 
 
 @pytest.fixture(scope="session")
@@ -24,17 +23,6 @@ def empty_store(shared):
             MlflowClient(uri, registry_uri=uri).search_experiments()
             made.touch()
     return path
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, empty_store):
-    """Return a running server with an empty store."""
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copyfile(empty_store, folder / "mlflow.db")
-    server = Server(folder)
-    with server.stack:
-        server.start()
-        yield server
 
 
 @pytest.fixture

@@ -58,10 +58,11 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
 
 
 def test_a_note_that_came_with_a_copied_folder_is_ignored(
-    unfinished, repository, server, monkeypatch, tmp_path
+    unfinished, repository, empty_store, monkeypatch, tmp_path
 ):
     """The original trains on, and holds a lock that the copy does not have."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    shutil.copyfile(empty_store, tmp_path / "team.db")  # the store of both
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team.db")
     with store.opened(Tracking()) as client:
         run_id = client.create_run("0").info.run_id
         unfinished.note(run_id, "basic", Path("training.lock"))
