@@ -30,13 +30,12 @@ READ = {  # file -> the stage that writes it
 
 
 @pytest.fixture
-def evaluated(tmp_path, monkeypatch) -> Path:
+def evaluated(folder) -> Path:
     """Create a repository with a trained and evaluated variant, and change to it."""
-    monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
     prepared, results = Path("data/prepared"), Path("results/basic")
     classes = ["01", "02", "a longer name"]
-    made.make(tmp_path, ["basic"], classes=classes, train=60, tests=60, folds=2, shape=(9, 9, 1))
+    made.make(folder, ["basic"], classes=classes, train=60, tests=60, folds=2, shape=(9, 9, 1))
     shutil.rmtree(results / "plots")
     training = files.read_json(results / "training.json")
     training["settings"]["augmentation"] = [{"name": "zoom", "arguments": {"factor": 0.1}}]
@@ -48,7 +47,7 @@ def evaluated(tmp_path, monkeypatch) -> Path:
         original=random.integers(0, 256, (8, 9, 9, 1), dtype=np.uint8),
         changed=random.integers(0, 256, (1, 2, 8, 9, 9, 1), dtype=np.uint8),
     )
-    return tmp_path
+    return folder
 
 
 @pytest.mark.slow

@@ -14,9 +14,8 @@ RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def _inside(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    prepared.write(tmp_path)
+def _inside(folder):
+    prepared.write(folder)
 
 
 def table(path, images, **labels):

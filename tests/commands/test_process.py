@@ -81,8 +81,7 @@ def test_a_stage_waits_for_the_same_one_that_another_process_runs(tmp_path, end)
         assert process.returncode == 0
 
 
-def test_a_folder_that_cannot_be_locked_in_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_folder_that_cannot_be_locked_in_is_refused(folder):
     Path(".foldlab").touch()
     with pytest.raises(UserError, match=r"train\.lock"), exclusive("train"):
         pass

@@ -246,17 +246,16 @@ def test_an_unknown_base_and_a_shallow_clone_are_told_what_to_fetch(
         pull_request.report("origin/main")
 
 
-def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+def test_a_folder_without_git_and_one_without_results_are_refused(monkeypatch, folder):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
     with pytest.raises(UserError, match="Git"):
         pull_request.report("main")
-    run(tmp_path, "git", "init", "-q", "-b", "main")
+    run(folder, "git", "init", "-q", "-b", "main")
     author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-    run(tmp_path, "git", *author, "commit", "-q", "--allow-empty", "-m", "a")
+    run(folder, "git", *author, "commit", "-q", "--allow-empty", "-m", "a")
     with pytest.raises(UserError, match=r"comparison\.csv is missing"):
         pull_request.report("main")
-    (tmp_path / "results").mkdir()
+    (folder / "results").mkdir()
     for path in (pull_request.TABLE, pull_request.TEXT):
         Path(path).touch()
     with pytest.raises(UserError, match="`dvc status --json` failed: "):

@@ -30,10 +30,9 @@ def server():
 
 
 @pytest.fixture
-def folder(server, tmp_path, monkeypatch):
-    shutil.copy(SHIPPED, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(server, folder):
+    shutil.copy(SHIPPED, folder)
+    return folder
 
 
 def test_a_stage_runs_in_the_folder_of_its_caller(folder):

@@ -28,12 +28,6 @@ def write(*lines) -> str:
     return "fix.csv"
 
 
-@pytest.fixture(autouse=True)
-def _inside(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stages.files.root", lambda: tmp_path)
-
-
 @pytest.mark.parametrize("named", [True, False])
 def test_labels_change_and_images_go(named):
     names = NAMES if named else range(5)

@@ -7,9 +7,8 @@ from stages.files import read_json
 from tests.prepared import write
 
 
-def test_a_changed_environment_is_rejected_until_it_is_adopted(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path)
+def test_a_changed_environment_is_rejected_until_it_is_adopted(folder, monkeypatch):
+    write(folder)
     environment.check("portable")
     assert environment.adopt("portable") == ""
     assert not environment.RECORDED.exists()

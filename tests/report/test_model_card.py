@@ -104,15 +104,14 @@ def test_no_mistake():
 
 
 @pytest.mark.slow
-def test_the_code_loads_and_predicts(tmp_path, monkeypatch, capsys):
+def test_the_code_loads_and_predicts(folder, capsys):
     import keras
 
     (code,) = re.findall(r"```python\n(.*?)```", card(), re.S)
     pixels = keras.Input((4, 6, 1))
     scores = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(pixels))
-    (tmp_path / "results/plain").mkdir(parents=True)
-    keras.Model(pixels, scores).save(tmp_path / "results/plain/model.keras")
-    monkeypatch.chdir(tmp_path)
+    (folder / "results/plain").mkdir(parents=True)
+    keras.Model(pixels, scores).save(folder / "results/plain/model.keras")
     found = {}
     exec(code, found)
     assert found["probability"].shape == (1, 3)
