@@ -9,14 +9,15 @@ by the number of its rivals (Bonferroni), because it is the best of them. The ru
 
 import math
 import sys
-from functools import partial
 from statistics import fmean
+
+import numpy as np
 
 from stages import publish
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, existing, read_dataset, read_table
 from stages.settings import params
-from stages.statistics.paired import corrected_resampled_t
+from stages.statistics.paired import corrected_resampled_t, variances
 from stages.tracking import marker, store
 
 
@@ -60,7 +61,14 @@ def _log(seconds: float | None) -> bool:
             file = f"results/published/{row['variant']}.json"
             raise UserError(f"{file} is missing or of an older version; run `dvc repro`.")
         identities.append(identity)
-    test = partial(corrected_resampled_t, folds=read_dataset(PREPARED)["folds"]["count"])
+    dataset = read_dataset(PREPARED)
+    folds = dataset["folds"]["count"]
+    images = dataset["train"]["images"] / folds
+
+    def test(difference: np.ndarray) -> dict[str, float]:
+        (variance,) = variances(difference[np.newaxis], images)
+        return corrected_resampled_t(difference, folds, variance)
+
     try:
         with store.opened(tracking, seconds) as client:
             from stages.tracking import champion, comparison, runs  # this imports MLflow

@@ -1,7 +1,8 @@
 """The command line. Each command imports its module only when it is called."""
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,21 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
 
     def run(**arguments: Any) -> None:
         function = getattr(import_module(f"stages.{module}"), function_name)
-        is_stage = function_name == module
-        with exclusive("-".join([module, *arguments.values()])) if is_stage else nullcontext():
+        with _stage(module, *arguments.values()) if function_name == module else nullcontext():
             if function(**arguments) is False:
                 sys.exit(1)
 
     name = name or function_name.replace("_", "-")
     cli.add_command(click.Command(name, callback=run, help=text, params=[*parameters], **options))
+
+
+@contextmanager
+def _stage(name: str, *item: str) -> Iterator[None]:
+    """Run a block as a stage: one at a time in this folder, with settings that stay the same."""
+    from stages.commands.stage_settings import unedited
+
+    with exclusive("-".join([name, *item])), unedited(name, *item):
+        yield
 
 
 VARIANT = click.Argument(["variant"], callback=_check_name)

@@ -24,7 +24,9 @@ def pairs() -> None:
     results = {name: read(name) for name in settings.variants}
     check(results, dataset, settings.baseline, settings.metric)
     score = {name: result.scores[settings.metric] for name, result in results.items()}
-    rows = every_pair(score, dataset["folds"]["count"], settings.rope, settings.metric)
+    folds = dataset["folds"]["count"]
+    images = dataset["train"]["images"] / folds
+    rows = every_pair(score, folds, settings.rope, settings.metric, images)
     table = [
         {
             "variants": f"{row['variant']} - {row['other']}",

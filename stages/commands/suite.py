@@ -62,7 +62,8 @@ def suite() -> None:
                 scores[name] = source_runs.scores(*planned[name])
         fold_store.prune()
     count = settings.folds.count
-    rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric)
+    images = {name: dataset["train"]["images"] / count for name, (_, dataset, _) in planned.items()}
+    rows = against_baseline(scores, compare.baseline, count, compare.rope, compare.metric, images)
     figure = draw(rows, compare.rope)
     measurements.show("suite", rows, COLUMNS, figure, _table(rows), _sentences(rows))
     _log(settings, rows)

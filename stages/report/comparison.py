@@ -51,7 +51,8 @@ class Comparison(NamedTuple):
     @property
     def pairs(self) -> list[dict[str, Any]]:
         """Return the tests of all pairs of the variants shown; see `stages.statistics.pairs`."""
-        return pairs(self._scores, self.folds, self.rope, self.rows[0]["metric"])
+        images = self.dataset["train"]["images"] / self.folds
+        return pairs(self._scores, self.folds, self.rope, self.rows[0]["metric"], images)
 
     @property
     def ranks(self) -> np.ndarray:
@@ -93,7 +94,8 @@ def compared(
     score = {name: result.scores[settings.metric] for name, result in results.items()}
     correct = {name: result.correct for name, result in results.items()}
     rows = against_baseline(score, correct, baseline, folds, rope, settings.metric)
-    differences, variances = compared_with(score, baseline)
+    images = len(correct[baseline]) / folds
+    differences, variances = compared_with(score, baseline, images)
     others = [name for name in results if name != baseline]
     n = differences.shape[1]
     detectable = {

@@ -43,7 +43,8 @@ def against_baseline(
         row["metric"] = metric
         row |= {"cv_mean": summary["mean"], "cv_std": summary["std"], "n": summary["n"]}
         rows[name] = row
-    differences, variances = compared_with(score, baseline)
+    images = len(correct[baseline]) / folds
+    differences, variances = compared_with(score, baseline, images)
     tested = [row for name, row in rows.items() if name != baseline]
     for row, difference, variance in zip(tested, differences, variances, strict=True):
         row |= paired.corrected_resampled_t(difference, folds, variance)
@@ -59,12 +60,15 @@ def against_baseline(
 
 
 def compared_with(
-    accuracy: Mapping[str, np.ndarray], baseline: str
+    accuracy: Mapping[str, np.ndarray], baseline: str, images: float | None
 ) -> tuple[np.ndarray, list[paired.Variance | None]]:
-    """Return the others' differences from the baseline, float (m, n), and their variances."""
+    """Return the others' differences from the baseline, float (m, n), and their variances.
+
+    `images` is the number of validation images of a fold, or None if it is not known.
+    """
     others = [values for name, values in accuracy.items() if name != baseline]
     differences = np.reshape(others, (len(others), len(accuracy[baseline]))) - accuracy[baseline]
-    return differences, paired.variances(differences)
+    return differences, paired.variances(differences, images)
 
 
 def judge(rows: Sequence[dict[str, Any]], rope: float) -> None:

@@ -18,9 +18,11 @@ is conservative for models that hardly depend on the choice of training images; 
 ones, repeats bring false positives back (5 folds x 4 repeats: up to 10 % in the tests' simulation,
 where the plain test has 48 %).
 
-Differences whose range is rounding error (below 1e-12) count as constant. There is then no
-variance to test with: a tie on all folds is "no difference" with certainty, any other constant is
-a difference with certainty. The latter overstates what few folds of few images show.
+Differences whose range is rounding error (below 1e-12) count as constant, and have no sample
+variance. A tie on all folds is "no difference" with certainty. Where a fold's accuracies on m
+images differ by d, at least the share |d| of the images differs, so the sampling variance of d is
+at least (|d| - d^2) / m. Any other constant difference gets this variance where m is known, and is
+certain where it is not.
 
 Sources:
     C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003,
@@ -59,18 +61,24 @@ class Variance(NamedTuple):
     freedom: float  # degrees of freedom
 
 
-def variances(differences: np.ndarray) -> list[Variance | None]:
+def variances(differences: np.ndarray, images: float | None = None) -> list[Variance | None]:
     """Return the variance of each comparison with one baseline, pooled with those of the others.
 
-    `differences` is float (m, n). A constant difference has none, and takes no part.
+    `differences` is float (m, n). A constant difference takes no part in the pooling: it has the
+    least variance that is possible with so many validation `images` in a fold. A tie has none, nor
+    does any constant difference without `images`.
     """
     varied = np.ptp(differences, axis=1) >= ROUNDING
     own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1.0
     if varied.sum() > 1:
         own[varied], (freedom,) = pooled(own[varied], differences.shape[1] - 1)
+    size = np.abs(differences.mean(axis=1))
+    if images:
+        own[~varied] = ((size - size**2).clip(0) / images)[~varied]
+    known = varied | (bool(images) & (size >= ROUNDING) & (own > 0))
     return [
-        Variance(float(value), float(freedom)) if is_varied else None
-        for value, is_varied in zip(own, varied, strict=True)
+        Variance(float(value), float(freedom)) if is_known else None
+        for value, is_known in zip(own, known, strict=True)
     ]
 
 
@@ -80,8 +88,8 @@ def corrected_resampled_t(
     """Test whether the expected difference is 0 (Nadeau and Bengio 2003), two-sided.
 
     `variance` is one of `variances`, by default the sample variance. Returns difference (the mean),
-    p, and the 95 % interval ci_low, ci_high. For a constant difference both ends are the mean, and
-    p is 1 for a tie, else 0.
+    p, and the 95 % interval ci_low, ci_high. Without a variance both ends are the mean, and p is 1
+    for a tie, else 0.
     """
     return tested(*expected_difference(difference, folds, variance))
 
@@ -101,8 +109,8 @@ def bayesian_correlated_t(
     """Return p_worse, p_equal and p_better of a variant (Benavoli et al. 2017); they sum to 1.
 
     `variance` is as in `corrected_resampled_t`.
-    Differences within the region of practical equivalence, -rope to rope, count as equal. For a
-    constant difference one of the probabilities is 1.
+    Differences within the region of practical equivalence, -rope to rope, count as equal. Without a
+    variance one of the probabilities is 1.
     """
     return probabilities(*expected_difference(difference, folds, variance), rope)
 
@@ -119,13 +127,13 @@ def probabilities(mean: float, expected: rv_frozen | None, rope: float) -> dict[
 def expected_difference(
     difference: np.ndarray, folds: int, variance: Variance | None
 ) -> tuple[float, rv_frozen | None]:
-    """Return the mean, and the distribution of the expected difference; None for a constant.
+    """Return the mean, and the distribution of the expected difference; None without a variance.
 
     The distribution is Student's; its `args` are degrees of freedom, the mean, and the scale.
     """
     difference = np.asarray(difference, dtype=np.float64)
     n = len(difference)
-    if np.ptp(difference) < ROUNDING:
+    if np.ptp(difference) < ROUNDING and variance is None:
         mean = float(difference[0])
         return (mean if abs(mean) >= ROUNDING else 0.0), None
     mean = float(difference.mean())

@@ -13,12 +13,13 @@ COLUMNS += ("p", "p_holm", "p_worse", "p_equal", "p_better", "outcome")
 
 
 def pairs(
-    score: Mapping[str, np.ndarray], folds: int, rope: float, metric: str
+    score: Mapping[str, np.ndarray], folds: int, rope: float, metric: str, images: float
 ) -> list[dict[str, Any]]:
     """Test each pair; return rows with COLUMNS, which compare `variant` with `other`.
 
     The variant with the higher mean comes first in its pair, and in the order of pairs. Holm's
-    correction is for all pairs. Arguments are as for `stages.statistics.baseline.against_baseline`.
+    correction is for all pairs. `images` is the number of validation images of a fold; the other
+    arguments are as for `stages.statistics.baseline.against_baseline`.
     """
     best_first = sorted(score, key=lambda name: -score[name].mean())
     couples = list(combinations(best_first, 2))
@@ -26,7 +27,8 @@ def pairs(
     rows: list[dict[str, Any]] = []
     if not couples:
         return rows
-    for (one, other), gained, variance in zip(couples, gains, paired.variances(gains), strict=True):
+    variances = paired.variances(gains, images)
+    for (one, other), gained, variance in zip(couples, gains, variances, strict=True):
         row: dict[str, Any] = {"variant": one, "other": other, "metric": metric, "n": len(gained)}
         row |= paired.corrected_resampled_t(gained, folds, variance)
         row |= paired.bayesian_correlated_t(gained, folds, rope, variance)

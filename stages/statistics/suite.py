@@ -48,7 +48,12 @@ Estimate = tuple[float, rv_frozen | None]  # as from `paired.expected_difference
 
 
 def against_baseline(
-    scores: Mapping[str, Mapping[str, np.ndarray]], base: str, folds: int, rope: float, metric: str
+    scores: Mapping[str, Mapping[str, np.ndarray]],
+    base: str,
+    folds: int,
+    rope: float,
+    metric: str,
+    images: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     """Return rows with COLUMNS, and p_equal: the baseline's, then each variant's, by source.
 
@@ -59,11 +64,12 @@ def against_baseline(
     Args:
         scores: source -> variant -> float (n,), of the same folds within a source; more is better.
         base: one of the variants.
+        images: source -> number of validation images of a fold.
         folds, rope, metric: as for `stages.statistics.baseline.against_baseline`.
     """
     estimates: dict[str, dict[str, Estimate]] = {}
     for source, score in scores.items():
-        differences, variances = baseline.compared_with(score, base)
+        differences, variances = baseline.compared_with(score, base, images[source])
         others = [name for name in score if name != base]
         estimates[source] = {
             name: paired.expected_difference(difference, folds, variance)

@@ -58,6 +58,31 @@ def test_a_constant_difference_is_certain_and_never_nan(constant, p, probabiliti
     assert not recwarn.list
 
 
+def test_a_constant_difference_has_the_least_variance_of_so_many_images():
+    tie, tenth, varied = np.zeros(5), np.full(5, -0.1), np.array([0.1, 0.2, 0.1, 0.1, 0.2])
+    none, least, own = paired.variances(np.array([tie, tenth, varied]), images=20)
+    assert none is None
+    assert least == pytest.approx((0.09 / 20, 4))
+    assert own == pytest.approx((varied.var(ddof=1), 4))
+    assert paired.variances(np.array([tie, tenth])) == [None, None]
+    found = paired.corrected_resampled_t(tenth, 5, least)
+    scale = np.sqrt((1 / 5 + 1 / 4) * 0.09 / 20)
+    assert found["p"] == pytest.approx(2 * student.sf(0.1 / scale, 4))
+    assert paired.bayesian_correlated_t(tenth, 5, 0, least)["p_worse"] < 1
+
+
+@pytest.mark.parametrize(("folds", "images"), [(2, 4), (2, 10), (3, 6), (5, 10)])
+def test_equal_variants_on_few_images_are_rarely_told_apart(folds, images):
+    random = np.random.default_rng(folds)
+    correct = random.random((4000, 2, folds, images)) < 0.75
+    found = 0
+    for score in correct.mean(axis=3):
+        difference = score[1] - score[0]
+        (variance,) = paired.variances(difference[np.newaxis], images)
+        found += paired.corrected_resampled_t(difference, folds, variance)["p"] < 0.05
+    assert found / 4000 < 0.05
+
+
 @settings(max_examples=30)
 @given(
     st.lists(st.floats(-1, 1), min_size=2, max_size=20).map(np.array),

@@ -17,7 +17,7 @@ def scores(count):
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_each_pair_is_tested_once_with_the_better_variant_first(count):
     score = scores(count)
-    rows = pairs(score, 5, 0.001, "accuracy")
+    rows = pairs(score, 5, 0.001, "accuracy", 20)
     assert len({frozenset((row["variant"], row["other"])) for row in rows}) == len(rows)
     assert len(rows) == count * (count - 1) // 2
     for row in rows:
@@ -30,7 +30,7 @@ def test_each_pair_is_tested_once_with_the_better_variant_first(count):
 
 def test_of_two_variants_it_is_the_test_against_the_baseline():
     score = scores(2)
-    (row,) = pairs(score, 5, 0.001, "accuracy")
+    (row,) = pairs(score, 5, 0.001, "accuracy", 20)
     correct = dict.fromkeys(score, np.ones(9, bool))
     other = against_baseline(score, correct, row["other"], 5, 0.001)
     (expected,) = (one for one in other if one["variant"] == row["variant"])
@@ -39,4 +39,4 @@ def test_of_two_variants_it_is_the_test_against_the_baseline():
 
 
 def test_one_variant_has_no_pair():
-    assert pairs(scores(1), 5, 0.001, "accuracy") == []
+    assert pairs(scores(1), 5, 0.001, "accuracy", 20) == []

@@ -1,5 +1,7 @@
 """The mean over several data sets: by hand, against scipy, and by simulation."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from stages.statistics import baseline, paired, suite
 TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
 GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # mean .078, sample variance .00122
 RANDOM = np.random.default_rng(0)
+IMAGES = defaultdict(lambda: 100)  # of any source
 
 
 def estimate(centre, scale, freedom):
@@ -77,7 +80,7 @@ def test_few_sources_or_constant_differences_do_not_tell_whether_they_differ():
 
 def test_rows_of_a_source_are_those_of_its_own_comparison_but_for_holm():
     made = scores(3)
-    rows = suite.against_baseline(made, "v1", 5, 0.001, "accuracy")
+    rows = suite.against_baseline(made, "v1", 5, 0.001, "accuracy", IMAGES)
     for source, score in made.items():
         correct = dict.fromkeys(score, np.ones(9, bool))
         for alone in baseline.against_baseline(score, correct, "v1", 5, 0.001):
@@ -89,7 +92,7 @@ def test_rows_of_a_source_are_those_of_its_own_comparison_but_for_holm():
 
 
 def test_holm_is_for_variants_and_sources_and_that_of_means_for_variants():
-    rows = suite.against_baseline(scores(4), "v0", 5, 0.001, "accuracy")
+    rows = suite.against_baseline(scores(4), "v0", 5, 0.001, "accuracy", IMAGES)
     order = [(row["variant"], row["source"]) for row in rows]
     sources = ["s0", "s1", "s2", "s3"]
     assert order[:4] == [("v0", source) for source in sources]
@@ -104,14 +107,17 @@ def test_holm_is_for_variants_and_sources_and_that_of_means_for_variants():
 
 def test_what_no_source_decides_alone_several_do_together():
     made = {f"s{place}": {"basic": TIED, "other": TIED + GAIN / 2} for place in range(6)}
-    *each, mean = suite.against_baseline(made, "basic", 5, 0.0005, "accuracy")[6:]
+    *each, mean = suite.against_baseline(made, "basic", 5, 0.0005, "accuracy", IMAGES)[6:]
     assert {row["outcome"] for row in each} == {"undecided"}
     assert mean["outcome"] == "better"
     assert mean["difference"] == pytest.approx(0.039)
     half = student.ppf(0.975, 24) * np.sqrt(0.45 * 0.00122) / 2 / np.sqrt(6)
     assert mean["ci_high"] - mean["difference"] == pytest.approx(half)
     tied = {name: {"basic": TIED, "other": TIED} for name in ("one", "two")}
-    assert suite.against_baseline(tied, "basic", 5, 0, "accuracy")[-1]["outcome"] == "no difference"
+    assert (
+        suite.against_baseline(tied, "basic", 5, 0, "accuracy", IMAGES)[-1]["outcome"]
+        == "no difference"
+    )
 
 
 def test_false_positives_are_five_percent_for_normal_estimates_of_unequal_scales():
