@@ -62,8 +62,9 @@ def evaluate(variant: str) -> None:
     )
     for name, (columns, rows) in tables.items():
         files.write_table(results / name, columns, rows)
-    metrics = evaluation.metrics(predictions, scored.by_member, folds, fold_scores) | {
-        "temperature": _temperature(training.get("temperature", 1.0), predictions),
+    value = training.get("temperature", 1.0)
+    metrics = evaluation.metrics(predictions, scored.by_member, folds, fold_scores, value != 1) | {
+        "temperature": _temperature(value, predictions),
         "parameters": training["parameters"],
         "model_bytes": len(content),
     }

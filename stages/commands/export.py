@@ -65,7 +65,7 @@ def export(
     dataset = read_dataset(PREPARED)
     with tempfile.TemporaryDirectory() as temporary:
         path, name = models.find(model, dataset, Path(temporary))
-        models.check(path, dataset["image_shape"])
+        models.check(path, dataset)
         file = (output or path.parent / "export") / f"model{'_int8' * int8}.{file_format}"
         files.check_writable(file.parent)
         proof = _write(file, path, name, module, dataset["classes"], int8)

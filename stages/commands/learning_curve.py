@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stages import publish
-from stages.engine import environment, fold_store, fold_tasks, subsets, variants
+from stages.engine import environment, final_model, fold_store, fold_tasks, subsets, variants
 from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
 from stages.figures.learning_curve import learning_curve as draw
@@ -24,7 +24,8 @@ from stages.settings import params
 from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, verdict
 from stages.statistics.metrics import METRICS, metric_of
-from stages.statistics.scores import SCORES
+from stages.statistics.scores import of_folds
+from stages.training.recipe import Recipe
 
 COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
 COLUMNS += ("gain", "ci_low", "ci_high", "verdict")  # of twice the images, in the row of all
@@ -54,7 +55,8 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     metric = settings.compare.metric
     rows, laws = [], {}
     for plan, tasks in zip(plans, of_plan, strict=True):
-        measured = {share: _measured(own, arrays, metric) for share, own in tasks.items()}
+        recipe = plan.recipes[plan.fingerprint]
+        measured = {share: _measured(own, recipe, arrays, metric) for share, own in tasks.items()}
         measured[1.0] = _complete(plan.variant, metric)
         images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
         law = fit(images, METRICS[metric].best - scores, dataset["folds"]["count"])
@@ -100,13 +102,15 @@ def _plan(settings: params.Params, name: str, dataset: dict[str, Any]) -> varian
 
 
 def _measured(
-    tasks: Sequence[fold_tasks.FoldTask], arrays: Arrays, metric: str
+    tasks: Sequence[fold_tasks.FoldTask], recipe: Recipe, arrays: Arrays, metric: str
 ) -> tuple[float, list[float]]:
-    """Return the mean number of training images, and the score of each fold."""
+    """Return the mean number of training images, and the score of each fold.
+
+    Probabilities are calibrated as those of the folds that were trained on all images.
+    """
     records = fold_tasks.records(tasks)
-    scores = [
-        SCORES[metric](record.probability, arrays.labels[record.validation]) for record in records
-    ]
+    probability = final_model.calibration(records, recipe, arrays)[1]
+    scores = [row[metric] for row in of_folds(probability, arrays.labels, arrays.folds)]
     return float(np.mean([record.train_images for record in records])), scores
 
 

@@ -1,7 +1,8 @@
 """The models that commands take: a variant, a file, or one from MLflow."""
 
-from collections.abc import Sequence
 from pathlib import Path
+
+import yaml
 
 from stages.engine import model_file
 from stages.errors import UserError
@@ -48,12 +49,12 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     return path, f"{variant} ({path}){note}"
 
 
-def check(path: Path, shape: Sequence[int]) -> None:
-    """Check, without loading it, that a model file fits the data set's images.
+def check(path: Path, dataset: dict) -> None:
+    """Check, without loading it, that a model file fits the data set's images and classes.
 
     Raises:
         UserError: if it is not a Keras file of this pipeline, holds anything but Keras' own
-            layers, or takes images of another shape.
+            layers, takes images of another shape, or is known to predict other classes.
         OSError: if it cannot be read.
     """
     layers = model_file.layers(path.read_bytes(), str(path)) if path.is_file() else []
@@ -65,11 +66,29 @@ def check(path: Path, shape: Sequence[int]) -> None:
             "params.yaml, or an address such as models:/foldlab@champion."
         )
     takes = inputs[0]["batch_shape"][1:]
-    if takes != [*shape]:
+    if takes != [*dataset["image_shape"]]:
         raise UserError(
             f"{path} takes images of {takes} (height, width, channels), but {PREPARED} has "
-            f"{[*shape]}; run `dvc repro prepare` with the model's data set."
+            f"{[*dataset['image_shape']]}; run `dvc repro prepare` with the model's data set."
         )
+    predicts = _classes(path)
+    if predicts and predicts != [*dataset["classes"]]:
+        raise UserError(
+            f"{path} predicts the classes {', '.join(predicts)}, but {PREPARED} has "
+            f"{', '.join(dataset['classes'])}; run `dvc repro prepare` with the model's data set."
+        )
+
+
+def _classes(path: Path) -> list[str]:
+    """Return the names of a model's classes from the files beside it; [] if there are none."""
+    described = path.absolute().parents[1] / "MLmodel"
+    scores = path.with_name("per_class.csv")
+    if described.is_file():  # of a model from MLflow
+        content = yaml.load(described.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        return list((content.get("metadata") or {}).get("classes", ()))
+    if scores.is_file():
+        return [row["class"] for row in read_table(scores, ("class",), text=("class",))]
+    return []
 
 
 def check_classes(label: str, predicted: int, prepared: int) -> None:

@@ -65,7 +65,7 @@ def predict(
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         path, label = models.find(model, dataset, Path(folder))
-        models.check(path, dataset["image_shape"])
+        models.check(path, dataset)
         if coverage is None and path.with_name(PREDICTIONS).is_file():
             coverage = params.load().predict.coverage
         lowest = _threshold(path, coverage) if coverage else None

@@ -145,8 +145,9 @@ def _unstable(comparison: Comparison) -> Problems:
     texts = {}
     for name, result in comparison.results.items():
         accuracy = result.accuracy[: comparison.folds]
-        correct = np.round(accuracy * len(result.label) / comparison.folds)
-        table = np.array([correct, len(result.label) / comparison.folds - correct])
+        images = result.images[: comparison.folds]
+        correct = np.round(accuracy * images)
+        table = np.array([correct, images - correct])
         if table.sum(axis=1).min() <= 0:
             continue  # all correct, or none
         if chi2_contingency(table).pvalue < CHANCE:

@@ -30,6 +30,7 @@ class Result(NamedTuple):
     """Results of one variant, without large arrays. Classes are numbers from 0."""
 
     accuracy: np.ndarray  # float (n,), validation accuracy of each fold
+    images: np.ndarray  # float (n,), number of its validation images
     scores: dict[str, np.ndarray]  # metric -> float (n,), of each fold; see statistics.metrics
     label: np.ndarray  # int32 (images,), of the training images
     predicted: np.ndarray  # int32 (images,), their out-of-fold predictions
@@ -88,8 +89,9 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     for stage, names in FILES.items():
         for file in names:
             files.existing(folder / file, f"{stage}@{name}")
-    rows = files.read_table(folder / "folds.csv", ("fold", "accuracy", "best_epoch"))
-    accuracy = _numbers(folder / "folds.csv", rows, "accuracy")
+    columns = ("fold", "accuracy", "best_epoch", "val_images")
+    rows = files.read_table(folder / "folds.csv", columns)
+    accuracy, images = (_numbers(folder / "folds.csv", rows, key) for key in columns[1::2])
     scored = folder / "fold_scores.csv"
     table = files.read_table(scored, ("fold", *METRICS))
     if len(table) != len(rows):
@@ -105,6 +107,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
     probability, test_label = arrays["test_probability"], arrays["test_label"]
     return Result(
         accuracy=accuracy,
+        images=images,
         scores={key: _numbers(scored, table, key) for key in METRICS} | {"accuracy": accuracy},
         label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),

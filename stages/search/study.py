@@ -18,12 +18,12 @@ from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
 from stages import files
-from stages.engine import fold_tasks, identity
+from stages.engine import final_model, fold_tasks, identity
 from stages.errors import UserError
 from stages.search import space
 from stages.search.trial import Trial
 from stages.settings.params import Params
-from stages.statistics.scores import SCORES
+from stages.statistics.scores import SCORES, of_folds
 from stages.training.fold import FoldResult, UntrainableError, derive_seed
 
 STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
@@ -165,7 +165,14 @@ def _cross_validate(
         may_prune = len(complete) >= STARTUP and MIN_FOLDS <= folds < len(tasks)
         if may_prune and mean < np.median([one.intermediate_values[folds] for one in complete]):
             raise optuna.TrialPruned
-    return mean
+    if metric == "accuracy":
+        return mean
+    # That of a complete trial is the one that `compare` would use.
+    records, recipe = fold_tasks.records(tasks), tasks[0].recipe
+    probability = final_model.calibration(records, recipe, arrays)[1]
+    scores = [row[metric] for row in of_folds(probability, arrays.labels, arrays.folds)]
+    trial.set_user_attr("scores", scores)
+    return float(np.mean(scores))
 
 
 def _score(record: FoldResult, labels: np.ndarray, metric: str) -> float:

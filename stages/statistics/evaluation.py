@@ -49,6 +49,7 @@ def metrics(
     by_member: np.ndarray,
     folds: Sequence[Mapping[str, Any]],
     fold_scores: Sequence[Mapping[str, float]],
+    is_scaled: bool = False,
 ) -> dict[str, Any]:
     """Return the scores in metrics.json: `cv`, `out_of_fold` and `test`.
 
@@ -57,12 +58,19 @@ def metrics(
         by_member: the test probabilities of each of its members, float (members, n, classes).
         folds: the rows of folds.csv.
         fold_scores: the same folds' scores, as from `stages.statistics.scores.of_folds`.
+        is_scaled: whether a temperature has scaled the out-of-fold probabilities, as it has those
+            of the final model, but not the losses in folds.csv.
     """
     probability, label = predictions.test_probability, predictions.test_label
     curves = two_classes.curves(probability, label)
-    from_training = {key: mean_std([row[key] for row in folds]) for key in ("accuracy", "loss")}
+    loss = (
+        [-row["log_loss"] for row in fold_scores] if is_scaled else [row["loss"] for row in folds]
+    )
     return {
-        "cv": from_training
+        "cv": {
+            "accuracy": mean_std([row["accuracy"] for row in folds]),
+            "loss": mean_std(loss),
+        }
         | {
             key: mean_std([row[key] for row in fold_scores])
             for key in ("balanced_accuracy", "macro_f1")

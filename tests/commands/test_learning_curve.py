@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.commands import learning_curve as learning_curves
 from stages.commands.learning_curve import learning_curve
 from stages.engine import fold_tasks
 from stages.errors import UserError
 from stages.files import read_table, write_table
 from stages.plot import plot
 from stages.publish import publish
+from stages.statistics.scores import of_folds
 from tests import prepared
 from tests.command import status
 from tests.prepared import edit
@@ -67,6 +69,26 @@ def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeyp
     edit(Path(), {"compare": {"metric": "log_loss"}})
     learning_curve(["plain"])
     assert all(row["mean"] < 0 for row in read_table("results/learning_curve.csv"))
+
+
+def test_smaller_sets_are_calibrated_as_all_images_are(monkeypatch):
+    random = np.random.default_rng(0)
+    labels, folds = random.integers(0, 3, 60), np.arange(60)[np.newaxis] % 2
+    probability = random.dirichlet([0.05] * 3, 60).astype("f4")  # as confident as they are wrong
+    records = [
+        prepared.record([], 0)._replace(validation=rows, probability=probability[rows])
+        for rows in (np.flatnonzero(folds[0] == fold) for fold in range(2))
+    ]
+    monkeypatch.setattr(fold_tasks, "records", lambda tasks: records)
+    arrays = fold_tasks.Arrays(np.zeros((60, 1, 1, 1), np.uint8), labels, folds, 3)
+    raw, scaled = (
+        learning_curves._measured([], prepared.recipe(final=final), arrays, "log_loss")[1]
+        for final in ("soft_vote", "refit")
+    )
+    assert raw == pytest.approx(
+        [row["log_loss"] for row in of_folds(probability[None], labels, folds)]
+    )
+    assert min(scaled) > max(raw)
 
 
 def test_an_interrupted_run_goes_on(monkeypatch):

@@ -1,6 +1,7 @@
 """Image files through a model that is really trained, on a few digits."""
 
 import json
+import shutil
 import zipfile
 from contextlib import chdir
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from mlflow.models import Model
 from PIL import Image, ImageOps
 
 from stages.commands import models, predict, predict_inputs
@@ -16,6 +18,7 @@ from stages.figures import gallery
 from stages.files import read_json, read_table, write_table
 from stages.prepare import prepare
 from stages.settings.params import load
+from stages.tracking import model
 from stages.train import train
 from stages.training.export import scorer
 from tests.command import status
@@ -280,7 +283,7 @@ def test_a_model_that_cannot_answer_is_refused_before_tensorflow(
 def test_a_model_of_other_data_is_refused(digits, folder, trained, monkeypatch):
     path = trained / "results/basic/model.keras"
     with pytest.raises(UserError, match=r"\[28, 28, 1\] .*\[32, 32, 3\]"):
-        models.check(path, (32, 32, 3))
+        models.check(path, {"image_shape": (32, 32, 3)})
     dataset = read_json(trained / "data/prepared/dataset.json")
     with pytest.raises(UserError, match="train@basic"):
         models.find("basic", dataset | {"sha256": "0"}, folder)
@@ -289,6 +292,22 @@ def test_a_model_of_other_data_is_refused(digits, folder, trained, monkeypatch):
     plain(digits[0][0]).save(folder / "page.png")
     with pytest.raises(UserError, match=r"10 classes.* 2"):
         predict.predict([str(folder)], "results/basic/model.keras", folder / "o.png")
+
+
+def test_a_model_whose_classes_have_other_names_is_refused(folder, trained, monkeypatch):
+    dataset = read_json(trained / "data/prepared/dataset.json")
+    source = trained / "results/basic/model.keras"
+    renamed = ["zero", *dataset["classes"][1:]]
+    saved = folder / "saved"  # as downloaded from MLflow
+    model.save(saved, source, dataset | {"classes": renamed}, Model())
+    copied = Path(shutil.copy(source, folder))  # beside the results of its evaluation
+    write_table(folder / "per_class.csv", ("class",), [(name,) for name in renamed])
+    for path in (saved / "data/model.keras", copied):
+        models.check(path, dataset | {"classes": renamed})
+        with pytest.raises(UserError, match=r"classes zero, 1, .*has 0, 1, "):
+            models.check(path, dataset)
+    monkeypatch.chdir(folder)
+    models.check(Path(shutil.copy(source, "other.keras")), dataset | {"classes": renamed})
 
 
 def test_a_whole_folder_becomes_a_table(digits, folder, capsys, monkeypatch):

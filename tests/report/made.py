@@ -81,8 +81,8 @@ def write(folder, accuracy, probability, labels, *, sha256=SHA256, parameters=12
     """
     files.write_table(
         folder / "folds.csv",
-        ("fold", "accuracy", "best_epoch"),
-        [(fold, float(score), EPOCHS) for fold, score in enumerate(accuracy)],
+        ("fold", "accuracy", "best_epoch", "val_images"),
+        [(fold, float(score), EPOCHS, 20) for fold, score in enumerate(accuracy)],
     )
     files.write_table(
         folder / "fold_scores.csv",

@@ -31,6 +31,9 @@ def test_scores_are_of_folds_members_and_the_final_model():
         "balanced_accuracy": 0.4,
         "macro_f1": 0.2,
     }
+    logs = [row | {"log_loss": -1.5} for row in scores]
+    scaled = evaluation.metrics(PREDICTIONS, members, folds, logs, is_scaled=True)
+    assert scaled["cv"]["loss"]["mean"] == 1.5  # that of the scaled probabilities
     assert found["test"]["accuracy"] == found["out_of_fold"]["accuracy"] == 0.75
     assert found["test"]["members_accuracy"]["mean"] == 0.5
     assert found["test"]["expected_calibration_error"] == pytest.approx((0.1 + 0.2 + 0.7 + 0.4) / 4)
