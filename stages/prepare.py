@@ -31,7 +31,7 @@ def prepare(settings: params.Params | None = None) -> None:
         source = corrections.apply(settings.data.corrections, source)
     splits = make_splits(source, settings)
     source = replace(source, notes=(*source.notes, *splits.notes))
-    written = dataset.write(source, splits, settings.data.resize == "pad")
+    written = dataset.write(source, splits, settings.data)
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):

@@ -25,7 +25,8 @@ def blocks(
     A name is the path of a file, or that of a CSV file and the number of a row, from 1. A file that
     cannot be classified is appended to `failed`, and one sentence on it printed to stderr.
     """
-    data = params.load().data
+    prepared = {key: dataset[key] for key in ("resize", "background") if key in dataset}
+    data = params.load().data.model_copy(update=prepared)  # as the model was trained
     files = _files(map(Path, given), data)
     size = max(1, BYTES // math.prod(dataset["image_shape"]))
     tables = [file for file in files if file.suffix.lower() == ".csv"]

@@ -13,16 +13,17 @@ from stages import files
 from stages.data import near_duplicates, odd_images
 from stages.data.source import Source, Split
 from stages.data.splits import Splits
+from stages.settings.sections import Data
 
 BLOCK = 64  # images copied at once
 
 
-def write(source: Source, splits: Splits, padded: bool) -> dict[str, Any]:
+def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
     """Write the arrays, each as <name>.npy, then dataset.json; return the content of the latter.
 
     `train_names.csv` has the row in the source and the file, if any, of each training image.
-    `near_duplicates.csv` and `odd_images.csv` list images to look at. `padded` says whether images
-    of another shape were padded.
+    `near_duplicates.csv` and `odd_images.csv` list images to look at. `settings` are those that the
+    source was read with.
 
     The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
     `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n), in the source's order.
@@ -57,6 +58,8 @@ def write(source: Source, splits: Splits, padded: bool) -> dict[str, Any]:
         "sha256": content_hash(arrays, classes),
         "source_sha256": source.sha256,
         "bits": source.bits,
+        "resize": settings.resize,
+        "background": settings.background,
         "pixel_range": list(source.pixel_range),
         "pixels": pixels(arrays["train_images"]),
         "imbalance": {
@@ -68,7 +71,7 @@ def write(source: Source, splits: Splits, padded: bool) -> dict[str, Any]:
         "groups": splits.groups,
         "duplicates": splits.duplicates,
         "near_duplicates": near_duplicates.summary(splits.near),
-        "odd_images": _write_lists(source, splits, arrays, names, padded),
+        "odd_images": _write_lists(source, splits, arrays, names, settings.resize == "pad"),
         "unreadable": dict(sorted(source.unreadable.items())),
         "notes": list(source.notes),
     }

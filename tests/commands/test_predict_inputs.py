@@ -56,6 +56,14 @@ def test_files_and_folders_come_before_tables_and_faults_are_named(tmp_path, cap
     assert all(name in err for name in failed)
 
 
+def test_images_are_resized_as_those_of_training_were(tmp_path):
+    Image.new("L", (8, 4), 100).save(tmp_path / "wide.png")
+    prepared.edit(tmp_path, {"data": {"resize": "stretch", "background": "black"}})
+    trained = DATASET | {"resize": "pad", "background": "white"}
+    ((pixels,),) = [block.values() for block in blocks(["wide.png"], trained, [])]
+    assert pixels[:, 0, 0].tolist() == [255, 100, 100, 255]
+
+
 def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
     images = RANDOM.integers(2, 256, (3, 2, 5, 3), np.uint8)
     table(tmp_path / "new.csv", images)

@@ -14,6 +14,7 @@ from stages.data import dataset
 from stages.data.source import Source, Split
 from stages.data.splits import Splits
 from stages.files import PREPARED
+from stages.settings.sections import Data
 
 SHAPES = st.tuples(st.integers(1, 40), *[st.integers(1, 4)] * 2, st.sampled_from([1, 3]))
 
@@ -35,7 +36,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
                     sha256="cd", pixel_range=(0, 1))  # fmt: skip
     folds = np.array([[0, 0, 1, 1], [1, 0, 0, 1]], np.int16)
     splits = Splits(np.arange(4), np.array([4, 5]), folds, {"train": 2}, {"a": 1}, "ab")
-    written = dataset.write(source, splits, False)
+    written = dataset.write(source, splits, Data(resize="crop"))
     expected = {
         "train_images": images[:4],
         "train_labels": labels[:4],
@@ -86,7 +87,7 @@ def test_no_second_copy_of_the_images_is_made(count):
     source = Source("drawings", "none", ("cat", "dog"), Split(images, np.arange(1000) % 2))
     splits = Splits(rows, rows[:10], np.zeros((1, count), np.int16), {}, {}, "")
     tracemalloc.start()
-    dataset.write(source, splits, False)
+    dataset.write(source, splits, Data(resize="crop"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 3
