@@ -61,6 +61,8 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "imbalance": {"largest": "dog", "smallest": "cat", "ratio": 3.0},
         "images_sha256": "ab",
         "bits": 16,
+        "resize": "crop",
+        "background": None,
         "pixel_range": [0, 1],
         "groups": {"train": 2},
         "duplicates": {"a": 1},
