@@ -169,7 +169,8 @@ def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory)
 
 
 @pytest.mark.slow
-def test_the_time_of_a_network_is_measured(folder):
+def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
     content["variants"] = {**content["variants"], **new.ROWS, **new.PRETRAINED}
     Path("params.yaml").write_text(yaml.safe_dump(content))
