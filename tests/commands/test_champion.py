@@ -104,12 +104,12 @@ def test_publish_all_fails_with_the_comparison(two_published):
 def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     make_repository(repository, "basic", "other", folds=5)
     make_comparison(repository, basic=0.902, other=0.912)
-    for images in (80, None):  # the results stay limited when the limit is gone
+    for images in (800_000, None):  # the results stay limited when the limit is gone
         edit(repository, {"data": {"limit": images}})
         assert status("publish", "--all") == 0
-        assert "data.limit = 80" in capsys.readouterr().out
+        assert "data.limit = 800000" in capsys.readouterr().out
         assert publish.missing(params.load()) == []
-        assert "data.limit = 80" in command_refusal("promote", "other")
+        assert "data.limit = 800000" in command_refusal("promote", "other")
     rows = everything(repository)
     assert not rows["model_versions"] + rows["registered_models"]
     verdicts = [row["value"] for row in rows["tags"] if row["key"] == "foldlab.verdict"]

@@ -43,7 +43,7 @@ def test_a_record_has_settings_data_and_folds_with_epochs_times_and_scores():
         "data.source": "mnist-5k",
         "data.classes": "2",
         "data.image_shape": "28x28x1",
-        "data.train_images": "80",
+        "data.train_images": "800000",
         "data.test_images": "20",
         "folds.count": "2",
         "folds.repeats": "1",

@@ -65,7 +65,7 @@ def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     assert (dataset["name"], dataset["digest"]) == ("mnist-5k", DATA_SHA256[:16])
     schema = json.loads(dataset["dataset_schema"])["mlflow_tensorspec"]
     assert json.loads(schema["features"])[0]["tensor-spec"]["shape"] == [-1, 28, 28, 1]
-    assert json.loads(dataset["dataset_profile"])["train"]["images"] == 80
+    assert json.loads(dataset["dataset_profile"])["train"]["images"] == 800_000
     assert [row["value"] for row in rows["input_tags"]] == ["training"]
 
     (model,) = rows["logged_models"]
