@@ -26,10 +26,10 @@ from stages.training.fold import train_fold
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
 STEPS = 1000  # of the optimizer: what a small network needs at least
 BATCH = 32
-# Pixels to which larger images are resized: those of pretrained networks where the images have so
-# many. The other rows shrink them, since a small network takes long for large images.
+# Sides in pixels to which images are resized, and the factor by which small networks, for which
+# large images would take long, shrink them. Pretrained networks expect 224 pixels.
 SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
-MANY = 10_000  # images, from which on 224 pixels would take too much time and space: 150 kB each
+MANY = 10_000  # images; more do not get the largest side, at which each takes 150 kB and 10 ms
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
 RESET += ("label_pattern", "file_column", "label_column")  # of the section data
 UNEVEN = 1.5  # times as many images in the largest class as in the smallest
@@ -166,10 +166,8 @@ def _side(sizes: np.ndarray) -> int | None:
     if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= min(SHRINK) and sizes.min() >= 8:
         return None
     typical = np.median(sizes.max(axis=1))  # most images are at least as large
-    possible = [
-        side for side in SHRINK if side <= typical and not (side == 224 and len(sizes) > MANY)
-    ]
-    return max(possible, default=min(SHRINK))
+    sides = sorted(SHRINK)[: -1 if len(sizes) > MANY else None]
+    return max((side for side in sides if side <= typical), default=min(SHRINK))
 
 
 def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
