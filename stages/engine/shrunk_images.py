@@ -53,9 +53,9 @@ def _shrunk(images: np.ndarray, digest: str, factor: int) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     count, height, width, channels = images.shape
     shape = count, height // factor, width // factor, channels
-    with files.replacing(path) as temporary:
-        result = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        for start in range(0, count, BLOCK):
-            result[start : start + BLOCK] = shrunk(images[start : start + BLOCK], factor)
-        result.flush()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with files.replacing(path) as temporary, temporary.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, header)
+        for start in range(0, count, BLOCK):  # not memory-mapped: a full disk would be a signal
+            out.write(shrunk(images[start : start + BLOCK], factor).data)
     return np.load(path, mmap_mode="r")

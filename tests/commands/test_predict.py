@@ -306,7 +306,11 @@ def test_a_model_whose_classes_have_other_names_is_refused(folder, trained, monk
         models.check(path, dataset | {"classes": renamed})
         with pytest.raises(UserError, match=r"classes zero, 1, .*has 0, 1, "):
             models.check(path, dataset)
+    shutil.copy(source.with_name("training.json"), folder)  # trained anew, not yet evaluated
+    models.check(copied, dataset)
     monkeypatch.chdir(folder)
+    (folder / "per_class.csv").unlink()
+    (folder / "training.json").unlink()
     models.check(Path(shutil.copy(source, "other.keras")), dataset | {"classes": renamed})
 
 
