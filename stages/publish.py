@@ -7,8 +7,9 @@ from pathlib import Path
 from stages.errors import UserError
 from stages.files import listed, replacing, root
 from stages.settings import params
-from stages.tracking import marker, store
+from stages.tracking import address, marker, store
 from stages.tracking.record import Record, read
+from stages.tracking.store_errors import StoreError
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
 SAVED = "results/ is complete, run `make publish` when the store is back"
@@ -84,7 +85,7 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
                 runs.publish(client, pending[0])
                 _note(pending.pop(0).variant).unlink(missing_ok=True)
             unfinished.end_stale(client)
-    except store.StoreError as error:
+    except StoreError as error:
         for record in pending:
             with replacing(_note(record.variant)):  # an empty file, flushed to disk
                 pass
@@ -96,7 +97,7 @@ def missing(settings: params.Params) -> list[str]:
     """Return the compared variants that `publish` has marked but the store does not fully have."""
     published = ((name, marker.published(name)) for name in settings.compare.variants)
     marked = {name: identity for name, identity in published if identity}
-    path = store.database(store.location())
+    path = address.database(address.uri())
     if not marked or (path and not path.exists()):
         return [*marked]
     with store.opened(settings.tracking, SECONDS) as client:
@@ -108,7 +109,7 @@ def missing(settings: params.Params) -> list[str]:
 def warn_missing(names: Sequence[str]) -> None:
     """Print on stderr which variants are missing from the store, if any, and what to do."""
     if names:
-        missing = f"{', '.join(names)} missing from MLflow at {store.address()}"
+        missing = f"{', '.join(names)} missing from MLflow at {address.shown()}"
         print(f"foldlab: {missing}; run `make publish`.", file=sys.stderr)
 
 
@@ -132,12 +133,12 @@ def annotate(
             for name, identity in published:
                 if run := find(client, identity):
                     add(client, run.info.run_id, name)
-    except store.StoreError as error:
+    except StoreError as error:
         warn(what, error)
 
 
-def warn(what: str, error: store.StoreError, saved: str = SAVED) -> None:
+def warn(what: str, error: StoreError, saved: str = SAVED) -> None:
     """Print on stderr that publishing failed, why, and what to do."""
     remedy = error.remedy or saved
-    message = f"publishing {what} to MLflow at {store.address()} failed: {error.reason}; {remedy}."
+    message = f"publishing {what} to MLflow at {address.shown()} failed: {error.reason}; {remedy}."
     print(f"foldlab: {message}", file=sys.stderr)

@@ -19,6 +19,7 @@ from stages.files import PREPARED, RESULTS, existing, read_dataset, read_table
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t, variances
 from stages.tracking import marker, store
+from stages.tracking.store_errors import StoreError
 
 
 def champion() -> None:
@@ -85,7 +86,7 @@ def _log(seconds: float | None) -> bool:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
                 print(champion.choose(client, [v for v in versions if v], test, metric))
-    except store.StoreError as error:
+    except StoreError as error:
         publish.warn("the comparison", error)
         return False
     return not missing

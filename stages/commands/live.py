@@ -27,7 +27,8 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
         return
     from stages.engine import fold_store
     from stages.files import listed
-    from stages.tracking import store, usage
+    from stages.tracking import address, usage
+    from stages.tracking.store_errors import StoreError
 
     # a sweep's processes serve several trainings at once
     watch = usage.watch(usage.path(fingerprints[0])) if len(fingerprints) == 1 else None
@@ -47,11 +48,11 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
         try:
             _log(experiment, changed if word is None else folds, word)
             logged |= changed
-        except store.StoreError as error:
+        except StoreError as error:
             retry_at = time.monotonic() + PAUSE
             if not warned:
                 print(
-                    f"foldlab: could not show the training in MLflow at {store.address()}: "
+                    f"foldlab: could not show the training in MLflow at {address.shown()}: "
                     f"{error.reason}; training continues, and `publish` will log it.",
                     file=sys.stderr,
                 )

@@ -2,66 +2,26 @@
 
 import contextlib
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
 
+from stages.commands import estimate, new_settings
 from stages.data import SOURCES, look, near_duplicates, watch
 from stages.data.look import Look
-from stages.engine import backbones, resolve
+from stages.engine import resolve
 from stages.errors import UserError
 from stages.files import replacing, root, write_bytes
-from stages.models.backbone import MINIMUM
 from stages.search import rows
 from stages.settings import params
 from stages.settings.base import validate
 from stages.settings.sections import Data, Variant
-from stages.training.features import features
-from stages.training.fold import train_fold
 
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
-STEPS = 1000  # of the optimizer: what a small network needs at least
-BATCH = 32
-# Sides in pixels to which images are resized, and the factor by which small networks, for which
-# large images would take long, shrink them. Pretrained networks expect 224 pixels.
-SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
-MANY = 10_000  # images; more do not get the largest side, at which each takes 150 kB and 10 ms
-RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
-RESET += ("label_pattern", "file_column", "label_column")  # of the section data
-UNEVEN = 1.5  # times as many images in the largest class as in the smallest
 SHOWN = 3
-AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0.15}}]
-AUGMENTATION += [{"shift": {"fraction": 0.1}}, {"brightness": {"factor": 0.2}}]
-ROWS: dict[str, dict[str, Any]] = {
-    "majority": {
-        "description": "The class frequencies, whatever the image shows.",
-        "architecture": "majority",
-        "train": {"class_weight": None},
-    },
-    "logistic": {
-        "description": "Logistic regression on the pixels, without a hidden layer.",
-        "architecture": "logistic",
-        "train": {"learning_rate": 0.0005},
-    },
-    "cnn": {"description": "A small residual network.", "architecture": "resnet"},
-    "cnn_augmented": {
-        "description": "The same with mirrored, rotated, zoomed, shifted and lighter images.",
-        "architecture": "resnet",
-        "augmentation": AUGMENTATION,
-    },
-}
-PRETRAINED = {  # where images are large enough
-    "pretrained": {
-        "description": "A network trained on ImageNet; only its last layer is trained.",
-        "architecture": {"backbone": {"name": "efficientnet_lite0"}},
-    }
-}
-BASELINE = "cnn"
-PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; rows that take about as long
 
 
 def new(data: str, data_format: str | None = None) -> None:
@@ -86,27 +46,22 @@ def new(data: str, data_format: str | None = None) -> None:
     chosen["watch"] = watch.best(validate(Data, chosen, "data"))
     found = look.look(validate(Data, chosen, "data"))
     print("\n".join(_lines(data, found)), flush=True)
-    if (side := _side(found.sizes)) is not None:
+    if (side := new_settings.side(found.sizes)) is not None:
         chosen["image_size"] = side
-    factor = SHRINK[side or min(SHRINK)]
     for line in _near(found, validate(Data, chosen, "data")):
         print(line)
     height, width = (side, side) if side else found.sizes[0].tolist()
-    chosen_rows = {name: row | {"shrink": factor} for name, row in ROWS.items()}
-    chosen_rows |= PRETRAINED if min(height, width) >= MINIMUM else {}
-    sections = _sections(found, chosen, [*chosen_rows])
-    before, after = PARAMS.read_bytes(), _changed(chosen_rows, sections)
+    shrink = new_settings.SHRINK[side or min(new_settings.SHRINK)]
+    compared = new_settings.rows(height, width, shrink)
+    sections = new_settings.sections(found, chosen, [*compared])
+    before, after = PARAMS.read_bytes(), _changed(compared, sections)
     if after != before:  # the same command again keeps the copy of the first file
         write_bytes(OLD, before)
         write_bytes(PARAMS, after)
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
-    training = round(sum(found.train) * (1.0 if any(found.test) else 0.8))
     shape = (height, width, 3 if found.colour else 1)
-    minutes = _minutes(training, (height // factor, width // factor, shape[2]))
-    for name in PRETRAINED.keys() & chosen_rows:
-        minutes += _features_minutes(name, sum(found.train) + sum(found.test), shape)
-    shown = f"{', '.join(chosen_rows)}, which takes about {max(1, round(minutes))} min here"
-    print(f"`make repro` compares {shown}.")
+    minutes = max(1, round(estimate.minutes(found, compared, shape, shrink)))
+    print(f"`make repro` compares {', '.join(compared)}, which takes about {minutes} min here.")
 
 
 def _lines(source: str, found: Look) -> list[str]:
@@ -129,7 +84,7 @@ def _lines(source: str, found: Look) -> list[str]:
             f"median {middle}"
         )
     lines.append(f"colour: {'yes' if found.colour else 'no'}")
-    if (ratio := _imbalance(found)) > UNEVEN:
+    if (ratio := new_settings.imbalance(found)) > new_settings.UNEVEN:
         lines.append(f"imbalance: the largest class is {ratio:.3g} times as large as the smallest")
     if found.equal:
         first = " and ".join(found.equal[0][:2])
@@ -155,47 +110,6 @@ def _near(found: Look, settings: Data) -> list[str]:
         for kind, groups in look.near(settings, found).items()
         if groups
     ]
-
-
-def _imbalance(found: Look) -> float:
-    return max(found.train) / max(1, min(found.train))
-
-
-def _side(sizes: np.ndarray) -> int | None:
-    """Return the side in pixels to which images are resized; None keeps the size that all share."""
-    if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= min(SHRINK) and sizes.min() >= 8:
-        return None
-    typical = np.median(sizes.max(axis=1))  # most images are at least as large
-    sides = sorted(SHRINK)[: -1 if len(sizes) > MANY else None]
-    return max((side for side in sides if side <= typical), default=min(SHRINK))
-
-
-def _sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the settings of each section that differ from the file's."""
-    smallest = min(found.train)
-    to_train = smallest if any(found.test) else int(smallest * 0.8)
-    if to_train < 2:
-        name = found.classes[found.train.index(smallest)]
-        raise UserError(
-            f"class {name!r} has only {smallest} images to train with; give it at least "
-            "3, or 2 if there is a test set."
-        )
-    images = sum(found.train)
-    return {
-        "data": dict.fromkeys(RESET) | data,
-        "folds": {"count": min(5, to_train), "group": None},
-        "train": {
-            "epochs": int(np.clip(np.ceil(STEPS * BATCH / images), 10, 30)),
-            "batch_size": BATCH,
-            "learning_rate": 0.002,
-            "class_weight": "balanced" if _imbalance(found) > UNEVEN else None,
-        },
-        "compare": {
-            "variants": names[::-1],
-            "baseline": BASELINE,
-            "metric": "balanced_accuracy" if _imbalance(found) > UNEVEN else "accuracy",
-        },
-    }
 
 
 def _changed(
@@ -236,29 +150,3 @@ def _write(sections: Mapping[str, Mapping[str, Any]], shrink: Mapping[str, int])
             content["variants"][name]["shrink"] = factor
     with replacing(PARAMS) as temporary:
         yaml.dump(content, temporary)
-
-
-def _minutes(images: int, shape: tuple[int, int, int]) -> float:
-    """Return about how many minutes the networks take here, from a few steps of one of them."""
-    settings = params.load()
-    recipe = resolve.recipe(settings, PROBED)
-    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": 2})})
-    few = np.zeros((4 * BATCH, *shape), np.uint8)
-    labels = np.arange(len(few)) % 2
-    seconds = float(train_fold(few, labels, None, 2, recipe, "probe").times[-1, 1])
-    epochs = settings.train.epochs * settings.folds.count * NETWORKS
-    return seconds / len(few) * images * epochs / 60
-
-
-def _features_minutes(name: str, images: int, shape: tuple[int, int, int]) -> float:
-    """Return about how many minutes a pretrained network takes for all images.
-
-    A second pass over a few images is timed, since the first also builds the network.
-    """
-    recipe = resolve.recipe(params.load(), name)
-    weights, few = backbones.weights(recipe), np.zeros((BATCH, *shape), np.uint8)
-    for _ in range(2):
-        began = time.perf_counter()
-        features(few, recipe, weights)
-        seconds = time.perf_counter() - began
-    return seconds / len(few) * images / 60

@@ -8,7 +8,7 @@ import os
 
 from stages.errors import UserError
 from stages.settings import params
-from stages.tracking import origin, record, store
+from stages.tracking import address, origin, record, store
 
 
 def promote(name: str, reason: str = "") -> str:
@@ -36,7 +36,7 @@ def promote(name: str, reason: str = "") -> str:
         if version is None:
             raise UserError(
                 f"the current results of {name} are not registered as {client.model_name!r} in "
-                f"MLflow at {store.address()}; run `make publish`."
+                f"MLflow at {address.shown()}; run `make publish`."
             )
         return champion.promote(client, version, who, reason)
 

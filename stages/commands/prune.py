@@ -14,7 +14,7 @@ from stages.errors import UserError
 from stages.files import RESULTS, listed, replacing
 from stages.members import MEMBERS
 from stages.settings import params
-from stages.tracking import marker, store
+from stages.tracking import address, marker, store
 
 LOCK = Path("dvc.lock")
 
@@ -29,9 +29,9 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
         UserError: if `mlflow` and the store is a server, where other checkouts have other rows.
     """
     settings = params.load()
-    if mlflow and not store.database(store.location()):
+    if mlflow and not address.database(address.uri()):
         raise UserError(
-            f"MLflow at {store.address()} is a server, and other checkouts may have rows that are "
+            f"MLflow at {address.shown()} is a server, and other checkouts may have rows that are "
             "missing here; delete runs on its pages, or run the command without --mlflow."
         )
     found = False

@@ -17,6 +17,7 @@ from stages.settings.params import Params
 from stages.statistics.metrics import METRICS
 from stages.tracking import store
 from stages.tracking.record import flat
+from stages.tracking.store_errors import StoreError
 
 
 def search(trials: int = 0, write: bool = False) -> None:
@@ -70,7 +71,7 @@ def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Tr
 
             tags = {"variant": section.variant, "fingerprint": fingerprint}
             trial_runs.publish(client, {**tags, "data_sha256": data_sha256}, shown, trials)
-    except store.StoreError as error:
+    except StoreError as error:
         saved = "its trials are saved, run `make search` again when the store is back"
         publish.warn("the search", error, saved)
         return False

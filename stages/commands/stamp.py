@@ -13,7 +13,7 @@ import yaml
 from stages.engine import environment
 from stages.files import read_json, write_json
 from stages.settings import params
-from stages.tracking import store
+from stages.tracking import address
 
 STAMP = Path(".foldlab/repro.json")
 LOCK = Path("dvc.lock")
@@ -42,17 +42,17 @@ def summary_if_unchanged() -> str | None:
 def write(before: dict[str, list[int]], summary: str) -> None:
     """Write the stamp after a run, if the inputs are those `before` it and the store is local."""
     STAMP.unlink(missing_ok=True)
-    if before == inputs() and store.database(store.location()):
+    if before == inputs() and address.database(address.uri()):
         write_json(STAMP, {"summary": summary, "state": _now()})
 
 
 def _now() -> dict[str, Any]:
-    database = store.database(store.location())
+    database = address.database(address.uri())
     return {
         "inputs": inputs(),
         "outputs": _state([LOCK, *_paths("outs")]),
         "environment": environment.current(params.load().train.kernels),
-        "store": _state([database]) if database else store.address(),
+        "store": _state([database]) if database else address.shown(),
     }
 
 

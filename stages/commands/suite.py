@@ -31,6 +31,7 @@ from stages.settings.sections import Data
 from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.suite import ALL, COLUMNS, ENOUGH, against_baseline
 from stages.tracking import store
+from stages.tracking.store_errors import StoreError
 
 FOLDER = Path(".foldlab/suite")
 STAMP = Path("prepared.json")  # in a source's folder: what data/prepared was made from
@@ -202,6 +203,6 @@ def _log(settings: Params, rows: list[dict[str, Any]]) -> None:
             from stages.tracking.attachments import complete_suite  # MLflow's import takes seconds
 
             complete_suite(client, shown)
-    except store.StoreError as error:
+    except StoreError as error:
         saved = "results/suite.csv is complete, run `make suite` again when the store is back"
         publish.warn("the suite", error, saved)

@@ -22,7 +22,7 @@ from stages.engine.resolve import check
 from stages.files import PREPARED, RESULTS, read_dataset, read_json, read_prepared
 from stages.settings import params
 from stages.settings.sections import Kernels
-from stages.tracking import store
+from stages.tracking.store_errors import StoreError
 
 
 def reproduce(variant: str) -> None:
@@ -56,7 +56,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:
-        with suppress(store.StoreError):  # nothing is to be published
+        with suppress(StoreError):  # nothing is to be published
             publish.warn_missing(publish.missing(settings))  # no stage will do so
         return
     arrays = fold_tasks.read_training_data(dataset)

@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException
 
 from stages.errors import UserError
 from stages.settings import params
-from stages.tracking import store, view
+from stages.tracking import address, store, view
 
 HOST = "127.0.0.1"
 
@@ -22,9 +22,9 @@ def ui(port: int) -> None:
         UserError: if the store is a server, which has pages of its own, or the port is in use.
         StoreError: if the store cannot be opened.
     """
-    uri = store.location()
+    uri = address.uri()
     if uri.startswith(("http:", "https:", "databricks")):
-        raise UserError(f"MLflow runs at {store.address()}; open this address in a browser.")
+        raise UserError(f"MLflow runs at {address.shown()}; open this address in a browser.")
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:

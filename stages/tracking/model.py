@@ -24,9 +24,10 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from stages.errors import UserError
 from stages.files import RESULTS
-from stages.tracking import signature
+from stages.tracking import address, signature
 from stages.tracking.record import Record
-from stages.tracking.store import Client, StoreError, address, failures, location
+from stages.tracking.store import Client
+from stages.tracking.store_errors import StoreError, failures
 
 SERVING = Path(__file__).with_name("foldlab_serving.py")  # not imported here: it imports Keras
 REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
@@ -123,10 +124,10 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
             that which FOLDLAB_PUBLIC_KEY demands.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
-    stores = {"tracking_uri": location(), "registry_uri": location()}
+    stores = {"tracking_uri": address.uri(), "registry_uri": address.uri()}
     pinned = uri
     try:
-        with failures(given=True), _default(location()):
+        with failures(given=True), _default(address.uri()):
             name, _, alias = uri.removeprefix("models:/").partition("@")
             if alias and uri.startswith("models:/"):
                 version = mlflow.MlflowClient(**stores).get_model_version_by_alias(name, alias)
@@ -134,7 +135,7 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
             found = mlflow.artifacts.download_artifacts(pinned, dst_path=str(folder), **stores)
     except StoreError as error:
         raise UserError(
-            f"could not fetch {uri} from {address()}: {error.reason}; "
+            f"could not fetch {uri} from {address.shown()}: {error.reason}; "
             "`make ui` shows the registered models."
         ) from None
     signature.check(Path(found), uri)

@@ -5,7 +5,7 @@ import os
 import subprocess
 from contextlib import suppress
 
-from stages.tracking.store import redacted
+from stages.tracking.address import redacted
 
 SOURCES = ("stages", "params.yaml", "dvc.yaml", "constraints.txt")  # what results depend on
 

@@ -1,10 +1,9 @@
-"""The MLflow store: its address, its lock, and a client with a deadline."""
+"""The MLflow store: its lock, its experiment, and a client with a deadline."""
 
 import gc
 import glob
 import math
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -16,135 +15,19 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from stages.errors import UserError
 from stages.files import root
 from stages.settings.sections import Tracking
-from stages.tracking import view
+from stages.tracking import address, view
+from stages.tracking.store_errors import StoreError, failures
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long to wait for a locked database
 ARTIFACTS = "mlartifacts"  # the folder of artifacts, next to the sqlite file
-# Packages whose errors mean that the store, or the connection to it, failed.
-CLIENTS = re.compile(
-    r"(alembic|azure|boto3|botocore|google|http|mlflow|requests|s3transfer|sqlalchemy|sqlite3"
-    r"|urllib3)\b"
-)
 DATABASE = "foldlab.database"  # tag of an experiment in a sqlite file: this file's path
-OURS = ("results", "data", ".foldlab")  # folders that never belong to a store
-STORES = ("mlflow.db", "mlartifacts", "mlruns")  # what a store has in the repository by default
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     view.TAG: view.VIEW,
 }
-
-
-class StoreError(UserError):
-    """The store, or the connection to it, failed.
-
-    `reason` tells why, without passwords. `remedy` is what the user must do about it, "" where the
-    same call may succeed later.
-    """
-
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        """Compose the message: the store's address, the reason and the remedy."""
-        self.reason, self.remedy = reason, remedy
-        sentence = f"MLflow at {address()} failed: {reason}"
-        super().__init__(f"{sentence}; {remedy}." if remedy else f"{sentence}.")
-
-
-@contextmanager
-def failures(given: bool = False) -> Iterator[None]:
-    """Raise StoreError if the store or the connection to it fails; any other error is a bug.
-
-    An argument that MLflow refuses is a bug too, unless `given`: the user chose the arguments.
-    """
-    try:
-        yield
-    except Exception as error:
-        bug = not given and _is_wrong_argument(error)
-        if isinstance(error, StoreError) or bug or not _is_failure(error):
-            raise
-        outdated = "db upgrade" in str(error)
-        upgrade = f"run `mlflow db upgrade {address()}` after a backup, then `make publish`"
-        raise StoreError(_why(error), upgrade if outdated else "") from error
-
-
-def _why(error: BaseException) -> str:
-    """Return the root cause of an error as a short text without passwords."""
-    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
-        error = cause
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return redacted(lines[0])[:200].rstrip(". ")
-
-
-def _is_wrong_argument(error: Exception) -> bool:
-    """Return whether MLflow refused an argument in this process; a server's refusals are others.
-
-    It gives the same code where somebody has meanwhile deleted the run or the experiment.
-    """
-    is_plain = type(error).__name__ == "MlflowException"  # subclasses are of servers and addresses
-    wrong = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
-    return is_plain and wrong and "must be in the 'active' state" not in str(error)
-
-
-def _is_failure(error: Exception) -> bool:
-    if isinstance(error, ModuleNotFoundError):  # a missing database driver or storage client
-        return (error.name or "").partition(".")[0] != "stages"
-    if any(CLIENTS.match(kind.__module__) for kind in type(error).__mro__):
-        return True
-    return isinstance(error, OSError) and not _is_ours(error)
-
-
-def _is_ours(error: OSError) -> bool:
-    """Return whether an error is about one of our files, or not from the operating system."""
-    where = error.filename2 or error.filename  # the target of a copy
-    if not isinstance(where, str | bytes):
-        return error.errno is None and not isinstance(error, ConnectionError | TimeoutError)
-    path = Path(os.fsdecode(where)).absolute()
-    for folder in (Path.cwd(), root().absolute()):
-        if path.is_relative_to(folder):
-            top = path.relative_to(folder).parts[0]
-            missing = isinstance(error, FileNotFoundError) and not top.startswith(STORES)
-            return missing or top in OURS
-    return False
-
-
-def location() -> str:
-    """Return the store's URI: MLFLOW_TRACKING_URI, else mlflow.db in the repository.
-
-    A relative sqlite path is relative to the repository, because DVC deletes the working folder of
-    a temporary experiment.
-    """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-    path = database(uri)
-    return _sqlite(path) if path else uri
-
-
-def _sqlite(path: Path) -> str:
-    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")
-
-
-def database(uri: str) -> Path | None:
-    """Return the absolute path of a sqlite store's file, or None for any other store."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return root().absolute() / unquote(uri.removeprefix("sqlite:///").split("?")[0])
-
-
-def address() -> str:
-    """Return the store's URI without user names and passwords, for messages."""
-    return redacted(location())
-
-
-def redacted(text: str) -> str:
-    """Return `text` without user names and passwords."""
-    found = re.search(r"://[^:@/]*:(\S*)@", os.environ.get("MLFLOW_TRACKING_URI", ""))
-    secrets = {found[1], unquote(found[1])} if found else set()
-    secrets |= {os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN")}
-    text = re.sub(r"://\S*@", "://", text)
-    for secret in sorted(secrets - {""}, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 @contextmanager
@@ -161,8 +44,8 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
             store refuses a request, also one in the block.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
-    uri = location()
-    path = database(uri)
+    uri = address.uri()
+    path = address.database(uri)
     try:
         network = urlsplit(uri).scheme in ("http", "https", "databricks")
     except ValueError as error:
@@ -202,7 +85,7 @@ def _create(path: Path) -> None:
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
         new = Path(folder) / path.name
-        created = SqlAlchemyStore(_sqlite(new), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+        created = SqlAlchemyStore(address.sqlite(new), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
         created.engine.dispose()
         new.replace(path)
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from mlflow.entities import Run
 
 from stages.files import listed, read_json, root, write_json
-from stages.tracking import store
+from stages.tracking import address, store
 from stages.tracking.children import child_runs, get_or_none
 
 KEPT_DAYS = 7
@@ -113,5 +113,5 @@ def _notes() -> Path:
 
 def _here() -> str:
     """Return the store's address; for a sqlite file, relative to the checkout, which may move."""
-    path = store.database(store.location())
-    return os.path.relpath(path, root()) if path else store.address()
+    path = address.database(address.uri())
+    return os.path.relpath(path, root()) if path else address.shown()

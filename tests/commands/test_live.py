@@ -8,7 +8,7 @@ import pytest
 
 from stages import publish
 from stages.commands import live
-from stages.tracking.store import StoreError
+from stages.tracking.store_errors import StoreError
 from tests.tracking import training
 from tests.tracking.made_results import everything, without_ids
 from tests.tracking.training import statuses, wait_for

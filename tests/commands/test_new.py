@@ -1,7 +1,6 @@
 """`python -m stages new`: settings for a user's own images."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks import inputs
-from stages.commands import new
+from stages.commands import estimate, new, new_settings
 from stages.data import look
 from stages.errors import UserError
 from stages.settings import params
@@ -19,8 +18,8 @@ from tests import drawn
 @pytest.fixture
 def folder(folder, monkeypatch):
     """Return a repository's folder with the shipped settings, where no network is timed."""
-    monkeypatch.setattr(new, "_minutes", lambda images, shape: 7.0)
-    monkeypatch.setattr(new, "_features_minutes", lambda name, images, shape: images / 22)
+    monkeypatch.setattr(estimate, "network_minutes", lambda images, shape: 7.0)
+    monkeypatch.setattr(estimate, "features_minutes", lambda name, images, shape: images / 22)
     shutil.copy(inputs.ROOT / "params.yaml", folder)
     return folder
 
@@ -63,13 +62,13 @@ def test_large_images_keep_the_size_that_pretrained_networks_need(
     folder, monkeypatch, side, many, expected, factor
 ):
     drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=5, height=side, width=40))
-    monkeypatch.setattr(new, "MANY", 9 if many else 10)
+    monkeypatch.setattr(new_settings, "MANY", 9 if many else 10)
     for _ in range(2):  # the second call finds the rows of the first
         new.new("photos")
         settings = params.load()
         assert settings.data.image_size == (expected, expected)
         shrink = {name: settings.variants[name].shrink for name in settings.compare.variants}
-        assert shrink == dict.fromkeys(new.ROWS, factor) | {"pretrained": 1}
+        assert shrink == dict.fromkeys(new_settings.ROWS, factor) | {"pretrained": 1}
 
 
 def test_rows_of_an_earlier_call_fit_images_of_another_size(folder):
@@ -77,7 +76,7 @@ def test_rows_of_an_earlier_call_fit_images_of_another_size(folder):
     drawn.tree(folder / "small", drawn.classes("cat", "dog", each=5, height=80, width=80))
     new.new("large")
     new.new("small")
-    assert {params.load().variants[name].shrink for name in new.ROWS} == {1}
+    assert {params.load().variants[name].shrink for name in new_settings.ROWS} == {1}
 
 
 def test_sections_that_the_settings_lack_are_added(folder):
@@ -166,15 +165,3 @@ def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory)
     monkeypatch.setenv("HOME", str(home))
     new.new("~/pets")
     assert params.load().data.source == str(home / "pets")
-
-
-@pytest.mark.slow
-def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
-    content["variants"] = {**content["variants"], **new.ROWS, **new.PRETRAINED}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
-    for minutes in (new._minutes, partial(new._features_minutes, "pretrained")):
-        few, many = (minutes(images, (32, 32, 3)) for images in (1_000, 1_000_000))
-        assert 0 < few < many
-        assert np.isfinite(many)

@@ -7,7 +7,7 @@ import pytest
 
 from stages.report.model_card import model_card
 from stages.statistics.classification import confusion_matrix
-from tests.prepared import dataset
+from tests import prepared
 from tests.report import made
 
 HOSTILE = "a | <script>alert(1)</script> `code` *all*\n# head"
@@ -18,12 +18,12 @@ ROW = {"architecture": {"name": "basic", "arguments": {"dense": 8}}, "augmentati
 
 
 CLASSES = ["cat", "a|b", "never seen"]
-DATASET = dataset("pets", CLASSES, (4, 6, 1), [10, 29, 1], [5, 10, 0], 5, 2)
+DATASET = prepared.dataset("pets", CLASSES, (4, 6, 1), [10, 29, 1], [5, 10, 0], 5, 2)
 SCORES = {"accuracy": 13 / 15, "top_2_accuracy": 1.0, "macro_f1": 0.84, "loss": 0.41}
 SCORES |= {"expected_calibration_error": 0.025}
 
 
-def card(probability=PROBABILITY, train=(), **changed):
+def card(probability=PROBABILITY, train=(), dataset=DATASET, **changed):
     training = {"fingerprint": "cd" * 32, "final": "soft_vote", "description": HOSTILE}
     training |= {"environment": {}, "settings": ROW | {"train": {"epochs": 5} | dict(train)}}
     cv = {"accuracy": {"mean": 0.9, "std": 0.0123, "n": 10}}
@@ -35,7 +35,7 @@ def card(probability=PROBABILITY, train=(), **changed):
         test_predicted=probability.argmax(axis=1),
         confidence=probability.max(axis=1),
     )
-    return model_card("plain", DATASET, result)
+    return model_card("plain", dataset, result)
 
 
 def test_says_what_the_files_say():
@@ -74,6 +74,12 @@ def test_says_what_the_files_say():
 )
 def test_says_what_is_shipped_and_how_it_was_trained(training, part):
     assert part in " ".join(card(**training).split())
+
+
+def test_groups_stay_in_one_fold():
+    told = "images of one group stay in one fold."
+    assert told in card(dataset=DATASET | {"groups": {"train": 9, "test": 4}})
+    assert told not in card()
 
 
 @pytest.mark.parametrize(

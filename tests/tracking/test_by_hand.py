@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from stages.settings import params
-from stages.tracking import store
+from stages.tracking import address, store
 from tests import prepared
 from tests.command import status
 from tests.tracking import kept
@@ -50,7 +50,7 @@ def delete_and_gc(client):
     delete_run("other", *(f"other fold {fold}" for fold in range(5)), "comparison")(client)
     from mlflow.cli import gc
 
-    uri = store.location()
+    uri = address.uri()
     done = CliRunner().invoke(gc, ["--backend-store-uri", uri, "--tracking-uri", uri])
     assert done.exit_code == 0, done.output
 

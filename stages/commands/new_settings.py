@@ -1,0 +1,94 @@
+"""The settings and rows of params.yaml that suit the images of `python -m stages new`."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from stages.data.look import Look
+from stages.errors import UserError
+from stages.models.backbone import MINIMUM
+
+STEPS = 1000  # of the optimizer: what a small network needs at least
+BATCH = 32
+# Sides in pixels to which images are resized, and the factor by which small networks, for which
+# large images would take long, shrink them. Pretrained networks expect 224 pixels.
+SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
+MANY = 10_000  # images; more do not get the largest side, at which each takes 150 kB and 10 ms
+RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
+RESET += ("label_pattern", "file_column", "label_column")  # of the section data
+UNEVEN = 1.5  # times as many images in the largest class as in the smallest
+AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0.15}}]
+AUGMENTATION += [{"shift": {"fraction": 0.1}}, {"brightness": {"factor": 0.2}}]
+ROWS: dict[str, dict[str, Any]] = {
+    "majority": {
+        "description": "The class frequencies, whatever the image shows.",
+        "architecture": "majority",
+        "train": {"class_weight": None},
+    },
+    "logistic": {
+        "description": "Logistic regression on the pixels, without a hidden layer.",
+        "architecture": "logistic",
+        "train": {"learning_rate": 0.0005},
+    },
+    "cnn": {"description": "A small residual network.", "architecture": "resnet"},
+    "cnn_augmented": {
+        "description": "The same with mirrored, rotated, zoomed, shifted and lighter images.",
+        "architecture": "resnet",
+        "augmentation": AUGMENTATION,
+    },
+}
+PRETRAINED = {  # where images are large enough
+    "pretrained": {
+        "description": "A network trained on ImageNet; only its last layer is trained.",
+        "architecture": {"backbone": {"name": "efficientnet_lite0"}},
+    }
+}
+BASELINE = "cnn"
+
+
+def side(sizes: np.ndarray) -> int | None:
+    """Return the side in pixels to which images are resized; None keeps the size that all share."""
+    if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= min(SHRINK) and sizes.min() >= 8:
+        return None
+    typical = np.median(sizes.max(axis=1))  # most images are at least as large
+    sides = sorted(SHRINK)[: -1 if len(sizes) > MANY else None]
+    return max((one for one in sides if one <= typical), default=min(SHRINK))
+
+
+def rows(height: int, width: int, shrink: int) -> dict[str, dict[str, Any]]:
+    """Return the rows to compare on images of that size: name -> row of `variants`."""
+    chosen = {name: row | {"shrink": shrink} for name, row in ROWS.items()}
+    return chosen | (PRETRAINED if min(height, width) >= MINIMUM else {})
+
+
+def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each section that differ from the file's."""
+    smallest = min(found.train)
+    to_train = smallest if any(found.test) else int(smallest * 0.8)
+    if to_train < 2:
+        name = found.classes[found.train.index(smallest)]
+        raise UserError(
+            f"class {name!r} has only {smallest} images to train with; give it at least "
+            "3, or 2 if there is a test set."
+        )
+    images = sum(found.train)
+    return {
+        "data": dict.fromkeys(RESET) | data,
+        "folds": {"count": min(5, to_train), "group": None},
+        "train": {
+            "epochs": int(np.clip(np.ceil(STEPS * BATCH / images), 10, 30)),
+            "batch_size": BATCH,
+            "learning_rate": 0.002,
+            "class_weight": "balanced" if imbalance(found) > UNEVEN else None,
+        },
+        "compare": {
+            "variants": names[::-1],
+            "baseline": BASELINE,
+            "metric": "balanced_accuracy" if imbalance(found) > UNEVEN else "accuracy",
+        },
+    }
+
+
+def imbalance(found: Look) -> float:
+    """Return how many times as large as the smallest class the largest is, in training images."""
+    return max(found.train) / max(1, min(found.train))

@@ -1,0 +1,41 @@
+"""How long new settings take to train here."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmarks import inputs
+from stages.commands import estimate, new_settings
+from stages.data.look import Look
+
+FOUND = Look(("cat", "dog"), [30, 20], [0, 0], np.full((50, 2), 300), True, {}, [], [], ())
+
+
+@pytest.mark.parametrize(
+    ("test", "training", "total"), [([0, 0], 40, 50), ([6, 4], 50, 60)], ids=["held out", "given"]
+)
+def test_small_networks_shrink_the_images_that_pretrained_ones_see(
+    monkeypatch, test, training, total
+):
+    timed = []
+    monkeypatch.setattr(estimate, "network_minutes", lambda *given: timed.append(given) or 2.0)
+    monkeypatch.setattr(estimate, "features_minutes", lambda *given: timed.append(given) or 3.0)
+    found = FOUND._replace(test=test)
+    assert estimate.minutes(found, ["cnn", "pretrained"], (224, 224, 3), 4) == 5.0
+    assert timed == [(training, (56, 56, 3)), ("pretrained", total, (224, 224, 3))]
+    assert estimate.minutes(found, ["cnn"], (64, 64, 3), 1) == 2.0
+
+
+@pytest.mark.slow
+def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
+    content["variants"] = {**content["variants"], **new_settings.rows(224, 224, 1)}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    for minutes in (estimate.network_minutes, partial(estimate.features_minutes, "pretrained")):
+        few, many = (minutes(images, (32, 32, 3)) for images in (1_000, 1_000_000))
+        assert 0 < few < many
+        assert np.isfinite(many)

@@ -1,0 +1,77 @@
+"""Which settings and rows suit a user's own images."""
+
+import numpy as np
+import pytest
+
+from stages.commands import new_settings
+from stages.data.look import Look
+from stages.errors import UserError
+
+
+def found(train, test=(0, 0)):
+    sizes = np.full((sum(train), 2), 64)
+    return Look(("cat", "dog"), list(train), list(test), sizes, True, {}, [], [], ())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "side"),
+    [
+        ([(28, 28)] * 4, None),
+        ([(64, 48)] * 4, None),
+        ([(7, 7)] * 4, 64),
+        ([(65, 65)] * 4, 64),
+        ([(28, 28), (28, 30)], 64),
+        ([(40, 130)] * 3 + [(10, 10)], 128),
+        ([(300, 200)] * 4, 224),
+        ([(3000, 2000)] * 4, 224),
+    ],
+)
+def test_images_are_resized_to_a_side_that_most_of_them_have(sizes, side):
+    assert new_settings.side(np.array(sizes)) == side
+
+
+def test_many_images_do_not_get_the_largest_side():
+    sizes = np.full((new_settings.MANY, 2), 300)
+    assert new_settings.side(sizes) == 224
+    assert new_settings.side(np.concatenate([sizes, sizes])) == 128
+
+
+def test_a_pretrained_network_needs_images_that_are_large_enough():
+    assert "pretrained" in new_settings.rows(64, 80, 1)
+    assert "pretrained" not in new_settings.rows(28, 80, 1)
+    rows = new_settings.rows(224, 224, 4)
+    assert {name: row.get("shrink") for name, row in rows.items()} == {
+        "majority": 4, "logistic": 4, "cnn": 4, "cnn_augmented": 4, "pretrained": None
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "folds"),
+    [((200, 200), (0, 0), 5), ((5, 9), (0, 0), 4), ((3, 9), (0, 0), 2), ((2, 9), (1, 1), 2)],
+)
+def test_each_fold_has_an_image_of_each_class(train, test, folds):
+    assert new_settings.sections(found(train, test), {}, [])["folds"]["count"] == folds
+
+
+@pytest.mark.parametrize(("train", "test"), [((2, 9), (0, 0)), ((1, 9), (1, 1))])
+def test_a_class_with_too_few_images_is_named(train, test):
+    with pytest.raises(UserError, match="'cat'"):
+        new_settings.sections(found(train, test), {}, [])
+
+
+@pytest.mark.parametrize(
+    ("train", "metric", "weight"),
+    [((30, 20), "accuracy", None), ((31, 20), "balanced_accuracy", "balanced")],
+)
+def test_uneven_classes_count_alike(train, metric, weight):
+    sections = new_settings.sections(found(train), {}, [])
+    assert sections["compare"]["metric"] == metric
+    assert sections["train"]["class_weight"] == weight
+
+
+def test_few_images_are_trained_for_more_epochs():
+    epochs = [
+        new_settings.sections(found((count, count)), {}, [])["train"]["epochs"]
+        for count in (100, 1_000, 100_000)
+    ]
+    assert epochs == [30, 16, 10]
