@@ -45,6 +45,8 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     dataset = read_dataset(PREPARED)
     plans = [_plan(settings, name, dataset) for name in dict.fromkeys(names or _default(settings))]
     arrays = fold_tasks.read_training_data(dataset)
+    metric = settings.compare.metric
+    complete = {plan.variant: _complete(plan.variant, metric) for plan in plans}
     group_of = subsets.groups(settings.folds)
     chosen = subsets.subsets(arrays, dataset["classes"], settings.folds, group_of)
     of_plan = [
@@ -52,12 +54,11 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     ]
     smaller = [task for tasks in of_plan for own in tasks.values() for task in own]
     fold_tasks.run_folds(smaller, arrays, settings.parallel)
-    metric = settings.compare.metric
     rows, laws = [], {}
     for plan, tasks in zip(plans, of_plan, strict=True):
         recipe = plan.recipes[plan.fingerprint]
         measured = {share: _measured(own, recipe, arrays, metric) for share, own in tasks.items()}
-        measured[1.0] = _complete(plan.variant, metric)
+        measured[1.0] = complete[plan.variant]
         images, scores = (np.array(column) for column in zip(*measured.values(), strict=True))
         law = fit(images, METRICS[metric].best - scores, dataset["folds"]["count"])
         rows += _rows(plan.variant, measured, metric, law)
@@ -118,6 +119,11 @@ def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
     """Return the same for the folds that were trained on all images."""
     folder = RESULTS / variant
     scores = [row[metric] for row in read_table(folder / "fold_scores.csv", (metric,))]
+    if not np.isfinite(scores).all():
+        raise UserError(
+            f"{metric} is not defined for a fold of variant {variant!r}; use another "
+            "compare.metric or folds.seed."
+        )
     images = [row["train_images"] for row in read_table(folder / "folds.csv", ("train_images",))]
     return float(np.mean(images)), scores
 

@@ -75,7 +75,7 @@ def scores(
         if not np.isfinite(found[one.variant]).all():
             raise UserError(
                 f"variant {one.variant!r} has a fold whose {METRICS[metric].label} is not a "
-                "number, so it cannot be compared; correct its settings."
+                "number, so it cannot be compared; use another compare.metric or folds.seed."
             )
     return found
 

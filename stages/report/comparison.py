@@ -51,13 +51,12 @@ class Comparison(NamedTuple):
     @property
     def pairs(self) -> list[dict[str, Any]]:
         """Return the tests of all pairs of the variants shown; see `stages.statistics.pairs`."""
-        images = self.dataset["train"]["images"] / self.folds
-        return pairs(self._scores, self.folds, self.rope, self.rows[0]["metric"], images)
+        return pairs(self._scores, self.folds, self.rope, self.rows[0]["metric"], self.fold_images)
 
     @property
     def ranks(self) -> np.ndarray:
         """Return the probability of each rank of the variants shown, as `statistics.best.ranks`."""
-        return ranks(np.array(list(self._scores.values())), self.folds)
+        return ranks(np.array(list(self._scores.values())), self.folds, self.fold_images)
 
     @property
     def _scores(self) -> dict[str, np.ndarray]:
@@ -73,6 +72,11 @@ class Comparison(NamedTuple):
     def folds(self) -> int:
         """Return the number of folds of one cross-validation."""
         return self.dataset["folds"]["count"]
+
+    @property
+    def fold_images(self) -> float:
+        """Return the mean number of validation images of a fold."""
+        return self.dataset["train"]["images"] / self.folds
 
     @property
     def repeats(self) -> int:

@@ -9,7 +9,7 @@ from stages.figures.confusion import percent
 from stages.report.comparison import Comparison
 from stages.report.markdown import difference, mean_std, probability
 from stages.report.results import Result
-from stages.statistics.interval import bootstrap_mean, wilson
+from stages.statistics.interval import discordant, wilson
 from stages.statistics.paired import mcnemar
 from stages.statistics.power import POWER
 
@@ -88,9 +88,10 @@ def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
     """Return the cells that compare one variant with the baseline."""
     result, reference = comparison.results[name], comparison.results[comparison.baseline]
     metric = comparison.metric
-    change = result.test_correct.astype(int) - reference.test_correct
-    low, high = bootstrap_mean(change)
-    centre = float(change.mean())
+    gained = int((result.test_correct & ~reference.test_correct).sum())
+    lost = int((reference.test_correct & ~result.test_correct).sum())
+    images = len(result.test_correct)
+    centre, (low, high) = (gained - lost) / images, discordant(gained, lost, images)
     p = mcnemar(result.correct, reference.correct)
     test_p = mcnemar(result.test_correct, reference.test_correct)
     effect: Cell = ("constant", None)
@@ -102,7 +103,7 @@ def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
         needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
     text = difference({"difference": centre, "ci_low": low, "ci_high": high})
     return {
-        ("difference on test, points", "95 % (paired bootstrap)"): (text, centre),
+        ("difference on test, points", "95 % (Bonett and Price)"): (text, centre),
         ("McNemar p", "out-of-fold"): (probability(p), p),
         ("McNemar p, test", "same test images"): (probability(test_p), test_p),
         (f"minimum detectable effect, {metric.unit}", f"{100 * POWER:.0f} % power"): effect,
@@ -187,7 +188,7 @@ def recalls(comparison: Comparison, shown: Sequence[str]) -> Table:
         cells["test images", ""] = f"{images:,}", images
         for variant, per_class in columns.items():
             recall = per_class[index][2]
-            cells[variant, ""] = f"{100 * recall:.1f}", recall
+            cells[variant, ""] = (f"{100 * recall:.1f}", recall) if images else ("", None)
         table.append(cells)
     return table
 

@@ -10,6 +10,7 @@ from stages.report.comparison import Comparison
 from stages.report.settings import ON_VALIDATION
 from stages.report.templates import TEMPLATES
 from stages.statistics.baseline import margin
+from stages.statistics.interval import wilson
 from stages.statistics.metrics import metric_of
 from stages.statistics.power import POWER
 
@@ -104,14 +105,15 @@ def probability(p: float | None) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """Return notes on how to read the table."""
     rows = comparison.best_first
-    best = rows[0]["test_accuracy"]
-    error = 100 * math.sqrt(best * (1 - best) / comparison.test_images)
+    images = comparison.test_images
+    low, high = (100 * end for end in wilson(round(rows[0]["test_accuracy"] * images), images))
+    interval = f"{low:.2f} to {high:.2f} %"
     users = {
         choice: [f"`{row['variant']}`" for row in rows if key in row["on_validation"]]
         for key, choice in ON_VALIDATION.items()
     }
     template = TEMPLATES.get_template("notes.md.j2")
-    return template.render(comparison=comparison, error=error, users=users).splitlines()
+    return template.render(comparison=comparison, interval=interval, users=users).splitlines()
 
 
 def power_note(comparison: Comparison) -> str:

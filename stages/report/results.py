@@ -208,7 +208,7 @@ def check(
         elif not np.isfinite(result.scores[metric]).all():
             problem = (
                 f"has a fold whose {METRICS[metric].label} is not a number, so it cannot be "
-                f"compared; correct its settings and {again}"
+                f"compared; use another compare.metric or folds.seed, and {again}"
             )
         elif not all(np.array_equal(*pair) for pair in labels):
             problem = (

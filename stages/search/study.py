@@ -159,6 +159,11 @@ def _cross_validate(
         fold_tasks.run_folds([task], arrays, parallel, leave=False)
         (record,) = fold_tasks.records([task])
         scores.append(_score(record, arrays.labels, metric))
+        if not np.isfinite(scores[-1]):
+            raise UserError(
+                f"{metric} is not defined for the images of fold {task.fold}; use another "
+                "compare.metric or folds.seed."
+            )
         mean, folds = float(np.mean(scores)), fold + 1
         trial.set_user_attr("scores", scores)
         trial.report(mean, folds)

@@ -53,7 +53,7 @@ def against_baseline(
     judge(tested, rope)
     for row in tested:
         row["verdict"] = verdict(row, rope)
-    best = p_best(np.array(list(score.values())), folds)
+    best = p_best(np.array(list(score.values())), folds, images)
     for row, probability in zip(rows.values(), best.tolist(), strict=True):
         row["p_best"] = probability
     return [*rows.values()]

@@ -69,16 +69,17 @@ def variances(differences: np.ndarray, images: float | None = None) -> list[Vari
     does any constant difference without `images`.
     """
     varied = np.ptp(differences, axis=1) >= ROUNDING
-    own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1.0
+    own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1
+    freedoms = np.full(len(differences), float(freedom))
     if varied.sum() > 1:
-        own[varied], (freedom,) = pooled(own[varied], differences.shape[1] - 1)
+        own[varied], freedoms[varied] = pooled(own[varied], freedom)
     size = np.abs(differences.mean(axis=1))
     if images:
         own[~varied] = ((size - size**2).clip(0) / images)[~varied]
     known = varied | (bool(images) & (size >= ROUNDING) & (own > 0))
     return [
-        Variance(float(value), float(freedom)) if is_known else None
-        for value, is_known in zip(own, known, strict=True)
+        Variance(value, freedom) if is_known else None
+        for value, freedom, is_known in zip(own.tolist(), freedoms.tolist(), known, strict=True)
     ]
 
 

@@ -125,6 +125,14 @@ def test_what_has_no_curve_is_refused_before_training(monkeypatch):
     Path("results/comparison.csv").unlink()
     with pytest.raises(UserError, match=r"comparison\.csv"):
         learning_curve()
+    scores = Path("results/plain/fold_scores.csv")
+    complete = scores.read_text()
+    header, first, *others = complete.splitlines()
+    undefined = first.split(",")[0] + ",nan" * header.count(",")
+    scores.write_text("\n".join([header, undefined, *others, ""]))
+    with pytest.raises(UserError, match=r"accuracy.*'plain'"):
+        learning_curve(["plain"])
+    scores.write_text(complete)
     labels = np.load("data/prepared/train_labels.npy")
     labels[labels == 2] = 1
     labels[:4] = 2

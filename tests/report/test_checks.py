@@ -130,6 +130,8 @@ def test_a_network_that_cannot_fit_its_training_images_underfits():
     assert codes(found(good=good, poor=result(**poor))) == {"underfits": ["poor"]}
     assert codes(found(good=good, poor=result(augmentation=["flip"], **poor))) == {}
     assert codes(found(poor=result(**poor))) == {}  # nothing is better
+    early = result([0.98] * FOLDS, training_accuracy=0.9)  # of an only epoch, with dropout
+    assert codes(found(good=good, early=early)) == {}
 
 
 def test_folds_that_differ_by_more_than_chance_are_named():

@@ -59,6 +59,23 @@ def test_tests_on_images_by_hand():
     assert len(only) == 2
 
 
+def test_models_that_agree_on_all_test_images_may_differ_on_others():
+    alike = dict.fromkeys(RESULTS, RESULTS["basic"])
+    text, difference = [*details.tests(found()._replace(results=alike))[0].values()][2]
+    assert difference == 0
+    assert text == "+0.00 (-2.72 to 2.72)"  # Bonett and Price, n = 100
+
+
+def test_a_class_without_test_images_has_no_recall():
+    counts = np.array([[5, 1], [0, 0]])
+    result = made.result(per_class=[(0, 1.0, 5 / 6, 0.9, 6), (1, 0.0, 0.0, 0.0, 0)], counts=counts)
+    table = details.recalls(found()._replace(results={"basic": result}), ["basic"])
+    assert [[*row.values()][1:] for row in table] == [
+        [("6", 6), ("83.3", 5 / 6)],
+        [("0", 0), ("", None)],
+    ]
+
+
 @pytest.mark.parametrize(
     ("detectable", "cells"),
     [

@@ -162,6 +162,15 @@ def test_another_seed_tries_other_values(undisturbed, folder):
     assert second.values != undisturbed[1].values
 
 
+def test_a_metric_that_a_fold_does_not_define_is_an_error_of_the_user(folder):
+    labels = np.load("data/prepared/train_labels.npy")
+    np.save("data/prepared/train_labels.npy", np.zeros_like(labels))  # of one class in each fold
+    chosen = settings()
+    compare = chosen.compare.model_copy(update={"metric": "roc_auc"})
+    with pytest.raises(UserError, match=r"roc_auc.*folds\.seed"):
+        searched(chosen.model_copy(update={"compare": compare}), 1)
+
+
 def test_trials_are_scored_by_the_metric_of_the_comparison():
     labels = np.array([0, 0, 0, 1, 1, 1])
     record = prepared.record([0.5], 1)._replace(

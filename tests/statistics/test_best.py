@@ -43,10 +43,22 @@ def test_ranks_agree_with_the_probability_of_being_the_best():
     assert found[-1, 0] == found[:, 0].max()
 
 
-def test_ranks_of_variants_that_are_certain_keep_their_order():
+def test_ranks_of_variants_that_are_certain_or_equal():
     assert best.ranks(np.array([[0.5, 0.5], [0.7, 0.7]]), 2).tolist() == [[0, 1], [1, 0]]
-    assert best.ranks(np.array([[0.5, 0.5], [0.5, 0.5]]), 2).tolist() == [[1, 0], [0, 1]]
+    equal = best.ranks(np.array([[0.5, 0.5], [0.5, 0.5]]), 2, images=10)
+    assert equal == pytest.approx(np.full((2, 2), 0.5), abs=0.006)
     assert best.ranks(np.array([[0.5, 0.6]]), 2).tolist() == [[1]]
+
+
+@pytest.mark.parametrize(("folds", "images"), [(2, 10), (5, 20)])
+def test_a_constant_difference_is_as_uncertain_as_in_the_test(folds, images):
+    scores = np.repeat([[0.7], [0.8]], folds, axis=1)
+    (variance,) = paired.variances(scores[1:] - scores[0], images)
+    found = paired.bayesian_correlated_t(scores[1] - scores[0], folds, 0.0, variance)
+    expected = [found["p_worse"], found["p_better"]]
+    assert best.p_best(scores, folds, images) == pytest.approx(expected, abs=0.006)
+    assert best.ranks(scores, folds, images)[:, 0] == pytest.approx(expected, abs=0.006)
+    assert best.p_best(scores, folds).tolist() == [0, 1]  # where the images are not known
 
 
 def test_a_shift_of_all_scores_changes_nothing():

@@ -64,6 +64,9 @@ def test_a_constant_difference_has_the_least_variance_of_so_many_images():
     assert none is None
     assert least == pytest.approx((0.09 / 20, 4))
     assert own == pytest.approx((varied.var(ddof=1), 4))
+    _, again, *pooled = paired.variances(np.array([tie, tenth, varied, varied[::-1]]), images=20)
+    assert again == least  # however many others are compared
+    assert {one.freedom for one in pooled} == {8}
     assert paired.variances(np.array([tie, tenth])) == [None, None]
     found = paired.corrected_resampled_t(tenth, 5, least)
     scale = np.sqrt((1 / 5 + 1 / 4) * 0.09 / 20)
