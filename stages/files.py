@@ -117,7 +117,7 @@ def check_writable(folder: Path) -> None:
 
 
 def scratch(shape: Sequence[int]) -> np.ndarray:
-    """Return an uint8 array of zeros in a nameless file of `.foldlab`, so it may exceed the memory.
+    """Return a uint8 array of zeros in a nameless file in `.foldlab`, so that it may exceed memory.
 
     Raises:
         UserError: when the disk has no room for it, before anything is written.

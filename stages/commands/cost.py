@@ -57,7 +57,7 @@ def cost() -> None:
 
 
 def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether `one` dominates: as good in score and time, and better in one of them."""
+    """Return whether `one` dominates `other`: no worse in score and time, better in one."""
     ratio = one["one_image_ms"] / other["one_image_ms"]
     if one["cv_mean"] < other["cv_mean"] or ratio > 1 + NOISE:
         return False
@@ -89,7 +89,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
-    """Return what the table means, and which variants make no difference at half the time."""
+    """Return notes on the table, and which variants equal the baseline in at most half its time."""
     baseline = _baseline(rows)
     sentences = [
         "* Pareto front: no other is better in score and time; times within 10 % count as equal.",

@@ -12,7 +12,7 @@ from stages.settings import params
 from stages.training.features import features
 from stages.training.fold import train_fold
 
-PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; rows that take about as long
+PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; how many rows take about as long
 
 
 def minutes(found: Look, names: Iterable[str], shape: tuple[int, int, int], shrink: int) -> float:

@@ -83,7 +83,7 @@ def _write(
 ) -> dict[str, Any]:
     """Convert the model at `path`, write `file` with its proof, and return the proof.
 
-    Earlier ones are removed first, so that a refused model leaves none that could be taken for its.
+    Earlier files are removed first, so that none can be mistaken for those of a refused model.
     """
     settings = params.load()
     kernels = settings.train.kernels

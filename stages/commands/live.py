@@ -1,4 +1,4 @@
-"""`python -m stages live SECONDS EXPERIMENT FINGERPRINT...`: log trainings while they run.
+"""`python -m stages live SECONDS EXPERIMENT FINGERPRINT...`: log training while it runs.
 
 `train` and `sweep` start it. It polls the fold store for finished folds. Its input ends when the
 training does: after the word "done", or without it if the training was killed.
@@ -19,7 +19,7 @@ LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by
 
 
 def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
-    """Log trainings, which have a start marker, until they end; if the store fails, only warn.
+    """Log training runs, each with a start marker, until they end; if the store fails, only warn.
 
     It first waits for some seconds, because a short training ends before MLflow is imported.
     """

@@ -96,7 +96,7 @@ def _compared_with(start: str, base: str) -> str:
 def verdicts(old: str | None, now: str, base: str) -> str:
     """Return the changed verdicts as a Markdown table with one row per variant.
 
-    `old` is the comparison.csv of the commit `base`, None if there is none; `now` is the current.
+    `old` is comparison.csv at the merge base, None if there was none; `now` is the current file.
     """
     if old is None:
         return f"`{base}` has no {TABLE}, so there are no verdicts to compare with."
@@ -177,10 +177,9 @@ def _scores(start: str, old: Mapping[str, Any], now: Mapping[str, Any], base: st
 def _shown(
     metrics: Mapping[str, Any], row: Mapping[str, Any] | None, metric: Metric
 ) -> dict[str, tuple[str, float, str]]:
-    """Return title -> (text, number, format of a change), first four that every reviewer reads.
+    """Return title -> (text, number, format of a change); the last three are collapsed.
 
-    With another compared `metric` than accuracy they are five: that one, from the row of
-    comparison.csv, is the first.
+    A compared `metric` other than accuracy comes first, from the row of comparison.csv.
     """
     cv, test = metrics["cv"]["accuracy"], metrics["test"]
     low, high = wilson(round(test["accuracy"] * test["n"]), test["n"])

@@ -171,7 +171,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
-    """Return what the mean is and is not."""
+    """Return notes on the table: what the mean covers, and how much differences vary."""
     metric = metric_of(rows[0])
     sentences = [
         f"Differences are from {rows[0]['baseline']}. The mean is of these sources, with equal "
@@ -182,8 +182,8 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
         if row["between_p"] is not None:
             sd = f"{metric.scale * row['between_sd']:.{metric.digits}f} {metric.unit}"
             sentences.append(
-                f"{row['variant']}: the standard deviation of the true difference between sources "
-                f"is {sd} (p = {probability(row['between_p'])} for none)."
+                f"{row['variant']}: between sources, the true difference has a standard deviation "
+                f"of {sd} (p = {probability(row['between_p'])} if it did not vary)."
             )
     if rows[-1]["n"] < ENOUGH:
         sentences.append(f"With {ENOUGH} sources or more, whether differences vary is tested too.")

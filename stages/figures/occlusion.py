@@ -12,7 +12,7 @@ from stages.figures.style import INK, ORANGE, styled
 from stages.statistics.classification import Mistake
 
 STRONGEST = 0.75  # share of orange where the probability drops most
-LEAST = 0.05  # a drop that is the strongest of its image only if no other is larger
+LEAST = 0.05  # if even the largest drop of an image is below this, it is drawn paler
 
 
 @styled

@@ -47,7 +47,7 @@ Problems = Iterator[tuple[list[str], str]]  # variants, sentence
 
 def _beaten(comparison: Comparison) -> Problems:
     """Yield the networks whose score is not above that of a row without a hidden layer."""
-    kinds = {name: _architecture(result) for name, result in comparison.results.items()}
+    kinds = {name: architecture(result) for name, result in comparison.results.items()}
     score = {row["variant"]: row["cv_mean"] for row in comparison.rows}
     for simple, kind in kinds.items():
         names = [n for n in kinds if kinds[n] not in TRIVIAL and score[n] <= score[simple]]
@@ -126,7 +126,7 @@ def _underfits(comparison: Comparison) -> Problems:
     texts = {}
     for name, result in comparison.results.items():
         history, augmented = result.history, result.training["settings"].get("augmentation")
-        if _architecture(result) in TRIVIAL or augmented or not len(history["epoch"]):
+        if architecture(result) in TRIVIAL or augmented or not len(history["epoch"]):
             continue
         # An epoch's training accuracy is measured with dropout, while the weights still change.
         of_epochs = 1 - history["accuracy"][history["selected"]].mean()
@@ -230,7 +230,8 @@ def _train(result: Result) -> dict:
     return result.training["settings"].get("train", {})
 
 
-def _architecture(result: Result) -> str:
+def architecture(result: Result) -> str:
+    """Return the name of a variant's architecture; "" for an ensemble."""
     return result.training["settings"].get("architecture", {}).get("name", "")
 
 

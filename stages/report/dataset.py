@@ -56,14 +56,14 @@ def _duplicates(fact: Mapping[str, Mapping]) -> str:
             parts.append(f"{pictures} in both training and test set {where}")
         else:
             what = {"train": "training", "test": "test"}[key]
-            parts.append(f"{one['images']:,} {what} images are {pictures} repeated")
+            parts.append(f"{one['images']:,} {what} images show only {pictures}")
     return "; ".join(parts) or "none: no two images have the same pixels"
 
 
 def _near_duplicates(fact: Mapping[str, Any]) -> str:
     if not fact["searched"]:
         return (
-            "not searched for: images are below 32 pixels, they are more than 100,000, or "
+            "not searched for: images are smaller than 32 pixels, there are over 100,000, or "
             "data.near_duplicates is ignore"
         )
     if not fact["groups"]:

@@ -17,6 +17,7 @@ Column = tuple[str, str]  # title, note
 Cell = tuple[str, Any]  # text, sort key or None
 Table = list[dict[Column, Cell]]  # one row per variant, the best first
 Square = list[list[tuple[str, int, str]]]  # text, shade (0: none, as on the diagonal), tooltip
+PROBABILITIES = {"P(better)": "p_better", "P(best)": "p_best", "Holm p": "p_holm"}
 SHADES = 5  # in the table of agreement
 SCORES = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
@@ -45,11 +46,7 @@ def results(comparison: Comparison) -> Table:
         if comparison.tested:
             title = f"difference, {metric.unit}"
             cells[title, "95 % interval"] = difference(row), row["difference"]
-            for title, key in (
-                ("P(better)", "p_better"),
-                ("P(best)", "p_best"),
-                ("Holm p", "p_holm"),
-            ):
+            for title, key in PROBABILITIES.items():
                 cells[title, ""] = probability(row[key]), row[key]
         cells["test accuracy, %", f"n = {images:,}, 95 % interval"] = test_text, test
         cells["parameters", ""] = f"{row['parameters']:,}", row["parameters"]
@@ -213,10 +210,7 @@ def agreements(names: Sequence[str], results: Mapping[str, Result]) -> Square:
     """
     test = np.array([results[name].test_predicted for name in names])
     fold = np.array([results[name].predicted for name in names])
-    above, below = (
-        np.array([(predicted == one).mean(axis=1) for one in predicted])
-        for predicted in (test, fold)
-    )
+    above, below = ((rows[:, None] == rows).mean(axis=2) for rows in (test, fold))
     both = np.triu(above, 1) + np.tril(below, -1)
     off = both[~np.eye(len(names), dtype=bool)]
     low, high = off.min(), off.max()

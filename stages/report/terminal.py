@@ -67,7 +67,8 @@ def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = Fa
     """
     steps = [("make ui", "look at the runs in MLflow")]
     if any(row["outcome"] == "undecided" for row in rows):
-        steps += [(f"dvc exp run -S folds.repeats={2 * repeats}", "decide more, in twice the time")]
+        again = f"dvc exp run -S folds.repeats={2 * repeats}"
+        steps += [(again, "settle more verdicts, in twice the time")]
     elif len(rows) > 1:
         steps += [("python -m stages pairs", "test all pairs of variants")]
     if not own_data:

@@ -9,7 +9,7 @@ import numpy as np
 from stages import files
 from stages.figures import gallery, style
 from stages.files import PREPARED, RESULTS
-from stages.report.checks import TRIVIAL
+from stages.report.checks import TRIVIAL, architecture
 from stages.report.results import Result
 from stages.statistics import label_issues as issues
 
@@ -20,11 +20,7 @@ def label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
     Ensembles add nothing to their members, and rows without a hidden layer little but noise.
     """
     label = next(iter(results.values())).label
-    networks = [
-        name
-        for name, one in results.items()
-        if one.training["settings"].get("architecture", {"name": "majority"})["name"] not in TRIVIAL
-    ]
+    networks = [name for name, one in results.items() if architecture(one) not in ("", *TRIVIAL)]
     mean, votes = np.zeros(1), []
     for name in networks or [*results]:  # one at a time, as many variants may not fit into memory
         path = RESULTS / name / "predictions.npz"

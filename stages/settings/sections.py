@@ -155,7 +155,7 @@ class Variant(Settings):
     architecture: Named | None = None
     ensemble: list[str] | None = None
     augmentation: list[Named] = Field(default_factory=list)
-    shrink: Literal[1, 2, 4, 8, 16] = 1  # pixels per side that are averaged to one
+    shrink: Literal[1, 2, 4, 8, 16] = 1  # side of the blocks of pixels that are averaged to one
     train: dict[str, Any] = Field(default_factory=dict)
     description: str = ""
 
@@ -189,7 +189,7 @@ class Range(Settings):
     choices: Annotated[list[Any], Field(min_length=2)] | None = None
 
     @model_validator(mode="after")
-    def _holds_something(self) -> "Range":
+    def _check_values(self) -> "Range":
         low, high, step, choices = self.low, self.high, self.step, self.choices
         if choices is not None:
             duplicates = any(choice in choices[:index] for index, choice in enumerate(choices))
@@ -225,7 +225,7 @@ def _source(value: Any) -> Any:
 class Suite(Settings):
     """The data sets of `python -m stages suite`: each a `data.source`, or settings of `data`.
 
-    What an item does not set has its default, whatever the section `data` has.
+    A setting that an item leaves out has its default, whatever the section `data` says.
     """
 
     sources: list[Annotated[Data, BeforeValidator(_source)]] = Field(default_factory=list)

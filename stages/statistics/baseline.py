@@ -81,8 +81,8 @@ def judge(rows: Sequence[dict[str, Any]], rope: float) -> None:
 def outcome(row: Mapping[str, Any], rope: float) -> str:
     """Classify a comparison: "no difference", "better", "worse" or "undecided".
 
-    Practical equivalence comes first: a difference within the rope with 95 % certainty is none,
-    however significant.
+    Practical equivalence comes first: a difference that is within the rope with 95 % probability
+    counts as none, however significant it is.
     """
     if row["p_equal"] >= paired.CONFIDENCE or (-rope <= row["ci_low"] and row["ci_high"] <= rope):
         return "no difference"

@@ -1,4 +1,4 @@
-"""Probabilities of the order of the variants' expected scores: of being the best, of each rank."""
+"""Posterior probabilities that a variant is the best, and that it takes each rank."""
 
 import numpy as np
 

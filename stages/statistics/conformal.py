@@ -1,4 +1,4 @@
-"""Prediction sets: the classes that an image may have, so that a set holds its class often enough.
+"""Prediction sets: the classes that an image may have, chosen to include the true one often enough.
 
 A set holds each class whose probability is at least a threshold, which is chosen on out-of-fold
 predictions. Source: Sadinle, Lei and Wasserman, "Least ambiguous set-valued classifiers with
@@ -17,7 +17,6 @@ class Coverage(NamedTuple):
     """Prediction sets of the test images. The model is sure where a set has exactly one class."""
 
     wanted: float  # share of images whose set should hold their class
-    threshold: float
     covered: int  # images whose set holds their class
     sure: int
     sure_and_correct: int
@@ -56,7 +55,6 @@ def coverage(
     sure = members.sum(axis=1) == 1
     return Coverage(
         wanted=wanted,
-        threshold=lowest,
         covered=int(holds.sum()),
         sure=int(sure.sum()),
         sure_and_correct=int((sure & holds).sum()),

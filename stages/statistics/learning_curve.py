@@ -8,9 +8,9 @@ interval, all gains of laws that fit the means not significantly worse than the 
 (Bates and Watts 1988, chapter 6). b may be negative, so that an interval can include "no gain".
 
 Means of folds are weighted by their covariance. A fold's errors share an effect of its validation
-images, of variance t2, and each has an own deviation whose variance is proportional to the mean
-error of its size, as that of a count is. Both variances are estimated from the folds, and those of
-a mean are corrected for overlapping training sets as in paired.py.
+images, of variance t2. Each also has a deviation of its own, with a variance proportional to the
+mean error of its size, as that of a count is. Both variances are estimated from the folds, and
+those of a mean are corrected for overlapping training sets as in paired.py.
 
 Sources:
     J. Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017, arXiv:1712.00409.

@@ -1,10 +1,10 @@
 """Statistics between variants that were cross-validated on the same folds.
 
-Scores of folds are not independent, since their training sets overlap. Where it claims 5 %, a plain
-paired t test on five folds finds a difference between equal variants in 12 % of cases for nearest
-means of one weak feature on 60 images, the learner of the tests' simulation, and in 4 to 12 % for
-the simulated learners of docs/statistics.md. The corrected resampled t test and its Bayesian form
-allow for that. Both take
+Scores of folds are not independent, since their training sets overlap. Between equal variants, a
+plain paired t test on five folds has 4 to 13 % false positives instead of 5 %, depending on the
+simulated learner (docs/statistics.md). With the learner of the tests' simulation, nearest means of
+one weak feature on 60 images, it has 12 %. The corrected resampled t test and its Bayesian form
+allow for the overlap. Both take
     difference: float (n,), score of the variant minus score of the baseline, fold by fold, as
         fractions; n = folds * repeats, at least 2;
     folds: k of one cross-validation, at least 2.

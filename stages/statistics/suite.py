@@ -1,8 +1,9 @@
 """Variants compared with one baseline on several data sets, the sources.
 
-Scores of different data sets do not compare, their differences do. On each source, variants are
-tested as in `compare` (paired.py, pooled.py), which gives an estimate d of the expected difference
-with scale c and f degrees of freedom. The estimates of s sources are independent, so their mean has
+Scores on different data sets are not comparable, but their differences are. On each source,
+variants are tested as in `compare` (paired.py, pooled.py), which gives an estimate d of the
+expected difference with scale c and f degrees of freedom. The estimates of s sources are
+independent, so their mean has
     scale sqrt(sum(c^2)) / s and sum(c^2)^2 / sum(c^4 / f) degrees of freedom
 (Satterthwaite 1946, Welch 1947). Each source has the same weight: weights of 1 / c^2 would favour
 the sources whose variance five folds happen to underestimate, and change the question where the

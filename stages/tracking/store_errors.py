@@ -60,9 +60,10 @@ def _why(error: BaseException) -> str:
 
 
 def _is_wrong_argument(error: Exception) -> bool:
-    """Return whether MLflow refused an argument in this process; a server's refusals are others.
+    """Return whether MLflow in this process, not a server, refused an argument: a bug of ours.
 
-    It gives the same code where somebody has meanwhile deleted the run or the experiment.
+    If somebody has meanwhile deleted the run or the experiment, the error has the same code but is
+    not a bug.
     """
     is_plain = type(error).__name__ == "MlflowException"  # subclasses are of servers and addresses
     wrong = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"

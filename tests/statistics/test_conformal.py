@@ -37,4 +37,4 @@ def test_by_hand():
     assert conformal.threshold(probability, label, 0.8) == 0.4  # all 4
     assert conformal.threshold(probability, label, 0.81) == 0.0  # too few images to tell
     found = conformal.coverage(probability, label, probability, label, 0.6)
-    assert found == conformal.Coverage(0.6, 0.55, 3, 4, 3, 4)
+    assert found == conformal.Coverage(0.6, 3, 4, 3, 4)
