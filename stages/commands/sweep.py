@@ -45,8 +45,9 @@ def reproduce(variant: str) -> None:
 def sweep(follow: Callable[[str], None] = reproduce) -> None:
     """Train all unfinished folds of the compared variants in parallel.
 
-    `follow` is called with a variant's name when its model is built and scored while other variants
-    still train, one call at a time; not for variants completed after the last fold.
+    Workers train the folds. When a variant's last fold is stored, a thread builds and scores its
+    model, and another then calls `follow` with its name, while the workers go on. Models that are
+    not built when the last fold of all ends are built in parallel, without `follow`.
     """
     settings = params.load()
     check(settings)

@@ -11,7 +11,9 @@ import numpy as np
 from stages.engine import environment
 from stages.training.recipe import Recipe
 
-CODE = ("augment", "models", "training")  # packages whose code can change a fold
+# Packages whose code can change a fold. DVC runs `train` again for a change of other code in
+# dvc.yaml too, such as stages/settings, but finished folds are then reused.
+CODE = ("augment", "models", "training")
 
 
 def fingerprint(recipe: Recipe, data_sha256: str) -> str:
