@@ -17,6 +17,7 @@ COMPARED = (
     "metrics.json",
     "training.json",
 )
+TRAINED = ("folds.csv", "history.csv", "model.keras")  # their digest identifies the results
 NEEDED = {  # stage -> its files without which nothing is published
     "train": ("folds.csv", "history.csv", "training.json", "model.keras"),
     "evaluate": ("fold_scores.csv", "predictions.npz", "metrics.json", "per_class.csv"),
@@ -74,11 +75,21 @@ def published(variant: str) -> Identity | None:
     return None
 
 
+def trained(variant: str) -> dict[str, str]:
+    """Return name -> SHA-256 of the files that training wrote."""
+    return {name: sha256(RESULTS / variant / name) for name in TRAINED}
+
+
 def _path(variant: str) -> Path:
     return RESULTS / "published" / f"{variant}.json"
 
 
 def combined_sha256(paths: Iterable[Path]) -> str:
     """Return one hash of the names and contents of several files."""
-    lines = sorted(f"{path.name} {sha256(path)}\n" for path in paths)
+    return combined((path.name, sha256(path)) for path in paths)
+
+
+def combined(hashes: Iterable[tuple[str, str]]) -> str:
+    """Return one hash of several files' (name, hash)."""
+    lines = sorted(f"{name} {each}\n" for name, each in hashes)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, listed, read_dataset, read_json, read_table
+from stages.files import PREPARED, RESULTS, listed, read_arrays, read_dataset, read_json, read_table
 from stages.settings.params import Params
 from stages.tracking import marker
 from stages.tracking.marker import Identity
@@ -54,8 +54,8 @@ def read(variant: str, settings: Params) -> Record:
     """Read the files of one variant, a row of params.yaml.
 
     Raises:
-        UserError: if the variant is unknown, or a file is missing, malformed, or of other data
-            than the prepared data.
+        UserError: if the variant is unknown, or a file is missing, malformed, of other data
+            than the prepared data, or of another model than the scores.
     """
     description = settings.variant(variant).description
     folder = RESULTS / variant
@@ -67,6 +67,13 @@ def read(variant: str, settings: Params) -> Record:
         raise UserError(
             f"{folder} was trained on other data than {PREPARED} holds now; "
             f"run `dvc repro train@{variant}`."
+        )
+    trained = marker.trained(variant)
+    scored = read_arrays(folder / "predictions.npz", ("model_sha256",))
+    if str(scored["model_sha256"]) != trained["model.keras"]:
+        raise UserError(
+            f"{folder} has the scores of another model than its model.keras; "
+            f"run `dvc repro publish@{variant}`."
         )
     history = read_table(folder / "history.csv")
     timing = _timing(folder / "timing.csv", training["fingerprint"])
@@ -80,12 +87,11 @@ def read(variant: str, settings: Params) -> Record:
     began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
-    trained = [folder / name for name in ("folds.csv", "history.csv", "model.keras")]
     limit, sizes = settings.data.limit, [dataset[split]["images"] for split in ("train", "test")]
     return Record(
         variant=variant,
         description=training.get("description") or description,
-        identity=Identity(training["fingerprint"], marker.combined_sha256(trained)),
+        identity=Identity(training["fingerprint"], marker.combined(trained.items())),
         params=_params(training["settings"], dataset),
         dataset=dataset,
         folds=folds,

@@ -17,7 +17,7 @@ from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported
 from tests.refusals import command_refusal
-from tests.tracking.made_results import everything, nobody
+from tests.tracking.made_results import everything, nobody, score
 
 pytestmark = pytest.mark.slow
 SHAPE, CLASSES = (28, 28, 1), ("zero", "one")
@@ -30,6 +30,7 @@ LABEL = np.arange(20) % 2
 def trained(repository):
     """Return a repository with prepared data, and a variant whose model can be loaded."""
     exported.write(MODEL, shape=SHAPE, classes=CLASSES)
+    score(MODEL.parent)
     with Path("params.yaml").open("a") as settings:
         settings.write("parallel: {jobs: 1}\n")
     for split in ("train", "test"):

@@ -16,7 +16,7 @@ from stages.commands.promote import promote
 from stages.settings.sections import Named
 from stages.training.export import scorer
 from tests.engine import exported
-from tests.tracking.made_results import make_repository
+from tests.tracking.made_results import make_repository, score
 from tests.tracking.served import answers, free_port, inherited, running
 
 pytestmark = pytest.mark.slow
@@ -31,6 +31,7 @@ def served(tmp_path_factory, empty_store):
     shutil.copyfile(empty_store, root / "mlflow.db")
     model = root / "results/basic/model.keras"
     exported.write(model, BASIC, shape=SHAPE, classes=["zero", "one"])
+    score(model.parent)
     with chdir(root):
         assert publish.publish("basic")
         promote("basic")

@@ -94,3 +94,10 @@ def test_what_does_not_fit_is_refused():
     dataset.write_text(json.dumps(json.loads(dataset.read_text()) | {"sha256": "0" * 64}))
     with pytest.raises(UserError, match="dvc repro train@basic"):
         read()
+
+
+def test_scores_of_another_model_are_refused():
+    """As after `dvc repro train@basic`, or Ctrl-C before `evaluate`."""
+    Path("results/basic/model.keras").write_bytes(b"a new model")
+    with pytest.raises(UserError, match=r"scores of another model .*`dvc repro publish@basic`"):
+        read()
