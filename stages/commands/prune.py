@@ -95,8 +95,8 @@ def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
             versions.setdefault(version.run_id, []).append(str(version.version))
         experiments = [client.experiment_id]
         for run in search(client, "tags.`foldlab.kind` = 'parent'"):
-            run_id, variant = run.info.run_id, run.data.tags["variant"]
-            if variant in settings.variants or run.info.status == "RUNNING":
+            run_id, variant = run.info.run_id, run.data.tags.get("variant")
+            if variant in (None, *settings.variants) or run.info.status == "RUNNING":
                 continue
             numbers = versions.get(run_id, [])
             what = f"MLflow: run {variant} ({run_id[:8]}), versions {', '.join(numbers) or 'none'}"

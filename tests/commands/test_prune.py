@@ -59,6 +59,15 @@ def test_runs_and_models_are_removed_on_request_but_for_the_champion(removed, ca
     assert held() == (runs_of("basic", "third"), {"basic", "third"}, {"basic", "third"})
 
 
+def test_a_run_whose_variant_was_deleted_on_mlflow_s_pages_stays(removed):
+    with store.opened(Tracking()) as client:
+        query = "attributes.run_name = 'other'"
+        (run,) = client.search_runs([client.experiment_id], query)
+        client.delete_tag(run.info.run_id, "variant")
+    prune(yes=True, mlflow=True)
+    assert "other" in held()[0]
+
+
 def test_runs_on_a_server_are_not_removed(removed, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
     with pytest.raises(UserError, match="server"):
