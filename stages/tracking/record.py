@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, listed, read_arrays, read_dataset, read_json, read_table
 from stages.settings.params import Params
-from stages.tracking import marker
+from stages.tracking import marker, origin
 from stages.tracking.marker import Identity
 
 DECIMALS = 6  # of scores; one image of a million
@@ -87,7 +87,6 @@ def read(variant: str, settings: Params) -> Record:
     began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
-    limit, sizes = settings.data.limit, [dataset[split]["images"] for split in ("train", "test")]
     return Record(
         variant=variant,
         description=training.get("description") or description,
@@ -96,7 +95,7 @@ def read(variant: str, settings: Params) -> Record:
         dataset=dataset,
         folds=folds,
         start=min([*began, *(fold.start for fold in folds if fold.start)], default=None),
-        limit=limit if limit in sizes else None,
+        limit=origin.limit(settings, dataset),
         metrics=metrics,
         files=files,
     )

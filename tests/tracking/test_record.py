@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.errors import UserError
 from stages.settings import params
 from stages.tracking import record
+from tests.prepared import edit
 from tests.tracking.made_results import BEGAN, fingerprint, make_repository
 
 
@@ -56,6 +58,25 @@ def test_a_record_has_settings_data_and_folds_with_epochs_times_and_scores():
     assert len(second.points) == 5 * 2 + 4
     assert (first.start, first.end) == (BEGAN, BEGAN + 2000)
     assert (found.start, second.end) == (BEGAN, BEGAN + 12_000)
+
+
+@pytest.mark.parametrize(
+    ("locked", "now", "found"),
+    [
+        (800_000, None, 800_000),  # edited since
+        (None, 800_000, 800_000),  # prepared without DVC
+        (1000, None, None),  # left nothing out
+        (None, None, None),
+    ],
+)
+def test_the_limit_is_that_which_the_data_were_prepared_with(locked, now, found):
+    params_of = {"params.yaml": {"data": {"limit": locked}}}
+    lock = {"schema": "2.0", "stages": {"prepare": {"params": params_of}}}
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    edit(Path(), {"data": {"limit": now}})
+    assert read().limit == found
+    Path("dvc.lock").write_text("<<<<<<< HEAD\n")  # DVC refuses it
+    assert read().limit == now
 
 
 HEADER = "fold,epoch,time,seconds,fingerprint\n"
