@@ -11,10 +11,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.types import Schema, TensorSpec
 
 from stages.files import RESULTS, sha256
-from stages.tracking import origin
+from stages.tracking import note, origin
 from stages.tracking.children import add, search
 from stages.tracking.marker import combined_sha256
 from stages.tracking.store import Client
+
+FILES_SHA256 = "files_sha256"  # tag of a run: combined digest of its files
 
 
 def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
@@ -39,9 +41,13 @@ def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> No
 
 
 def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
-    """Upload the files (artifact path -> file) that are missing, or all if one has changed."""
+    """Upload the files (artifact path -> file) that are missing, or all if one has changed.
+
+    Whether one has changed is unknown, so assumed, if a finished run lacks their digest.
+    """
     run_id, sha256 = run.info.run_id, combined_sha256(files.values())
-    unchanged = run.data.tags.get("files_sha256", sha256) == sha256
+    before = None if run.info.status == "FINISHED" else sha256
+    unchanged = run.data.tags.get(FILES_SHA256, before) == sha256
     folders = {name: name.rpartition("/")[0] or None for name in files}
     uploaded = {
         entry.path
@@ -53,7 +59,7 @@ def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
         if not unchanged or name not in uploaded:
             client.log_artifact(run_id, str(path), folders[name])
     if not unchanged:
-        client.set_tag(run_id, "files_sha256", sha256)
+        client.set_tag(run_id, FILES_SHA256, sha256)
 
 
 def complete_run(
@@ -65,7 +71,7 @@ def complete_run(
     tags: Mapping[str, str],
     start: int | None = None,
 ) -> Run:
-    """Log a run of existing files unless it is logged already, and return it.
+    """Log a run of existing files, or what has changed of a logged one, and return it.
 
     Its kind and `identity`, a hash, identify it, so that earlier runs stay, as history. `start` is
     in ms since 1970, by default now.
@@ -73,12 +79,16 @@ def complete_run(
     key = f"{kind}_sha256"
     query = f"tags.`foldlab.kind` = '{kind}' and tags.{key} = '{identity}'"
     found = search(client, query)
-    tags = {"foldlab.kind": kind, key: identity, **tags}
+    files = {name: path for name, path in files.items() if path.is_file()}
+    own = {"foldlab.kind": kind, key: identity, FILES_SHA256: combined_sha256(files.values())}
+    tags = {**own, **tags}
     run = found[0] if found else client.create_run(client.experiment_id, start, tags, kind)
     finished = run.info.status == "FINISHED"
     if not finished:
         add(client, run, params)
-    complete_files(client, run, {name: path for name, path in files.items() if path.is_file()})
+    complete_files(client, run, files)
+    for key, value in note.updated(run.data.tags, tags.get(note.NOTE, "")).items():
+        client.set_tag(run.info.run_id, key, value)
     if not finished:
         client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
     return run

@@ -8,7 +8,7 @@ from typing import Any
 from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import PREPARED, RESULTS, sha256
-from stages.tracking import origin, registered_model, summary, view
+from stages.tracking import note, origin, registered_model, summary, view
 from stages.tracking.attachments import complete_run
 from stages.tracking.marker import Identity
 from stages.tracking.record import DECIMALS
@@ -18,8 +18,6 @@ FILES: tuple[str, ...] = ("comparison.csv", "comparison.md", "plots/comparison.p
 FILES += ("pairs.csv", "plots/ranks.png", "label_issues.csv", "plots/label_issues.png")
 FILES += ("plots/near_duplicates.png",)
 LISTS = ("near_duplicates.csv", "odd_images.csv")  # of the data
-VERDICT = "foldlab.verdict"  # a tag, so that the run table can show it as a column
-NOTE = "mlflow.note.content"
 NOTE_LENGTH = 5000  # MLflow's web pages show this much of a description
 
 
@@ -43,7 +41,7 @@ def show(
     files = {name: RESULTS / name for name in FILES} | {name: PREPARED / name for name in LISTS}
     variants = ", ".join(sorted(row["variant"] for row in rows))
     params = {"baseline": str(rows[0]["baseline"]), "variants": variants}
-    tags = {**origin.of_stage("compare"), NOTE: _note()}
+    tags = {**origin.of_stage("compare"), **note.first(_note())}
     run = complete_run(client, "comparison", identity, files, params, tags, moment)
     for parent, row in known:
         _set_verdict(client, parent, row, run)
@@ -56,18 +54,16 @@ def show(
 def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison: Run) -> None:
     """Set the verdict's tags, and put it before the description with a link to the comparison.
 
-    The first paragraph of the description is replaced if it shows an earlier verdict.
+    The first paragraph of the description is replaced if it is an earlier verdict with its link.
     """
     verdict = "baseline"
     if row["variant"] != row["baseline"]:
         verdict = f"{row['verdict']}, against {row['baseline']}"
-    before, note = (parent.data.tags.get(key, "") for key in (VERDICT, NOTE))
-    first, _, rest = note.partition("\n\n")
-    earlier = [text for text in (before, verdict) if text]  # also if somebody edited the tag
-    own = rest if any(first.startswith(text) for text in earlier) else note
+    before, logged = (parent.data.tags.get(key, "") for key in (note.VERDICT, note.NOTE))
+    _, own = note.split(logged, [before, verdict])  # also if somebody edited the tag
     at = view.run(comparison.info.experiment_id, comparison.info.run_id)
-    shown = f"{verdict} ([comparison]({at}))\n\n{own.strip()}".strip()
-    tags = {VERDICT: verdict, NOTE: shown, **summary.verdict_tags(row, parent.data.tags)}
+    shown = f"{verdict}{note.LINK}{at}))\n\n{own}".strip()
+    tags = {note.VERDICT: verdict, note.NOTE: shown, **summary.verdict_tags(row, parent.data.tags)}
     changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
     score = round(float(row["cv_mean"]), DECIMALS)
     scores = []

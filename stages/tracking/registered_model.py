@@ -8,7 +8,7 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from stages.tracking import summary
+from stages.tracking import note, summary
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
@@ -58,9 +58,10 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
             run_id=logged.source_run_id,
             model_id=logged.model_id,
             description=record.description,
-            tags=tags,
+            tags=tags | {note.WRITTEN: note.digest(record.description)},
         )
     tag(client, version, tags)  # the rule compares them
+    _describe_version(client, version, record.description)
     _describe(client, record.dataset)
     # A server adds the version to the logged model's tag, a plain database does not. Neither
     # removes a deleted one.
@@ -69,6 +70,17 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
     wanted = [link for link in links if link["name"] != client.model_name] + [own]
     if links != wanted:
         client.set_logged_model_tags(logged.model_id, {LINKS: json.dumps(wanted)})
+
+
+def _describe_version(client: Client, version: ModelVersion, text: str) -> None:
+    """Let the description of a version follow its row's, unless somebody wrote another."""
+    before = version.description or ""
+    if not note.is_ours(before, version.tags, text):
+        return
+    if before.strip() != text.strip():
+        client.update_model_version(version.name, version.version, text)
+    if note.digest(text) != version.tags.get(note.WRITTEN, ""):
+        tag(client, version, {note.WRITTEN: note.digest(text)})
 
 
 def find(client: Client, run_id: str | None) -> ModelVersion | None:

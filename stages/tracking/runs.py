@@ -15,6 +15,7 @@ from stages.tracking import (
     attachments,
     children,
     model,
+    note,
     origin,
     registered_model,
     summary,
@@ -34,8 +35,9 @@ def publish(client: Client, record: Record) -> str:
     logged = model.complete(client, run, record)
     moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
     outdated = _outdated(client, record, run, logged, moment)
-    shown = summary.score_tags(record).items()
-    changed = [RunTag(key, text) for key, text in shown if run.data.tags.get(key) != text]
+    shown = summary.score_tags(record)
+    shown |= note.updated(run.data.tags, record.description)
+    changed = [RunTag(key, text) for key, text in shown.items() if run.data.tags.get(key) != text]
     if outdated or changed:
         client.log_batch(run.info.run_id, outdated, tags=changed)
     points = [*summary.curves(record, run.info.start_time), *summary.usage_of(record)]
@@ -155,6 +157,7 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 
 def _complete_folds(client: Client, run: Run, record: Record) -> None:
     tags = _tags(record)
+    tags.pop(note.WRITTEN, None)  # the description of an older run may be somebody's
     if "git_commit" in run.data.tags:  # the others of Git are about that commit
         tags = {key: value for key, value in tags.items() if "git" not in key}
     children.add(client, run, record.params, tags=tags)
@@ -167,9 +170,9 @@ def _tags(record: Record) -> dict[str, str]:
         "variant": record.variant,
         **record.identity._asdict(),
         "data_sha256": record.dataset["sha256"],
-        "files_sha256": combined_sha256(record.files.values()) if record.files else None,
+        attachments.FILES_SHA256: combined_sha256(record.files.values()) if record.files else None,
         LIMIT: record.limit and str(record.limit),
-        "mlflow.note.content": record.description,
+        **note.first(record.description),
         **origin.of_stage(f"publish@{record.variant}"),
     }
     return {key: value for key, value in tags.items() if value}

@@ -31,5 +31,11 @@ def test_a_suite_is_a_run_with_its_files_and_logged_once(repository):
     attached = repository / "mlartifacts" / run_id / "artifacts"
     assert (attached / "suite.csv").read_text() == "source\nall\n"
     assert (attached / "plots/suite.png").read_bytes() == b"picture"
+    Path("results/plots/suite.png").write_bytes(b"a new picture")
+    assert show() == run_id
+    assert (attached / "plots/suite.png").read_bytes() == b"a new picture"
+    before = everything(repository)
+    assert show() == run_id
+    assert everything(repository) == before
     Path("results/suite.csv").write_text("source\nother\n")
     assert show() != run_id  # the earlier one stays, as history

@@ -1,10 +1,14 @@
+import json
+
 import pytest
 
+from stages.files import read_json, read_table
 from stages.settings.sections import Tracking
-from stages.tracking import store, view
+from stages.tracking import note, store, view
 from tests.tracking.logged import compare, runs_of
 from tests.tracking.made_results import (
     everything,
+    identity,
     make_repository,
     make_results,
 )
@@ -43,6 +47,43 @@ def test_a_run_has_the_comparison_once_and_each_variant_its_verdict(repository):
     folder = repository / "mlartifacts" / run_id / "artifacts"
     names = {path.name for path in folder.rglob("*.*")}
     assert names == {"comparison.csv", "comparison.md", "comparison.png"}
+
+
+def test_a_run_of_an_older_version_gets_changed_files_and_its_description_unless_edited(repository):
+    make_repository(repository, "basic", "other")
+    run_id = compare("better")
+    path = repository / "results/comparison.md"
+
+    def described(text):
+        """Log the comparison with another comparison.md; return the description."""
+        path.write_text(f"# Comparison\n\n{text}\n")
+        with store.opened(Tracking()) as client:
+            rows = read_table(repository / "results/comparison.csv")
+            found = [identity(row["variant"]) for row in rows]
+            assert comparison.show(client, rows, found, [None, None]) == run_id
+            return client.get_run(run_id).data.tags[note.NOTE]
+
+    from stages.tracking import comparison
+
+    with store.opened(Tracking()) as client:
+        client.delete_tag(run_id, "files_sha256")  # which older versions did not set
+    assert described("New.") == "New."
+    stored = repository / "mlartifacts" / run_id / "artifacts/comparison.md"
+    assert stored.read_text() == path.read_text()
+    with store.opened(Tracking()) as client:
+        client.set_tag(run_id, note.NOTE, "Mine.")
+    assert described("Newer.") == "Mine."
+    assert stored.read_text() == path.read_text()
+
+
+def test_a_description_that_begins_like_a_verdict_is_kept(repository):
+    path = repository / "results/basic/training.json"
+    content = read_json(path) | {"description": "baseline of last year\n\nWith dropout."}
+    path.write_text(json.dumps(content))
+    make_results(repository / "results/other", "other", 2, 2, better=0.01)
+    for _ in range(2):
+        compare("better")
+        assert notes(repository)["basic"].endswith("\n\nbaseline of last year\n\nWith dropout.")
 
 
 def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repository):

@@ -9,7 +9,7 @@ import pytest
 
 from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import marker, record, store
+from stages.tracking import marker, note, record, store
 from tests.tracking import made_results
 from tests.tracking.logged import cut_off, publish, runs_of
 from tests.tracking.made_results import (
@@ -168,6 +168,32 @@ def test_what_a_new_evaluation_changes_is_followed(repository):
     assert len(once["model_versions"]) == 1
     publish()
     assert everything(repository) == once
+
+
+def test_a_new_description_of_the_row_is_followed_unless_somebody_wrote_another(repository):
+    def published(text):
+        """Publish with this description; return those of the run and of its model's version."""
+        path = Path("results/basic/training.json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"description": text}))
+        run_id = publish()
+        before = everything(repository)
+        assert publish() == run_id
+        assert everything(repository) == before
+        with store.opened(Tracking()) as client:
+            (version,) = client.search_model_versions(f"run_id = '{run_id}'")
+            return client.get_run(run_id).data.tags[note.NOTE], version.description
+
+    assert published("First.") == ("First.", "First.")
+    verdict = "baseline ([comparison](#/experiments/1/runs/2))"
+    run_id = publish()
+    with store.opened(Tracking()) as client:
+        client.set_tag(run_id, note.VERDICT, "baseline")
+        client.set_tag(run_id, note.NOTE, f"{verdict}\n\nFirst.")
+    assert published("Second.") == (f"{verdict}\n\nSecond.", "Second.")
+    with store.opened(Tracking()) as client:
+        client.set_tag(run_id, note.NOTE, f"{verdict}\n\nMine.")
+        client.update_model_version("foldlab", "1", "Ours.")
+    assert published("Third.") == (f"{verdict}\n\nMine.", "Ours.")
 
 
 def test_a_training_with_other_results_gets_its_own_run(repository):
