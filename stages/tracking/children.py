@@ -1,9 +1,11 @@
 """What all runs have in common: adding what is missing, and child runs (folds and trials)."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
@@ -101,6 +103,21 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
             add(client, run, child.params, points)
             end = max(child.end or start, run.info.start_time)
             client.set_terminated(run.info.run_id, child.status, end)
+
+
+def same(stored: float | None, value: float) -> bool:
+    """Return whether a metric's latest value is this one."""
+    value = np.nan_to_num(value, nan=np.nan)  # stores replace infinity by the largest number
+    return stored is not None and np.array_equal(stored, value, equal_nan=True)
+
+
+def later(client: Client, run: Run, key: str) -> int:
+    """Return a time, in ms since 1970, after that of each of a metric's points: now, if it is.
+
+    MLflow shows the value with the latest time, and the clock may have been set back.
+    """
+    history = client.get_metric_history(run.info.run_id, key)
+    return max([round(time.time() * 1000), *(point.timestamp + 1 for point in history)])
 
 
 def add(

@@ -1,14 +1,13 @@
 """Log the comparison to MLflow: as a run, and as a verdict on each variant's parent run."""
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import PREPARED, RESULTS, sha256
-from stages.tracking import note, origin, registered_model, summary, view
+from stages.tracking import children, note, origin, registered_model, summary, view
 from stages.tracking.attachments import complete_run
 from stages.tracking.marker import Identity
 from stages.tracking.record import DECIMALS
@@ -67,8 +66,8 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison
     changed = [RunTag(key, text) for key, text in tags.items() if parent.data.tags.get(key) != text]
     score = round(float(row["cv_mean"]), DECIMALS)
     scores = []
-    if parent.data.metrics.get(view.SCORE) != score:
-        scores = [Metric(view.SCORE, score, int(1000 * time.time()), 0)]
+    if not children.same(parent.data.metrics.get(view.SCORE), score):
+        scores = [Metric(view.SCORE, score, children.later(client, parent, view.SCORE), 0)]
     if changed or scores:  # one batch, so that tags and description always show the same verdict
         client.log_batch(parent.info.run_id, metrics=scores, tags=changed)
 

@@ -4,10 +4,8 @@ Publishing may be interrupted at any point: a run is created together with the t
 it, and becomes FINISHED only when it is complete.
 """
 
-import time
 from pathlib import Path
 
-import numpy as np
 from mlflow.entities import LoggedModel, Metric, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
@@ -183,23 +181,15 @@ def _outdated(
 ) -> list[Metric]:
     """Return the metrics that are missing from, or differ in, the run or the logged model.
 
-    MLflow shows the value with the latest time. So a changed value is logged with the current time
-    or, if the clock was set back, just after the run's latest.
+    A value that changed is logged after the run's latest; see `children.later`.
     """
     of_model = {metric.key: metric.value for metric in logged.metrics or []}
     points = []
     for key, value in record.metrics.items():
         in_run = run.data.metrics.get(key)
-        if _same(in_run, value) and _same(of_model.get(key), value):
+        if children.same(in_run, value) and children.same(of_model.get(key), value):
             continue
-        when = moment
-        if in_run is not None and not _same(in_run, value):
-            history = client.get_metric_history(run.info.run_id, key)
-            when = max(round(time.time() * 1000), *(point.timestamp + 1 for point in history))
+        changed = in_run is not None and not children.same(in_run, value)
+        when = children.later(client, run, key) if changed else moment
         points.append(Metric(key, value, when, 0, model_id=logged.model_id))
     return points
-
-
-def _same(stored: float | None, value: float) -> bool:
-    value = np.nan_to_num(value, nan=np.nan)  # stores replace infinity by the largest number
-    return stored is not None and np.array_equal(stored, value, equal_nan=True)

@@ -66,13 +66,13 @@ def publish_search(trials):
         return search.publish(client, tags, {"search.seed": "1"}, trials)
 
 
-def compare(verdict):
+def compare(verdict, other=0.95):
     """Publish two variants and their comparison; return the id of its run."""
     from stages.tracking import comparison, runs
 
     for name in ("basic", "other"):
         publish(name)
-    make_comparison(Path(), verdict, basic=0.9, other=0.95)
+    make_comparison(Path(), verdict, basic=0.9, other=other)
     Path("results/plots").mkdir(exist_ok=True)
     Path("results/plots/comparison.png").write_bytes(b"picture")
     with store.opened(Tracking()) as client:

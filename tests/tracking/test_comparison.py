@@ -76,6 +76,17 @@ def test_a_run_of_an_older_version_gets_changed_files_and_its_description_unless
     assert stored.read_text() == path.read_text()
 
 
+def test_a_score_that_changed_is_shown_although_the_clock_was_set_back(repository, monkeypatch):
+    make_repository(repository, "basic", "other")
+    compare("better")
+    monkeypatch.setattr("time.time", lambda: 1.0)
+    compare("better", other=0.97)
+    once = runs_of(repository, "parent")["other"]
+    assert once["latest"][view.SCORE] == 0.97
+    compare("better", other=0.97)
+    assert runs_of(repository, "parent")["other"]["points"] == once["points"]
+
+
 def test_a_description_that_begins_like_a_verdict_is_kept(repository):
     path = repository / "results/basic/training.json"
     content = read_json(path) | {"description": "baseline of last year\n\nWith dropout."}
