@@ -124,6 +124,12 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
             that which FOLDLAB_PUBLIC_KEY demands.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
+    database = address.database(address.uri())
+    if database and not (database.exists() and database.stat().st_size):  # MLflow would create it
+        raise UserError(
+            f"could not fetch {uri} from {address.shown()}: that store does not exist yet; "
+            "run `make publish`, or correct MLFLOW_TRACKING_URI."
+        )
     stores = {"tracking_uri": address.uri(), "registry_uri": address.uri()}
     pinned = uri
     try:

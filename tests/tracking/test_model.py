@@ -1,9 +1,26 @@
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import yaml
 
+from stages.errors import UserError
+
 pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_store_that_does_not_exist_is_not_made_by_fetching(folder, empty):
+    from stages.tracking.model import fetch
+
+    path = Path("mlflow.db")
+    if empty:
+        path.touch()
+    with pytest.raises(UserError, match=r"models:/foldlab@champion .*`make publish`"):
+        fetch("models:/foldlab@champion", folder)
+    assert [(each.name, each.stat().st_size) for each in folder.iterdir()] == (
+        [("mlflow.db", 0)] if empty else []
+    )
 
 
 def test_the_form_is_that_of_mlflow_keras(tmp_path):
