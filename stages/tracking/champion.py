@@ -20,6 +20,7 @@ CHALLENGER = "challenger"  # the runner-up
 # Tags of a version.
 REASON = "foldlab.reason"  # why it became champion, or why not
 REFUSED = "foldlab.refused"  # "true" if the rule last decided against it
+REPLACED = "foldlab.replaced"  # "true" if another version was made champion in its place
 BY_HAND = "foldlab.by_hand"  # "true" for a champion chosen by a person, which the rule keeps
 SCORES = "fold_scores.csv"
 LEVEL = 0.05
@@ -39,13 +40,12 @@ def choose(
     candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion:
         champion = _replacement(client, champion, versions) or champion
+        denied = "true" in (champion.tags.get(REFUSED), champion.tags.get(REPLACED))
+        if denied or not champion.tags.get(REASON):  # the alias was set on MLflow's pages
+            outside = f"{_name(champion)} is champion: its alias was set outside this repository."
+            _explain(client, champion, outside)
     if champion and champion.version == candidate.version:
-        reason = candidate.tags.get(REASON, "")
-        if (
-            not reason or candidate.tags.get(REFUSED) == "true"
-        ):  # the alias was set on MLflow's pages
-            reason = f"{_name(candidate)} is champion: its alias was set outside this repository."
-            _explain(client, candidate, reason)
+        reason = champion.tags[REASON]
     elif champion and _same_results(candidate, champion):
         reason = f"{_name(candidate)} has the results of {_name(champion)}, which stays champion."
         _explain(client, candidate, reason)
@@ -55,7 +55,7 @@ def choose(
         _explain(client, candidate, reason, refused=not moves)
         if moves:
             if champion:
-                _explain(client, champion, reason)
+                _explain(client, champion, reason, replaced=True)
             if BY_HAND in candidate.tags:  # from an earlier promotion
                 tag(client, candidate, {BY_HAND: "false"})
             client.set_registered_model_alias(client.model_name, CHAMPION, candidate.version)
@@ -148,7 +148,7 @@ def promote(client: Client, version: ModelVersion, who: str, why: str) -> str:
     _explain(client, version, reason)
     client.set_model_version_tag(client.model_name, version.version, BY_HAND, "true")
     if before and before.version != version.version:
-        _explain(client, before, reason)
+        _explain(client, before, reason, replaced=True)
         challenger = _aliased(client, CHALLENGER)
         if challenger and challenger.version == version.version:
             client.set_registered_model_alias(client.model_name, CHALLENGER, before.version)
@@ -205,9 +205,19 @@ def _name(version: ModelVersion) -> str:
     return f"{version.tags.get('variant', 'a model')} (version {version.version})"
 
 
-def _explain(client: Client, version: ModelVersion, reason: str, refused: bool = False) -> None:
-    """Tag a version with the reason why it has the alias or not; `refused`: the rule denied it."""
+def _explain(
+    client: Client,
+    version: ModelVersion,
+    reason: str,
+    refused: bool = False,
+    replaced: bool = False,
+) -> None:
+    """Tag a version with the reason why it has the alias or not.
+
+    `refused`: the rule denied it. `replaced`: another version takes it.
+    """
     texts = {REASON: reason}
-    if refused or REFUSED in version.tags:
-        texts[REFUSED] = str(refused).lower()
+    for key, is_so in ((REFUSED, refused), (REPLACED, replaced)):
+        if is_so or key in version.tags:
+            texts[key] = str(is_so).lower()
     tag(client, version, texts)

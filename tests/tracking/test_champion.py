@@ -9,7 +9,7 @@ import pytest
 from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import champion, record, store
-from stages.tracking.champion import BY_HAND, REASON, REFUSED
+from stages.tracking.champion import BY_HAND, REASON, REFUSED, REPLACED
 from tests.tracking.logged import aliases
 from tests.tracking.made_results import fingerprint, identity, make_results
 
@@ -123,6 +123,23 @@ def test_an_alias_that_was_set_on_mlflow_s_pages_gets_such_a_reason(client, refu
         assert "outside this repository" in reason
         assert tag(client, "other") == reason
         assert tag(client, "other", REFUSED) == ("false" if refused else None)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_replaced_champion_whose_alias_is_set_back_gets_such_a_reason(client, by_hand):
+    choose_champion(client, "basic", "other")
+    if by_hand:
+        promote(client, "other")
+        champion.release(client)
+    else:
+        choose_champion(client, "other", "basic", p=0.01)
+    assert tag(client, "basic", REPLACED) == "true"
+    client.set_registered_model_alias("foldlab", "champion", "1")
+    for ranking, p in ((("other", "basic"), 0.5), (("basic", "other"), None)):
+        reason = choose_champion(client, *ranking, p=p)
+        assert "basic (version 1) is champion: its alias was set outside" in tag(client, "basic")
+        assert tag(client, "basic", REPLACED) == "false"
+    assert reason == tag(client, "basic")
 
 
 def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
