@@ -121,9 +121,21 @@ def annotate(
 ) -> None:
     """Call `add(client, run id, name)` for each variant that has a run; warn if that fails.
 
-    `what` is named in the warning. The store is not opened unless a variant is published.
+    `what` is named in the warning. The store is not opened unless a variant is published, and a run
+    of other results than those in results/ gets nothing.
     """
-    published = [(name, identity) for name in names if (identity := marker.published(name))]
+    published = []
+    for name in names:
+        identity = marker.published(name)
+        if identity and marker.is_published(name, identity):
+            published.append((name, identity))
+        elif identity:
+            print(
+                f"foldlab: the results of {name} are not those that were published, so its run in "
+                f"MLflow does not get {what}; run `dvc repro publish@{name}`, then this command "
+                "again.",
+                file=sys.stderr,
+            )
     if not published:
         return
     try:

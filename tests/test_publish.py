@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stages import publish as stage
+from stages.settings import params
 from tests.command import status
 from tests.refusals import command_refusal
 from tests.tracking import made_results
@@ -169,6 +170,24 @@ def test_an_experiment_in_a_temporary_folder_reaches_the_repositorys_store(
     names = [row["value"] for row in rows["tags"] if row["key"] == "DVC_EXP_NAME"]
     assert names == ["brave-otter"] * 3
     monkeypatch.chdir(repository)
+
+
+def test_a_run_of_earlier_results_is_not_annotated(repository, capfd):
+    def annotated():
+        found = []
+        add = lambda client, run_id, name: found.append(name)  # noqa: E731
+        stage.annotate(params.load(), "latencies", ["basic", "other"], add)
+        return found
+
+    assert stage.publish("basic")
+    assert annotated() == ["basic"]
+    results = repository / "results/basic"
+    made_results.make_results(results, "basic", 2, 2, better=0.05)  # as by `evaluate`
+    assert annotated() == []
+    (sentence,) = capfd.readouterr().err.splitlines()
+    assert "does not get latencies; run `dvc repro publish@basic`" in sentence
+    (results / "model.keras").unlink()
+    assert annotated() == []
 
 
 def test_a_bug_of_ours_is_raised(repository):

@@ -80,6 +80,13 @@ def trained(variant: str) -> dict[str, str]:
     return {name: sha256(RESULTS / variant / name) for name in TRAINED}
 
 
+def is_published(variant: str, identity: Identity) -> bool:
+    """Return whether the files that training wrote are those that were published as `identity`."""
+    with suppress(FileNotFoundError):
+        return combined(trained(variant).items()) == identity.results_sha256
+    return False
+
+
 def _path(variant: str) -> Path:
     return RESULTS / "published" / f"{variant}.json"
 
