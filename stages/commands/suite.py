@@ -200,9 +200,9 @@ def _log(settings: Params, rows: list[dict[str, Any]]) -> None:
     }
     try:
         with store.opened(settings.tracking, publish.SECONDS) as client:
-            from stages.tracking.attachments import complete_suite  # MLflow's import takes seconds
+            from stages.tracking.attachments import log_suite  # MLflow's import takes seconds
 
-            complete_suite(client, shown)
+            log_suite(client, shown)
     except StoreError as error:
         saved = "results/suite.csv is complete, run `make suite` again when the store is back"
         publish.warn("the suite", error, saved)

@@ -1,4 +1,11 @@
-"""Publish result files to MLflow; no other package imports it."""
+"""Publish result files to MLflow; no other package imports it.
+
+How data flow: `record` reads a variant's result files, by `marker` and `origin`, without MLflow.
+`runs.publish` logs such a record as a parent run: its folds by `children`, its data and files by
+`attachments`, its numbers by `summary`, its model by `model`, its version by `registered_model`.
+Then `comparison` logs the table of all variants and puts verdicts on their runs and versions.
+Last, `champion` applies the rule to the versions and sets the aliases.
+"""
 
 import os
 

@@ -19,7 +19,7 @@ from stages.tracking.store import Client
 FILES_SHA256 = "files_sha256"  # tag of a run: combined digest of its files
 
 
-def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
+def log_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
     """Log the prepared data as an input of the run: source, hash and content of dataset.json."""
     digest = content["sha256"][:16]
     inputs = run.inputs.dataset_inputs if run.inputs else []
@@ -40,7 +40,7 @@ def complete_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> No
     client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset, [tag])])
 
 
-def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
+def log_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
     """Upload the files (artifact path -> file) that are missing, or all if one has changed.
 
     Whether one has changed is unknown, so assumed, if a finished run lacks their digest.
@@ -62,7 +62,7 @@ def complete_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
         client.set_tag(run_id, FILES_SHA256, sha256)
 
 
-def complete_run(
+def log_run(
     client: Client,
     kind: str,
     identity: str,
@@ -86,7 +86,7 @@ def complete_run(
     finished = run.info.status == "FINISHED"
     if not finished:
         add(client, run, params)
-    complete_files(client, run, files)
+    log_files(client, run, files)
     for key, value in note.updated(run.data.tags, tags.get(note.NOTE, "")).items():
         client.set_tag(run.info.run_id, key, value)
     if not finished:
@@ -94,9 +94,9 @@ def complete_run(
     return run
 
 
-def complete_suite(client: Client, params: Mapping[str, str]) -> str:
+def log_suite(client: Client, params: Mapping[str, str]) -> str:
     """Log the comparison on several data sets, with `params`; return its run's id."""
     files = {name: RESULTS / name for name in ("suite.csv", "plots/suite.png")}
     tags = {"mlflow.source.name": "stages.commands.suite", **origin.of_code()}
     identity = sha256(files["suite.csv"])
-    return complete_run(client, "suite", identity, files, params, tags).info.run_id
+    return log_run(client, "suite", identity, files, params, tags).info.run_id

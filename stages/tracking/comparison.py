@@ -8,7 +8,7 @@ from mlflow.entities import Metric, Run, RunTag
 
 from stages.files import PREPARED, RESULTS, sha256
 from stages.tracking import children, note, origin, registered_model, summary, view
-from stages.tracking.attachments import complete_run
+from stages.tracking.attachments import log_run
 from stages.tracking.marker import Identity
 from stages.tracking.record import DECIMALS
 from stages.tracking.store import Client
@@ -41,7 +41,7 @@ def show(
     variants = ", ".join(sorted(row["variant"] for row in rows))
     params = {"baseline": str(rows[0]["baseline"]), "variants": variants}
     tags = {**origin.of_stage("compare"), **note.first(_note())}
-    run = complete_run(client, "comparison", identity, files, params, tags, moment)
+    run = log_run(client, "comparison", identity, files, params, tags, moment)
     for parent, row in known:
         _set_verdict(client, parent, row, run)
         if version := registered_model.find(client, parent.info.run_id):

@@ -40,8 +40,8 @@ def publish(client: Client, record: Record) -> str:
         client.log_batch(run.info.run_id, outdated, tags=changed)
     points = [*summary.curves(record, run.info.start_time), *summary.usage_of(record)]
     children.add(client, run, {}, points)
-    attachments.complete_dataset(client, run, record.dataset)
-    attachments.complete_files(client, run, record.files)
+    attachments.log_dataset(client, run, record.dataset)
+    attachments.log_files(client, run, record.files)
     if not record.limit and not is_limited(run):
         registered_model.register(client, logged, record)
     if run.info.status != "FINISHED":

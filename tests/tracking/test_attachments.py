@@ -4,7 +4,7 @@ import pytest
 
 from stages.settings.sections import Tracking
 from stages.tracking import store
-from stages.tracking.attachments import complete_suite
+from stages.tracking.attachments import log_suite
 from tests.tracking.logged import runs_of
 from tests.tracking.made_results import everything
 
@@ -14,7 +14,7 @@ SHOWN = {"baseline": "basic", "sources": "mnist-5k, photos"}
 
 def show():
     with store.opened(Tracking()) as client:
-        return complete_suite(client, SHOWN)
+        return log_suite(client, SHOWN)
 
 
 def test_a_suite_is_a_run_with_its_files_and_logged_once(repository):
