@@ -6,6 +6,7 @@ backbones take the same images. Those of Keras also take `weights="imagenet"`.
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
@@ -53,7 +54,7 @@ def backbone(
             weights: a model's `.keras` file or `.weights.h5`.
         sha256: the digest of the file at that path.
         freeze: `all`: only the head is trained; `none`: the whole backbone too; a number: its
-            trailing stages, where a stage is all layers with outputs of the same height.
+            trailing stages, where a stage is all layers whose feature maps have the same height.
         rate: the learning rate of the second training as a fraction of `train.learning_rate`.
         views: with augmentation, how many augmented views of each image to compute features of;
             each epoch trains on one of them, drawn anew.
@@ -76,16 +77,20 @@ def _freeze_stages(network, freeze: str | int) -> None:
     import keras
 
     weighted = [layer for layer in network.layers if layer.weights]
-    heights = sorted({layer.output.shape[1] for layer in weighted})
+    shapes = [layer.output.shape for layer in weighted]
+    own = [shape[1] if len(shape) == 4 else 0 for shape in shapes]  # 0: of the last stage
+    # Squeeze-and-excitation computes on 1x1 pixels; its stage is that of the layers after it.
+    height_of = [*accumulate(reversed(own), max)][::-1]
+    heights = sorted({*height_of} - {0})
     trained = len(heights) if freeze == "none" else int(freeze)
     if trained > len(heights):
         raise UserError(
             f"architecture 'backbone' has freeze: {freeze}, but for these images the backbone has "
             f"only {len(heights)} stages; use a smaller number, or none."
         )
-    for layer in weighted:
+    for layer, height in zip(weighted, height_of, strict=True):
         normalizes = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = layer.output.shape[1] in heights[:trained] and not normalizes
+        layer.trainable = height <= heights[trained - 1] and not normalizes
 
 
 def body(name: str, image_shape: tuple[int, ...], **weights: str):

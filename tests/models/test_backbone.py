@@ -1,5 +1,7 @@
 import inspect
+import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -38,3 +40,19 @@ def test_a_head_takes_features_as_they_are(dense, count):
     assert (head.input_shape, head.output_shape) == ((None, 10), (None, 4))
     assert head.count_params() == count
     assert "Rescaling" not in {type(layer).__name__ for layer in head.layers}
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("mobilenet_v3_small", r"expanded_conv_(8_(?!expand)|9|10)|conv_1"),
+        ("convnext_tiny", r"convnext_tiny_(downsampling_block_2|stage_3)|layer_normalization"),
+    ],
+)
+def test_the_last_stage_starts_where_the_height_is_halved_last(name, last):
+    """Not with 1x1 pixels earlier, as in squeeze-and-excitation, nor with the pooled features."""
+    arguments = {"name": name, "weights": None, "freeze": 1}
+    model = build(Named(name="backbone", arguments=arguments), (64, 64, 3), 4)
+    for layer in model.get_layer("backbone").layers:
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization):
+            assert layer.trainable == bool(re.match(last, layer.name)), layer.name
