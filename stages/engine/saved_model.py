@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -34,16 +35,17 @@ def attached(recipe: Recipe) -> Recipe:
 
 
 def listed(attached: Named, images: np.ndarray) -> Listed:
-    """Return the list of `images`, uint8, all training images, and of the saved model's images.
+    """List the images that a variant's model was trained on, with those of its saved model.
 
-    `attached` is the architecture of a recipe returned by the function of that name.
+    `images` are uint8, all training images; `attached` is the architecture of a recipe returned by
+    the function of that name.
     """
     own = Listed(np.unique(trained_images.digests(images)), True)
+    if attached.name == "from_model":
+        return trained_images.merged([own, trained_images.read(attached.arguments["content"])])
     if has_own_weights(attached):
-        return trained_images.merged([own, None])
-    if attached.name != "from_model":
-        return own
-    return trained_images.merged([own, trained_images.read(attached.arguments["content"])])
+        return trained_images.merged([own, _list_of_weights(attached)])
+    return own
 
 
 def has_own_weights(architecture: Named) -> bool:
@@ -54,10 +56,12 @@ def has_own_weights(architecture: Named) -> bool:
 
 def note(recipe: Recipe) -> str:
     """Return a warning if a saved model's training images are not fully known, else ""."""
-    own_weights = has_own_weights(recipe.architecture)
-    if recipe.architecture.name != "from_model" and not own_weights:
+    if recipe.architecture.name == "from_model":
+        known = trained_images.read(_content(recipe))
+    elif has_own_weights(recipe.architecture):
+        known = _list_of_weights(recipe.architecture)
+    else:
         return ""
-    known = None if own_weights else trained_images.read(_content(recipe))
     if known and known.complete:
         return ""
     which = "the saved model" if known is None else "a model that the saved model started from"
@@ -68,8 +72,9 @@ def note(recipe: Recipe) -> str:
 
 
 def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
-    """Check that a `from_model` variant can start from its saved model; others pass.
+    """Check that a variant can start from its saved model; variants without one pass.
 
+    The weights of a backbone are checked by `backbones.check`, here only their training images.
     `dataset` is the content of dataset.json in the folder `prepared`.
 
     Raises:
@@ -77,6 +82,9 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
             `model_file.layers`, has another input shape, does not end in a layer that can take
             a head, or was trained on images that would validate or test this variant.
     """
+    if has_own_weights(recipe.architecture):
+        known, allowed = _list_of_weights(recipe.architecture), "weights of a model of other images"
+        _check_images(known, recipe, dataset, prepared, allowed)
     if recipe.architecture.name != "from_model":
         return
     arguments, where = recipe.architecture.arguments, _where(recipe)
@@ -95,16 +103,34 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     if members:
         layers = members[arguments["member"]]["config"]["layers"]
     _check_ends(layers, [*recipe.image_shape(dataset["image_shape"])], where)
-    known = trained_images.read(content)
-    if known and not arguments["force"]:
-        found = []
-        for split, use in (("train", "that validate the folds"), ("test", "of the test set")):
-            present = _digests(prepared / f"{split}_images.npy", dataset["sha256"])
-            if seen := int(np.isin(present, known.digests).sum()):
-                found.append(f"{seen} of the {len(present)} images {use}")
-        if found:
-            trained = f"was trained on {' and '.join(found)}"
-            raise unfit(where, trained, "a model of other images, or set force: true")
+    if not arguments["force"]:
+        allowed = "a model of other images, or set force: true"
+        _check_images(trained_images.read(content), recipe, dataset, prepared, allowed)
+
+
+def _check_images(
+    known: Listed | None, recipe: Recipe, dataset: Mapping, prepared: Path, allowed: str
+) -> None:
+    """Raise UserError when a saved model lists images that would validate or test the variant."""
+    if known is None:
+        return
+    found = []
+    for split, use in (("train", "that validate the folds"), ("test", "of the test set")):
+        present = _digests(prepared / f"{split}_images.npy", dataset["sha256"])
+        if seen := int(np.isin(present, known.digests).sum()):
+            found.append(f"{seen} of the {len(present)} images {use}")
+    if found:
+        raise unfit(_where(recipe), f"was trained on {' and '.join(found)}", allowed)
+
+
+def _list_of_weights(architecture: Named) -> Listed | None:
+    """Return the list in the file of a backbone's weights; only a `.keras` file can have one.
+
+    None for a file that `backbones.check` refuses, so that it says why.
+    """
+    file, sha256 = files.find(architecture.arguments["weights"]), architecture.arguments["sha256"]
+    is_right = file.suffix == ".keras" and file.is_file() and files.sha256(file) == sha256
+    return trained_images.read(file.read_bytes()) if is_right and is_zipfile(file) else None
 
 
 def model_path(sha256: str) -> Path:

@@ -46,7 +46,7 @@ def digest(name):
     return hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
-def recipe(name="from_model", **arguments):
+def recipe(name="from_model", /, **arguments):
     full = check_arguments(ARCHITECTURES[name], arguments, name)
     return prepared.recipe(Named(name=name, arguments=full), variant="moved")
 
@@ -180,6 +180,34 @@ def test_a_model_trained_on_prepared_images_is_rejected_with_their_number(presen
     arguments = listing("saved.keras", others, present[known][::-1])
     assert re.findall(r"\d+ of the \d+", refusal(**arguments)) == counts
     check(**arguments, force=True)
+
+
+def test_the_weights_of_a_backbone_must_not_know_prepared_images_either(present):
+    def weights(path):
+        named = {"name": "efficientnet_lite0", "weights": path, "sha256": digest(path)}
+        return recipe("backbone", **named)
+
+    save()
+    listing("saved.keras", present[18:22])
+    with refused(r"^variants\.moved\.architecture\.backbone.*weights of .* other .*") as caught:
+        saved_model.check(weights("saved.keras"), DATASET, PREPARED)
+    assert re.findall(r"\d+ of the \d+", str(caught.value)) == ["2 of the 20", "2 of the 6"]
+
+    save()
+    listing("saved.keras", 255 - present)
+    others = weights("saved.keras")
+    saved_model.check(others, DATASET, PREPARED)
+    assert saved_model.note(others) == ""
+    found = saved_model.listed(others.architecture, present)
+    assert found.complete
+    assert set(found.digests) == {*digests(present), *digests(255 - present)}
+
+    save()  # the file changes after the check
+    assert not saved_model.listed(others.architecture, present).complete
+    Path("saved.keras").write_bytes(b"cut off")
+    damaged = weights("saved.keras")
+    saved_model.check(damaged, DATASET, PREPARED)
+    assert saved_model.note(damaged) == saved_model.note(weights("saved.keras"))
 
 
 def test_a_model_without_a_full_list_of_other_images_is_valid_with_a_note(present):
