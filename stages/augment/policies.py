@@ -130,7 +130,8 @@ def _equalize(tf, images, magnitude, signed, limits):
     total = tf.shape(images)[0] * channels
     levels = tf.reshape(tf.transpose(tf.cast(images, tf.int32), [0, 3, 1, 2]), [total, -1])
     levels = tf.clip_by_value(levels, 0, 255) + 256 * tf.range(total)[:, None]
-    counts = tf.math.bincount(tf.reshape(levels, [-1]), minlength=256 * total)
+    with tf.device("CPU:0"):  # the kernel for GPUs is not deterministic
+        counts = tf.math.bincount(tf.reshape(levels, [-1]), minlength=256 * total)
     below = tf.cumsum(tf.reshape(counts, [total, 256]), axis=1)
     first = tf.reduce_min(tf.where(below > 0, below, height * width), axis=1, keepdims=True)
     table = tf.math.divide_no_nan(

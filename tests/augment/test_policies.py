@@ -101,3 +101,10 @@ def test_fourteen_operations_are_equally_likely_and_move_by_their_limits(monkeyp
     often = [kinds[still], *Counter(changed[changed > 0].tolist()).values()]
     assert len(often) == 9
     assert all(65 <= count <= 135 for count in often)  # 100 expected
+
+
+def test_counting_is_left_to_the_cpu_as_gpus_count_in_no_fixed_order():
+    graph = tf.function(lambda images: policies._equalize(tf, images, None, None, WIDE))
+    made = graph.get_concrete_function(tf.TensorSpec((None, 4, 4, 3))).graph.get_operations()
+    (device,) = (one.device for one in made if one.type.endswith("Bincount"))
+    assert "CPU:0" in device
