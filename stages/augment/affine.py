@@ -65,12 +65,13 @@ def crop(tf, draw, size, *, area: Fraction, stretch: Fraction = 0.25):
     """Cut out a part and enlarge it to the whole image: a random resized crop.
 
     The part has 1 - `area` to 1 of the image's area; its proportions are changed by a factor of up
-    to 1 + `stretch`, as far as it stays inside.
+    to 1 + `stretch` in either direction, as far as it stays inside.
     """
     height, width = size
     part = draw(1.0 - area, 1.0)
-    ratio = 1.0 + draw(-stretch, stretch)
-    across = tf.minimum(tf.sqrt(part * ratio), 1.0)
+    ratio = (1.0 + stretch) ** draw(-1.0, 1.0)
+    ratio = tf.minimum(tf.maximum(ratio, part), 1.0 / part)
+    across = tf.minimum(tf.sqrt(part * ratio), 1.0)  # 1 may be exceeded by rounding
     down = tf.minimum(tf.sqrt(part / ratio), 1.0)
     right_by = draw(-0.5, 0.5) * (1.0 - across) * (width - 1)
     down_by = draw(-0.5, 0.5) * (1.0 - down) * (height - 1)

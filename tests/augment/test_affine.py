@@ -149,5 +149,18 @@ def test_crop_enlarges_a_part_of_its_area_and_proportions_that_stays_inside():
     area, ratio = sides[0] * sides[1], sides[0] / sides[1]
     assert 0.5 - 1e-3 <= area.min() < 0.55
     assert 0.9 < area.max() <= 1 + 1e-3
-    assert 0.75 - 1e-3 <= ratio.min() < 0.8
-    assert 1.2 < ratio.max() <= 1.25 + 1e-3
+    assert 0.8 - 1e-3 <= ratio.min() < 0.82
+    assert 1.22 < ratio.max() <= 1.25 + 1e-3
+
+
+def test_crop_draws_areas_and_proportions_uniformly_between_their_limits():
+    """The proportions of a large part hardly change, but never its area."""
+    random = np.random.default_rng(0)
+    (across, *_), (_, down, _) = AFFINE["crop"](
+        np, lambda low, high: random.uniform(low, high, 20_000), (20, 30), area=0.2, stretch=0.5
+    )
+    area, ratio = across * down, across / down
+    assert 0.8 - 1e-9 <= area.min() < 0.801
+    np.testing.assert_allclose(np.quantile(area, (0.25, 0.5, 0.75)), (0.85, 0.9, 0.95), atol=0.005)
+    assert ratio.max() == pytest.approx(1 / ratio.min(), rel=1e-3) == pytest.approx(1 / 0.8, 1e-3)
+    assert max(across.max(), down.max()) <= 1
