@@ -46,7 +46,7 @@ def inputs(recipes: Mapping[str, Recipe], images: np.ndarray) -> dict[str, np.nd
 
 def _shrunk(images: np.ndarray, digest: str, factor: int) -> np.ndarray:
     """Return the images shrunk by a factor; they are computed unless their file is there."""
-    key = identity.digest([digest, images.shape, "shrink", factor])
+    key = identity.digest([digest, images.shape, "shrink", factor, identity.code()])
     path = files.root() / ".foldlab" / "features" / f"{key}.npy"
     if path.exists():
         os.utime(path)  # marks it as used: `fold_store.prune` deletes old files

@@ -35,6 +35,13 @@ def test_other_images_are_not_confused(images):
     np.testing.assert_array_equal(first[::-1], second)
 
 
+def test_other_code_computes_them_anew(images, monkeypatch):
+    first = shrunk_images.inputs({"a": shrinking(2)}, images)["a"]
+    monkeypatch.setattr(shrunk_images.identity, "code", lambda: [("shrink.py", "other")])
+    second = shrunk_images.inputs({"a": shrinking(2)}, images)["a"]
+    assert first.filename != second.filename
+
+
 def test_sides_that_the_factor_does_not_divide_are_refused():
     shrunk_images.check(shrinking(4), {"image_shape": [8, 12, 3]})
     with pytest.raises(UserError, match=r"variants\.small\.shrink is 8.*8x12"):
