@@ -1,7 +1,7 @@
 """Cross-validate variants on one of several data sets, only to get their fold scores.
 
 No model is built and no test image is read. Finished folds are in the fold store, and scores in the
-working folder, one file for each fingerprint, so that they outlast the folds.
+working folder, one file for each fingerprint and way of scoring, so that they outlast the folds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from stages import files
-from stages.engine import final_model, fold_tasks
+from stages.engine import final_model, fold_tasks, identity
+from stages.engine.environment import versions
 from stages.engine.variants import Plan, plan
 from stages.errors import UserError
 from stages.settings.params import Params
@@ -21,6 +22,7 @@ from stages.training import combine
 from stages.training.recipe import Recipe
 
 FOLDER = Path("scores")
+SCORING = ("statistics/scores.py", "engine/final_model.py")  # not covered by fingerprints
 
 
 def plans(settings: Params, dataset: dict[str, Any]) -> list[Plan]:
@@ -87,7 +89,9 @@ def _unscored(planned: Sequence[Plan]) -> dict[str, Recipe]:
 
 
 def _path(planned: Plan) -> Path:
-    return FOLDER / f"{planned.fingerprint}.csv"
+    code = [files.sha256(Path(__file__).parents[1] / file) for file in SCORING]
+    key = identity.digest([planned.fingerprint, code, versions(["scikit-learn"])])
+    return FOLDER / f"{key}.csv"
 
 
 def _rows(

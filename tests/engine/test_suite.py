@@ -37,16 +37,25 @@ def test_stored_scores_are_read_by_metric_without_training(dataset, monkeypatch)
     planned = suite.plans(settings(), dataset)
     for number, one in enumerate(planned):
         rows = [(fold, *(number + fold + np.arange(5) / 10)) for fold in range(2)]
-        write_table(suite.FOLDER / f"{one.fingerprint}.csv", ("fold", *SCORES), rows)
+        write_table(suite._path(one), ("fold", *SCORES), rows)
     found = suite.scores(planned, dataset, settings())
     place = [*SCORES].index("log_loss") / 10
     assert found["plain"] == pytest.approx(np.array([0, 1]) + place)
     assert found["other"] == pytest.approx(np.array([1, 2]) + place)
 
     write_table(
-        suite.FOLDER / f"{planned[1].fingerprint}.csv",
+        suite._path(planned[1]),
         ("fold", *SCORES),
         [(0, 0.5, 0.5, 0.5, float("nan"), 0.5), (1, 0.5, 0.5, 0.5, -0.2, 0.5)],
     )
     with pytest.raises(UserError, match="'other' has a fold whose negative log loss"):
         suite.scores(planned, dataset, settings())
+
+
+def test_scores_of_other_code_or_another_library_are_not_used(dataset, monkeypatch):
+    (one, _) = suite.plans(settings(), dataset)
+    paths = [suite._path(one)]
+    for name, other in (("sha256", lambda path: path.name), ("versions", lambda names: names)):
+        monkeypatch.setattr(suite.files if name == "sha256" else suite, name, other)
+        paths.append(suite._path(one))
+    assert len({*paths}) == 3
