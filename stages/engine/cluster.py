@@ -1,9 +1,9 @@
 """Run tasks on a Ray cluster: the counterpart of `workers.run` for `parallel.backend: ray`.
 
-Workers need neither the repository nor the tracker. Arrays are sent once, through Ray's object
-store, and the package `stages` as a module with the job. The libraries of requirements.txt must be
-installed on the nodes, in the driver's versions. Ray retries a task whose process or node died.
-Only the driver writes files.
+Workers need neither the repository nor the tracker. Arrays, recipes and tuples are sent once,
+through Ray's object store, and the package `stages` as a module with the job. The libraries of
+requirements.txt must be installed on the nodes, in the driver's versions. Ray retries a task whose
+process or node died. Only the driver writes files.
 """
 
 import itertools
@@ -20,9 +20,11 @@ import numpy as np
 from stages.engine.environment import LIBRARIES, versions
 from stages.errors import UserError
 from stages.settings.sections import Parallel
+from stages.training.recipe import Recipe
 
 RETRIES = 3  # for a task whose process or node died; exceptions are not retried
 TIMEOUT_SECONDS = 5.0  # for connecting to the address
+LARGE = (np.ndarray, tuple, Recipe)  # of a task's parts; a recipe may have a saved model's content
 SAME_VERSION = (*LIBRARIES, "pydantic")  # pydantic pickles the settings
 
 
@@ -43,8 +45,11 @@ def run(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES
     )
     needed = versions(SAME_VERSION)
-    arrays = {id(part): part for task in tasks for part in task if isinstance(part, np.ndarray)}
-    stored = {key: ray.put(np.asarray(array)) for key, array in arrays.items()}
+    large = {id(part): part for task in tasks for part in task if isinstance(part, LARGE)}
+    stored = {
+        key: ray.put(np.asarray(part) if isinstance(part, np.ndarray) else part)
+        for key, part in large.items()
+    }
     remaining = iter(enumerate(tasks))
     running: dict[Any, int] = {}  # Ray's reference -> position
     lost = 0

@@ -50,11 +50,11 @@ class FoldTask(NamedTuple):
     rows: np.ndarray | None = None  # ascending, to train a fold on; None: all not in its validation
 
     def arguments(self, arrays: Arrays) -> tuple:
-        """Return the arguments of `train_fold`, except `on_epoch`."""
+        """Return the arguments of `train_fold`, except `on_epoch`; the recipe is not `attached`."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = folds[self.fold // per_repeat] if isinstance(self.fold, int) else None
-        return images, labels, assigned, classes, saved_model.attached(self.recipe), self.fold
+        return images, labels, assigned, classes, self.recipe, self.fold
 
 
 def variant_tasks(fingerprint: str, recipe: Recipe, arrays: Arrays) -> list[FoldTask]:
@@ -91,7 +91,9 @@ def run_folds(
     recipes = {task.recipe.variant: task.recipe for task in pending}
     if len(recipes) > 1:
         try_networks(recipes.values(), arrays, parallel)
-    starts = _training_inputs({task.fingerprint: task.recipe for task in pending}, arrays, parallel)
+    recipe_of = {task.fingerprint: task.recipe for task in pending}
+    starts = _training_inputs(recipe_of, arrays, parallel)
+    complete = {key: saved_model.attached(recipe) for key, recipe in recipe_of.items()}
     finished = len(tasks) - len(pending)
     remaining = Counter(task.fingerprint for task in pending)
     names = ", ".join(dict.fromkeys(task.recipe.variant for task in tasks))
@@ -114,7 +116,8 @@ def run_folds(
             calls = []
             for task in pending:
                 images, head = starts[task.fingerprint]
-                arguments = task.arguments(arrays._replace(images=images))
+                own = task._replace(recipe=complete[task.fingerprint])
+                arguments = own.arguments(arrays._replace(images=images))
                 calls.append((report if is_local else None, head, task.rows, *arguments))
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)

@@ -71,6 +71,10 @@ def surroundings(array):
     return os.listdir(), paths, "runtime_resources" in stages.__file__
 
 
+def together(head, recipe, number):
+    return float(head[0].sum() + head[1][0].sum()), recipe.variant, number
+
+
 def wait_for(path):
     while path and not Path(path).exists():
         time.sleep(0.05)
@@ -91,6 +95,15 @@ def test_tasks_run_on_all_nodes_and_results_come_as_they_end(two_nodes, tmp_path
 def test_workers_share_arrays_and_have_the_code_without_the_repository(two_nodes):
     found = dict(cluster.run(surroundings, [(np.zeros((1000, 1000)),)] * 4, on(two_nodes)))
     assert list(found.values()) == [([], [], True)] * 4
+
+
+def test_a_recipe_and_the_parts_of_a_tuple_are_stored_once(two_nodes, monkeypatch):
+    stored, put = [], ray.put
+    monkeypatch.setattr(ray, "put", lambda part: stored.append(part) or put(part))
+    head, row = (np.zeros(3), [np.ones(2)]), prepared.recipe()
+    found = dict(cluster.run(together, [(head, row, number) for number in range(3)], on(two_nodes)))
+    assert [*map(type, stored)] == [tuple, type(row)]
+    assert found == {number: (2.0, "small", number) for number in range(3)}
 
 
 def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):

@@ -110,6 +110,23 @@ def test_a_fold_on_some_rows_gets_their_features_and_its_whole_validation(
     assert stored.weights == []
 
 
+def test_folds_share_one_copy_of_the_recipe_with_its_saved_model(trained, monkeypatch):
+    made, given = [], []
+
+    def attached(recipe):
+        made.append(recipe.model_copy())
+        return made[-1]
+
+    monkeypatch.setattr(fold_tasks.saved_model, "attached", attached)
+    monkeypatch.setattr(
+        fold_tasks, "train_fold", lambda *task: given.append(task[4]) or record([0.1], 1)
+    )
+    fold_tasks.run_folds(fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS), ARRAYS, ONE)
+    assert len(given) == 6
+    assert {*map(id, given)} == {*map(id, made)}
+    assert len(made) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_in_a_fold_names_the_fold_and_keeps_its_traceback(jobs, monkeypatch):
