@@ -20,6 +20,7 @@ from stages.training.optimizers import OPTIMIZERS
 from stages.training.recipe import Recipe
 from stages.training.schedules import SCHEDULES
 
+LARGE = (256, 256)  # pixels, when the size of the images is not known yet
 IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0]  # an affine transformation
 
 
@@ -52,7 +53,7 @@ def recipe(params: Params, variant: str) -> Recipe:
         resolve("augmentation op", OPS, op, f"augmentation[{position}]")
         for position, op in enumerate(row.augmentation)
     ]
-    _check_predict_views(train, augmentation, where)
+    _check_predict_views(train, augmentation, where, LARGE)
     return Recipe(
         variant=variant,
         architecture=architecture,
@@ -62,9 +63,14 @@ def recipe(params: Params, variant: str) -> Recipe:
     )
 
 
-def _check_predict_views(train: Train, augmentation: list[Named], where: str) -> None:
-    """Check that a row's augmentation gives as many different views as the model averages over."""
-    moves = views.transforms(augmentation, train.predict_views, train.seed, (256, 256))
+def _check_predict_views(
+    train: Train, augmentation: list[Named], where: str, size: tuple[int, ...]
+) -> None:
+    """Check that a row's augmentation gives as many different views as the model averages over.
+
+    On images of `size`, (height, width): small ones may not be moved by whole pixels at all.
+    """
+    moves = views.transforms(augmentation, train.predict_views, train.seed, size)
     different = len(np.unique([IDENTITY, *moves.tolist()], axis=0))
     if different < train.predict_views:
         raise UserError(
@@ -104,12 +110,15 @@ def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     """Check that a recipe fits the prepared data; see the functions `check` that it calls.
 
     Raises:
-        UserError: when digits would be flipped, or `shrink`, a saved model or a backbone does not
-            fit.
+        UserError: when digits would be flipped, or `shrink`, a saved model, a backbone or
+            `predict_views` does not fit.
     """
     shrunk_images.check(recipe, dataset)
     saved_model.check(recipe, dataset, prepared)
     backbones.check(recipe, dataset)
+    size = recipe.image_shape(dataset["image_shape"])[:2]
+    where = f"variants.{recipe.variant}"
+    _check_predict_views(recipe.train, recipe.augmentation, where, size)
     digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
     for position, op in enumerate(recipe.augmentation):
         if digits and op.name == "flip" and not op.arguments["force"]:

@@ -78,4 +78,15 @@ def test_digits_are_flipped_only_by_force(classes, arguments, allowed):
     chosen = recipe(params.parse(changed("variants.basic.augmentation", ops)), "basic")
     outcome = nullcontext() if allowed else pytest.raises(UserError, match=r"augmentation\[1\]")
     with outcome:
-        check_data(chosen, {"classes": list(classes)}, Path("data/prepared"))
+        dataset = {"classes": list(classes), "image_shape": [28, 28, 1]}
+        check_data(chosen, dataset, Path("data/prepared"))
+
+
+def test_views_must_differ_on_images_of_the_data_s_size():
+    ops = [{"shift": {"fraction": 0.015, "whole": True}}]
+    row = {"architecture": "basic", "augmentation": ops, "train": {"predict_views": 3}}
+    chosen = recipe(params.parse(changed("variants.basic", row)), "basic")
+    dataset = {"classes": ["cat", "dog"], "image_shape": [256, 256, 1]}
+    check_data(chosen, dataset, Path("data/prepared"))
+    with pytest.raises(UserError, match=r"^variants\.basic\.train\.predict_views .*gives 1 diff"):
+        check_data(chosen, dataset | {"image_shape": [28, 28, 1]}, Path("data/prepared"))
