@@ -67,3 +67,9 @@ def moved(images, transform: np.ndarray):
     return keras.ops.image.affine_transform(
         images, transform, fill_mode="constant", data_format="channels_last"
     )
+
+
+def stacked(model) -> int:
+    """Return how many views a Keras model stacks along its batch: 1 without `moved`."""
+    operations = getattr(model, "operations", ())
+    return 1 + sum(one.name.startswith("affine_transform") for one in operations)

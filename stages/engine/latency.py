@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.augment.views import stacked
 from stages.settings.sections import Kernels
 from stages.training.epoch import scoring_batch
 from stages.training.tf_runtime import import_tensorflow
@@ -74,24 +75,30 @@ def single_images(
     return times
 
 
-def products(model: Any) -> list[int]:
+def products(model: Any, views: int = 1) -> list[int]:
     """Return the multiply-adds of each layer for one image, in order.
 
     Convolutions and dense layers only, as is usual: (values of the output) x (inputs of each).
-    Biases, activations, pooling and normalization are left out.
+    Biases, activations, pooling and normalization are left out. A layer computes for every view of
+    the models that contain it; `views` is their number outside of `model`.
 
     Raises:
         ValueError: for another kind of layer with a matrix of weights.
     """
     counts = []
-    for layer in model._flatten_layers(recursive=True, include_self=False):
-        if hasattr(layer, "layers") or all(len(weight.shape) < 2 for weight in layer.weights):
+    views *= stacked(model)
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            counts += products(layer, views)
+            continue
+        if all(len(weight.shape) < 2 for weight in layer.weights):
             continue
         kinds = {base.__name__ for base in type(layer).__mro__}
         if not kinds & {"Conv2D", "DepthwiseConv2D", "Dense"}:
             raise ValueError(f"{type(layer).__name__} cannot be counted; add its formula.")
         height_width_channels = layer.kernel.shape[: 2 if "DepthwiseConv2D" in kinds else -1]
-        counts.append(int(np.prod(layer.output.shape[1:])) * int(np.prod(height_width_channels)))
+        values = int(np.prod(layer.output.shape[1:]))
+        counts.append(views * values * int(np.prod(height_width_channels)))
     return counts
 
 

@@ -114,7 +114,7 @@ def scorer(path: Path, kernels: Kernels) -> Callable[[np.ndarray], tuple[np.ndar
     def score(batch):
         return tf.stack(each(tf.cast(batch, tf.float32), training=False))
 
-    seen = 1 + sum(one.name.startswith("affine_transform") for one in model.operations)
+    seen = max(views.stacked(one) for one in (model, *model.layers))  # also of an ensemble's member
     size = max(1, scoring_batch(model.input_shape[1:]) // seen)  # views are scored at once
 
     def probabilities(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

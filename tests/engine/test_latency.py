@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from stages.augment.views import moved
 from stages.engine.latency import measure, multiply_adds, products
 
 layers = keras.layers
@@ -30,3 +31,18 @@ def test_a_layer_without_a_formula_leaves_the_sum_open():
     with pytest.raises(ValueError, match="Conv1D"):
         products(model)
     assert multiply_adds(model) is None
+
+
+def test_a_layer_computes_for_every_view_of_the_models_that_contain_it():
+    pixels = keras.Input((6, 5, 3))
+    convolve = layers.Conv2D(4, 3, padding="same")
+    head = keras.Sequential([keras.Input((6, 5, 4)), layers.Flatten(), layers.Dense(2)])
+    moves = [[-1, 0, 4, 0, 1, 0, 0, 0], [1, 0, 0, 0, -1, 5, 0, 0]]
+    seen = keras.ops.concatenate([pixels, *(moved(pixels, np.array(one)) for one in moves)], axis=0)
+    of_views = keras.Model(pixels, head(convolve(seen)))
+    plain = keras.Model(pixels, head(convolve(pixels)))
+    expected = [30 * 4 * 27, 120 * 2]
+    assert products(plain) == expected
+    assert products(of_views) == [3 * each for each in expected]
+    both = keras.Model(pixels, [of_views(pixels), plain(pixels)])
+    assert multiply_adds(both) == (3 + 1) * sum(expected)

@@ -8,7 +8,7 @@ import pytest
 from stages.augment import views
 from stages.models import build
 from stages.settings.sections import Named
-from stages.training import temperature
+from stages.training import export, temperature
 from stages.training.epoch import SCORING_BATCH
 from stages.training.export import assemble, average, scorer
 from stages.training.fold import train_fold
@@ -130,3 +130,26 @@ def test_views_are_in_the_model_and_validation_scores_are_made_the_same_way(memb
     np.testing.assert_allclose(
         scorer(tmp_path / "both.keras", "portable")(images)[0], mean, atol=1e-6
     )
+
+
+def test_fewer_images_are_scored_at_once_with_more_views_also_in_an_ensemble(
+    members, tmp_path, monkeypatch
+):
+    asked = []
+
+    class Images:
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, rows):
+            asked.append(rows.stop - rows.start)
+            return IMAGES[:20][rows]
+
+    monkeypatch.setattr(export, "scoring_batch", lambda shape: 15)
+    flip = Named(name="flip", arguments={"horizontal": True, "vertical": True})
+    of_views = recipe(RECIPE.architecture, [flip], predict_views=3)
+    one = assemble(of_views, SHAPE, CLASSES, members[0][:1], LISTED)
+    for content in (one, average("both", SHAPE, CLASSES, {"a": one, "b": one}, "portable")):
+        (tmp_path / "model.keras").write_bytes(content)
+        scorer(tmp_path / "model.keras", "portable")(Images())
+    assert asked == 2 * [5] * 4
