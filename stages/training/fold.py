@@ -176,8 +176,7 @@ def train_fold(
             if not np.isfinite(value):
                 raise UntrainableError(
                     f"{recipe.variant} fold {fold} diverged: the {kind} loss of epoch {epoch} is "
-                    f"{value}; lower train.learning_rate, now {settings.learning_rate:g}, and "
-                    "try again."
+                    f"{value}; lower {_rate(recipe)}, and try again."
                 )
         history.append((loss, accuracy, val_loss, val_accuracy, rate))
         times.append((time.time(), time.monotonic() - started))
@@ -209,6 +208,14 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:
     if sizes.min() == sizes.max():
         return None
     return (len(labels) / (classes * np.maximum(sizes, 1))).astype(np.float32)
+
+
+def _rate(recipe: Recipe) -> str:
+    """Name the settings that make up the learning rate, with its value."""
+    arguments, rate = recipe.architecture.arguments, recipe.train.learning_rate
+    if recipe.architecture.name == "backbone" and arguments["freeze"] != "all":
+        return f"architecture.backbone.rate or train.learning_rate, whose product is {rate:g}"
+    return f"train.learning_rate, now {rate:g}"
 
 
 def _optimizer(keras, settings, steps: int):

@@ -5,6 +5,7 @@ from stages.settings.sections import EarlyStopping, Named, ReduceOnPlateau
 from stages.training.fold import (
     HISTORY,
     UntrainableError,
+    _rate,
     class_weights,
     derive_seed,
     train_fold,
@@ -161,6 +162,18 @@ def test_the_average_of_the_weights_is_kept():
 def test_a_network_that_cannot_be_built_names_the_variant():
     with pytest.raises(UntrainableError, match=r"variants\.small.*'m5'"):
         try_network(recipe("m5"), SHAPE, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("freeze", "named"),
+    [
+        ("all", "train.learning_rate, now 8e-05"),
+        (2, "architecture.backbone.rate or train.learning_rate, whose product is 8e-05"),
+    ],
+)
+def test_divergence_names_what_the_learning_rate_of_fine_tuning_is_made_of(freeze, named):
+    tuned = Named(name="backbone", arguments={"freeze": freeze})
+    assert _rate(recipe(tuned, learning_rate=0.004 * 0.02)) == named
 
 
 @pytest.mark.parametrize(("batch_size", "kind"), [(16, ""), (60, "validation")])
