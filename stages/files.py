@@ -164,6 +164,20 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
 
 
+def write_blocks(
+    path: Path, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterable[np.ndarray]
+) -> None:
+    """Write the `.npy` file of an array that comes in blocks of its rows.
+
+    The file is not memory-mapped: there, a full disk is a fatal signal instead of an OSError.
+    """
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).data)
+
+
 def existing(path: Path, stage: str) -> Path:
     """Return `path`.
 

@@ -178,6 +178,14 @@ def test_the_next_write_removes_a_killed_process_temporary_file_but_no_living_on
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "b.json"]
 
 
+def test_an_array_in_blocks_has_the_bytes_that_numpy_saves(tmp_path):
+    array = np.arange(60, dtype="<i2").reshape(5, 3, 4)
+    blocks = (array[start : start + 2].copy() for start in range(0, 5, 2))
+    files.write_blocks(tmp_path / "blocks.npy", array.dtype, array.shape, blocks)
+    np.save(tmp_path / "whole.npy", array)
+    assert (tmp_path / "blocks.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
 def test_temporary_files_are_not_listed(tmp_path):
     for name in ("b.json", "a.json", ".partial-x.json", "c.csv"):
         (tmp_path / name).touch()

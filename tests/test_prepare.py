@@ -227,7 +227,7 @@ def test_a_full_disk_and_a_forbidden_folder_are_one_sentence_and_leave_no_part(m
 
     write_params()
     with monkeypatch.context() as patch:
-        patch.setattr("stages.data.dataset._save", full)
+        patch.setattr("numpy.lib.format.write_array_header_1_0", full)
         with pytest.raises(UserError, match=r"^data/prepared/train_images\.npy.*No space left"):
             prepare()
     assert list(PREPARED.iterdir()) == []

@@ -37,8 +37,7 @@ def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
         "folds": (splits.folds, np.arange(len(splits.folds))),
     }
     for name, (array, rows) in selected.items():
-        with files.replacing(files.PREPARED / f"{name}.npy") as temporary:
-            _save(array, rows, temporary)
+        _save(array, rows, files.PREPARED / f"{name}.npy")
     names = _names(source, splits)
     files.write_table(files.PREPARED / "train_names.csv", ("row", "file"), names["train"])
     arrays = {name: files.read_array(files.PREPARED / f"{name}.npy") for name in selected}
@@ -130,16 +129,9 @@ def _write_lists(
 
 
 def _save(array: np.ndarray, rows: np.ndarray, path: Path) -> None:
-    """Write the same bytes as `numpy.save(path, array[rows])`, in blocks to save memory.
-
-    The file is not memory-mapped: there, a full disk is a fatal signal instead of an OSError.
-    """
-    shape = (len(rows), *array.shape[1:])
-    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(rows), BLOCK):
-            file.write(np.ascontiguousarray(array[rows[start : start + BLOCK]]).data)
+    """Write the same bytes as `numpy.save(path, array[rows])`, in blocks to save memory."""
+    blocks = (array[rows[start : start + BLOCK]] for start in range(0, len(rows), BLOCK))
+    files.write_blocks(path, array.dtype, (len(rows), *array.shape[1:]), blocks)
 
 
 def content_hash(arrays: dict[str, np.ndarray], classes: Sequence[str]) -> str:

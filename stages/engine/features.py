@@ -82,9 +82,5 @@ def _compute(
                 np.save(temporary, block)
             bar.update(len(block))
     parts = [np.load(file, mmap_mode="r") for file in blocks.values()]
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), *parts[0].shape[1:])}
-    with files.replacing(path) as temporary, temporary.open("wb") as out:
-        np.lib.format.write_array_header_1_0(out, header)
-        for part in parts:
-            out.write(part.data)
+    files.write_blocks(path, np.dtype("<f4"), (len(images), *parts[0].shape[1:]), parts)
     shutil.rmtree(folder)

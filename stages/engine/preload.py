@@ -5,9 +5,10 @@ import gc
 import os
 import sys
 import time
-from pathlib import Path
 
 DRIVER, SERVER = os.getppid(), os.getpid()  # before imports, which take seconds
+
+import psutil  # noqa: E402
 
 from stages.engine.workers import end_with_parent  # noqa: E402
 from stages.training.tf_runtime import load_tensorflow  # noqa: E402
@@ -27,10 +28,9 @@ def _report_unless_abandoned(*error) -> None:
     """Print a traceback, unless the worker failed because the driver was just interrupted."""
     for _ in range(50):  # on a busy machine the driver takes seconds to exit
         try:
-            stat = Path(f"/proc/{SERVER}/stat").read_text()
-        except OSError:  # the server is gone too
-            return
-        if int(stat.rpartition(")")[2].split()[1]) != DRIVER:  # the server has another parent
+            if psutil.Process(SERVER).ppid() != DRIVER:  # the server has another parent
+                return
+        except psutil.NoSuchProcess:  # the server is gone too
             return
         time.sleep(0.1)
     sys.__excepthook__(*error)

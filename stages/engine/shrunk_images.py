@@ -53,9 +53,7 @@ def _shrunk(images: np.ndarray, digest: str, factor: int) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     count, height, width, channels = images.shape
     shape = count, height // factor, width // factor, channels
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with files.replacing(path) as temporary, temporary.open("wb") as out:
-        np.lib.format.write_array_header_1_0(out, header)
-        for start in range(0, count, BLOCK):  # not memory-mapped: a full disk would be a signal
-            out.write(shrunk(images[start : start + BLOCK], factor).data)
+    starts = range(0, count, BLOCK)
+    blocks = (shrunk(images[start : start + BLOCK], factor) for start in starts)
+    files.write_blocks(path, np.dtype("<f4"), shape, blocks)
     return np.load(path, mmap_mode="r")

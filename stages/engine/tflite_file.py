@@ -4,17 +4,15 @@ LiteRT comes with requirements-export.txt, so it is imported where it is used.
 """
 
 import io
-import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stages.engine.traced import INPUT, OUTPUT, Traced, refusal
-from stages.training.tf_runtime import load_tensorflow
+from stages.training.tf_runtime import load_tensorflow, quiet
 
 PACKAGES = ("ai_edge_litert",)
 CLASSES = "labels.txt"  # one per line, in a zip archive after the model, as in TFLite Metadata
@@ -42,7 +40,7 @@ def convert(traced: Traced, classes: Sequence[str], calibration: np.ndarray | No
         converter.representative_dataset = lambda: ([image[None]] for image in calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     try:
-        with _quiet():
+        with quiet():
             content = converter.convert()
     except ConverterError as error:
         if not (operations := {*re.findall(r"\btf\.(\w+)", str(error))}):
@@ -58,21 +56,8 @@ def scorer(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from uint8 images to probabilities, which computes with one thread."""
     from ai_edge_litert.interpreter import Interpreter
 
-    with _quiet():
+    with quiet():
         interpreter = Interpreter(str(path), num_threads=1)
         interpreter.allocate_tensors()  # prints which kernels it uses
         runner = interpreter.get_signature_runner("serving_default")
     return lambda pixels: runner(**{INPUT: pixels})[OUTPUT]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard what C++ code prints to stderr: progress, and what an exception says too."""
-    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(devnull)

@@ -6,6 +6,7 @@ ICML 2017, section 4.2. Logarithms of probabilities serve as logits, which have 
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 LOWEST, HIGHEST = 0.5, 10.0  # where all predictions are correct, the lowest would be 0
 DECIMALS = 3  # of a temperature, so that the last bits of a processor's logarithm do not matter
@@ -21,9 +22,7 @@ def fit(probability: np.ndarray, label: np.ndarray) -> float:
     rows = np.arange(len(label))
 
     def loss(exponent: float) -> float:
-        scaled = logits / np.exp(exponent)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, label]).mean())
+        return float(-log_softmax(logits / np.exp(exponent), axis=1)[rows, label].mean())
 
     found = minimize_scalar(loss, bounds=np.log((LOWEST, HIGHEST)), method="bounded")
     return round(float(np.exp(found.x)), DECIMALS)
@@ -31,9 +30,8 @@ def fit(probability: np.ndarray, label: np.ndarray) -> float:
 
 def scaled(probability: np.ndarray, temperature: float) -> np.ndarray:
     """Return probabilities at another temperature: float32 (..., classes)."""
-    logits = np.log(np.clip(probability.astype(np.float64), TINY, 1)) / temperature
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    logits = np.log(np.clip(probability.astype(np.float64), TINY, 1))
+    return softmax(logits / temperature, axis=-1).astype(np.float32)
 
 
 def cross_fitted(probability: np.ndarray, folds: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from stages.settings.sections import Kernels
 
@@ -34,16 +35,11 @@ def load_tensorflow():
     # Keras only wraps these packages; hiding them from it saves 1.1 s and 150 MB.
     hidden = dict.fromkeys({"matplotlib", "pandas", "sklearn"} - sys.modules.keys())
     sys.modules.update(hidden)  # None makes `import` fail as if not installed
-    # On import, TensorFlow's C++ code reports on stderr that there is no GPU.
-    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 2)
     try:
-        import keras
-        import tensorflow as tf
+        with quiet():  # on import, TensorFlow's C++ code reports that there is no GPU
+            import keras
+            import tensorflow as tf
     finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(devnull)
         for name in hidden:
             del sys.modules[name]
     # A user's ~/.keras/keras.json may say otherwise; results must not depend on it.
@@ -51,3 +47,16 @@ def load_tensorflow():
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
     return tf
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Discard what C++ code prints to stderr: progress, and what an exception says too."""
+    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(devnull)
