@@ -40,11 +40,11 @@ def color(
         return draw(number, 1 - most, 1 + most)[..., None]
 
     images = tf.clip_by_value(images * factor(0, brightness), 0, 255)
-    mean = tf.reduce_mean(luma(tf, images), axis=[1, 2], keepdims=True)
+    mean = tf.reduce_mean(luma(images), axis=[1, 2], keepdims=True)
     images = tf.clip_by_value(mean + (images - mean) * factor(1, contrast), 0, 255)
     if images.shape[3] == 1:
         return images
-    grey = luma(tf, images)
+    grey = luma(images)
     images = tf.clip_by_value(grey + (images - grey) * factor(2, saturation), 0, 255)
     if not hue:
         return images
@@ -59,7 +59,7 @@ def color(
     return tf.clip_by_value(tf.stack(turned, axis=3), 0, 255)
 
 
-def luma(tf, images):
+def luma(images):
     """Return the lightness of images, float32 (n, height, width, 1)."""
     if images.shape[3] == 1:
         return images
@@ -96,4 +96,4 @@ def _smoothed(tf, images, weights, axis: int):
 def grayscale(tf, images, seed, *, probability: Fraction):
     """Turn an image grey with this probability."""
     chance = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed)
-    return tf.where(chance < probability, luma(tf, images) + tf.zeros_like(images), images)
+    return tf.where(chance < probability, luma(images) + tf.zeros_like(images), images)

@@ -5,13 +5,13 @@ twice gives the same random values. All keys are therefore derived here.
 """
 
 
-def of_batch(tf, epoch, start):
+def of_batch(tf, epoch_key, start):
     """Return the key of a batch: distinct for at least 1,000 epochs of any batch size.
 
-    `epoch` is the fold's seed and the number of the epoch; `start` counts the epoch's images before
-    the batch.
+    `epoch_key` has the fold's seed and the number of the epoch; `start` is the number of images in
+    the epoch before this batch.
     """
-    return epoch + tf.stack([0, start * 1000])
+    return epoch_key + tf.stack([0, start * 1000])
 
 
 def of_op(tf, batch, position: int):

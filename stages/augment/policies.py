@@ -73,10 +73,10 @@ def _one(tf, images, seed, magnitude, limits: Limits):
     rows = ([cos, across - sin, right_by], [sin + down, cos, down_by])
     images = warp(tf, images, [rows])
 
-    cells = [value[:, None, None, None] for value in (chosen, magnitude, signed)]
+    chosen, magnitude, signed = (x[:, None, None, None] for x in (chosen, magnitude, signed))
     for number, operation in enumerate(OPERATIONS, 1 + GEOMETRIC):
-        changed = tf.clip_by_value(operation(tf, images, cells[1], cells[2], limits), 0, 255)
-        images = tf.where(cells[0] == number, changed, images)
+        changed = tf.clip_by_value(operation(tf, images, magnitude, signed, limits), 0, 255)
+        images = tf.where(chosen == number, changed, images)
     return images
 
 
@@ -88,12 +88,12 @@ def _brightness(tf, images, magnitude, signed, limits):
 
 
 def _contrast(tf, images, magnitude, signed, limits):
-    mean = tf.reduce_mean(luma(tf, images), axis=[1, 2], keepdims=True)
+    mean = tf.reduce_mean(luma(images), axis=[1, 2], keepdims=True)
     return mean + (images - mean) * (1 + limits.enhance * signed)
 
 
 def _saturation(tf, images, magnitude, signed, limits):
-    grey = luma(tf, images)
+    grey = luma(images)
     return grey + (images - grey) * (1 + limits.enhance * signed)
 
 

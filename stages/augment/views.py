@@ -17,8 +17,8 @@ OPS = (*AFFINE, "flip")
 def transforms(ops: Sequence[Named], count: int, seed: int, size: tuple[int, ...]) -> np.ndarray:
     """Return the transformations of all views but the first, which is the image itself.
 
-    Those of `ops` that move pixels are applied in order. `flip` mirrors every second view, and
-    every two of four if it has both directions; the other ops draw uniformly, once for a view.
+    The affine ops and `flip` are applied in order. With one direction, `flip` mirrors every second
+    view; with both, four views in a row get the four combinations. Affine ops draw for each view.
 
     Args:
         ops: with all of their arguments.
@@ -44,14 +44,13 @@ def transforms(ops: Sequence[Named], count: int, seed: int, size: tuple[int, ...
                 continue
             matrix = matrix @ np.array([*rows, (0, 0, 1)])
         matrix = matrix @ np.linalg.inv(middle)
-        found[view - 1] = (
-            matrix.ravel()[:8].round(6) + 0.0
-        )  # sines' last bits depend on the processor
+        # Rounded, as the last bits of sines depend on the processor; + 0.0 turns -0.0 into 0.0.
+        found[view - 1] = matrix.ravel()[:8].round(6) + 0.0
     return found
 
 
 def _mirrored(view: int, horizontal: bool, vertical: bool) -> tuple[list[int], list[int]]:
-    """Return the rows of a flip: that of the n-th combination of its directions."""
+    """Return the matrix rows of a flip; the number of the view says which directions it mirrors."""
     across = horizontal and view % 2
     down = vertical and (view // (2 if horizontal else 1)) % 2
     return [-1 if across else 1, 0, 0], [0, -1 if down else 1, 0]

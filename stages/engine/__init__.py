@@ -1,1 +1,1 @@
-"""Runs trainings: fold store, workers, clusters, ensembles. It must not affect results."""
+"""Run training: the fold store, workers, clusters, ensembles. No code here may affect results."""

@@ -18,8 +18,8 @@ def calibration(
 ) -> tuple[float, np.ndarray]:
     """Return the temperature of a variant's model, and the scaled out-of-fold probabilities.
 
-    Only single networks are scaled: the mean over several, or over views, is less confident than
-    one, and fits its accuracy without (docs/experiments.md, 2026-11-28).
+    Only single networks are scaled. A mean over several networks, or over views, is less confident,
+    and calibrated well enough without scaling (docs/experiments.md, 2026-11-28).
     """
     raw = combine.out_of_fold(folds, arrays.folds, arrays.classes)
     if recipe.train.final == "soft_vote" or recipe.train.predict_views > 1:

@@ -23,7 +23,7 @@ from stages.training.fold import FoldResult
 
 COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
 UNFINISHED_DAYS = 90  # before an unfinished training is deleted
-REUSED = ("scores", "features", "backbones")  # deleted when not used for as long as the former
+REUSED = ("scores", "features", "backbones")  # deleted when unused for COMPLETE_DAYS
 
 
 def folder(fingerprint: str) -> Path:
@@ -82,9 +82,10 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def prune() -> None:
-    """Delete what was not used for long, and old trainings; unfinished ones much later.
+    """Delete old training runs, and computed values that have not been used for long.
 
-    A message names the latter. Running trainings are never deleted.
+    Unfinished runs are kept much longer, and a message names those deleted. A run that is still
+    training is never deleted.
     """
     store = files.root() / ".foldlab"
     for path in (path for kind in REUSED for path in listed(store / kind)):

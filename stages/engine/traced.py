@@ -1,7 +1,7 @@
 """A finished model as one TensorFlow function from raw pixels, which converters take.
 
-Numerical code lies in `training`, which fingerprints cover. This only rewrites what is finished, so
-it must not change them.
+Code that determines results is in `training`, which fingerprints cover. This module only rewrites
+finished models, so it is here: a change of it must not change fingerprints.
 """
 
 import re

@@ -31,7 +31,7 @@ class UntrainableError(UserError):
 
 
 class FoldResult(NamedTuple):
-    """The result of training one fold; every field is an array, so that NumPy can store it."""
+    """The result of training one fold, as arrays and one list of arrays, which NumPy can store."""
 
     history: np.ndarray  # float64 (epochs, 5): the columns of HISTORY
     times: np.ndarray  # float64 (epochs, 2): end of the epoch in s since 1970, its duration in s
@@ -130,7 +130,7 @@ def train_fold(
         moves, rows_each = np.empty((0, 8)), images.shape[1]
         images = images.reshape(-1, images.shape[2])
         recipe = recipe.model_copy(update={"augmentation": []})  # the views are augmented already
-    rows = np.repeat(labels, rows_each)
+    row_labels = np.repeat(labels, rows_each)
     shape = images.shape[1:]
     model = network(recipe, shape, classes, settings.precision, fast_layers.layers())
     shipped = model if settings.precision == "float32" else network(recipe, shape, classes)
@@ -140,7 +140,7 @@ def train_fold(
     model.compile(optimizer=optimizer)  # lets Keras' callbacks find the optimizer
     optimizer.build(model.trainable_variables)
     weights = class_weights(labels[training], classes) if settings.class_weight else None
-    train_epoch = compiled_epoch(tf, model, optimizer, images, rows, classes, recipe, weights)
+    train_epoch = compiled_epoch(tf, model, optimizer, images, row_labels, classes, recipe, weights)
     score_view = scorer(tf, model, images, shipped)
 
     def score(numbers: np.ndarray) -> np.ndarray:
