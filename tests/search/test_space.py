@@ -10,7 +10,7 @@ from tests.refusals import refusal
 from tests.settings.defaults import changed
 
 PREPARED = Path("data/prepared")
-DATASET = {"classes": [str(digit) for digit in range(10)]}
+DATASET = {"classes": [str(digit) for digit in range(10)], "image_shape": [28, 28, 1]}
 LOG = {"low": 0.001, "high": 0.01, "log": True}
 
 
