@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,19 @@ def encoded(array, kind="PNG", **options):
     picture = array if isinstance(array, Image.Image) else Image.fromarray(array)
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def deep_png(array):
+    """Return a PNG file with 16 bits in 1 to 4 channels, which Pillow cannot write."""
+    height, width, channels = array.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, part in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(part)) + name + part
+        content += struct.pack(">I", zlib.crc32(name + part))
+    return content
 
 
 def idx(array):

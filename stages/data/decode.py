@@ -96,12 +96,12 @@ def size(image: Image.Image) -> tuple[int, int]:
 
 
 def is_wide(image: Image.Image) -> bool:
-    """Return whether an image has pixels of 16 bits."""
+    """Return whether an image has grey levels of 16 bits."""
     return image.mode.startswith("I;16")
 
 
 def largest(image: Image.Image) -> int:
-    """Return the largest pixel of an image of 16 bits; 0 for any other image."""
+    """Return the largest grey level of an image of 16 bits; 0 for any other image."""
     with _pillow_errors():
         return int(np.asarray(image).max()) if is_wide(image) else 0
 
@@ -161,6 +161,10 @@ def upright(image: Image.Image, mode: str, data: Data, bits: int = 16) -> Image.
     orientation = _orientation(image)
     if image.mode in ("I", "F"):
         raise UnreadableError("has pixels of 32 bits; only 8 and 16 are supported")
+    # Pillow keeps the upper 8 bits of such pixels, so those of fewer than 16 bits would be dark.
+    is_deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    if bits != 16 and is_deep and not is_wide(image):
+        raise UnreadableError(f"has 16 bits in several channels, but data.bits is {bits}, not 16")
     with _pillow_errors():
         image.load()
     if is_wide(image):

@@ -1,5 +1,6 @@
 """User source: a folder of images per class, decoded directly into one array on disk."""
 
+import itertools
 import os
 import sys
 import warnings
@@ -50,12 +51,14 @@ def read(
     `opened` opens an image by its name in `found`, by default the file of that path below `path`.
     Unreadable files are left out and listed in `Source.unreadable` and on stderr.
     """
+    header = opened or (lambda file: decode.header(path / file))
     opened = opened or (lambda file: decode.opened(path / file))
     names = [file for *_, file in found.rows]
     total, size = len(names), data.image_size or _first_size(path, names, opened)
     images = scratch((total, *size, 1 if data.channels == "gray" else 3))
-    bits = data.bits or _bits(names, opened)
+    bits = data.bits or _bits(names, header, opened)
     sizes: dict[int, tuple[int, int]] = {}  # of the rows that can be read, before resizing
+    wide: list[int] = []  # rows with grey levels of 16 bits
 
     def decode_block(start: int) -> int:
         rows = range(start, min(start + BLOCK, total))
@@ -68,6 +71,8 @@ def read(
                     raise _size_error(path, file, size, own_size)
                 images[row] = decode.decode(image, images.shape[1:], data, bits)
                 sizes[row] = own_size
+                if decode.is_wide(image):
+                    wide.append(row)
             except decode.UnreadableError as error:
                 found.left_out[file] = str(error)
         return len(rows)
@@ -96,7 +101,7 @@ def read(
             f"{changed:,} of {len(images):,} images were resized to {size[0]} x {size[1]} pixels "
             f"({data.resize})."
         )
-    if bits != 16:
+    if bits != 16 and wide:
         notes.append(f"Pixels in files of 16 bits were read as numbers of {bits} bits (data.bits).")
     train, test = _splits(images, rows, own_sizes)
     return Source(
@@ -137,28 +142,29 @@ def _warn(name: str, left_out: Mapping[str, str]) -> None:
     print(f"foldlab: {what} left out: {', '.join(shown + more)}", file=sys.stderr)
 
 
-def _bits(names: Sequence[str], opened: Callable[[str], Image]) -> int:
+def _bits(
+    names: Sequence[str], header: Callable[[str], Image], opened: Callable[[str], Image]
+) -> int:
     """Return how many bits the grey levels of 16-bit files have, by the largest: 8, 10, 12, ...
 
-    Cameras and scanners write 12 bits into such files, and some programs 8. Where the first
-    readable file has other pixels, no more is read and the result is 16.
+    Cameras and scanners write 12 bits into such files, and some programs 8. Without such a file
+    the result is 16.
     """
+
+    def is_wide(name: str) -> bool:
+        with suppress(decode.UnreadableError), header(name) as image:
+            return decode.is_wide(image)
+        return False
 
     def largest(name: str) -> int:
         with suppress(decode.UnreadableError):
             return decode.largest(opened(name))
         return 0
 
-    for name in names:
-        with suppress(decode.UnreadableError):
-            if decode.is_wide(opened(name)):
-                break
-            return 16
-    else:
-        return 16
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        most = max(threads.map(largest, names))
-    return next(bits for bits in (8, 10, 12, 14, 16) if most < 2**bits)
+        wide = itertools.compress(names, threads.map(is_wide, names))
+        most = max(threads.map(largest, wide), default=0)
+    return next(bits for bits in (8, 10, 12, 14, 16) if most < 2**bits) if most else 16
 
 
 def _first_size(

@@ -11,7 +11,7 @@ from stages import data
 from stages.data import image_folder
 from stages.errors import UserError
 from stages.settings.sections import Data
-from tests.drawn import classes, encoded, pixels, tree
+from tests.drawn import classes, deep_png, encoded, pixels, tree
 from tests.refusals import refused
 
 
@@ -154,6 +154,26 @@ def test_12_bits_in_files_of_16_are_recognised_and_said(tmp_path):
     assert load(tmp_path, wide, bits=16).train.images.max() == 16
     with pytest.raises(UserError, match="more than 10 bits"):
         load(tmp_path, wide, bits=10)
+
+
+@pytest.mark.parametrize("narrow", ["a", "c"])
+def test_bits_do_not_depend_on_which_file_is_first(tmp_path, narrow):
+    wide = np.random.default_rng(0).integers(0, 4096, (8, 9), np.uint16)
+    source = load(tmp_path, classes(narrow) | {"b/1.png": wide, "b/2.png": wide // 2})
+    assert source.bits == 12
+    assert source.train.images[source.train.files.index("b/1.png")].max() > 240
+
+
+def test_a_note_on_bits_needs_a_file_that_they_change(tmp_path):
+    files = classes("cat", "dog") | {"cat/wide.png": np.full((8, 9), 4095, np.uint16)}
+    assert load(tmp_path / "wide", files, bits=12).notes
+    assert load(tmp_path / "narrow", classes("cat", "dog"), bits=12).notes == ()
+
+
+def test_fewer_bits_in_several_channels_are_left_out(tmp_path):
+    files = classes("cat", "dog") | {"cat/deep.png": deep_png(np.full((8, 9, 3), 4095))}
+    assert "16 bits" in load(tmp_path, files, bits=12).unreadable["cat/deep.png"]
+    assert load(tmp_path, files).unreadable == {}
 
 
 def test_a_damaged_first_file_says_nothing_about_bits(tmp_path):
