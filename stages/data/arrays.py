@@ -18,16 +18,13 @@ def source(name: str, *splits: Split) -> Source:
     (n, height, width) or (n, height, width, channels), and labels as for `names`.
 
     Raises:
-        UserError: as `names`, or for test labels of another type than the training labels.
+        UserError: as `names`, or if the splits have labels or pixels of different kinds.
     """
+    kinds = [f"{name}'s {kind}" for kind, _ in zip(("training", "test"), splits, strict=False)]
+    _check_scales([split.images for split in splits], kinds)
     images, pixel_range, notes = as_bytes([split.images for split in splits])
-    kinds = zip(splits, ("training", "test"), strict=False)
-    named = [names(split.labels, f"{name}'s {kind}") for split, kind in kinds]
-    if len({labels.dtype.kind for labels in named}) > 1:
-        raise UserError(
-            f"{name}'s training labels and its test labels have different types; give both as "
-            "numbers or both as text."
-        )
+    named = [names(split.labels, kind) for split, kind in zip(splits, kinds, strict=True)]
+    _check_types(named, kinds)
     classes, numbers = np.unique(np.concatenate(named), return_inverse=True)
     if classes.dtype.kind == "i" and classes.tolist() != list(range(len(classes))):
         listed = ", ".join(map(str, classes[:SHOWN])) + (", ..." if len(classes) > SHOWN else "")
@@ -79,15 +76,48 @@ def names(labels: np.ndarray, split: str) -> np.ndarray:
     return labels if is_text else labels.astype(np.int64)
 
 
-def joined(first: Split, second: Split, name: str) -> Split:
-    """Return two splits as one; `name` is the source's, for messages."""
+def joined(first: Split, second: Split, name: str, kind: str) -> Split:
+    """Return a split and the validation split as one.
+
+    `name` is the source's, and `kind` the first split's, training or test, for messages.
+    """
+    splits, kinds = (first, second), [f"{name}'s {kind}", f"{name}'s validation"]
     if first.images.shape[1:] != second.images.shape[1:]:
         raise UserError(
             f"{name}'s validation images are {second.images.shape[1:]}, the others "
             f"{first.images.shape[1:]}; give both the same shape, or set data.validation to ignore."
         )
-    images, labels = map(np.concatenate, zip(first[:2], second[:2], strict=True))
-    return Split(images, labels)
+    named = [names(split.labels, kind) for split, kind in zip(splits, kinds, strict=True)]
+    for split, labels, what in zip(splits, named, kinds, strict=True):
+        if len(labels) != len(split.images):
+            raise UserError(
+                f"{what} has {len(labels)} labels for {len(split.images)} images; give one "
+                "label per image."
+            )
+    _check_types(named, kinds)
+    _check_scales([split.images for split in splits], kinds)
+    return Split(np.concatenate([first.images, second.images]), np.concatenate(named))
+
+
+def _check_types(labels: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
+    """Refuse labels that are numbers in one split and text in another; `kinds` names the splits."""
+    if len({of.dtype.kind for of in labels}) > 1:
+        raise UserError(
+            f"{kinds[0]} labels and {kinds[1]} labels have different types; give both as numbers "
+            "or both as text."
+        )
+
+
+def _check_scales(images: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
+    """Refuse a split of fractions up to 1 beside one that goes further; `kinds` names them."""
+    most = [of.max() if of.size and of.dtype.kind in "biuf" else 1 for of in images]
+    for of, highest, kind in zip(images, most, kinds, strict=True):
+        if max(most) > 1 >= highest and of.dtype.kind == "f" and not _is_whole(of):
+            other = int(np.argmax(most))
+            raise UserError(
+                f"{kind} pixels are fractions up to {highest:g}, but {kinds[other]} pixels go up "
+                f"to {most[other]:g}; give both the same scale."
+            )
 
 
 def as_bytes(

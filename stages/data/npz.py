@@ -57,9 +57,9 @@ def load(path: Path, data: Data) -> Source:
     if validation:
         notes = [f"{kinds[2][0]}: {split_folders.VALIDATION[data.validation]}."]
         if data.validation == "train":
-            train = arrays.joined(train, validation, path.name)
+            train = arrays.joined(train, validation, path.name, "training")
         elif data.validation == "test":
-            test = arrays.joined(test, validation, path.name) if test else validation
+            test = arrays.joined(test, validation, path.name, "test") if test else validation
     source = arrays.source(path.name, *((train, test) if test else (train,)))
     return replace(source, notes=(*notes, *source.notes))
 

@@ -45,7 +45,7 @@ class Source:
 def check(source: Source) -> Source:
     """Check a source; convert images of whole numbers to uint8, and integer labels to int64.
 
-    If all images are nearly black, a note is added.
+    If all images of a split are nearly black, a note is added.
 
     Raises:
         UserError: names the source, the split, and the first image or class that is wrong.
@@ -70,20 +70,24 @@ def check(source: Source) -> Source:
             f"{name}'s test images are {test.images.shape[1:]}, its training images "
             f"{train.images.shape[1:]} (height, width, channels); give both the same shape."
         )
-    notes += nearly_black(*(split.images for split in (train, test) if split))
+    for split, kind in ((train, "training"), (test, "test")):
+        notes += nearly_black(split.images, f"{kind} ") if split else ()
     if test and (missing := set(range(len(classes))) - set(test.labels.tolist())):
         notes += (f"The test set has no image of class {classes[min(missing)]!r}.",)
     return replace(source, train=train, test=test, notes=notes)
 
 
-def nearly_black(*splits: np.ndarray) -> tuple[str, ...]:
-    """Return a sentence if no pixel of these images is bright, else none."""
-    brightest = max(images.max() for images in splits)
+def nearly_black(images: np.ndarray, kind: str = "") -> tuple[str, ...]:
+    """Return a sentence if no pixel of these images is bright, else none.
+
+    `kind` names them in the sentence: "", "training " or "test ".
+    """
+    brightest = images.max()
     if brightest >= DARK:
         return ()
     return (
-        f"No pixel is above {brightest}, where 255 is white: the images are nearly black. If they "
-        "have another scale, convert them to 0 to 255.",
+        f"No pixel of the {kind}images is above {brightest}, where 255 is white: they are nearly "
+        "black. If they have another scale, convert them to 0 to 255.",
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stages.data import arrays
 from stages.data.source import Split, check
 from stages.errors import UserError
+from tests.refusals import refused
 
 IMAGES = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
 
@@ -80,6 +81,35 @@ def test_both_splits_are_scaled_or_none():
     dark[1, 2, 3] = np.nan
     with pytest.raises(UserError, match=r"image 1 .*nan"):
         source(labels, dark)
+
+
+@pytest.mark.parametrize("test_is_bright", [True, False])
+def test_splits_of_different_scale_are_refused(test_is_bright):
+    splits = [Split(IMAGES / 255, np.arange(4)), Split(IMAGES, np.arange(4))]
+    splits = splits if test_is_bright else splits[::-1]
+    with refused("mine's (training|test) pixels are fractions up to 1, .* go up to 255"):
+        arrays.source("mine", *splits)
+    kind = "training" if test_is_bright else "validation"
+    with refused(f"mine's {kind} pixels are fractions"):
+        arrays.joined(*splits, "mine", "training")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.arange(3), "validation has 3 labels for 2 images"),
+        (np.array(["a", "b"]), "training labels and mine's validation labels have different"),
+        (np.array([-1, 0]), "validation image 0 has the label -1"),
+    ],
+)
+def test_labels_that_do_not_fit_those_of_validation_are_refused(labels, expected):
+    with refused(f"mine's {expected}"):
+        arrays.joined(Split(IMAGES, np.arange(4)), Split(IMAGES[:2], labels), "mine", "training")
+
+
+def test_validation_labels_may_have_another_shape():
+    first, second = Split(IMAGES, np.arange(4)[:, None]), Split(IMAGES[:2], np.array([4.0, 5.0]))
+    assert arrays.joined(first, second, "mine", "training").labels.tolist() == [*range(6)]
 
 
 @pytest.mark.parametrize(

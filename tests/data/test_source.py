@@ -88,7 +88,10 @@ def test_images_that_are_nearly_black_get_a_note():
     assert len(notes(0)) == len(notes(63)) == 2
     bright = GOOD.test._replace(images=np.full_like(IMAGES[:1], 255))
     assert notes(64) == ("Scaled.",)
-    assert [note for note in notes(0, bright) if "black" in note] == []
+    dark = bright._replace(images=np.zeros_like(IMAGES[:1]))
+    for brightest, test, kinds in ((0, bright, ["training"]), (255, dark, ["test"])):
+        black = [note for note in notes(brightest, test) if "black" in note]
+        assert [note.split()[4] for note in black] == kinds
 
 
 def test_other_types_are_converted_without_a_second_copy():
