@@ -43,7 +43,7 @@ def source(name: str, *splits: Split) -> Source:
 
 
 def names(labels: np.ndarray, split: str) -> np.ndarray:
-    """Return labels as class names: int64 or text (n,).
+    """Return labels as class names: int64, or text (n,) in Unicode form NFC without blanks around.
 
     Labels may be integers, whole floats, booleans, text, or bytes of UTF-8, (n,) or (n, 1).
 
@@ -63,6 +63,8 @@ def names(labels: np.ndarray, split: str) -> np.ndarray:
         except UnicodeDecodeError:
             raise UserError(f"{split} labels are not UTF-8 text; save them as UTF-8.") from None
     if is_text := labels.dtype.kind == "U":
+        distinct, number = np.unique(labels, return_inverse=True)
+        labels = np.array([listing.nfc(name.strip()) for name in distinct.tolist()], str)[number]
         wrong = labels == ""
     else:  # false for NaN
         numbers = labels.astype(np.float64)
