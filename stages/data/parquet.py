@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.data import decode, image_folder, label_file, listing, split_folders
+from stages.data import arrays, decode, image_folder, label_file, listing, split_folders
 from stages.data.source import Source
 from stages.errors import UserError
 from stages.settings.sections import Data
@@ -26,7 +28,7 @@ def files(path: Path, data: Data) -> list[Path]:
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read all images; a file whose name begins with `test` has test images.
+    """Read all images; a file whose name has the word `test` has test images.
 
     Files of validation images go where `data.validation` says. Classes are the labels, by the names
     in Hugging Face's metadata if there are any. An image is named `FILE/ROW`.
@@ -35,7 +37,7 @@ def load(path: Path, data: Data) -> Source:
     found: list[tuple[str, str, str]] = []
     notes = []
     for file in files(path, data):
-        word = split_folders.split_of(file.stem.partition("-")[0]) or "train"
+        word = split_folders.split_in(file.stem) or "train"
         split = data.validation if word == "validation" else word
         if word == "validation":
             notes.append(f"{file.name}: {split_folders.VALIDATION[split]}.")
@@ -45,9 +47,12 @@ def load(path: Path, data: Data) -> Source:
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
             name = f"{file.name}/{row:06}"
             contents[name] = image
-            found.append((split, listing.nfc(str(label)), name))
+            found.append((split, str(label), name))
     if "train" not in {split for split, *_ in found}:
-        raise UserError(f"{path} has no training image; give a .parquet file of them.")
+        raise UserError(
+            f"{path} has no training image; give a .parquet file of them, whose name does not say "
+            "test or validation."
+        )
     classes = tuple(sorted({label for _, label, _ in found}, key=label_file.order))
     number = {name: index for index, name in enumerate(classes)}
     rows = [(split, number[label], name) for split, label, name in found]
@@ -57,7 +62,7 @@ def load(path: Path, data: Data) -> Source:
 
 
 def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
-    """Return the encoded images of a file and their labels, numbers or names."""
+    """Return the encoded images of a file and their labels, see `stages.data.arrays.names`."""
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -65,9 +70,9 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
         raise UserError(f"{path} is not a parquet file ({reason}); correct or remove it.") from None
     label = label_file.column(path, table.column_names, "label_column", data.label_column)
     for name in table.column_names:
-        images = table[name].combine_chunks()
+        images = table[name]  # in chunks, because one array holds at most 2 GiB
         if pa.types.is_struct(images.type) and "bytes" in {field.name for field in images.type}:
-            images = images.field("bytes")
+            images = pc.struct_field(images, ["bytes"])
         if pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type):
             break
     else:
@@ -78,11 +83,11 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
         raise UserError(f"{path} has a row without an image or a label; remove it.")
     metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
-    if not names:
-        return images, labels
-    if unknown := [value for value in labels if value not in range(len(names))]:
-        raise UserError(
-            f"{path} has the label {unknown[0]!r}, and its metadata names {len(names)} classes, "
-            "from 0; remove that row, or the file if its images have no labels."
-        )
-    return images, [names[value] for value in labels]
+    if names:
+        if unknown := [value for value in labels if value not in range(len(names))]:
+            raise UserError(
+                f"{path} has the label {unknown[0]!r}, and its metadata names {len(names)} "
+                "classes, from 0; remove that row, or the file if its images have no labels."
+            )
+        labels = [names[int(value)] for value in labels]
+    return images, arrays.names(np.array(labels), f"{path}'s").tolist()

@@ -22,6 +22,21 @@ def split_of(name: str) -> str | None:
     return next((split for split, known in WORDS.items() if words and words <= known), None)
 
 
+def split_in(stem: str) -> str | None:
+    """Return the split that one word of a file's stem means, a key of WORDS, or None.
+
+    Words end where letters do: cifar10-test, train-00000-of-00001.
+    """
+    words = {*re.split(r"[\W\d_]+", stem.casefold())}
+    found = [split for split, known in WORDS.items() if words & known]
+    if len(found) > 1:
+        raise UserError(
+            f"the name of the file {stem!r} says {' and '.join(found)}; rename it so that it says "
+            "one of them, or none for training images."
+        )
+    return found[0] if found else None
+
+
 def find(
     top: Path, below: Mapping[Folder, Set[str]], with_images: Set[Folder], data: Data
 ) -> tuple[dict[Folder, str], list[str]]:

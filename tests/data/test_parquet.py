@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import data
+from stages.data import parquet
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
@@ -92,3 +93,39 @@ def test_other_files_are_refused_in_one_sentence(tmp_path):
     pq.write_table(pa.table({"label": [1, None], "image": [b"x", b"y"]}), path)
     with pytest.raises(UserError, match="without an image or a label"):
         data.load(Data(source=str(path)))
+
+
+def test_splits_are_words_in_names_of_files(tmp_path):
+    names = ("mnist_train", "test_0", "test0", "cifar10-test", "Beans_Test", "validation_0", "a")
+    for name in names:
+        write(tmp_path / f"all/{name}.parquet", range(2))
+    source = data.load(Data(source=str(tmp_path / "all"), validation="test", duplicates="allow"))
+    assert {name.partition(".")[0] for name in source.train.files} == {"mnist_train", "a"}
+    write(tmp_path / "all/train-test.parquet")
+    with refused("'train-test' says train and test"):
+        data.load(Data(source=str(tmp_path / "all")))
+
+
+def test_labels_are_those_of_arrays(tmp_path, monkeypatch):
+    write(tmp_path / "all/train-0.parquet", [0, 1])
+    monkeypatch.setitem(globals(), "LABELS", [1.0, 0.0, 1.0, 10.0, 0.0, 1.0])
+    write(tmp_path / "all/train-1.parquet")
+    assert data.load(Data(source=str(tmp_path / "all"))).classes == ("0", "1", "10")
+    monkeypatch.setitem(globals(), "LABELS", [1.0, 0.0, float("nan"), 10.0, 0.0, 1.0])
+    write(tmp_path / "all/train-1.parquet")
+    with refused("image 2 has the label nan"):
+        data.load(Data(source=str(tmp_path / "all")))
+    monkeypatch.setitem(globals(), "LABELS", ["a", " a", "Ö", "O\N{COMBINING DIAERESIS}", "a", "a"])
+    source = data.load(Data(source=str(write(tmp_path / "mine.parquet"))))
+    assert source.classes == ("a", "Ö")
+
+
+@pytest.mark.parametrize("struct", [True, False])
+def test_a_column_may_have_more_than_2_gib(tmp_path, monkeypatch, struct):
+    part = pa.array([bytes(2**26)])
+    if struct:
+        part = pa.StructArray.from_arrays([part], ["bytes"])
+    table = pa.table({"image": pa.chunked_array([part] * 40), "label": [0, 1] * 20})
+    monkeypatch.setattr(pq, "read_table", lambda path: table)
+    images, labels = parquet._columns(tmp_path / "large.parquet", Data())
+    assert (len(images), labels) == (40, [0, 1] * 20)
