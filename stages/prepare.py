@@ -24,7 +24,9 @@ def prepare(settings: params.Params | None = None) -> None:
     if settings.folds.group:
         path = data.find(settings.data.source)
         top = path if path is None or path.is_dir() else path.parent
-        groups.check(settings.folds.group, data.listed(settings.data), top)
+        module = path and data.format_of(path, settings.data)
+        column = "file" if getattr(module, "NAMED", False) else "row"
+        groups.check(settings.folds.group, data.listed(settings.data), top, column)
     source = data.load(settings.data)
     source = replace(source, sha256=before.get("data.source", source.sha256))
     if settings.data.corrections:

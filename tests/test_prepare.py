@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -73,6 +75,16 @@ def test_corrected_labels_and_rows_are_those_of_the_source():
     assert 7 not in rows
     assert arrays["train_labels"].tolist() == labels[rows].tolist()
     assert (arrays["train_images"] == source.images[rows]).all()
+
+
+def test_images_of_parquet_files_have_groups_by_name():
+    images = [drawn.encoded(drawn.pixels(number)) for number in range(40)]
+    pq.write_table(pa.table({"image": images, "label": [0, 1] * 20}), "mine.parquet")
+    lines = [f"mine.parquet/{row:06},{row % 20}" for row in range(40)]
+    Path("groups.csv").write_text("\n".join(["file,group", *lines]))
+    write_params(data={"source": "mine.parquet"}, folds={"count": 2, "group": "groups.csv"})
+    prepare()
+    assert sum(dataset()["groups"].values()) == 20
 
 
 def test_each_image_is_in_one_split_with_its_label_and_in_the_order_of_the_source(capsys):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from stages.data import image_table
+from stages.data.listing import nfc
 from stages.data.source import Source, Split, check
 from stages.errors import UserError
 
@@ -26,18 +27,18 @@ def apply(given: str, source: Source) -> Source:
     splits, count = source.splits, len(source.train.labels)
     labels = np.concatenate([split.labels for split in splits])
     column, names = image_table.names(source)
-    row_of = {name: row for row, name in enumerate(names)}
+    row_of = {nfc(name): row for row, name in enumerate(names)}
     number_of = {name: number for number, name in enumerate(source.classes)}
     kept = np.ones(len(labels), bool)
     changed = in_test = 0
     corrections = image_table.read(SETTING, given, column, "label", may_be_empty=True)
-    for name, cell in corrections.items():
+    for name, label in corrections.items():
         if name not in row_of:
             raise UserError(
                 f"{SETTING}: {given} names the {column} {name!r}, which {source.name} does not "
                 "have; remove or correct that line."
             )
-        row, label = row_of[name], cell.strip()
+        row = row_of[name]
         if label in number_of:
             differs = labels[row] != number_of[label]
             changed += int(differs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from stages.data import duplicates, image_table
 from stages.data.decode import is_image
-from stages.data.listing import Listing
+from stages.data.listing import Listing, nfc
 from stages.data.source import Source
 from stages.errors import UserError
 
@@ -21,8 +21,8 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each training and each test image's group, int64 (n,) and (m,).
 
     `given` is the path of a CSV file with the columns `file,group`; `row,group` if the images are
-    not separate files. Other columns do not matter. Rows count from 0, training images first, then
-    test images.
+    not files and have no names. Other columns do not matter. Rows count from 0, training images
+    first, then test images.
 
     Raises:
         UserError: for another header, an image without a group or with two, an unknown image, or a
@@ -31,7 +31,7 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """
     count, (column, names) = len(source.train.labels), image_table.names(source)
     group_of = _checked(given, column, names, source.unreadable, source.name)
-    labels = [group_of[name] for name in names]
+    labels = [group_of[nfc(name)] for name in names]
     if shared := {*labels[:count]} & {*labels[count:]}:
         raise UserError(
             f"folds.group: the group {min(shared)!r} has images in {source.name}'s training and "
@@ -41,17 +41,17 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     return numbers[:count], numbers[count:]
 
 
-def check(given: str, found: Listing | None, top: Path | None) -> None:
+def check(given: str, found: Listing | None, top: Path | None, column: str = "row") -> None:
     """Check the CSV file before any image is decoded, as far as the listed files allow.
 
-    `found` is None if the images are not separate files below `top`. Files that are no images need
-    no group.
+    `found` is None if the images are not separate files below `top`; then `column` names them.
+    Files that are no images need no group.
     """
     if not (found and top):
-        table(given, "row")
+        table(given, column)
         return
     names, group_of = [file for *_, file in found.rows], table(given, "file")
-    unreadable = {name for name in names if name not in group_of and not is_image(top / name)}
+    unreadable = {name for name in names if nfc(name) not in group_of and not is_image(top / name)}
     readable = [name for name in names if name not in unreadable]
     _checked(given, "file", readable, {*found.left_out, *unreadable}, "data.source")
 
@@ -65,13 +65,13 @@ def _checked(
     given: str, column: str, names: Sequence[str], left_out: Collection[str], source: str
 ) -> dict[str, str]:
     """Return image -> group; every image must have one, and only `left_out` files may too."""
-    group_of, known = table(given, column), {*names, *left_out}
+    group_of, known = table(given, column), {nfc(name) for name in (*names, *left_out)}
     if unknown := [name for name in group_of if name not in known]:
         raise UserError(
             f"folds.group: {given} names the {column} {unknown[0]!r}, which {source} does not "
             "have; remove or correct that line."
         )
-    if missing := [name for name in names if name not in group_of]:
+    if missing := [name for name in names if nfc(name) not in group_of]:
         raise UserError(
             f"folds.group: {given} has no line for the {column} {missing[0]!r}; give every image "
             "a group, possibly its own."

@@ -3,6 +3,7 @@
 import csv
 
 from stages import files
+from stages.data.listing import nfc
 from stages.data.source import Source
 from stages.errors import UserError
 
@@ -11,6 +12,8 @@ def read(
     setting: str, given: str, key: str, value: str, may_be_empty: bool = False
 ) -> dict[str, str]:
     """Return image -> text in the column `value`, from a CSV file; other columns do not matter.
+
+    Both are in Unicode form NFC, and blanks around the text do not count.
 
     Args:
         setting: the name of the setting that names the file, for messages.
@@ -38,7 +41,8 @@ def read(
                     f"{key!r} and {value!r}."
                 )
             for row in reader:
-                name, cell = row[key], row[value]
+                name, cell = (text and nfc(text) for text in (row[key], row[value]))
+                cell = cell and cell.strip()
                 is_complete = name and (cell or (may_be_empty and cell == "")) and None not in row
                 if name in cells or not is_complete:
                     lacks = f"does not have one {key} and one {value}"

@@ -15,6 +15,7 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 
 DESCRIPTION = "a .parquet file with encoded images and a column label, or a folder of such files"
+NAMED = True  # its images have names, though they are not separate files
 
 
 def recognises(path: Path, data: Data) -> bool:

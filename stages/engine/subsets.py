@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from stages import files
 from stages.data.groups import assign, table
+from stages.data.listing import nfc
 from stages.engine import identity
 from stages.engine.fold_tasks import Arrays, FoldTask
 from stages.errors import UserError
@@ -36,7 +37,7 @@ def groups(settings: Folds) -> np.ndarray | None:
     names = files.read_table(path, ("row", "file"), text=("file",))
     column = "file" if names[0]["file"] else "row"
     of_name = table(settings.group, column)
-    wanted = [str(name[column]) for name in names]
+    wanted = [nfc(str(name[column])) for name in names]
     if missing := [name for name in wanted if name not in of_name]:
         raise UserError(
             f"folds.group: {settings.group} has no group for the {column} {missing[0]!r}; run "

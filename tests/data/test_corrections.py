@@ -1,5 +1,6 @@
 """Corrections of labels by a user's CSV file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,10 @@ def test_what_does_not_fit_is_refused(lines, named):
 def test_a_missing_file_is_refused():
     with pytest.raises(UserError, match=r"none\.csv"):
         corrections.apply("none.csv", source())
+
+
+def test_names_may_have_another_unicode_form():
+    given = source()
+    given = replace(given, train=given.train._replace(files=("é.png", *NAMES[1:4])))
+    found = corrections.apply(write("file,label", "e\N{COMBINING ACUTE ACCENT}.png,dog"), given)
+    assert found.train.labels.tolist() == [1, 0, 1, 1]

@@ -56,6 +56,13 @@ def test_rows_count_training_images_then_test_images():
     assert of_test[0] == of_test[1]
 
 
+def test_blanks_and_unicode_forms_do_not_make_groups():
+    files = ("a/é.png", "a/e\N{COMBINING ACUTE ACCENT}2.png", "b/3.png")
+    lines = ["a/e\N{COMBINING ACUTE ACCENT}.png,Zoë", "a/é2.png, Zoe\N{COMBINING DIAERESIS}"]
+    of_train, _ = groups.read(write("file,group", *lines, "b/3.png,Zoë "), source(files))
+    assert of_train.tolist() == [0, 0, 0]
+
+
 ALL = ["file,group", "a/1.png,Ann", "a/2.png,Bob", "b/1.png,Bob"]
 
 
@@ -150,3 +157,4 @@ def test_the_file_is_checked_before_images_are_decoded():
             groups.check(write(*lines), found, files)
     with pytest.raises(UserError, match="'row'"):
         groups.check(write(*whole), None, None)
+    groups.check(write(*whole), None, None, "file")

@@ -28,5 +28,8 @@ def test_a_missing_cell_is_refused_and_an_empty_one_where_it_means_nothing(line,
     Path("table.csv").write_text(f"file,label\nb.png,cat\n{line}\n")
     with pytest.raises(UserError, match=r"^setting: table\.csv, line 3: 'a\.png'"):
         image_table.read("setting", "table.csv", "file", "label", may_be_empty)
+    Path("table.csv").write_text("file,group\nb.png,cat\na.png, \n")
+    with pytest.raises(UserError, match=r"'a\.png' does not have one file and one group"):
+        image_table.read("setting", "table.csv", "file", "group")
     Path("table.csv").write_text("label,file\n,a.png\n")
     assert image_table.read("setting", "table.csv", "file", "label", True) == {"a.png": ""}

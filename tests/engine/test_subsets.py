@@ -81,6 +81,10 @@ def test_the_groups_of_the_prepared_images_are_read_again(folder):
     write_table("data/prepared/train_names.csv", ("row", "file"), [(5, "b.png"), (2, "a.png")])
     write_table("groups.csv", ("file", "group"), [("a.png", "x"), ("b.png", "y"), ("c.png", "x")])
     assert subsets.groups(Folds(group="groups.csv")).tolist() == [1, 0]
+    decomposed = "e\N{COMBINING ACUTE ACCENT}.png"
+    write_table("data/prepared/train_names.csv", ("row", "file"), [(5, "b.png"), (2, decomposed)])
+    write_table("groups.csv", ("file", "group"), [("é.png", "x"), ("b.png", "x ")])
+    assert subsets.groups(Folds(group="groups.csv")).tolist() == [0, 0]
     write_table("data/prepared/train_names.csv", ("row", "file"), [(5, ""), (2, "")])
     write_table("groups.csv", ("row", "group"), [(0, "x"), (2, "x"), (5, "x")])
     assert subsets.groups(Folds(group="groups.csv")).tolist() == [0, 0]
