@@ -1,6 +1,7 @@
 """What `python -m stages predict` classifies: image files, folders, and CSV files of pixels."""
 
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def blocks(
     """
     prepared = {key: dataset[key] for key in ("resize", "background") if key in dataset}
     data = params.load().data.model_copy(update=prepared)  # as the model was trained
-    files = _files(map(Path, given), data)
+    files = _named(_files(map(Path, given), data), failed)
     size = max(1, BYTES // math.prod(dataset["image_shape"]))
     tables = [file for file in files if file.suffix.lower() == ".csv"]
     pictures = [file for file in files if file not in tables]
@@ -55,6 +56,19 @@ def _files(given: Iterable[Path], data: Data) -> list[Path]:
     return list(files)
 
 
+def _named(files: Iterable[Path], failed: list[str]) -> list[Path]:
+    """Return the files whose names are UTF-8, as in training; the others are failed."""
+    named = []
+    for file in files:
+        if listing.is_utf8(str(file)):
+            named.append(file)
+            continue
+        shown = os.fsencode(file).decode("utf-8", "backslashreplace")
+        failed.append(shown)
+        print(f"foldlab: {shown} has a name that is not UTF-8; rename it.", file=sys.stderr)
+    return named
+
+
 def _read(
     files: Iterable[Path], reader: Any, dataset: Mapping[str, Any], data: Data, failed: list[str]
 ) -> dict[str, np.ndarray]:
@@ -70,10 +84,10 @@ def _read(
 
 def _picture(file: Path, dataset: Mapping[str, Any], data: Data) -> np.ndarray:
     """Return the pixels of an image file as the model takes them."""
-    shape = dataset["image_shape"]
-    image = picture.read(file, data, dataset.get("bits", 16))
-    if not picture.is_digits(dataset["classes"], shape):
-        return picture.as_trained(image, shape, data)
+    bits = dataset.get("bits", 16)
+    if not picture.is_digits(dataset):
+        return picture.as_trained(file, dataset["image_shape"], data, bits)
+    image = picture.read(file, data, bits)
     try:
         return picture.as_digit(image)
     except UserError as error:

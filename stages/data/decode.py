@@ -108,25 +108,29 @@ def largest(image: Image.Image) -> int:
 
 def decode(image: Image.Image, shape: Sequence[int], data: Data, bits: int = 16) -> np.ndarray:
     """Return the pixels of an opened, not yet loaded image; see `upright` and `resized`."""
+    own = size(image)
     # Decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, but at least at twice the result's.
     with _pillow_errors():
         image.draft(None, (2 * max(shape[:2]), 2 * max(shape[:2])))
-    return resized(upright(image, "L" if shape[2] == 1 else "RGB", data, bits), shape, data)
+    return resized(upright(image, "L" if shape[2] == 1 else "RGB", data, bits), shape, data, own)
 
 
-def resized(picture: Image.Image, shape: Sequence[int], data: Data) -> np.ndarray:
+def resized(
+    picture: Image.Image, shape: Sequence[int], data: Data, own: Sequence[int] | None = None
+) -> np.ndarray:
     """Return the pixels of a picture of mode L or RGB, uint8 (height, width, 1 or 3), of `shape`.
 
     `data.resize` is `pad`, which fits the whole picture and fills the rest with `data.background`,
     black by default; `crop`, which fills the area and cuts the overhang, both centred; or
-    `stretch`, which changes proportions.
+    `stretch`, which changes proportions. `own` is the height and width of a picture that was
+    decoded smaller, since those that it has are rounded.
     """
     size = (shape[1], shape[0])
     if data.resize != "pad":
         picture = RESIZE[data.resize](picture, size, METHOD)
         return np.asarray(picture, np.uint8).reshape(shape)
     # ImageOps.pad fails for strips, and knows no edge
-    rows, columns = inside((picture.height, picture.width), shape)
+    rows, columns = inside(own or (picture.height, picture.width), shape)
     inner = columns.stop - columns.start, rows.stop - rows.start
     pixels = np.asarray(picture.resize(inner, METHOD), np.uint8).reshape(inner[1], inner[0], -1)
     if data.background == "edge":

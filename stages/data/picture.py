@@ -1,7 +1,9 @@
 """Convert any image file to the form that a model was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,15 +21,30 @@ SMOOTH = Image.Resampling.BICUBIC
 
 def read(path: Path, data: Data, bits: int = 16) -> Image.Image:
     """Read an image file as RGB, upright, with transparency and 16 bits as in the data set."""
-    try:
+    with _refusing(path):
         return decode.upright(decode.opened(path), "RGB", data, bits)
+
+
+def as_trained(path: Path, shape: Sequence[int], data: Data, bits: int = 16) -> np.ndarray:
+    """Read an image file as a model's input, as `prepare` does; see `stages.data.decode.decode`."""
+    with _refusing(path):
+        return decode.decode(decode.opened(path), shape, data, bits)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except decode.UnreadableError as error:
         raise UserError(f"{path} {error}; give a complete image file.") from None
 
 
-def is_digits(classes: Sequence[str], shape: Sequence[int]) -> bool:
-    """Return whether a data set has MNIST's classes and image shape."""
-    return [*classes] == [*"0123456789"] and [*shape] == [FIELD, FIELD, 1]
+def is_digits(dataset: Mapping[str, Any]) -> bool:
+    """Return whether a data set, the content of dataset.json, has images in MNIST's form.
+
+    Other digits of the same size may be dark on light, or not centred.
+    """
+    return dataset.get("source") in ("mnist", "mnist-5k")
 
 
 def as_digit(image: Image.Image) -> np.ndarray:
@@ -57,8 +74,3 @@ def as_digit(image: Image.Image) -> np.ndarray:
     field = np.zeros((FIELD, FIELD, 1), np.uint8)
     field[down : down + height, right : right + width, 0] = np.rint(255 * small)
     return field
-
-
-def as_trained(image: Image.Image, shape: Sequence[int], data: Data) -> np.ndarray:
-    """Convert an RGB picture to a model's input; see `stages.data.decode.resized`."""
-    return decode.resized(image.convert("RGB" if shape[2] == 3 else "L"), shape, data)

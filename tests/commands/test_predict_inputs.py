@@ -1,5 +1,7 @@
 """What `predict` reads, without a model."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,6 +64,28 @@ def test_images_are_resized_as_those_of_training_were(tmp_path):
     trained = DATASET | {"resize": "pad", "background": "white"}
     ((pixels,),) = [block.values() for block in blocks(["wide.png"], trained, [])]
     assert pixels[:, 0, 0].tolist() == [255, 100, 100, 255]
+
+
+def test_only_pictures_for_a_model_of_mnist_take_its_form(tmp_path):
+    page = np.full((28, 28), 255, np.uint8)
+    page[4:9, 4:9] = 0
+    Image.fromarray(page).save(tmp_path / "page.png")
+    for source, is_as_drawn in (("my-digits", True), ("fashion", True), ("mnist-5k", False)):
+        digits = {"source": source, "image_shape": [28, 28, 1], "classes": [*"0123456789"]}
+        ((found,),) = [block.values() for block in blocks(["page.png"], digits, [])]
+        assert (found[..., 0] == page).all() == is_as_drawn
+
+
+def test_a_name_that_is_not_utf8_fails_at_the_start(tmp_path, capsys):
+    (tmp_path / "below").mkdir()
+    odd = os.fsdecode(b"below/caf\xe9.png")
+    for name in (odd, "below/good.png"):
+        Image.new("L", (4, 4), 100).save(name)
+    failed = []
+    (found,) = blocks(["below"], DATASET, failed)
+    assert [*found] == ["below/good.png"]
+    assert failed == ["below/caf\\xe9.png"]
+    assert "not UTF-8" in capsys.readouterr().err
 
 
 def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):

@@ -167,6 +167,15 @@ def test_a_large_photo_is_decoded_small(path, monkeypatch):
     assert np.abs(found[5, :, 0] - np.linspace(3, 237, 32)).max() < 5
 
 
+def test_a_photo_that_is_decoded_small_keeps_its_proportions(path):
+    photo = encoded(np.full((1001, 242), 200, np.uint8), "JPEG")
+    found = read(path, photo, (60, 60, 1), background="black")[..., 0]
+    rows, columns = decode.inside((1001, 242), (60, 60))
+    shows = np.zeros((60, 60), bool)
+    shows[rows, columns] = True
+    assert ((found > 0) == shows).all()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

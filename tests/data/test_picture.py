@@ -1,12 +1,16 @@
 """Pictures are converted to the form of the images that a model was trained on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from stages import data
 from stages.data import mnist, picture
 from stages.errors import UserError
 from stages.settings.sections import Data
+from tests.drawn import encoded, pixels, tree
 from tests.refusals import refused
 
 
@@ -73,8 +77,9 @@ def test_any_shape_fits(size):
     page = Image.new("RGB", size, "white")
     page.putpixel((size[0] // 2, 0), (0, 0, 0))
     assert picture.as_digit(page).shape == (28, 28, 1)
+    page.save("page.png")
     for shape in ((12, 20, 1), (32, 32, 3)):
-        assert picture.as_trained(page, shape, Data()).shape == shape
+        assert picture.as_trained(Path("page.png"), shape, Data()).shape == shape
 
 
 def test_a_file_is_read_or_refused_in_one_sentence(tmp_path):
@@ -84,9 +89,27 @@ def test_a_file_is_read_or_refused_in_one_sentence(tmp_path):
     for name in ("text", "absent", ""):
         with refused(f"^{tmp_path / name}"):
             picture.read(tmp_path / name, Data())
+        with refused(f"^{tmp_path / name}"):
+            picture.as_trained(tmp_path / name, (8, 8, 1), Data())
 
 
-def test_what_counts_as_digits():
-    assert picture.is_digits([*"0123456789"], (28, 28, 1))
-    assert not picture.is_digits([*"0123456789"], (28, 28, 3))
-    assert not picture.is_digits(["cat", "dog"], (28, 28, 1))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("resize", ["pad", "crop", "stretch"])
+def test_a_file_becomes_what_training_made_of_it(tmp_path, kind, channels, resize):
+    files = {
+        f"{name}/{seed}.{kind}": encoded(pixels(seed, 1001, 242, channels), kind)
+        for seed, name in enumerate("ab")
+    }
+    tree(tmp_path, {name.lower(): content for name, content in files.items()})
+    settings = Data(source=str(tmp_path), image_size=[32, 32], resize=resize)
+    train = data.load(settings).train
+    for file, image in zip(train.files, train.images, strict=True):
+        assert (picture.as_trained(tmp_path / file, image.shape, settings) == image).all()
+
+
+def test_only_mnist_has_the_form_of_its_digits():
+    assert picture.is_digits({"source": "mnist"})
+    assert picture.is_digits({"source": "mnist-5k"})
+    assert not picture.is_digits({"source": "fashion-mnist"})
+    assert not picture.is_digits({"source": "my-digits.npz"})
