@@ -64,7 +64,11 @@ def stratified_folds(
 def hold_out(
     labels: np.ndarray, classes: Sequence[str], settings: Data, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Choose a stratified test set of `data.test_fraction`; return a mask, bool (n,)."""
+    """Choose a stratified test set of `data.test_fraction`; return a mask, bool (n,).
+
+    Each class is in it and outside of it: where the share of a class is less than one image, each
+    class gives its own rounded share, but one image at least, and keeps one.
+    """
     name, size, what = _smallest(labels, classes, groups)
     if size < 2:
         raise UserError(
@@ -72,21 +76,23 @@ def hold_out(
             "or leave it out."
         )
     fraction, state = settings.test_fraction, random_state("test set", settings.seed)
-    setting = f"data.test_fraction {fraction}"
     if groups is not None:
         in_test = assign(labels, groups, [1 - fraction, fraction], state) == 1
-    else:
-        count = round(fraction * len(labels))
-        if not len(classes) <= count <= len(labels) - len(classes):
-            raise UserError(
-                f"{setting} makes a test set of {count} of {len(labels)} images; choose one that "
-                f"leaves at least {len(classes)} images, one per class, to train and to test with."
-            )
-        rows = np.arange(len(labels))
+        setting = f"data.test_fraction {fraction}"
+        _check_classes(labels[~in_test], classes, setting, "training")
+        _check_classes(labels[in_test], classes, setting, "test")
+        return in_test
+    count, rows = round(fraction * len(labels)), np.arange(len(labels))
+    if len(classes) <= count <= len(labels) - len(classes):
         chosen = train_test_split(rows, test_size=count, stratify=labels, random_state=state)[1]
         in_test = np.isin(rows, chosen)
-    _check_classes(labels[~in_test], classes, setting, "training")
-    _check_classes(labels[in_test], classes, setting, "test")
+        if all(len({*labels[part]}) == len(classes) for part in (in_test, ~in_test)):
+            return in_test
+    in_test = np.zeros(len(labels), bool)
+    for label in range(len(classes)):
+        own = np.flatnonzero(labels == label)
+        share = int(np.clip(round(fraction * len(own)), 1, len(own) - 1))
+        in_test[state.permutation(own)[:share]] = True
     return in_test
 
 
