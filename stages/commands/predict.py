@@ -1,7 +1,8 @@
 """`python -m stages predict IMAGE...`: classify image files and plot the model's inputs.
 
-Images may be grey or colour, of any size, dark on light or light on dark. Digits are converted to
-the style of MNIST; images of other data sets are resized. A CSV file of pixels is used as it is.
+Images may be grey or colour, of any size. For a model of MNIST, digits, dark on light or light on
+dark, are converted to its style; for other data sets, images are read as in training. A CSV file of
+pixels is used as it is.
 MLflow is needed only for a model that is given as a `models:/` address.
 """
 

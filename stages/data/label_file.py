@@ -180,15 +180,20 @@ def _table_and_top(path: Path, data: Data) -> tuple[Path, Path]:
 
 
 def _by_name(top: Path, data: Data) -> dict[str, list[str]]:
-    """Return the image files below `top`, by path and by name, each with and without suffix."""
+    """Return the image files below `top`, by path and by name, each with and without suffix.
+
+    What is the path of a file means this file, even if others have it as their name.
+    """
     found: dict[str, list[str]] = defaultdict(list)
+    of_path: dict[str, list[str]] = defaultdict(list)
     for parts in listing.walk(top, data)[1]:
         file = "/".join(parts)
         if listing.suffix(file) in listing.SUFFIXES and not listing.reason(top / file, top, data):
             path = PurePosixPath(listing.nfc(file))
-            for key in {str(path), str(path.with_suffix("")), path.name, path.stem}:
+            of_path[str(path)].append(file)
+            for key in {str(path.with_suffix("")), path.name, path.stem}:
                 found[key].append(file)
-    return found
+    return found | of_path
 
 
 def order(name: str) -> tuple[int, int, str]:

@@ -184,12 +184,21 @@ def _parse(path: Path, header: Header) -> np.ndarray:
             suppress(ValueError),
         ):
             next(csv.reader(file, delimiter=header.delimiter))
-            rows = (line for line in file if line.strip())
+            rows = (_checked(line, header) for line in file if line.strip())
             return np.loadtxt(
                 rows, record, comments=None, delimiter=header.delimiter, quotechar='"', ndmin=1,
                 usecols=[*before, *label, *after],
             )  # fmt: skip
     raise UserError(f"{path} {_fault(path, header)}; correct it there.")
+
+
+def _checked(line: str, header: Header) -> str:
+    """Return a line; ValueError if it has more cells than the header, which NumPy would ignore."""
+    if line.count(header.delimiter) >= len(header.columns):  # perhaps within quotes
+        (cells,) = csv.reader([line], delimiter=header.delimiter)
+        if len(cells) > len(header.columns):
+            raise ValueError
+    return line
 
 
 def _fault(path: Path, header: Header) -> str:

@@ -117,6 +117,16 @@ def test_a_name_that_fits_two_files_is_refused(tmp_path):
         load(tmp_path, lines(form="{}"))
 
 
+def test_a_path_is_not_taken_for_the_name_of_another_file(tmp_path):
+    drawn.tree(tmp_path, {"a.png": drawn.pixels(8), "a.png.jpg": drawn.encoded(drawn.pixels(9))})
+    table = lines() + b"\na.png,cow\na.png.jpg,cow"
+    source = load(tmp_path, table)
+    assert {"a.png", "img/a.png", "a.png.jpg"} < {*source.train.files}
+    assert not source.notes
+    with pytest.raises(UserError, match="which may be"):
+        load(tmp_path, lines() + b"\na,cow")
+
+
 def test_a_table_of_pixels_is_none_of_files(tmp_path):
     table = drawn.table([drawn.pixels(height=8, width=8)], ["1"]).encode()
     drawn.tree(tmp_path, {"pixels.csv": table, "labels.csv": lines()})

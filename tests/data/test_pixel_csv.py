@@ -100,6 +100,7 @@ def replaced(row, column, cell):
         (TABLE.splitlines()[0], "no row"),
         (table(IMAGES[:, :, [*range(8), 0]], LABELS), r"72 columns .*data\.image_size"),
         (TABLE + "1,2\n", "2 cells in row 6, .*65"),
+        (replaced(2, 5, "1,2"), "66 cells in row 2, .*65"),
         (replaced(2, 5, "dark"), "'dark' in row 2, column 'p4'"),
         *((replaced(2, 5, cell), f"image 1 .*{cell}") for cell in ("nan", "256", "-1")),
         (replaced(2, 5, "1e999"), "image 1 .*inf"),
