@@ -46,12 +46,13 @@ def new(data: str, data_format: str | None = None) -> None:
     chosen["watch"] = watch.best(validate(Data, chosen, "data"))
     found = look.look(validate(Data, chosen, "data"))
     print("\n".join(_lines(data, found)), flush=True)
-    if (side := new_settings.side(found.sizes)) is not None:
+    side = new_settings.side(found.sizes)
+    if side and found.resizable:
         chosen["image_size"] = side
     for line in _near(found, validate(Data, chosen, "data")):
         print(line)
-    height, width = (side, side) if side else found.sizes[0].tolist()
-    shrink = new_settings.SHRINK[side or min(new_settings.SHRINK)]
+    height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
+    shrink = new_settings.shrink(side, height, width)
     compared = new_settings.rows(height, width, shrink)
     sections = new_settings.sections(found, chosen, [*compared])
     before, after = PARAMS.read_bytes(), _changed(compared, sections)

@@ -55,6 +55,13 @@ def side(sizes: np.ndarray) -> int | None:
     return max((one for one in sides if one <= typical), default=min(SHRINK))
 
 
+def shrink(side: int | None, height: int, width: int) -> Literal[1, 2, 4]:
+    """Return the factor of the side that suits the images, or a smaller one that divides theirs."""
+    most = SHRINK[side or min(SHRINK)]
+    fits = [one for one in SHRINK.values() if one <= most and height % one == width % one == 0]
+    return max(fits)
+
+
 def rows(height: int, width: int, shrink: int) -> dict[str, dict[str, Any]]:
     """Return the rows to compare on images of that size: name -> row of `variants`."""
     chosen = {name: row | {"shrink": shrink} for name, row in ROWS.items()}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages import data
-from stages.data import decode, duplicates, near_duplicates
+from stages.data import decode, duplicates, near_duplicates, parquet
 from stages.data.listing import Listing
 from stages.errors import UserError
 from stages.settings.sections import Data
@@ -33,6 +33,7 @@ class Look(NamedTuple):
     equal: list[list[str]]  # files with the same content, in groups
     in_two_classes: list[list[str]]  # those of the groups that are in more than one class
     notes: tuple[str, ...]
+    resizable: bool = True  # whether `data.image_size` can change the sizes
 
 
 def look(settings: Data) -> Look:
@@ -43,7 +44,9 @@ def look(settings: Data) -> Look:
         OSError: when a file cannot be read.
     """
     path = data.find(settings.source)
-    found = data.listed(settings)
+    found, opened = data.listed(settings), None
+    if path and found is None and data.format_of(path, settings) is parquet:
+        found, opened = parquet.contents(path, settings)
     if path is None or found is None:
         return _of_arrays(settings)
     top = path if path.is_dir() else path.parent
@@ -52,7 +55,7 @@ def look(settings: Data) -> Look:
     sizes, modes, left_out = [], set(), dict(found.left_out)
     for name in names[::step]:
         try:
-            with decode.header(top / name) as image:
+            with opened(name) if opened else decode.header(top / name) as image:
                 sizes.append(decode.size(image))
                 modes.add(image.mode)
         except decode.UnreadableError as error:
@@ -64,7 +67,7 @@ def look(settings: Data) -> Look:
     names = [file for *_, file in found.rows]
     colour = not modes <= {"1", "L", "LA", "I;16", "I;16B", "I"}
     train, test = (_counts(found, split) for split in ("train", "test"))
-    equal = _equal([top / name for name in names], names)
+    equal = [] if opened else _equal([top / name for name in names], names)
     label_of = {file: label for _, label, file in found.rows}
     in_two = [group for group in equal if len({label_of[name] for name in group}) > 1]
     shapes = np.array(sizes)
@@ -118,7 +121,7 @@ def _of_arrays(settings: Data) -> Look:
     )
     sizes = np.array([source.train.images.shape[1:3]])
     colour = source.train.images.shape[3] == 3
-    return Look(source.classes, train, test, sizes, colour, {}, [], [], source.notes)
+    return Look(source.classes, train, test, sizes, colour, {}, [], [], source.notes, False)
 
 
 def _counts(found: Listing, split: str) -> list[int]:

@@ -1,6 +1,7 @@
 """User source: parquet files with encoded images and labels, as Hugging Face's data sets have."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from PIL.Image import Image
 
 from stages.data import arrays, decode, image_folder, label_file, listing, split_folders
 from stages.data.source import Source
@@ -29,12 +31,19 @@ def files(path: Path, data: Data) -> list[Path]:
 
 
 def load(path: Path, data: Data) -> Source:
-    """Read all images; a file whose name has the word `test` has test images.
+    """Read all images."""
+    found, opened = contents(path, data)
+    return image_folder.read(path, found, data, opened)
 
-    Files of validation images go where `data.validation` says. Classes are the labels, by the names
-    in Hugging Face's metadata if there are any. An image is named `FILE/ROW`.
+
+def contents(path: Path, data: Data) -> tuple[listing.Listing, Callable[[str], Image]]:
+    """Return the images by split and class, and a function that opens one by its name, `FILE/ROW`.
+
+    A file whose name has the word `test` has test images; those of validation go where
+    `data.validation` says. Classes are the labels, by the names in Hugging Face's metadata if there
+    are any.
     """
-    contents: dict[str, Any] = {}
+    encoded: dict[str, Any] = {}
     found: list[tuple[str, str, str]] = []
     notes = []
     for file in files(path, data):
@@ -47,7 +56,7 @@ def load(path: Path, data: Data) -> Source:
         images, labels = _columns(file, data)
         for row, (image, label) in enumerate(zip(images, labels, strict=True)):
             name = f"{file.name}/{row:06}"
-            contents[name] = image
+            encoded[name] = image
             found.append((split, str(label), name))
     if "train" not in {split for split, *_ in found}:
         raise UserError(
@@ -59,7 +68,7 @@ def load(path: Path, data: Data) -> Source:
     rows = [(split, number[label], name) for split, label, name in found]
     rows.sort(key=lambda row: (row[0] == "test", row))
     what = listing.Listing(classes, (), rows, {}, (*notes, *listing.alike(classes)))
-    return image_folder.read(path, what, data, lambda name: decode.parsed(contents[name].as_py()))
+    return what, lambda name: decode.parsed(encoded[name].as_py())
 
 
 def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:

@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from benchmarks import inputs
+from stages import data
 from stages.commands import estimate, new, new_settings
 from stages.data import look
 from stages.errors import UserError
@@ -156,6 +159,23 @@ def test_a_file_of_arrays_is_watched_alone(folder):
     np.savez(folder / "data/mine.npz", images=images, labels=np.arange(12) % 2)
     new.new("data/mine.npz")
     assert params.load().data.watch == "data/mine.npz"
+
+
+def test_arrays_keep_their_size(folder):
+    images = np.stack([drawn.pixels(seed, 230, 226) for seed in range(12)])
+    np.savez(folder / "mine.npz", images=images, labels=np.arange(12) % 2)
+    new.new("mine.npz")
+    settings = params.load()
+    assert settings.data.image_size is None
+    assert settings.variants["cnn"].shrink == 2
+    assert data.load(settings.data).train.images.shape[1:3] == (230, 226)
+
+
+def test_images_of_several_sizes_in_parquet_files_are_resized(folder):
+    images = [drawn.encoded(drawn.pixels(seed, 90 + seed, 80)) for seed in range(12)]
+    pq.write_table(pa.table({"image": images, "label": [0, 1] * 6}), "mine.parquet")
+    new.new("mine.parquet")
+    assert params.load().data.image_size == (64, 64)
 
 
 def test_a_home_folder_and_a_path_outside(folder, monkeypatch, tmp_path_factory):

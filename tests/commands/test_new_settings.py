@@ -36,6 +36,22 @@ def test_many_images_do_not_get_the_largest_side():
     assert new_settings.side(np.concatenate([sizes, sizes])) == 128
 
 
+@pytest.mark.parametrize(
+    ("side", "height", "width", "factor"),
+    [
+        (None, 28, 28, 1),
+        (64, 96, 96, 1),
+        (224, 224, 256, 4),
+        (224, 230, 300, 2),
+        (128, 129, 130, 1),
+    ],
+)
+def test_small_networks_shrink_images_by_a_factor_that_divides_their_sides(
+    side, height, width, factor
+):
+    assert new_settings.shrink(side, height, width) == factor
+
+
 def test_a_pretrained_network_needs_images_that_are_large_enough():
     assert "pretrained" in new_settings.rows(64, 80, 1)
     assert "pretrained" not in new_settings.rows(28, 80, 1)

@@ -1,6 +1,8 @@
 """What is reported about images before they are all decoded."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -32,6 +34,15 @@ def test_grey_images_and_arrays(tmp_path):
     found = look(Data(source=str(tmp_path / "mine.npz")))
     assert (found.train, found.test, found.colour) == ([1, 3], [0, 0], True)
     assert found.sizes.tolist() == [[8, 9]]
+
+
+def test_parquet_files_may_have_images_of_any_size(tmp_path):
+    images = [drawn.encoded(drawn.pixels(seed, 9 + seed % 2, 12)) for seed in range(4)]
+    pq.write_table(pa.table({"image": [*images, b"x"], "label": [0, 0, 1, 1, 1]}), "mine.parquet")
+    found = look(Data(source="mine.parquet"))
+    assert found.sizes.tolist() == [[9, 12], [10, 12]] * 2
+    assert (found.train, found.colour, found.resizable) == ([2, 2], False, True)
+    assert [*found.left_out] == ["mine.parquet/000004"]
 
 
 def test_a_folder_without_a_readable_image_is_refused(tmp_path):
