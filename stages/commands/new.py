@@ -46,7 +46,7 @@ def new(data: str, data_format: str | None = None) -> None:
     chosen["watch"] = watch.best(validate(Data, chosen, "data"))
     found = look.look(validate(Data, chosen, "data"))
     print("\n".join(_lines(data, found)), flush=True)
-    side = new_settings.side(found.sizes)
+    side = new_settings.side(found.sizes, sum(found.train) + sum(found.test))
     if side and found.resizable:
         chosen["image_size"] = side
     for line in _near(found, validate(Data, chosen, "data")):

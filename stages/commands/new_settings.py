@@ -46,12 +46,15 @@ PRETRAINED = {  # where images are large enough
 BASELINE = "cnn"
 
 
-def side(sizes: np.ndarray) -> int | None:
-    """Return the side in pixels to which images are resized; None keeps the size that all share."""
+def side(sizes: np.ndarray, images: int) -> int | None:
+    """Return the side in pixels to which images are resized; None keeps the size that all share.
+
+    `sizes` are those of a sample, and `images` is the number of all.
+    """
     if len(np.unique(sizes, axis=0)) == 1 and sizes.max() <= min(SHRINK) and sizes.min() >= 8:
         return None
     typical = np.median(sizes.max(axis=1))  # most images are at least as large
-    sides = sorted(SHRINK)[: -1 if len(sizes) > MANY else None]
+    sides = sorted(SHRINK)[: -1 if images > MANY else None]
     return max((one for one in sides if one <= typical), default=min(SHRINK))
 
 
