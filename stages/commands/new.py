@@ -102,10 +102,10 @@ def _lines(source: str, found: Look) -> list[str]:
 
 
 def _near(found: Look, settings: Data) -> list[str]:
-    """Return what was found about near duplicates, one fact a line, or who looks for them."""
+    """Return one line per fact about near duplicates, or that `make repro` looks for them."""
     if not look.is_quick(found):
         searched = sum(found.train) + sum(found.test) <= near_duplicates.MOST
-        return ["nearly equal: `make repro` looks for such images"] * searched
+        return ["near duplicates: `make repro` looks for them"] * searched
     return [
         f"{kind}: {len(groups):,}, such as {groups[0][0]} and {groups[0][-1]}"
         for kind, groups in look.near(settings, found).items()

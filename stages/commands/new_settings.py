@@ -72,7 +72,11 @@ def rows(height: int, width: int, shrink: int) -> dict[str, dict[str, Any]]:
 
 
 def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the settings of each section that differ from the file's."""
+    """Return the settings to write: section -> setting -> value.
+
+    Raises:
+        UserError: if a class has too few images.
+    """
     smallest = min(found.train)
     to_train = smallest if any(found.test) else int(smallest * 0.8)
     if to_train < 2:

@@ -42,9 +42,9 @@ def predict(
         output: the figure to write, a .png file.
         csv: the .csv file to write instead of printing, with the columns `file`, `predicted` and
             `probability`; of a single folder, files are named by their paths below it.
-        coverage: print the prediction set of each image that holds its class in this share of
-            images, see `stages.statistics.conformal`; a table gets the column `sure`, which says
-            whether the set has one class. None: `predict.coverage`, for a variant.
+        coverage: print each image's prediction set, such that this share of the sets contain the
+            true class, see `stages.statistics.conformal`. A table gets the column `sure`, which
+            says whether the set has one class. None: `predict.coverage`, for a variant.
         explain: show beside each image in the figure where the model looks, see
             `stages.statistics.occlusion`.
 
@@ -136,7 +136,7 @@ def _answer(probability: np.ndarray, classes: Sequence[str], lowest: float | Non
     count = int(conformal.sets(probability, lowest).sum())
     if count == 1:
         return texts[0]
-    return f"unsure: {' or '.join(texts[:count])}" if count else f"unsure: {texts[0]} at most"
+    return f"unsure: {' or '.join(texts[:count])}" if count else f"unsure: at best {texts[0]}"
 
 
 def _threshold(model: Path, coverage: float) -> float:

@@ -125,11 +125,11 @@ def _check_scales(images: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
 def as_bytes(
     splits: Sequence[np.ndarray], known: Sequence[int] = ()
 ) -> tuple[list[np.ndarray], tuple[int, int], list[str]]:
-    """Bring images to (n, height, width, channels) and their pixels to 0 to 255.
+    """Reshape images to (n, height, width, channels), and rescale their pixels to 0 to 255.
 
-    Channels that come first are moved. RANGES lists the ranges that are recognised, in all
-    splits together; others are left as they are. If a range is `known`, as (start, end), it is
-    used for images that can have it: a few dark ones do not show it.
+    Channels that come first are moved to the end. RANGES lists the ranges that are recognised, over
+    all splits together; pixels in other ranges stay as they are. A `known` range, (start, end),
+    is used where the pixels fit it, since a few dark images may not reveal it.
 
     Returns the images of each split, the range that their pixels had, and sentences on what was
     changed.

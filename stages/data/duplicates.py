@@ -42,8 +42,8 @@ def labelled_twice(
 ) -> tuple[str, ...]:
     """Return a sentence if equal training images have different labels, else none.
 
-    Splits count equal images once, by the first label. So a UserError is raised where that leaves
-    nothing of a class.
+    Splits count equal images once, under the first label. If that leaves a class without images, a
+    UserError is raised.
     """
     number = numbered(hashes)
     first = np.unique(number, return_index=True)[1]  # the row of the first of equal images

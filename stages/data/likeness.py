@@ -23,12 +23,12 @@ TABLE = 2**22  # distances in memory at once
 SIDE = 24  # pixels of the pictures that are compared
 SMOOTH = (0.25, 0.5, 0.25)
 GRID = np.linspace(-1, 1, SIDE)  # the place of a row or a column
-STILL = (0.0, 1.0, 0.0, 1.0)  # shift and scale down, then to the right; a shift of 1 is half a side
+STILL = (0.0, 1.0, 0.0, 1.0)  # shift and scale, first the vertical; a shift of 1 is half a side
 SHIFTS, SCALES = (-0.2, 0.2), (0.8, 1.25)  # of the fit
 STEPS = 6  # of the fit
-RIDGE = 1e-3  # keeps the fit of pictures without any slope solvable
+RIDGE = 1e-3  # keeps the fit solvable for pictures without gradients
 FLAT = 3.0  # grey levels; with a lower standard deviation, a picture is nearly of one colour
-CONTRAST, LIGHTER = 1.6, 64  # times, and grey levels in the mean, by which copies may differ
+CONTRAST, LIGHTER = 1.6, 64  # copies differ by less: factor in contrast, grey levels in mean
 
 
 def thumbnails(image: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ from stages.data import decode, duplicates, likeness
 from stages.data.source import Split
 from stages.errors import UserError
 
-LEAST = 32  # pixels of the shorter side; of smaller images, different ones are too much alike
-MOST = 100_000  # images that are searched unless it is asked for: the time grows with their square
+LEAST = 32  # pixels of the shorter side; smaller images look alike even if they are different
+MOST = 100_000  # images; more are searched only on request: the time grows with their square
 NEAR = 0.25  # the largest distance of copies
-ASPECT = 1.3  # times the aspect ratio of a copy's file
+ASPECT = 1.3  # largest factor between the aspect ratios of a file and its copy
 BLOCK = 64  # pairs compared at once
 TABLE = "data/prepared/near_duplicates.csv"
 COLUMNS = ("group", "split", "index", "row", "file", "label", "distance")

@@ -1,6 +1,6 @@
 """Images that are nearly black, nearly white, blurred, or of an unusual shape.
 
-Blur and shape are compared with the other images of the data set, so that few are listed of any.
+Blur and shape are compared with the other images of the data set, so that only outliers are listed.
 Sums are of whole numbers, so that the result is the same on every machine.
 """
 
@@ -15,10 +15,10 @@ from stages.data import decode
 KINDS = ("black", "white", "blurred", "shape")
 COLUMNS = ("split", "index", "row", "file", "label", "what", "value", "median")
 BLACK, WHITE = 16, 239  # grey levels up to and from which a pixel is nearly black or white
-SHARE = 0.99  # of the pixels that are so
-DEVIATIONS = 4.0  # of the logarithm from its median, in 1.4826 median absolute deviations, at least
+SHARE = 0.99  # least share of the pixels that are nearly black or white
+DEVIATIONS = 4.0  # least distance of a log from the median, in 1.4826 median absolute deviations
 SOFTER, LONGER = 4.0, 3.0  # times, at least: below the median sharpness, from the median shape
-FEWEST = 20  # images with which others are compared
+FEWEST = 20  # fewest images that are compared with each other
 EDGE = 2  # pixels that are not looked at, beside padding
 PIXELS = 2**16  # looked at at once
 GREY = np.array([299, 587, 114], np.int32)  # thousandths: ITU-R 601

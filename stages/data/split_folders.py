@@ -46,7 +46,7 @@ def find(
         top: for messages.
         below: each folder's subfolders, at all levels.
         with_images: the folders that contain images themselves.
-        data: `validation` is used.
+        data: its `validation` and `label_pattern` are used.
 
     Returns:
         folder -> "train" or "test", without a folder of validation images that is ignored; and

@@ -1,4 +1,4 @@
-"""What DVC watches: that it includes the files that are read, and that they do not change."""
+"""Check that DVC watches the files that are read, and that they do not change meanwhile."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ WRITTEN = ("data/environment.json", "data/members", "data/prepared", "results")
 
 
 def check(settings: Params) -> None:
-    """Refuse paths outside `data.watch`, which DVC resolves from the working folder, in a stage.
+    """In a DVC stage, refuse paths outside `data.watch`, as DVC resolves it in the working folder.
 
     In dvc.yaml, `data.watch` is a dependency of `prepare`, because DVC's templates can insert a
     value but not choose one.

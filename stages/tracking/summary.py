@@ -45,7 +45,8 @@ def score_tags(record: Record) -> dict[str, str]:
 def verdict_tags(row: Mapping[str, Any], shown: Container[str] = ()) -> dict[str, str]:
     """Return the texts of a variant's row of comparison.csv; the baseline has no difference.
 
-    COMPARED repeats nothing if that is the accuracy; then it only replaces a tag that is `shown`.
+    If variants are compared by accuracy, COMPARED would only repeat it. It is then left out, or set
+    to "-" if the tags in `shown` include it.
     """
     texts = {"verdict": row["outcome"], CHECKS: row.get("checks") or "passed", "difference": "-"}
     metric = metric_of(row)

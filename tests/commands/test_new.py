@@ -114,7 +114,7 @@ def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, 
     new.new("pets")
     printed = capsys.readouterr().out
     assert "cat/0.png" not in printed
-    assert "`make repro` looks for such images" in printed
+    assert "`make repro` looks for them" in printed
 
 
 def test_a_second_call_replaces_the_choice(folder):
