@@ -47,8 +47,8 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
 
 @contextmanager
 def _stage(name: str, *item: str) -> Iterator[None]:
-    """Run a block as a stage: one at a time in this folder, with settings that stay the same."""
-    from stages.commands.stage_settings import unedited
+    """Run a block as a stage: one at a time here, with settings and code that stay the same."""
+    from stages.commands.edits import unedited
 
     with exclusive("-".join([name, *item])), unedited(name, *item):
         yield

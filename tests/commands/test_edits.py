@@ -7,8 +7,9 @@ import yaml
 from benchmarks import inputs
 from stages import train
 from stages.commands.cli import cli
-from stages.commands.stage_settings import unedited
+from stages.commands.edits import unedited
 from stages.errors import UserError
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -57,6 +58,47 @@ def test_other_settings_may_be_edited(edit):
 def test_a_file_that_is_being_written_counts_as_edited(edit):
     with pytest.raises(UserError), unedited("train", "basic"):
         Path("params.yaml").write_text("train: {epochs: ")
+
+
+@pytest.fixture
+def code(edit):
+    """Write two files that the stage plot depends on, and one that it does not; return a folder."""
+    for name in ("figures/style.py", "report/model_card.md.j2", "report/html.py"):
+        path = Path("stages", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+    return Path("stages")
+
+
+@pytest.mark.parametrize("name", ["figures/style.py", "report/model_card.md.j2", "figures/new.py"])
+def test_a_stage_fails_when_its_code_is_edited_while_it_runs(code, name):
+    said = f"^stages/{name} was edited while plot@basic ran, .* run `dvc repro plot@basic` again"
+    with refused(said), unedited("plot", "basic"):
+        (code / name).write_text("new")
+    with refused(said), unedited("plot", "basic"):
+        (code / name).unlink()
+
+
+def test_many_edited_files_are_counted(code):
+    with refused("stages/figures/0.py and .* and 2 more were edited"), unedited("plot", "basic"):
+        for number in range(5):
+            (code / f"figures/{number}.py").touch()
+
+
+def test_other_code_and_what_editors_and_python_leave_may_change(code):
+    with unedited("plot", "basic"):
+        (code / "report/html.py").write_text("new")
+        (code / "figures/style.py").write_text("old")
+        (code / "figures/.#style.py").symlink_to("me@host.1234:1")
+        (code / "figures/.checkpoints").mkdir()
+        (code / "figures/.checkpoints/style.py").touch()
+        (code / "figures/__pycache__").mkdir()
+        (code / "figures/__pycache__/style.cpython-313.pyc").touch()
+
+
+def test_an_edit_of_the_pipeline_while_a_stage_runs_is_left_to_dvc(edit):
+    with unedited("plot", "basic"):
+        Path("dvc.yaml").write_text("stages: {plot")
 
 
 def test_commands_of_stages_are_watched(edit, monkeypatch):
