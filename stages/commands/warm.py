@@ -3,7 +3,8 @@
 A stage command sends it its arguments, environment, working folder and standard streams through a
 Unix socket; it forks a child that runs the command there. The imports of scikit-learn, matplotlib
 and MLflow, seconds for each of some 30 commands, happen only once. Without a warm process, as in a
-plain `dvc repro`, a command runs in its own process, with the same results.
+plain `dvc repro`, or after an edit of the code, which the warm process has imported as it was, a
+command runs in its own process, with the same results.
 """
 
 import importlib
@@ -76,9 +77,12 @@ def ask(arguments: list[str]) -> int | None:
     request = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}
     with connection, connection.makefile("r") as answer, ExitStack() as stack:
         with _signals_held():
-            socket.send_fds(connection, [b"0"], [0, 1, 2])
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            if not (child := answer.readline()):
+            child = ""
+            with suppress(OSError):
+                socket.send_fds(connection, [b"0"], [0, 1, 2])
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                child = answer.readline()
+            if not child:
                 return None  # the warm process ended before it forked
             stack.enter_context(_signals_sent_to(int(child)))
         return int(answer.readline() or 1)  # nothing if the child was killed
@@ -108,7 +112,11 @@ def _signals_sent_to(process: int) -> Iterator[None]:
 
 
 def warm(path: str) -> None:
-    """Import what stages need, then run commands until standard input ends."""
+    """Import what stages need, then run commands until standard input ends or code is edited."""
+    from stages.commands.edits import digests  # not in a caller, which needs no NumPy
+
+    code = [Path(__file__).parents[1]]
+    imported = digests(code)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended children
     for name in MODULES:
         importlib.import_module(name)
@@ -120,6 +128,8 @@ def warm(path: str) -> None:
             if sys.stdin in ready:
                 return
             connection, _ = listener.accept()
+            if digests(code) != imported:
+                return  # DVC would record new code for results of the old one
             if os.fork() == 0:
                 listener.close()
                 _run(connection)

@@ -12,6 +12,11 @@ import pytest
 from benchmarks.inputs import SHIPPED
 from stages.commands import warm
 
+SMALL = """
+from stages.commands import warm
+warm.MODULES = ()
+warm.warm("socket")
+"""
 HERE = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
@@ -73,6 +78,24 @@ def test_a_block_within_another_uses_its_process(folder):
 def test_without_a_warm_process_a_command_runs_by_itself(tmp_path, monkeypatch):
     monkeypatch.setenv(warm.ADDRESS, str(tmp_path / "socket"))
     assert warm.ask(["members"]) is None
+
+
+@pytest.mark.parametrize("edited", ["figures/style.py", "report/report.html.j2", None])
+def test_after_an_edit_of_its_code_commands_run_by_themselves(tmp_path, monkeypatch, edited):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SHIPPED, tmp_path)
+    shutil.copytree(HERE / "stages", tmp_path / "stages")
+    monkeypatch.setenv(warm.ADDRESS, str(tmp_path / "socket"))
+    command = [sys.executable, "-c", SMALL]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as small:
+        while not Path("socket").exists():
+            assert small.poll() is None
+            time.sleep(0.05)
+        assert warm.ask(["members"]) == 0
+        if edited:
+            (tmp_path / "stages" / edited).write_text("new")
+        for _ in range(2):
+            assert warm.ask(["members"]) == (None if edited else 0)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
