@@ -62,7 +62,6 @@ _add("train", "Train all folds of VARIANT and build its final model.", VARIANT)
 _add("evaluate", "Score the final model of VARIANT on the test set.", VARIANT)
 _add("plot", "Draw the figures of VARIANT and write its model card.", VARIANT)
 _add("compare", "Compare variants by their fold scores and write the report.")
-_add("commands.champion", "Log the comparison to MLflow and choose the champion.")
 _add(
     "commands.repro",
     "Train, evaluate and compare whatever is not up to date.\n\n"
@@ -263,11 +262,23 @@ def publish(variant: str | None, everything: bool) -> None:
         raise click.UsageError("give either a VARIANT or --all")
     from stages import publish
     from stages.commands import champion
+    from stages.commands.edits import unedited
 
     if variant:
-        publish.publish(variant)
+        with unedited("publish", variant):
+            publish.publish(variant)
     elif not (publish.publish_all() and champion.complete()):
         sys.exit(1)
+
+
+@cli.command()
+def champion() -> None:
+    """Log the comparison to MLflow and choose the champion."""
+    from stages.commands import champion
+    from stages.commands.edits import unedited
+
+    with unedited("compare", is_later=True):
+        champion.champion()
 
 
 @cli.command()

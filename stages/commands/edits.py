@@ -4,6 +4,7 @@ DVC records settings and code after a stage has ended. If they had been edited m
 take the results for those of the new ones, also when it restores them from its cache later.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import yaml
 
 from stages.errors import UserError
-from stages.files import sha256
+from stages.files import read_json, sha256, write_json
 
 CODE = (".py", ".j2", ".js")  # suffixes of the files in stages/, templates included
 SETTINGS = Path("params.yaml")
@@ -20,14 +21,20 @@ SHOWN = 3  # names of edited files in a message
 
 
 @contextmanager
-def unedited(stage: str, item: str = "") -> Iterator[None]:
+def unedited(stage: str, item: str = "", *, is_later: bool = False) -> Iterator[None]:
     """Run a block as a stage of dvc.yaml, for one item of its matrix if it has one.
+
+    If `is_later`, the block is a later command of a stage that has several. When DVC runs it, the
+    edits between the commands count too.
 
     Raises:
         UserError: when settings or code that the stage depends on were edited while the block ran.
     """
     described = _described(stage)
     before = _state(described, item)
+    begun = Path(f".foldlab/running/{stage}.json")  # what the first of several commands found
+    if is_later and "DVC_STAGE" in os.environ and begun.exists():
+        before = read_json(begun)
     yield
     after = _state(described, item)
     edited = [name for name in before | after if before.get(name) != after.get(name)]
@@ -45,6 +52,8 @@ def unedited(stage: str, item: str = "") -> Iterator[None]:
             f"params.yaml was edited while {name} ran, so its results are not those of "
             f"{' and '.join(edited)} as they are now; run `dvc repro {name}` again."
         )
+    if isinstance(described.get("cmd"), list):
+        write_json(begun, before)
 
 
 def digests(paths: Iterable[Path]) -> dict[str, str]:

@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from benchmarks import inputs
-from stages import train
+from stages import compare, publish, train
+from stages.commands import champion
 from stages.commands.cli import cli
 from stages.commands.edits import unedited
 from stages.errors import UserError
@@ -101,7 +102,30 @@ def test_an_edit_of_the_pipeline_while_a_stage_runs_is_left_to_dvc(edit):
         Path("dvc.yaml").write_text("stages: {plot")
 
 
-def test_commands_of_stages_are_watched(edit, monkeypatch):
-    monkeypatch.setattr(train, "train", lambda variant: edit(99, "train", "epochs"))
-    with pytest.raises(UserError, match="train@basic"):
-        cli.main(["train", "basic"], standalone_mode=False)
+@pytest.mark.parametrize(
+    ("module", "arguments", "stage", "path"),
+    [
+        (train, ["train", "basic"], "train@basic", ("train", "epochs")),
+        (publish, ["publish", "basic"], "publish@basic", ("tracking", "experiment")),
+        (champion, ["champion"], "compare", ("compare", "rope")),
+    ],
+)
+def test_commands_of_stages_are_watched(edit, monkeypatch, module, arguments, stage, path):
+    monkeypatch.setattr(module, arguments[0], lambda *_, **__: edit(99, *path))
+    with refused(f"while {stage} ran"):
+        cli.main(arguments, standalone_mode=False)
+
+
+def test_an_edit_between_the_commands_of_a_stage_is_noticed_under_dvc(edit, code, monkeypatch):
+    monkeypatch.setattr(compare, "compare", lambda: None)
+    monkeypatch.setattr(champion, "champion", lambda: None)
+    compared = [["compare"], ["champion"]]
+    for change in (lambda: edit(0.3, "compare", "rope"), (code / "report/html.py").unlink):
+        monkeypatch.setenv("DVC_STAGE", "compare")
+        for arguments in compared:
+            cli.main(arguments, standalone_mode=False)
+        change()
+        with refused("edited while compare ran"):
+            cli.main(["champion"], standalone_mode=False)
+        monkeypatch.delenv("DVC_STAGE")
+        cli.main(["champion"], standalone_mode=False)  # by hand, at any later time
