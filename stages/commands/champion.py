@@ -9,16 +9,26 @@ by the number of its rivals (Bonferroni), because it is the best of them. The ru
 
 import math
 import sys
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, existing, read_dataset, read_table
+from stages.files import (
+    PREPARED,
+    RESULTS,
+    existing,
+    listed,
+    read_dataset,
+    read_table,
+    root,
+    write_text,
+)
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t, variances
-from stages.tracking import marker, store
+from stages.tracking import address, marker, store
 from stages.tracking.store_errors import StoreError
 
 
@@ -51,6 +61,22 @@ def complete() -> bool:
     return _log(None)
 
 
+def identity() -> str:
+    """Return what identifies the comparison in results/, its variants' results, and the store."""
+    markers = listed(RESULTS / "published", "*.json")
+    return f"{address.shown()} {marker.combined_sha256([RESULTS / 'comparison.csv', *markers])}\n"
+
+
+def last_shown() -> str:
+    """Return the identity of what this repository last showed in MLflow; "" if that failed."""
+    note = _note()
+    return note.read_text(encoding="utf-8") if note.exists() else ""
+
+
+def _note() -> Path:
+    return root() / ".foldlab" / "shown"
+
+
 def _log(seconds: float | None) -> bool:
     tracking = params.load().tracking
     rows = read_table(RESULTS / "comparison.csv")
@@ -58,10 +84,10 @@ def _log(seconds: float | None) -> bool:
     metric = rows[0].get("metric", "accuracy")
     identities = []
     for row in rows:
-        if (identity := marker.published(row["variant"])) is None:
+        if (published := marker.published(row["variant"])) is None:
             file = f"results/published/{row['variant']}.json"
             raise UserError(f"{file} is missing or of an older version; run `dvc repro`.")
-        identities.append(identity)
+        identities.append(published)
     dataset = read_dataset(PREPARED)
     folds = dataset["folds"]["count"]
     images = dataset["train"]["images"] / folds
@@ -72,21 +98,24 @@ def _log(seconds: float | None) -> bool:
 
     try:
         with store.opened(tracking, seconds) as client:
-            from stages.tracking import champion, comparison, runs  # this imports MLflow
+            from stages.tracking import champion as rule
+            from stages.tracking import comparison, runs  # this imports MLflow
 
-            found = [runs.look_up(client, identity) for identity in identities]
-            parents, versions, complete = zip(*found, strict=True)
+            found = [runs.look_up(client, published) for published in identities]
+            parents, versions, are_complete = zip(*found, strict=True)
             comparison.show(client, rows, identities, parents)
             missing = [
-                row["variant"] for row, is_all in zip(rows, complete, strict=True) if not is_all
+                row["variant"] for row, is_all in zip(rows, are_complete, strict=True) if not is_all
             ]
             publish.warn_missing(missing)
             limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_limited(run)]
             if limits:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
-                print(champion.choose(client, [v for v in versions if v], test, metric))
+                print(rule.choose(client, [v for v in versions if v], test, metric))
     except StoreError as error:
+        _note().unlink(missing_ok=True)
         publish.warn("the comparison", error)
         return False
+    write_text(_note(), identity())
     return not missing

@@ -28,15 +28,17 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     watched()
     if stages:
         return _dvc(*stages)
-    from stages.commands import warm  # these import MLflow and scikit-learn
+    from stages.commands import champion, warm  # these import MLflow and scikit-learn
     from stages.commands.sweep import sweep
     from stages.report import terminal
 
-    before = stamp.inputs()
+    before, shown = stamp.inputs(), champion.last_shown()
     with warm.started():
         _dvc("prepare")
         sweep()
         _dvc()
+    if shown == champion.last_shown() != champion.identity():  # DVC only restored the comparison
+        champion.champion()
     summary = terminal.of_comparison(hints)
     stamp.write(before, summary)
     print(summary)

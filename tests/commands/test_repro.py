@@ -1,10 +1,14 @@
 import subprocess
+from contextlib import nullcontext
 
 import pytest
 
-from stages.commands import repro
+from stages.commands import champion, repro, sweep, warm, watched
 from stages.errors import UserError
+from stages.report import terminal
+from stages.tracking import store_errors
 from tests import prepared
+from tests.tracking.made_results import make_comparison
 
 
 @pytest.mark.parametrize("stages", [(), ("prepare",)])
@@ -34,3 +38,46 @@ def test_changes_of_tracked_results_are_noticed(folder):
     assert not repro._differs_from_git()
     (folder / "dvc.lock").touch()
     assert repro._differs_from_git()
+
+
+@pytest.fixture
+def run(two_published, monkeypatch):
+    """Return a function that runs `repro` with these means after DVC, and counts comparisons."""
+    logged = []
+    log = champion._log
+    monkeypatch.setattr(repro, "_check_git", lambda: None)
+    monkeypatch.setattr(watched, "watched", lambda: None)
+    monkeypatch.setattr(warm, "started", nullcontext)
+    monkeypatch.setattr(sweep, "sweep", lambda: None)
+    monkeypatch.setattr(terminal, "of_comparison", lambda hints: "")  # no stamp counts then
+    monkeypatch.setattr(champion, "_log", lambda seconds: logged.append(1) or log(seconds))
+
+    def run(by_dvc=lambda: None, **means):
+        def dvc(*stages):
+            make_comparison(two_published, **means)
+            if not stages:
+                by_dvc()
+
+        logged.clear()
+        monkeypatch.setattr(repro, "_dvc", dvc)
+        repro.repro()
+        return len(logged)
+
+    return run
+
+
+@pytest.mark.slow
+def test_mlflow_shows_a_comparison_that_dvc_only_restored(run, monkeypatch):
+    assert run(champion.champion, basic=0.93, other=0.92) == 1
+    assert run(basic=0.93, other=0.92) == 0
+    assert run(basic=0.91, other=0.92) == 1  # of another branch
+    assert run(basic=0.91, other=0.92) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(champion.store, "opened", fail)
+        assert run(champion.champion, basic=0.93, other=0.92) == 1  # not twice
+    assert run(basic=0.93, other=0.92) == 1
+    assert run(basic=0.93, other=0.92) == 0
+
+
+def fail(*_):
+    raise store_errors.StoreError("it is down")
