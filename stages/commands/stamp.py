@@ -5,6 +5,7 @@ DVC would look at, the environment, and the same of a local MLflow store.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stages.engine import environment
 from stages.files import read_json, write_json
 from stages.settings import params
 from stages.tracking import address
+from stages.tracking.store_errors import StoreError
 
 STAMP = Path(".foldlab/repro.json")
 LOCK = Path("dvc.lock")
@@ -40,10 +42,27 @@ def summary_if_unchanged() -> str | None:
 
 
 def write(before: dict[str, list[int]], summary: str) -> None:
-    """Write the stamp after a run, if the inputs are those `before` it and the store is local."""
+    """Write the stamp after a run, if the next one would have nothing to do.
+
+    That is, the inputs are those `before` it, and the store is local and has everything.
+    """
     STAMP.unlink(missing_ok=True)
-    if before == inputs() and address.database(address.uri()):
+    if before == inputs() and address.database(address.uri()) and _is_published():
         write_json(STAMP, {"summary": summary, "state": _now()})
+
+
+def _is_published() -> bool:
+    """Return whether MLflow has the results of all variants and shows their comparison."""
+    from stages import publish  # only after a run, because their imports take time
+    from stages.commands import champion
+
+    settings = params.load()
+    unpublished = {*publish.unpublished()} & {*settings.variants}
+    if unpublished or champion.last_shown() != champion.identity():
+        return False
+    with suppress(StoreError):
+        return not publish.missing(settings)
+    return False
 
 
 def _now() -> dict[str, Any]:

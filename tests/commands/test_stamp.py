@@ -1,10 +1,12 @@
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
-from stages.commands import stamp
+from stages.commands import champion, stamp
+from stages.files import write_json, write_text
 from tests.prepared import write
 
 
@@ -18,6 +20,8 @@ def repository(folder):
     deps = [{"path": "photos"}, {"path": "code"}, {"path": "results"}]
     stage = {"deps": deps, "outs": [{"path": "results/b/metrics.json"}]}
     (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    (folder / "results/comparison.csv").write_text("variant\n")
+    write_text(folder / ".foldlab/shown", champion.identity())
     return folder
 
 
@@ -75,6 +79,34 @@ def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatc
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example")
     stamp.write(stamp.inputs(), "text")
     assert not stamp.STAMP.exists()
+
+
+def publish(variant):
+    """Write the marker of a variant, and note that MLflow shows the comparison of it."""
+    identity = {"fingerprint": "0", "results_sha256": "0"}
+    write_json(Path("results/published", f"{variant}.json"), identity)
+    write_text(Path(".foldlab/shown"), champion.identity())
+
+
+UNPUBLISHED = {
+    "a variant": lambda: write_text(Path(".foldlab/unpublished/plain"), ""),
+    "the comparison": lambda: write_text(Path("results/comparison.csv"), "another\n"),
+    "the results of another checkout": lambda: (publish("plain"), os.remove("mlflow.db")),
+    "any, to a store that cannot be read": lambda: publish("plain"),
+}
+
+
+@pytest.mark.parametrize("missing", UNPUBLISHED)
+def test_what_mlflow_lacks_leaves_no_stamp(repository, missing):
+    UNPUBLISHED[missing]()
+    stamp.write(stamp.inputs(), "text")
+    assert not stamp.STAMP.exists()
+
+
+def test_a_note_on_a_removed_row_does_not_count(repository):
+    write_text(Path(".foldlab/unpublished/gone"), "")
+    stamp.write(stamp.inputs(), "text")
+    assert stamp.STAMP.exists()
 
 
 def test_a_lock_file_with_a_merge_conflict_is_left_to_dvc(repository):
