@@ -16,16 +16,7 @@ import numpy as np
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import (
-    PREPARED,
-    RESULTS,
-    existing,
-    listed,
-    read_dataset,
-    read_table,
-    root,
-    write_text,
-)
+from stages.files import PREPARED, RESULTS, listed, read_dataset, read_table, root, write_text
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t, variances
 from stages.tracking import address, marker, store
@@ -54,7 +45,9 @@ def complete() -> bool:
         print("foldlab: no variants are compared yet; run `dvc repro`.", file=sys.stderr)
         return True
     for row in read_table(path):
-        file = existing(RESULTS / row["variant"] / "fold_scores.csv", f"evaluate@{row['variant']}")
+        file = RESULTS / row["variant"] / "fold_scores.csv"
+        if not file.exists():
+            raise UserError(f"{file} is missing; run `dvc repro`.")
         scores = [scored[row.get("metric", "accuracy")] for scored in read_table(file)]
         if not math.isclose(row["cv_mean"], fmean(scores), rel_tol=1e-6):
             raise UserError(f"{path} is of other results than {file}; run `dvc repro`.")

@@ -8,6 +8,7 @@ from stages.engine import model_file
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, existing, read_json, read_table
 from stages.settings import params
+from stages.tracking.record import remedy
 
 
 def in_mlflow(model: str) -> bool:
@@ -36,16 +37,16 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
         rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
         variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
         note = ", the best of comparison.csv"
-    params.load().variant(variant)  # rejects unknown names, and so any path
+    settings = params.load()
+    settings.variant(variant)  # rejects unknown names, and so any path
+    again = remedy("train", variant, settings)
     path, record = (RESULTS / variant / name for name in ("model.keras", "training.json"))
     for file in (path, record):
         if not file.is_file():
-            raise UserError(f"{file} is missing; run `dvc pull` or `dvc repro train@{variant}`.")
+            pull = "run `dvc pull`, or " if variant in settings.compare.variants else ""
+            raise UserError(f"{file} is missing; {pull}{again}.")
     if read_json(record, ("data_sha256",))["data_sha256"] != dataset["sha256"]:
-        raise UserError(
-            f"{path} was trained on other data than {PREPARED} holds now; "
-            f"run `dvc repro train@{variant}`."
-        )
+        raise UserError(f"{path} was trained on other data than {PREPARED} holds now; {again}.")
     return path, f"{variant} ({path}){note}"
 
 

@@ -45,7 +45,8 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
     if not found:
         print("Nothing is left of variants without a row in params.yaml.")
     elif not yes:
-        print("Nothing has been removed yet; to remove it, add --yes or run `make prune YES=1`.")
+        by_make = "" if mlflow else " or run `make prune YES=1`"
+        print(f"Nothing has been removed yet; to remove it, add --yes{by_make}.")
 
 
 def _files(rows: Collection[str], yes: bool) -> Iterator[str]:

@@ -50,6 +50,13 @@ class Record:
     files: dict[str, Path] = field(default_factory=dict)  # artifact path -> file
 
 
+def remedy(stage: str, variant: str, settings: Params) -> str:
+    """Return how to make a variant's results; DVC has stages only for those that are compared."""
+    if variant in settings.compare.variants:
+        return f"run `dvc repro {stage}@{variant}`"
+    return f"add {variant} to compare.variants and run `dvc repro`"
+
+
 def read(variant: str, settings: Params) -> Record:
     """Read the files of one variant, a row of params.yaml.
 
@@ -60,20 +67,20 @@ def read(variant: str, settings: Params) -> Record:
     description = settings.variant(variant).description
     folder = RESULTS / variant
     for stage, path in marker.missing(variant):
-        raise UserError(f"{path} is missing; run `dvc repro {stage}@{variant}`.")
+        raise UserError(f"{path} is missing; {remedy(stage, variant, settings)}.")
     training = read_json(folder / "training.json", ("data_sha256", "fingerprint", "settings"))
     dataset = read_dataset(PREPARED)
     if training["data_sha256"] != dataset["sha256"]:
         raise UserError(
             f"{folder} was trained on other data than {PREPARED} holds now; "
-            f"run `dvc repro train@{variant}`."
+            f"{remedy('train', variant, settings)}."
         )
     trained = marker.trained(variant)
     scored = read_arrays(folder / "predictions.npz", ("model_sha256",))
     if str(scored["model_sha256"]) != trained["model.keras"]:
         raise UserError(
             f"{folder} has the scores of another model than its model.keras; "
-            f"run `dvc repro publish@{variant}`."
+            f"{remedy('publish', variant, settings)}."
         )
     history = read_table(folder / "history.csv")
     timing = _timing(folder / "timing.csv", training["fingerprint"])

@@ -96,7 +96,8 @@ def test_publish_all_fails_with_the_comparison(two_published):
         "publish", "--all"
     )
     make_comparison(two_published, basic=0.902, third=0.912)
-    assert "third/fold_scores.csv is missing" in command_refusal("publish", "--all")
+    missing = "third/fold_scores.csv is missing; run `dvc repro`."
+    assert missing in command_refusal("publish", "--all")
     (two_published / "results/comparison.csv").unlink()
     assert status("publish", "--all") == 0
 

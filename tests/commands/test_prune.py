@@ -50,7 +50,11 @@ def runs_of(*variants):
 def test_runs_and_models_are_removed_on_request_but_for_the_champion(removed, capsys):
     everything = (runs_of(*VARIANTS), {*VARIANTS}, {*VARIANTS})
     prune(yes=False, mlflow=True)
-    assert "MLflow: run other" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "MLflow: run other" in said
+    assert said.endswith("to remove it, add --yes.\n")  # make prune YES=1 removes no runs
+    prune(yes=False)
+    assert "add --yes or run `make prune YES=1`" in capsys.readouterr().out
     prune(yes=True)
     assert held() == everything
     prune(yes=True, mlflow=True)

@@ -115,6 +115,13 @@ def test_what_does_not_fit_is_refused():
     dataset.write_text(json.dumps(json.loads(dataset.read_text()) | {"sha256": "0" * 64}))
     with pytest.raises(UserError, match="dvc repro train@basic"):
         read()
+    edit(Path.cwd(), {"compare": {"variants": ["other"], "baseline": "other"}})
+    added = "; add basic to compare.variants and run `dvc repro`"
+    with pytest.raises(UserError, match=f"other data .*{added}"):
+        read()
+    Path("results/basic/plots/curves.png").unlink()
+    with pytest.raises(UserError, match=f"curves.png is missing{added}"):
+        read()
 
 
 def test_scores_of_another_model_are_refused():
