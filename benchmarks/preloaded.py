@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import inputs, measured, processes
-from stages.commands.process import end_in_order, exit_status
+from stages.commands.process import exit_on_sigterm, exit_status
 
 SOURCE = measured.HERE / "faults.c"
 KINDS = ("open", "write", "fsync", "rename", "mkdir")
@@ -132,5 +132,5 @@ def _become(command: Sequence[str], folder: Path, output: Path) -> None:
     os.chdir(folder)
     os.environ.update(DEFAULTS)
     signal.alarm(LIMIT)
-    end_in_order()
+    exit_on_sigterm()
     handle(lambda: run(command))

@@ -84,9 +84,9 @@ def main() -> None:
 
     if (status := warm.ask(sys.argv[1:])) is not None:
         sys.exit(status)
-    from stages.commands.process import end_in_order
+    from stages.commands.process import exit_on_sigterm
 
-    end_in_order()
+    exit_on_sigterm()
     run()
 
 

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from stages.errors import unwritable
 
 
-def end_in_order() -> None:
+def exit_on_sigterm() -> None:
     """Turn SIGTERM into SystemExit, so that temporary files are removed and workers end.
 
     Python drops an exception raised during garbage collection and calls a hook instead. The hook

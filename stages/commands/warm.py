@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from stages.commands.process import end_in_order, exit_status
+from stages.commands.process import exit_on_sigterm, exit_status
 from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
@@ -169,5 +169,5 @@ def _receive_and_run(connection: socket.socket) -> None:
         connection.sendall(f"{os.getpid()}\n".encode())
         run(request["arguments"])
 
-    end_in_order()
+    exit_on_sigterm()
     handle(command)

@@ -13,8 +13,10 @@ from stages.errors import UserError
 from stages.files import replacing
 from stages.settings import params
 
+SETTINGS = Path("params.yaml")
 
-def watched(path: Path = Path("params.yaml")) -> None:
+
+def watched() -> None:
     """Set `data.watch` if DVC cannot watch it or would not notice changes; say so in a sentence.
 
     Every other byte of the file stays the same.
@@ -22,16 +24,16 @@ def watched(path: Path = Path("params.yaml")) -> None:
     Raises:
         UserError: when there is no path that DVC can watch, or it cannot be set automatically.
     """
-    settings = params.load(path)
+    settings = params.load()
     if not watch.is_wrong(settings):
         return
     best = watch.best(settings.data, settings.folds.group)
     if best == settings.data.watch:
         return  # DVC reports that it is missing
-    text = path.read_bytes().decode("utf-8")
+    text = SETTINGS.read_bytes().decode("utf-8")
     data = _value(yaml.compose(text, yaml.SafeLoader), "data")
     if data is not None and not data.value:
-        raise UserError(f"{path} has an empty section data; set data.watch to {best!r}.")
+        raise UserError(f"{SETTINGS} has an empty section data; set data.watch to {best!r}.")
     new = yaml.safe_dump(best, width=float("inf")).splitlines()[0]
     if data is None:
         start = end = 0
@@ -42,11 +44,11 @@ def watched(path: Path = Path("params.yaml")) -> None:
         first = data.value[0][0].start_mark
         start = end = first.index
         new = f"watch: {new}" + (", " if data.flow_style else "\n" + " " * first.column)
-    with replacing(path) as temporary:
+    with replacing(SETTINGS) as temporary:
         temporary.write_bytes((text[:start] + new + text[end:]).encode("utf-8"))
         expected = settings.data.model_copy(update={"watch": best})
         if params.load(temporary) != settings.model_copy(update={"data": expected}):
-            raise UserError(f"could not find data.watch in {path}; set it to {best!r}.")
+            raise UserError(f"could not find data.watch in {SETTINGS}; set it to {best!r}.")
     print(
         f"params.yaml: data.watch is now {best!r}, so that DVC notices changes of your data.",
         flush=True,

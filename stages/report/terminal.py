@@ -15,7 +15,7 @@ from stages.statistics.metrics import metric_of
 TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
 
-def of_comparison(hints: bool = True) -> str:
+def of_comparison(hints: bool) -> str:
     """Return the summary of comparison.csv and, with `hints`, what to do next."""
     rows = read_rows(RESULTS / "comparison.csv")
     if not hints:

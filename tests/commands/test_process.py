@@ -26,7 +26,7 @@ def collect():
     loop = Loop(); reference = weakref.ref(loop, slow)
     del loop
     time.sleep(60)
-process.end_in_order()
+process.exit_on_sigterm()
 handle({"wait": wait, "collect": collect}[sys.argv[1]])
 """
 EXCLUSIVE = """

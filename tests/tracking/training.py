@@ -102,5 +102,5 @@ def wait_for(wanted: dict[str, str], look: Callable[[], dict] = statuses) -> Non
 
 
 if __name__ == "__main__":
-    process.end_in_order()
+    process.exit_on_sigterm()
     train(float(sys.argv[1]))
