@@ -5,6 +5,7 @@ import platform
 
 __version__ = "0.1.0"
 
+os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
 if platform.machine() == "x86_64":
     # Read when NumPy and its BLAS are imported. Their code for AVX-512 rounds differently, so the
     # last digits of losses and scores would depend on the processor.
