@@ -8,7 +8,7 @@ from stages.engine.resolve import recipe
 from stages.settings import params
 
 SHAPE, CLASSES, IMAGES = (28, 28, 1), 10, 60_000  # full MNIST
-COLUMNS = ("variant", "images", "epochs", "MFLOP an image", "TFLOP an epoch", "core-hours")
+COLUMNS = ("variant", "images", "epochs", "MFLOP per image", "TFLOP per epoch", "core-hours")
 
 
 def rows(settings: params.Params, folds: int, gflops: float) -> list[tuple]:

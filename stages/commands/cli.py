@@ -65,9 +65,9 @@ _add("compare", "Compare variants by their fold scores and write the report.")
 _add(
     "commands.repro",
     "Train, evaluate and compare whatever is not up to date.\n\n"
-    "The results are those of `dvc repro`, but sooner: all folds are trained together, and the "
-    "stages share one process that has imported the libraries. With STAGE, such as `prepare`, only "
-    "it and what it depends on.",
+    "Gives the same results as `dvc repro`, but faster: all folds are trained together, and the "
+    "stages share one process that has imported the libraries. With STAGE, such as `prepare`, runs "
+    "only that stage and those that it depends on.",
     click.Argument(["stages"], nargs=-1, metavar="[STAGE]..."),
     click.Option(["--hints/--no-hints"], default=True, hidden=True),
 )
@@ -83,7 +83,7 @@ _add(
 )
 _add(
     "commands.cost",
-    "Measure time, size and operations of each compared model.\n\n"
+    "Measure latency, file size and multiply-adds of each compared model.\n\n"
     "Prints them beside the scores, and writes results/cost.csv and results/plots/cost.png.",
 )
 _add(
@@ -133,9 +133,9 @@ _add(
 )
 _add(
     "commands.predict",
-    "Classify image files or folders of images.\n\n"
+    "Classify image files, folders of images, or CSV files of pixels.\n\n"
     "Prints the two most probable classes of each image and draws the images as the model sees "
-    "them. Folders are searched with all folders below them.",
+    "them. Folders are searched recursively.",
     click.Argument(["images"], nargs=-1, required=True, metavar="IMAGE..."),
     click.Option(
         ["--model"],
@@ -207,7 +207,7 @@ _add(
 )
 _add(
     "commands.ui",
-    "Show MLflow's pages for the store on this machine.",
+    "Open MLflow's web interface for the store on this machine.",
     click.Option(["--port"], type=click.IntRange(1, 65535), default=5000, show_default=True),
 )
 _add(
