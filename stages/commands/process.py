@@ -34,10 +34,10 @@ def exit_on_sigterm() -> None:
 
 
 def exit_status(command: Callable[[], object]) -> int:
-    """Call `command` in a forked process that ends by os._exit, and return its exit status.
+    """Call `command` in this process, a fork that will end by os._exit; return its exit status.
 
-    As Python does at exit, it prints what ended the command, and calls the exit handlers: joblib's
-    end its workers. It does not unload modules, which takes a second when TensorFlow is one.
+    Like Python at exit, print the exception that ended the command, and call the exit handlers;
+    joblib's end its workers. Modules are not unloaded, which would take a second with TensorFlow.
     """
     status = _status(command)
     threading._shutdown()  # type: ignore[attr-defined]

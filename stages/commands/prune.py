@@ -78,7 +78,7 @@ def _files(rows: Collection[str], yes: bool) -> Iterator[str]:
 
 
 def _runs(settings: params.Params, yes: bool) -> Iterator[str]:
-    """Yield a line for each parent run that is not being written; delete those without an alias."""
+    """Yield a line for each idle run of a removed variant; if `yes`, delete those with no alias."""
     with store.opened(settings.tracking) as client:
         from stages.tracking.champion import CHALLENGER
         from stages.tracking.children import child_runs, search  # MLflow's import takes seconds

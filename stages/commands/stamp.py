@@ -1,7 +1,7 @@
 """A stamp of the last complete `make repro`, which lets the next one see that nothing changed.
 
-DVC needs seconds to find that. The stamp has time, size and inode of every file that
-DVC would look at, the environment, and the same of a local MLflow store.
+DVC needs seconds to find that out. The stamp holds the modification time, size and inode of every
+file that DVC would check and of a local MLflow database. It also holds the environment.
 """
 
 from collections.abc import Iterable

@@ -40,7 +40,7 @@ MODULES = (
 def started() -> Iterator[None]:
     """Let the stage commands that are started in the block use a warm process.
 
-    In a block within another they use that one's.
+    A nested block uses the process of the outer one.
     """
     if ADDRESS in os.environ:
         yield

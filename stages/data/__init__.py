@@ -55,9 +55,9 @@ def load(data: Data) -> Source:
             )
     if path:
         source = check(format_of(path, data).load(path, data))
-        # Paths of this machine must not end up in files that DVC tracks.
+        # Files that DVC tracks must not hold paths of this machine, or call own data MNIST.
         last = Path(data.source).name
-        source = replace(source, name=last if last not in ("", "..") else "images")
+        source = replace(source, name="images" if last in ("", "..", *SOURCES) else last)
         height, width = source.train.images.shape[1:3]
         if height not in SIDES or width not in SIDES:
             raise UserError(

@@ -37,7 +37,10 @@ def initial_weights(
         if weights == "imagenet":
             try:
                 return body(name, SHAPE, weights="imagenet").get_weights()
-            except Exception as error:  # Keras raises it as such
+            except Exception as error:
+                # Keras raises Exception itself for a failed download, the others for a wrong file.
+                if type(error) not in (Exception, ValueError) and not isinstance(error, OSError):
+                    raise
                 home = Path(os.environ.get("KERAS_HOME") or "~/.keras")
                 raise UserError(
                     f"Keras could not load the weights of {name} ({first_line(error)}); try again "

@@ -49,6 +49,11 @@ def test_the_name_does_not_reveal_the_folder(sources, monkeypatch, given):
     assert found.name == ("pets" if "pets" in given else "images")
 
 
+def test_own_data_never_have_the_name_of_a_known_data_set(sources):
+    (sources / "pets").rename(sources / "mnist")
+    assert data.load(Data(source="./mnist")).name == "images"
+
+
 def test_a_known_name_goes_before_a_path(here):
     tree(here / "mnist-5k", classes("cat", "dog"))
     assert data.load(Data(source="mnist-5k")).train.images.shape == (5000, 28, 28, 1)

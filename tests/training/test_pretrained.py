@@ -10,6 +10,7 @@ from keras.src.applications import mobilenet_v3
 from keras.src.utils import file_utils
 
 from stages.settings.sections import Named
+from stages.training import pretrained
 from stages.training.pretrained import initial_weights
 from tests.refusals import refusal
 
@@ -67,6 +68,16 @@ def server(saved, tmp_path, monkeypatch):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         yield saved[0] / "server" / FILE
         started.shutdown()
+
+
+def test_a_bug_while_keras_loads_is_not_told_as_a_failed_download(saved, monkeypatch):
+    def buggy(name, shape, **weights):
+        return body(name, shape) if not weights else weights["weigths"]
+
+    body = pretrained.body
+    monkeypatch.setattr(pretrained, "body", buggy)
+    with pytest.raises(KeyError):
+        load(SMALL, weights="imagenet")
 
 
 def test_weights_of_imagenet_are_downloaded_once_and_checked(saved, server, tmp_path, monkeypatch):
