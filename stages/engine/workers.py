@@ -188,6 +188,10 @@ def listening(show: Callable[[str, int, float], None]) -> Iterator[Callable]:
             yield partial(_report, server.server_address)
         finally:
             server.shutdown()
+            server.socket.setblocking(False)
+            with suppress(BlockingIOError):  # the server leaves what has arrived unread
+                while True:
+                    show(*json.loads(server.socket.recv(server.max_packet_size)))
 
 
 def _report(address: Any, name: str, epoch: int, accuracy: float) -> None:

@@ -62,6 +62,14 @@ def test_epochs_are_reported_while_workers_work():
     assert sorted(heard) == [(5, 1, 0.5), (5, 2, 0.5), (6, 1, 0.6), (6, 2, 0.6)]
 
 
+def test_reports_that_arrived_before_the_end_are_shown():
+    heard = []
+    with workers.listening(lambda *event: heard.append(event)) as report:
+        for epoch in range(50):
+            report("basic", epoch, 0.5)
+    assert heard == [("basic", epoch, 0.5) for epoch in range(50)]
+
+
 def die(number):
     if number == 1:
         os._exit(9)
