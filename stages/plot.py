@@ -36,7 +36,7 @@ def plot(variant: str) -> None:
     error = result.metrics["test"]["expected_calibration_error"]
     named = {"classes": classes, "variant": variant}
     figures = {
-        "curves": curves(result.history, variant=variant),
+        "curves": curves(result.history, variant=variant, scored=result.curve_images),
         "confusion_matrix": confusion_matrix(result.counts, **named),
         "confusion_matrix_normalized": confusion_matrix(result.counts, **named, normalized=True),
         "calibration": calibration(result.bins, error, variant=variant),

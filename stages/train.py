@@ -1,6 +1,6 @@
 """The stage `train@<variant>`: train all folds of a variant and build its model file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from stages.engine import backbones, environment, fold_store, saved_model, track
 from stages.engine.fold_tasks import read_training_data
 from stages.engine.resolve import check
 from stages.settings import params
-from stages.training.fold import HISTORY, FoldResult
+from stages.training.fold import HISTORY, FoldResult, curve_rows
 
 
 def train(variant: str) -> None:
@@ -59,6 +59,7 @@ def train(variant: str) -> None:
             "description": plan.description,
             "parameters": trained.parameters,
             "temperature": trained.temperature,
+            "curve_images": _curve_images(plan, trained.folds),
             **({"weights_sha256": weights} if weights else {}),
             **plan.about(),
         },
@@ -69,6 +70,14 @@ def train(variant: str) -> None:
         f"{variant}: cross-validated accuracy {np.mean(accuracies):.2%} "
         f"(sd {np.std(accuracies, ddof=1):.2%}, n = {len(accuracies)} folds)"
     )
+
+
+def _curve_images(plan: variants.Plan, folds: Sequence[FoldResult]) -> int | None:
+    """Return how many images of a fold its validation scores are of, before the last epoch."""
+    if plan.is_ensemble:
+        return None
+    train = plan.recipes[plan.fingerprint].train
+    return max(len(curve_rows(fold.validation, train)) for fold in folds)
 
 
 def tables(fingerprint: str, began: int, folds: Mapping[int, FoldResult]) -> dict[str, tuple]:

@@ -188,7 +188,7 @@ def _train_subset(
     images, labels, folds, classes, recipe, fold = task
     count, train = int(folds.max()) + 1, recipe.train
     validation = np.flatnonzero(folds == fold % count)
-    if at_end := not (train.early_stopping or train.reduce_on_plateau):
+    if at_end := not train.watched:
         kept, assigned = rows, None
     else:
         kept = np.union1d(rows, validation)

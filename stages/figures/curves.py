@@ -15,7 +15,9 @@ SERIES = (("", "training", BLUE), ("val_", "validation", ORANGE))
 
 
 @styled
-def curves(history: History, *, variant: str, scale: History | None = None) -> Figure:
+def curves(
+    history: History, *, variant: str, scale: History | None = None, scored: int | None = None
+) -> Figure:
     """Draw training and validation loss and accuracy by epoch.
 
     Each fold is a thin line, the mean over the folds still running at an epoch a thick one, and the
@@ -28,6 +30,8 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
             true in the row of a fold's selected epoch.
         scale: the same columns of all variants side by side, which set the limits of the axes;
             without it, `history` does.
+        scored: number of validation images of a fold that all epochs but the last are scored on;
+            None: all.
     """
     title = f"{variant}: training and validation"
     if not history["epoch"].size:
@@ -60,7 +64,10 @@ def curves(history: History, *, variant: str, scale: History | None = None) -> F
     figure.legend(*handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     n = len(folds)
     mean_of = "their mean" if len(fold) == n * epochs[-1] else "the mean of those still running"
-    heading(figure, title, f"n = {n} folds (thin) and {mean_of} (thick)" if n > 1 else "n = 1 fold")
+    note = f"n = {n} folds (thin) and {mean_of} (thick)" if n > 1 else "n = 1 fold"
+    if scored:
+        note += f"; validation on {scored:,} images each, on all after the last epoch"
+    heading(figure, title, note)
     return figure
 
 

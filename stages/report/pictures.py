@@ -67,10 +67,12 @@ def training_curves(comparison: Comparison, shown: Sequence[str]) -> dict[str, P
     near = inliers(100 * np.array([comparison.results[name].accuracy for name in histories]))
     setting = [history for history, one in zip(histories.values(), near, strict=True) if one]
     scale = {key: np.concatenate([history[key] for history in setting]) for key in setting[0]}
-    return {
-        name: embedded(style.png(curves(history, variant=name, scale=scale)))
-        for name, history in histories.items()
-    }
+    drawn = {}
+    for name, history in histories.items():
+        scored = comparison.results[name].curve_images
+        figure = curves(history, variant=name, scale=scale, scored=scored)
+        drawn[name] = embedded(style.png(figure))
+    return drawn
 
 
 def differences(comparison: Comparison, shown: Sequence[str]) -> dict[str, Picture]:

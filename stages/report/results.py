@@ -60,6 +60,12 @@ class Result(NamedTuple):
         return self.test_predicted == self.test_label
 
     @property
+    def curve_images(self) -> int | None:
+        """Return how many images of a fold are scored before its last epoch; None: all."""
+        scored = self.training.get("curve_images")
+        return scored if scored and scored < max(self.images) else None
+
+    @property
     def mistakes(self) -> list[classification.Mistake]:
         """Return the wrongly predicted test images; see `classification.mistakes`."""
         return classification.mistakes(self.test_label, self.test_predicted, self.confidence)

@@ -145,6 +145,11 @@ class Train(Settings):
     predict_views: Annotated[int, Field(ge=1, le=64)] = 1  # of an image, averaged in predictions
     seed: Seed = 1
 
+    @property
+    def watched(self) -> bool:
+        """Return whether the validation scores of an epoch influence the training."""
+        return bool(self.early_stopping or self.reduce_on_plateau)
+
 
 class Variant(Settings):
     """One row of `variants`: an architecture, an augmentation and overrides of the base `train`.

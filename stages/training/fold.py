@@ -14,6 +14,7 @@ import numpy as np
 from stages.augment import views
 from stages.errors import UserError
 from stages.models import build
+from stages.settings.sections import Train
 from stages.training import fast_layers, fast_optimizers
 from stages.training.epoch import compiled_epoch, loss_and_accuracy, scorer
 from stages.training.optimizers import OPTIMIZERS
@@ -23,6 +24,7 @@ from stages.training.tf_runtime import import_tensorflow
 
 Shape = tuple[int, ...]  # height, width, channels; or the number of features
 HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+CURVE_IMAGES = 2000  # validation images to score after an epoch, unless its scores decide something
 BETTER = {"val_accuracy": "max", "val_loss": "min"}  # as Keras calls it
 
 
@@ -92,6 +94,8 @@ def train_fold(
 ) -> FoldResult:
     """Train one fold; return the best epoch with early stopping, otherwise the last.
 
+    All validation images are scored after the last epoch, those of `curve_rows` after the others.
+
     With `ema`, validation scores and weights are those of the averaged weights; batch normalization
     statistics, which are moving averages already, are not averaged again. Validation scores come
     from the float32 model that is shipped, regardless of the training `precision`.
@@ -151,6 +155,7 @@ def train_fold(
             each = [score_view(numbers), *(score_view(numbers, move) for move in moves)]
         return sum(each[1:], each[0]) / np.float32(len(each))
 
+    of_curve = curve_rows(validation, settings)
     callbacks = _callbacks(keras, settings) if len(validation) else []
     callback_list = keras.callbacks.CallbackList(callbacks, model=model)
     callback_list.on_train_begin()
@@ -170,7 +175,9 @@ def train_fold(
         if settings.ema:
             unaveraged = [variable.numpy() for variable in model.trainable_variables]
             optimizer.finalize_variable_values(model.trainable_variables)
-        val_loss, val_accuracy = loss_and_accuracy(score(validation), labels[validation])
+        rows = of_curve if epoch < settings.epochs else validation
+        probability = score(rows)
+        val_loss, val_accuracy = loss_and_accuracy(probability, labels[rows])
         measured = {"training": loss} | ({"validation": val_loss} if len(validation) else {})
         for kind, value in measured.items():  # the last step alone may make weights infinite
             if not np.isfinite(value):
@@ -187,15 +194,27 @@ def train_fold(
             break
     callback_list.on_train_end()
     stopping = [one for one in callbacks if isinstance(one, keras.callbacks.EarlyStopping)]
+    best_epoch = stopping[0].best_epoch + 1 if stopping else len(history)
     return FoldResult(
         history=np.array(history),
         times=np.array(times),
-        best_epoch=np.array(stopping[0].best_epoch + 1 if stopping else len(history)),
+        best_epoch=np.array(best_epoch),
         validation=validation,
-        probability=score(validation),
+        probability=probability if best_epoch == len(history) else score(validation),
         train_images=np.array(len(training)),
         weights=model.get_weights(),
     )
+
+
+def curve_rows(validation: np.ndarray, train: Train) -> np.ndarray:
+    """Return the validation images, int64 (m,), to score after each epoch but the last.
+
+    These are all of them if the scores influence the training, otherwise CURVE_IMAGES at most,
+    drawn at random and the same for all variants.
+    """
+    if train.watched:
+        return validation
+    return np.sort(np.random.default_rng(0).permutation(validation)[:CURVE_IMAGES])
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray | None:

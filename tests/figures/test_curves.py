@@ -44,6 +44,15 @@ def test_each_fold_is_a_line_and_the_mean_is_over_the_folds_still_running():
             assert line.get_ydata()[2] == pytest.approx(at_3.mean())
 
 
+def test_the_picture_says_when_epochs_are_scored_on_a_part_of_the_images(texts):
+    said = {}
+    for scored in (None, 2000):
+        figure = curves(history_of(2, 2), variant="basic", scored=scored)
+        said[scored] = any("2,000 images" in text for text in texts(figure))
+        assert style.png(figure)
+    assert said == {None: False, 2000: True}
+
+
 def test_rings_mark_the_kept_epochs_on_the_validation_lines():
     figure = curves(history_of(4, 2, selected=(3, 1)), variant="basic")
     (ring,) = (item for item in figure.axes[1].collections if isinstance(item, PathCollection))

@@ -7,6 +7,17 @@ from stages.report.results import read
 from tests.report import made
 
 
+@pytest.mark.parametrize(
+    ("scored", "shown"), [(None, None), (11, 11), (12, None)], ids=["ensemble", "some", "all"]
+)
+def test_how_many_images_curves_are_of_is_shown_unless_it_is_all(tmp_path, scored, shown):
+    made.make(tmp_path, ["basic"], classes=3, train=60, tests=30)
+    found = read("basic", tmp_path / "results")
+    training = found.training | {"curve_images": scored}
+    found = found._replace(images=np.array([12.0, 11.0]), training=training)
+    assert found.curve_images == shown
+
+
 def test_predictions_become_what_the_report_needs(tmp_path):
     made.make(tmp_path, ["basic"], classes=3, train=60, tests=30)
     found = read("basic", tmp_path / "results")

@@ -76,6 +76,30 @@ def test_the_record_holds_the_scores_of_every_epoch_and_validation_image():
     assert record.at_best_epoch("val_loss") == pytest.approx(loss_of(record))
 
 
+def test_earlier_epochs_are_scored_on_a_part_of_many_validation_images(monkeypatch):
+    """The same part for every variant; weights and all later scores are the same."""
+    monkeypatch.setattr("stages.training.fold.CURVE_IMAGES", 10)
+    whole, part, other = shared(), fold(), fold(variant="other")
+    np.testing.assert_array_equal(part.probability, whole.probability)
+    assert_same_weights(part, whole)
+    np.testing.assert_array_equal(part.history[-1], whole.history[-1])
+    np.testing.assert_array_equal(part.history[:, :2], whole.history[:, :2])
+    assert not np.array_equal(column(part, "val_loss")[:2], column(whole, "val_loss")[:2])
+    for record in (part, other):
+        tenths = 10 * column(record, "val_accuracy")[:2]
+        np.testing.assert_allclose(tenths, tenths.round(), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "watching",
+    [{"early_stopping": EarlyStopping(patience=9)}, {"reduce_on_plateau": ReduceOnPlateau()}],
+)
+def test_scores_that_influence_the_training_are_of_all_validation_images(watching, monkeypatch):
+    whole = fold(**watching)
+    monkeypatch.setattr("stages.training.fold.CURVE_IMAGES", 10)
+    assert_same(fold(**watching), whole)
+
+
 def test_two_trainings_agree_bit_by_bit_and_report_every_epoch():
     """Whatever was trained between them in the process."""
     record, heard = shared(), []
