@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from stages.engine import hardware
 from stages.engine.environment import LIBRARIES, versions
 from stages.errors import UserError
-from stages.settings.sections import Parallel
+from stages.settings.sections import Kernels, Parallel
 from stages.training.recipe import Recipe
 
 RETRIES = 3  # for a task whose process or node died; exceptions are not retried
@@ -29,14 +30,17 @@ SAME_VERSION = (*LIBRARIES, "pydantic")  # pydantic pickles the settings
 
 
 def run(
-    function: Callable, tasks: Sequence[tuple], parallel: Parallel
+    function: Callable, tasks: Sequence[tuple], parallel: Parallel, setting: Kernels = "portable"
 ) -> Iterator[tuple[int, Any]]:
     """Call `function(*task)` for every task on a cluster; see `stages.engine.workers.run`.
 
+    `setting` is `train.kernels`: each node must compute with the kernels of the driver, as results
+    record only these.
+
     Raises:
         UserError: when Ray is not installed, when there is no cluster at the address, when a node's
-            versions differ from the driver's, or, after all other tasks are yielded, when a
-            task's processes died on every attempt.
+            versions or kernels differ from the driver's, or, after all other tasks are yielded,
+            when a task's processes died on every attempt.
     """
     if not tasks:
         return  # do not connect for nothing
@@ -44,7 +48,7 @@ def run(
     call = ray.remote(_call).options(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES
     )
-    needed = versions(SAME_VERSION)
+    needed = _node(setting)
     large = {id(part): part for task in tasks for part in task if isinstance(part, LARGE)}
     stored = {
         key: ray.put(np.asarray(part) if isinstance(part, np.ndarray) else part)
@@ -58,7 +62,7 @@ def run(
             free = (parallel.jobs or len(tasks)) - len(running)
             for position, task in itertools.islice(remaining, free):
                 arguments = [stored.get(id(part), part) for part in task]
-                running[call.remote(function, needed, *arguments)] = position
+                running[call.remote(function, setting, needed, *arguments)] = position
             if not running:
                 break
             (done,), _ = ray.wait(list(running), num_returns=1)
@@ -122,13 +126,22 @@ def connect(parallel: Parallel) -> ModuleType:
     return ray
 
 
-def _call(function: Callable, needed: dict[str, str], *arguments: Any) -> Any:
-    """Call `function` on a worker after comparing its versions with the driver's."""
-    for name, installed in versions(SAME_VERSION).items():
-        if installed != needed[name]:
+def _node(setting: Kernels) -> dict[str, str]:
+    """Return what must be the same on all nodes: versions, and the kernels with this setting."""
+    return versions(SAME_VERSION) | {"kernels": hardware.kernels(setting)}
+
+
+def _call(function: Callable, setting: Kernels, needed: dict[str, str], *arguments: Any) -> Any:
+    """Call `function` on a worker after comparing its versions and kernels with the driver's."""
+    for name, found in _node(setting).items():
+        if found != needed[name]:
+            advice = (
+                "use nodes like the driver, or train.kernels: portable on processors with AVX2."
+                if name == "kernels"
+                else "install the same version: pip install -r requirements.txt -c constraints.txt."
+            )
             raise UserError(
-                f"node {socket.gethostname()} has {name} {installed}, but the driver has "
-                f"{needed[name]}; install the same version there: "
-                "pip install -r requirements.txt -c constraints.txt."
+                f"node {socket.gethostname()} has {name} {found}, but the driver has "
+                f"{needed[name]}; {advice}"
             )
     return function(*arguments)

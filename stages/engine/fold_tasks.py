@@ -122,7 +122,8 @@ def run_folds(
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
-                results = cluster.run(_train, calls, parallel)
+                kernels = pending[0].recipe.train.kernels  # those of all variants
+                results = cluster.run(_train, calls, parallel, kernels)
             for position, record in results:
                 task = pending[position]
                 fold_store.save(task.fingerprint, task.fold, record)

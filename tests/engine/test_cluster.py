@@ -153,6 +153,17 @@ def test_a_node_with_another_keras_is_rejected(two_nodes, tmp_path):
         two_nodes.remove_node(node, allow_graceful=False)
 
 
+def test_a_node_with_other_kernels_is_rejected_unless_they_are_portable(two_nodes):
+    node = two_nodes.add_node(num_cpus=1, num_gpus=1, env_vars={"ONEDNN_MAX_CPU_ISA": "AVX2"})
+    try:
+        on_it = on(two_nodes, gpus_per_fold=1)  # no other node declares a GPU
+        assert list(cluster.run(where, [(0.1,)], on_it, "portable")) == [(0, node.node_id)]
+        with pytest.raises(UserError, match="at most avx2"):
+            list(cluster.run(where, [(0.1,)], on_it, "native"))
+    finally:
+        two_nodes.remove_node(node, allow_graceful=False)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:{free}", "somewhere"])
 def test_no_cluster_at_the_address_is_an_error_within_seconds(monkeypatch, address):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
