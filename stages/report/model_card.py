@@ -26,6 +26,7 @@ def model_card(variant: str, dataset: Mapping[str, Any], result: Result) -> str:
     views = training["settings"].get("train", {}).get("predict_views", 1)
     return TEMPLATES.get_template("model_card.md.j2").render(
         variant=variant,
+        sha256=result.use.model_sha256,
         training=training,
         classes=classes,
         final=FINAL[training["final"]].format(n=folds),

@@ -62,7 +62,7 @@ def read(variant: str, settings: Params) -> Record:
 
     Raises:
         UserError: if the variant is unknown, or a file is missing, malformed, of other data
-            than the prepared data, or of another model than the scores.
+            than the prepared data, or of another model than the scores or the model card.
     """
     description = settings.variant(variant).description
     folder = RESULTS / variant
@@ -77,11 +77,16 @@ def read(variant: str, settings: Params) -> Record:
         )
     trained = marker.trained(variant)
     scored = read_arrays(folder / "predictions.npz", ("model_sha256",))
-    if str(scored["model_sha256"]) != trained["model.keras"]:
-        raise UserError(
-            f"{folder} has the scores of another model than its model.keras; "
-            f"{remedy('publish', variant, settings)}."
-        )
+    card = (folder / "model_card.md").read_text(encoding="utf-8")
+    for what, is_of_it in (
+        ("scores", str(scored["model_sha256"]) == trained["model.keras"]),
+        ("model card and figures", trained["model.keras"] in card),
+    ):
+        if not is_of_it:
+            raise UserError(
+                f"{folder} has the {what} of another model than its model.keras; "
+                f"{remedy('publish', variant, settings)}."
+            )
     history = read_table(folder / "history.csv")
     timing = _timing(folder / "timing.csv", training["fingerprint"])
     rows = read_table(folder / "folds.csv")

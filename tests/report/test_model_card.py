@@ -7,6 +7,7 @@ import pytest
 
 from stages.report.model_card import model_card
 from stages.statistics.classification import confusion_matrix
+from stages.statistics.uses import Use
 from tests import prepared
 from tests.report import made
 
@@ -34,6 +35,7 @@ def card(probability=PROBABILITY, train=(), dataset=DATASET, **changed):
         test_label=LABEL,
         test_predicted=probability.argmax(axis=1),
         confidence=probability.max(axis=1),
+        use=Use("ab" * 32, "plain", "ef" * 32),
     )
     return model_card("plain", dataset, result)
 
@@ -41,6 +43,7 @@ def card(probability=PROBABILITY, train=(), dataset=DATASET, **changed):
 def test_says_what_the_files_say():
     for line in (
         "# Model card: `plain`",
+        f"Its SHA-256 is `{'ef' * 32}`.",
         r"a \| \<script\>alert(1)\</script\> \`code\` \*all\* \# head",
         "Architecture: basic (dense=8); 1,234 parameters per model.",
         "- Training: 40 images, 1 to 29 per class, in 5 stratified folds, 2 times with "

@@ -105,7 +105,7 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
         "parameters": 225034,
     }
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    for name in ("confusion.csv", "mistakes.csv", "model_card.md"):
+    for name in ("confusion.csv", "mistakes.csv"):
         (folder / name).write_text(f"{variant}\n{name}\n")
     (folder / "per_class.csv").write_text("class\nzero\none\n")
     (folder / "plots").mkdir(exist_ok=True)
@@ -118,8 +118,9 @@ def make_results(folder: Path, variant: str, folds: int, epochs: int, better: fl
 
 
 def score(folder: Path) -> None:
-    """Write predictions.npz, as `evaluate` does for the model file in the folder."""
+    """Write predictions.npz and the card, as `evaluate` and `plot` do for the model file."""
     model = sha256(folder / "model.keras")
+    (folder / "model_card.md").write_text(f"The card of {folder.name}, {model}\n")
     np.savez(folder / "predictions.npz", test_label=np.arange(3), model_sha256=model)
 
 

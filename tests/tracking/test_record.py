@@ -8,7 +8,7 @@ from stages.errors import UserError
 from stages.settings import params
 from stages.tracking import record
 from tests.prepared import edit
-from tests.tracking.made_results import BEGAN, fingerprint, make_repository
+from tests.tracking.made_results import BEGAN, fingerprint, make_repository, score
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +121,18 @@ def test_what_does_not_fit_is_refused():
         read()
     Path("results/basic/plots/curves.png").unlink()
     with pytest.raises(UserError, match=f"curves.png is missing{added}"):
+        read()
+
+
+def test_a_card_of_another_model_is_refused():
+    """As after Ctrl-C between `evaluate` and `plot`."""
+    card = Path("results/basic/model_card.md")
+    old = card.read_text()
+    Path("results/basic/model.keras").write_bytes(b"a new model")
+    score(Path("results/basic"))
+    assert read()
+    card.write_text(old)
+    with pytest.raises(UserError, match=r"card .* of another model .*`dvc repro publish@basic`"):
         read()
 
 
