@@ -129,15 +129,18 @@ def inspect(ended: Ended, error: str, before: Files, after: Files, now: Files) -
 
 
 def main() -> None:
-    """Disturb, compare, and write benchmarks/records/faults.json; status 1 on any fault."""
+    """Disturb, compare, and write a record; status 1 on any fault.
+
+    It is benchmarks/records/faults.json for a sample of the calls, faults-complete.json for all.
+    """
     parser = inputs.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="COMMAND", help="such as 'plot'; else all")
-    parser.add_argument("--most", type=int, help="calls of one kind that fail in one way")
+    parser.add_argument("--most", type=int, help="sample: calls of one kind that fail in one way")
     chosen = parser.parse_args()
     preloaded.restart("benchmarks.faults")
     names, most = (QUICK, 2) if chosen.quick else (chosen.names, chosen.most)
     found = measure(Watched(), names, most, chosen.quick)
-    measured.end("faults", found, chosen.folder)
+    measured.end("faults" if most else "faults-complete", found, chosen.folder)
 
 
 if __name__ == "__main__":

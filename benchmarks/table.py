@@ -88,7 +88,11 @@ def photos(found: Records) -> str:
 TABLES: dict[Path, list[Callable[[Records], str]]] = {
     measured.HERE / "README.md": [goals],
     inputs.ROOT / "docs" / "results.md": [_of("seeds", results.seeds), photos, results.accuracies],
-    inputs.ROOT / "docs" / "reliability.md": [_of("chaos", kills), _of("faults", failures)],
+    inputs.ROOT / "docs" / "reliability.md": [
+        _of("chaos", kills),
+        _of("faults", failures),
+        _of("faults-complete", failures),
+    ],
     inputs.ROOT / "docs" / "statistics.md": [
         _of("verdict_rules", statistics.verdicts),
         _of("suites", statistics.suites),
