@@ -200,7 +200,7 @@ def train_fold(
         times=np.array(times),
         best_epoch=np.array(best_epoch),
         validation=validation,
-        probability=probability if best_epoch == len(history) else score(validation),
+        probability=probability if best_epoch == len(history) > 0 else score(validation),
         train_images=np.array(len(training)),
         weights=model.get_weights(),
     )
