@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -161,7 +161,20 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an `.npz` file, not compressed."""
     with replacing(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        save_npz(temporary, arrays)
+
+
+def save_npz(file: Path | BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write what `numpy.savez` writes, but the same bytes with every release of Python.
+
+    NumPy forces ZIP64 headers, which Python writes differently since 3.11.4.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")  # the default date is 1980
+            member.file_size = np.asarray(array).nbytes + 2**16  # at most: ZIP64 above 2 GiB
+            with archive.open(member, "w") as content:
+                np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
 
 
 def write_blocks(

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.files import save_npz
+
 NAME = "trained_images.npz"  # in the .keras archive; Keras ignores files it does not know
 
 
@@ -42,7 +44,7 @@ def merged(lists: Sequence[Listed | None]) -> Listed:
 def write(archive: zipfile.ZipFile, listed: Listed) -> None:
     """Add a list to the archive of a `.keras` file that is open for writing."""
     content = io.BytesIO()
-    np.savez(content, digests=listed.digests, complete=listed.complete)
+    save_npz(content, {"digests": listed.digests, "complete": listed.complete})
     archive.writestr(zipfile.ZipInfo(NAME), content.getvalue())
 
 
