@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.files import save_npz
-
 NAME = "trained_images.npz"  # in the .keras archive; Keras ignores files it does not know
 
 
@@ -44,7 +42,10 @@ def merged(lists: Sequence[Listed | None]) -> Listed:
 def write(archive: zipfile.ZipFile, listed: Listed) -> None:
     """Add a list to the archive of a `.keras` file that is open for writing."""
     content = io.BytesIO()
-    save_npz(content, {"digests": listed.digests, "complete": listed.complete})
+    with zipfile.ZipFile(content, "w") as arrays:  # not numpy.savez: see files.save_npz
+        for name, array in listed._asdict().items():
+            with arrays.open(zipfile.ZipInfo(f"{name}.npy"), "w") as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     archive.writestr(zipfile.ZipInfo(NAME), content.getvalue())
 
 
