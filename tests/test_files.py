@@ -1,3 +1,4 @@
+import hashlib
 import math
 import os
 import subprocess
@@ -217,3 +218,16 @@ def test_a_scratch_array_is_on_disk_without_a_name_and_needs_room_first(folder):
     with pytest.raises(UserError, match=r"\.foldlab cannot be written"):
         files.scratch((2**20, 2**20, 2**10))  # a pebibyte
     assert files.scratch((0, 3)).shape == (0, 3)
+
+
+def test_npz_files_have_the_same_bytes_with_every_release_of_python(tmp_path):
+    """The digest was the same with Python 3.11.2 and 3.11.7, whose zipfile modules differ."""
+    arrays = {"a": np.arange(1000), "s": np.array("x"), "e": np.zeros((0, 3))}
+    path = tmp_path / "arrays.npz"
+    files.write_arrays(path, arrays)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest.startswith("1b542ecd77bc")
+    with np.load(path) as stored:
+        assert stored.files == [*arrays]
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(stored[name], array)
