@@ -138,7 +138,7 @@ def _call(function: Callable, setting: Kernels, needed: dict[str, str], *argumen
             advice = (
                 "use nodes like the driver, or train.kernels: portable on processors with AVX2."
                 if name == "kernels"
-                else "install the same version: pip install -r requirements.txt -c constraints.txt."
+                else "install that version: pip install -r requirements.txt -c constraints.txt."
             )
             raise UserError(
                 f"node {socket.gethostname()} has {name} {found}, but the driver has "
