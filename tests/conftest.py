@@ -23,6 +23,7 @@ pytest_plugins = ["tests.tracking.fixtures", "tests.tracking.team_fixtures"]
 FOREIGN = (
     *(f"MLFLOW_TRACKING_{name}" for name in ("URI", "USERNAME", "PASSWORD", "TOKEN")),
     *("MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "FOLDLAB_DATA"),
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
 )
 
 # As in a worker process: TensorFlow reads these when a test first computes with it.
@@ -53,7 +54,8 @@ hypothesis.settings.load_profile("any machine")
 def pytest_runtest_setup():
     """Begin each test, and its fixtures, without the store, stage or data of anybody else.
 
-    Whoever runs the tests may have set these variables, and MLflow sets some of them itself.
+    The user who runs the tests may have set these variables. Earlier tests may have, too: MLflow
+    sets some of them itself, and so does training with portable kernels.
     """
     for name in FOREIGN:
         os.environ.pop(name, None)
