@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 from stages import data, files
-from stages.data import corrections, dataset, groups, watch
+from stages.data import corrections, dataset, groups, image_folder, watch
 from stages.data.splits import make_splits
 from stages.errors import UserError
 from stages.settings import params
@@ -28,6 +28,10 @@ def prepare(settings: params.Params | None = None) -> None:
         column = "file" if getattr(module, "NAMED", False) else "row"
         groups.check(settings.folds.group, data.listed(settings.data), top, column)
     source = data.load(settings.data)
+    if count := len(source.unreadable):
+        are = "file is" if count == 1 else "files are"
+        reasons = image_folder.summary(source.unreadable)
+        print(f"foldlab: {source.name}: {count:,} {are} left out: {reasons}", file=sys.stderr)
     source = replace(source, sha256=before.get("data.source", source.sha256))
     if settings.data.corrections:
         source = corrections.apply(settings.data.corrections, source)

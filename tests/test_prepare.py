@@ -172,7 +172,7 @@ def test_a_folder_of_images_with_an_absolute_path(tmp_path, capsys):
     write_params(data={"source": str(tree), "image_size": 16})
     prepare()
     out, err = capsys.readouterr()
-    assert "2 files of my pets are left out: a cat/x.png" in err
+    assert "my pets: 2 files are left out: a cat/x.png" in err
     (note,) = dataset()["notes"]
     assert f"foldlab: my pets: {note}" in err
     assert out.startswith("my pets: 16 training and 4 test images of 16x16x1 in 2 classes")

@@ -36,7 +36,8 @@ def network_minutes(images: int, shape: tuple[int, int, int]) -> float:
     few = np.zeros((4 * BATCH, *shape), np.uint8)
     labels = np.arange(len(few)) % 2
     seconds = float(train_fold(few, labels, None, 2, recipe, "probe").times[-1, 1])
-    epochs = settings.train.epochs * settings.folds.count * NETWORKS
+    folds = settings.folds.count * settings.folds.repeats
+    epochs = settings.train.epochs * folds * NETWORKS
     return seconds / len(few) * images * epochs / 60
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from stages.commands import estimate, new_settings
-from stages.data import SOURCES, look, near_duplicates, watch
+from stages.data import SOURCES, image_folder, look, near_duplicates, watch
 from stages.data.look import Look
 from stages.engine import resolve
 from stages.errors import UserError
@@ -21,7 +21,6 @@ from stages.settings.base import validate
 from stages.settings.sections import Data, Variant
 
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
-SHOWN = 3
 
 
 def new(data: str, data_format: str | None = None) -> None:
@@ -49,12 +48,12 @@ def new(data: str, data_format: str | None = None) -> None:
     side = new_settings.side(found.sizes, sum(found.train) + sum(found.test))
     if side and found.resizable:
         chosen["image_size"] = side
-    for line in _near(found, validate(Data, chosen, "data")):
-        print(line)
     height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
     shrink = new_settings.shrink(side, height, width)
     compared = new_settings.rows(height, width, shrink)
     sections = new_settings.sections(found, chosen, [*compared])
+    for line in (*_near(found, validate(Data, chosen, "data")), *_folds(found, sections["folds"])):
+        print(line)
     before, after = PARAMS.read_bytes(), _changed(compared, sections)
     if after != before:  # the same command again keeps the copy of the first file
         write_bytes(OLD, before)
@@ -89,16 +88,32 @@ def _lines(source: str, found: Look) -> list[str]:
         lines.append(f"imbalance: the largest class is {ratio:.3g} times as large as the smallest")
     if found.equal:
         first = " and ".join(found.equal[0][:2])
-        lines.append(f"same content: {len(found.equal):,} groups of files, such as {first}")
+        lines.append(f"files with the same content: {_groups(found.equal)}, such as {first}")
     if found.in_two_classes:
         first = " and ".join(found.in_two_classes[0][:2])
-        count = len(found.in_two_classes)
-        lines.append(f"same content in two classes: {count:,} groups, such as {first}")
+        count = _groups(found.in_two_classes)
+        lines.append(f"same content in two classes: {count}, such as {first}")
     if found.left_out:
-        named = "; ".join(f"{file} {why}" for file, why in [*found.left_out.items()][:SHOWN])
-        more = "; ..." * (len(found.left_out) > SHOWN)
-        lines.append(f"files left out: {len(found.left_out):,} ({named}{more})")
+        reasons = image_folder.summary(found.left_out)
+        lines.append(f"files left out: {len(found.left_out):,}: {reasons}")
     return [*lines, *(f"note: {note}" for note in found.notes)]
+
+
+def _groups(found: Sequence) -> str:
+    return f"{len(found):,} group{'s' * (len(found) != 1)}"
+
+
+def _folds(found: Look, folds: Mapping[str, Any]) -> list[str]:
+    """Return a line that says why there are fewer folds than usual, if there are."""
+    if folds["count"] == new_settings.FOLDS:
+        return []
+    smallest = min(found.train)
+    name = found.classes[found.train.index(smallest)]
+    return [
+        f"folds: {folds['count']}, repeated {folds['repeats']} times, because class {name} has "
+        f"only {smallest:,} images; {new_settings.FOLDS} folds need "
+        f"{new_settings.needed(found)} of each class"
+    ]
 
 
 def _near(found: Look, settings: Data) -> list[str]:

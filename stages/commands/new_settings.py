@@ -1,5 +1,6 @@
 """The settings and rows of params.yaml that suit the images of `python -m stages new`."""
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ from stages.data.look import Look
 from stages.errors import UserError
 from stages.models.backbone import MINIMUM
 
+FOLDS = 5
 STEPS = 1000  # of the optimizer: what a small network needs at least
 BATCH = 32
 # Sides in pixels to which images are resized, and the factor by which small networks, for which
@@ -78,7 +80,7 @@ def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, d
         UserError: if a class has too few images.
     """
     smallest = min(found.train)
-    to_train = smallest if any(found.test) else int(smallest * 0.8)
+    to_train = int(smallest * _kept(found))
     if to_train < 2:
         name = found.classes[found.train.index(smallest)]
         raise UserError(
@@ -86,9 +88,11 @@ def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, d
             "3, or 2 if there is a test set."
         )
     images = sum(found.train)
+    count = min(FOLDS, to_train)
     return {
         "data": dict.fromkeys(RESET) | data,
-        "folds": {"count": min(5, to_train), "group": None},
+        # Repeats make up for missing folds: the verdict of two folds would need a huge difference.
+        "folds": {"count": count, "repeats": -(-FOLDS // count), "group": None},
         "train": {
             "epochs": int(np.clip(np.ceil(STEPS * BATCH / images), 10, 30)),
             "batch_size": BATCH,
@@ -101,6 +105,16 @@ def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, d
             "metric": "balanced_accuracy" if imbalance(found) > UNEVEN else "accuracy",
         },
     }
+
+
+def needed(found: Look) -> int:
+    """Return how many images of each class FOLDS folds need, including those held out."""
+    return math.ceil(FOLDS / _kept(found))
+
+
+def _kept(found: Look) -> float:
+    """Return the share of the images that is left to train with."""
+    return 1.0 if any(found.test) else 0.8
 
 
 def imbalance(found: Look) -> float:

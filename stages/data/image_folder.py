@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +48,7 @@ def read(
     """Read the listed images into one array for each split.
 
     `opened` opens an image by its name in `found`, by default the file of that path below `path`.
-    Unreadable files are left out and listed in `Source.unreadable` and on stderr.
+    Unreadable files are left out and listed in `Source.unreadable`.
     """
     header = opened or (lambda file: decode.header(path / file))
     opened = opened or (lambda file: decode.opened(path / file))
@@ -90,8 +89,6 @@ def read(
     images = images[: len(kept)]
     rows = [found.rows[row] for row in kept]
     _check_class_folders(path, found, rows)
-    if found.left_out:
-        _warn(path.name, found.left_out)
     if data.channels is None and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
     own_sizes = np.array([sizes[row] for row in kept], np.int64)
@@ -129,17 +126,17 @@ def _splits(
     return train, test if "test" in names else None
 
 
-def _warn(name: str, left_out: Mapping[str, str]) -> None:
-    """Print one line on the files that are left out, by reason."""
+def summary(left_out: Mapping[str, str]) -> str:
+    """Return the most frequent reasons for leaving files out, each with its first file.
+
+    `left_out` has the reason of each file, and is not empty.
+    """
     files_of = defaultdict(list)
     for file, reason in sorted(left_out.items()):
         files_of[reason].append(file)
     reasons = sorted(files_of, key=lambda reason: -len(files_of[reason]))
     shown = [_shown(files_of[reason], reason) for reason in reasons[:SHOWN]]
-    more = ["..."] * (len(reasons) > SHOWN)
-    count = len(left_out)
-    what = f"1 file of {name} is" if count == 1 else f"{count:,} files of {name} are"
-    print(f"foldlab: {what} left out: {', '.join(shown + more)}", file=sys.stderr)
+    return ", ".join(shown + ["..."] * (len(reasons) > SHOWN))
 
 
 def _bits(

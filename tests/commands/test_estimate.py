@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,6 +28,20 @@ def test_small_networks_shrink_the_images_that_pretrained_ones_see(
     assert estimate.minutes(found, ["cnn", "pretrained"], (224, 224, 3), 4) == 5.0
     assert timed == [(training, (56, 56, 3)), ("pretrained", total, (224, 224, 3))]
     assert estimate.minutes(found, ["cnn"], (64, 64, 3), 1) == 2.0
+
+
+def test_repeated_folds_take_as_long_as_more_folds(tmp_path, monkeypatch):
+    times = SimpleNamespace(times=np.array([[1.0, 2.0]]))
+    monkeypatch.setattr(estimate, "train_fold", lambda *arguments: times)
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
+    content["variants"] = {**content["variants"], **new_settings.rows(224, 224, 1)}
+    minutes = []
+    for count, repeats in ((6, 1), (2, 3)):
+        content["folds"] |= {"count": count, "repeats": repeats}
+        Path("params.yaml").write_text(yaml.safe_dump(content))
+        minutes.append(estimate.network_minutes(100, (32, 32, 3)))
+    assert minutes[0] == minutes[1]
 
 
 @pytest.mark.slow

@@ -62,11 +62,28 @@ def test_a_pretrained_network_needs_images_that_are_large_enough():
 
 
 @pytest.mark.parametrize(
-    ("train", "test", "folds"),
-    [((200, 200), (0, 0), 5), ((5, 9), (0, 0), 4), ((3, 9), (0, 0), 2), ((2, 9), (1, 1), 2)],
+    ("train", "test", "count", "repeats"),
+    [
+        ((200, 200), (0, 0), 5, 1),
+        ((5, 9), (0, 0), 4, 2),
+        ((3, 9), (1, 1), 3, 2),
+        ((3, 9), (0, 0), 2, 3),
+        ((2, 9), (1, 1), 2, 3),
+    ],
 )
-def test_each_fold_has_an_image_of_each_class(train, test, folds):
-    assert new_settings.sections(found(train, test), {}, [])["folds"]["count"] == folds
+def test_each_fold_has_an_image_of_each_class_and_five_folds_are_trained(
+    train, test, count, repeats
+):
+    folds = new_settings.sections(found(train, test), {}, [])["folds"]
+    assert folds == {"count": count, "repeats": repeats, "group": None}
+
+
+@pytest.mark.parametrize("test", [(0, 0), (1, 1)])
+def test_the_images_that_five_folds_need_are_just_enough(test):
+    enough = new_settings.needed(found((9, 9), test))
+    for smallest, repeats in ((enough, 1), (enough - 1, 2)):
+        folds = new_settings.sections(found((smallest, 90), test), {}, [])["folds"]
+        assert folds["repeats"] == repeats
 
 
 @pytest.mark.parametrize(("train", "test"), [((2, 9), (0, 0)), ((1, 9), (1, 1))])
