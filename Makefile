@@ -1,4 +1,4 @@
-# `make help` lists what there is. Everything runs in .venv, which is made and kept up to date here.
+# `make help` lists the commands. Everything runs in .venv, which is created and updated here.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -18,7 +18,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a folder of its own
+try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a separate folder
 	@python -m stages try
 
 new: $(READY) ## set up params.yaml for your own images: make new DATA=~/photos
@@ -53,7 +53,7 @@ learning-curve: $(READY) ## estimate what more images would gain: make learning-
 prune: $(READY) ## list what is left of variants that were removed from params.yaml; YES=1 removes it
 	@python -m stages prune $(if $(YES),--yes)
 
-publish: $(READY) ## upload to MLflow the results that it lacks
+publish: $(READY) ## upload the results that are missing from MLflow
 	python -m stages publish --all
 
 promote: $(READY) ## make NAME's model the champion by hand; REASON="..." is stored with it
@@ -67,7 +67,7 @@ lint: $(READY) ## check style, formatting and types
 	ruff format --check .
 	mypy
 
-# Notes on what is missing from MLflow stay; otherwise its runs would say RUNNING for ever.
+# Notes on what is missing from MLflow are kept; otherwise its runs would stay RUNNING for ever.
 clean: ## remove caches and finished folds; the environment, searches, results and MLflow stay
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	test ! -d .foldlab || find .foldlab -mindepth 1 -maxdepth 1 ! -name runs ! -name unpublished \

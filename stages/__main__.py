@@ -11,9 +11,9 @@ def handle(command: Callable[[], object]) -> None:
     """Call `command` and turn its exceptions into a message and an exit status.
 
     A UserError, an OSError that the user can fix, or a missing package gives one sentence on stderr
-    and status 1. An interrupt, even during imports, gives one sentence and status 130. If nobody
-    reads stdout any more, as after `| head -1`, it ends silently with status 1. Any other exception
-    is a bug and keeps its traceback.
+    and status 1. An interrupt, even during imports, gives one sentence and status 130. If stdout is
+    a closed pipe, as after `| head -1`, the command ends silently with status 1. Any other
+    exception is a bug and keeps its traceback.
     """
     try:
         from stages.errors import UserError, system_refusal
@@ -36,7 +36,7 @@ def handle(command: Callable[[], object]) -> None:
                 raise
             sys.exit(
                 f"foldlab: the package {error.name} is not installed for {sys.executable}; run "
-                "`source .venv/bin/activate`, or, where that is missing, `make .venv/ready` first."
+                "`source .venv/bin/activate` first, or `make .venv/ready` if .venv is missing."
             )
         finally:
             with suppress(OSError):
@@ -51,7 +51,7 @@ def handle(command: Callable[[], object]) -> None:
 
 
 def _discard_unread() -> bool:
-    """Return whether nobody reads stdout any more; if so, discard what is written to it."""
+    """Return whether stdout is a closed pipe; if so, discard what is written to it."""
     stdout = select.poll()
     stdout.register(1, 0)  # reports errors only
     if is_unread := bool(stdout.poll(0)):
@@ -77,7 +77,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main() -> None:
-    """Run this process' command, if possible in the warm process; SIGTERM is like sys.exit."""
+    """Run the command line, in the warm process if possible; SIGTERM acts like sys.exit."""
     if sys.platform == "win32":
         sys.exit("foldlab: Windows is not supported; run it in the Windows Subsystem for Linux.")
     from stages.commands import warm

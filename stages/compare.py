@@ -36,8 +36,8 @@ def compare() -> None:
     check(results, dataset, settings.baseline, settings.metric)
     noted = uses.note(result.use for result in results.values())
     test_sha256 = results[settings.baseline].use.test_sha256
-    trainings = sum(use.test_sha256 == test_sha256 for use in noted)
-    comparison = compared(results, dataset, settings, trainings)
+    scored_models = sum(use.test_sha256 == test_sha256 for use in noted)
+    comparison = compared(results, dataset, settings, scored_models)
     problems = findings(comparison)
     for row in comparison.rows:
         codes = (one.code for one in problems if row["variant"] in one.variants)

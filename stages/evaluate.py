@@ -51,8 +51,8 @@ def evaluate(variant: str) -> None:
         test_probability=scored.probability,
         test_label=test_label,
     )
-    ledger = {"test_sha256": np.array(use.test_sha256), "model_sha256": np.array(model_sha256)}
-    files.write_arrays(results / "predictions.npz", predictions._asdict() | ledger)
+    digests = {"test_sha256": np.array(use.test_sha256), "model_sha256": np.array(model_sha256)}
+    files.write_arrays(results / "predictions.npz", predictions._asdict() | digests)
     files.write_arrays(results / "occlusion.npz", {"drops": scored.drops})
     tables = evaluation.tables(predictions, dataset["classes"], scored.mistakes)
     fold_scores = of_folds(by_repeat, oof_label, fold_of)
@@ -76,7 +76,7 @@ def evaluate(variant: str) -> None:
 def _temperature(in_model: float, predictions: evaluation.Predictions) -> dict[str, float | bool]:
     """Return the temperature fitted out of fold, and the test loss without and with it.
 
-    `in_model` is the temperature by which the model's logits are divided already; 1: by none.
+    `in_model` is the temperature by which the model already divides its logits; 1 if it does not.
     """
     shipped, is_scaled = predictions.test_probability, in_model != 1
     if is_scaled:

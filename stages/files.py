@@ -46,8 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces `path` when the block succeeds.
 
     The temporary file is in the same folder and has the same suffix, by which some writers choose
-    the format. After an exception it is removed. Those of killed processes are removed by the next
-    write to the folder.
+    the format. After an exception it is removed. The next write to the folder removes those that
+    killed processes left behind.
 
     Raises:
         UserError: when the system does not allow `path` to be written.
@@ -89,7 +89,7 @@ def _create_temporary(path: Path) -> tuple[int, Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:  # no other process took it for abandoned before the lock
+        if os.fstat(handle).st_nlink:  # no other process removed it before it was locked
             return handle, Path(name)
         os.close(handle)
 
@@ -117,7 +117,7 @@ def check_writable(folder: Path) -> None:
 
 
 def scratch(shape: Sequence[int]) -> np.ndarray:
-    """Return a uint8 array of zeros in a nameless file in `.foldlab`, so that it may exceed memory.
+    """Return a uint8 array of zeros in an unnamed file in `.foldlab`, so that it may exceed memory.
 
     Raises:
         UserError: when the disk has no room for it, before anything is written.
@@ -127,7 +127,7 @@ def scratch(shape: Sequence[int]) -> np.ndarray:
     try:
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(prefix=PARTIAL, dir=folder) as file:
-            if hasattr(os, "posix_fallocate"):  # else a full disk would be a fatal signal later
+            if hasattr(os, "posix_fallocate"):  # otherwise a full disk would raise SIGBUS later
                 os.posix_fallocate(file.fileno(), 0, max(size, 1))
             return np.asarray(np.memmap(file, np.uint8, "w+", shape=tuple(shape)))
     except OSError as error:
@@ -159,15 +159,15 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an `.npz` file, not compressed."""
+    """Write an uncompressed `.npz` file."""
     with replacing(path) as temporary:
         save_npz(temporary, arrays)
 
 
 def save_npz(file: Path | BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write what `numpy.savez` writes, but the same bytes with every release of Python.
+    """Write an `.npz` file like `numpy.savez`, but with the same bytes on every release of Python.
 
-    NumPy forces ZIP64 headers, which Python writes differently since 3.11.4.
+    NumPy forces ZIP64 headers, which Python has written differently since 3.11.4.
     """
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -180,9 +180,9 @@ def save_npz(file: Path | BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
 def write_blocks(
     path: Path, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterable[np.ndarray]
 ) -> None:
-    """Write the `.npy` file of an array that comes in blocks of its rows.
+    """Write an array, given in blocks of rows, to an `.npy` file.
 
-    The file is not memory-mapped: there, a full disk is a fatal signal instead of an OSError.
+    The file is not memory-mapped, because a full disk would then raise SIGBUS, not an OSError.
     """
     header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -247,7 +247,7 @@ def read_dataset(prepared: Path) -> dict[str, Any]:
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Return the named arrays of an .npz file; raises UserError when it is damaged or lacks one."""
+    """Return named arrays of an .npz file; raises UserError when one is missing or damaged."""
     with _reading(path), np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in names}
 
@@ -268,8 +268,8 @@ def read_table(
 ) -> list[dict[str, Any]]:
     """Return the rows of a CSV file as dictionaries; numeric columns become int or float.
 
-    A column is converted only if all of its cells are numbers and it is not in `text`, which names
-    those of classes and files, such as "01".
+    A column is converted only if all of its cells are numbers and it is not in `text`: the columns
+    of class and file names, such as "01".
 
     Raises:
         UserError: when the file is not CSV, a line is longer or shorter than the header, or one of

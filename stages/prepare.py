@@ -13,7 +13,7 @@ from stages.settings import params
 def prepare(settings: params.Params | None = None) -> None:
     """Read, check and split the images of the settings, and write data/prepared.
 
-    `settings` are by default those of params.yaml.
+    `settings` default to those of params.yaml.
     """
     from stages.engine import resolve  # imports all registries, which only this check needs
 

@@ -22,7 +22,7 @@ def publish(variant: str) -> bool:
     published is noted, and each later call retries the noted ones.
 
     Raises:
-        UserError: if the variant is unknown, or its files are missing or of other data.
+        UserError: if the variant is unknown, or its files are missing or belong to other data.
     """
     settings = params.load()
     record = read(variant, settings)
@@ -33,7 +33,7 @@ def publish(variant: str) -> bool:
 
 
 def publish_all() -> bool:
-    """Publish every compared variant that has results, and the noted ones; return whether all are.
+    """Publish the compared variants that have results and the noted ones; return whether all were.
 
     Raises:
         UserError: if there are no results.
@@ -52,7 +52,7 @@ def publish_all() -> bool:
 
 
 def unpublished() -> list[str]:
-    """Return the noted variants, which could not be published yet."""
+    """Return the variants noted because publishing them failed."""
     return [note.name for note in listed(_note())]
 
 
@@ -94,7 +94,7 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
 
 
 def missing(settings: params.Params) -> list[str]:
-    """Return the compared variants that `publish` has marked but the store does not fully have."""
+    """Return the compared variants that are marked as published but incomplete in the store."""
     published = ((name, marker.published(name)) for name in settings.compare.variants)
     marked = {name: identity for name, identity in published if identity}
     path = address.database(address.uri())
@@ -121,8 +121,8 @@ def annotate(
 ) -> None:
     """Call `add(client, run id, name)` for each variant that has a run; warn if that fails.
 
-    `what` is named in the warning. The store is not opened unless a variant is published, and a run
-    of other results than those in results/ gets nothing.
+    The warning names `what`. The store is opened only if a variant is published. A run whose
+    results differ from those in results/ is left unchanged.
     """
     published = []
     for name in names:
@@ -131,8 +131,8 @@ def annotate(
             published.append((name, identity))
         elif identity:
             print(
-                f"foldlab: the results of {name} are not those that were published, so its run in "
-                f"MLflow does not get {what}; run `dvc repro publish@{name}`, then this command "
+                f"foldlab: the results of {name} differ from those that were published, so its run "
+                f"in MLflow does not get {what}; run `dvc repro publish@{name}`, then this command "
                 "again.",
                 file=sys.stderr,
             )

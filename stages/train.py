@@ -41,7 +41,7 @@ def train(variant: str) -> None:
         for recipe in plan.recipes.values()
         if backbones.has_backbone(recipe)
     }
-    # It says which training wrote the other files, so delete it first and write it last.
+    # training.json says which training wrote the other files: delete it first and write it last.
     (results / "training.json").unlink(missing_ok=True)
     written = tables(plan.fingerprint, began, dict(enumerate(trained.folds)))
     for name, (columns, rows) in written.items():
@@ -73,7 +73,7 @@ def train(variant: str) -> None:
 
 
 def _curve_images(plan: variants.Plan, folds: Sequence[FoldResult]) -> int | None:
-    """Return how many images of a fold its validation scores are of, before the last epoch."""
+    """Return how many of a fold's validation images are scored in epochs before the last."""
     if plan.is_ensemble:
         return None
     train = plan.recipes[plan.fingerprint].train

@@ -2,9 +2,10 @@
 
 `dvc repro` runs it after `compare`, and `publish --all` does the same at its end. The variant with
 the best cross-validated score becomes `champion` if there is none, or if the corrected resampled
-t test on the same folds of the same data finds it better than the current one. Its p is multiplied
-by the number of its rivals (Bonferroni), because it is the best of them. The runner-up becomes
-`challenger`. A run with `data.limit` gets verdicts, but its models are not registered.
+t test on the same folds of the same data finds it better than the current one. The p-value is
+multiplied by the number of rivals (Bonferroni), because the variant was chosen as the best of them.
+The runner-up becomes `challenger`. A run with `data.limit` gets verdicts, but its models are not
+registered.
 """
 
 import math

@@ -47,7 +47,7 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
 
 @contextmanager
 def _stage(name: str, *item: str) -> Iterator[None]:
-    """Run a block as a stage: one at a time here, with settings and code that stay the same."""
+    """Run a block as a stage: one at a time in this folder, and without edits meanwhile."""
     from stages.commands.edits import unedited
 
     with exclusive("-".join([name, *item])), unedited(name, *item):
@@ -100,7 +100,7 @@ _add(
     click.Option(
         ["--mlflow"],
         is_flag=True,
-        help="Also list runs and models in the store on this machine, those of other branches too.",
+        help="Also list runs and models in the store on this machine, including other branches'.",
     ),
 )
 _add(
@@ -151,7 +151,7 @@ _add(
     click.Option(
         ["--explain"],
         is_flag=True,
-        help="Show in the figure on which parts of an image its prediction depends.",
+        help="Show in the figure which parts of an image its prediction depends on.",
     ),
     click.Option(
         ["--output"],
@@ -193,7 +193,7 @@ _add(
 _add(
     "commands.try_out",
     "Run the whole pipeline on 1,000 digits, in a minute.\n\n"
-    "It has a folder and an MLflow store of its own and changes nothing else.",
+    "It uses its own folder and its own MLflow store, and changes nothing else.",
     name="try",
 )
 _add(
@@ -241,7 +241,7 @@ _add(
 )
 _add(
     "commands.live",
-    "Log trainings to MLflow while they run; started by train and sweep.",
+    "Log training runs to MLflow while they last; started by train and sweep.",
     click.Argument(["seconds"], type=float),
     click.Argument(["experiment"]),
     click.Argument(["fingerprints"], nargs=-1),
@@ -284,7 +284,7 @@ def champion() -> None:
 @cli.command()
 @click.argument("variant", required=False)
 @click.option("--release", is_flag=True, help="Let the comparison choose the champion again.")
-@click.option("--reason", default="", help="Why; it is stored with the model version.")
+@click.option("--reason", default="", help="The reason, which is stored with the model version.")
 def promote(variant: str | None, release: bool, reason: str) -> None:
     """Make the current model of VARIANT the champion by hand."""
     if release == bool(variant):

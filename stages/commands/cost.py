@@ -1,6 +1,6 @@
 """`python -m stages cost`: what each compared variant's model costs, beside its score.
 
-Times belong to a machine, so no file that DVC tracks holds them: this command writes
+Times depend on the machine, so no file that DVC tracks contains them: this command writes
 results/cost.csv and results/plots/cost.png, and tags the runs in MLflow with the latency.
 """
 
@@ -44,7 +44,7 @@ def cost() -> None:
             measured[name].append(found)
         print(f"measured all models, round {number + 1} of {ROUNDS}", file=sys.stderr)
     for row in compared:
-        # The fastest round: other work on the machine only ever makes one slower.
+        # The fastest round: other work on the machine can only make a round slower.
         found = min(measured[row["variant"]], key=lambda one: one["one_image_ms"]["median"])
         row |= {key: found[key] for key in MEASURED}
         row["one_image_ms"] = found["one_image_ms"]["median"]
@@ -89,7 +89,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _sentences(rows: list[dict[str, Any]]) -> list[str]:
-    """Return notes on the table, and which variants equal the baseline in at most half its time."""
+    """Return notes on the table, and which variants match the baseline in at most half its time."""
     baseline = _baseline(rows)
     sentences = [
         "* Pareto front: no other is better in score and time; times within 10 % count as equal.",

@@ -1,7 +1,7 @@
 """Fail a stage whose settings or code were edited while it ran.
 
-DVC records settings and code after a stage has ended. If they had been edited meanwhile, it would
-take the results for those of the new ones, also when it restores them from its cache later.
+DVC records settings and code after a stage has ended. If they were edited meanwhile, it would
+attribute the results to the new ones, and later restore them from its cache as such.
 """
 
 import os
@@ -45,12 +45,12 @@ def unedited(stage: str, item: str = "", *, is_later: bool = False) -> Iterator[
             code[SHOWN:] = [f"{len(code) - SHOWN} more"]
         raise UserError(
             f"{' and '.join(code)} {verb} edited while {name} ran, so its results are not those of "
-            f"the code as it is now; run `dvc repro {name}` again."
+            f"the current code; run `dvc repro {name}` again."
         )
     if edited:
         raise UserError(
-            f"params.yaml was edited while {name} ran, so its results are not those of "
-            f"{' and '.join(edited)} as they are now; run `dvc repro {name}` again."
+            f"params.yaml was edited while {name} ran, so its results are not those of the current "
+            f"{' and '.join(edited)}; run `dvc repro {name}` again."
         )
     if isinstance(described.get("cmd"), list):
         write_json(begun, before)
@@ -59,20 +59,20 @@ def unedited(stage: str, item: str = "", *, is_later: bool = False) -> Iterator[
 def digests(paths: Iterable[Path]) -> dict[str, str]:
     """Return path -> SHA-256 of each file of code among the paths and in folders below them.
 
-    Hidden files and broken links are skipped: editors leave them.
+    Hidden files and broken links are skipped: editors create them.
     """
     found = {}
     for top in paths:
         for path in sorted([top, *top.rglob("*.*")]):
             is_hidden = any(part.startswith(".") for part in path.relative_to(top).parts)
             if path.suffix in CODE and not is_hidden and path.is_file():
-                with suppress(FileNotFoundError):  # it is just being replaced
+                with suppress(FileNotFoundError):  # it is being replaced at this moment
                     found[path.as_posix()] = sha256(path)
     return found
 
 
 def _described(stage: str) -> dict[str, Any]:
-    """Return what dvc.yaml says about a stage; {} outside of the pipeline."""
+    """Return what dvc.yaml says about a stage; {} outside the pipeline."""
     pipeline = Path("dvc.yaml")
     if not pipeline.exists() or not SETTINGS.exists():
         return {}

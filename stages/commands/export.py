@@ -118,7 +118,7 @@ def _write(
             "versions": {one.replace("_", "-"): version(one) for one in packages},
             "sha256": _both(files.sha256(path), files.sha256(partial)),
         }
-        files.write_json(proof_path(file), proof)  # first, so that no file is without one
+        files.write_json(proof_path(file), proof)  # first, so that no file exists without its proof
     return proof
 
 
@@ -155,7 +155,7 @@ def _accuracy(keras: np.ndarray, exported: np.ndarray) -> dict[str, Any]:
 def _times(path: Path, answer: Score, images: np.ndarray, kernels: Kernels) -> tuple[float, float]:
     """Return the median milliseconds of one image on one thread, for the model and the new file.
 
-    Each is that of the fastest round: other work on the machine only ever makes one slower.
+    Each is that of the fastest round: other work on the machine can only make a round slower.
     """
     some = np.array(images[:CALLS])
     keras, exported = [], []

@@ -1,8 +1,8 @@
 """`python -m stages learning-curve`: would more images help?
 
-The folds are trained again on 1/8, 1/4 and 1/2 of their training images; those of all images are
-trained already. A power law through the four scores says what twice the images would gain. Folds
-are stored, so that an interrupted run resumes, and a second one trains nothing.
+The folds are trained again on 1/8, 1/4 and 1/2 of their training images; on all images they are
+already trained. A power law fitted to the four scores predicts what twice the images would gain.
+Folds are stored, so that an interrupted run resumes, and a second one trains nothing.
 
 Like those of `cost`, its files are not tracked by DVC: results/learning_curve.csv and
 results/plots/learning_curve.png. They are attached to the variants' runs in MLflow.
@@ -107,7 +107,7 @@ def _measured(
 ) -> tuple[float, list[float]]:
     """Return the mean number of training images, and the score of each fold.
 
-    Probabilities are calibrated as those of the folds that were trained on all images.
+    Probabilities are calibrated like those of the folds that were trained on all images.
     """
     records = fold_tasks.records(tasks)
     probability = final_model.calibration(records, recipe, arrays)[1]
@@ -116,7 +116,7 @@ def _measured(
 
 
 def _complete(variant: str, metric: str) -> tuple[float, list[float]]:
-    """Return the same for the folds that were trained on all images."""
+    """Return what `_measured` does, for the folds that were trained on all images."""
     folder = RESULTS / variant
     scores = [row[metric] for row in read_table(folder / "fold_scores.csv", (metric,))]
     if not np.isfinite(scores).all():

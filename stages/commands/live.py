@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-POLL = 0.5  # s between looks at the fold store
-PAUSE = 20.0  # s before the next try after the store failed
-STORE_SECONDS = 10.0  # time limit for a server, per look
+POLL = 0.5  # s between polls of the fold store
+PAUSE = 20.0  # s before the next attempt after the store failed
+STORE_SECONDS = 10.0  # time limit for a server, per attempt
 LAST_SECONDS = 20  # after the training's end; `publish` logs what is missing by then
 
 
@@ -30,7 +30,7 @@ def live(seconds: float, experiment: str, fingerprints: Sequence[str]) -> None:
     from stages.tracking import address, usage
     from stages.tracking.store_errors import StoreError
 
-    # a sweep's processes serve several trainings at once
+    # a sweep's processes serve several training runs at once
     watch = usage.watch(usage.path(fingerprints[0])) if len(fingerprints) == 1 else None
     logged: dict[str, list[Path]] = {}  # fingerprint -> folds in the store
     warned, retry_at = False, 0.0
@@ -66,7 +66,7 @@ def _last_word(seconds: float) -> bytes | None:
 
 
 def _log(experiment: str, folds: dict[str, list[Path]], word: bytes | None) -> None:
-    """Log the trainings (fingerprint -> files of the finished folds)."""
+    """Log the training runs (fingerprint -> files of the finished folds)."""
     from stages.engine import fold_store, tracker
     from stages.files import read_json
     from stages.settings.sections import Tracking

@@ -74,7 +74,7 @@ def check(path: Path, dataset: dict) -> None:
         )
     record = path.with_name("training.json")
     if record.is_file() and read_json(record).get("data_sha256") == dataset["sha256"]:
-        return  # which includes the classes; the scores beside it may still be of other data
+        return  # the digest covers the classes; the scores beside it may still be of other data
     predicts = _classes(path)
     if predicts and predicts != [*dataset["classes"]]:
         raise UserError(
@@ -99,6 +99,6 @@ def check_classes(label: str, predicted: int, prepared: int) -> None:
     """Raise UserError unless a model predicts as many classes as the prepared data have."""
     if predicted != prepared:
         raise UserError(
-            f"{label} has {predicted} classes, {PREPARED} has {prepared}; "
+            f"{label} has {predicted} classes, but {PREPARED} has {prepared}; "
             "run `dvc repro prepare` with the model's data set."
         )

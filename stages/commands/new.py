@@ -27,7 +27,7 @@ def new(data: str, data_format: str | None = None) -> None:
     """Look at the images, print what was found, and write the settings for them.
 
     The old params.yaml is kept as params.yaml.old. `data` is a folder or a file of images, and
-    `data_format` the setting `data.format`, if it cannot be told from the files.
+    `data_format` the setting `data.format`, if it cannot be detected from the files.
 
     Raises:
         UserError: if the images cannot be used as they are.
@@ -55,7 +55,7 @@ def new(data: str, data_format: str | None = None) -> None:
     for line in (*_near(found, validate(Data, chosen, "data")), *_folds(found, sections["folds"])):
         print(line)
     before, after = PARAMS.read_bytes(), _changed(compared, sections)
-    if after != before:  # the same command again keeps the copy of the first file
+    if after != before:  # repeating the command keeps the copy of the first file
         write_bytes(OLD, before)
         write_bytes(PARAMS, after)
     print(f"\nWrote {PARAMS}; the previous one is kept as {OLD}.", flush=True)
@@ -65,7 +65,7 @@ def new(data: str, data_format: str | None = None) -> None:
 
 
 def _lines(source: str, found: Look) -> list[str]:
-    """Return what was found, one fact a line."""
+    """Return what was found, one fact per line."""
     total = sum(found.train) + sum(found.test)
     lines = [f"{source}: {total:,} images in {len(found.classes)} classes"]
     width = max(map(len, found.classes))
@@ -158,7 +158,7 @@ def _write(sections: Mapping[str, Mapping[str, Any]], shrink: Mapping[str, int])
             content[name] = {}
         for key, value in section.items():
             if isinstance(value, list) and isinstance(content[name].get(key), list):
-                content[name][key][:] = value  # in its place, with its comment
+                content[name][key][:] = value  # in place, to keep its comment
             else:
                 content[name][key] = value
     for name, factor in shrink.items():  # rows of an earlier call may be for images of another size

@@ -10,7 +10,7 @@ from stages.errors import UserError
 from stages.models.backbone import MINIMUM
 
 FOLDS = 5
-STEPS = 1000  # of the optimizer: what a small network needs at least
+STEPS = 1000  # of the optimizer, at least, for a small network
 BATCH = 32
 # Sides in pixels to which images are resized, and the factor by which small networks, for which
 # large images would take long, shrink them. Pretrained networks expect 224 pixels.
@@ -18,7 +18,7 @@ SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
 MANY = 10_000  # images; more do not get the largest side, at which each takes 150 kB and 10 ms
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
 RESET += ("label_pattern", "file_column", "label_column")  # of the section data
-UNEVEN = 1.5  # times as many images in the largest class as in the smallest
+UNEVEN = 1.5  # ratio of the largest to the smallest class above which classes are weighted
 AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0.15}}]
 AUGMENTATION += [{"shift": {"fraction": 0.1}}, {"brightness": {"factor": 0.2}}]
 ROWS: dict[str, dict[str, Any]] = {
@@ -61,7 +61,7 @@ def side(sizes: np.ndarray, images: int) -> int | None:
 
 
 def shrink(side: int | None, height: int, width: int) -> Literal[1, 2, 4]:
-    """Return the factor of the side that suits the images, or a smaller one that divides theirs."""
+    """Return the factor in SHRINK for `side`, or a smaller one that divides height and width."""
     most = SHRINK[side or min(SHRINK)]
     fits = [one for one in SHRINK.values() if one <= most and height % one == width % one == 0]
     return max(fits)
@@ -118,5 +118,5 @@ def _kept(found: Look) -> float:
 
 
 def imbalance(found: Look) -> float:
-    """Return how many times as large as the smallest class the largest is, in training images."""
+    """Return the ratio of the largest to the smallest class, in training images."""
     return max(found.train) / max(1, min(found.train))

@@ -41,7 +41,7 @@ def predict(
         model: as for `stages.commands.models.find`.
         output: the figure to write, a .png file.
         csv: the .csv file to write instead of printing, with the columns `file`, `predicted` and
-            `probability`; of a single folder, files are named by their paths below it.
+            `probability`; for a single folder, files are named by their paths below it.
         coverage: print each image's prediction set, such that this share of the sets contain the
             true class, see `stages.statistics.conformal`. A table gets the column `sure`, which
             says whether the set has one class. None: `predict.coverage`, for a variant.
@@ -52,7 +52,7 @@ def predict(
         Whether all files could be classified; stderr gets one sentence for each that could not.
 
     Raises:
-        UserError: if a file to write has another suffix or a folder that cannot be written to, the
+        UserError: if a file to write has a wrong suffix or a folder that cannot be written to, the
             model is unknown or does not fit the prepared data set, or no file could be read.
         OSError: if the model's file cannot be read or the figure cannot be written.
     """

@@ -24,7 +24,7 @@ def blocks(
     """Read images in blocks that fit in memory: name -> pixels, uint8 (height, width, channels).
 
     A name is the path of a file, or that of a CSV file and the number of a row, from 1. A file that
-    cannot be classified is appended to `failed`, and one sentence on it printed to stderr.
+    cannot be classified is appended to `failed`, and one sentence about it is printed to stderr.
     """
     prepared = {key: dataset[key] for key in ("resize", "background") if key in dataset}
     data = params.load().data.model_copy(update=prepared)  # as the model was trained
@@ -57,7 +57,7 @@ def _files(given: Iterable[Path], data: Data) -> list[Path]:
 
 
 def _named(files: Iterable[Path], failed: list[str]) -> list[Path]:
-    """Return the files whose names are UTF-8, as in training; the others are failed."""
+    """Return the files whose names are UTF-8, as in training; append the others to `failed`."""
     named = []
     for file in files:
         if listing.is_utf8(str(file)):

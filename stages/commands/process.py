@@ -74,8 +74,8 @@ def exclusive(name: str) -> Iterator[None]:
         held = lock.acquire(timeout=0)
     except Timeout:
         print(
-            f"foldlab: another process runs {name} here, perhaps left by a dvc that was killed; "
-            "this one waits for it to end.",
+            f"foldlab: another process runs {name} here, perhaps left behind by a dvc that was "
+            "killed; this one waits for it to end.",
             file=sys.stderr,
             flush=True,
         )

@@ -1,7 +1,7 @@
 """`python -m stages promote VARIANT`: make a variant's current model the champion by hand.
 
 Tags of the version record who did it and why. `dvc repro` does not replace such a champion until
-another one is promoted or `--release` is called.
+another one is promoted or `--release` is given.
 """
 
 import os
@@ -22,7 +22,7 @@ def promote(name: str, reason: str = "") -> str:
     """
     settings = params.load()
     identity = record.read(name, settings).identity
-    # on a server with passwords, the name there
+    # on a server with passwords, the user name there
     who = os.environ.get("MLFLOW_TRACKING_USERNAME") or origin.user() or "somebody"
     with store.opened(settings.tracking) as client:
         from stages.tracking import champion, runs  # MLflow's import takes seconds

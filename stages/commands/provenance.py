@@ -1,6 +1,7 @@
 """Where results come from: whether this machine made them, and which environment, data and code.
 
-Git holds some results, and dvc.lock, which has the digest of everything that a stage read or wrote.
+Git holds some of the results, and dvc.lock with the digest of everything that a stage read or
+wrote.
 """
 
 import re
@@ -56,7 +57,7 @@ def _trained_here(name: str) -> bool:
 
 
 def causes(commit: str, names: Sequence[str]) -> str:
-    """Return what, besides settings, makes results differ from those of `commit`, or ""."""
+    """Return what, other than settings, makes results differ from those of `commit`, or ""."""
     old, new = _locked(commit), _locked()
     differing = {path for path in old.keys() & new.keys() if old[path] != new[path]}
     code = [f"`{path}`" for path in sorted(differing) if path.startswith("stages/")]
@@ -64,11 +65,11 @@ def causes(commit: str, names: Sequence[str]) -> str:
     found += ["other data"] if PREPARED in differing else []
     found += [f"other code ({', '.join(code)})"] if code else []
     named = " and from ".join(filter(None, found))
-    return named and f"By {LOCK}, its results come from {named}; this by itself can change scores."
+    return named and f"By {LOCK}, its results come from {named}; this alone can change scores."
 
 
 def _locked(commit: str = "") -> dict[str, str]:
-    """Return path -> digest of what trainings and evaluations read and wrote, by dvc.lock."""
+    """Return path -> digest of what `train` and `evaluate` read and wrote, as in dvc.lock."""
     text = content_at(commit, LOCK) if commit else _text(LOCK)
     stages = yaml.safe_load(text).get("stages", {}) if text else {}
     return {
@@ -125,7 +126,7 @@ def _text(path: str) -> str:
 
 
 def content_at(commit: str, path: str) -> str:
-    """Return the content of a file of a commit; "" if it has none."""
+    """Return the content of a file in a commit; "" if the commit does not have it."""
     done = run("git", "show", f"{commit}:./{path}")
     return "" if done.returncode else done.stdout
 

@@ -22,8 +22,8 @@ LOCK = Path("dvc.lock")
 def prune(yes: bool = False, mlflow: bool = False) -> None:
     """Print what belongs to no row of params.yaml; remove it if `yes`.
 
-    With `mlflow` also runs, which MLflow keeps in its bin, and their model versions, except the
-    champion and others that have an alias.
+    With `mlflow`, also runs, which MLflow only marks as deleted, and their model versions, except
+    the champion and others that have an alias.
 
     Raises:
         UserError: if `mlflow` and the store is a server, where other checkouts have other rows.

@@ -114,7 +114,7 @@ def verdicts(old: str | None, now: str, base: str) -> str:
     rows = [[f"`{name}`", *pair] for name, pair in verdict.items() if pair[0] != pair[1]]
     if not rows:
         return "\n".join([*lines, f"All {len(after)} verdicts are the same as on `{base}`."])
-    if "outcome" in old.partition("\n")[0]:  # older tables lack this column
+    if "outcome" in old.partition("\n")[0]:  # older tables do not have this column
         outcomes = [[row and row["outcome"] for row in pair] for pair in both.values()]
         changed = sum(one != other for one, other in outcomes)
         lines += [f"Changed outcomes: {changed} of {len(both)} variants.", ""]
@@ -122,7 +122,7 @@ def verdicts(old: str | None, now: str, base: str) -> str:
 
 
 def _rows(table: str) -> dict[str, dict[str, Any]]:
-    """Return variant -> its row of a comparison.csv; none of an empty text."""
+    """Return variant -> its row of a comparison.csv; {} for an empty text."""
     return {row["variant"]: row for row in csv.DictReader(table.splitlines())}
 
 
@@ -217,7 +217,7 @@ def _changes(old: Mapping[str, tuple], new: Mapping[str, tuple]) -> dict[str, st
 def _check_fresh() -> None:
     """Refuse results that are outdated by changes of settings, data or code.
 
-    Missing files do not count: Git holds what is read here, and a clone may lack DVC's cache.
+    Missing files do not count: Git holds what is read here, and a clone may have no DVC cache.
     """
     found = json.loads(dvc("status", "--json") or "{}")
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))
@@ -227,7 +227,7 @@ def _check_fresh() -> None:
 
 
 def _changed(reasons: Any) -> bool:
-    """Return whether `dvc status` reports more of a stage than missing files."""
+    """Return whether `dvc status` reports anything but missing files for a stage."""
     if isinstance(reasons, str):
         return reasons not in ("deleted", "not in cache")
     return any(map(_changed, reasons.values() if isinstance(reasons, Mapping) else reasons))

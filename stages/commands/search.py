@@ -115,6 +115,6 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     else:
         print("Paste this under `variants` in params.yaml, or run again with --write. ", end="")
     print(
-        f"To compare it, add {name} to compare.variants, change folds.seed, so that it is compared "
-        "on other folds than those it was selected on, and run `dvc repro`."
+        f"To compare it, add {name} to compare.variants, change folds.seed, so that it is not "
+        "compared on the folds it was selected on, and run `dvc repro`."
     )

@@ -44,7 +44,7 @@ def summary_if_unchanged() -> str | None:
 def write(before: dict[str, list[int]], summary: str) -> None:
     """Write the stamp after a run, if the next one would have nothing to do.
 
-    That is, the inputs are those `before` it, and the store is local and has everything.
+    That is, the inputs are the same as `before` the run, and the store is local and has everything.
     """
     STAMP.unlink(missing_ok=True)
     if before == inputs() and address.database(address.uri()) and _is_published():

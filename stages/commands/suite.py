@@ -1,6 +1,6 @@
 """`python -m stages suite`: the compared variants on several data sets, in one table.
 
-Each source of the section `suite` is prepared in a folder of its own in `.foldlab/suite`, with the
+Each source of the section `suite` is prepared in its own folder in `.foldlab/suite`, with the
 folds, variants and comparison of params.yaml. Only training images are used, so test sets stay
 unseen. The result is results/suite.csv, results/plots/suite.png, and a run in MLflow.
 """
@@ -73,7 +73,7 @@ def suite() -> None:
 def _sources(settings: Params) -> dict[str, Data]:
     """Return name -> settings of each source, with absolute paths.
 
-    A source is named by the last part of its path where no other has that, else as it is given.
+    A source is named by the last part of its path if that is unique, and otherwise as it is given.
     """
     given = settings.suite.sources
     if len(given) < 2:

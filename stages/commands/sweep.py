@@ -47,7 +47,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
     Workers train the folds. When a variant's last fold is stored, a thread builds and scores its
     model, and another then calls `follow` with its name, while the workers go on. Models that are
-    not built when the last fold of all ends are built in parallel, without `follow`.
+    not yet built when the very last fold ends are built in parallel, without `follow`.
     """
     settings = params.load()
     check(settings)
@@ -57,8 +57,8 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:
-        with suppress(StoreError):  # nothing is to be published
-            publish.warn_missing(publish.missing(settings))  # no stage will do so
+        with suppress(StoreError):  # nothing needs to be published
+            publish.warn_missing(publish.missing(settings))  # no stage will run to do so
         return
     arrays = fold_tasks.read_training_data(dataset)
     test_images, test_labels = read_prepared("test_images", "test_labels")
@@ -89,7 +89,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
                 followed.append(following.submit(follow, plan.variant))
 
         def trained(fingerprint: str) -> None:
-            if fingerprint in rows:  # not a member that is not itself compared
+            if fingerprint in rows:  # excludes ensembles' members that are not compared themselves
                 future = completing.submit(complete_and_follow, rows[fingerprint])
                 completions[fingerprint] = future
                 if parallel.local_jobs == 1:  # this process trains, and Keras has one global state
@@ -111,7 +111,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
 
 def _adopt_environment(kernels: Kernels) -> None:
-    """Record the present environment; say if it changed, or rounds differently from others."""
+    """Record the current environment; report if it changed, or rounds differently from others."""
     if changes := environment.adopt(kernels):
         print(f"foldlab: the environment changed ({changes}); all variants are trained again.")
     found = hardware.kernels(kernels)

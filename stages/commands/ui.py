@@ -19,7 +19,7 @@ def ui(port: int) -> None:
     """Serve MLflow's pages until interrupted; print the address of the variants once they answer.
 
     Raises:
-        UserError: if the store is a server, which has pages of its own, or the port is in use.
+        UserError: if the store is a server, which has its own pages, or the port is in use.
         StoreError: if the store cannot be opened.
     """
     uri = address.uri()
@@ -36,10 +36,10 @@ def ui(port: int) -> None:
         experiment_id = client.experiment_id
     serve = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(port)]
     serve += ["--workers", "1", "--backend-store-uri", uri]
-    serve += ["--uvicorn-opts", "--log-level warning"]  # else requests bury the address
+    serve += ["--uvicorn-opts", "--log-level warning"]  # otherwise requests bury the address
     environment = os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves processes and memory
-        "PYTHONWARNINGS": "ignore",  # MLflow's own, of its packages
+        "PYTHONWARNINGS": "ignore",  # those of MLflow's packages
     }
     with subprocess.Popen(serve, env=environment) as server:
         try:
@@ -56,7 +56,7 @@ def ui(port: int) -> None:
 
 
 def _answers(port: int) -> bool:
-    """Return whether the server has started; not through a proxy, as urllib would ask."""
+    """Return whether the server has started; unlike urllib, do not ask through a proxy."""
     try:
         with closing(HTTPConnection(HOST, port, timeout=5)) as connection:
             connection.request("GET", "/health")

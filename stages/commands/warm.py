@@ -3,8 +3,8 @@
 A stage command sends it its arguments, environment, working folder and standard streams through a
 Unix socket; it forks a child that runs the command there. The imports of scikit-learn, matplotlib
 and MLflow, seconds for each of some 30 commands, happen only once. Without a warm process, as in a
-plain `dvc repro`, or after an edit of the code, which the warm process has imported as it was, a
-command runs in its own process, with the same results.
+plain `dvc repro`, or if the code was edited after the warm process imported it, a command runs in
+its own process, with the same results.
 """
 
 import importlib
@@ -24,7 +24,7 @@ from stages.commands.process import exit_on_sigterm, exit_status
 from stages.tracking import DEFAULTS
 
 ADDRESS = "FOLDLAB_WARM_PROCESS"  # environment variable with the path of the socket
-SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that the caller sends on to the command
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that the caller forwards to the command
 STAGES: tuple[str, ...] = ("environment", "prepare", "members", "train", "evaluate", "plot")
 STAGES += ("publish", "compare", "champion")
 MODULES = (
@@ -65,7 +65,7 @@ def started() -> Iterator[None]:
 
 
 def ask(arguments: list[str]) -> int | None:
-    """Run a command in the warm process; return its exit status, or None if there is none."""
+    """Run a command in the warm process; return its exit status, None without a warm process."""
     path = os.environ.get(ADDRESS)
     if not path or not arguments or arguments[0] not in STAGES:
         return None
@@ -85,12 +85,12 @@ def ask(arguments: list[str]) -> int | None:
             if not child:
                 return None  # the warm process ended before it forked
             stack.enter_context(_signals_sent_to(int(child)))
-        return int(answer.readline() or 1)  # nothing if the child was killed
+        return int(answer.readline() or 1)  # empty if the child was killed
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let signals wait until the block ends."""
+    """Defer signals until the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -117,7 +117,7 @@ def warm(path: str) -> None:
 
     code = [Path(__file__).parents[1]]
     imported = digests(code)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps children
     for name in MODULES:
         importlib.import_module(name)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -129,7 +129,7 @@ def warm(path: str) -> None:
                 return
             connection, _ = listener.accept()
             if digests(code) != imported:
-                return  # DVC would record new code for results of the old one
+                return  # DVC would record the new code for results of the old code
             if os.fork() == 0:
                 listener.close()
                 _run(connection)

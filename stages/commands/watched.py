@@ -50,7 +50,7 @@ def watched() -> None:
         if params.load(temporary) != settings.model_copy(update={"data": expected}):
             raise UserError(f"could not find data.watch in {SETTINGS}; set it to {best!r}.")
     print(
-        f"params.yaml: data.watch is now {best!r}, so that DVC notices changes of your data.",
+        f"params.yaml: data.watch is now {best!r}, so that DVC notices changes to your data.",
         flush=True,
     )
 

@@ -1,7 +1,7 @@
 """Sources of images: known data sets by name, and the user's own images by path.
 
-To add a data set, write a function that takes the `data` settings and returns a `Source`, in a
-file of its own, and register it in SOURCES. To add a file format, write a module with
+To add a data set, write a function that takes the `data` settings and returns a `Source`, in its
+own file, and register it in SOURCES. To add a file format, write a module with
 `DESCRIPTION`, `recognises(path, data)`, `load(path, data)` and, unless `load` reads just `path`,
 `files(path, data)` (what it reads, in an order that depends on names only), and register it in
 FORMATS. A format of separate image files also has `listed(path, data)`, which returns a `Listing`
@@ -55,7 +55,7 @@ def load(data: Data) -> Source:
             )
     if path:
         source = check(format_of(path, data).load(path, data))
-        # Files that DVC tracks must not hold paths of this machine, or call own data MNIST.
+        # Files that DVC tracks must not contain local paths, or call the user's own data MNIST.
         last = Path(data.source).name
         source = replace(source, name="images" if last in ("", "..", *SOURCES) else last)
         height, width = source.train.images.shape[1:3]
@@ -118,7 +118,7 @@ def format_of(path: Path, data: Data) -> ModuleType:
         return FORMATS[matches[0]]
     names = sorted(os.listdir(path)) if path.is_dir() else []
     if any(listing.suffix(name) in listing.SUFFIXES for name in names):
-        return image_folder  # says how to give classes, if data.label_pattern does not
+        return image_folder  # its error explains how to give classes if label_pattern is not set
     for archive in [path / name for name in names] or [path]:
         if found := ARCHIVE.search(archive.name):
             old, new = (
@@ -147,6 +147,6 @@ def listed(data: Data) -> Listing | None:
 
 
 def files_of(path: Path, data: Data) -> list[Path]:
-    """Return the files that `load` reads for a path: the file itself, or some of a folder."""
+    """Return the files that `load` reads for a path: the file itself, or some in the folder."""
     module = format_of(path, data)
     return module.files(path, data) if hasattr(module, "files") else [path]

@@ -43,7 +43,7 @@ def source(name: str, *splits: Split) -> Source:
 
 
 def names(labels: np.ndarray, split: str) -> np.ndarray:
-    """Return labels as class names: int64, or text (n,) in Unicode form NFC without blanks around.
+    """Return labels as class names (n,): int64, or text in Unicode form NFC, stripped of blanks.
 
     Labels may be integers, whole floats, booleans, text, or bytes of UTF-8, (n,) or (n, 1).
 
@@ -103,7 +103,7 @@ def joined(first: Split, second: Split, name: str, kind: str) -> Split:
 
 def _check_types(labels: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
     """Refuse labels that are numbers in one split and text in another; `kinds` names the splits."""
-    if len({of.dtype.kind for of in labels}) > 1:
+    if len({array.dtype.kind for array in labels}) > 1:
         raise UserError(
             f"{kinds[0]} labels and {kinds[1]} labels have different types; give both as numbers "
             "or both as text."
@@ -111,10 +111,10 @@ def _check_types(labels: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
 
 
 def _check_scales(images: Sequence[np.ndarray], kinds: Sequence[str]) -> None:
-    """Refuse a split of fractions up to 1 beside one that goes further; `kinds` names them."""
-    most = [of.max() if of.size and of.dtype.kind in "biuf" else 1 for of in images]
-    for of, highest, kind in zip(images, most, kinds, strict=True):
-        if max(most) > 1 >= highest and of.dtype.kind == "f" and not _is_whole(of):
+    """Refuse fractions up to 1 in one split if another goes further; `kinds` names the splits."""
+    most = [array.max() if array.size and array.dtype.kind in "biuf" else 1 for array in images]
+    for array, highest, kind in zip(images, most, kinds, strict=True):
+        if max(most) > 1 >= highest and array.dtype.kind == "f" and not _is_whole(array):
             other = int(np.argmax(most))
             raise UserError(
                 f"{kind} pixels are fractions up to {highest:g}, but {kinds[other]} pixels go up "

@@ -17,11 +17,11 @@ def apply(given: str, source: Source) -> Source:
     """Return the source with the labels in `given`, a CSV file with the columns `file,label`.
 
     The columns are `row,label` if the images are not separate files; rows count from 0, training
-    images first, then test images. Other columns do not matter. An empty label or `remove` drops
-    the image, unless a class has that name.
+    images first, then test images. Other columns are ignored. An empty label or `remove` drops the
+    image, unless a class has that name.
 
     Raises:
-        UserError: for a missing file, another header, an image that is unknown or occurs twice, an
+        UserError: for a missing file, a wrong header, an image that is unknown or occurs twice, an
             unknown class, or a class that loses all its training images.
     """
     splits, count = source.splits, len(source.train.labels)

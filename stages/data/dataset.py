@@ -25,8 +25,8 @@ def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
     `near_duplicates.csv` and `odd_images.csv` list images to look at. `settings` are those that the
     source was read with.
 
-    The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,),
-    `test_images` and `test_labels` likewise, and `folds` int16 (repeats, n), in the source's order.
+    The arrays are `train_images` uint8 (n, height, width, channels), `train_labels` int64 (n,), the
+    same for `test_images` and `test_labels`, and `folds` int16 (repeats, n), in the source's order.
     """
     test, classes = source.test or source.train, source.classes
     selected = {
@@ -84,16 +84,16 @@ def _names(source: Source, splits: Splits) -> dict[str, list[tuple[int, str]]]:
     for key, (split, rows) in _chosen(source, splits).items():
         start = len(source.train.labels) if split is source.test else 0
         numbers = start + rows if split.rows is None else split.rows[rows]
-        of = split.files
+        paths = split.files
         names[key] = [
-            (int(number), of[row] if of else "")
+            (int(number), paths[row] if paths else "")
             for number, row in zip(numbers, rows.tolist(), strict=True)
         ]
     return names
 
 
 def _chosen(source: Source, splits: Splits) -> dict[str, tuple[Split, np.ndarray]]:
-    """Return the split of the source, and the rows of it, that each prepared split is made of."""
+    """Return the source's split, and the rows in it, from which each prepared split is made."""
     return {
         "train": (source.train, splits.train),
         "test": (source.test or source.train, splits.test),
@@ -107,7 +107,7 @@ def _write_lists(
     names: dict[str, list[tuple[int, str]]],
     padded: bool,
 ) -> dict[str, int]:
-    """Write the tables of near duplicates and of odd images; return how many of these there are."""
+    """Write the tables of near duplicates and of odd images; return the counts of the latter."""
     named = [
         (key, index, *name, source.classes[label])
         for key, of in names.items()

@@ -1,6 +1,6 @@
 """Decode one image file to 8-bit pixels of a given size.
 
-Error messages are ours, since Pillow's change with its version.
+Error messages are our own, because Pillow's change from version to version.
 """
 
 import io
@@ -20,7 +20,7 @@ FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF",
 pillow_heif.register_heif_opener()
 ORIENTATION = ExifTags.Base.Orientation
 METHOD = Image.Resampling.BICUBIC
-RESIZE: dict[str, Callable[..., Image.Image]] = {  # and pad, see `resized`
+RESIZE: dict[str, Callable[..., Image.Image]] = {  # `resized` implements pad
     "crop": ImageOps.fit,
     "stretch": Image.Image.resize,
 }
@@ -123,13 +123,13 @@ def resized(
     `data.resize` is `pad`, which fits the whole picture and fills the rest with `data.background`,
     black by default; `crop`, which fills the area and cuts the overhang, both centred; or
     `stretch`, which changes proportions. `own` is the height and width of a picture that was
-    decoded smaller, since those that it has are rounded.
+    decoded at a reduced size, whose proportions are rounded.
     """
     size = (shape[1], shape[0])
     if data.resize != "pad":
         picture = RESIZE[data.resize](picture, size, METHOD)
         return np.asarray(picture, np.uint8).reshape(shape)
-    # ImageOps.pad fails for strips, and knows no edge
+    # ImageOps.pad fails for very narrow images, and cannot repeat the edge
     rows, columns = inside(own or (picture.height, picture.width), shape)
     inner = columns.stop - columns.start, rows.stop - rows.start
     pixels = np.asarray(picture.resize(inner, METHOD), np.uint8).reshape(inner[1], inner[0], -1)
@@ -198,7 +198,7 @@ def _behind(image: Image.Image, background: str | None) -> str | tuple[int, ...]
 
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
-    # Pillow turns TIFF itself, and would decode all pixels of a PNG to look for EXIF after them.
+    # Pillow rotates TIFF itself, and would decode all pixels of a PNG to look for EXIF after them.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
     try:

@@ -1,8 +1,8 @@
 """Stratified splits by scikit-learn, or of whole groups by `stages.data.groups.assign`.
 
-The arguments are alike: `labels` int64 (n,); `classes`, the class names; a section of params.yaml,
-whose seed fixes the shuffles; `groups` int64 (n,), from 0 without gaps, whose images are not
-separated, or None. A UserError names the class with too few images or groups.
+The functions share these arguments: `labels` int64 (n,); `classes`, the class names; a section of
+params.yaml, whose seed fixes the shuffles; `groups` int64 (n,), from 0 without gaps, whose images
+are not separated, or None. A UserError names the class with too few images or groups.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ PURPOSES = ("test set", "folds", "limit of training images", "limit of test imag
 
 
 def random_state(purpose: str, seed: int, repeat: int = 0) -> np.random.RandomState:
-    """Return scikit-learn's kind of generator, a stream of its own for each of PURPOSES.
+    """Return scikit-learn's kind of generator, an independent stream for each of PURPOSES.
 
     The seeds in params.yaml are all 1 by default. Without the purpose, the test set and the folds
     would come from one stream, since NumPy treats the seeds 1 and [1, 0] alike.
@@ -66,8 +66,8 @@ def hold_out(
 ) -> np.ndarray:
     """Choose a stratified test set of `data.test_fraction`; return a mask, bool (n,).
 
-    Each class is in it and outside of it: where the share of a class is less than one image, each
-    class gives its own rounded share, but one image at least, and keeps one.
+    Every class has images inside and outside it: if some class's share is less than one image, each
+    class contributes its own rounded share, at least one image, and keeps at least one.
     """
     name, size, what = _smallest(labels, classes, groups)
     if size < 2:
@@ -105,7 +105,7 @@ def at_most(labels: np.ndarray, classes: Sequence[str], settings: Data, split: s
     if limit is None or limit >= len(labels):
         return rows
     state = random_state(f"limit of {split} images", settings.seed)
-    # train_test_split would refuse a rest that is smaller than the classes
+    # train_test_split would refuse a remainder with fewer images than classes
     rows = resample(rows, replace=False, n_samples=limit, stratify=labels, random_state=state)
     _check_classes(labels[rows], classes, f"data.limit {limit}", split)
     return np.sort(rows)
@@ -125,7 +125,7 @@ def _smallest(
 
 
 def _check_classes(labels: np.ndarray, classes: Sequence[str], setting: str, split: str) -> None:
-    """Refuse a choice without an image of some class, as proportional shares can give."""
+    """Refuse a selection without an image of some class, which proportional shares can produce."""
     name, size, _ = _smallest(labels, classes, None)
     if not size:
         raise UserError(

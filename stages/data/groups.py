@@ -1,8 +1,8 @@
 """Groups of images, such as those of one person, device or day, which no split may separate.
 
 A model that was trained on some images of a person scores too well on the others. Folds and test
-set come from one function of our own: scikit-learn's StratifiedGroupKFold makes folds of equal
-share only, and on 200 random cases was no more even (docs/experiments.md, 2026-11-26).
+set come from one function of our own: scikit-learn's StratifiedGroupKFold makes only folds of equal
+share, and was no more even on 200 random cases (docs/experiments.md, 2026-11-26).
 """
 
 from collections.abc import Collection, Sequence
@@ -21,11 +21,11 @@ def read(given: str, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each training and each test image's group, int64 (n,) and (m,).
 
     `given` is the path of a CSV file with the columns `file,group`; `row,group` if the images are
-    not files and have no names. Other columns do not matter. Rows count from 0, training images
+    not files and have no names. Other columns are ignored. Rows count from 0, training images
     first, then test images.
 
     Raises:
-        UserError: for another header, an image without a group or with two, an unknown image, or a
+        UserError: for a wrong header, an image without a group or with two, an unknown image, or a
             group with training and test images.
         OSError: when the file cannot be read.
     """
@@ -45,7 +45,7 @@ def check(given: str, found: Listing | None, top: Path | None, column: str = "ro
     """Check the CSV file before any image is decoded, as far as the listed files allow.
 
     `found` is None if the images are not separate files below `top`; then `column` names them.
-    Files that are no images need no group.
+    Files that are not images need no group.
     """
     if not (found and top):
         table(given, column)
@@ -64,7 +64,7 @@ def table(given: str, column: str) -> dict[str, str]:
 def _checked(
     given: str, column: str, names: Sequence[str], left_out: Collection[str], source: str
 ) -> dict[str, str]:
-    """Return image -> group; every image must have one, and only `left_out` files may too."""
+    """Return image -> group; each image must have one, `left_out` files may, and others may not."""
     group_of, known = table(given, column), {nfc(name) for name in (*names, *left_out)}
     if unknown := [name for name in group_of if name not in known]:
         raise UserError(

@@ -142,7 +142,7 @@ def summary(left_out: Mapping[str, str]) -> str:
 def _bits(
     names: Sequence[str], header: Callable[[str], Image], opened: Callable[[str], Image]
 ) -> int:
-    """Return how many bits the grey levels of 16-bit files have, by the largest: 8, 10, 12, ...
+    """Infer how many bits the grey levels of 16-bit files have from the largest: 8, 10, 12, ...
 
     Cameras and scanners write 12 bits into such files, and some programs 8. Without such a file
     the result is 16.
@@ -174,7 +174,7 @@ def _first_size(
             if not all(side in SIDES for side in size):
                 raise _size_error(folder, file, size)
             return size
-    return SIDES[0], SIDES[0]  # nothing can be read, which is refused with the reason
+    return SIDES[0], SIDES[0]  # nothing can be read; `_check_class_folders` reports why
 
 
 def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:

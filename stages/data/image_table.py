@@ -1,4 +1,4 @@
-"""A user's CSV file with a cell for each image: its group, or its corrected label."""
+"""A user's CSV file with one value for each image: its group, or its corrected label."""
 
 import csv
 
@@ -11,9 +11,9 @@ from stages.errors import UserError
 def read(
     setting: str, given: str, key: str, value: str, may_be_empty: bool = False
 ) -> dict[str, str]:
-    """Return image -> text in the column `value`, from a CSV file; other columns do not matter.
+    """Return image -> text in the column `value`, from a CSV file; other columns are ignored.
 
-    Both are in Unicode form NFC, and blanks around the text do not count.
+    Both are in Unicode form NFC, and the text is stripped of blanks.
 
     Args:
         setting: the name of the setting that names the file, for messages.
@@ -23,8 +23,8 @@ def read(
         may_be_empty: whether a cell of that column may be empty.
 
     Raises:
-        UserError: for a missing file, another header, and an image that occurs twice or has no
-            cell.
+        UserError: for a missing file, a wrong header, and an image that occurs twice or has no
+            value.
         OSError: when the file cannot be read.
     """
     path = files.find(given)
@@ -45,8 +45,8 @@ def read(
                 cell = cell and cell.strip()
                 is_complete = name and (cell or (may_be_empty and cell == "")) and None not in row
                 if name in cells or not is_complete:
-                    lacks = f"does not have one {key} and one {value}"
-                    problem = "occurs twice" if name in cells else lacks
+                    incomplete = f"does not have one {key} and one {value}"
+                    problem = "occurs twice" if name in cells else incomplete
                     raise UserError(
                         f"{setting}: {given}, line {reader.line_num}: {name!r} {problem}; give "
                         f"each image one {value}."

@@ -24,7 +24,7 @@ FILE = (
 )  # fmt: skip
 DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
-PIXELS = SIDES[0] ** 2  # a table with so many columns holds pixels, not names of files
+PIXELS = SIDES[0] ** 2  # a table with this many columns holds pixels, not names of files
 
 
 def recognises(path: Path, data: Data) -> bool:
@@ -57,8 +57,8 @@ def listed(path: Path, data: Data) -> listing.Listing:
     A cell may be the path below the CSV's folder or the file name alone, with or without suffix.
 
     Raises:
-        UserError: for missing columns, or a line without label, or whose file is missing, named
-            twice, or outside of the folder.
+        UserError: for missing columns, a line without a label, or a line whose file is missing,
+            named twice, or outside the folder.
     """
     path, top = _table_and_top(path, data)
     table = _read(path)
@@ -121,7 +121,7 @@ def _read(path: Path, rows: int | None = None) -> pd.DataFrame:
         raise UserError(
             f"{path} has more cells in a line than in its header; correct it."
         ) from None
-    except (ValueError, csv.Error) as error:  # also of pandas and of UTF-8
+    except (ValueError, csv.Error) as error:  # those of pandas and UTF-8 are ValueErrors too
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is not a CSV file in UTF-8 ({reason}); correct it.") from None
 
@@ -148,7 +148,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _csv_files(folder: Path, data: Data) -> list[Path]:
-    """Return the CSV files in a folder, sorted, without that of corrections."""
+    """Return the CSV files in a folder, sorted, except that of `data.corrections`."""
     corrections = data.corrections and find(data.corrections).resolve()
     found = filter(_is_table, sorted(folder.iterdir()))
     return [path for path in found if path.resolve() != corrections]
@@ -182,7 +182,7 @@ def _table_and_top(path: Path, data: Data) -> tuple[Path, Path]:
 def _by_name(top: Path, data: Data) -> dict[str, list[str]]:
     """Return the image files below `top`, by path and by name, each with and without suffix.
 
-    What is the path of a file means this file, even if others have it as their name.
+    A key that is the path of a file means this file, even if it is the name of others.
     """
     found: dict[str, list[str]] = defaultdict(list)
     of_path: dict[str, list[str]] = defaultdict(list)
@@ -197,5 +197,5 @@ def _by_name(top: Path, data: Data) -> dict[str, list[str]]:
 
 
 def order(name: str) -> tuple[int, int, str]:
-    """Sort whole numbers by value, before other names."""
+    """Return a sort key that puts whole numbers, by value, before other names."""
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)

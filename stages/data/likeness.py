@@ -4,7 +4,8 @@ Candidates are the nearest neighbours of each image by a thumbnail of 8 x 8 grey
 distance of two is what still differs once one picture is moved and scaled to fit the other.
 Perceptual hashes find fewer of the cropped copies (docs/decisions.md).
 
-Thumbnails are whole numbers, so their distances are exact, and candidates the same everywhere.
+Thumbnails are whole numbers, so their distances are exact and candidates do not depend on the
+machine.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,10 @@ from PIL import Image
 from scipy import ndimage
 
 THUMBNAIL = 8  # pixels
-VIEWS = (0, 0.025)  # of each side of the image, cut off: none, and half of what copies may lack
+VIEWS = (0, 0.025)  # cropped from each side of the image: nothing, and half of what copies may lose
 LENGTH = 400  # of a thumbnail as a vector; products of two are exact in float32
 NEIGHBOURS = 4  # of each image that are compared with it
-FAR = 0.55  # between thumbnails of length 1; more are no candidates
+FAR = 0.55  # largest distance of candidates, between thumbnails of length 1
 TABLE = 2**22  # distances in memory at once
 
 SIDE = 24  # pixels of the pictures that are compared
@@ -34,8 +35,8 @@ CONTRAST, LIGHTER = 1.6, 64  # copies differ by less: factor in contrast, grey l
 def thumbnails(image: np.ndarray) -> np.ndarray:
     """Return the VIEWS of an image, uint8 (height, width, channels), as vectors.
 
-    They are int16 (len(VIEWS), THUMBNAIL^2), of mean 0 and length LENGTH; what is nearly of one
-    colour gets a shorter vector.
+    They are int16 (len(VIEWS), THUMBNAIL^2), of mean 0 and length LENGTH, or shorter for a view
+    that is nearly of one colour.
     """
     grey, size = _picture(image).convert("L"), (THUMBNAIL, THUMBNAIL)
     height, width = image.shape[:2]
@@ -53,9 +54,10 @@ def thumbnails(image: np.ndarray) -> np.ndarray:
 def candidates(thumbnails: np.ndarray) -> np.ndarray:
     """Return pairs of images that may be near duplicates, int64 (pairs, 2), smaller index first.
 
-    They are each image's NEIGHBOURS nearest that are not FAR, from its first view to any view of
-    the others. (Which of neighbours of equal distance scikit-learn returns depends on the number
-    of threads.) `thumbnails` is int16 (n, len(VIEWS), THUMBNAIL^2).
+    Each image is paired with its NEIGHBOURS nearest images that are not FAR, comparing its first
+    view with any view of theirs. (scikit-learn is not used because the number of threads decides
+    which of several equally distant neighbours it returns.) `thumbnails` is int16
+    (n, len(VIEWS), THUMBNAIL^2).
     """
     vectors = thumbnails.astype(np.float32).swapaxes(0, 1)
     n, squares = len(thumbnails), (vectors**2).sum(axis=2)
@@ -94,7 +96,7 @@ def pictures(images: Sequence[np.ndarray]) -> np.ndarray:
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return how much pairs of pictures differ once the second fits the first, float64 (n,).
 
-    Both are as from `pictures`. Means and contrasts are made equal. The distance is then the root
+    Both come from `pictures`. Means and contrasts are made equal. The distance is then the root
     mean square of the difference where the two overlap, over the contrast: the square root of
     2 (1 - correlation). It is less if both contrasts are below FLAT, since what differs then is
     mostly noise, and infinite if one is lighter or has more contrast than copies have.
@@ -109,13 +111,13 @@ def _place(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     The pictures are grey, float64 (n, 1, SIDE, SIDE). The algorithm is the inverse compositional
     one of Baker and Matthews (2004, Lucas-Kanade 20 years on, figure 4), on pictures of mean 0 and
-    deviation 1.
+    standard deviation 1.
     """
     n, place = len(first), np.tile(STILL, (len(first), 1))
     one = _standard(first, np.ones_like(first))[0]
     down, right = (np.gradient(one[:, 0], 2 / (SIDE - 1), axis=axis) for axis in (1, 2))
     slopes = np.stack([down, down * GRID[:, None], right, right * GRID], axis=1).reshape(n, 4, -1)
-    # A change of contrast is not to be taken for a move.
+    # A change of contrast must not be mistaken for a move.
     slopes -= (slopes @ one.reshape(n, -1, 1)) * one.reshape(n, 1, -1) / SIDE**2
     inverse = np.linalg.inv(slopes @ slopes.swapaxes(1, 2) + RIDGE * np.eye(4))
     for _ in range(STEPS):
@@ -160,7 +162,7 @@ def _difference(first: np.ndarray, second: np.ndarray, inside: np.ndarray) -> np
 
 
 def _standard(pictures: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return pictures with mean 0 and deviation 1 where `inside` is 1; their means, deviations."""
+    """Standardise pictures where `inside` is 1; return them, their means and their deviations."""
     axes = (1, 2, 3)
     count = inside.sum(axis=axes, keepdims=True) * pictures.shape[1]
     mean = (pictures * inside).sum(axis=axes, keepdims=True) / count

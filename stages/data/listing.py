@@ -24,7 +24,7 @@ OTHER = frozenset(
     ".parquet .pdf .pickle .pkl .py .rst .sh .toml .tsv .txt .xls .xlsx .xml .yaml .yml".split()
 )
 IGNORED_FOLDER = "__MACOSX"
-CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # a file in a cache of DVC
+CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")  # a file in DVC's cache
 Row = tuple[str, int, str]  # split, class number, file
 
 
@@ -129,7 +129,7 @@ def _is_visible(folder: str) -> bool:
 
 
 def alike(classes: tuple[str, ...]) -> list[str]:
-    """Return a sentence for each two classes whose names differ only in case or blanks."""
+    """Return a sentence for each set of classes whose names differ only in case or blanks."""
     of_form: dict[str, list[str]] = defaultdict(list)
     for name in classes:
         of_form["".join(name.split()).casefold()].append(name)
@@ -158,7 +158,7 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
             if not data.follow_links:
                 raise UserError(
                     f"{top} has {shown}, a link to a folder; set data.follow_links to true, or "
-                    "replace the link by the folder."
+                    "replace the link with the folder."
                 )
             target = os.path.realpath(path)
             way = (Path(here), *Path(here).parents)  # perhaps through links
@@ -175,8 +175,8 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
 def reason(path: Path, top: Path, data: Data) -> str:
     """Return why a file below `top` is left out, or "" if it has an image suffix.
 
-    A link out of the folder is followed to DVC's cache, and with `data.follow_links`; otherwise it
-    raises a UserError.
+    A link out of the folder is followed if it leads to DVC's cache or `data.follow_links` is true;
+    otherwise a UserError is raised.
     """
     if not path.exists() and suffix(path.name) not in SUFFIXES:  # perhaps it was a class folder
         raise UserError(
@@ -189,7 +189,7 @@ def reason(path: Path, top: Path, data: Data) -> str:
         if not (target.startswith(os.path.realpath(top) + os.sep) or CACHED.search(target)):
             raise UserError(
                 f"{top} has {os.path.relpath(path, top)!a}, a link out of the folder; set "
-                "data.follow_links to true, or replace the link by the file."
+                "data.follow_links to true, or replace the link with the file."
             )
     return "" if suffix(path.name) in SUFFIXES else f"is of the type {suffix(path.name) or 'none'}"
 

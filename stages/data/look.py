@@ -18,11 +18,11 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 
 SAMPLE = 500  # files whose headers are read
-NEAR_IMAGES, NEAR_PIXELS = 2_000, 4e8  # at most, and of all files, to look for near duplicates
+NEAR_IMAGES, NEAR_PIXELS = 2_000, 4e8  # totals up to which near duplicates are looked for
 
 
 class Look(NamedTuple):
-    """Facts on a source; those on sizes, colour and damage are of a sample of the files."""
+    """Facts about a source; sizes, colour and damage are those of a sample of the files."""
 
     classes: tuple[str, ...]
     train: list[int]  # images of each class
@@ -84,8 +84,8 @@ def is_quick(found: Look) -> bool:
 def near(settings: Data, looked: Look) -> dict[str, list[list[str]]]:
     """Return names of images in groups of near duplicates: all, in two classes, in both splits.
 
-    It reads all images as `prepare` does. Images are named by their files or rows; those of the
-    test set are the last of a group.
+    It reads all images as `prepare` does. Images are named by their files or rows; test images come
+    last in a group.
     """
     if not settings.image_size:  # a file that was not in the sample may have another
         size = tuple(looked.sizes[0].tolist())

@@ -2,7 +2,7 @@
 
 The first two are four IDX files each. Their decompressed content is checked by SHA-256, because
 mirrors compress differently and DVC does not watch the folder. MNIST's digests are those of the
-official files, Fashion-MNIST's those that several independent public loaders state.
+official files; Fashion-MNIST's are those that several independent public loaders use.
 """
 
 import gzip
@@ -103,7 +103,7 @@ def load(published: Published, data: Data) -> Source:
 
 
 def _find(folder: Path, published: Published, file: str) -> Path:
-    """Return the path of one of the four files in a folder, or in its folder <source>/."""
+    """Return the path of one of the four files in a folder, or in its subfolder <source>/."""
     if (folder / published.name).is_dir():
         folder /= published.name
     if found := idx.find(folder, file):
@@ -115,11 +115,11 @@ def _find(folder: Path, published: Published, file: str) -> Path:
 
 
 def download(published: Published, file: str) -> Path:
-    """Return the path of one of the four files, after a download if it is missing or damaged.
+    """Return the path of one of the four files; download it if it is missing or damaged.
 
     Mirrors are tried in turn. Files are stored decompressed.
     """
-    import pooch  # takes 0.3 s with requests, and the default data is not downloaded
+    import pooch  # takes 0.3 s with requests, and the default data needs no download
     import requests
 
     def decompressed(url: str, output: str, pooch_object: object) -> None:
@@ -137,7 +137,7 @@ def download(published: Published, file: str) -> Path:
         except requests.RequestException as error:
             status = None if error.response is None else f"HTTP status {error.response.status_code}"
             failures.append(f"{host}: {status or type(error).__name__}")
-        except ValueError:  # pooch: the digest differs; ours: damaged gzip
+        except ValueError:  # from pooch for another digest, from `idx.content` for damaged gzip
             failures.append(f"{host}: not the expected content")
     raise UserError(
         f"could not download {file} ({'; '.join(failures)}); connect to the internet, or put the "

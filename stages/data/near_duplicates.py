@@ -32,16 +32,16 @@ class Group(NamedTuple):
 
     train: list[int]
     test: list[int]
-    labels: int  # how many different ones they have
-    distance: list[float]  # of each, first those of `train`, to the nearest image
+    labels: int  # number of distinct labels
+    distance: list[float]  # of each image to the nearest, those of `train` first
 
 
 def find(splits: Sequence[Split], digests: np.ndarray, padded: bool) -> Found | None:
     """Return which images are nearly or exactly equal; None if they are too small to tell.
 
-    Images of several splits count on from one to the next; images that are linked by others are in
-    one group too. `digests` are those of all images. If images are `padded`, only the pictures
-    within them are compared, as far as the splits have their sizes.
+    Images are numbered consecutively across splits, and images that are linked through others are
+    in one group too. `digests` are those of all images. If images are `padded`, only the pictures
+    within them are compared, where the splits have their sizes.
     """
     if min(splits[0].images.shape[1:3]) < LEAST:
         return None
@@ -85,12 +85,12 @@ def pairs(splits: Sequence[Split], rows: np.ndarray, padded: bool) -> tuple[np.n
 
 
 def _shown(splits: Sequence[Split], padded: bool) -> Callable[[int], np.ndarray]:
-    """Return a function that gives the picture of an image, without padding."""
+    """Return a function that returns the picture of an image, without padding."""
     starts = np.cumsum([0, *(len(split.labels) for split in splits)])
 
     def shown(row: int) -> np.ndarray:
-        of = int(np.searchsorted(starts, row, "right")) - 1
-        split, at = splits[of], row - starts[of]
+        number = int(np.searchsorted(starts, row, "right")) - 1
+        split, at = splits[number], row - starts[number]
         if split.sizes is None or not padded:
             return split.images[at]
         return split.images[at][decode.inside(split.sizes[at].tolist(), split.images.shape[1:3])]
@@ -101,8 +101,8 @@ def _shown(splits: Sequence[Split], padded: bool) -> Callable[[int], np.ndarray]
 def groups(train: Found, test: Found, labels: tuple[np.ndarray, np.ndarray]) -> list[Group]:
     """Return the groups that have at least two images in the splits.
 
-    The arguments are of the prepared images. Groups in both splits come first, then those with two
-    labels.
+    The arguments describe the prepared images. Groups in both splits come first, then those with
+    two labels.
     """
     count = len(train.number)
     number, distance = (np.concatenate(pair) for pair in zip(train, test, strict=True))
@@ -150,10 +150,10 @@ def summary(found: Sequence[Group] | None) -> dict[str, Any]:
 def notes(
     found: Sequence[Group], names: tuple[Sequence, Sequence], own_test: bool
 ) -> tuple[str, ...]:
-    """Return a sentence on groups in both splits and one on groups of two labels, if any.
+    """Return a sentence about groups in both splits and one about groups of two labels, if any.
 
-    `names` are the files or rows of the prepared images of both splits. No setting moves images of
-    an `own_test`, a test set of the source.
+    `names` are the files or rows of the prepared images of both splits. `own_test` is whether the
+    source has its own test set, whose images no setting moves.
     """
     sentences = []
     between = [one for one in found if one.train and one.test]

@@ -66,7 +66,7 @@ def load(path: Path, data: Data) -> Source:
 
 @contextmanager
 def _numpy_errors(path: Path) -> Iterator[None]:
-    """Refuse a file that NumPy cannot read. Wrap only calls of NumPy, or a bug would be hidden."""
+    """Refuse a file that NumPy cannot read. Wrap only calls to NumPy, so as not to hide a bug."""
     try:
         yield
     except Exception as error:  # damage, Python objects, or a size that exceeds the memory

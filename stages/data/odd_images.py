@@ -17,10 +17,10 @@ COLUMNS = ("split", "index", "row", "file", "label", "what", "value", "median")
 BLACK, WHITE = 16, 239  # grey levels up to and from which a pixel is nearly black or white
 SHARE = 0.99  # least share of the pixels that are nearly black or white
 DEVIATIONS = 4.0  # least distance of a log from the median, in 1.4826 median absolute deviations
-SOFTER, LONGER = 4.0, 3.0  # times, at least: below the median sharpness, from the median shape
+SOFTER, LONGER = 4.0, 3.0  # least factors: below the median sharpness, from the median shape
 FEWEST = 20  # fewest images that are compared with each other
-EDGE = 2  # pixels that are not looked at, beside padding
-PIXELS = 2**16  # looked at at once
+EDGE = 2  # pixels next to padding that are ignored
+PIXELS = 2**16  # processed at once
 GREY = np.array([299, 587, 114], np.int32)  # thousandths: ITU-R 601
 
 
@@ -34,7 +34,7 @@ class Odd(NamedTuple):
 
 
 def find(splits: Sequence[np.ndarray], sizes: np.ndarray | None, padded: bool) -> list[Odd]:
-    """Return the odd images of splits, which count on from one to the next.
+    """Return the odd images of splits, numbered consecutively across them.
 
     Each split is uint8 (n, height, width, channels), maybe memory-mapped. `sizes` is int (n, 2),
     height and width of all images before resizing, or None. If images are `padded`, only the
@@ -102,7 +102,7 @@ def _measured(images: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
 
 
 def _inset(part: slice) -> slice:
-    """Return a part without its EDGE, or its middle if it is narrow."""
+    """Return a slice without EDGE pixels at both ends, or its middle if it is narrow."""
     edge = min(EDGE, (part.stop - part.start - 1) // 2)
     return slice(part.start + edge, part.stop - edge)
 

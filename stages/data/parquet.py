@@ -1,4 +1,4 @@
-"""User source: parquet files with encoded images and labels, as Hugging Face's data sets have."""
+"""User source: parquet files with encoded images and labels, as in Hugging Face's data sets."""
 
 import json
 from collections.abc import Callable

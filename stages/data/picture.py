@@ -51,9 +51,10 @@ def as_digit(image: Image.Image) -> np.ndarray:
     """Convert a picture of one digit to MNIST's form: light on black, scaled, centred by mass.
 
     Ink is whatever differs from the border's colour, so dark on light, light on dark and coloured
-    digits give the same. The bounding box of the ink is scaled to fit 20 x 20, and its centre of
-    mass moved to the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist). The picture is RGB of
-    any size, the result uint8 (28, 28, 1). A UserError about a blank picture does not name it.
+    digits give the same result. The bounding box of the ink is scaled to fit 20 x 20, and its
+    centre of mass moved to the centre of 28 x 28 (http://yann.lecun.com/exdb/mnist). The picture is
+    RGB of any size, the result uint8 (28, 28, 1). The UserError for a blank picture does not name
+    its file.
     """
     pixels = np.asarray(image, np.float32)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -51,7 +51,7 @@ def load(path: Path, data: Data) -> Source:
     """Read the file, or train.csv and, if it exists, test.csv; classes are the labels.
 
     With `data.channels: rgb`, three columns make a pixel. Images are square unless
-    `data.image_size` is set. A test.csv without labels, as Kaggle has, is not used.
+    `data.image_size` is set. A test.csv without labels, as on Kaggle, is not used.
     """
     if path.is_dir() and not (path / "train.csv").is_file():
         raise UserError(f"{path} has no train.csv; put it there, or name the file itself.")
@@ -72,11 +72,11 @@ def load(path: Path, data: Data) -> Source:
 def unlabelled(path: Path, data: Data, shape: Sequence[int]) -> np.ndarray:
     """Return the images of a file without labels, uint8 or float32 (n, height, width, channels).
 
-    A column of labels, as training has it, is ignored. `shape` is that of an image, whatever the
-    settings say: the model may have been trained on image files.
+    A column of labels, as in the training data, is ignored. `shape` is that of an image, whatever
+    the settings say: the model may have been trained on image files.
     """
     label = None
-    with suppress(UserError):  # there is none
+    with suppress(UserError):  # no such column
         label = _label(path, data)
     return _read(path, data, label, shape).images
 
@@ -180,7 +180,7 @@ def _parse(path: Path, header: Header) -> np.ndarray:
         ]
         with (
             path.open(encoding="utf-8-sig", newline="") as file,
-            warnings.catch_warnings(action="ignore"),  # about no rows, which are refused later
+            warnings.catch_warnings(action="ignore"),  # about a file without rows, refused later
             suppress(ValueError),
         ):
             next(csv.reader(file, delimiter=header.delimiter))

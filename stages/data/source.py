@@ -12,7 +12,7 @@ DARK = 64  # if no pixel is this bright, the scale is probably 0 to 1 or 0 to 16
 
 
 class Split(NamedTuple):
-    """The labelled images for training, or those for the test."""
+    """The labelled images of the training or the test set."""
 
     images: np.ndarray  # uint8 (n, height, width, channels), 0-255, 1 or 3 channels
     labels: np.ndarray  # int64 (n,), indices into the classes
@@ -32,7 +32,7 @@ class Source:
     test: Split | None = None  # None: to be held out from `train`
     unreadable: dict[str, str] = field(default_factory=dict)  # file -> why it was left out
     notes: tuple[str, ...] = ()  # conversions and oddities of the images, one sentence each
-    bits: int = 16  # of the pixels in files of 16 bits, see `data.bits`
+    bits: int = 16  # of the pixels in 16-bit files, see `data.bits`
     pixel_range: tuple[int, int] = (0, 255)  # of the source, before it was scaled to 0 to 255
     sha256: str = ""  # of the content; "" for a user's own files, see `stages.data.watch`
 

@@ -41,15 +41,15 @@ class _Images(NamedTuple):
     def units(self, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return what is split: the units' labels, each image's unit, and the units' groups.
 
-        Units are images that are joined into groups, or the distinct images, with the label of the
-        first.
+        Units are all images if they are in groups, and otherwise the distinct images, each with the
+        label of its first copy.
         """
-        number, of = duplicates.numbered(self.digests), self.groups
+        number, group_of = duplicates.numbered(self.digests), self.groups
         if data.near_duplicates == "group" and (self.near >= 0).any():
             linked = np.where(self.near >= 0, self.near, self.near.max() + 1 + number)
-            of = linked if of is None else groups.joined(of, linked)
-        if of is not None:
-            return self.labels, np.arange(len(number)), groups.joined(of, number)
+            group_of = linked if group_of is None else groups.joined(group_of, linked)
+        if group_of is not None:
+            return self.labels, np.arange(len(number)), groups.joined(group_of, number)
         return self.labels[np.unique(number, return_index=True)[1]], number, None
 
 
@@ -114,7 +114,7 @@ def _read(
     searched, ends = found is not None, np.cumsum([len(split.labels) for split in splits])
     if found is None:
         found = near_duplicates.Found(np.full(ends[-1], -1), np.full(ends[-1], np.inf))
-    parts = zip(*(np.split(of, ends[:-1]) for of in found), strict=True)
+    parts = zip(*(np.split(array, ends[:-1]) for array in found), strict=True)
     images = []
     for split, hashes, groups_of, near in zip(splits, digests, group_of, parts, strict=False):
         rows = np.arange(len(split.labels))

@@ -11,7 +11,7 @@ from stages.errors import UserError
 from stages.settings.params import Params
 from stages.settings.sections import Data
 
-# What the stages write, as in dvc.yaml: DVC refuses a dependency that holds any of it.
+# What the stages write, as in dvc.yaml: DVC refuses a dependency that contains any of these.
 WRITTEN = ("data/environment.json", "data/members", "data/prepared", "results")
 
 
@@ -40,7 +40,7 @@ def check(settings: Params) -> None:
 
 
 def is_wrong(settings: Params) -> bool:
-    """Return whether DVC cannot watch `data.watch`, or would not notice changes of the data."""
+    """Return whether DVC cannot watch `data.watch`, or would not notice changes to the data."""
     own = _own(settings.data, settings.folds.group).values()
     if not all(path.exists() for path in own):
         return False  # DVC may bring it, or it is reported where it is read
@@ -51,7 +51,7 @@ def is_wrong(settings: Params) -> bool:
 def best(given: Data, group: str | None = None) -> str:
     """Return what `data.watch` should be: the path of all files of the user, or the default.
 
-    It is relative to the repository if it is in there. `group` is `folds.group`.
+    It is relative to the repository if it is inside. `group` is `folds.group`.
 
     Raises:
         UserError: when DVC cannot watch that path.
@@ -63,13 +63,13 @@ def best(given: Data, group: str | None = None) -> str:
     if _is_written(path):
         raise UserError(
             f"DVC cannot watch {path}, which holds {' and '.join(own)}, because the pipeline "
-            "writes there too; move your files into a folder of their own, such as data/photos, "
+            "writes there too; move your files into a separate folder, such as data/photos, "
             "and change their paths in params.yaml."
         )
     if linked := [setting for setting, place in own.items() if not _tracks(path, place)]:
         raise UserError(
             f"{linked[0]} is behind a link in {path}, which DVC does not follow; replace the link "
-            "by what it leads to."
+            "with its target."
         )
     above = [top for top in _tops() if path.is_relative_to(top)]
     return str(path.relative_to(above[0]) if above else path)
@@ -78,7 +78,7 @@ def best(given: Data, group: str | None = None) -> str:
 def _own(given: Data, group: str | None) -> dict[str, Path]:
     """Return setting -> path, perhaps missing, of each setting that names files of the user.
 
-    That of a CSV file of labels is the folder that the labelled files are in.
+    For a CSV file of labels, the path is the folder that the labelled files are in.
     """
     paths = {
         "data.source": None if given.source in data.SOURCES else given.source,
@@ -96,8 +96,8 @@ def _own(given: Data, group: str | None) -> dict[str, Path]:
 def digests(settings: Params) -> dict[str, str]:
     """Return setting -> SHA-256 (hexadecimal) of the names and content of the user's own files.
 
-    Settings are `data.source`, `folds.group` and `data.corrections`; registered sources have
-    digests of their own.
+    Settings are `data.source`, `folds.group` and `data.corrections`; registered sources have fixed
+    digests.
     """
     found = {}
     if path := data.find(settings.data.source):
@@ -113,7 +113,7 @@ def digests(settings: Params) -> dict[str, str]:
 def check_unchanged(settings: Params, before: Mapping[str, str]) -> None:
     """Refuse files that have changed since `digests` returned `before`.
 
-    DVC hashes the dependencies again after the stage, so they must be what was read.
+    DVC hashes the dependencies again after the stage, so they must still be what was read.
     """
     now = digests(settings)
     if changed := [setting for setting in before if now.get(setting) != before[setting]]:
@@ -143,12 +143,12 @@ def _tracks(folder: Path, path: Path) -> bool:
 
 
 def _is_written(path: Path) -> bool:
-    """Return whether a path holds what the stages write, or is in there."""
+    """Return whether a path contains something that the stages write, or is inside it."""
     path = Path(os.path.abspath(path))
     written = [top / name for top in _tops() for name in WRITTEN]
     return any(path.is_relative_to(one) or one.is_relative_to(path) for one in written)
 
 
 def _tops() -> list[Path]:
-    """Return the working folder and that of the repository: the same but in an experiment."""
+    """Return the working folder and the repository's, which differ only in an experiment."""
     return [Path.cwd(), Path(os.path.abspath(files.root()))]

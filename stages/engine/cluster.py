@@ -43,7 +43,7 @@ def run(
             when a task's processes died on every attempt.
     """
     if not tasks:
-        return  # do not connect for nothing
+        return  # without connecting
     ray = connect(parallel)
     call = ray.remote(_call).options(
         num_cpus=parallel.cpus_per_fold, num_gpus=parallel.gpus_per_fold, max_retries=RETRIES

@@ -64,7 +64,7 @@ def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:
 def _compute(
     path: Path, images: np.ndarray, recipe: Recipe, weights: Path, jobs: int | None
 ) -> None:
-    """Write the file of features unless it is there; blocks of an earlier attempt are used."""
+    """Write the file of features unless it exists; blocks of an earlier attempt are reused."""
     if path.exists():
         os.utime(path)  # marks it as used: `fold_store.prune` deletes old files
         return

@@ -1,7 +1,7 @@
 """Store finished folds under the fingerprint of everything that determines them.
 
-DVC deletes a stage's outputs before running it, so unfinished trainings are stored elsewhere: in
-`.foldlab/folds/<fingerprint>/` of the repository. Git and DVC ignore it, and DVC's temporary
+DVC deletes a stage's outputs before running it, so unfinished training runs are stored elsewhere:
+in `.foldlab/folds/<fingerprint>/` of the repository. Git and DVC ignore it, and DVC's temporary
 experiments share it.
 """
 
@@ -21,8 +21,8 @@ from stages import files
 from stages.files import listed, write_arrays
 from stages.training.fold import FoldResult
 
-COMPLETE_DAYS = 7  # before a complete training is deleted; DVC has its results
-UNFINISHED_DAYS = 90  # before an unfinished training is deleted
+COMPLETE_DAYS = 7  # before a complete training run is deleted; DVC has its results
+UNFINISHED_DAYS = 90  # before an unfinished training run is deleted
 REUSED = ("scores", "features", "backbones")  # deleted when unused for COMPLETE_DAYS
 
 
@@ -53,7 +53,7 @@ def load(fingerprint: str, fold: int | str) -> FoldResult | None:
 
 
 def arrays(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the arrays of an `.npz` file; compute and store them if unreadable."""
+    """Return the arrays of an `.npz` file; compute and store them if it is missing or damaged."""
     stored = _read(path)
     if stored is not None:
         os.utime(path)  # marks it as used
@@ -101,13 +101,13 @@ def prune() -> None:
             with FileLock(lock_path(path.name), timeout=0):
                 if not complete and (count := len(listed(path, "fold-*.npz"))):
                     print(
-                        f"foldlab: deleting {count} folds of an unfinished training that has not "
-                        f"changed for {days:.0f} days: {path.name[:8]}.",
+                        f"foldlab: deleting {count} folds of an unfinished training run that has "
+                        f"not changed for {days:.0f} days: {path.name[:8]}.",
                         file=sys.stderr,
                     )
                 shutil.rmtree(path)
 
 
 def _days(*paths: Path) -> float:
-    """Return the days since the last of the files was written."""
+    """Return the days since any of the files was last written."""
     return (time.time() - max(path.stat().st_mtime for path in paths)) / 86400

@@ -47,10 +47,10 @@ class FoldTask(NamedTuple):
     fingerprint: str  # its key in the fold store
     recipe: Recipe
     fold: int | str  # number over all repeats, or "refit"
-    rows: np.ndarray | None = None  # ascending, to train a fold on; None: all not in its validation
+    rows: np.ndarray | None = None  # ascending, to train a fold on; None: all it does not validate
 
     def arguments(self, arrays: Arrays) -> tuple:
-        """Return the arguments of `train_fold`, except `on_epoch`; the recipe is not `attached`."""
+        """Return the arguments of `train_fold`, except `on_epoch`; no saved model is attached."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = folds[self.fold // per_repeat] if isinstance(self.fold, int) else None
@@ -122,7 +122,7 @@ def run_folds(
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
-                kernels = pending[0].recipe.train.kernels  # those of all variants
+                kernels = pending[0].recipe.train.kernels  # the same for all variants
                 results = cluster.run(_train, calls, parallel, kernels)
             for position, record in results:
                 task = pending[position]
@@ -163,7 +163,7 @@ def _training_inputs(
 def _train(
     report: Callable | None, head: tuple | None, rows: np.ndarray | None, *task: Any
 ) -> FoldResult:
-    """Train a fold; its reports and exceptions name it, since a traceback would not."""
+    """Train a fold; progress reports and exceptions name it, since a traceback would not."""
     *_, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
     if rows is not None:
@@ -211,13 +211,13 @@ def _train_subset(
 def _scored(
     images: np.ndarray, classes: int, recipe: Recipe, weights: list[np.ndarray]
 ) -> np.ndarray:
-    """Return the probabilities of images, (m, classes), by training for no epochs at all."""
+    """Return the probabilities of images, (m, classes), by training for zero epochs."""
     update = {"epochs": 0, "schedule": Named(name="constant")}
     scoring = recipe.model_copy(update={"train": recipe.train.model_copy(update=update)})
     validates = np.zeros(len(images), np.int64)  # all, in fold 0
     arguments = images, validates, validates, classes, scoring, 0
     probability = train_fold(*arguments, initial=weights).probability
-    if not np.isfinite(probability).all():  # the last step alone may make weights infinite
+    if not np.isfinite(probability).all():  # weights can become infinite in the last step only
         raise UntrainableError(
             f"{recipe.variant} diverged in its last step; lower train.learning_rate, now "
             f"{recipe.train.learning_rate:g}, and try again."

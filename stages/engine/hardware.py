@@ -29,7 +29,7 @@ def resolve(precision: str, setting: Kernels) -> str:
     """Return `precision`, or for `auto` the fastest one on this machine with these kernels.
 
     Raises:
-        UserError: for mixed precision on a processor with portable kernels, which lack it.
+        UserError: for mixed precision on a processor with portable kernels, which are float32 only.
     """
     if precision == MIXED and setting == "portable" and _gpu() is None:
         raise UserError(
@@ -42,7 +42,7 @@ def resolve(precision: str, setting: Kernels) -> str:
 
 
 def kernels(setting: Kernels) -> str:
-    """Return what TensorFlow selects kernels by: GPU capability or CPU instruction set.
+    """Return what TensorFlow chooses its kernels by: GPU capability or CPU instruction set.
 
     Results may round differently with another value. It is "portable" with portable kernels on any
     processor with AVX2. `ONEDNN_MAX_CPU_ISA`, or its older name `DNNL_MAX_CPU_ISA`, limits native

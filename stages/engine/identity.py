@@ -37,7 +37,7 @@ def ensemble_fingerprint(variant: str, members: Iterable[str]) -> str:
 
 
 def digest(content: Any) -> str:
-    """Return the SHA-256, in hexadecimal, of content that JSON can hold; keys may be in any order.
+    """Return the SHA-256, in hexadecimal, of JSON content; the order of keys does not matter.
 
     Equal content has the same digest in every process.
     """
@@ -52,7 +52,7 @@ def of_array(array: np.ndarray) -> str:
 def code() -> list[tuple[str, str]]:
     """Return the path and the SHA-256, in hexadecimal, of each file of numerical code.
 
-    Hidden files and folders and broken links are skipped: editors and file managers leave them.
+    Hidden files and folders and broken links are skipped: editors and file managers create them.
     """
     root = Path(__file__).parents[1]
     hashes = []

@@ -1,4 +1,4 @@
-"""What a prediction of a model file costs on one thread: time, operations and size."""
+"""What a prediction with a model file costs on one thread: time, operations and size."""
 
 import time
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def products(model: Any, views: int = 1) -> list[int]:
     the models that contain it; `views` is their number outside of `model`.
 
     Raises:
-        ValueError: for another kind of layer with a matrix of weights.
+        ValueError: for any other kind of layer with a matrix of weights.
     """
     counts = []
     views *= stacked(model)

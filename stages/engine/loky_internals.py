@@ -1,4 +1,4 @@
-"""Private interfaces of loky and multiprocessing, for which neither has a public setting."""
+"""Private interfaces of loky and multiprocessing that have no public equivalent."""
 
 import multiprocessing
 from multiprocessing import forkserver, resource_tracker
@@ -28,7 +28,7 @@ def fork_workers_with(module: str) -> None:
 
 
 def start_servers() -> None:
-    """Start the processes that fork workers and track their resources, or leave them running."""
+    """Start the processes that fork workers and track their resources, unless they are running."""
     resource_tracker.ensure_running()
     loky_resource_tracker.ensure_running()
     forkserver.ensure_running()

@@ -1,7 +1,7 @@
 """Check a `.keras` file before Keras reads it: known layers only, within limits.
 
 Keras' safe mode forbids some classes and constructs every other one that a file names. Here only
-what is listed passes, so that nothing else is ever constructed. Neither TensorFlow nor Keras is
+what is listed is allowed, so that nothing else is ever constructed. Neither TensorFlow nor Keras is
 imported.
 """
 
@@ -72,8 +72,8 @@ def layers(content: bytes, where: str) -> list[dict[str, Any]]:
     """Return the configuration of a model's layers from the content of a `.keras` file.
 
     Raises:
-        UserError: if it is none, is too large, or has anything that is not listed in this module.
-            The message starts with `where`.
+        UserError: if it is not such a file, is too large, or has anything that is not listed in
+            this module. The message starts with `where`.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -158,9 +158,9 @@ def _parts(part: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def _check_layers(part: dict[str, Any]) -> None:
-    """Raise an exception that `layers` catches unless the layers of a model are as Keras has them.
+    """Raise an exception that `layers` catches unless a model's layers are as Keras writes them.
 
-    Callers read their names and the shapes of inputs.
+    Callers read the names of layers and the shapes of inputs.
     """
     if part.get("class_name") not in ("Functional", "Sequential"):
         return

@@ -16,7 +16,7 @@ from stages.statistics import classification, occlusion
 from stages.training.export import scorer
 
 # Per task; fixed, so that results do not depend on the number of workers.
-CHUNK, CHUNK_BYTES = 2500, 2**26  # most images, and most bytes of them
+CHUNK, CHUNK_BYTES = 2500, 2**26  # maximum number of images, and of their bytes
 # Mistakes for which occlusion is computed: as many as the figure shows, or fewer if images are
 # large, so that it takes no longer than a few hundred predictions.
 EXPLAINED, LEAST, EXPLAINED_BYTES = 20, 4, 2**24
@@ -70,7 +70,7 @@ def score(
 def _score(
     model: Path, images: np.ndarray, label: np.ndarray, count: int, kernels: Kernels
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return probabilities, those of members, and drops (n, ...): 0 but for `count` mistakes."""
+    """Return probabilities, those of members, and drops (n, ...): 0 except for `count` mistakes."""
     probabilities = scorer(model, kernels)
     probability, by_member = probabilities(images)
     rows = [index for index, *_ in _mistakes(probability, label)[:count]]

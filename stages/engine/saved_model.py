@@ -143,7 +143,7 @@ def _where(recipe: Recipe) -> str:
 
 
 def _content(recipe: Recipe) -> bytes:
-    """Return the content of the saved model's file, which has the row's digest."""
+    """Return the content of the saved model's file, after checking it against the row's digest."""
     where = _where(recipe)
     path, model, sha256 = (recipe.architecture.arguments[k] for k in ("path", "model", "sha256"))
     if (path is None) == (model is None):

@@ -45,7 +45,7 @@ def inputs(recipes: Mapping[str, Recipe], images: np.ndarray) -> dict[str, np.nd
 
 
 def _shrunk(images: np.ndarray, digest: str, factor: int) -> np.ndarray:
-    """Return the images shrunk by a factor; they are computed unless their file is there."""
+    """Return the images shrunk by a factor; they are computed unless their file exists."""
     key = identity.digest([digest, images.shape, "shrink", factor, identity.code()])
     path = files.root() / ".foldlab" / "features" / f"{key}.npy"
     if path.exists():

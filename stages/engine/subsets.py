@@ -86,7 +86,7 @@ def _half(
         raise UserError(
             f"the class {classes[int(counts.argmin())]!r} would have no image in "
             f"1/{1 / share:.0f} of a fold's training images; a learning curve needs at least 8 "
-            "images of each class in each fold's training set, and with folds.group as many "
+            "images of each class in each fold's training set, and with folds.group at least 8 "
             "groups: add images or leave the class out."
         )
     if group_of is None:
@@ -112,11 +112,11 @@ def tasks(
 def longer(recipe: Recipe, share: float) -> Recipe:
     """Return the recipe for a share of the images; a quarter of them gets twice the epochs.
 
-    That is half the steps of all images. With as many epochs, small subsets would be trained too
-    little, and more images seem to help more than they do; with as many steps, the curve would cost
-    twice as much (docs/decisions.md, Statistics). Whatever is counted in epochs is stretched with
-    them: the patience of early stopping and of plateaus, and an exponential schedule. The other
-    schedules depend on the number of steps.
+    That is half the steps of all images. With the same number of epochs, small subsets would be
+    trained too little, and more images would seem to help more than they do; with the same number
+    of steps, the curve would cost twice as much (docs/decisions.md, Statistics). Whatever is
+    counted in epochs is stretched with them: the patience of early stopping and of plateaus, and an
+    exponential schedule. The other schedules depend on the number of steps.
     """
     factor = share**-0.5
     train = recipe.train

@@ -25,7 +25,7 @@ def convert(traced: Traced, classes: Sequence[str], calibration: np.ndarray | No
         traced: the model.
         classes: in the order of the probabilities.
         calibration: uint8 (n, height, width, channels) images from which to take the ranges of
-            activations; weights and activations are int8 then. None: all stays float32.
+            activations; weights and activations are then int8. None: everything stays float32.
 
     Raises:
         UserError: for a layer that the format cannot express.

@@ -1,7 +1,7 @@
 """A finished model as one TensorFlow function from raw pixels, which converters take.
 
 Code that determines results is in `training`, which fingerprints cover. This module only rewrites
-finished models, so it is here: a change of it must not change fingerprints.
+finished models, so it is here: changing it must not change fingerprints.
 """
 
 import re
@@ -85,8 +85,8 @@ def _call(layer: Any, *arguments: Any, **named: Any) -> Any:
 def moved(images: Any, transform: np.ndarray) -> Any:
     """Return what `stages.augment.views.moved` does, as a weighted sum of four gathered pixels.
 
-    No other format has TensorFlow's operation. As the transformation is constant, so are positions
-    and weights of the pixels between which it interpolates; those outside the image weigh nothing.
+    No other format has TensorFlow's operation. The transformation is constant, and so are the
+    positions and weights of the pixels that it interpolates; those outside the image have weight 0.
     """
     import keras
 

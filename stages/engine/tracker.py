@@ -25,7 +25,7 @@ DONE = b"done"  # sent when training ends normally; a killed process only closes
 def write_start_marker(
     fingerprint: str, recipe: Recipe, description: str, dataset: Mapping[str, Any]
 ) -> int:
-    """Write what is known before a training's first fold ends; `dataset` is that of dataset.json.
+    """Write what is known before a training's first fold ends; `dataset` is dataset.json's content.
 
     Returns when the training began, in ms since 1970. A resumed training keeps its first start.
     """
@@ -50,10 +50,10 @@ def start_marker(fingerprint: str) -> Path:
 
 @contextmanager
 def tracked(fingerprints: Sequence[str], tracking: Tracking) -> Iterator[None]:
-    """Lock trainings and log their progress in a second process while the block runs.
+    """Lock training runs and log their progress in a second process while the block runs.
 
     The second process sees the end of the block, or the death of this process, as the end of its
-    input. Trainings that another process has locked are left to that process.
+    input. Training runs that another process has locked are left to that process.
     """
     with ExitStack() as stack:
         own = []

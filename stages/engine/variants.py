@@ -74,7 +74,7 @@ def plan(settings: Params, variant: str, dataset: dict[str, Any]) -> Plan:
 def needed_folds(
     plan: Plan, arrays: Arrays, rows: Mapping[str, Trained]
 ) -> dict[str, list[FoldTask]]:
-    """Return fingerprint -> folds, of a variant or of the members that `rows` lacks."""
+    """Return fingerprint -> folds, of a variant or of the members that are not in `rows`."""
     return {
         key: fold_tasks.variant_tasks(key, recipe, arrays)
         for key, recipe in plan.recipes.items()
@@ -127,7 +127,7 @@ def train(plan: Plan, arrays: Arrays, parallel: Parallel) -> Trained:
 
 
 def members_with_results(plan: Plan) -> dict[str, Trained]:
-    """Return what an ensemble needs of the members whose result files have their fingerprints."""
+    """Return what an ensemble needs from members whose result files match their fingerprints."""
     found = {}
     for key, recipe in plan.recipes.items() if plan.is_ensemble else ():
         folder = RESULTS / recipe.variant

@@ -28,7 +28,7 @@ from stages.engine.loky_internals import DEATHS
 from stages.errors import UserError
 
 ORPHAN_SECONDS = 2.0  # interval at which a process checks that its parent is alive
-_started = 2  # workers to keep alive with fewer tasks; with 1 this process itself would compute
+_started = 2  # workers to keep alive even with fewer tasks; with 1, this process would compute
 
 
 def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterator[tuple[int, Any]]:
@@ -45,11 +45,11 @@ def run(function: Callable, tasks: Sequence[tuple], jobs: int | None) -> Iterato
 
     Raises:
         UserError: after all other tasks are yielded, when a task's worker process died even while
-            no other task was running, for example for lack of memory.
+            no other task was running, for example because it ran out of memory.
     """
     global _started
     if not tasks:
-        return  # do not start servers for nothing
+        return  # without starting servers
     size = min(jobs or optimal_workers(len(tasks), joblib.cpu_count()), max(len(tasks), _started))
     if size == 1:
         yield from ((position, function(*task)) for position, task in enumerate(tasks))
@@ -98,9 +98,9 @@ def _run_until_death(
 
     # pre_dispatch: only as many tasks as can start at once, so that calls from other threads need
     # not wait for all of them, and few are suspects when a worker dies. max_nbytes: send arrays
-    # through pipes, not as memory-mapped temporary files, which would stay until this process ends,
-    # as forked workers do not share joblib's resource tracker. Arrays that are memory-mapped
-    # already are sent as such.
+    # through pipes. Memory-mapped temporary files would stay until this process ends, because
+    # forked workers do not share joblib's resource tracker. Arrays that are already memory-mapped
+    # are sent as such.
     options = {"return_as": "generator_unordered", "pre_dispatch": size, "max_nbytes": None}
     try:
         for position, result in joblib.Parallel(size, backend="loky", **options)(calls()):
@@ -119,7 +119,7 @@ def _call(position: int, function: Callable, task: tuple) -> tuple[int, Any]:
     try:
         return position, function(*task)
     except DEATHS as error:
-        vars(error)["raised_by_task"] = True  # and not by the death of a process
+        vars(error)["raised_by_task"] = True  # not caused by the death of a process
         raise
 
 
@@ -152,7 +152,7 @@ def _start_servers() -> None:
 def end_with_parent(process: int) -> None:
     """Make this process, whose id is `process`, exit soon after its parent does.
 
-    Otherwise the workers of a killed driver would run on and keep their memory.
+    Otherwise the workers of a killed driver would keep running and hold their memory.
     """
     parent = os.getppid()
     signal.signal(signal.SIGALRM, lambda *_: parent == os.getppid() or os._exit(1))
@@ -160,10 +160,11 @@ def end_with_parent(process: int) -> None:
 
 
 def optimal_workers(tasks: int, cores: int) -> int:
-    """Return the number of workers that finishes equally long tasks first, at least one per core.
+    """Return the number of workers that finishes equally long tasks soonest, at least one per core.
 
     On two cores, three workers finish five tasks in the time of 2.5, and two workers in that of 3,
-    because one core idles at the end. Extra workers need memory, so they must save a tenth.
+    because one core idles at the end. Extra workers need memory, so they must save at least a tenth
+    of the time.
     """
 
     def time(workers: int) -> int:
@@ -189,7 +190,7 @@ def listening(show: Callable[[str, int, float], None]) -> Iterator[Callable]:
         finally:
             server.shutdown()
             server.socket.setblocking(False)
-            with suppress(BlockingIOError):  # the server leaves what has arrived unread
+            with suppress(BlockingIOError):  # read what the server has left unread
                 while True:
                     show(*json.loads(server.socket.recv(server.max_packet_size)))
 

@@ -13,7 +13,7 @@ from stages.figures.style import BLUE, DPI, INK, MUTED, WIDTH, heading, page, st
 from stages.statistics.metrics import metric_of
 
 DOT = 7  # points from the centre of a dot to its name
-# Where a name may stand, in points from its dot: the first place that is free is taken.
+# Possible places of a name, in points from its dot: the first free one is taken.
 PLACES = [
     (side * DOT, step * 13 + lift) for step in range(5) for lift in (4, -14) for side in (1, -1)
 ]

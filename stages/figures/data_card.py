@@ -1,4 +1,4 @@
-"""The data card: images per class and split, a sample of each class, and facts on the data."""
+"""The data card: images per class and split, a sample of each class, and facts about the data."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from stages.figures import style
 from stages.figures.gallery import show
 from stages.figures.style import BLUE, INK, LINE, MUTED, ORANGE, WIDTH, styled
 
-MAX_ROWS = 20  # classes up to which each has a row; of more, only the largest and smallest
-ENDS = 8  # number of these, each
+MAX_ROWS = 20  # classes up to which each has a row; beyond, only the largest and smallest have one
+ENDS = 8  # number of the largest, and of the smallest
 ROW = 0.42  # inches
 SAMPLE = 0.36  # inches, the side of an image
-CURVE = 1.9  # inches, the height of the sizes of many classes
+CURVE = 1.9  # inches, the height of the curve of class sizes
 BELOW = 0.75  # inches below that curve, for its labels
 SIZE = 9  # points, of small text
 SPLITS = (("training images", BLUE, -0.085), ("test images", ORANGE, 0.085))

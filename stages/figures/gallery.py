@@ -68,8 +68,8 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
 def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], groups: int) -> Figure:
     """Show groups of near duplicates, one after the other, each image with its class and name.
 
-    `images` belong to `found`, the first groups of near_duplicates.csv; there are `groups`. Classes
-    are red where a group is in both splits or has two labels.
+    `images` belong to `found`, the first of all `groups` in near_duplicates.csv. Classes are red
+    where a group is in both splits or has two labels.
     """
     title = "Near duplicates"
     if not found:
@@ -132,7 +132,7 @@ def predictions(
     model: str,
     explained: bool = False,
 ) -> Figure:
-    """Show a user's images as the model saw them, with its predictions and names, such as of files.
+    """Show a user's images as the model saw them, with its predictions and their names.
 
     `probability` is float (n, classes), n at least 1. `images` are the first ones, uint8
     (at most n, height, width, channels), from `occlusion.beside` if `explained`.

@@ -56,7 +56,7 @@ OTHER_FONTS = (
 def _fonts() -> list[str]:
     """Return FONT and the installed ones of OTHER_FONTS."""
     for path in {*findSystemFonts()} - {font.fname for font in fontManager.ttflist}:
-        with contextlib.suppress(RuntimeError, OSError):  # a damaged file of fonts
+        with contextlib.suppress(RuntimeError, OSError):  # a damaged font file
             fontManager.addfont(path)  # installed after matplotlib made its list
     installed = {font.name for font in fontManager.ttflist}
     return [FONT, *(font for font in OTHER_FONTS if font in installed)]
@@ -183,8 +183,8 @@ def png(figure: Figure) -> bytes:
     if missing := {*"".join(texts)} - _drawable() - {"\n"}:
         _warn("".join(sorted(missing)))
     area = figure.get_tightbbox().padded(MARGIN)
-    size = np.ceil(DPI * area.size).astype(int)  # whole pixels, half of one more against rounding
-    area = Bbox.from_bounds(area.x0, area.y0, *((size + 0.5) / DPI))
+    size = np.ceil(DPI * area.size).astype(int)  # whole pixels
+    area = Bbox.from_bounds(area.x0, area.y0, *((size + 0.5) / DPI))  # 0.5 guards against rounding
     with io.BytesIO() as pixels, io.BytesIO() as content:
         figure.savefig(pixels, format="rgba", bbox_inches=area)
         picture = Image.frombytes("RGBA", tuple(size), pixels.getvalue())

@@ -14,7 +14,7 @@ from stages.statistics.metrics import METRICS, Metric
 from stages.statistics.pairs import pairs
 from stages.statistics.power import MinimumDetectable, minimum_detectable
 
-MAX_SHOWN = 20  # variants with figures of their own, and in the table of pairs
+MAX_SHOWN = 20  # variants with their own figures, and in the table of pairs
 
 
 class Comparison(NamedTuple):
@@ -26,7 +26,7 @@ class Comparison(NamedTuple):
     baseline: str
     rope: float  # differences up to this count as none
     dataset: Mapping[str, Any]  # the content of dataset.json
-    uses: int  # number of models that the test set has scored
+    uses: int  # number of models that were scored on the test set
     metric: Metric  # by which variants are compared
     ignore: Sequence[str] = ()  # checks that are left out
 

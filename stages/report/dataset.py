@@ -1,4 +1,4 @@
-"""Facts on the data set from dataset.json, as sentences for the report and the data card."""
+"""Facts about the data set from dataset.json, as sentences for the report and the data card."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """results/measurements.html: what commands measured on demand, on one page beside the report.
 
-Times belong to a machine, and learning curves and suites take long. So the report, which has the
-same bytes in every run, cannot hold them.
+Times depend on the machine, and learning curves and suites take long. So the report, which has the
+same bytes in every run, cannot contain them.
 """
 
 import json

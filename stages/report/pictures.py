@@ -52,7 +52,7 @@ def of_comparison(results: Path, name: str) -> Picture:
 
 
 def embedded(content: bytes) -> Picture:
-    """Return the content of a PNG file that `stages.figures.style` wrote as a picture."""
+    """Return, as a picture, the content of a PNG file that `stages.figures.style` wrote."""
     with Image.open(io.BytesIO(content)) as image:
         width, height = (round(side * CSS_DPI / style.DPI) for side in image.size)
     return Picture(_data_url(content, "png"), width, height)

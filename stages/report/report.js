@@ -1,5 +1,5 @@
 "use strict";
-// A header's button sorts its table; again, the other way. Empty cells stay last.
+// A header's button sorts its table; a second click reverses the order. Empty cells stay last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {

@@ -178,7 +178,7 @@ def check(
     baseline: str,
     metric: str = "accuracy",
 ) -> None:
-    """Raise UserError unless all results are of the same images, folds, precision and environment.
+    """Raise UserError unless all results share images, folds, precision and environment.
 
     `dataset` is the content of dataset.json, and `metric` compares the variants; the message names
     the variant and what differs from it or from the baseline.
@@ -199,11 +199,11 @@ def check(
             problem = (
                 f"was trained with {mine} and the baseline {baseline!r} with {theirs}, so they "
                 "cannot be compared; give all variants the same train.precision and run "
-                "`make repro`, which trains them in the present environment"
+                "`make repro`, which trains them in the current environment"
             )
         elif sha256 != dataset["sha256"]:
             problem = (
-                "was trained on other images or folds than data/prepared holds now (sha256 "
+                "was not trained on the images and folds now in data/prepared (sha256 "
                 f"{sha256[:8]} instead of {dataset['sha256'][:8]}); {again}"
             )
         elif len(result.accuracy) != count * repeats:

@@ -24,7 +24,7 @@ def on_validation(settings: Mapping[str, Any]) -> list[str]:
 def environment(training: Mapping[str, Any]) -> str:
     """Return the versions and kernels in training.json: `python 3.11, keras 3.15.1, ...`."""
     known = {**training["environment"]}
-    known.pop("auto_precision", None)  # what `auto` would mean; the precision stands elsewhere
+    known.pop("auto_precision", None)  # what `auto` would mean; the precision is shown elsewhere
     return ", ".join(f"{name} {value}" for name, value in known.items())
 
 

@@ -17,12 +17,13 @@ from stages.statistics import label_issues as issues
 def label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
     """Write results/label_issues.csv and its picture; return the number of rows.
 
-    Ensembles add nothing to their members, and rows without a hidden layer little but noise.
+    Ensembles are left out because they add nothing to their members, and rows without a hidden
+    layer because they add little but noise.
     """
     label = next(iter(results.values())).label
     networks = [name for name, one in results.items() if architecture(one) not in ("", *TRIVIAL)]
     mean, votes = np.zeros(1), []
-    for name in networks or [*results]:  # one at a time, as many variants may not fit into memory
+    for name in networks or [*results]:  # one at a time, because together they may exceed memory
         path = RESULTS / name / "predictions.npz"
         stored = files.read_arrays(path, ("oof_probability",))["oof_probability"]
         votes.append(stored.argmax(axis=1))

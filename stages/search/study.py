@@ -138,10 +138,10 @@ def _cross_validate(
     arrays: fold_tasks.Arrays,
     settings: Params,
 ) -> float:
-    """Return the mean score of a trial's folds; raise TrialPruned when it is to be pruned.
+    """Return the mean score of a trial's folds; raise TrialPruned when it should be pruned.
 
-    That is when the mean is below the median of the complete trials after the same folds, the rule
-    of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner` uses a trial's best
+    A trial is pruned when its mean is below the median of the complete trials after the same folds,
+    the rule of Golovin et al., "Google Vizier" (2017). Optuna's `MedianPruner` uses a trial's best
     intermediate value, so that an easy first fold would protect every trial; its `WilcoxonPruner`
     needs at least four folds for p < 0.1.
     """
@@ -172,7 +172,7 @@ def _cross_validate(
             raise optuna.TrialPruned
     if metric == "accuracy":
         return mean
-    # That of a complete trial is the one that `compare` would use.
+    # The score of a complete trial is the one that `compare` would use.
     records, recipe = fold_tasks.records(tasks), tasks[0].recipe
     probability = final_model.calibration(records, recipe, arrays)[1]
     scores = [row[metric] for row in of_folds(probability, arrays.labels, arrays.folds)]

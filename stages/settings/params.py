@@ -54,7 +54,7 @@ class Params(Settings):
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and validate the settings, with the YAML reader of DVC, which records their values.
+    """Read and validate the settings, with the YAML parser of DVC, which records their values.
 
     Raises:
         UserError: when the file is missing or not valid YAML, or a setting is not valid; names the
@@ -120,7 +120,7 @@ def _check_ensemble(params: Params, name: str) -> None:
                 f"{where} has both ensemble and {key}, but an ensemble averages other rows' "
                 "models and is not trained; remove one of them."
             )
-    trained = {other: its for other, its in params.variants.items() if its.ensemble is None}
+    trained = {other: one for other, one in params.variants.items() if one.ensemble is None}
     for member in row.ensemble:
         lookup("row with an architecture", trained, member, f"{where}.ensemble")
     if len(set(row.ensemble)) < max(2, len(row.ensemble)):

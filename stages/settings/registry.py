@@ -31,7 +31,8 @@ def lookup(kind: str, table: Mapping[str, Value], name: str, where: str) -> Valu
     """Return the entry of `table` under `name`, which is the value of the setting `where`.
 
     Raises:
-        UserError: when there is none of that kind ("architecture"); lists the known names.
+        UserError: when there is no such entry; names its `kind` ("architecture") and the known
+            names.
     """
     if name not in table:
         raise UserError(

@@ -34,7 +34,7 @@ def with_new_names(content: Any, where: str = "") -> Any:
                 raise UserError(f"{path} is now called {name}, and both are given; remove {key}.")
             print(
                 f"foldlab: params.yaml: {path} is now called {name}; rename it, because the next "
-                "release does not know the old name.",
+                "release will not accept the old name.",
                 file=sys.stderr,
             )
         replaced[name] = with_new_names(value, path)

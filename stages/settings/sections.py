@@ -90,7 +90,7 @@ class Data(Settings):
     label_column: str | None = None  # of any CSV; null: known names
     follow_links: bool = False  # to folders, and out of the source's folder
     background: Literal["black", "white", "edge", "mean"] | None = None  # of padding, transparency
-    bits: Annotated[int, Field(ge=8, le=16)] | None = None  # in files of 16 bits; null: by maximum
+    bits: Annotated[int, Field(ge=8, le=16)] | None = None  # of 16-bit files; null: by maximum
     duplicates: Literal["refuse", "allow"] = "refuse"  # of training images in the test set
     near_duplicates: Literal["list", "group", "refuse", "ignore"] = "list"
     corrections: str | None = None  # a CSV file of labels that replace those read

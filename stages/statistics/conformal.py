@@ -16,8 +16,8 @@ import numpy as np
 class Coverage(NamedTuple):
     """Prediction sets of the test images. The model is sure where a set has exactly one class."""
 
-    wanted: float  # share of images whose set should hold their class
-    covered: int  # images whose set holds their class
+    wanted: float  # share of images whose set should contain their class
+    covered: int  # images whose set contains their class
     sure: int
     sure_and_correct: int
     images: int

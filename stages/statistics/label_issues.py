@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHARE = 0.05  # of the training images: at most so many are listed
+SHARE = 0.05  # of the training images, at most, are listed
 MOST = 200  # listed images
 COLUMNS = ("row", "file", "given", "suggested", "score", "variants")
 

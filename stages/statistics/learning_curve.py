@@ -8,7 +8,7 @@ interval, all gains of laws that fit the means not significantly worse than the 
 (Bates and Watts 1988, chapter 6). b may be negative, so that an interval can include "no gain".
 
 Means of folds are weighted by their covariance. A fold's errors share an effect of its validation
-images, of variance t2. Each also has a deviation of its own, with a variance proportional to the
+images, of variance t2. Each also has its own deviation, with a variance proportional to the
 mean error of its size, as that of a count is. Both variances are estimated from the folds, and
 those of a mean are corrected for overlapping training sets as in paired.py.
 
@@ -64,7 +64,7 @@ def fit(images: np.ndarray, errors: np.ndarray, folds: int) -> Law:
     """
     sizes, n = errors.shape
     mean = errors.mean(axis=1)
-    if np.ptp(errors, axis=0).max() < ROUNDING:  # as that of a row that ignores the images
+    if np.ptp(errors, axis=0).max() < ROUNDING:  # as for a row that ignores the images
         return Law(images[-1], mean[-1], 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     weight = np.linalg.inv(_covariance(errors, mean, folds))
     total = mean @ weight @ mean

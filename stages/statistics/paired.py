@@ -65,8 +65,8 @@ def variances(differences: np.ndarray, images: float | None = None) -> list[Vari
     """Return the variance of each comparison with one baseline, pooled with those of the others.
 
     `differences` is float (m, n). A constant difference takes no part in the pooling: it has the
-    least variance that is possible with so many validation `images` in a fold. A tie has none, nor
-    does any constant difference without `images`.
+    least variance that is possible with this number of validation `images` in a fold. A tie has
+    none, nor does any constant difference without `images`.
     """
     varied = np.ptp(differences, axis=1) >= ROUNDING
     own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1
@@ -96,7 +96,7 @@ def corrected_resampled_t(
 
 
 def tested(mean: float, expected: rv_frozen | None) -> dict[str, float]:
-    """Return what `corrected_resampled_t` does, of a distribution from `expected_difference`."""
+    """Return what `corrected_resampled_t` does, for a distribution from `expected_difference`."""
     if expected is None:
         return {"difference": mean, "p": float(mean == 0), "ci_low": mean, "ci_high": mean}
     low, high = expected.interval(CONFIDENCE)
@@ -117,7 +117,7 @@ def bayesian_correlated_t(
 
 
 def probabilities(mean: float, expected: rv_frozen | None, rope: float) -> dict[str, float]:
-    """Return what `bayesian_correlated_t` does, of a distribution from `expected_difference`."""
+    """Return what `bayesian_correlated_t` does, for a distribution from `expected_difference`."""
     if expected is None:
         worse, better = float(mean < -rope), float(mean > rope)
     else:

@@ -1,7 +1,7 @@
 """Variances of several comparisons, pooled by empirical Bayes.
 
 Five folds tell little about the variance of a difference. The variants of one comparison are
-trained and scored alike, so their variances are drawn towards a common value: the more they agree,
+trained and scored alike, so their variances are shrunk towards a common value: the more they agree,
 the more strongly. Source: G. K. Smyth, "Linear Models and Empirical Bayes Methods for Assessing
 Differential Expression in Microarray Experiments", Stat. Appl. Genet. Mol. Biol. 3 (1), 2004,
 doi:10.2202/1544-6115.1027, sections 4 and 6.2.

@@ -42,7 +42,7 @@ from scipy.stats.distributions import rv_frozen
 from stages.statistics import baseline, paired
 
 ALL = "all"  # the source in rows of the mean over all sources
-ENOUGH = 5  # sources that a test of whether they differ needs
+ENOUGH = 5  # fewest sources for a test of whether they differ
 COLUMNS: tuple[str, ...] = ("source", "variant", "baseline", "metric", "n", "cv_mean", "cv_std")
 COLUMNS += ("difference", "ci_low", "ci_high", "p", "p_holm", "outcome", "between_sd", "between_p")
 Estimate = tuple[float, rv_frozen | None]  # as from `paired.expected_difference`

@@ -1,7 +1,7 @@
-"""The ledger of test-set uses, an append-only table in Git: which models a test set has scored.
+"""The ledger of test-set uses, an append-only table in Git: the models scored on each test set.
 
 Choosing a model by its test score makes that score optimistic, the more so the more models were
-scored. Nobody remembers how many they were, so the ledger does.
+scored. Nobody remembers how many there were, so the ledger does.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ ROW = re.compile("[0-9a-f]{64},[^,]+,[0-9a-f]{64}")
 
 
 class Use(NamedTuple):
-    """One row of the ledger: a test set and a model that it scored. The fields are the columns."""
+    """One row of the ledger: a test set and a model scored on it. The fields are the columns."""
 
     test_sha256: str
     variant: str

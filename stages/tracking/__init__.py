@@ -1,10 +1,10 @@
 """Publish result files to MLflow; no other package imports it.
 
-How data flow: `record` reads a variant's result files, by `marker` and `origin`, without MLflow.
-`runs.publish` logs such a record as a parent run: its folds by `children`, its data and files by
-`attachments`, its numbers by `summary`, its model by `model`, its version by `registered_model`.
-Then `comparison` logs the table of all variants and puts verdicts on their runs and versions.
-Last, `champion` applies the rule to the versions and sets the aliases.
+How data flow: `record` reads a variant's result files, with `marker` and `origin`, without MLflow.
+`runs.publish` logs such a record as a parent run: its folds with `children`, its data and files
+with `attachments`, its numbers with `summary`, its model with `model`, its version with
+`registered_model`. Then `comparison` logs the table of all variants and puts verdicts on their runs
+and versions. Last, `champion` applies the rule to the versions and sets the aliases.
 """
 
 import os
@@ -18,6 +18,6 @@ DEFAULTS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_UV_AUTO_DETECT": "false",  # or a uv.lock in the working folder goes into each model
+    "MLFLOW_UV_AUTO_DETECT": "false",  # otherwise each model would include a uv.lock found here
 }
 os.environ |= DEFAULTS | os.environ

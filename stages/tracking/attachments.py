@@ -43,7 +43,7 @@ def log_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
 def log_files(client: Client, run: Run, files: Mapping[str, Path]) -> None:
     """Upload the files (artifact path -> file) that are missing, or all if one has changed.
 
-    Whether one has changed is unknown, so assumed, if a finished run lacks their digest.
+    If a finished run has no digest of its files, they are assumed to have changed.
     """
     run_id, sha256 = run.info.run_id, combined_sha256(files.values())
     before = None if run.info.status == "FINISHED" else sha256
@@ -73,8 +73,8 @@ def log_run(
 ) -> Run:
     """Log a run of existing files, or what has changed of a logged one, and return it.
 
-    Its kind and `identity`, a hash, identify it, so that earlier runs stay, as history. `start` is
-    in ms since 1970, by default now.
+    Its kind and `identity`, a hash, identify it, so that earlier runs are kept as history. `start`
+    is in ms since 1970, by default now.
     """
     key = f"{kind}_sha256"
     query = f"tags.`foldlab.kind` = '{kind}' and tags.{key} = '{identity}'"

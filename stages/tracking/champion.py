@@ -32,7 +32,7 @@ Test = Callable[[np.ndarray], Mapping[str, float]]
 def choose(
     client: Client, versions: Sequence[ModelVersion], test: Test, metric: str = "accuracy"
 ) -> str:
-    """Apply the champion rule to a comparison and set the aliases; twice changes nothing.
+    """Apply the champion rule to a comparison and set the aliases; doing it twice changes nothing.
 
     The versions are those of the compared variants, the best by the metric first. Returns the
     reason in one sentence, with which the candidate's version is tagged.
@@ -80,7 +80,7 @@ def _replacement(
     run = _run(client, champion)
     info = run.info if run else None
     if info and info.lifecycle_stage == "active" and info.experiment_id != client.experiment_id:
-        return None  # or two experiments would take the alias from each other
+        return None  # otherwise two experiments would take the alias from each other
     reason = (
         f"{_name(replacement)} is champion in place of version {champion.version} with the same "
         "results, whose run or model is gone."
@@ -102,8 +102,8 @@ def decide(
 ) -> tuple[bool, str]:
     """Return whether the best variant of a comparison becomes champion, and why.
 
-    The p of the test is multiplied by the number of rivals (Bonferroni), because the candidate is
-    the best of them.
+    The p-value of the test is multiplied by the number of rivals (Bonferroni), because the
+    candidate was chosen as the best of them.
     """
     new = _name(candidate)
     if champion is None:
@@ -132,7 +132,7 @@ def decide(
         result += f", Bonferroni-corrected for the best of {rivals}"
     if difference > 0 and p < LEVEL:
         return True, f"{new} replaces {old}: {result}, below {LEVEL}."
-    return False, f"{stays}: {result}; required is p < {LEVEL}."
+    return False, f"{stays}: {result}; p < {LEVEL} is required."
 
 
 def promote(client: Client, version: ModelVersion, who: str, why: str) -> str:
@@ -177,7 +177,7 @@ def _same_results(a: ModelVersion, b: ModelVersion) -> bool:
 
 
 def _run(client: Client, version: ModelVersion) -> Run | None:
-    """Return a version's run, also one in the bin; None if there is none."""
+    """Return a version's run, even one that is marked as deleted; None if there is none."""
     return get_or_none(client.get_run, version.run_id) if version.run_id else None
 
 
@@ -189,7 +189,7 @@ def _fold_scores(client: Client, version: ModelVersion, metric: str) -> dict[int
     run = _run(client, version)
     if run and metric != "accuracy":
         if SCORES not in {entry.path for entry in client.list_artifacts(run.info.run_id)}:
-            return {}  # of an older version of Foldlab
+            return {}  # logged by an older version of Foldlab
         with tempfile.TemporaryDirectory() as folder:
             table = read_table(Path(client.download_artifacts(run.info.run_id, SCORES, folder)))
         return {row["fold"]: row[metric] for row in table}

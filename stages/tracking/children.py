@@ -107,12 +107,12 @@ def complete(client: Client, parent: Run, kind: str, children: Iterable[Child]) 
 
 def same(stored: float | None, value: float) -> bool:
     """Return whether a metric's latest value is this one."""
-    value = np.nan_to_num(value, nan=np.nan)  # stores replace infinity by the largest number
+    value = np.nan_to_num(value, nan=np.nan)  # stores replace infinity with the largest number
     return stored is not None and np.array_equal(stored, value, equal_nan=True)
 
 
 def later(client: Client, run: Run, key: str) -> int:
-    """Return a time, in ms since 1970, after that of each of a metric's points: now, if it is.
+    """Return the time now, or just after a metric's latest point if later, in ms since 1970.
 
     MLflow shows the value with the latest time, and the clock may have been set back.
     """
@@ -129,8 +129,8 @@ def add(
 ) -> None:
     """Log the params, metric points and tags that the run does not have, in few requests.
 
-    MLflow drops a repeated point by itself only if its time is the same, but timing.csv may be gone
-    since an interrupted run was logged.
+    MLflow drops a repeated point by itself only if its time is the same, but timing.csv may have
+    been removed after an interrupted run was logged.
     """
     logged = {
         (key, point.step)

@@ -26,7 +26,7 @@ def show(
     identities: Sequence[Identity],
     parents: Sequence[Run | None],
 ) -> str:
-    """Log a comparison unless it is logged already; older ones stay, as history.
+    """Log a comparison unless it is logged already; older ones are kept as history.
 
     `rows` are those of comparison.csv. Identities and parent runs are in the same order; a run is
     None where the store has none. Returns the id of the comparison's run.

@@ -1,7 +1,7 @@
 """How MLflow serves a model: it checks the pixels, and its answer names the classes.
 
 Each logged model contains a copy of this file, which MLflow imports wherever the model is loaded as
-a `python_function`. So it can import nothing of this repository.
+a `python_function`. So it cannot import anything from this repository.
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from stages.files import RESULTS, listed, read_json, sha256, write_json
 
-# The files that compare reads, besides the figures; DVC sees their hashes in the marker.
+# The files that compare reads, apart from the figures; DVC sees their hashes in the marker.
 COMPARED = (
     "fold_scores.csv",
     "folds.csv",
@@ -68,7 +68,7 @@ def write(variant: str, identity: Identity) -> None:
 
 
 def published(variant: str) -> Identity | None:
-    """Return the identity in a variant's marker; None if it is missing or of an older version."""
+    """Return the identity in a variant's marker; None if it is missing or from an older version."""
     with suppress(FileNotFoundError, KeyError):
         content = read_json(_path(variant))
         return Identity(content["fingerprint"], content["results_sha256"])

@@ -1,6 +1,6 @@
 """The trained model as an MLflow model of the flavors `keras` and `python_function`.
 
-`mlflow.keras.save_model` would import TensorFlow and save the model anew, which changes the file's
+`mlflow.keras.save_model` would import TensorFlow and save the model again, which changes the file's
 bytes and drops the list of training images in it. So `mlflow.pyfunc.save_model` writes the folder,
 and the .keras file is copied into it. Keras' safe mode is on when MLflow loads the file. As a
 `python_function`, which is what MLflow serves, it is wrapped by `foldlab_serving`.
@@ -71,8 +71,8 @@ def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description
     """Write an MLflow model to a new folder: MLmodel, requirements and a copy of a .keras file.
 
     It takes raw pixels 0-255 and gives one probability per class, with the class's name. The flag
-    of the signature leaves the check of the input to `foldlab_serving`: MLflow's own would print
-    all pixels before the reason of a refusal.
+    in the signature leaves the input check to `foldlab_serving`: MLflow's own check would print all
+    pixels before the reason for a refusal.
     """
     pixels = TensorSpec(np.dtype("float32"), (-1, *dataset["image_shape"]))
     probabilities = Schema([ColSpec("float", name) for name in dataset["classes"]])
@@ -121,7 +121,7 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
 
     Raises:
         UserError: if the store cannot be used or has no such Keras model, or its signature is not
-            that which FOLDLAB_PUBLIC_KEY demands.
+            by the key in FOLDLAB_PUBLIC_KEY.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)
     database = address.database(address.uri())

@@ -1,7 +1,6 @@
 """Descriptions on MLflow's pages: they follow ours, unless somebody has written another.
 
-That of a variant's run is the verdict of the latest comparison, if any, before its row's
-description.
+A variant's run shows the verdict of the latest comparison, if any, then its row's description.
 """
 
 import hashlib

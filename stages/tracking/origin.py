@@ -55,9 +55,9 @@ def limit(settings: Params, dataset: Mapping[str, Any]) -> int | None:
     return next((limit for limit in limits if limit and limit in sizes), None)
 
 
-@lru_cache(maxsize=1)  # parsing takes longer than all else of reading a variant
+@lru_cache(maxsize=1)  # parsing takes longer than everything else in reading a variant
 def _locked_limit(lock: bytes) -> int | None:
-    """Return the limit by which DVC last ran `prepare`; None also if DVC cannot read dvc.lock."""
+    """Return the limit with which DVC last ran `prepare`; None also if dvc.lock is unreadable."""
     with suppress(KeyError, TypeError, yaml.YAMLError):
         prepare = yaml.load(lock, yaml.CSafeLoader)["stages"]["prepare"]
         return prepare["params"]["params.yaml"]["data"]["limit"]

@@ -1,4 +1,4 @@
-"""Read a variant's result files into the record that is logged to MLflow; no MLflow here."""
+"""Read a variant's result files into the record to log to MLflow, which is not imported here."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from stages.settings.params import Params
 from stages.tracking import marker, origin
 from stages.tracking.marker import Identity
 
-DECIMALS = 6  # of scores; one image of a million
+DECIMALS = 6  # of scores: one image in a million
 
 
 class Child(NamedTuple):
@@ -61,8 +61,8 @@ def read(variant: str, settings: Params) -> Record:
     """Read the files of one variant, a row of params.yaml.
 
     Raises:
-        UserError: if the variant is unknown, or a file is missing, malformed, of other data
-            than the prepared data, or of another model than the scores or the model card.
+        UserError: if the variant is unknown, or a file is missing, malformed, not from the prepared
+            data, or not from the model of the scores and the model card.
     """
     description = settings.variant(variant).description
     folder = RESULTS / variant
@@ -84,7 +84,7 @@ def read(variant: str, settings: Params) -> Record:
     ):
         if not is_of_it:
             raise UserError(
-                f"{folder} has the {what} of another model than its model.keras; "
+                f"{folder} has the {what} of another model instead of its model.keras; "
                 f"{remedy('publish', variant, settings)}."
             )
     history = read_table(folder / "history.csv")

@@ -13,7 +13,7 @@ from stages.tracking.record import Record
 from stages.tracking.store import Client
 
 LINKS = "mlflow.modelVersions"  # tag of a logged model: its versions
-SHOWN = ("CV accuracy", "test")  # texts of a run that its version has too, with the verdict
+SHOWN = ("CV accuracy", "test")  # texts of a run that its version shows too, like the verdict
 OPENING = "Image classifier of Foldlab."  # marks a description as ours
 CLASSES = 100  # most class names that are listed
 
@@ -91,7 +91,7 @@ def find(client: Client, run_id: str | None) -> ModelVersion | None:
 
 
 def tag(client: Client, version: ModelVersion, texts: Mapping[str, str]) -> None:
-    """Set the tags of a version that differ from `texts`, also in the object for later looks."""
+    """Set the tags of a version that differ from `texts`, and update the object too."""
     for key, text in texts.items():
         if version.tags.get(key) != text:
             client.set_model_version_tag(version.name, version.version, key, text)

@@ -83,8 +83,8 @@ def is_limited(run: Run) -> bool:
 def _parent(client: Client, record: Record) -> Run:
     """Return the variant's parent run; create it if there is none.
 
-    A run of the same fingerprint but other results, or one that another machine may be writing, is
-    left alone. A duplicate with the same results is deleted (MLflow keeps it in its bin).
+    A run with the same fingerprint but other results, or one that another machine may be writing,
+    is left alone. A duplicate with the same results is deleted (MLflow only marks it as deleted).
     """
     same = [run for run in parents(client, record) if _is_of(client, run, record)]
     # published runs first, then those of this checkout
@@ -156,7 +156,7 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 def _complete_folds(client: Client, run: Run, record: Record) -> None:
     tags = _tags(record)
     tags.pop(note.WRITTEN, None)  # the description of an older run may be somebody's
-    if "git_commit" in run.data.tags:  # the others of Git are about that commit
+    if "git_commit" in run.data.tags:  # the other Git tags are about that commit
         tags = {key: value for key, value in tags.items() if "git" not in key}
     children.add(client, run, record.params, tags=tags)
     children.complete(client, run, "fold", record.folds)

@@ -40,7 +40,7 @@ def publish(
 
 
 def _parent(client: Client, study: Mapping[str, str], children: Sequence[Child]) -> Run:
-    """Return the run of this study, or create it; one with other results is of another checkout."""
+    """Return this study's run, or create it; one with other results belongs to another checkout."""
     query = f"tags.fingerprint = '{study['fingerprint']}' and tags.`foldlab.kind` = 'search'"
     for run in search_runs(client, query):
         if agree(client, run, "trial", children):

@@ -41,7 +41,7 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
     Raises:
         StoreError: if the address is invalid, the time is up, the lock or the database is in use,
             the experiment is deleted in the store, the sqlite file was moved or copied here, or the
-            store refuses a request, also one in the block.
+            store refuses a request, including those in the block.
     """
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = address.uri()
@@ -52,7 +52,7 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
         raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
     with ExitStack() as held:
         with failures(given=True):
-            gc.disable()  # a sixth of the time of MLflow's import
+            gc.disable()  # saves a sixth of the time of MLflow's import
             try:
                 from mlflow import MlflowClient
 
@@ -76,13 +76,13 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
 
 
 def _create(path: Path) -> None:
-    """Create a sqlite store whole or not at all, since MLflow migrates a new one in many steps."""
+    """Create a sqlite store atomically, since MLflow migrates a new one in many steps."""
     from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     prefix = f"{path.name}.new-"
-    for left in path.parent.glob(f"{glob.escape(prefix)}*"):  # of a killed process
-        shutil.rmtree(left)
+    for abandoned in path.parent.glob(f"{glob.escape(prefix)}*"):  # by a killed process
+        shutil.rmtree(abandoned)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
         new = Path(folder) / path.name
         created = SqlAlchemyStore(address.sqlite(new), DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
@@ -97,7 +97,7 @@ class Client:
     model_name: str  # the registered model's
 
     def __init__(self, client: object, seconds: float | None) -> None:
-        """Wrap `client`; without a deadline where `seconds` is None."""
+        """Wrap `client`, without a deadline if `seconds` is None."""
         self._client = client
         self._seconds = seconds
         self._end = math.inf if seconds is None else time.monotonic() + seconds

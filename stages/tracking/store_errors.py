@@ -1,4 +1,4 @@
-"""Failures of the MLflow store, told from bugs, as one exception."""
+"""Raise one exception for failures of the MLflow store, as opposed to bugs."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def _is_wrong_argument(error: Exception) -> bool:
     If somebody has meanwhile deleted the run or the experiment, the error has the same code but is
     not a bug.
     """
-    is_plain = type(error).__name__ == "MlflowException"  # subclasses are of servers and addresses
+    is_plain = type(error).__name__ == "MlflowException"  # subclasses are for servers and addresses
     wrong = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
     return is_plain and wrong and "must be in the 'active' state" not in str(error)
 

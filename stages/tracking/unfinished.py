@@ -40,7 +40,7 @@ def forget(run_id: str) -> None:
 
 
 def held(lock: Path, seconds: float = 0) -> bool:
-    """Return whether a process still holds the lock after `seconds`; a killed one frees it late."""
+    """Return whether the lock is still held after `seconds`; a killed process releases it late."""
     if not lock.is_file():
         return False
     try:
@@ -83,7 +83,7 @@ def end(client: store.Client, run: Run, status: str) -> None:
 
 
 def _idle(client: store.Client, variant: str | None = None) -> Iterator[tuple[Path, Run]]:
-    """Yield (note, run) of this store's noted runs, of one or all variants, that nobody writes."""
+    """Yield (note, run) of this store's noted runs that no process writes, all or one variant's."""
     for path in listed(_notes()):
         noted = _read(path)
         if not noted or noted["store"] != _here() or variant not in (None, noted["variant"]):

@@ -1,6 +1,6 @@
 """CPU and memory of a training's processes, sampled while it is tracked live.
 
-The samples are kept with the folds, so that publishing can repeat them. No MLflow here.
+The samples are kept with the folds, so that publishing can repeat them. MLflow is not imported.
 """
 
 import os
@@ -20,8 +20,8 @@ SECONDS = 5.0  # between samples
 def path(fingerprint: str) -> Path:
     """Return the CSV file of a training's samples; times are ms since 1970.
 
-    CPU is in percent of all cores of this machine. Memory is resident, and counts pages that
-    processes share for each of them. Workers on other machines are not included.
+    CPU is in percent of all cores of this machine. Memory is resident memory, in which shared pages
+    count once per process. Workers on other machines are not included.
     """
     return root() / ".foldlab" / "folds" / fingerprint / "usage.csv"
 

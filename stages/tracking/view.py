@@ -1,6 +1,6 @@
 """The saved view that `make ui` opens: a table of the variants' runs, best first.
 
-MLflow keeps it as a tag of the experiment, in a format of its own (that of MLflow 3.17).
+MLflow keeps it as a tag of the experiment, in its own format (that of MLflow 3.17).
 """
 
 import json
