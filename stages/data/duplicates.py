@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -20,12 +21,6 @@ def digests(images: np.ndarray) -> np.ndarray:
     """
     hashes = (hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16) for image in images)
     return np.frombuffer(b"".join(digest.digest() for digest in hashes), "V16")
-
-
-def numbered(values: np.ndarray) -> np.ndarray:
-    """Number distinct values from 0, in order of first appearance: int64 (n,)."""
-    _, first, number = np.unique(values, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[number]
 
 
 def connected(pairs: np.ndarray, count: int) -> np.ndarray:
@@ -45,7 +40,7 @@ def labelled_twice(
     Splits count equal images once, under the first label. If that leaves a class without images, a
     UserError is raised.
     """
-    number = numbered(hashes)
+    number = pd.factorize(hashes)[0]
     first = np.unique(number, return_index=True)[1]  # the row of the first of equal images
     wrong = np.flatnonzero(labels[first[number]] != labels)
     if not len(wrong):

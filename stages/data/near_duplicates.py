@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from stages.data import decode, duplicates, likeness
 from stages.data.source import Split
@@ -45,7 +46,7 @@ def find(splits: Sequence[Split], digests: np.ndarray, padded: bool) -> Found | 
     """
     if min(splits[0].images.shape[1:3]) < LEAST:
         return None
-    number = duplicates.numbered(digests)
+    number = pd.factorize(digests)[0]
     first, copies = np.unique(number, return_index=True, return_counts=True)[1:]
     close, distance = pairs(splits, first, padded)
     of_first = duplicates.connected(close, len(first))
@@ -54,7 +55,7 @@ def find(splits: Sequence[Split], digests: np.ndarray, padded: bool) -> Found | 
         np.minimum.at(nearest, side, distance)
     nearest, group = nearest[number], np.full(len(number), -1)
     near = np.isfinite(nearest)
-    group[near] = duplicates.numbered(of_first[number][near])
+    group[near] = pd.factorize(of_first[number][near])[0]
     return Found(group, nearest)
 
 

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from stages.data import duplicates, folds, groups, near_duplicates
 from stages.data.source import Source
@@ -44,7 +45,7 @@ class _Images(NamedTuple):
         Units are all images if they are in groups, and otherwise the distinct images, each with the
         label of its first copy.
         """
-        number, group_of = duplicates.numbered(self.digests), self.groups
+        number, group_of = pd.factorize(self.digests)[0], self.groups
         if data.near_duplicates == "group" and (self.near >= 0).any():
             linked = np.where(self.near >= 0, self.near, self.near.max() + 1 + number)
             group_of = linked if group_of is None else groups.joined(group_of, linked)

@@ -85,13 +85,13 @@ def changed(content, chance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_changed_file_is_read_or_refused_in_one_sentence(tmp_path, capfd, case):
+def test_a_changed_file_is_read_or_refused_in_one_sentence(tmp_path, case):
     source, files, name = CASES[case]
     drawn.tree(tmp_path, files)
     is_folder = "/" in name
     settings = Data(source=source, image_size=8 if is_folder else None)
     assert data.load(settings).unreadable == {}  # unchanged it is good
-    refusals, left_out = [], 0
+    refusals, left_out = [], []
     for seed in range(TRIES):
         chance = random.Random(f"{case} {seed}")
         content = changed(files[name], chance) if seed % 10 else chance.randbytes(99)
@@ -105,8 +105,7 @@ def test_a_changed_file_is_read_or_refused_in_one_sentence(tmp_path, capfd, case
                 refusals.append(str(refusal))
             else:
                 assert len(found.train.images) == len(found.train.labels)
-                left_out += bool(found.unreadable)
+                left_out += found.unreadable.values()
         assert time.monotonic() - begun < LONGEST
-    assert (left_out if is_folder else len(refusals)) > TRIES // 20
-    assert not any("\n" in refusal for refusal in refusals)
-    assert capfd.readouterr().err.count("foldlab: 1 ") == left_out
+    assert len(left_out if is_folder else refusals) > TRIES // 20
+    assert not any("\n" in sentence for sentence in (*refusals, *left_out))
