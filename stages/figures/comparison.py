@@ -53,7 +53,7 @@ def comparison(
         metric.scale * np.array([row[key] for row in rows]) for key in ("cv_mean", "cv_std")
     )
     shown = np.column_stack([scores, mean - std, mean + std])[near]
-    title = f"{metric.title} by fold{',' if metric.sign else ''}{metric.sign}"
+    title = f"{metric.title}{',' if metric.sign else ''}{metric.sign}"
     panel(left, shown, count, title, "mean ± sd")
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"

@@ -50,7 +50,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     gone = {*before.splitlines()} - {*after.splitlines()}
     assert {line.split(":")[0].strip() for line in gone} == {
         "source", "image_size", "watch", "count", "repeats", "epochs", "batch_size",
-        "learning_rate", "class_weight", "variants", "baseline", "metric",
+        "learning_rate", "class_weight", "variants", "baseline", "metric", "rope",
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert "44 images in 3 classes" in printed
