@@ -76,7 +76,7 @@ def comparison(
     note = f"Dots are the n = {n} folds, line and bar their mean and standard deviation."
     if others:
         note += f" Differences are from {baseline}, with 95 % intervals; those up to"
-        note += f" {metric.scale * rope:g} {metric.unit} (shaded) count as none."
+        note += f" {metric.amount(rope)} (shaded) count as none."
     heading(figure, title, note, WIDE if others else WIDE / 2)
     return figure
 

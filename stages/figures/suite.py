@@ -54,7 +54,7 @@ def suite(rows: Sequence[Mapping[str, Any]], rope: float) -> Figure:
     if len(means) > DRAWN:
         title += f", the best {DRAWN}"
     note = f"Differences from {rows[0]['baseline']} on each data set, and their mean (diamond),"
-    note += f" with 95 % intervals; those up to {metric.scale * rope:g} {metric.unit} (shaded)"
+    note += f" with 95 % intervals; those up to {metric.amount(rope)} (shaded)"
     note += " count as none. Each data set has the same weight in the mean, and"
     note += f" n = {rows[0]['n']} folds."
     heading(figure, title, note, WIDE)

@@ -180,12 +180,12 @@ def _rope(comparison: Comparison) -> Problems:
     widths = [row["ci_high"] - row["ci_low"] for row in comparison.rows if row["p"] is not None]
     if comparison.tested and widths and comparison.rope and min(widths) > 2 * comparison.rope:
         metric = comparison.metric
-        half, rope = metric.scale * min(widths) / 2, metric.scale * comparison.rope
+        half, rope = metric.scale * min(widths) / 2, metric.amount(comparison.rope)
         yield (
             [],
             f"*No difference* cannot be shown here: even equal variants would be undecided, since "
             f"the narrowest interval is ± {half:.{metric.digits}f} {metric.unit} and "
-            f"`compare.rope` is {rope:g}. More images or `folds.repeats` narrow it.",
+            f"`compare.rope` is {rope}. More images or `folds.repeats` narrow it.",
         )
 
 

@@ -104,7 +104,7 @@ def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
         ("McNemar p", "out-of-fold"): (probability(p), p),
         ("McNemar p, test", "same test images"): (probability(test_p), test_p),
         (f"minimum detectable effect, {metric.unit}", f"{100 * POWER:.0f} % power"): effect,
-        ("repeats needed", f"to detect {metric.scale * comparison.rope:g} {metric.unit}"): needed,
+        ("repeats needed", f"to detect {metric.amount(comparison.rope)}"): needed,
     }
 
 

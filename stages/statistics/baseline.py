@@ -94,8 +94,7 @@ def outcome(row: Mapping[str, Any], rope: float) -> str:
 def verdict(row: Mapping[str, Any], rope: float) -> str:
     """Return the outcome of one comparison in words, in the metric's unit."""
     if row["outcome"] == "no difference":
-        metric = metrics.metric_of(row)
-        return f"no difference beyond {metric.scale * rope:g} {metric.unit}"
+        return f"no difference beyond {metrics.metric_of(row).amount(rope)}"
     return f"{row['outcome']}{':' if row['outcome'] == 'undecided' else ' by'} {margin(row)}"
 
 

@@ -38,6 +38,11 @@ class Metric(NamedTuple):
         centre, low, high = (self.scale * value for value in (centre, low, high))
         return f"{centre:+{form}} ({low:{form}} to {high:{form}})"
 
+    def amount(self, value: float) -> str:
+        """Return the size of a difference with its unit: `0.05 points`, `1 point`."""
+        size = f"{self.scale * value:g}"
+        return f"{size} {self.unit.removesuffix('s') if size == '1' else self.unit}"
+
 
 METRICS = {
     "accuracy": Metric("accuracy"),
