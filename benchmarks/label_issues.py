@@ -72,11 +72,11 @@ def scored(
     folder: Path, probability: np.ndarray, given: np.ndarray, changed: np.ndarray, python: str
 ) -> dict[str, Any]:
     """Return how many are found by our ranking, in our list, and by cleanlab's rankings."""
-    mean = probability.mean(axis=0, dtype=np.float64)
-    issues = label_issues.find(mean, given, probability.argmax(axis=2))
+    combined = label_issues.combined(probability)
+    issues = label_issues.find(combined, given, probability.argmax(axis=2))
     result: dict[str, Any] = {
         "changed": len(changed),
-        "found": found(label_issues.order(mean, given), changed),
+        "found": found(label_issues.order(combined, given), changed),
         "listed": len(issues),
         "changed_in_list": int(np.isin(changed, [one.row for one in issues]).sum()),
     }

@@ -35,7 +35,7 @@ def mixup(tf, images, labels, seed, *, alpha: Alpha):
 
 @mixing
 def cutmix(tf, images, labels, seed, *, alpha: Alpha):
-    """Replace a rectangle of each image by that of another image.
+    """Replace a rectangle of each image with that of another image.
 
     The fraction that remains is drawn from Beta(`alpha`, `alpha`); with `alpha` 0 nothing changes.
     Rectangles may be clipped at the edges; labels are mixed by the actual fraction of pixels.

@@ -1,4 +1,4 @@
-"""Policies: a few of fourteen operations, drawn anew for each image.
+"""Policies: a few of fourteen operations, drawn again for each image.
 
 RandAugment: Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search
 space" (2020). TrivialAugment: Mueller and Hutter, "TrivialAugment: Tuning-free yet state-of-the-art

@@ -57,7 +57,7 @@ def backbone(
             trailing stages, where a stage is all layers whose feature maps have the same height.
         rate: the learning rate of the second training as a fraction of `train.learning_rate`.
         views: with augmentation, how many augmented views of each image to compute features of;
-            each epoch trains on one of them, drawn anew.
+            each epoch trains on one of them, drawn again.
         dense: units of a ReLU layer before the logits; null: none.
         dropout: before the logits.
     """

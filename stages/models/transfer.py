@@ -45,7 +45,7 @@ def from_model(
     dropout: Rate = 0.0,
     force: bool = False,
 ):
-    """Start from a saved model: replace its last Dense layer by a new head, or add one.
+    """Start from a saved model: replace its last Dense layer with a new head, or add one.
 
     A model without a Dense layer at its end, such as those that Keras has with `include_top=False`,
     gets the head on its output, or on the means of its feature maps.

@@ -1,7 +1,7 @@
 """Training images to look at: those with a doubtful label, and groups of near duplicates."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,17 @@ def label_issues(results: Mapping[str, Result], classes: Sequence[str]) -> int:
     """
     label = next(iter(results.values())).label
     networks = [name for name, one in results.items() if architecture(one) not in ("", *TRIVIAL)]
-    mean, votes = np.zeros(1), []
-    for name in networks or [*results]:  # one at a time, because together they may exceed memory
-        path = RESULTS / name / "predictions.npz"
-        stored = files.read_arrays(path, ("oof_probability",))["oof_probability"]
-        votes.append(stored.argmax(axis=1))
-        mean = mean + stored.astype(np.float64)
-    found = issues.find(mean / len(votes), label, np.array(votes))
+    votes = []
+
+    def probabilities() -> Iterator[np.ndarray]:
+        for name in networks or [*results]:  # one at a time, as together they may exceed memory
+            path = RESULTS / name / "predictions.npz"
+            stored = files.read_arrays(path, ("oof_probability",))["oof_probability"]
+            votes.append(stored.argmax(axis=1))
+            yield stored
+
+    combined = issues.combined(probabilities())
+    found = issues.find(combined, label, np.array(votes))
     names = files.read_table(PREPARED / "train_names.csv", ("row", "file"), text=("file",))
     rows = [
         (

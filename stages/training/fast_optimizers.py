@@ -33,7 +33,7 @@ def optimizers() -> SimpleNamespace:
             )
 
     class RMSprop(keras.optimizers.RMSprop):
-        """RMSprop without momentum and centering, which no settings can ask for."""
+        """RMSprop without momentum and centering, which no setting can request."""
 
         def build(self, variables):
             super().build(variables)

@@ -1,4 +1,4 @@
-"""Compute the features that a frozen backbone has of images."""
+"""Compute the features that a frozen backbone computes for images."""
 
 from collections.abc import Callable
 from functools import lru_cache

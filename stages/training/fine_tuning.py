@@ -20,9 +20,9 @@ def fine_tune(
     fold: int | str,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> FoldResult:
-    """Train one fold of a backbone that is not frozen; the result is of the second training.
+    """Train one fold of a backbone that is not frozen; return the second result.
 
-    Both trainings have all settings of `recipe.train`, but for the learning rate of the second.
+    Both training runs use `recipe.train`, except for the learning rate of the second.
     Only the second one augments.
 
     Args:
