@@ -1,25 +1,30 @@
-"""Training images whose label is probably wrong, by out-of-fold probabilities of all variants.
+"""Training images whose label should be checked, by out-of-fold probabilities of all variants.
 
-An image x with the label g is scored by the most plausible other class j. By Bayes' rule, the odds
-that j and not g is its true class are
+An image x with the label g is scored by its most probable other class j. By Bayes' rule, and if the
+classes were equally frequent in training, the odds that j and not g is its true class are
 
-    p(j | x) / p(g | x) * P(label g | class j) / P(label g | class g).
+    p(j | x) / p(g | x) * P(class j | label g) / P(class g | label g).
 
-p is the variants' geometric mean. The rates of wrong labels come from the confident joint
-(Northcutt, Jiang and Chuang 2021, Confident Learning, section 3.1), which counts images by label
-and confidently predicted class; few labels are wrong, so the last rate is taken as 1.
+p is the variants' geometric mean. How often a label is wrong, and which class is then the true one,
+is estimated from the confident joint (Northcutt, Jiang and Chuang 2021, Confident Learning, section
+3.1), which counts images by label and confidently predicted class. Few labels are wrong, so the
+last probability is taken as 1.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, log_softmax
+from scipy.special import expit, logsumexp
 
 SHARE = 0.05  # of the training images: at most so many are listed
 MOST = 200  # listed images
 LEAST = 1e-7  # probability; float32 cannot tell 1 minus a smaller one from 1
-JOINT = 1 / 3  # weight of observed wrong labels; docs/experiments.md, 2026-11-29
+# The confident joint also counts the models' own mistakes, and a label with few images has few
+# counts, so it gets at most this weight, and half of that for a label with so many images. The
+# values were chosen on other data than those of the benchmark: docs/experiments.md, 2026-11-29.
+JOINT, IMAGES = 1 / 3, 400
 COLUMNS = ("row", "file", "given", "suggested", "score", "variants")
 
 
@@ -29,7 +34,7 @@ class Issue(NamedTuple):
     row: int  # of the training images, from 0
     given: int
     suggested: int
-    score: float  # probability of the suggested class if it is that or the given one, 0 to 1
+    score: float  # of the odds above, as a probability; too high if the models often err
     variants: int  # that predict the suggested class
 
 
@@ -40,8 +45,11 @@ def combined(probabilities: Iterable[np.ndarray]) -> np.ndarray:
     """
     total, count = np.zeros(1), 0
     for probability in probabilities:
-        total, count = total + np.log(np.clip(probability, LEAST, 1, dtype=np.float64)), count + 1
-    return log_softmax(total / count, axis=1)
+        logs = np.clip(probability, LEAST, 1, dtype=np.float64)
+        total, count = np.add(total, np.log(logs, out=logs), out=logs), count + 1
+    total /= count
+    total -= logsumexp(total, axis=1, keepdims=True)
+    return total
 
 
 def order(log_probability: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -49,8 +57,8 @@ def order(log_probability: np.ndarray, label: np.ndarray) -> np.ndarray:
 
     `log_probability` is float (n, classes), from `combined`; `label` is int (n,).
     """
-    joint = _confident_joint(log_probability, label)
-    return np.argsort(-_log_odds(log_probability, label, joint)[0], kind="stable")
+    odds, _ = _log_odds(log_probability, label, _wrong(log_probability, label))
+    return np.argsort(-odds, kind="stable")
 
 
 def find(log_probability: np.ndarray, label: np.ndarray, predicted: np.ndarray) -> list[Issue]:
@@ -58,55 +66,52 @@ def find(log_probability: np.ndarray, label: np.ndarray, predicted: np.ndarray) 
 
     `predicted` is int (variants, n), the class that each variant predicts.
 
-    Their number is the sum of the confident joint's off-diagonal, but at most SHARE of all images
-    and MOST. Images whose label is their most probable class are not listed.
+    At most as many are listed as the confident joint has off its diagonal, SHARE of all images, and
+    MOST. Images whose label is their most probable class are not listed.
     """
-    joint = _confident_joint(log_probability, label)
-    odds, suggested = _log_odds(log_probability, label, joint)
-    count = min(int(joint.sum() - joint.trace()), MOST, int(SHARE * len(label)))
-    rows = np.argsort(-odds, kind="stable")[:count]
-    contradicted = log_probability.max(axis=1) > log_probability[np.arange(len(label)), label]
+    wrong = _wrong(log_probability, label)
+    odds, suggested = _log_odds(log_probability, label, wrong)
+    rows = np.arange(len(label))
+    contradicted = log_probability[rows, suggested] > log_probability[rows, label]
+    count = min(int(wrong.sum()), MOST, math.ceil(SHARE * len(label)))
+    worst = [row for row in np.argsort(-odds, kind="stable").tolist() if contradicted[row]]
     votes = (predicted == suggested).sum(axis=0)
     return [
         Issue(row, int(label[row]), int(suggested[row]), float(expit(odds[row])), int(votes[row]))
-        for row in rows.tolist()
-        if contradicted[row]
+        for row in worst[:count]
     ]
 
 
-def _confident_joint(log_probability: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Count images by label and confidently predicted class: int64 (classes, classes).
+def _wrong(log_probability: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Count images by label and confidently predicted other class: int64 (classes, classes).
 
     That is the most probable of the classes whose probability reaches its mean over the images
-    with that label. Images without such a class are not counted.
+    with that label. This is the confident joint without its diagonal.
     """
     probability, classes = np.exp(log_probability), log_probability.shape[1]
     least = [
         probability[label == one, one].mean() if (label == one).any() else 2
         for one in range(classes)
     ]
-    reached = np.where(probability >= least, probability, -1)
-    confident = reached.max(axis=1) >= 0
-    joint = np.zeros((classes, classes), np.int64)
-    np.add.at(joint, (label[confident], reached.argmax(axis=1)[confident]), 1)
-    return joint
+    probability[probability < least] = -1
+    found = probability.argmax(axis=1)
+    confident = (probability.max(axis=1) >= 0) & (found != label)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (label[confident], found[confident]), 1)
+    return counts
 
 
 def _log_odds(
-    log_probability: np.ndarray, label: np.ndarray, joint: np.ndarray
+    log_probability: np.ndarray, label: np.ndarray, wrong: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the log odds of the most plausible other class, float64 (n,), and that class.
-
-    The wrong labels of a pair of classes are those of the confident joint, with the weight JOINT,
-    and an even share of all. The confident joint is an estimate that also counts the models'
-    mistakes, and a pair without wrong labels in it may still have some.
-    """
-    rows, classes = np.arange(len(label)), len(joint)
-    wrong = joint - np.diag(joint.diagonal())
-    even = max(wrong.sum(), 1) / (classes * (classes - 1))
-    wrong = JOINT * wrong + (1 - JOINT) * even
-    rate = wrong / np.maximum(np.bincount(label, minlength=classes), 1)
-    odds = log_probability - log_probability[rows, label, np.newaxis] + np.log(rate)[label]
-    odds[rows, label] = -np.inf
-    suggested = odds.argmax(axis=1)
-    return odds[rows, suggested], suggested
+    """Return the log odds of the most probable other class, float64 (n,), and that class."""
+    rows, classes = np.arange(len(label)), len(wrong)
+    images = np.bincount(label, minlength=classes)[:, np.newaxis]
+    even = max(wrong.sum(), 1) / len(label) / (classes - 1)
+    weight = JOINT * images / (images + IMAGES)
+    rate = weight * wrong / np.maximum(images, 1) + (1 - weight) * even
+    given = log_probability[rows, label]
+    other = log_probability.copy()
+    other[rows, label] = -np.inf
+    suggested = other.argmax(axis=1)
+    return other[rows, suggested] - given + np.log(rate[label, suggested]), suggested

@@ -55,10 +55,22 @@ def test_the_odds_are_those_of_bayes_rule():
     probability[30:50] = probability[30:50] * 0.9 + 0.05
     found = label_issues.find(np.log(probability), label, probability.argmax(axis=1)[np.newaxis])
     assert [one.row for one in found] == [0, 1, 2]
-    wrong = label_issues.JOINT * 3 + (1 - label_issues.JOINT) * 3 / 2  # of class 0 labelled 1
-    rate = wrong / np.sum(label == 0)
-    odds = 0.99 / 0.01 * rate
+    labelled = np.sum(label == 1)
+    weight = label_issues.JOINT * labelled / (labelled + label_issues.IMAGES)
+    odds = 0.99 / 0.01 * (weight * 3 / labelled + (1 - weight) * 3 / 80)
     assert found[0].score == pytest.approx(odds / (1 + odds))
+
+
+def test_mistakes_of_a_class_weighted_model_do_not_come_before_wrong_labels():
+    """Weighted by class, a model takes many images of a common class for the rare one."""
+    label = np.repeat([0, 1], [980, 20])
+    probability = np.tile([0.95, 0.05], (1000, 1))
+    probability[:150] = 0.35, 0.65
+    probability[980:] = 0.4, 0.6
+    wrong = np.arange(990, 1000)
+    probability[wrong] = 0.9, 0.1
+    order = label_issues.order(combined([probability]), label)
+    assert {*order[:10]} == {*wrong}
 
 
 def test_a_kind_of_mistake_that_is_frequent_counts_more():
@@ -78,17 +90,29 @@ def test_the_score_is_a_probability_whatever_the_predictions(classes, seed):
     random = np.random.default_rng(seed)
     label = random.integers(0, classes, 60)  # some class may have no image
     probability = random.dirichlet(np.full(classes, 0.1), 60)
-    found = label_issues.find(
-        combined([probability]), label, probability.argmax(axis=1)[np.newaxis]
-    )
+    logs = combined([probability])
+    found = label_issues.find(logs, label, probability.argmax(axis=1)[np.newaxis])
     assert len(found) <= 3
     assert all(0 <= one.score <= 1 and one.given != one.suggested for one in found)
+    assert all(logs[one.row, one.suggested] == logs[one.row].max() for one in found)
 
 
 def test_clear_labels_and_uniform_predictions_list_nothing():
     label = np.arange(40) % 4
     for mean in (np.eye(4)[label], np.full((40, 4), 0.25)):
         assert label_issues.find(combined([mean]), label, mean.argmax(axis=1)[np.newaxis]) == []
+
+
+def test_of_few_images_one_may_be_listed():
+    label = np.arange(19) % 2
+    mean = np.where(np.eye(2)[label] == 1, 0.99, 0.01)
+    mean[[1, 3, 5]] = [[0.8, 0.2], [0.01, 0.99], [0.4, 0.6]]
+    mean[2] = 0.9, 0.1
+    found = label_issues.find(np.log(mean), label, mean.argmax(axis=1)[np.newaxis])
+    assert [one.row for one in found] == []
+    label[4] = 1
+    found = label_issues.find(np.log(mean), label, mean.argmax(axis=1)[np.newaxis])
+    assert [one.row for one in found] == [4]
 
 
 def test_the_list_is_capped():
