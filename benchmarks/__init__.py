@@ -1,3 +1,3 @@
-"""What is measured: each file one command, its result one JSON file in benchmarks/records."""
+"""Benchmarks: commands that write their results as JSON to benchmarks/records."""
 
 import stages  # noqa: F401 - before NumPy, whose kernels it selects

@@ -1,13 +1,13 @@
-"""`python -m benchmarks.accuracy ROW ...`: what a variant reaches on full MNIST, as one record.
+"""`python -m benchmarks.accuracy ROW ...`: the accuracy of variants on full MNIST.
 
-The stages themselves run, in a folder of their own, with the settings of accuracy.yaml over those
-of params.yaml. Folds that are stored from an earlier run are not trained again. The test set is
-scored once per model, after its training, and chooses nothing. Seconds are measured elsewhere,
-since a long training may share the machine.
+The real stages run in a separate folder, with the settings of accuracy.yaml on top of params.yaml.
+Folds stored by an earlier run are not trained again. The test set is scored once per model, after
+training, and is never used for selection. Times are measured elsewhere, because a long training
+may share the machine.
 
-The members of the row `ensemble` are chosen among other rows by out-of-fold scores: first the best
-alone, then, again and again, the one that raises the accuracy of the mean most (Caruana et al.,
-Ensemble selection from libraries of models, 2004; here without repetition).
+The members of the row `ensemble` are selected from other rows by out-of-fold scores: first the best
+single one, then repeatedly the one that most raises the accuracy of the mean (Caruana et al.,
+Ensemble selection from libraries of models, 2004; here without replacement).
 """
 
 import argparse
@@ -38,10 +38,10 @@ def accuracy(row: str, limit: int | None = None) -> Path:
 
     Args:
         row: a name under `rows`.
-        limit: at most so many images, one epoch and two folds, to try the command.
+        limit: train on at most this many images, for one epoch and two folds, to try the command.
 
     Returns:
-        The record's path; with a limit it lies in the folder of the run, not in records.
+        The record's path; with a limit, it is in the run's folder, not in records.
     """
     about = ROWS[row]
     rows = about.get("among", [row])
@@ -68,7 +68,7 @@ def accuracy(row: str, limit: int | None = None) -> Path:
 
 
 def _folds(row: str) -> dict[str, Any]:
-    """Run the stages; return every fold's scores, and each fold model's on the test set."""
+    """Run the stages; return the scores of the folds, and of their models on the test set."""
     _stage("train", row)
     _stage("evaluate", row)
     results = Path("results") / row
@@ -93,7 +93,7 @@ def _folds(row: str) -> dict[str, Any]:
 
 
 def _ensemble(row: str, rows: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """Train what is not kept of `rows`, choose members, and return the scores of their mean."""
+    """Train the `rows` not stored yet, select members, and return the scores of their mean."""
     probabilities = {}
     for name in rows:
         _stage("train", name)
@@ -116,7 +116,7 @@ def chosen(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> list[
         labels: int64 (n,).
 
     Returns:
-        For each step the variant that was added and the out-of-fold accuracy then; ties go to the
+        For each step, the variant added and the out-of-fold accuracy after it; ties go to the
         first.
     """
     steps: list[dict[str, Any]] = []
@@ -169,7 +169,7 @@ def _seeds(row: str, count: int) -> dict[str, Any]:
 
 
 def _stage(name: str, *arguments: str) -> None:
-    """Run a stage in the present folder; end with its status when it fails."""
+    """Run a stage in the current folder; exit with its status if it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", "stages", name, *arguments],
         env=os.environ | {"PYTHONPATH": str(inputs.ROOT), "DVC_ROOT": str(files.root())},

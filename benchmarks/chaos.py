@@ -1,8 +1,8 @@
 """`python -m benchmarks.chaos`: kill `dvc repro` at random moments, and compare what is left.
 
-The real pipeline runs undisturbed once, on a few images. Then it runs again from nothing and is
-killed in each of its stages, pass after pass. `dvc repro` at the end of a pass must leave the same
-bytes, no partial file, no run in MLflow that is RUNNING, no process, and nothing to do.
+The real pipeline runs undisturbed once, on a few images. Then it runs again from scratch and is
+killed in each of its stages, pass after pass. A last `dvc repro` at the end of a pass must leave
+the same bytes, no partial file, no RUNNING run in MLflow, no process, and nothing to do.
 """
 
 import os
@@ -28,20 +28,20 @@ KINDS = [  # what a terminal sends, what an operator or the system sends, and to
 ]
 VARIANTS = checkout.SMALL["compare"]["variants"]
 STATUSES = "select name, status from runs order by name, status"
-LEFT = 90.0  # s that processes left by a killed dvc may go on after the last `dvc repro`
-END = 900.0  # s until a stage is given up
+LEFT = 90.0  # s that orphans of a killed dvc may keep running after the last `dvc repro`
+END = 900.0  # s to wait for a stage
 
 
 def measure(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
-    """Return how often each stage was killed by what, and every fault that was seen.
+    """Return how often each stage was killed, by which signals, and every fault found.
 
     Args:
         kills: how many in all.
-        seed: of the moments.
+        seed: for the random moments.
         variants: rows of params.yaml that are trained and compared.
         folder: an empty one, for two checkouts.
     """
-    draw = random.Random(seed)  # noqa: S311 - moments, no secrets
+    draw = random.Random(seed)  # noqa: S311 - not for secrets
     settings = inputs.merged(inputs.defaults(), checkout.SMALL)
     settings["tracking"]["live_after"] = 1  # so that MLflow shows the trainings
     settings["compare"] |= {"variants": variants, "baseline": variants[0]}
@@ -75,7 +75,7 @@ def measure(kills: int, seed: int, variants: list[str], folder: Path) -> dict:
 
 
 def undisturbed(folder: Path) -> dict[str, float]:
-    """Run the pipeline and return how many seconds each command took, in their order."""
+    """Run the pipeline; return the seconds that each command took, in order of execution."""
     seen: dict[str, list[float]] = {}
     process = start(folder)
     while process.poll() is None:
@@ -87,7 +87,7 @@ def undisturbed(folder: Path) -> dict[str, float]:
 
 
 def kill_during(folder: Path, stage: str, delay: float, number: int, whom: str) -> bool:
-    """Start `dvc repro`, and kill it `delay` seconds after `stage` begins; False when it ended."""
+    """Kill `dvc repro` `delay` seconds after `stage` begins; return False if it ended before."""
     process = start(folder)
     end = time.monotonic() + END
     while running(process.pid) != stage:
@@ -103,7 +103,7 @@ def kill_during(folder: Path, stage: str, delay: float, number: int, whom: str) 
 
 
 def inspect(folder: Path, wanted: dict[str, bytes], runs: list) -> list[str]:
-    """Let the pipeline finish; return what is not as if nobody had disturbed it."""
+    """Let the pipeline finish; return every difference from the undisturbed run."""
     done = checkout.call("dvc repro", folder)
     if done.returncode:
         return [f"dvc repro failed: {done.stderr[-2000:]}"]
@@ -126,7 +126,7 @@ def inspect(folder: Path, wanted: dict[str, bytes], runs: list) -> list[str]:
 
 
 def start(folder: Path) -> subprocess.Popen:
-    """Start `dvc repro` as the head of a process group; SIGINT is not ignored as in a script."""
+    """Start `dvc repro` as the leader of a process group that does not ignore SIGINT."""
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=folder,
@@ -139,7 +139,7 @@ def start(folder: Path) -> subprocess.Popen:
 
 
 def running(group: int) -> str | None:
-    """Return the stage's command that runs in a process group, as "train basic"."""
+    """Return the stage command running in a process group, such as "train basic"."""
     for process in psutil.process_iter(["cmdline"]):
         with suppress(ProcessLookupError):
             command = " ".join(process.info["cmdline"] or [])

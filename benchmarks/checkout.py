@@ -1,4 +1,4 @@
-"""A copy of the repository with settings of its own, the commands run in it, and what they left."""
+"""A copy of the repository with its own settings, commands run in it, and their results."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ SMALL = {  # settings with which the whole pipeline takes half a minute
 
 
 def make(folder: Path, settings: Mapping[str, Any]) -> Path:
-    """Copy what Git tracks, or would, into a repository of its own; without results and tests."""
+    """Copy all files that Git does not ignore, except results and tests, into a new repository."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=inputs.ROOT, capture_output=True, text=True, check=True)
     for name in names.stdout.splitlines():
@@ -47,7 +47,7 @@ def run(command: str, folder: Path, **environment: str) -> str:
     """Run a shell command that must succeed, and return what it printed.
 
     Raises:
-        OSError: when it fails; with what it printed.
+        OSError: if it fails; the message has its output.
     """
     done = call(command, folder, **environment)
     if done.returncode:
@@ -56,7 +56,7 @@ def run(command: str, folder: Path, **environment: str) -> str:
 
 
 def ran(output: str) -> list[str]:
-    """Return the stages that a `dvc repro` really ran."""
+    """Return the stages that a `dvc repro` ran."""
     return re.findall(r"Running stage '([^']+)'", output)
 
 
@@ -70,6 +70,6 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def query(folder: Path, sql: str) -> list[tuple]:
-    """Return the rows that MLflow's store has for a query."""
+    """Return the rows of a query on MLflow's store."""
     with closing(sqlite3.connect(folder / "mlflow.db")) as store:
         return store.execute(sql).fetchall()

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.cluster`: what a Ray cluster costs above the processes of one machine.
+"""`python -m benchmarks.cluster`: the overhead of a Ray cluster over local processes.
 
 Two Ray nodes of one core each run on this machine. For a queue of tasks, it measures the time that
 the engine adds to each, and the driver's memory. Then it trains folds of `basic` on full MNIST, one
-epoch each, on the two nodes and on two local workers in alternation; all have been started before.
+epoch each, on the two nodes and on two local workers in alternation, all already started.
 """
 
 import statistics
@@ -39,9 +39,9 @@ def queued(function: Callable, tasks: Sequence[tuple], parallel: Parallel) -> di
     """Run the tasks as one queue.
 
     Returns:
-        What the engine takes for each unit, in ms: the time of the queue, less the mean time that a
-        node computes in it; and the driver's resident memory, in MiB, after a tenth of the units
-        and after all. Results are dropped as they come, as the pipeline does.
+        The engine's overhead per unit, in ms: the time of the queue minus the mean time that a node
+        computes; and the driver's resident memory, in MiB, after a tenth of the units and after
+        all. As in the pipeline, results are dropped as they arrive.
     """
     within, memory = [], []
     began = time.perf_counter()
@@ -83,7 +83,7 @@ def tiny_units(count: int) -> list[tuple]:
 
 
 def basic_folds(data: dict[str, Any], count: int) -> list[tuple]:
-    """Return the arguments of `train_fold` for so many folds of `basic`, an epoch each."""
+    """Return the arguments of `train_fold` for `count` folds of `basic`, one epoch each."""
     source = load(Data(**data))
     images, labels = source.train.images, source.train.labels.astype(np.int64)
     folds = stratified_folds(labels, source.classes, Folds(count=count))[0]
@@ -93,13 +93,13 @@ def basic_folds(data: dict[str, Any], count: int) -> list[tuple]:
 
 
 def against(tasks: Sequence[tuple], parallel: Parallel, rounds: int) -> dict[str, Any]:
-    """Train the same folds on two local workers and on the cluster, in turn; both have started."""
+    """Train the same folds on two local workers and on the cluster in turn, both warmed up."""
     engines = {
         "local": lambda units: workers.run(train_fold, units, NODES),
         "ray": lambda units: cluster.run(train_fold, units, parallel),
     }
     seconds: dict[str, list[float]] = {name: [] for name in engines}
-    list(workers.run(train_fold, tiny_units(NODES), NODES))  # starts them; the nodes have worked
+    list(workers.run(train_fold, tiny_units(NODES), NODES))  # starts them; the nodes already run
     for _ in range(rounds):
         for name, engine in engines.items():
             began = time.perf_counter()

@@ -2,7 +2,7 @@
 
 One variant is really trained, for an epoch on full MNIST. The others are copies of its files in
 which some predictions and fold scores are changed at random, so that tests and report have as much
-to do as with variants of their own. The stage `plot` is timed too, for 10 and for 100 classes.
+to do as with variants that really differ. The stage `plot` is timed too, for 10 and 100 classes.
 """
 
 import shutil
@@ -18,11 +18,11 @@ VARIANTS = (10, 200)
 CLASSES = 100
 SHORT = {"train": {"epochs": 1}, "tracking": {"live_after": None}}
 CHANGED = 0.003  # share of a copy's predictions that name another class
-SPREAD = 0.001  # standard deviation of what is added to a copy's fold accuracies
+SPREAD = 0.001  # standard deviation of the noise added to a copy's fold accuracies
 
 
 def measure(trained: Path, settings: dict[str, Any], counts: tuple, runs: int) -> dict[str, Any]:
-    """Compare so many variants each time, in the folder where `basic` is trained.
+    """Compare growing numbers of variants in the folder where `basic` is trained.
 
     Args:
         trained: that folder.
@@ -48,7 +48,7 @@ def measure(trained: Path, settings: dict[str, Any], counts: tuple, runs: int) -
 
 
 def copy(results: Path, name: str, random: np.random.Generator) -> None:
-    """Copy the results of `basic` as those of another variant that errs elsewhere."""
+    """Copy the results of `basic` as those of a variant that makes other mistakes."""
     folder = shutil.copytree(results / "basic", results / name)
     with np.load(folder / "predictions.npz") as stored:
         arrays = dict(stored)
@@ -63,7 +63,7 @@ def copy(results: Path, name: str, random: np.random.Generator) -> None:
 
 
 def pictures(folder: Path) -> dict[str, Any]:
-    """Return the seconds of the stage `plot` in a folder, imports included, and of each picture."""
+    """Return the seconds of the stage `plot`, imports included, in all and per picture."""
     seconds = processes.run_stage(folder, "plot", "basic").seconds
     count = len([*(folder / "results" / "basic" / "plots").glob("*.png")])
     return {"seconds": seconds, "pictures": count, "seconds_each": seconds / count}

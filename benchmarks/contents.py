@@ -1,4 +1,4 @@
-"""What a command has left: the bytes of its files, and what MLflow's store has."""
+"""What a command leaves: the bytes of its files, and the rows of MLflow's store."""
 
 import json
 import sqlite3
@@ -13,11 +13,11 @@ from PIL import Image
 from stages.errors import UserError
 from stages.files import read_arrays, read_table
 
-# Files with times, whose bytes differ between runs: they must be complete.
+# Files that contain times differ between runs; they only have to be complete.
 VARYING = ["results/*/timing.csv", ".foldlab/folds/*/fold-*.npz", ".foldlab/folds/*/training.json"]
 VARYING += ["results/cost.csv", "results/plots/cost.png", "results/measurements.*"]
 VARYING += ["results/*/export/*.json"]
-# What MLflow has is compared by queries. Temporary files may only be left by a killed process.
+# MLflow's store is compared by queries. Only a killed process may leave temporary files.
 IGNORED = ["mlflow.db*", "mlartifacts/*", "*.lock", ".foldlab/runs/*", "*.partial-*"]
 STORE = [
     "select name, status from runs order by 1, 2",
@@ -31,7 +31,7 @@ Files = Mapping[str, bytes]  # name -> bytes
 
 
 def content(folder: Path) -> Files:
-    """Return the bytes of each file; of one that varies, whether it is complete."""
+    """Return the bytes of each file; for one with times, whether it is complete."""
     found = {}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
@@ -60,7 +60,7 @@ def _complete(path: Path) -> bytes:
 
 
 def store(folder: Path) -> list:
-    """Return what MLflow's store has, without times and random ids."""
+    """Return the content of MLflow's store, without times and random ids."""
     if not (folder / "mlflow.db").exists():
         return []
     with closing(sqlite3.connect(folder / "mlflow.db")) as database:

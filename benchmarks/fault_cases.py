@@ -24,9 +24,9 @@ class Case(NamedTuple):
 
     name: str
     command: list[str]
-    state: str  # as `prepared` names them
-    removed: tuple[str, ...] = ()  # of that state, as patterns: what the command writes
-    most: int = 10_000  # calls of one kind that fail in one way; if there are more, a sample
+    state: str  # a key of what `prepared` returns
+    removed: tuple[str, ...] = ()  # patterns of the command's outputs, deleted before it runs
+    most: int = 10_000  # calls to disturb per kind and error; a sample if there are more
     change: Callable[[Path], None] = lambda folder: None
 
 
@@ -70,14 +70,14 @@ def cases() -> list[Case]:
 
 
 def _leave(folder: Path) -> None:
-    """Leave results, and entries of dvc.lock, of a variant without a row."""
+    """Add results and dvc.lock entries of a variant that has no row."""
     shutil.copytree(folder / "results/basic", folder / "results/gone")
     stages = {f"train@{variant}": {"cmd": "true"} for variant in ("basic", "gone")}
     (folder / "dvc.lock").write_text(inputs.yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
 
 def prepared(watched: Watched, wanted: set[str], quick: bool) -> dict[str, Path]:
-    """Run the pipeline, and return copies of the folder at some of its moments, by name."""
+    """Run the pipeline, and return copies of the folder at several points, by name."""
     folder = watched.folder
     settings = inputs.merged(inputs.defaults(), checkout.SMALL)
     digits = folder.parent / "digits.npz"
@@ -113,7 +113,7 @@ def prepared(watched: Watched, wanted: set[str], quick: bool) -> dict[str, Path]
     keep("compared")
     run("champion")
     keep("done")
-    if "curve" in wanted:  # whose folds are stored
+    if "curve" in wanted:  # with its folds stored
         run("learning-curve basic")
         keep("curve")
         restore(folder, states["done"])

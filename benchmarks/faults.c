@@ -1,5 +1,5 @@
-/* Preloaded (LD_PRELOAD) by faults.py: let the n-th system call of a kind below a folder fail, or
-   log all of them. Preloaded children count with their parent, in the file FAULTS_SHARED. */
+/* Preloaded (LD_PRELOAD) by faults.py: make the n-th system call of a kind below a folder fail, or
+   log all calls. Child processes add to the same counts, in the file FAULTS_SHARED. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ enum { OPEN, WRITE, FSYNC, RENAME, MKDIR, KINDS };
 enum { SHORT = -1, KILL = -2 }; /* in place of an error number */
 
 static struct shared { /* as `Shared` in faults.py */
-    long kind, nth, error; /* let the n-th call of a kind fail with an error */
+    long kind, nth, error; /* make the n-th call of a kind fail with an error */
     long logs;             /* whether calls are logged */
     long count[KINDS];     /* calls so far */
     long flushing;         /* nanoseconds in fsync so far */
@@ -55,7 +55,7 @@ __attribute__((constructor)) static void start(void) {
     shared = at;
 }
 
-/* Write the absolute path of a name, or of a descriptor, and say whether it counts. */
+/* Write the absolute path of a name, or of a descriptor, and return whether it counts. */
 static int named(char *path, int at, const char *name) {
     char link[64] = "/proc/self/cwd";
     ssize_t size = 0;
@@ -89,7 +89,7 @@ static void note(const char *call, const char *path, const char *to, long at, co
     if (!shared->logs) return;
     if (journal < 0) {
         int file = real_open(getenv("FAULTS_LOG"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-        journal = fcntl(file, F_DUPFD_CLOEXEC, 900); /* above those that children close */
+        journal = fcntl(file, F_DUPFD_CLOEXEC, 900); /* above descriptors that children close */
         close(file);
     }
     const char *line = "%s\t%s\t%s\t%ld\t%zu\n";
@@ -137,7 +137,7 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
     if (!named(path, file, NULL)) return real_writev(file, parts, count);
     return count ? written(file, parts[0].iov_base, parts[0].iov_len, -1) : 0; /* short: allowed */
 }
-/* Refused, so that their callers write instead. */
+/* Unsupported, so that callers fall back on write. */
 static ssize_t refused(void) {
     errno = ENOSYS;
     return -1;

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.faults`: let every n-th system call of each command fail.
+"""`python -m benchmarks.faults`: make system calls of each command fail, one at a time.
 
 The pipeline runs undisturbed once, on a few images. Then each command runs again from the state
 before it, while its n-th open, write, fsync, rename or mkdir fails, or it is killed before its n-th
-rename, for n = 1, 2, 3 and so on. It must end with one sentence and no damaged file, and when it
-is run once more, what it writes must be the undisturbed bytes.
+rename, for n = 1, 2, 3 and so on. It must end with one sentence and no damaged file, and running it
+once more must write the same bytes as the undisturbed run.
 """
 
 import json
@@ -21,23 +21,23 @@ from benchmarks.contents import Files, content, store
 from benchmarks.fault_cases import QUICK, Case, cases, prepared, restore
 from benchmarks.preloaded import Ended, Watched
 
-ERRORS = {  # what each call may end with
+ERRORS = {  # how each call may fail
     "open": ("ENOSPC", "EIO"),
     "write": ("ENOSPC", "EIO", "short"),  # short: half of the bytes, which is no error
     "fsync": ("EIO",),
     "rename": ("EIO", "kill"),
     "mkdir": ("ENOSPC",),
 }
-NOTES = ".foldlab/unpublished/*"  # only while MLflow lacks something
+NOTES = ".foldlab/unpublished/*"  # exist only while something is not in MLflow yet
 
 
 def measure(watched: Watched, names: Collection[str], most: int | None, quick: bool) -> dict:
-    """Disturb commands, and return for each the calls, the faults injected and those found.
+    """Disturb commands, and return for each the calls, the failures injected and the faults found.
 
     Args:
         watched: where.
-        names: of cases; none: all.
-        most: calls of one kind that fail in one way; None: as each case has it.
+        names: of cases; all if empty.
+        most: calls to disturb per kind and error; None for the value of each case.
         quick: without evaluation, MLflow and a second variant.
     """
     folder = watched.folder
@@ -58,7 +58,7 @@ def measure(watched: Watched, names: Collection[str], most: int | None, quick: b
 
 
 def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dict, list[str]]:
-    """Return the calls of a command, how many failed in what way, and the faults that were seen."""
+    """Return a command's calls, how many were made to fail in which way, and the faults found."""
     folder = watched.folder
 
     def start() -> None:
@@ -91,7 +91,7 @@ def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dic
         differ = [name for name in after.keys() | now if after.get(name) != now.get(name)]
         found += [f"differs: {name}" for name in sorted(differ)]
         left = (path.relative_to(folder) for path in folder.rglob(".partial-*"))
-        # In .foldlab/runs, the note of the next run that begins removes them.
+        # Those in .foldlab/runs are removed when the next run starts.
         found += [f"left: {path}" for path in left if path.parts[:2] != (".foldlab", "runs")]
         if store(folder) != stored:
             found.append("MLflow has something else")
@@ -135,9 +135,9 @@ def main() -> None:
     It is benchmarks/records/faults.json, or faults-complete.json with --complete.
     """
     parser = inputs.parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="COMMAND", help="such as 'plot'; else all")
-    parser.add_argument("--most", type=int, help="calls of one kind that fail in one way")
-    parser.add_argument("--complete", action="store_true", help="let every single call fail")
+    parser.add_argument("names", nargs="*", metavar="COMMAND", help="such as 'plot'; default: all")
+    parser.add_argument("--most", type=int, help="calls to disturb per kind and error")
+    parser.add_argument("--complete", action="store_true", help="make every single call fail")
     chosen = parser.parse_args()
     preloaded.restart("benchmarks.faults")
     most = sys.maxsize if chosen.complete else chosen.most

@@ -26,8 +26,8 @@ from stages.training.tf_runtime import import_tensorflow
 
 SIDE, PRODUCTS = 2048, 20
 EPOCHS = 3  # that count
-WORK = 2.5e11  # FLOP an epoch, so that small and large networks take about as long
-LEAST, MOST = 1_000, 30_000  # images an epoch
+WORK = 2.5e11  # FLOP per epoch, so that small and large networks take about as long
+LEAST, MOST = 1_000, 30_000  # images per epoch
 
 
 def flops(model) -> tuple[int, int]:
@@ -36,7 +36,7 @@ def flops(model) -> tuple[int, int]:
     Convolutions and dense layers only: 2 x (values of the output) x (inputs of each), one
     multiplication and one addition; biases, activations, pooling and normalisation are left out.
     Training computes each layer's output, the gradient of its weights and that of its input, each
-    at the same price; the first layer's input needs no gradient.
+    at the same cost; the first layer's input needs no gradient.
 
     Args:
         model: a built Keras model.
@@ -90,7 +90,7 @@ def together(function: Callable, task: tuple, jobs: int) -> dict[str, Any]:
 
 
 def _at_once(function: Callable, task: tuple, folder: Path, number: int, jobs: int) -> Any:
-    """Begin when all processes have imported TensorFlow: each leaves a file and waits for all."""
+    """Begin when all processes have imported TensorFlow and created their file."""
     import_tensorflow("native")
     (folder / str(number)).touch()
     while len(list(folder.iterdir())) < jobs:
@@ -131,9 +131,7 @@ def measure(variants: list[str], precision: str, quick: bool) -> dict[str, Any]:
 def main() -> None:
     """Measure, and write benchmarks/records/fit-<precision>.json."""
     parser = inputs.parser(__doc__)
-    parser.add_argument(
-        "variants", nargs="*", help="rows of params.yaml as shipped, by default all"
-    )
+    parser.add_argument("variants", nargs="*", help="rows of the shipped params.yaml; default: all")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     chosen = parser.parse_args()
     rows = inputs.defaults()["variants"]

@@ -17,7 +17,7 @@ def rows(settings: params.Params, folds: int, gflops: float) -> list[tuple]:
     Args:
         settings: of the variants.
         folds: how many; each trains on all images but its own share.
-        gflops: what a core computes in a second while it trains, in GFLOP.
+        gflops: GFLOP/s of a core while it trains.
     """
     found = []
     for name, row in settings.variants.items():
@@ -36,7 +36,7 @@ def main() -> None:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folds", type=int, default=10)
-    parser.add_argument("--gflops", type=float, default=50.0, help="a core's, while it trains")
+    parser.add_argument("--gflops", type=float, default=50.0, help="GFLOP/s of a training core")
     chosen = parser.parse_args()
     settings = params.parse(inputs.defaults())
     lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(settings, chosen.folds, chosen.gflops)]

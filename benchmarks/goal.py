@@ -15,8 +15,8 @@ class Goal(NamedTuple):
     command: str  # of `python -m benchmarks.`, with options
     figure: str | Callable[[Record], float]  # keys joined by dots, or a function
     limit: str = ""  # such as "<= 240", or "" without a goal
-    unit: str = ""  # the figure of " %" is a share of 1
-    record: str = ""  # its name, else the command's
+    unit: str = ""  # with " %", the figure is a fraction
+    record: str = ""  # by default the command's name
     holds: Callable[[Record], bool] = lambda record: True  # another condition of the goal
 
     def measured(self, record: Record) -> float:

@@ -1,4 +1,4 @@
-"""What each benchmark must reach, one row of the table in README.md each.
+"""The goal of each benchmark: one row of the table in README.md each.
 
 The goals of accuracy are in accuracy.yaml.
 """
@@ -24,7 +24,7 @@ def _kfold(variant: str, precision: str, limit: str) -> Goal:
 
 
 def _without_avx512(goal: Goal) -> Goal:
-    """Return the same goal for a record of such a processor, which was renamed by hand."""
+    """Return the same goal for the record of such a processor, which was renamed by hand."""
     what = f"{goal.what}, without AVX-512"
     return goal._replace(what=what, record=f"{goal.record}-avx2")
 
@@ -47,25 +47,25 @@ def _compare(variants: int, measure: str, limit: str, unit: str) -> Goal:
 
 def _heads(name: str) -> list[Goal]:
     """Return the goals of the heads on one backbone."""
-    of = f"backbones.{name}"
+    path = f"backbones.{name}"
     features = f"features of `{name}`, 1,000 images of 224 pixels / a pass of plain Keras"
     shipped = "a shipped model with five heads / the backbone's weights"
     return [
-        Goal(features, "heads", f"{of}.ratio.of_medians", "<= 1.15"),
+        Goal(features, "heads", f"{path}.ratio.of_medians", "<= 1.15"),
         Goal(
             "15 heads on them, shipped models included",
             "heads",
-            f"{of}.heads_seconds",
+            f"{path}.heads_seconds",
             "<= 20",
             " s",
         ),
-        Goal("memory for both", "heads", f"{of}.peak_mib", "<= 2048", " MiB"),
-        Goal(shipped, "heads", f"{of}.model_over_backbone", "<= 1.3"),
+        Goal("memory for both", "heads", f"{path}.peak_mib", "<= 2048", " MiB"),
+        Goal(shipped, "heads", f"{path}.model_over_backbone", "<= 1.3"),
     ]
 
 
 def _load(part: str, *goals: Goal) -> list[Goal]:
-    """Return goals of one part of the command `load`, which has a record of its own."""
+    """Return goals of one part of the command `load`, which has its own record."""
     return [goal._replace(command=f"load --parts {part}", record=f"load-{part}") for goal in goals]
 
 
@@ -82,7 +82,7 @@ def _tracking(record: Record) -> float:
 
 
 def _copies(record: Record, share: str) -> list[float]:
-    """Return a share of all changes at 64 and 128 pixels."""
+    """Return one share for each change at 64 and 128 pixels."""
     sides = (record["sides"][side]["changes"].values() for side in ("64", "128"))
     return [change[share] for changes in sides for change in changes]
 

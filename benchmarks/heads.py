@@ -1,9 +1,9 @@
 """`python -m benchmarks.heads`: heads on a frozen backbone, against one forward pass.
 
-A thousand images of 224 pixels, three rows whose heads differ, five folds. A pass of plain Keras
-and ours run in alternation, each in a process of its own, so importing and building the network
-count. Then one sweep computes the features and trains all heads, and another one trains them again
-on the stored features. Weights are random: neither time nor memory depends on them.
+A thousand images of 224 pixels, three rows whose heads differ, five folds. Passes of plain Keras
+and of Foldlab alternate, each in its own process, so importing and building the network count. Then
+one sweep computes the features and trains all heads, and another one trains them again on the
+stored features. Weights are random: neither time nor memory depends on them.
 """
 
 import shutil
@@ -62,7 +62,7 @@ def measure(
     Args:
         name: of the backbone.
         shape: (images, height, width, channels); a fifth of the images is the test set.
-        over: settings other than those of the record.
+        over: settings that override the default ones.
         runs: of each pass.
         folder: where to work.
     """

@@ -16,24 +16,24 @@ from stages.errors import UserError
 
 ROOT = measured.HERE.parent
 SHIPPED = measured.HERE / "params.yaml"  # the repository's own may differ
-# What full MNIST takes: settings for all rows, and for each row its own and its goals.
+# For full MNIST: settings of all rows, and each row's own settings and goals.
 MNIST = yaml.safe_load((measured.HERE / "accuracy.yaml").read_text(encoding="utf-8"))
 
 
 def parser(about: str | None) -> argparse.ArgumentParser:
     """Return a parser with the arguments that all benchmarks share; `about` is their docstring."""
     result = argparse.ArgumentParser(description=(about or "").splitlines()[0])
-    result.add_argument("--quick", action="store_true", help="seconds, to try the command")
-    result.add_argument("--data", type=Path, help="folder of MNIST; else FOLDLAB_DATA, or download")
+    result.add_argument("--quick", action="store_true", help="try the command in seconds")
+    result.add_argument("--data", type=Path, help="of MNIST; else FOLDLAB_DATA, or a download")
     result.add_argument(
-        "--folder", type=Path, default=measured.RECORDS, help="where the record goes"
+        "--folder", type=Path, default=measured.RECORDS, help="where to write the record"
     )
     return result
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give an empty folder to work in; what fails in it ends the command with one sentence."""
+    """Yield an empty folder to work in; a failure inside ends the command with one sentence."""
     with tempfile.TemporaryDirectory() as name:
         try:
             yield Path(name).resolve()
@@ -47,7 +47,7 @@ def defaults() -> dict[str, Any]:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the values of `over`, mapping by mapping; a named choice is replaced."""
+    """Merge `over` into a copy of `base`, recursively; a named choice is replaced as a whole."""
     result = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
@@ -57,7 +57,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def on_mnist(*rows: str, **over: Any) -> dict[str, Any]:
-    """Return the shipped settings with those for full MNIST, `rows` alone, and `over` on top."""
+    """Return the shipped settings for full MNIST, comparing only `rows`, with `over` on top."""
     settings = merged(defaults(), MNIST["settings"])
     for row in rows:
         settings = merged(settings, MNIST["rows"].get(row, {}).get("settings", {}))
@@ -66,7 +66,7 @@ def on_mnist(*rows: str, **over: Any) -> dict[str, Any]:
 
 
 def data(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Return the section `data`: MNIST, from --data where it is given; 200 digits for --quick."""
+    """Return the section `data`: MNIST, from --data if given; 200 digits for --quick."""
     if chosen.quick:
         return {"source": "mnist-5k", "limit": 200}
     folder = str(chosen.data.resolve()) if chosen.data else None
@@ -80,7 +80,7 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def prepare(folder: Path, settings: Mapping[str, Any], prepared: Path | None = None) -> Path:
-    """Make and return a folder with settings and prepared data, those of the folder `prepared`."""
+    """Make and return a folder with settings and prepared data, linked from `prepared` if given."""
     folder.mkdir(parents=True)
     write_settings(folder, settings)
     if prepared:

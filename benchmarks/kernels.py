@@ -1,6 +1,6 @@
 """`python -m benchmarks.kernels`: the stage `train` with portable and native kernels.
 
-Both run in alternation. They train the default rows on the default data, with nothing stored.
+Both run in alternation and train the default rows on the default data, with no stored folds.
 """
 
 import shutil

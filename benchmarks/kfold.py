@@ -1,11 +1,11 @@
 """`python -m benchmarks.kfold`: the stage `train` against a plain Keras script, in alternation.
 
-Both are commands in processes of their own that read the same prepared arrays and folds, train the
-same recipe for as many epochs, and start with nothing kept. Early stopping is off, so that
-epochs are equal. The stage also stores folds, writes tables and builds the model file; the script
-does none of that. `--precision` gives one or more precisions of the pipeline, each measured against
-the script, which computes in float32 like any script that nobody has tuned. Run number n has the
-seed n on all sides, so accuracies have runs x folds values.
+Each is a command in its own process. Both read the same prepared arrays and folds, train the same
+recipe and start with no stored folds. Early stopping is off, so both train the same number of
+epochs. The stage also stores folds, writes tables and builds the model file; the script does none
+of that. `--precision` gives one or more precisions of the pipeline, each measured against the
+script, which computes in float32 like any untuned script. Run number n uses seed n on all sides, so
+there are runs x folds accuracies.
 """
 
 import shutil
@@ -26,7 +26,7 @@ MEASURES = processes.Cost._fields
 def measure(
     variant: str, settings: dict[str, Any], precisions: Sequence[str], runs: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
-    """Run all sides in alternation, `runs` times each; return what each took and reached.
+    """Run all sides in alternation, `runs` times each; return their costs and accuracies.
 
     Returns:
         precision -> for pipeline and script every run's cost with medians, and accuracies; the
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--images", type=int, help="at most so many training images")
+    parser.add_argument("--images", type=int, help="at most this many for training")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs, chosen.epochs, chosen.folds = 1, 1, 2

@@ -1,8 +1,8 @@
 """`python -m benchmarks.label_issues`: how many wrong labels Foldlab and cleanlab find.
 
-In mnist-5k, 2 % of the training labels are changed: to any other class at random; and apart from
-that, to the class that the digit is most often taken for by the first run's out-of-fold
-predictions. This is done for three draws of the changed labels. Rows are cross-validated on the
+In mnist-5k, 2 % of the training labels are changed: in one experiment to any other class at random,
+in another to the class that the out-of-fold predictions of the first run confuse the digit with
+most often. Each experiment draws the changed labels three times. Rows are cross-validated on the
 changed labels, as a user would. `--cleanlab PYTHON` names an interpreter that has cleanlab, which
 then ranks the same probabilities.
 """
@@ -45,7 +45,7 @@ print(json.dumps({"version": cleanlab.__version__, "ranks": ranks}))
 def probabilities(
     folder: Path, arrays: dict[str, np.ndarray], given: np.ndarray, quick: bool
 ) -> np.ndarray:
-    """Cross-validate ROWS on the labels `given`; float32 (rows, n, classes)."""
+    """Cross-validate ROWS on the labels `given`; return float32 (rows, n, classes)."""
     folder.mkdir()
     changed = folder / "changed.npz"
     np.savez(changed, **(arrays | {"y_train": given}))
@@ -71,7 +71,7 @@ def found(order: np.ndarray, changed: np.ndarray) -> float:
 def scored(
     folder: Path, probability: np.ndarray, given: np.ndarray, changed: np.ndarray, python: str
 ) -> dict[str, Any]:
-    """Return how many are found by our ranking, in our list, and by cleanlab's rankings."""
+    """Return how many are found by Foldlab's ranking and list, and by cleanlab's rankings."""
     combined = label_issues.combined(probability)
     issues = label_issues.find(combined, given, probability.argmax(axis=2))
     result: dict[str, Any] = {
@@ -89,7 +89,7 @@ def scored(
 
 
 def means(parts: Sequence[Any]) -> Any:
-    """Return the mean of each number of equal nested mappings; texts are the first one's."""
+    """Average the numbers of nested mappings with the same keys; keep the first one's texts."""
     if isinstance(parts[0], dict):
         return {key: means([part[key] for part in parts]) for key in parts[0]}
     return parts[0] if isinstance(parts[0], str) else round(float(np.mean(parts)), 4)
@@ -98,7 +98,7 @@ def means(parts: Sequence[Any]) -> Any:
 def main() -> None:
     """Measure, and write benchmarks/records/label_issues.json."""
     parser = inputs.parser(__doc__)
-    parser.add_argument("--cleanlab", default="", metavar="PYTHON", help="that can import cleanlab")
+    parser.add_argument("--cleanlab", default="", metavar="PYTHON", help="that has cleanlab")
     chosen = parser.parse_args()
     found: dict[str, list] = {"random": [], "most_confused": []}
     with inputs.temporary_folder() as folder:

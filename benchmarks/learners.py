@@ -24,9 +24,9 @@ def _nearest_mean_of(
     new: np.ndarray,
     seed: int,
 ) -> np.ndarray:
-    """Predict as _nearest_mean, from random images: chance moves a whole fold.
+    """Predict as _nearest_mean, from a random subset, so that chance moves a whole fold.
 
-    `choose` gives the number for each class, from that of all images.
+    `choose` maps the number of all images to the number drawn per class.
     """
     random = np.random.default_rng([seed, *x[:1].view(np.uint32).ravel()])
     count = choose(len(labels))

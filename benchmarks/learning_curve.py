@@ -1,7 +1,7 @@
-"""`python -m benchmarks.learning_curve`: does the interval of a learning curve hold the truth?
+"""`python -m benchmarks.learning_curve`: how often the interval of a learning curve is right.
 
 Errors of folds are drawn around known power laws, and `stages.statistics.learning_curve.fit`
-estimates from them what twice the images gain. docs/statistics.md has the result.
+estimates the gain from twice as many images. docs/statistics.md has the result.
 """
 
 from typing import Any, NamedTuple
@@ -13,30 +13,30 @@ from stages.statistics.interval import wilson
 from stages.statistics.learning_curve import fit
 
 IMAGES = np.array([400.0, 800.0, 1600.0, 3200.0])
-VALIDATION = 800  # images of a fold
+VALIDATION = 800  # images per fold
 SEED = 1
 
 
 class Curve(NamedTuple):
     """A power law with the noise of folds: the error is floor + drop * (images / 3200)^-exponent.
 
-    Of the variance of a fold's own deviation, the share `common` is the same for all folds, as
-    where their training sets overlap; it grows with the error to the power `growth`.
+    The variance of a fold's own deviation grows with the error to the power `growth`. The fraction
+    `common` of it is shared by all folds, as if their training sets overlapped.
     """
 
     text: str
     floor: float
     drop: float
     exponent: float
-    effect: float = 0.1  # sd of what a fold shares among sizes, relative to the error
-    own: float = 0.1  # sd of a fold's own deviation with all images, likewise
+    effect: float = 0.1  # sd of a fold's effect at all sizes, relative to the error
+    own: float = 0.1  # sd of a fold's own deviation with all images, relative to the error
     common: float = 0.2
     growth: float = 1.0
     folds: int = 5
 
     @property
     def gain(self) -> float:
-        """Return the error that twice the images remove."""
+        """Return how much twice as many images reduce the error."""
         return self.drop * (1 - 2**-self.exponent)
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
@@ -68,7 +68,7 @@ CURVES = {
 
 
 def simulated(curve: Curve, replicates: int) -> dict[str, Any]:
-    """Return how often the interval holds the true gain, and what else the fits say."""
+    """Return the coverage of the interval, and other statistics of the fits."""
     random = np.random.default_rng(SEED)
     laws = [fit(IMAGES, curve.draw(random), curve.folds) for _ in range(replicates)]
     covered = sum(law.low <= curve.gain <= law.high for law in laws)

@@ -1,13 +1,14 @@
 """`python -m benchmarks.load`: many clients of a champion, many publishers, many rows of settings.
 
-- `serve`: clients with connections of their own ask the champion behind `mlflow models serve`, one
-  image a request. An answer that differs from the one to a single client is an error.
-- `publish`: people publish at once, each from a checkout, to a team's server with PostgreSQL and
-  passwords; artifacts are in a folder. Afterwards the database must have all of each variant, and
-  publishing is timed as in benchmarks/publish.py, over few runs and over all.
-- `rows`: DVC and one stage with many rows in params.yaml, of which two are compared, then all.
+- `serve`: clients, each with its own connection, query the champion behind `mlflow models serve`,
+  one image per request. An answer that differs from the one for a lone client is an error.
+- `publish`: people publish at the same time, each from a checkout, to a team's server with
+  PostgreSQL and passwords; artifacts are in a folder. Afterwards the database must be complete for
+  every variant. Publishing is timed as in benchmarks/publish.py, over few runs and over all.
+- `rows`: DVC and one stage with many rows in params.yaml, of which first two are compared, then
+  all.
 
-Each part has a record of its own.
+Each part has its own record.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ def rows(folder: Path, count: int) -> dict[str, Any]:
 
     Args:
         folder: an empty one to work in.
-        count: rows of `variants`; of them two are compared, and then all.
+        count: rows of `variants`; first two of them are compared, then all.
     """
     names = [f"row_{number}" for number in range(count)]
     found = {}
@@ -50,8 +51,8 @@ def main() -> None:
     """Measure, and write benchmarks/records/load-<part>.json."""
     parser = inputs.parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--seconds", type=float, default=300, help="how long clients ask")
-    parser.add_argument("--runs", type=int, default=2000, help="in the store that people fill")
+    parser.add_argument("--seconds", type=float, default=300, help="how long clients send requests")
+    parser.add_argument("--runs", type=int, default=2000, help="that people publish")
     chosen = parser.parse_args()
     publish.forget_stores()
     quick = chosen.quick

@@ -13,16 +13,16 @@ import yaml
 from benchmarks import inputs, processes, publish
 from tests.tracking import team as server
 
-RUNS = publish.FOLDS + 1  # of a variant
+RUNS = publish.FOLDS + 1  # per variant
 
 
 def publishing(folder: Path, people: int, filled: int, times: int) -> dict[str, Any]:
-    """Return what publishing takes over few runs and over `filled`, which people published at once.
+    """Time publishing over few runs and over `filled`, which people publish at the same time.
 
     Args:
         folder: an empty one to work in.
-        people: that publish at once, each an equal share of the runs.
-        filled: runs in the store in the end, at least.
+        people: how many publish at the same time, each an equal share of the runs.
+        filled: minimum number of runs in the store at the end.
         times: measurements over few and over all runs; their median counts.
     """
     share = -(-filled // (people * RUNS))
@@ -71,22 +71,22 @@ def at_once(checkouts: list[Path], environment: dict[str, str]) -> None:
     """Publish all variants of each checkout, all checkouts at the same time.
 
     Raises:
-        OSError: when one of them could not publish everything; with what it said.
+        OSError: if one of them could not publish everything; the message has its output.
     """
     given = processes.environment(PYTHONPATH=str(inputs.ROOT), **environment)
     command = [sys.executable, "-m", "stages", "publish", "--all"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     started = [subprocess.Popen(command, cwd=path, env=given, **pipe) for path in checkouts]
     ended = [(process.communicate()[0], process.returncode) for process in started]
-    if failed := [said for said, status in ended if status]:
+    if failed := [output for output, status in ended if status]:
         raise OSError(f"{len(failed)} of {len(started)} could not publish: {failed[0].strip()}")
 
 
 def complete(team: server.Team, names: list[str]) -> dict[str, Any]:
-    """Return what the server holds of variants, and how many it lacks a part of.
+    """Return what the server has of the variants, and how many are incomplete.
 
-    A variant is whole with all its runs finished, as many metric points and parameters as the
-    first one, which was published alone, and a version of its model.
+    A variant is complete if all its runs are finished and it has a model version and as many metric
+    points and parameters as the first one, which was published alone.
     """
     query = """
         select variant.value, count(*), count(*) filter (where runs.status = 'FINISHED'),

@@ -15,12 +15,12 @@ import requests
 from benchmarks import checkout, inputs, processes, publish
 from tests.tracking.served import answers, free_port, running
 
-IMAGES = 100  # different ones that clients ask for
-TOLERANCE = 1e-5  # of a probability, for sums in another order
+IMAGES = 100  # different ones that clients send
+TOLERANCE = 1e-5  # of a probability, because the order of summation may differ
 
 
 def serve(folder: Path, clients: int, seconds: float) -> dict[str, Any]:
-    """Return what clients measure at a champion served as docs/tracking.md shows."""
+    """Return what clients of a champion measure that is served as docs/tracking.md shows."""
     root = publish.trained_on_digits(folder, [])
     for command in ("publish basic", "promote basic"):
         checkout.run(f"python -m stages {command}", root, PYTHONPATH=str(inputs.ROOT))
@@ -39,12 +39,12 @@ def serve(folder: Path, clients: int, seconds: float) -> dict[str, Any]:
 
 
 def asked(url: str, images: np.ndarray, clients: int, seconds: float, pid: int) -> dict[str, Any]:
-    """Ask a served model with many clients at once, and return errors, throughput and latencies.
+    """Query a served model with many clients at once; return errors, throughput and latencies.
 
     Args:
         url: of its invocations.
         images: uint8, (n, height, width, channels); each request has one.
-        clients: threads, each with a connection that is kept.
+        clients: threads, each with its own persistent connection.
         seconds: how long.
         pid: of the server, whose memory is measured with its children's.
     """
@@ -113,7 +113,7 @@ def ask(session: requests.Session, url: str, image: int, body: str) -> Answer:
 
 
 def memory(pid: int) -> float:
-    """Return the MiB that a process holds with its children."""
+    """Return the memory of a process and its children, in MiB."""
     top = psutil.Process(pid)
     held = [each.memory_full_info().pss for each in (top, *top.children(recursive=True))]
     return round(sum(held) / 2**20, 1)

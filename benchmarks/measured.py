@@ -19,8 +19,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "dvc")
 def environment() -> dict[str, Any]:
     """Return the date, the commit, the machine and the versions that a figure depends on.
 
-    `commit` is that of the measurement's start, and ends in "+" when files that Git tracks differed
-    from it.
+    `commit` is the one at the start of the measurement, with "+" if tracked files differed from it.
     """
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -49,7 +48,7 @@ def end(name: str, found: dict[str, Any], folder: Path) -> None:
 
 
 def _processor() -> str:
-    """Return the processor's name, its clock where that is in it, and its vector units."""
+    """Return the processor's name and its vector units."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -62,7 +61,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Return the commit, with "+" when tracked files outside benchmarks/records differ from it."""
+    """Return the commit, with "+" if tracked files outside benchmarks/records differ from it."""
     commit = _git("describe", "--always", "--abbrev=10", "--exclude=*")
     tracked = ("--untracked-files=no", "--", ".", ":!benchmarks/records")
     return commit + ("+" if _git("status", "--porcelain", *tracked) else "") or "unknown"
@@ -73,4 +72,4 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-BEGAN = _commit()  # now, when the code is read: there may be others before a long measurement ends
+BEGAN = _commit()  # at import: there may be new commits before a long measurement ends

@@ -1,11 +1,11 @@
-"""`python -m benchmarks.near_duplicates`: how many planted copies are found, and how many false.
+"""`python -m benchmarks.near_duplicates`: how many planted copies and false pairs are found.
 
 The originals are stamps of Tux Paint, every eighth picture of Open Clip Art, and pieces of two
-photographs of scikit-learn. Those that are alike among themselves, such as coins of one currency,
-are counted, drawn into `--alike FILE`, and all but one left out. Each remaining one is copied:
-re-encoded as JPEG of quality 50 to 90, resized to 0.5 to 2 times, cropped by up to 5 % a side,
-made up to 20 % lighter or darker, and all of that in a row. A pair of different originals is false.
-The record also has the time for 20,000 pieces of these pictures.
+photographs of scikit-learn. Originals that resemble each other, such as coins of one currency, are
+counted, drawn into `--alike FILE`, and left out except for one. Each remaining one is copied:
+re-encoded as JPEG of quality 50 to 90, resized to 0.5 to 2 times, cropped by up to 5 % a side, made
+up to 20 % lighter or darker, and all of these in a row. A pair of different originals is false. The
+record also has the time for 20,000 pieces of these pictures.
 """
 
 import io
@@ -24,7 +24,7 @@ from stages.data import decode, duplicates, near_duplicates
 from stages.data.source import Split
 from stages.settings.sections import Data
 
-LARGEST = 256  # pixels of the longer side of an original, as photos on the web have it
+LARGEST = 256  # pixels of the longer side of an original, as of many photos on the web
 PIECE = 107  # pixels, of a photograph of 427 x 640
 STEP = 8  # in Open Clip Art, which repeats itself
 SIDES = (32, 64, 128)  # pixels to which images are resized
@@ -82,7 +82,7 @@ def lighter(picture: Image.Image, random: Random) -> Image.Image:
 
 
 def everything(picture: Image.Image, random: Random) -> Image.Image:
-    """Return the picture after all of that."""
+    """Return the picture after all changes."""
     for change in (cropped, resized, lighter, encoded):
         picture = change(picture, random)
     return picture
@@ -100,14 +100,14 @@ def split(pictures: Sequence[Image.Image], side: int) -> Split:
 
 
 def scored(pictures: Sequence[Image.Image], side: int) -> dict[str, Any]:
-    """Return for each change the copies that are found, and the pairs of different originals."""
+    """Return for each change the copies found, and the false pairs."""
     random, count, result = np.random.default_rng(side), len(pictures), {}
     first = split(pictures, side)
     for change in CHANGES:
         copies = split([change(picture, random) for picture in pictures], side)
         pairs, _ = near_duplicates.pairs([first, copies], np.arange(2 * count), padded=True)
-        of = pairs % count
-        own = of[:, 0] == of[:, 1]
+        original = pairs % count
+        own = original[:, 0] == original[:, 1]
         result[change.__name__] = {
             "copies": count,
             "found": int(own.sum()),
@@ -120,9 +120,9 @@ def scored(pictures: Sequence[Image.Image], side: int) -> dict[str, Any]:
 
 
 def alike(pictures: Sequence[Image.Image], side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of originals that are alike, and which remain when others are dropped.
+    """Return the pairs of similar originals, and the rows left after dropping one of each pair.
 
-    Each is compared with few others, so more pairs may show when some are dropped.
+    Each is compared with only a few others, so dropping some may reveal more pairs.
     """
     given, rest = split(pictures, side), np.arange(len(pictures))
     every = []
@@ -134,7 +134,7 @@ def alike(pictures: Sequence[Image.Image], side: int) -> tuple[np.ndarray, np.nd
 
 
 def timed(pictures: Sequence[Image.Image], side: int, count: int) -> dict[str, Any]:
-    """Return the seconds for windows of half the sides of the pictures, at random places."""
+    """Return the seconds for `count` random crops, half as wide and high as the pictures."""
     random, pieces = np.random.default_rng(0), []
     for number in range(count):
         picture = pictures[number % len(pictures)]
@@ -172,7 +172,7 @@ def sheet(pictures: Sequence[Image.Image], pairs: np.ndarray, path: Path) -> Non
 def main() -> None:
     """Measure, and write benchmarks/records/near_duplicates.json."""
     parser = inputs.parser(__doc__)
-    parser.add_argument("--alike", type=Path, metavar="PNG", help="where originals alike are drawn")
+    parser.add_argument("--alike", type=Path, metavar="PNG", help="to draw similar originals into")
     chosen = parser.parse_args()
     named = originals(chosen.quick)
     pictures, result = [*named.values()], {}

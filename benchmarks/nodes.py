@@ -13,7 +13,7 @@ from stages.settings.sections import Parallel
 def two() -> Iterator:
     """Start the nodes in an empty folder, without a path to the repository, and connect to them.
 
-    Ray lets workers import from the folder in which the driver connects: it is the empty one.
+    Ray workers can import from the folder in which the driver connects, so that is the empty one.
     """
     import ray
     from ray.cluster_utils import Cluster
@@ -38,5 +38,5 @@ def two() -> Iterator:
 
 
 def on(nodes, **settings) -> Parallel:
-    """Return the settings that reach the cluster."""
+    """Return the settings that connect to the cluster."""
     return Parallel(backend="ray", address=nodes.address, **settings)

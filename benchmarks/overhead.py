@@ -1,12 +1,13 @@
-"""`python -m benchmarks.overhead`: what `dvc repro` of the five references takes besides fitting.
+"""`python -m benchmarks.overhead`: the time in `dvc repro` of the five references except fitting.
 
-It works in a copy of the repository with a store of its own. Each command of a stage is timed by a
-`python` that stands first in PATH and runs the real one under bash's `time`, so the pipeline
-itself is unchanged; a row's processor time is without workers, which that does not wait for.
-Fitting is the time in which at least one worker is inside an epoch, with the epoch's validation, by
-results/<variant>/timing.csv; everything else is the wall time less that. With --default it measures
-`make repro` instead: default data and settings, the sweep first. After `overhead --place P`, its
-folds become records of accuracy by `DVC_ROOT=P/copy python -m benchmarks.accuracy basic dropout`.
+It works in a copy of the repository with its own store. The pipeline itself is unchanged: a
+`python` first in PATH times each command of a stage by running the real one under bash's `time`,
+whose processor time excludes workers, because it does not wait for them. Fitting is the time in
+which at least one worker is inside an epoch, including its validation, according to
+results/<variant>/timing.csv; everything else is the rest of the wall time. With --default it
+measures `make repro` instead: default data and settings, the sweep first. After `overhead --place
+P`, run `DVC_ROOT=P/copy python -m benchmarks.accuracy basic dropout` to turn the trained folds into
+records of accuracy.
 """
 
 import os
@@ -62,7 +63,7 @@ def timed(commands: list[list[str]], folder: Path) -> dict[str, Any]:
 
 
 def _row(line: str) -> dict[str, Any]:
-    """Return what the shim wrote of one command."""
+    """Parse the line that the shim wrote for one command."""
     stage, command, wall, user, system = line.split()
     processor = round(float(user) + float(system), 3)
     row = {"stage": stage, "command": command, "seconds": float(wall)}
@@ -80,7 +81,7 @@ def fitting(folder: Path) -> dict[str, float]:
 
 
 def bare(folder: Path, stages: int) -> Path:
-    """Make and run a DVC pipeline of so many stages, each a trivial command with one dependency."""
+    """Make and run a DVC pipeline of trivial commands, each with one dependency."""
     folder.mkdir()
     (folder / "out_0").write_text("0\n")
     made = {
@@ -99,7 +100,7 @@ def bare(folder: Path, stages: int) -> Path:
 
 
 def measure(settings: dict, runs: int, targets: list[str], sweep: bool, place: Path) -> dict:
-    """Run the pipeline, then nothing of it, then one edited row; see the top of this file."""
+    """Time the full pipeline, then a no-op, then an edit of one row; see the top of this file."""
     folder = checkout.make(place / "copy", settings)
     repro = ["dvc", "repro", *targets]
     commands = [repro]
@@ -153,8 +154,8 @@ def main() -> None:
     parser = inputs.parser(__doc__)
     parser.add_argument("--default", action="store_true", help="default settings, as `make repro`")
     parser.add_argument("--epochs", type=int, help="of every row, instead of its own")
-    parser.add_argument("--runs", type=int, default=5, help="of what does nothing, in alternation")
-    parser.add_argument("--place", type=Path, help="where to work, and to leave what was trained")
+    parser.add_argument("--runs", type=int, default=5, help="of each no-op, in alternation")
+    parser.add_argument("--place", type=Path, help="where to work and keep what was trained")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.runs, chosen.epochs = 1, 1

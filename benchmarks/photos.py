@@ -1,8 +1,8 @@
-"""`python -m benchmarks.photos`: from a folder of pictures to a verdict by two commands.
+"""`python -m benchmarks.photos`: from a folder of pictures to a verdict in two commands.
 
 `make new` and `make repro` run in a copy of the repository on the pictures of a Debian package: the
 stamps of Tux Paint, which are photographs and drawings, or Open Clip Art. The record has the time
-of both commands, and what comparison.csv says of each variant.
+of both commands, and each variant's results from comparison.csv.
 """
 
 import shutil
@@ -37,7 +37,7 @@ QUICK = {
 
 
 def copied(pictures: Path, classes: Sequence[str], folder: Path) -> int:
-    """Copy the pictures of each class into one folder of its own, and return their number."""
+    """Copy the pictures of each class into its own folder, and return their number."""
     count = 0
     for name in classes:
         (folder / name).mkdir(parents=True)
@@ -48,7 +48,7 @@ def copied(pictures: Path, classes: Sequence[str], folder: Path) -> int:
 
 
 def noise(folder: Path, classes: Sequence[str]) -> Path:
-    """Write a few pictures of noise in the place of a package's, and return their folder."""
+    """Write a few pictures of noise to use instead of a package's, and return their folder."""
     random = np.random.default_rng(0)
     for name in classes:
         (folder / name).mkdir(parents=True)

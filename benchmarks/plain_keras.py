@@ -1,7 +1,7 @@
-"""`python -m benchmarks.plain_keras VARIANT ...`: the script that one writes without a pipeline.
+"""`python -m benchmarks.plain_keras VARIANT ...`: the usual script, without a pipeline.
 
 Fold after fold in one process, `fit` on float32 arrays of 0 to 1, Keras' own layers throughout. It
-reads the arrays and folds of data/prepared in the present folder, and writes plain.json there.
+reads the arrays and folds of data/prepared in the current folder, and writes plain.json there.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def allconv(x, _):
 
 
 def read(seed):
-    """Return images of 0 to 1, labels and the number of each image's fold; set Keras' seed."""
+    """Set Keras' seed; return images of 0 to 1, labels and each image's fold."""
     keras.utils.set_random_seed(seed)
     images = np.load("data/prepared/train_images.npy").astype("float32") / 255
     return images, np.load("data/prepared/train_labels.npy"), np.load("data/prepared/folds.npy")[0]
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--factor", type=float, help="by which a plateau lowers the rate")
-    parser.add_argument("--patience", type=int, help="epochs until it does")
+    parser.add_argument("--patience", type=int, help="epochs that make a plateau")
     parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
     data = read(given.seed)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.plain_search`: the search that one writes with Optuna and Keras.
+"""`python -m benchmarks.plain_search`: the usual search with Optuna and Keras.
 
 It cross-validates each trial of `basic` with plain Keras, fold after fold in one process. It reads
-the arrays and folds of data/prepared in the present folder, and writes plain.json there.
+the arrays and folds of data/prepared in the current folder, and writes plain.json there.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.power_loss`: what a power loss leaves, and what the next run makes of it.
+"""`python -m benchmarks.power_loss`: what a power loss leaves, and whether the next run recovers.
 
-A training and a sweep run from nothing while their writes are logged. For each fsync the log is
-replayed up to it onto a copy, in three ways that a file system may have written what it was not
-told to flush: not at all, the names only, or the names and half of each file. No file under a
-finished name may be damaged, no finished fold may be trained again, and the same command must end
-with the undisturbed bytes.
+A training and a sweep run from scratch while their writes are logged. The log is replayed onto a
+copy up to each fsync. Of the writes that were not flushed by then, a file system may have kept
+nothing, the names only, or the names and half of each file; all three are tried. No file under its
+final name may be damaged, no finished fold may be trained again, and running the same command must
+end with the undisturbed bytes.
 """
 
 import os
@@ -19,9 +19,9 @@ from benchmarks.fault_cases import TRAINED, prepared, restore
 from benchmarks.preloaded import Watched
 
 COMMANDS = (["train", "basic"], ["sweep"])
-QUICK = 3  # states that are tried
+QUICK = 3  # states to try
 FOLDS = ".foldlab/folds/*/fold-*.npz"
-WAYS = ("nothing", "names", "halves")  # what was written of that which was not flushed
+WAYS = ("nothing", "names", "halves")  # what is left of unflushed writes
 
 
 class Call(NamedTuple):
@@ -35,10 +35,10 @@ class Call(NamedTuple):
 
 
 class Disk:
-    """Files as processes see them, and as far as they were flushed."""
+    """Files as processes see them, and as last flushed."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what is in a folder, all of which is flushed."""
+        """Read the files of a folder, all of which count as flushed."""
         paths = [path for path in folder.rglob("*") if path.is_file()]
         self.contents: list[bytearray] = [bytearray(path.read_bytes()) for path in paths]
         self.flushed: dict[int, bytes] = dict(enumerate(map(bytes, self.contents)))
@@ -46,7 +46,7 @@ class Disk:
         self.flushed_names = dict(self.names)
 
     def apply(self, call: Call) -> None:
-        """Do what a process has done."""
+        """Apply a logged call."""
         path, to = call.path, call.to
         if call.name in ("truncate", "write"):
             if path not in self.names:
@@ -77,7 +77,7 @@ class Disk:
             self.names.pop(path, None)
 
     def after_power_loss(self, way: str) -> dict[str, bytes]:
-        """Return name -> bytes of what is there when the machine has started again."""
+        """Return name -> bytes of the files after a restart of the machine."""
         if way == "nothing":
             return {name: self.flushed.get(n, b"") for name, n in self.flushed_names.items()}
         found = {}
@@ -89,7 +89,7 @@ class Disk:
 
 
 def calls(log: Path, folder: Path) -> Iterator[Call]:
-    """Yield what faults.c has logged, but files without a name."""
+    """Yield the calls that faults.c logged, except those on deleted files."""
     with log.open("rb") as file:
         while line := file.readline():
             name, path, to, at, size = line.decode().removesuffix("\n").split("\t")

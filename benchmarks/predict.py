@@ -19,7 +19,7 @@ QUICK_CALLS, QUICK_IMAGES = 5, 50
 
 
 def main() -> None:
-    """Measure the variants that the command line names, by default all chosen ones."""
+    """Measure the variants that the command line names, by default all compared ones."""
     parser = inputs.parser(__doc__)
     parser.add_argument("variants", nargs="*", help="rows of params.yaml")
     chosen = parser.parse_args()

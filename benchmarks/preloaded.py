@@ -1,7 +1,7 @@
-"""Run commands in forks of this process, which faults.c watches: it counts their system calls.
+"""Run commands in forks of this process, where faults.c counts their system calls.
 
-A process needs seconds to import what a command needs, so `restart` starts this one once, with the
-library preloaded, and each command runs in a fork.
+Imports take seconds, so `restart` starts this process once, with the library preloaded, and each
+command runs in a fork.
 """
 
 import ctypes
@@ -47,7 +47,7 @@ class Ended(NamedTuple):
 
 
 def restart(module: str) -> None:
-    """Run this command again with the library preloaded and exit as it does, unless it is."""
+    """Unless the library is preloaded, run this command again with it, and exit with its status."""
     if "FAULTS_SHARED" in os.environ:
         return
     with inputs.temporary_folder() as folder:
@@ -59,10 +59,10 @@ def restart(module: str) -> None:
 def library(folder: Path) -> dict[str, str]:
     """Build the library in a folder, and return the environment that preloads it.
 
-    Calls below `folder`/work count, in `folder`/shared, and are logged in `folder`/log.
+    Calls below `folder`/work are counted in `folder`/shared, and can be logged in `folder`/log.
 
     Raises:
-        OSError: when there is no C compiler.
+        OSError: if there is no C compiler.
     """
     built = folder / "faults.so"
     build = ["cc", "-shared", "-fPIC", "-O2", "-o", built, SOURCE, "-ldl"]
@@ -95,8 +95,8 @@ class Watched:
     ) -> Ended:
         """Run `python -m stages` with these arguments in the folder.
 
-        `fault` is the kind of a call, its number from 1, and one of ERRORS; `log` says whether the
-        calls are logged in the file of that name.
+        `fault` is the kind of a call, its number from 1, and one of ERRORS; with `log`, calls are
+        logged in `self.log`.
         """
         shared = self._shared
         ctypes.memset(ctypes.addressof(shared), 0, ctypes.sizeof(shared))
@@ -107,7 +107,7 @@ class Watched:
             kind, shared.nth, error = fault
             shared.kind, shared.error = KINDS.index(kind), ERRORS[error]
         output = self.folder.parent / "stderr"
-        output.unlink(missing_ok=True)  # a killed command's processes may still write to theirs
+        output.unlink(missing_ok=True)  # processes of a killed command may still write to it
         if (child := os.fork()) == 0:
             os._exit(exit_status(lambda: _become(command, self.folder, output)))
         _, status = os.waitpid(child, 0)

@@ -1,4 +1,4 @@
-"""Commands in folders of their own, as a user starts them, and what each costs with its children.
+"""Run commands as a user would, and measure their cost with that of their child processes.
 
 Memory is the proportional set size summed over the process tree: pages that several processes
 share, such as memory-mapped images, count once.
@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import psutil
 
 CODE = Path(__file__).parents[1]
-SAMPLING = 0.2  # s between two measurements of a process tree, at least
+SAMPLING = 0.2  # minimum s between two measurements of a process tree
 LINGERING = 60.0  # s that children may outlive their command
-# Of this process, not of a user's shell; portable kernels set ONEDNN_MAX_CPU_ISA.
+# Variables of this process that a user's shell would not have; ONEDNN_ is set by portable kernels.
 FOREIGN = ("MLFLOW_", "DVC_", "GIT_", "TF_", "OMP_", "ONEDNN_", "PYTHON")
 
 
 class Cost(NamedTuple):
-    """What one command took: seconds on the clock, of all processors, and MiB at the peak."""
+    """The cost of one command: wall time, processor time and peak memory."""
 
     seconds: float
     processor_seconds: float
@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return what a user's shell holds, with this Python's commands first in PATH."""
+    """Return the environment of a user's shell, with this Python's commands first in PATH."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
@@ -42,26 +42,26 @@ def environment(**more: str) -> dict[str, str]:
 def cost(command: Sequence[str], folder: Path, sampling_share: float = 0.01, **more: str) -> Cost:
     """Run a command that must succeed and return what it cost, child processes included.
 
-    It returns when the children have ended too, such as the one that shows a training in MLflow:
-    their last seconds are not the user's, and would disturb the next command. Processor time is
-    the system's account of the process and of the descendants that were waited for, or the sum over
-    the samples of all processes seen, whichever is more; samples miss the last moments of each.
+    It also waits for children that outlive the command, such as the one that shows a training in
+    MLflow: a user would not wait for them, but they would disturb the next command. Processor time
+    is the larger of two figures: the system's account of the process and the descendants that it
+    waited for, or the sum over all processes sampled, which misses the last moments of each.
 
     Args:
         command: run with this code on Python's path, so that the folder needs none.
         folder: where.
         sampling_share: the share of a core that may be spent on measuring memory.
-        more: of the environment.
+        more: environment variables.
 
     Raises:
-        OSError: when it fails; with the end of what it said.
+        OSError: if it fails; the message has the end of its output.
     """
     peak, seen, ended = 0, {}, threading.Event()
 
     def watch(pid: int) -> None:
         nonlocal peak
         took = 0.0
-        while not ended.wait(max(SAMPLING, took / sampling_share)):  # many pages take long
+        while not ended.wait(max(SAMPLING, took / sampling_share)):  # slow with many pages
             began = time.thread_time()
             memory = 0
             with suppress(psutil.Error):
@@ -90,8 +90,8 @@ def cost(command: Sequence[str], folder: Path, sampling_share: float = 0.01, **m
             watcher.join()
             psutil.wait_procs(seen, timeout=LINGERING)
     if process.returncode:
-        said = output.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise OSError(f"{' '.join(command)} ended with status {process.returncode}: {said}")
+        tail = output.read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise OSError(f"{' '.join(command)} ended with status {process.returncode}: {tail}")
     processor = max(usage.ru_utime + usage.ru_stime, sum(seen.values()))
     return Cost(round(seconds, 3), round(processor, 3), round(peak / 2**20, 1))
 

@@ -1,8 +1,8 @@
 """`python -m benchmarks.publish`: seconds of publishing a variant with 5 folds, imports included.
 
-Over a sqlite store with few runs, then over one with 1,000. Each measurement is the command of the
-stage in a process of its own, for a variant that the store does not have yet. One variant is really
-trained, on a few digits; the others are copies of its files under fingerprints of their own.
+The SQLite store first has few runs, then 1,000. Each measurement is the stage's command in its own
+process, for a variant that is not in the store yet. One variant is really trained, on a few digits;
+the others are copies of its files with their own fingerprints.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]
     Args:
         folder: an empty one to work in.
         folds: of each variant.
-        filled: runs in the greater store, at least.
+        filled: minimum number of runs in the large store.
         times: measurements of each; their median counts.
     """
     fill = -(-filled // (folds + 1))
@@ -49,17 +49,17 @@ def measure(folder: Path, folds: int, filled: int, times: int) -> dict[str, Any]
         settings = params.load()
         for _ in range(fill):
             runs.publish(client, record.read(next(left), settings))
-    great = [seconds(root, next(left)) for _ in range(times)]
+    large = [seconds(root, next(left)) for _ in range(times)]
     return {
         "folds": folds,
         "epochs": EPOCHS,
         "runs_in_the_greater_store": (fill + times + 1) * (folds + 1),
-        **compared(small, great),
+        **compared(small, large),
     }
 
 
 def trained(folder: Path, names: list[str], folds: int, data: Mapping[str, Any] = DATA) -> Path:
-    """Make and return a folder with the results of `basic`, and settings that have all variants."""
+    """Make and return a folder with results of `basic`, and settings with `names` as variants."""
     settings = inputs.on_mnist(
         "basic",
         data=data,
@@ -74,10 +74,7 @@ def trained(folder: Path, names: list[str], folds: int, data: Mapping[str, Any] 
 
 
 def trained_on_digits(folder: Path, names: list[str]) -> Path:
-    """Make and return a folder with results of `basic`, of 200 digits without `data.limit`.
-
-    With it, models would not be registered. Settings have `names` as variants too.
-    """
+    """Do the same on 200 digits without `data.limit`, with which models are not registered."""
     digits = load_5k(Data()).train
     path = str(folder / "digits.npz")
     np.savez(path, images=digits.images[::25], labels=digits.labels[::25])
@@ -85,7 +82,7 @@ def trained_on_digits(folder: Path, names: list[str]) -> Path:
 
 
 def compared(few: list[float], many: list[float]) -> dict[str, Any]:
-    """Return the seconds over few and over many runs, their medians, and the ratio of these."""
+    """Return the seconds over few and over many runs, their medians, and the ratio of medians."""
     medians = statistics.median(few), statistics.median(many)
     return {
         "seconds": round(medians[0], 2),
@@ -97,7 +94,7 @@ def compared(few: list[float], many: list[float]) -> dict[str, Any]:
 
 
 def copies(results: Path, names: list[str]) -> Iterator[str]:
-    """Copy the results of `basic` as another variant's, again and again, and give its name."""
+    """Copy the results of `basic` under one name after another, yielding each name."""
     for name in names:
         folder = shutil.copytree(results / "basic", results / name)
         training = files.read_json(folder / "training.json")
@@ -110,22 +107,22 @@ def copies(results: Path, names: list[str]) -> Iterator[str]:
 
 
 def seconds(root: Path, variant: str, **environment: str) -> float:
-    """Return how long the stage's command takes for one variant, in an environment with more.
+    """Return how long the stage's command takes for one variant.
 
     Raises:
-        OSError: when the variant is not published, of which the stage only warns.
+        OSError: if the variant is not published, about which the stage only warns.
     """
     began = time.perf_counter()
     given = {"PYTHONPATH": str(inputs.ROOT), **environment}
-    said = checkout.run(f"python -m stages publish {variant}", root, **given)
+    output = checkout.run(f"python -m stages publish {variant}", root, **given)
     taken = time.perf_counter() - began
-    if "foldlab: publishing" in said:
-        raise OSError(f"{variant} is not published: {said.strip()}")
+    if "foldlab: publishing" in output:
+        raise OSError(f"{variant} is not published: {output.strip()}")
     return taken
 
 
 def forget_stores() -> None:
-    """Remove from this process' environment what names another store or repository."""
+    """Remove variables from the environment that name another store or repository."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         os.environ.pop(name, None)
 

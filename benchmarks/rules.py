@@ -32,14 +32,14 @@ from stages.statistics.pooled import pooled
 
 
 def student_p(mean: np.ndarray, variance: np.ndarray, freedom: Any = np.inf) -> np.ndarray:
-    """Return p of a mean of 0, given the variance of the mean and its degrees of freedom."""
+    """Return p for a true mean of 0, given the variance of the mean and its degrees of freedom."""
     constant = variance < ROUNDING**2
     t = np.abs(mean) / np.sqrt(np.where(constant, 1, variance))
     return np.where(constant, np.abs(mean) < ROUNDING, 2 * student.sf(t, freedom))
 
 
 def plain(difference: np.ndarray) -> np.ndarray:
-    """Student's paired t test, which takes folds as independent."""
+    """Student's paired t test, which treats folds as independent."""
     n = difference.shape[-1]
     return student_p(difference.mean(-1), difference.var(-1, ddof=1) / n, n - 1)
 
@@ -52,13 +52,13 @@ def corrected(difference: np.ndarray, folds: int) -> np.ndarray:
 
 
 def estimated(difference: np.ndarray, folds: int) -> np.ndarray:
-    """The same, with the part of the variance that does not correlate estimated from repeats.
+    """The same, with the uncorrelated part of the variance estimated from repeats.
 
-    The means of repeats, which all use the same images, vary by chance of training and assignment
-    alone: by B. S, the variance within repeats, has folds * B of that. It is independent between
-    folds, so only the rest, not below 0, is corrected for what folds share. So the variance is
-    B / repeats + max(S / folds - B, 0) * (1 + folds / (folds - 1)), which is that of the corrected
-    test of one repeat where B = 0.
+    All repeats use the same images, so B, the variance of their means, is due only to chance in
+    training and in the assignment to folds. It makes up folds * B of S, the variance within
+    repeats. This part is independent between folds, so only the rest, if positive, is corrected for
+    what folds share: the variance is B / repeats + max(S / folds - B, 0) * (1 + folds / (folds -
+    1)). With B = 0, it is that of the corrected test of one repeat.
     """
     by_repeat = difference.reshape(*difference.shape[:-1], -1, folds)
     repeats = by_repeat.shape[-2]
@@ -99,20 +99,20 @@ def corrected_pooled(difference: np.ndarray, folds: int) -> np.ndarray:
 def images_and_folds(by_image: np.ndarray, by_fold: np.ndarray, factor: float) -> np.ndarray:
     """The larger p of two tests, each of which is blind to what the other one sees.
 
-    `images` with `factor` allows for the sample of images, which all folds share; `plain` for the
-    chance of single trainings, which folds do not share, and which moves a whole fold.
+    `images` with `factor` allows for the sample of images, which all folds share; `plain` for
+    chance in single trainings, which folds do not share, and which moves a whole fold.
     """
     return np.maximum(images(by_image, factor), plain(by_fold))
 
 
 def summed(by_image: np.ndarray, by_fold: np.ndarray, folds: int) -> np.ndarray:
-    """Return p by a variance that adds up what images and what single trainings bring.
+    """Return p for the sum of the variances due to images and to single trainings.
 
     I, the variance over images of their mean over repeats, divided by their number, is corrected
-    for what folds share, as in `corrected`. What the variance of folds exceeds that of their images
-    by, X = max(S / folds - I, 0), is chance that moves whole folds; they do not share it. The
-    variance is (1 + folds / (folds - 1)) I + X / repeats. Its degrees of freedom count the
-    variance over folds alone as uncertain (Satterthwaite); without X, there are infinitely many.
+    for what folds share, as in `corrected`. X = max(S / folds - I, 0), by which the variance of
+    folds exceeds that of their images, is chance that moves whole folds independently. The variance
+    is (1 + folds / (folds - 1)) I + X / repeats. Its degrees of freedom treat only the variance
+    over folds as uncertain (Satterthwaite); without X, they are infinite.
     """
     image = by_image.var(-1, ddof=1) / by_image.shape[-1]
     by_repeat = by_fold.reshape(*by_fold.shape[:-1], -1, folds)
@@ -135,7 +135,7 @@ class Rule(NamedTuple):
 
 
 def _factor(folds: int) -> float:
-    """Return by how much the corrected test, unrepeated, exceeds the variance of the plain one."""
+    """Return the ratio of the corrected test's variance, without repeats, to the plain one's."""
     return 1 + folds / (folds - 1)
 
 

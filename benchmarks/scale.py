@@ -1,8 +1,8 @@
-"""`python -m benchmarks.scale`: what training takes as images, folds, variants and workers grow.
+"""`python -m benchmarks.scale`: cost of training as images, folds, variants and workers grow.
 
-Each point is one command in a process of its own on a folder with nothing kept: the stage `train`
-of `basic` for one epoch, or, for variants, the sweep over as many equal rows. Memory is the peak
-of the command with its workers, without the process that would show a longer one in MLflow.
+Each point is one command in its own process, with no stored folds: the stage `train` of `basic` for
+one epoch, or, for variants, the sweep over equal rows. Memory is the peak of the command with its
+workers, without the process that shows longer trainings in MLflow.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from benchmarks import inputs, measured, processes
 
 
 class Point(NamedTuple):
-    """One command: how much of each there is."""
+    """The size of one measured command."""
 
     images: int
     folds: int
@@ -33,7 +33,7 @@ QUICK = {"variants": [SMALL._replace(variants=2)]}
 
 
 def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a point, `over` merged in: as many equal rows as it has variants."""
+    """Return the settings of a point, whose variants are equal rows, with `over` merged in."""
     made = inputs.on_mnist("basic", **over)
     made["data"]["limit"] = point.images
     names = [f"basic_{number}" for number in range(point.variants)]
@@ -48,7 +48,7 @@ def settings(point: Point, over: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -> dict[str, Any]:
-    """Run every point of every axis `runs` times, axis by axis in turns; see `grown`."""
+    """Run all points of each axis in turn, `runs` times; see `grown`."""
     found = {}
     for axis, points in axes.items():
         costs: list[list[processes.Cost]] = [[] for _ in points]
@@ -66,7 +66,7 @@ def measure(axes: dict[str, list[Point]], over: dict, runs: int, folder: Path) -
 
 
 def grown(points: list[Point], costs: list[list[processes.Cost]]) -> dict[str, Any]:
-    """Return points with every cost and their medians, and last over first for time and memory."""
+    """Return points with all costs and their medians, and the ratio of the last to the first."""
     rows = [
         point._asdict() | processes.summaries(of_point)
         for point, of_point in zip(points, costs, strict=True)

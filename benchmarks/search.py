@@ -20,7 +20,7 @@ QUICK = {"trials": 2, "epochs": 1, "folds": 2, "limit": 200}
 
 
 def settings(trials: int, epochs: int, folds: int, limit: int | None, seed: int) -> dict[str, Any]:
-    """Return the default settings with a search of so many trials."""
+    """Return the default settings with a search."""
     return inputs.merged(
         inputs.defaults(),
         {
@@ -48,7 +48,7 @@ def searched(folder: Path) -> dict[str, Any]:
 
 
 def measure(size: dict[str, Any], runs: int, folder: Path) -> dict[str, Any]:
-    """Return what both sides took and found, and the ratio of the pipeline to the script."""
+    """Return the costs and best scores of both sides, and the ratio of pipeline to script."""
     costs: dict[str, list[processes.Cost]] = {"pipeline": [], "plain": []}
     ours, best = [], []
     for run in range(1, runs + 1):

@@ -1,7 +1,8 @@
 """`python -m benchmarks.seeds`: the default comparison, with other folds for each seed.
 
-A verdict of one division into folds may be luck. Each seed of `folds.seed` runs `make repro` in a
-copy of the repository; the record has its time, and what comparison.csv says of each variant.
+A verdict from a single split into folds may be luck. For each value of `folds.seed`, `make repro`
+runs in a copy of the repository; the record has its time, and each variant's results from
+comparison.csv.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.sources`: what reading images costs, by the stage `prepare` alone.
+"""`python -m benchmarks.sources`: the cost of reading images in the stage `prepare`.
 
-MNIST from its four IDX files; as many PNG files in a folder per class; and a large `.npz` of colour
+MNIST from its four IDX files; 60,000 PNG files in a folder per class; and a large `.npz` of colour
 images, on which `basic` is then trained for an epoch in two folds: memory should hold the images
-only once. Pictures are noise, drawn beforehand and not counted; compressed noise is slow to read.
+only once. Pictures are noise, written before the measurement; compressed noise is slow to read.
 """
 
 import os
@@ -30,7 +30,7 @@ def measure(chosen: Any, folder: Path) -> dict[str, Any]:
 
 
 def _prepared(folder: Path, data: dict[str, Any], runs: int = 1) -> dict[str, Any]:
-    """Prepare `runs` times, in a folder of its own each."""
+    """Prepare `runs` times, each in its own folder."""
     costs = []
     for run in range(runs):
         where = folder / str(run)
@@ -46,7 +46,7 @@ def _settings(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _png(folder: Path, count: int, runs: int) -> dict[str, Any]:
-    """Draw a folder of PNG files per class, and prepare it."""
+    """Write a folder of PNG files per class, and prepare it."""
     random = np.random.default_rng(0)
     for number in range(CLASSES):
         (folder / "images" / str(number)).mkdir(parents=True)
@@ -58,7 +58,7 @@ def _png(folder: Path, count: int, runs: int) -> dict[str, Any]:
 
 
 def _large(folder: Path, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Draw a large `.npz`, prepare it and train an epoch on it."""
+    """Write a large `.npz`, prepare it and train an epoch on it."""
     folder.mkdir()
     path = folder / "large.npz"
     random = np.random.default_rng(0)

@@ -75,7 +75,7 @@ def suites(record: Record) -> str:
 
 
 def learning_curves(record: Record) -> str:
-    """Return how often the interval of a learning curve holds the true gain, in Markdown."""
+    """Return how often the interval of a learning curve contains the true gain, in Markdown."""
     rows = []
     for one in record["curves"].values():
         points = [f"{100 * one[key]:z.2f}" for key in ("gain", "median_gain", "median_width")]

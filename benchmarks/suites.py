@@ -1,9 +1,9 @@
 """`python -m benchmarks.suites`: false positives of the mean difference over several data sets.
 
-A suite has data sets of simulated members of verdict_battery.py, in which equal variants are
-cross-validated, so every rejection is a false one. Those of `mixed_members` take turns in all
-members. Counted are rejections of the mean for one variant, for two after Holm's correction, of the
-test whether differences depend on the source, and of two other rules for the mean: the common
+A suite consists of data sets of a simulated member of verdict_battery.py, or, for `mixed_members`,
+of all members in turn. Variants are equally good, so every rejection is a false positive. It counts
+rejections by the mean for one variant, by the mean for two after Holm's correction, by the test
+whether differences depend on the source, and by two other rules for the mean: the common
 fixed-effect meta-analysis, a normal test with weights of 1 / scale^2, and the same normal test with
 equal weights. docs/statistics.md has the result.
 """
@@ -21,7 +21,7 @@ from benchmarks.verdict_rules import rates
 from stages.statistics import paired, suite
 
 MEMBERS = ("nearest_mean", "nearest_mean_weak", "half", "chance", "nearest_100", "tree_100")
-SIZES = (2, 5, 10)  # sources of a suite
+SIZES = (2, 5, 10)  # sources per suite
 VARIANTS = 3  # a baseline and two others
 MIXED = "mixed_members"
 
@@ -76,12 +76,12 @@ def rejected(suites: list[list[list[suite.Estimate]]]) -> dict[str, Any]:
 def main() -> None:
     """Simulate all members, and write benchmarks/records/suites.json."""
     parser = inputs.parser(__doc__)
-    parser.add_argument("--sets", type=int, default=3000, help="data sets of each member")
+    parser.add_argument("--sets", type=int, default=3000, help="data sets per member")
     chosen = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # scikit-learn's threads wait for each other for longer
+    os.environ["OMP_NUM_THREADS"] = "1"  # more threads would mostly wait for each other
     count = 10 if chosen.quick else chosen.sets
     pools = {name: [estimates(name, number) for number in range(count)] for name in MEMBERS}
-    of_each = -(-count // len(MEMBERS))  # those of the first data sets, in turns
+    of_each = -(-count // len(MEMBERS))  # the first data sets of each member, in turn
     pools[MIXED] = [pools[name][number] for number in range(of_each) for name in MEMBERS][:count]
     result = {
         name: {

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.table`: put the figures of the records into the pages of documentation.
+"""`python -m benchmarks.table`: write the figures of the records into the documentation.
 
-Each table stands between two markers; what is around them is written by hand. A row without its
-record says that it is not measured yet, and a record at odds with its goal says so.
+Each table stands between two markers; the text around them is written by hand. A row without a
+record says that it is not measured yet, and a record that misses its goal says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,12 +44,12 @@ def goals(found: Records) -> str:
 
 
 def _short(figure: float) -> str:
-    """Return a figure with three digits, or with those before the point where these are more."""
+    """Return a figure with three significant digits, or as an integer if it has more."""
     return f"{figure:,.0f}" if figure >= 1000 else f"{figure:.3g}"
 
 
 def kills(record: Mapping[str, Any]) -> str:
-    """Return what `dvc repro` was killed by and where, and what was wrong in the end."""
+    """Return how often `dvc repro` was killed, by what and where, and the number of faults."""
     counts = record["by_signal"] | {f"in `{name}`": n for name, n in record["by_stage"].items()}
     about = (
         f"{record['kills']} kills in {record['passes']} passes, {record['files_compared']} files "
@@ -60,7 +60,7 @@ def kills(record: Mapping[str, Any]) -> str:
 
 
 def failures(record: Mapping[str, Any]) -> str:
-    """Return how each command ended whose system calls failed, and the faults that were found."""
+    """Return how each command ended when system calls failed, and the faults found."""
     about = (
         f"{record['injected']:,} failures or kills among {record['calls']:,} system calls, faults: "
         f"{len(record['faults']) or 'none'} ({machine(record)})."
@@ -102,7 +102,7 @@ TABLES: dict[Path, list[Callable[[Records], str]]] = {
 
 
 def rendered(path: Path, found: Records) -> str:
-    """Return what a file of TABLES must hold: its text with the tables between the markers."""
+    """Return the text of a file of TABLES with up-to-date tables between the markers."""
     first, *rest = path.read_text(encoding="utf-8").split(BEGIN)
     parts = [first]
     for table, part in zip(TABLES[path], rest, strict=True):

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.time_to_99`: seconds of fitting `sprint`, and what it reaches.
+"""`python -m benchmarks.time_to_99`: seconds of fitting `sprint`, and its accuracy.
 
 One epoch on the 60,000 training images, ten seeds, the last epoch's weights, scored once on the
 10,000 test images. Two forms: one fit at a time with two threads, and two seeds side by side with
-one thread each, as the pipeline trains. Seconds are those of the epoch with its compilation,
-without importing TensorFlow; side by side they are the time in which any worker fits, by seed.
+one thread each, as the pipeline trains. Seconds include compilation, but not the import of
+TensorFlow; side by side, they are the time in which any worker fits, divided by the seeds.
 """
 
 from typing import Any
@@ -29,8 +29,8 @@ GOAL = 0.99
 def fit(arrays: dict[str, np.ndarray], classes: int, recipe: recipes.Recipe, threads: int) -> dict:
     """Train on all images in this process and score the test images.
 
-    Threads given to TensorFlow itself win over the variables by which a fold asks for one. They
-    count from its first computation on, so a process keeps to one number of them.
+    The number of threads set in TensorFlow itself overrides the variables that limit a fold to one.
+    It cannot change after the first computation of a process.
 
     Returns:
         Start and end in s since 1970, and the test accuracy.
@@ -50,7 +50,7 @@ def fit(arrays: dict[str, np.ndarray], classes: int, recipe: recipes.Recipe, thr
 
 
 def measure(data: dict[str, Any], seeds: int, limit: int | None) -> dict[str, Any]:
-    """Return both forms: every fit's seconds and accuracy, and the seconds by seed."""
+    """Return for both forms every fit's seconds and accuracy, and the seconds per seed."""
     source = load(Data(source=data["source"], folder=data.get("folder")))
     arrays = {
         "train_images": source.train.images[:limit],

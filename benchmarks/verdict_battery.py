@@ -1,11 +1,11 @@
 """The battery of `benchmarks.verdict_rules`: real replicates of whole cross-validations.
 
 A replicate is one draw of images on which all variants are cross-validated in several designs. In
-every simulated member, each variant sees features of its own, which have the same distribution as
-those of the others given the class. So variants differ on each draw, yet have the same expected
-accuracy over draws, for any number of training images: every "better" or "worse" is a false one.
-Members with trainings are networks on draws from MNIST; their variants are other seeds of
-one recipe, or two recipes that are nearly alike.
+every simulated member, each variant sees its own features, drawn from the same distribution given
+the class. So variants differ on each draw, yet have the same expected accuracy over draws, for any
+number of training images: every "better" or "worse" is a false positive. Trained members are
+networks on draws from MNIST; their variants are different seeds of one recipe, or two nearly equal
+recipes.
 """
 
 import zlib
@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.learners import LEARNERS
 from stages import files
 
-# design -> folds, first repeat, repeats; the designs of all variants, of the first two
+# design -> folds, first repeat, repeats; k5 is for all variants, the others for the first two
 DESIGNS = {"k5": (5, 0, 1), "k5_more": (5, 1, 3), "k10": (10, 0, 1), "5x2": (2, 0, 5)}
 CHUNK = 25  # simulated replicates in a file
 Fit = Callable[[int, np.ndarray, np.ndarray, int], np.ndarray]
@@ -34,8 +34,8 @@ class Member:
     learners: tuple[str, ...] = ()  # simulated variants, the first is the baseline
     features: int = 5
     signal: float = 0.8
-    share: float = 1.0  # of the simulated replicates that are asked for
-    centred: bool = False  # expected accuracies differ: take the long-run difference away
+    share: float = 1.0  # factor for the number of simulated replicates
+    centred: bool = False  # expected accuracies differ: subtract the long-run difference
     recipes: tuple[dict[str, Any], ...] = ()  # trained variants
     train: tuple[tuple[str, Any], ...] = ()
 
@@ -104,8 +104,8 @@ def cross_validated(
     """Cross-validate the variants on the same folds.
 
     Args:
-        fit: of variant, folds (n,), fold, and number of that fold over all repeats, gives whether
-            the validation images are predicted correctly, bool (m,).
+        fit: takes variant, folds (n,), fold, and the number of that fold over all repeats; returns
+            whether the validation images are predicted correctly, bool (m,).
         design: of DESIGNS.
         seed: of the folds.
 
@@ -126,7 +126,7 @@ def cross_validated(
 
 
 def simulated(member: Member, seed: tuple[int, ...]) -> tuple[Fit, np.ndarray]:
-    """Draw a data set; return what fits its variants, and its labels (n,)."""
+    """Draw a data set; return a function that fits its variants, and its labels (n,)."""
     random = np.random.default_rng(seed)
     labels = np.arange(member.images) % 2
     shape = (member.variants, member.images, member.features)
@@ -144,9 +144,9 @@ def simulated(member: Member, seed: tuple[int, ...]) -> tuple[Fit, np.ndarray]:
 def trained(
     member: Member, number: int, images: np.ndarray, labels: np.ndarray
 ) -> tuple[Fit, np.ndarray]:
-    """Draw from MNIST's training images; return what trains the variants, and labels (n,).
+    """Draw from MNIST's training images; return a function that trains variants, and labels (n,).
 
-    Draws are disjoint until the 60,000 images are used up, then those of another shuffle.
+    Draws are disjoint until the 60,000 images are used up; then they are shuffled again.
     """
     from stages.engine.resolve import recipe
     from stages.settings import params
@@ -176,7 +176,7 @@ def trained(
 
 
 def add(name: str, replicates: int, designs: list[str], kept: Path, data: Any = None) -> None:
-    """Make the replicates of a member that are not kept yet: <kept>/<member>/<number>-<design>.npz.
+    """Make the missing replicates of a member, in files <kept>/<member>/<number>-<design>.npz.
 
     A file holds `scores`, float (replicates, variants, n), and `correct`, the bits of bool
     (replicates, variants, repeats, images). `data` has images and labels where the member trains.
@@ -205,7 +205,7 @@ def add(name: str, replicates: int, designs: list[str], kept: Path, data: Any = 
 
 
 def read(name: str, kept: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Return design -> numbers (files,), scores and correct as `add` kept them."""
+    """Return design -> number, scores and correct, as `add` stored them."""
     found = {}
     for design in DESIGNS:
         paths = sorted((kept / name).glob(f"*-{design}.npz"))

@@ -1,14 +1,14 @@
 """`python -m benchmarks.verdict_rules`: which rule should decide that a variant is better?
 
-Every rule of benchmarks/rules.py is applied to the same replicates, those of verdict_battery.py,
-once as they are, where each rejection is a false positive, and with a true difference added to the
+Every rule of benchmarks/rules.py is applied to the same replicates, those of verdict_battery.py:
+once unchanged, where each rejection is a false positive, and with a true difference added to the
 first variant: 2 and 3 times the standard deviation, over replicates, of the mean difference of one
 5-fold cross-validation. docs/statistics.md has the result.
 
-Replicates are kept in --kept, and another call adds to them. The record keeps its other members.
-Without --trainings nothing is trained: what is kept counts. A draw of a trained member takes
-folds x variants trainings: 35 of `seeds_1000` for k5, 15 of `seeds_5000`, 10 of the others; 30 for
-k5_more, 20 for k10 and for 5x2.
+Replicates are stored in --kept, and later calls add to them. Members that are not named stay in the
+record as they are. Without --trainings nothing is trained, and only stored replicates count. A draw
+of a trained member takes folds x variants trainings: for k5, 35 of `seeds_1000`, 15 of `seeds_5000`
+and 10 of the others; 30 for k5_more, 20 for k10 and for 5x2.
 """
 
 import sys
@@ -72,7 +72,7 @@ def rejections(rule: str, found: Differences, shift: float, variants: int | None
     Args:
         rule: of RULES.
         shift: true difference of the first variant.
-        variants: p values are corrected for so many (Holm), or not corrected for None.
+        variants: how many p values are corrected for (Holm); None for no correction.
     """
     by_fold, by_image = (part[:, :variants].astype(float) for part in found[RULES[rule].design])
     by_fold[:, 0] += shift
@@ -82,7 +82,7 @@ def rejections(rule: str, found: Differences, shift: float, variants: int | None
 
 
 def applied(found: Differences) -> dict[str, Any]:
-    """Return what every rule makes of a member's replicates, pairs and families."""
+    """Return each rule's false positives and power for a member, in pairs and families."""
     error = float(found["k5"][0][:, 0].mean(axis=1).std(ddof=1))
     families = [None, *(m for m in FAMILIES if m <= found["k5"][0].shape[1])]
     result: dict[str, Any] = {"error_points": 100 * error}
@@ -91,7 +91,7 @@ def applied(found: Differences) -> dict[str, Any]:
         for name, rule in RULES.items():
             if rule.design not in found or (variants and rule.design != "k5"):
                 continue
-            # A family has one false positive or more; of pairs, that is the first variant's.
+            # A family counts once if it has any false positive; a pair is the first variant's.
             false = rejections(name, found, 0.0, variants)
             table[name] = rates(false.any(axis=1) if variants else false[:, 0])
             table[name]["power"] = {
@@ -102,10 +102,10 @@ def applied(found: Differences) -> dict[str, Any]:
 
 
 def judged(members: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return for each rule its summary over the members, and for each cost the rule that wins.
+    """Return a summary of each rule over the members, and the best rule per number of trainings.
 
-    A rule holds when no rate of false positives, of a pair or a family, is above 5 %; one
-    of fewer than FEW replicates only counts when its Wilson interval is. Power is the mean over the
+    A rule holds if no rate of false positives, of a pair or a family, is above 5 %; with fewer than
+    FEW replicates, it must be above with its whole Wilson interval. Power is the mean over the
     members in which all rules were measured, for a pair and for the largest family.
     """
     whole = [member for member in members.values() if len(member["pair"]) == len(RULES)]

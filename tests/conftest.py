@@ -33,7 +33,7 @@ for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THR
     os.environ[threads] = "1"
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one worker, this process, where no number is given
 
-# Tests commit to databases thousands of times, and each time a disk takes some 10 ms: use memory.
+# Tests commit to databases thousands of times, which takes some 10 ms each on a disk: use memory.
 MEMORY = Path("/dev/shm")
 if (
     MEMORY.is_dir()
@@ -41,7 +41,7 @@ if (
     and psutil.virtual_memory().available > 8 * 2**30
 ):
     os.environ.setdefault("TMPDIR", str(MEMORY))
-    tempfile.tempdir = None  # pytest has asked for it already
+    tempfile.tempdir = None  # pytest has already set it
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a job in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests of Ctrl-C
@@ -52,10 +52,10 @@ hypothesis.settings.load_profile("any machine")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
-    """Begin each test, and its fixtures, without the store, stage or data of anybody else.
+    """Start each test and its fixtures without variables that name a store, a stage or data.
 
-    The user who runs the tests may have set these variables. Earlier tests may have, too: MLflow
-    sets some of them itself, and so does training with portable kernels.
+    The user who runs the tests may have set them, or an earlier test: MLflow sets some of them
+    itself, and so does training with portable kernels.
     """
     for name in FOREIGN:
         os.environ.pop(name, None)
@@ -72,7 +72,7 @@ def shared(tmp_path_factory, worker_id):
 def trained(shared):
     """Train and evaluate both variants of small prepared data, once for all workers.
 
-    Return the folder, which nobody changes.
+    Return the folder, which tests must not change.
     """
     from stages.evaluate import evaluate
     from stages.train import train
@@ -121,7 +121,7 @@ def warm_process():
 
 @pytest.fixture(autouse=True)
 def warm_stages(request):
-    """Let the stages that a test marked `warm` starts use it: each imports nothing then."""
+    """Run the stages that a test marked `warm` starts in a process that has imported everything."""
     with pytest.MonkeyPatch.context() as patch:  # the test's own is undone before its folder goes
         if request.node.get_closest_marker("warm"):
             patch.setenv(warm.ADDRESS, request.getfixturevalue("warm_process"))
@@ -143,9 +143,9 @@ def copy(folder, tmp_path, monkeypatch):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each worker whole files, whose fixtures are then made once; but single benchmarks.
+    """Give each worker whole files, so that their fixtures are made once, but single benchmarks.
 
-    All files with a team's server are as one.
+    All files with a team's server count as one.
     """
     from xdist.scheduler import LoadFileScheduling
 
@@ -166,15 +166,12 @@ LONGEST = (
     "tests/engine/test_cluster.py",
     "tests/engine/test_features.py",
     "tests/tracking/test_team_server.py",
-    "tests/tracking/test_team_access.py",  # it leaves runs, and takes a right away
+    "tests/tracking/test_team_access.py",  # it leaves runs, and revokes a permission
 )
 
 
 def pytest_collection_modifyitems(items):
-    """Give the longest files to the workers first, so that none is left at the end.
-
-    They are followed by those with most slow tests.
-    """
+    """Start with the longest files, then those with most slow tests."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     rank = {Path(__file__).parents[1] / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (rank.get(item.path, len(rank)), -slow[item.path]))

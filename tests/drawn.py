@@ -1,4 +1,4 @@
-"""Pictures that tests draw, and sources of a user's own made of them."""
+"""Pictures drawn for tests, and a user's sources made of them."""
 
 import io
 import struct

@@ -75,7 +75,7 @@ def dataset(source, classes, shape, train, test, folds, repeats=1, **more) -> di
 def write(
     folder, *, folds=2, repeats=1, count=60, tests=15, shape=(12, 12, 1), parallel=None, **train
 ):
-    """Write data/prepared and params.yaml into `folder`; the class is a bright stripe's row."""
+    """Write data/prepared and params.yaml into `folder`; a bright stripe marks the class."""
     random = np.random.default_rng(0)
     prepared = folder / "data" / "prepared"
     prepared.mkdir(parents=True)

@@ -26,7 +26,7 @@ def refusal(function, *arguments, **named) -> str:
 
 def command_refusal(*arguments: str) -> str:
     """Return the sentence with which `python -m stages ARGUMENTS` is refused, with status 1."""
-    said = status(*arguments)
-    assert isinstance(said, str), said
-    assert re.fullmatch(r"foldlab: .+[.?]", said)
-    return said.removeprefix("foldlab: ")
+    message = status(*arguments)
+    assert isinstance(message, str), message
+    assert re.fullmatch(r"foldlab: .+[.?]", message)
+    return message.removeprefix("foldlab: ")

@@ -4,17 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import ROOT
 from stages.__main__ import handle, main
 from stages.commands.cli import cli
 from stages.errors import UserError
 from tests.command import status
 from tests.refusals import command_refusal
-
-HERE = Path(__file__).parents[1]
 
 
 def call(*command, **options):
@@ -88,7 +86,7 @@ def test_help_lists_all_commands_and_what_it_does_not_need_is_not_imported():
         "import stages.commands.predict\n"
         "print(*{'mlflow', 'tensorflow', 'keras'} & set(sys.modules))"
     )
-    *shown, for_help, for_predict = call("-c", code, cwd=HERE).stdout.splitlines()
+    *shown, for_help, for_predict = call("-c", code, cwd=ROOT).stdout.splitlines()
     listed = {text.split()[0] for text in shown[shown.index("Commands:") + 1 :]}
     assert listed == {name for name, command in cli.commands.items() if not command.hidden}
     assert (for_help, for_predict) == ("", "")
@@ -117,7 +115,7 @@ def test_an_interrupt_is_one_sentence_from_the_first_import_on(arguments, module
     done = call(
         *("-m", "stages", *arguments),
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE}"},
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert done.returncode == 130
@@ -126,11 +124,11 @@ def test_an_interrupt_is_one_sentence_from_the_first_import_on(arguments, module
 
 
 @pytest.mark.parametrize("lines", [2, 20_000])  # fewer than a buffer holds, and more
-def test_output_that_nobody_reads_ends_it_silently(lines):
+def test_a_closed_output_ends_the_command_silently(lines):
     """As in a pipe to `head -1`."""
     code = f"from stages.__main__ import handle\nhandle(lambda: [print(n) for n in range({lines})])"
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, cwd=HERE, stdout=-1, stderr=-1, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=-1, stderr=-1, text=True) as process:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1

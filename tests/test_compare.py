@@ -46,7 +46,7 @@ def four():
     write_four()
 
 
-def test_table_and_report_hold_what_hand_calculation_gives(four, drawn):
+def test_table_and_report_agree_with_calculations_by_hand(four, drawn):
     compare()
     lines = TABLE.read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)

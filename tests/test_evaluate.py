@@ -83,7 +83,7 @@ def test_evaluating_again_gives_the_same_bytes_without_scoring(monkeypatch):
     assert {path: path.read_bytes() for path in RESULTS.iterdir()} == before
 
 
-def test_a_scoring_is_noted_once_a_model_and_test_set(copy, predictions):
+def test_a_scoring_is_noted_once_per_model_and_test_set(copy, predictions):
     def uses():
         ledger = read_table(Path("results/test_set_uses.csv"))
         return [row for row in ledger if row["variant"] == "plain"]

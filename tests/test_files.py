@@ -26,7 +26,7 @@ from stages.files import (
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_an_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
     path = tmp_path / "a.txt"
     path.write_text("old")
 

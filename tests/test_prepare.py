@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from benchmarks.inputs import ROOT
 from stages import data
 from stages.data import watch
 from stages.data.source import Source, Split
@@ -27,7 +28,6 @@ from tests import drawn
 from tests.data import photographs
 from tests.prepared import ONE
 
-ROOT = Path(__file__).parents[1]
 TABLES = ("near_duplicates", "odd_images", "train_names")
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels", "folds")
 

@@ -24,8 +24,8 @@ MARKER = Path("results/published/basic.json")
 
 @pytest.fixture
 def dead(repository, monkeypatch):
-    """Let nobody listen at the store's address."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@{made_results.nobody()}")
+    """Use a store's address where no server listens."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@{made_results.dead_address()}")
 
 
 def test_a_dead_server_costs_a_warning_and_nothing_else(dead, monkeypatch, capfd):
@@ -124,7 +124,7 @@ def test_no_tensorflow_and_a_run_of_mlflow_run(repository):
 
 @pytest.mark.slow
 def test_processes_at_once_on_a_fresh_store(repository):
-    """Each variant is published by two; they are forks to import MLflow once."""
+    """Two processes publish each variant; they are forks, so that MLflow is imported once."""
     make_repository(repository, "basic", "other", "third")
     Path("mlflow.db").unlink()
     program = """

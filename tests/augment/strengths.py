@@ -1,4 +1,4 @@
-"""Arguments of every op for the tests of all ops: of no, typical and the greatest strength."""
+"""Arguments of every op at zero, typical and greatest strength."""
 
 STRENGTHS = {
     "rotate": {"degrees": (0, 30, 180)},

@@ -25,7 +25,7 @@ def resampled(images, *names):
 
 
 def fixed(monkeypatch, **rows):
-    """Replace ops by ones that give the same matrix for every image."""
+    """Replace ops with ones that give the same matrix for every image."""
     for name, given in rows.items():
         monkeypatch.setitem(AFFINE, name, lambda tf, draw, size, given=given: given)
 

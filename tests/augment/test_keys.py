@@ -39,21 +39,21 @@ def augment(names, seed=(7, 3)):
     augmenter(ops)(tf.zeros((IMAGES, 2, 2, 1)), tf.ones((IMAGES, 2)) / 2, tf.constant(seed))
 
 
-def assert_independent(keys, columns, of):
-    assert len(keys) == len(set(keys)), of
+def assert_independent(keys, columns, case):
+    assert len(keys) == len(set(keys)), case
     ranks = [np.argsort(np.argsort(column)) for column in columns]
     correlation = np.atleast_2d(np.corrcoef(ranks)) - np.eye(len(ranks))
-    assert np.abs(correlation).max() < 5 / np.sqrt(IMAGES), of
+    assert np.abs(correlation).max() < 5 / np.sqrt(IMAGES), case
 
 
 @pytest.mark.parametrize("names", [sorted(OPS) * 2, sorted(OPS)[::-1] * 2])
 def test_ops_of_a_list_draw_independently(names, drawn):
     augment(names)
-    assert_independent(*drawn, of=names)
+    assert_independent(*drawn, case=names)
 
 
 def test_batches_epochs_and_folds_draw_independently(drawn):
     seeds = [*itertools.product((7, 8), (1, 2, 1 + 32 * 1000, 2 + 32 * 1000, 1 + 64 * 1000))]
     for seed in seeds:
         augment(("rotate", "shift", "flip", "mixup"), seed)
-    assert_independent(*drawn, of=seeds)
+    assert_independent(*drawn, case=seeds)

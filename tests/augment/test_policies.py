@@ -1,4 +1,4 @@
-"""RandAugment and TrivialAugment: each operation is that of Pillow, and each image gets its own."""
+"""RandAugment and TrivialAugment: operations match Pillow's, and each image gets its own."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ HALF = 0.5
 
 
 def operated(name, signed):
-    """Return what an operation makes of PIXELS at half of its strength."""
+    """Apply an operation to PIXELS at half of its strength."""
     operation = getattr(policies, name)
     given = tf.fill([2, 1, 1, 1], HALF), tf.fill([2, 1, 1, 1], signed)
     return np.clip(operation(tf, PIXELS.astype("f4"), *given, WIDE), 0, 255)

@@ -1,5 +1,3 @@
-"""What the records of full MNIST are made by."""
-
 import numpy as np
 
 from benchmarks import accuracy
@@ -25,6 +23,6 @@ def test_members_are_added_while_they_raise_the_out_of_fold_accuracy():
     assert steps[0]["others"] == {"weak": 0.0, "good": 0.75, "helps": 0.75}
 
 
-def test_two_members_are_chosen_also_where_one_alone_is_better():
+def test_two_members_are_chosen_even_if_one_alone_is_better():
     made = {"right": voting(0.4, 0.4, 0.6, 0.6), "wrong": voting(0.9, 0.1, 0.1, 0.1)}
     assert [step["added"] for step in accuracy.chosen(made, LABELS)] == ["right", "wrong"]

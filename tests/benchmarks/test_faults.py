@@ -26,7 +26,7 @@ for folder in (outside, inside):
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "error", "now", "wrong"),
+    ("status", "stderr", "error", "now", "wrong"),
     [
         (1, SENTENCE, "ENOSPC", BEFORE, ""),
         (1, SENTENCE, "EIO", {**BEFORE, "b": b"new"}, ""),
@@ -36,14 +36,14 @@ for folder in (outside, inside):
         (1, SENTENCE, "short", BEFORE, "no error"),
         (0, "", "short", AFTER, ""),
         (0, "", "EIO", BEFORE, "nothing said"),
-        (0, SENTENCE, "EIO", BEFORE, ""),  # a warning, and what is missing comes later
+        (0, SENTENCE, "EIO", BEFORE, ""),  # a warning; a later run writes what is missing
         (-9, "", "kill", BEFORE, ""),
         (-9, "", "kill", {"a": b""}, "half-written: a"),
         (-14, "", "EIO", BEFORE, "status -14"),  # it did not end in time
     ],
 )
-def test_what_is_wrong_after_a_failed_call(status, said, error, now, wrong):
-    found = [*faults.inspect(Ended(status, said, {}, "a", 0.0), error, BEFORE, AFTER, now)]
+def test_what_is_wrong_after_a_failed_call(status, stderr, error, now, wrong):
+    found = [*faults.inspect(Ended(status, stderr, {}, "a", 0.0), error, BEFORE, AFTER, now)]
     assert bool(found) == bool(wrong)
     assert wrong in "".join(found)
 

@@ -34,4 +34,4 @@ def test_the_script_gets_the_numbers_of_the_row():
     assert "--epochs 4" in command
     plateau = row["reduce_on_plateau"]
     assert f"--factor {plateau['factor']} --patience {plateau['patience']}" in command
-    assert "precision" not in command  # nobody has tuned it
+    assert "precision" not in command  # the script is not tuned

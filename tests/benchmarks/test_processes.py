@@ -1,4 +1,4 @@
-"""What a command costs, children included, and what is made of costs."""
+"""The cost of a command with its children, and figures computed from costs."""
 
 import sys
 
@@ -30,14 +30,14 @@ def test_a_command_does_not_inherit_the_kernels_of_this_process(monkeypatch):
     assert processes.environment(ONEDNN_MAX_CPU_ISA="SSE41")["ONEDNN_MAX_CPU_ISA"] == "SSE41"
 
 
-def test_a_command_that_fails_shows_what_it_said(tmp_path):
+def test_a_command_that_fails_shows_its_output(tmp_path):
     with pytest.raises(OSError, match="status 3: no such thing"):
         processes.cost(["bash", "-c", "echo no such thing; exit 3"], tmp_path)
 
 
 @pytest.mark.slow
 def test_a_variant_that_the_store_does_not_take_is_no_measurement(tmp_path):
-    """The stage only warns and ends well, sooner than one that publishes."""
+    """The stage only warns and ends with status 0, sooner than if it had published."""
     root = make_repository(tmp_path)
     (root / "mlflow.db").write_text("no database")
     with pytest.raises(OSError, match="basic is not published"):

@@ -1,4 +1,4 @@
-"""The `--quick` form of each benchmark, run as its command is, and what its record says."""
+"""Each benchmark, run as a command with `--quick`, and its record."""
 
 import os
 import statistics

@@ -30,18 +30,18 @@ def test_a_row_without_its_record_says_so():
 
 
 @pytest.mark.parametrize(
-    ("differences", "said"),
+    ("differences", "met"),
     [
         ([0.08, 0.12, 0.03, 0.10, 0.06], "yes: +7.80 points, p = 0.029"),
         ([-0.08, -0.12, -0.03, -0.10, -0.06], "no: -7.80 points, p = 0.029"),
         ([0.08, -0.07, 0.03, 0.0, 0.06], "no: +2.00 points, p = 0.638"),
     ],
 )
-def test_better_is_what_the_corrected_test_says(differences, said):
+def test_better_is_what_the_corrected_test_says(differences, met):
     basic = {"cv_folds": [0.5] * 5}
     other = {"cv_folds": [0.5 + d for d in differences], "cv": {"mean": 0.5}}
     goal = {"score": "cv", "better_than": "basic"}
-    assert result_tables._met(other, goal, {"accuracy-basic": basic}) == said
+    assert result_tables._met(other, goal, {"accuracy-basic": basic}) == met
 
 
 def test_the_score_on_which_an_ensemble_was_chosen_says_so(monkeypatch):

@@ -14,7 +14,7 @@ from tests.command import status
 from tests.prepared import edit
 from tests.refusals import command_refusal
 from tests.tracking import logged
-from tests.tracking.made_results import everything, make_comparison, make_repository, nobody
+from tests.tracking.made_results import dead_address, everything, make_comparison, make_repository
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def test_variants_missing_from_another_store_are_named(
     two_published, empty_store, monkeypatch, capsys, tmp_path
 ):
     make_comparison(two_published, basic=0.91, other=0.92)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{dead_address()}")
     champion()  # a dead server costs one sentence
     stderr = capsys.readouterr().err
     assert stderr.startswith("foldlab: publishing the comparison to MLflow at http://127")

@@ -15,7 +15,7 @@ from tests.refusals import refused
 
 @pytest.fixture
 def edit(tmp_path, monkeypatch):
-    """Return a function that changes a setting of the shipped pipeline in a folder of its own."""
+    """Return a function that changes a setting of a copy of the shipped pipeline."""
     monkeypatch.chdir(tmp_path)
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(inputs.ROOT / name, tmp_path)
@@ -63,7 +63,7 @@ def test_a_file_that_is_being_written_counts_as_edited(edit):
 
 @pytest.fixture
 def code(edit):
-    """Write two files that the stage plot depends on, and one that it does not; return a folder."""
+    """Write two files that the stage plot depends on and one that it does not."""
     for name in ("figures/style.py", "report/model_card.md.j2", "report/html.py"):
         path = Path("stages", name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,10 +73,10 @@ def code(edit):
 
 @pytest.mark.parametrize("name", ["figures/style.py", "report/model_card.md.j2", "figures/new.py"])
 def test_a_stage_fails_when_its_code_is_edited_while_it_runs(code, name):
-    said = f"^stages/{name} was edited while plot@basic ran, .* run `dvc repro plot@basic` again"
-    with refused(said), unedited("plot", "basic"):
+    message = f"^stages/{name} was edited while plot@basic ran, .* run `dvc repro plot@basic` again"
+    with refused(message), unedited("plot", "basic"):
         (code / name).write_text("new")
-    with refused(said), unedited("plot", "basic"):
+    with refused(message), unedited("plot", "basic"):
         (code / name).unlink()
 
 

@@ -17,7 +17,7 @@ from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported
 from tests.refusals import command_refusal
-from tests.tracking.made_results import everything, nobody, score
+from tests.tracking.made_results import dead_address, everything, score
 
 pytestmark = pytest.mark.slow
 SHAPE, CLASSES = (28, 28, 1), ("zero", "one")
@@ -39,15 +39,15 @@ def trained(repository):
     return repository
 
 
-def snippet(language):
+def snippet(package):
     """Return the code of docs/export.md that imports a package."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(), re.S)
-    (code,) = [block for block in blocks if language in block]
+    (code,) = [block for block in blocks if package in block]
     return re.sub("results/resnet", "results/basic", code)
 
 
 def run(code):
-    """Return what the code prints in a process that has no package of this repository."""
+    """Return the words that code prints in a process that cannot import this repository."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -59,9 +59,7 @@ def test_a_model_of_mlflow_needs_a_folder_before_it_is_downloaded(monkeypatch):
         export.export("models:/foldlab@champion")
 
 
-def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_reads_it(
-    trained, capsys
-):
+def test_an_onnx_file_has_a_proof_also_in_mlflow_and_the_documented_code_reads_it(trained, capsys):
     exported.importable(onnx_file)
     publish.publish("basic")
     assert status("export", "basic", "--format", "onnx") == 0
@@ -92,13 +90,13 @@ def test_an_onnx_file_comes_with_its_proof_in_mlflow_too_and_the_page_s_code_rea
     assert float(probability) == pytest.approx(expected[0].max(), abs=1e-5)
 
 
-def test_what_int8_costs_is_in_the_proof_even_if_mlflow_is_away_and_the_page_s_code_reads_the_file(
+def test_int8_has_a_proof_of_its_cost_without_mlflow_and_the_documented_code_reads_it(
     trained, monkeypatch, capsys
 ):
     exported.importable(tflite_file)
     from ai_edge_litert.interpreter import Interpreter
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{dead_address()}")
     publish.publish("basic")
     export.export(str(MODEL), "tflite", int8=True)
     assert "proof of basic's export to MLflow" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Real trainings with the real command beside them; the store is looked at from outside."""
+"""Real trainings with the real tracking command beside them; the store is read from outside."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""How models are found; tests/commands/test_predict.py has what commands do with them."""
+"""How models are found; their use is tested in test_predict.py."""
 
 from stages.commands import models
 from tests.prepared import edit

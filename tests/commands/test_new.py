@@ -83,7 +83,7 @@ def test_rows_of_an_earlier_call_fit_images_of_another_size(folder):
     assert {params.load().variants[name].shrink for name in new_settings.ROWS} == {1}
 
 
-def test_sections_that_the_settings_lack_are_added(folder):
+def test_missing_sections_are_added(folder):
     drawn.tree(folder / "data/pets", drawn.classes("cat", "dog", each=20, height=90, width=70))
     path = Path("params.yaml")
     content = yaml.safe_load(path.read_text())

@@ -61,7 +61,7 @@ def folder(trained, monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def digits(trained):
-    """Return 40 test digits, four a class, and the model's probabilities for them."""
+    """Return 40 test digits, four per class, and the model's probabilities for them."""
     images = np.load(trained / "data/prepared/test_images.npy")
     labels = np.load(trained / "data/prepared/test_labels.npy")
     chosen = np.concatenate([np.flatnonzero(labels == label)[:4] for label in range(10)])
@@ -72,7 +72,7 @@ def digits(trained):
 
 @pytest.fixture
 def evaluated(trained):
-    """Write out-of-fold predictions that need a class of at least 60 % for a coverage of 80 %."""
+    """Write out-of-fold predictions in which a coverage of 80 % takes a probability of 60 %."""
     label = np.zeros(99, int)
     probability = np.zeros((99, 10))
     probability[:, 0] = np.r_[np.full(19, 0.1), np.full(80, 0.6)]
@@ -104,7 +104,7 @@ def test_a_coverage_that_needs_more_images_leaves_all_unsure(folder, digits, eva
     assert [row["sure"] for row in read_table(csv)] == ["no"]
 
 
-def test_the_coverage_of_the_settings_holds_where_the_command_names_none(
+def test_the_coverage_of_the_settings_applies_if_the_command_has_none(
     folder, trained, digits, evaluated, monkeypatch
 ):
     plain(digits[0][0]).save(folder / "0.png")
@@ -128,8 +128,8 @@ def test_a_coverage_without_predictions_is_refused(folder, digits):
 def test_a_file_to_write_needs_its_own_suffix(folder, digits, monkeypatch, option, name):
     monkeypatch.setattr(predict.models, "find", None)  # calling it would fail
     plain(digits[0][0]).save(folder / "0.png")
-    said = command_refusal("predict", str(folder / "0.png"), option, str(folder / name))
-    assert said.startswith(f"{option} is ")
+    message = command_refusal("predict", str(folder / "0.png"), option, str(folder / name))
+    assert message.startswith(f"{option} is ")
     assert not (folder / name).exists()
 
 
@@ -148,7 +148,7 @@ def on_paper(digit):
 
 
 def transparent(digit):
-    nothing = Image.new("L", (224, 224), 0)  # black, of which only the digit is to be seen
+    nothing = Image.new("L", (224, 224), 0)  # black, of which only the digit is opaque
     return Image.merge("RGBA", [nothing, nothing, nothing, large(digit)])
 
 
@@ -177,11 +177,11 @@ def test_more_images_than_the_figure_explains_are_classified(folder, digits, cap
     ((count, _, width, _), explained) = shown[0]
     assert explained
     assert count == gallery.COUNT
-    assert width > 28  # with where it looked beside the digit
+    assert width > 28  # the explanation is beside the digit
 
 
 def answers(text):
-    """Return file name -> class, of the lines that were printed."""
+    """Return file name -> class from the printed lines."""
     lines = [line for line in text.splitlines() if "%), then " in line]
     return {Path(line.split(": ")[0]).name: line.split(": ")[1][0] for line in lines}
 
@@ -306,7 +306,7 @@ def test_a_model_whose_classes_have_other_names_is_refused(folder, trained, monk
         models.check(path, dataset | {"classes": renamed})
         with pytest.raises(UserError, match=r"classes zero, 1, .*has 0, 1, "):
             models.check(path, dataset)
-    shutil.copy(source.with_name("training.json"), folder)  # trained anew, not yet evaluated
+    shutil.copy(source.with_name("training.json"), folder)  # retrained, not yet evaluated
     models.check(copied, dataset)
     monkeypatch.chdir(folder)
     (folder / "per_class.csv").unlink()
@@ -315,7 +315,7 @@ def test_a_model_whose_classes_have_other_names_is_refused(folder, trained, monk
 
 
 def test_a_whole_folder_becomes_a_table(digits, folder, capsys, monkeypatch):
-    """It has folders below it, documents, and one damaged image among others; blocks are small."""
+    """It contains subfolders, documents and a damaged image; blocks are small."""
     monkeypatch.setattr(predict_inputs, "BYTES", 2 * 28 * 28)
     images, vote = digits
     names = ["1.png", "a/2.png", "a/b/3.png", "a/b/4.png", "z.png"]
@@ -323,8 +323,8 @@ def test_a_whole_folder_becomes_a_table(digits, folder, capsys, monkeypatch):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         plain(digit).save(folder / name)
     (folder / "a/bad.png").write_bytes(b"no image")
-    for passed_over in ("a/notes.txt", "a/.hidden.png"):
-        (folder / passed_over).write_bytes(b"no image")
+    for skipped in ("a/notes.txt", "a/.hidden.png"):
+        (folder / skipped).write_bytes(b"no image")
     arguments = [str(folder), "--output", str(folder / "o.png"), "--csv", str(folder / "o.csv")]
     assert status("predict", *arguments) == 1
     stdout, stderr = capsys.readouterr()

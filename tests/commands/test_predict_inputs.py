@@ -88,7 +88,7 @@ def test_a_name_that_is_not_utf8_fails_at_the_start(tmp_path, capsys):
     assert "not UTF-8" in capsys.readouterr().err
 
 
-def test_the_model_and_not_the_settings_tells_the_shape(tmp_path):
+def test_the_model_and_not_the_settings_decides_the_shape(tmp_path):
     images = RANDOM.integers(2, 256, (3, 2, 5, 3), np.uint8)
     table(tmp_path / "new.csv", images)
     (block,) = blocks(["new.csv"], DATASET | {"image_shape": [2, 5, 3]}, [])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import ROOT
 from stages.commands.process import exclusive
 from stages.errors import UserError
 
-HERE = Path(__file__).parents[2]
 STOPPED = """
 import sys, time, weakref
 from stages.__main__ import handle
@@ -41,7 +41,7 @@ with exclusive(sys.argv[1]):
 def start(program, *arguments, **options):
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,7 +52,7 @@ def start(program, *arguments, **options):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("doing", ["wait", "collect"])
-def test_a_signal_ends_in_order_also_while_garbage_is_collected(doing, number, status):
+def test_a_signal_ends_a_process_in_order_even_while_garbage_is_collected(doing, number, status):
     """Python drops an exception in a weak reference's callback; only a second signal ends it."""
     process = start(STOPPED, doing, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stdout.readline() == "started\n"
@@ -100,7 +100,7 @@ os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "said"),
+    ("command", "status", "last_line"),
     [
         ("pass", 0, []),
         ("sys.exit()", 0, []),
@@ -110,9 +110,9 @@ os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
         ("import joblib; joblib.Parallel(2)(joblib.delayed(abs)(n) for n in range(4))", 0, []),
     ],
 )
-def test_a_forked_command_ends_as_a_process_does(command, status, said):
+def test_a_forked_command_ends_as_a_process_does(command, status, last_line):
     process = start(FORKED.format(command))
     output, errors = process.communicate(timeout=60)
     assert process.returncode == status
     assert output == "exit handler"
-    assert errors.splitlines()[-1:] == said
+    assert errors.splitlines()[-1:] == last_line

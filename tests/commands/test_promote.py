@@ -8,7 +8,7 @@ from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
 from tests.refusals import command_refusal
-from tests.tracking.made_results import make_repository, nobody
+from tests.tracking.made_results import dead_address, make_repository
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_promoted_is_refused(monkeypatch):
         (["--release"], "has no champion"),
     ]:
         assert re.search(message, command_refusal("promote", *arguments))
-    address = nobody()
+    address = dead_address()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://anna:hunter2@{address}")
     message = command_refusal("promote", "basic")
     assert message.startswith(f"MLflow at http://{address} failed")

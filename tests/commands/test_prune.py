@@ -9,7 +9,7 @@ from stages.commands.prune import prune
 from stages.errors import UserError
 from stages.settings.sections import Tracking
 from stages.tracking import store
-from tests.tracking.made_results import make_repository, nobody
+from tests.tracking.made_results import dead_address, make_repository
 
 pytestmark = pytest.mark.slow
 VARIANTS = ("basic", "other", "third")
@@ -17,7 +17,7 @@ VARIANTS = ("basic", "other", "third")
 
 @pytest.fixture
 def removed(repository):
-    """Publish three variants, make one champion, and remove the rows of that and of another."""
+    """Publish three variants, make one champion, and remove its row and another one."""
     make_repository(repository, *VARIANTS)
     publish.publish_all()
     promote("third")
@@ -50,9 +50,9 @@ def runs_of(*variants):
 def test_runs_and_models_are_removed_on_request_but_for_the_champion(removed, capsys):
     everything = (runs_of(*VARIANTS), {*VARIANTS}, {*VARIANTS})
     prune(yes=False, mlflow=True)
-    said = capsys.readouterr().out
-    assert "MLflow: run other" in said
-    assert said.endswith("to remove it, add --yes.\n")  # make prune YES=1 removes no runs
+    printed = capsys.readouterr().out
+    assert "MLflow: run other" in printed
+    assert printed.endswith("to remove it, add --yes.\n")  # make prune YES=1 removes no runs
     prune(yes=False)
     assert "add --yes or run `make prune YES=1`" in capsys.readouterr().out
     prune(yes=True)
@@ -73,6 +73,6 @@ def test_a_run_whose_variant_was_deleted_on_mlflow_s_pages_stays(removed):
 
 
 def test_runs_on_a_server_are_not_removed(removed, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{nobody()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{dead_address()}")
     with pytest.raises(UserError, match="server"):
         prune(yes=True, mlflow=True)

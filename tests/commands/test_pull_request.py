@@ -11,6 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from benchmarks.inputs import ROOT
 from stages import files
 from stages.commands import pull_request
 from stages.commands.cli import cli
@@ -21,7 +22,6 @@ from stages.statistics.metrics import METRICS
 from tests.prepared import edit
 from tests.report.made import make
 
-HERE = Path(__file__).parents[2]
 NAMES = ("basic", "other")
 PIPELINE = {
     "stages": {
@@ -70,15 +70,15 @@ def commit(folder, message):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """Two branches: `wider` has other settings, folds and scores of `other`, on another processor.
+    """Make a branch `wider` that changes settings and scores of `other`, and the processor.
 
-    `main` got a commit after it.
+    `main` has a later commit.
     """
     folder = tmp_path_factory.mktemp("repository")
     make(folder, NAMES)
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
     (folder / ".dvc").mkdir()
-    shutil.copy(HERE / ".dvc" / "config", folder / ".dvc" / "config")
+    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
     (folder / ".gitignore").write_text(
         "/.dvc/tmp\n/.dvc/cache\n/data\n*.npz\ntraining.json\ntiming.csv\n"
     )

@@ -11,10 +11,10 @@ from tests import prepared
 from tests.tracking.made_results import make_comparison
 
 
-@pytest.mark.parametrize("stages", [(), ("prepare",)])
-def test_a_folder_without_git_is_refused_unless_dvc_is_to_do_without(folder, stages):
-    with pytest.raises(UserError, match="git init"):
-        repro.repro(stages)
+def test_a_folder_without_git_is_refused_unless_dvc_needs_none(folder):
+    for stages in ((), ("prepare",)):
+        with pytest.raises(UserError, match="git init"):
+            repro.repro(stages)
     subprocess.run(["dvc", "init", "-q", "--no-scm"], check=True)
     prepared.write(folder)
     with pytest.raises(SystemExit):  # there is no dvc.yaml
@@ -42,7 +42,7 @@ def test_changes_of_tracked_results_are_noticed(folder):
 
 @pytest.fixture
 def run(two_published, monkeypatch):
-    """Return a function that runs `repro` with these means after DVC, and counts comparisons."""
+    """Return a function that runs `repro`, in which DVC makes a comparison, and counts logging."""
     logged = []
     log = champion._log
     monkeypatch.setattr(repro, "_check_git", lambda: None)

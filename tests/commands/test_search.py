@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(folder, empty_store):
-    """Return a folder with prepared data that lack the test set, and with a search declared."""
+    """Return a folder with a search in its settings, and prepared data without the test set."""
     prepared.write(folder, count=30, epochs=1)
     for path in (folder / "data" / "prepared").glob("test_*"):
         path.unlink()
@@ -103,8 +103,8 @@ def test_without_a_complete_trial_the_last_reason_is_printed(folder, monkeypatch
 def test_invalid_searches_are_rejected_before_anything_is_trained(folder, monkeypatch):
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail
     declare(space={"train.epochs": {"low": 0, "high": 3, "step": 1}})
-    said = command_refusal("search")
-    assert said.startswith("search.space cannot have train.epochs = 0: ")
+    message = command_refusal("search")
+    assert message.startswith("search.space cannot have train.epochs = 0: ")
     assert not (folder / ".foldlab").exists()
     declare(space={"architecture": {"choices": ["basic", "m5"]}})
     assert "architecture 'm5'" in command_refusal("search")

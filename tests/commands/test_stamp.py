@@ -75,14 +75,14 @@ def test_outputs_may_change_during_the_run(repository):
     assert stamp.summary_if_unchanged() == "text"
 
 
-def test_a_store_that_cannot_be_looked_at_leaves_no_stamp(repository, monkeypatch):
+def test_a_store_that_cannot_be_read_leaves_no_stamp(repository, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example")
     stamp.write(stamp.inputs(), "text")
     assert not stamp.STAMP.exists()
 
 
 def publish(variant):
-    """Write the marker of a variant, and note that MLflow shows the comparison of it."""
+    """Mark a variant as published, and note that MLflow shows its comparison."""
     identity = {"fingerprint": "0", "results_sha256": "0"}
     write_json(Path("results/published", f"{variant}.json"), identity)
     write_text(Path(".foldlab/shown"), champion.identity())
@@ -97,7 +97,7 @@ UNPUBLISHED = {
 
 
 @pytest.mark.parametrize("missing", UNPUBLISHED)
-def test_what_mlflow_lacks_leaves_no_stamp(repository, missing):
+def test_no_stamp_is_left_while_something_is_missing_from_mlflow(repository, missing):
     UNPUBLISHED[missing]()
     stamp.write(stamp.inputs(), "text")
     assert not stamp.STAMP.exists()

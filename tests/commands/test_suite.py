@@ -50,7 +50,7 @@ def declare(*sources, **sections):
 
 @pytest.fixture
 def sources(folder):
-    """Return the paths of two sources in the working folder, which params.yaml names."""
+    """Write two sources, and params.yaml that names them; return their paths."""
     paths = [folder / "data" / f"{name}.npz" for name in NAMES]
     for seed, path in enumerate(paths):
         write_source(path, seed)
@@ -60,7 +60,7 @@ def sources(folder):
 
 @pytest.fixture
 def refuses(monkeypatch):
-    """Return a function that checks that the suite ends with these words, and trained nothing."""
+    """Return a function that checks that a suite is refused with these words before training."""
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
 
     def check(*words):
@@ -100,7 +100,7 @@ def test_a_suite_trains_each_source_once_and_again_only_what_changed(
     assert differences[2] == pytest.approx(np.mean(differences[:2]))
     assert Path("results/plots/suite.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
-    assert "second.npz: 24 training and 16 test images" in printed  # a setting of its own
+    assert "second.npz: 24 training and 16 test images" in printed  # its own setting
     assert "mean" in printed
     (run,) = runs_of(Path(), "suite").values()
     assert run["params"]["sources"] == "first.npz, second.npz"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(trained, folder):
-    """Return the working folder with a copy of what the stages left."""
+    """Return the working folder, a copy of the one with trained variants."""
     return shutil.copytree(trained, folder, dirs_exist_ok=True)
 
 
@@ -67,7 +67,7 @@ def test_a_variant_whose_settings_changed_is_unfinished(folder, monkeypatch):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_trained_variant_is_followed_while_the_next_one_trains(folder, monkeypatch, jobs):
-    """Its model is built by then; in the end the stages find everything and write the same."""
+    """Its model is built by then, and the stages later find everything and write the same."""
     undisturbed = {name: contents(folder / "results" / name) for name in ("plain", "normed")}
     monkeypatch.setenv("DVC_ROOT", str(folder / "fresh"))
     monkeypatch.setattr(module, "_is_finished", lambda plan: False)

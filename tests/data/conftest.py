@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Run each test in a folder of its own."""
+    """Run each test in its own folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

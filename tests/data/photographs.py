@@ -1,4 +1,4 @@
-"""Pieces of scikit-learn's two photographs, and copies of them as people make them."""
+"""Pieces of scikit-learn's two photographs, and typical edited copies of them."""
 
 import io
 from functools import cache

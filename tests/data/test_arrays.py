@@ -20,7 +20,7 @@ def source(labels, images=IMAGES, *test):
 @pytest.mark.parametrize(
     ("labels", "classes", "numbers"),
     [
-        ([10, 9, 10, 2], ("2", "9", "10"), [2, 1, 2, 0]),  # in the order of numbers
+        ([10, 9, 10, 2], ("2", "9", "10"), [2, 1, 2, 0]),  # in numeric order
         ([1.0, 3.0, 1.0, 1.0], ("1", "3"), [0, 1, 0, 0]),
         ([" dog", "cat", "dog", "Ö\n"], ("cat", "dog", "Ö"), [1, 0, 1, 2]),
         (["Ö", "cat", "O\N{COMBINING DIAERESIS}", "dog"], ("cat", "dog", "Ö"), [2, 0, 2, 1]),
@@ -65,7 +65,7 @@ def test_test_labels_share_the_classes_and_the_type():
 
 
 @given(st.sampled_from([np.float16, np.float32, np.float64]), st.data())
-def test_bytes_over_255_come_back_as_those_bytes(kind, data):
+def test_bytes_divided_by_255_are_restored(kind, data):
     whole = data.draw(st.lists(st.integers(0, 255), min_size=64, max_size=64))
     whole = np.array(whole, np.uint8).reshape(1, 8, 8, 1)
     (scaled,), found, notes = arrays.as_bytes([(whole / 255).astype(kind)])
@@ -125,7 +125,7 @@ def test_validation_labels_may_have_another_shape():
         ([0, 255, 3], [0, 255, 3]),
     ],
 )
-def test_ranges_are_recognised_and_said(pixels, expected):
+def test_ranges_are_recognised_and_reported(pixels, expected):
     images = np.resize(pixels, (4, 8, 9))
     made = source([0, 1, 0, 1], images)
     assert made.train.images.ravel()[:3].tolist() == expected
@@ -161,7 +161,7 @@ def test_channels_that_come_first_are_moved():
     assert len(made.notes) == 1
 
 
-def test_classes_that_differ_only_in_case_or_blanks_are_said():
+def test_classes_that_differ_only_in_case_or_blanks_are_reported():
     made = source(["cat", "Cat", "dog fish", "dogfish"])
     assert "'Cat' and 'cat'" in made.notes[0]
     assert "'dog fish' and 'dogfish'" in made.notes[1]

@@ -21,7 +21,7 @@ TABLE = table(IMAGES, LABELS).encode()
 
 @pytest.fixture
 def sources(here):
-    """Put one source of each format into a folder of its own."""
+    """Put one source of each format into its own folder."""
     files = {idx.TRAIN_IMAGES: idx_file(IMAGES[..., 0]), idx.TRAIN_LABELS: idx_file(LABELS)}
     tree(here / "idx", files)
     np.savez(here / "all.npz", images=IMAGES, labels=LABELS)
@@ -54,7 +54,7 @@ def test_own_data_never_have_the_name_of_a_known_data_set(sources):
     assert data.load(Data(source="./mnist")).name == "images"
 
 
-def test_a_known_name_goes_before_a_path(here):
+def test_a_known_name_takes_precedence_over_a_path(here):
     tree(here / "mnist-5k", classes("cat", "dog"))
     assert data.load(Data(source="mnist-5k")).train.images.shape == (5000, 28, 28, 1)
     assert data.load(Data(source="./mnist-5k")).classes == ("cat", "dog")

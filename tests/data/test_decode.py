@@ -68,8 +68,7 @@ def test_transparency_becomes_white(path, mode, channels):
     ("background", "rest"), [(None, 0), ("black", 0), ("white", 255), ("edge", 100), ("mean", 150)]
 )
 def test_padding_has_the_background(path, background, rest):
-    halves = np.repeat([[100, 200]], 16, axis=1).reshape(1, 32)[:, [*range(32)]]
-    halves = np.repeat(np.sort(halves), 8, axis=0).T.astype(np.uint8)  # 100 above, 200 below
+    halves = np.repeat([[100]] * 16 + [[200]] * 16, 8, axis=1).astype(np.uint8)
     found = read(path, encoded(halves), (32, 32, 1), background=background)[..., 0]
     assert (found[:16, 12:20] == 100).all()
     assert (found[0, :12] == rest).all()

@@ -57,7 +57,7 @@ def test_counts_are_those_of_a_plain_count(train, test, kinds):
     labelled = {}
     for number, label in zip(train, labels, strict=True):
         labelled.setdefault(number, set()).add(label)
-    assert counted["other_label"]["groups"] == sum(len(of) > 1 for of in labelled.values())
+    assert counted["other_label"]["groups"] == sum(len(each) > 1 for each in labelled.values())
 
 
 def test_files_are_named():

@@ -92,7 +92,7 @@ def test_a_hold_out_has_each_class_and_is_repeatable(labels, fraction, seed):
     assert sizes.min() >= 1
     assert (sizes < all_of).all()
     assert np.abs(sizes - fraction * all_of).max() < 2
-    # where each class has at least one image in its share, the total is what was asked for
+    # where each class has at least one image in its share, the total is exact
     if min(count, len(labels) - count) * all_of.min() >= len(labels):
         assert in_test.sum() == count
     assert (in_test == hold_out(labels, CLASSES, settings)).all()

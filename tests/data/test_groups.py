@@ -100,9 +100,9 @@ def test_any_bytes_are_groups_or_refused_in_one_sentence(head, rest):
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_joined_groups_are_what_one_can_walk_to(pairs):
-    of, equal = (np.unique(column, return_inverse=True)[1] for column in np.array(pairs).T)
-    joined = groups.joined(of, equal)
-    reached = np.equal.outer(of, of) | np.equal.outer(equal, equal)
+    group_of, equal = (np.unique(column, return_inverse=True)[1] for column in np.array(pairs).T)
+    joined = groups.joined(group_of, equal)
+    reached = np.equal.outer(group_of, group_of) | np.equal.outer(equal, equal)
     for _ in pairs:
         reached = reached | (reached @ reached)
     assert (np.equal.outer(joined, joined) == reached).all()
@@ -110,29 +110,29 @@ def test_joined_groups_are_what_one_can_walk_to(pairs):
 
 
 def test_groups_of_equal_size_are_spread_evenly_and_repeats_differ():
-    labels, of = np.arange(600) % 2, np.arange(600) // 6
-    parts = folds.stratified_folds(labels, CLASSES, Folds(repeats=3), of)
+    labels, group_of = np.arange(600) % 2, np.arange(600) // 6
+    parts = folds.stratified_folds(labels, CLASSES, Folds(repeats=3), group_of)
     for repeat in parts:
         for label in range(2):
             assert np.bincount(repeat[labels == label]).tolist() == [60] * 5
     assert len({repeat.tobytes() for repeat in parts}) == 3
-    assert (parts[:1] == folds.stratified_folds(labels, CLASSES, Folds(), of)).all()
+    assert (parts[:1] == folds.stratified_folds(labels, CLASSES, Folds(), group_of)).all()
 
 
 def test_groups_that_put_a_class_into_one_fold_are_refused():
     sizes = np.array([[76, 26, 0], [25, 2, 5], [0, 1, 0], [25, 25, 0], [0, 0, 116]])
     labels = np.concatenate([np.repeat([0, 1, 2], of_group) for of_group in sizes])
-    of = np.repeat(np.arange(5), sizes.sum(axis=1))
+    group_of = np.repeat(np.arange(5), sizes.sum(axis=1))
     with pytest.raises(UserError, match=r"folds\.group.* put all of class"):
-        folds.stratified_folds(labels, "abc", Folds(count=2), of)
+        folds.stratified_folds(labels, "abc", Folds(count=2), group_of)
 
 
 def test_a_hold_out_of_groups_has_its_share_of_each_class():
     random = np.random.default_rng(0)
-    of = np.unique(random.integers(0, 150, 2000), return_inverse=True)[1]
-    labels = random.integers(0, 2, 150)[of]
-    in_test = folds.hold_out(labels, CLASSES, Data(test_fraction=0.37), of)
-    assert not set(of[in_test]) & set(of[~in_test])
+    group_of = np.unique(random.integers(0, 150, 2000), return_inverse=True)[1]
+    labels = random.integers(0, 2, 150)[group_of]
+    in_test = folds.hold_out(labels, CLASSES, Data(test_fraction=0.37), group_of)
+    assert not set(group_of[in_test]) & set(group_of[~in_test])
     for label in range(2):
         assert in_test[labels == label].mean() == pytest.approx(0.37, abs=0.03)
 

@@ -1,4 +1,4 @@
-"""Files changed at random: every reader gives a source or refuses it in one sentence, and soon.
+"""Files changed at random: every reader quickly gives a source or refuses it in one sentence.
 
 The changes are drawn by fixed seeds, so the same files are read in every run.
 """
@@ -19,7 +19,7 @@ from stages.settings.sections import Data
 from tests import drawn
 
 TRIES = 100  # of each kind of file
-LONGEST = 10  # seconds that one file may take, on a machine that does something else too
+LONGEST = 10  # seconds that one file may take, on a busy machine
 IMAGES = np.stack([drawn.pixels(seed, width=8) for seed in range(4)])
 LABELS = np.arange(4) % 2
 
@@ -67,7 +67,7 @@ def changed(content, chance):
     """Return bytes with some of them replaced, removed, repeated or cut off."""
     content = bytearray(content)
     for _ in range(chance.choice([1, 1, 2, 4, 16])):
-        # the heads of files are where the sizes stand
+        # sizes are in the headers of files
         at = chance.randrange(max(1, len(content) if chance.random() < 0.5 else 64))
         kind = chance.randrange(5)
         if kind == 0:

@@ -52,7 +52,7 @@ def test_other_content_is_refused_by_name(raw, expected):
 def test_a_truncated_or_damaged_gzip_file_is_refused(tmp_path_factory, at, cut):
     raw = gzip.compress(drawn.idx(np.arange(200)), mtime=0)
     path = tmp_path_factory.mktemp("gzip") / "damaged"
-    # the last bytes are checksum and length; the first ten are the header, of which not all matter
+    # the last bytes are checksum and length; the first ten are the header, not all of which matters
     at = 2 + at % (len(raw) - 2) if cut else 10 + at % (len(raw) - 10)
     path.write_bytes(raw[:at] if cut else raw[:at] + bytes([raw[at] ^ 0xFF]) + raw[at + 1 :])
     with pytest.raises(UserError, match="damaged"):

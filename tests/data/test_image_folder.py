@@ -1,4 +1,4 @@
-"""A folder of images per class becomes one array, and nothing is lost without a word."""
+"""A folder of images per class becomes one array, and nothing is dropped silently."""
 
 import io
 import sys
@@ -62,7 +62,7 @@ def test_unreadable_files_are_left_out_and_listed_wherever_they_are(tmp_path):
     assert "5 more, a/empty.png" in shown
 
 
-def test_progress_is_shown_where_somebody_watches(tmp_path, monkeypatch, capfd):
+def test_progress_is_shown_only_on_a_terminal(tmp_path, monkeypatch, capfd):
     files = classes("cat", "dog")
     load(tmp_path, files)
     assert capfd.readouterr().err == ""
@@ -108,7 +108,7 @@ GREY = np.full((8, 9, 3), 90, np.uint8)
         (GREY, None, 1), (GREY, "rgb", 3), (GREY, "gray", 1),
     ],
 )  # fmt: skip
-def test_channels_are_as_asked_or_as_the_pixels_are(tmp_path, extra, channels, expected):
+def test_channels_follow_the_setting_or_the_pixels(tmp_path, extra, channels, expected):
     files = classes("cat", "dog")
     source = load(tmp_path, files | {"dog/x.png": extra}, channels=channels)
     assert source.train.images.shape == (7, 8, 9, expected)
@@ -138,7 +138,7 @@ def test_the_pixels_are_on_disk_not_in_memory(tmp_path):
     assert peak < 0.5 * source.train.images.nbytes
 
 
-def test_12_bits_in_files_of_16_are_recognised_and_said(tmp_path):
+def test_12_bits_in_files_of_16_are_recognised_and_reported(tmp_path):
     random = np.random.default_rng(0)
     wide = {
         f"{name}/{n}.png": random.integers(0, 4096, (8, 9), np.uint16)
@@ -195,7 +195,7 @@ def test_files_of_one_type_are_counted_and_not_listed_one_by_one(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "WEBP", "HEIF"])
-def test_formats_of_today(tmp_path, kind):
+def test_modern_formats(tmp_path, kind):
     photo = np.full((16, 16, 3), 120, np.uint8)
     files = {
         f"{name}/{n}.{kind.lower()}": encoded(photo + n, kind)

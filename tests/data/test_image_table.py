@@ -1,4 +1,4 @@
-"""A user's CSV file with a cell for each image; test_groups.py and test_corrections.py use it."""
+"""A user's CSV file with one cell per image; see also test_groups.py and test_corrections.py."""
 
 from pathlib import Path
 

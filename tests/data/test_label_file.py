@@ -60,8 +60,8 @@ def test_the_folder_may_be_named_if_one_table_is_there(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["labels.csv", "."])
-def test_an_unknown_column_of_files_is_asked_for_and_may_be_set(tmp_path, source):
-    """It is not taken for a table of pixels, whose cells are no numbers."""
+def test_an_unknown_column_of_files_must_be_set(tmp_path, source):
+    """The table is not mistaken for one of pixels, because its cells are not numbers."""
     drawn.tree(tmp_path, {f"{name}.png": drawn.pixels(seed) for seed, name in enumerate("abcdef")})
     (tmp_path / "labels.csv").write_bytes(lines("picture,label", "{}.png"))
     where = str(tmp_path / source)
@@ -127,7 +127,7 @@ def test_a_path_is_not_taken_for_the_name_of_another_file(tmp_path):
         load(tmp_path, lines() + b"\na,cow")
 
 
-def test_a_table_of_pixels_is_none_of_files(tmp_path):
+def test_a_table_of_pixels_is_not_one_of_files(tmp_path):
     table = drawn.table([drawn.pixels(height=8, width=8)], ["1"]).encode()
     drawn.tree(tmp_path, {"pixels.csv": table, "labels.csv": lines()})
     assert not label_file.recognises(tmp_path / "pixels.csv", Data())

@@ -60,22 +60,21 @@ def test_an_image_of_too_many_pixels_is_not_counted(tmp_path, monkeypatch):
     assert found.sizes.max(axis=0).tolist() == [8, 9]
 
 
-def copies(of):
-    """Return files of a tree: noise, and a JPEG copy of each `original: copy`."""
+def copies(copied):
+    """Return images of noise, and for each `original: copy` a JPEG copy."""
     files = drawn.classes("train/cat", "train/dog", each=6, height=48, width=48)
-    for original, copy in of.items():
+    for original, copy in copied.items():
         files[copy] = drawn.encoded(files[original], "JPEG", quality=80)
     return files
 
 
 def test_near_duplicates_are_named_within_and_between_classes_and_splits(tmp_path):
-    of = {"cat/0.png": "cat/a.jpg", "cat/1.png": "dog/a.jpg"}
-    of = {f"train/{original}": f"train/{copy}" for original, copy in of.items()}
-    files = copies(of | {"train/dog/0.png": "test/dog/a.jpg"})
+    copied = {"train/cat/0.png": "train/cat/a.jpg", "train/cat/1.png": "train/dog/a.jpg"}
+    files = copies(copied | {"train/dog/0.png": "test/dog/a.jpg"})
     files |= {"test/cat/0.png": drawn.pixels(99, 50, 48)}  # of another size
     settings = Data(source=str(drawn.tree(tmp_path, files)))
     found = [*near(settings, look(settings)).values()]
-    pairs = [[original, copy] for original, copy in of.items()]
+    pairs = [[original, copy] for original, copy in copied.items()]
     across = ["train/dog/0.png", "test/dog/a.jpg"]
     assert found == [[*pairs, across], [pairs[1]], [across]]
 

@@ -57,7 +57,7 @@ def test_a_folder_of_the_files_or_of_sources_is_read(folder, ending):
     assert source.sha256 == hashlib.sha256(known).hexdigest()
 
 
-def test_the_environment_names_a_folder_and_the_setting_goes_before_it(monkeypatch):
+def test_the_environment_names_a_folder_and_the_setting_overrides_it(monkeypatch):
     monkeypatch.setenv(mnist.VARIABLE, "here")
     assert is_small(mnist.load(SMALL, Data(folder=str(put(Path("other"))))))
     put(Path("here"))
@@ -115,10 +115,10 @@ def test_the_next_mirror_is_used_and_a_damaged_file_replaced(here, mirror, bad):
 def test_the_error_names_the_file_each_failure_and_what_to_do(here, mirror):
     drawn.tree(here / "mirror", {f"sign-in/{idx.TRAIN_IMAGES}.gz": BAD["sign-in"]})
     mirrors = DEAD, f"{mirror}absent/", f"{mirror}sign-in/"
-    said = refusal(mnist.load, replace(SMALL, mirrors=mirrors), Data())
+    message = refusal(mnist.load, replace(SMALL, mirrors=mirrors), Data())
     parts = (idx.TRAIN_IMAGES, "127.0.0.1:1:", "404", "not the expected content", "data.folder",
              mnist.VARIABLE)  # fmt: skip
-    assert all(part in said for part in parts)
+    assert all(part in message for part in parts)
     assert list((here / "data/downloads/small").iterdir()) == []
 
 

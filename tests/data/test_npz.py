@@ -16,7 +16,7 @@ LABELS = np.array([0, 1, 1, 0, 2, 2])
 
 
 class Alarm:
-    """An object that would be noticed when it is unpickled."""
+    """An object that fails the test when it is unpickled."""
 
     def __reduce__(self):
         return (pytest.fail, ("the file's code was run",))

@@ -1,4 +1,4 @@
-"""Odd images: what is planted is listed, and nothing of MNIST."""
+"""Odd images: planted ones are listed, and none of MNIST."""
 
 import numpy as np
 from PIL import ImageFilter

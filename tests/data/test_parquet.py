@@ -1,4 +1,4 @@
-"""Parquet files of encoded images, as Hugging Face's data sets have."""
+"""Parquet files of encoded images, as in data sets of Hugging Face."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_a_label_without_a_name_is_refused(tmp_path, monkeypatch, outside):
         ({"column": "picture", "label": "y", "size": [1] * 6}, None),
     ],
 )
-def test_columns_are_found_or_asked_for(tmp_path, more, expected):
+def test_columns_are_found_or_must_be_set(tmp_path, more, expected):
     path = write(tmp_path / "mine.parquet", **more)
     if expected is None:
         assert data.load(Data(source=str(path))).classes == ("0", "1", "10")
@@ -106,7 +106,7 @@ def test_splits_are_words_in_names_of_files(tmp_path):
         data.load(Data(source=str(tmp_path / "all")))
 
 
-def test_labels_are_those_of_arrays(tmp_path, monkeypatch):
+def test_labels_are_treated_like_those_of_arrays(tmp_path, monkeypatch):
     write(tmp_path / "all/train-0.parquet", [0, 1])
     monkeypatch.setitem(globals(), "LABELS", [1.0, 0.0, 1.0, 10.0, 0.0, 1.0])
     write(tmp_path / "all/train-1.parquet")

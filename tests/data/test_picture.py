@@ -20,7 +20,7 @@ def digits():
 
 
 def drawn(digit, ink, paper, size, at, canvas):
-    """Return a digit drawn larger, in a colour on another, somewhere on a canvas."""
+    """Return a page with an enlarged digit, in one colour on another."""
     mask = Image.fromarray(digit[..., 0]).resize((size, size), Image.Resampling.BICUBIC)
     page = Image.new("RGB", canvas, paper)
     page.paste(Image.new("RGB", (size, size), ink), at, mask)

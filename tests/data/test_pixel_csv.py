@@ -50,7 +50,7 @@ def test_labels_that_only_python_takes_for_numbers_stay_as_they_are(tmp_path):
     assert load(tmp_path, table(IMAGES, labels)).classes == ("11", "1_1")
 
 
-def test_pixels_of_0_to_1_are_recognised_also_when_the_first_rows_are_whole(tmp_path):
+def test_pixels_of_0_to_1_are_recognised_even_if_the_first_rows_are_whole_numbers(tmp_path):
     images = IMAGES / 255
     images[:2] = images[:2].round()
     source = load(tmp_path, table(images, LABELS))

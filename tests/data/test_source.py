@@ -75,7 +75,7 @@ def test_other_classes_are_refused(change, expected):
         ("test", {"images": with_pixel(np.nan)[2:3]}, "test image 0"),
     ],
 )
-def test_refused_with_what_came(split, change, expected):
+def test_invalid_splits_are_refused_with_the_reason(split, change, expected):
     with pytest.raises(UserError, match=f"^mine.*{expected}"):
         check(replace(GOOD, **{split: getattr(GOOD, split)._replace(**change)}))
 

@@ -34,9 +34,9 @@ def source(pictures, test=None) -> Source:
 
 
 def test_without_duplicates_and_groups_the_splits_are_plainly_stratified():
-    came = source(np.arange(300))
+    raw = source(np.arange(300))
     given = parse(data={"seed": 3, "limit": 60}, folds={"count": 4, "repeats": 2})
-    made, labels = make_splits(came, given), came.train.labels
+    made, labels = make_splits(raw, given), raw.train.labels
     in_test = folds.hold_out(labels, CLASSES, given.data)
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     train = train[folds.at_most(labels[train], CLASSES, given.data, "training")]
@@ -61,9 +61,9 @@ def test_the_same_images_are_known_again_in_another_order_and_split():
 def test_equal_images_are_never_on_both_sides(count, seed):
     """Few enough pictures are drawn that many images are equal."""
     pictures = np.random.default_rng(seed).integers(0, 60, count)
-    came = source(pictures)
+    raw = source(pictures)
     try:
-        made = make_splits(came, parse(data={"seed": seed}, folds={"count": 2, "seed": seed}))
+        made = make_splits(raw, parse(data={"seed": seed}, folds={"count": 2, "seed": seed}))
     except UserError:  # too few different images of a class
         reject()
     assert sorted([*made.train, *made.test]) == list(range(len(pictures)))
@@ -82,10 +82,10 @@ def test_copies_do_not_hide_that_a_class_is_too_small():
 
 def test_a_test_set_that_holds_training_images_is_refused_unless_allowed():
     train = split(np.arange(30), tuple(f"{row}.png" for row in range(30)))
-    came = Source("photos", "none", CLASSES, train, split([200, 7, 201], ("a", "b", "c")))
+    raw = Source("photos", "none", CLASSES, train, split([200, 7, 201], ("a", "b", "c")))
     with pytest.raises(UserError, match=r"'7\.png' and the test image 'b'"):
-        make_splits(came, parse())
-    made = make_splits(came, parse(data={"duplicates": "allow"}))
+        make_splits(raw, parse())
+    made = make_splits(raw, parse(data={"duplicates": "allow"}))
     assert made.duplicates["between"]["groups"] == 1
     assert len(made.test) == 3
 
@@ -103,20 +103,20 @@ def photographed() -> tuple[Source, list[int]]:
 
 
 def test_near_duplicates_are_listed_or_refused_or_stay_together():
-    came, shows = photographed()
-    made = make_splits(came, parse(folds={"count": 2}))
+    raw, shows = photographed()
+    made = make_splits(raw, parse(folds={"count": 2}))
     assert [len(one.train) + len(one.test) for one in made.near] == [3] * len(set(shows))
     assert any(one.train and one.test for one in made.near)
     assert len(made.notes) == 1
     with pytest.raises(UserError, match=r"both training and test.*data\.near_duplicates to group"):
-        make_splits(came, parse(data={"near_duplicates": "refuse"}, folds={"count": 2}))
-    ignored = make_splits(came, parse(data={"near_duplicates": "ignore"}, folds={"count": 2}))
+        make_splits(raw, parse(data={"near_duplicates": "refuse"}, folds={"count": 2}))
+    ignored = make_splits(raw, parse(data={"near_duplicates": "ignore"}, folds={"count": 2}))
     assert ignored.near is None
     assert ignored.notes == ()
     np.testing.assert_array_equal(ignored.folds, made.folds)
 
     together = parse(data={"near_duplicates": "group"}, folds={"count": 2})
-    made = make_splits(came, together)
+    made = make_splits(raw, together)
     assert not any(one.train and one.test for one in made.near)
     for one in made.near:
         assert len({*made.folds[0, one.train].tolist()}) <= 1
@@ -125,60 +125,61 @@ def test_near_duplicates_are_listed_or_refused_or_stay_together():
 
 
 def test_many_images_are_searched_for_near_duplicates_only_if_asked(monkeypatch):
-    came, _ = photographed()
+    raw, _ = photographed()
     monkeypatch.setattr("stages.data.near_duplicates.MOST", 3)
-    assert make_splits(came, parse(folds={"count": 2})).near is None
+    assert make_splits(raw, parse(folds={"count": 2})).near is None
     asked = parse(data={"near_duplicates": "group"}, folds={"count": 2})
-    assert make_splits(came, asked).near
+    assert make_splits(raw, asked).near
 
 
 def test_near_duplicates_are_joined_with_groups_and_a_test_set_stays_as_it_is():
-    came, shows = photographed()
-    of = [f"{min(row, 7)}" for row in range(len(shows))]  # the copies are one group
-    given = {"count": 2, "group": group(of)}
+    raw, shows = photographed()
+    group_of = [f"{min(row, 7)}" for row in range(len(shows))]  # the copies are one group
+    given = {"count": 2, "group": group(group_of)}
     with pytest.raises(UserError, match="only 1 group"):  # each picture is linked to it
-        make_splits(came, parse(data={"near_duplicates": "group"}, folds=given))
-    make_splits(came, parse(folds=given))
+        make_splits(raw, parse(data={"near_duplicates": "group"}, folds=given))
+    make_splits(raw, parse(folds=given))
 
     half = len(shows) // 3
-    parts = [came.train._replace(images=came.train.images[rows], labels=came.train.labels[rows])
+    parts = [raw.train._replace(images=raw.train.images[rows], labels=raw.train.labels[rows])
              for rows in (slice(half), slice(half, None))]  # fmt: skip
-    own = Source("photos", "none", came.classes, *parts)
+    own = Source("photos", "none", raw.classes, *parts)
     made = make_splits(own, parse(data={"near_duplicates": "group"}, folds={"count": 2}))
     assert len(made.train) == half
     assert all(one.train and len(one.test) == 2 for one in made.near)
     assert "remove them from one" in made.notes[0]
 
 
-def group(of) -> str:
-    lines = [f"{row},{group}" for row, group in enumerate(of)]
+def group(group_of) -> str:
+    lines = [f"{row},{group}" for row, group in enumerate(group_of)]
     Path("groups.csv").write_text("\n".join(["row,group", *lines]) + "\n")
     return "groups.csv"
 
 
 def test_groups_stay_in_one_split_and_one_fold_and_so_do_equal_images_of_two_groups():
-    of = np.random.default_rng(0).integers(0, 40, 600)
+    group_of = np.random.default_rng(0).integers(0, 40, 600)
     pictures = np.arange(600)
-    pictures[np.flatnonzero(of == 3)[0]] = pictures[np.flatnonzero(of == 9)[0]]
-    given = parse(folds={"count": 4, "repeats": 2, "group": group(of)})
+    pictures[np.flatnonzero(group_of == 3)[0]] = pictures[np.flatnonzero(group_of == 9)[0]]
+    given = parse(folds={"count": 4, "repeats": 2, "group": group(group_of)})
     made = make_splits(source(pictures), given)
     assert sorted([*made.train, *made.test]) == list(range(600))
     assert len(made.test) == pytest.approx(120, abs=12)
-    assert not set(of[made.train]) & set(of[made.test])
-    assert made.groups == {"train": len(set(of[made.train])), "test": len(set(of[made.test]))}
+    assert not set(group_of[made.train]) & set(group_of[made.test])
+    counts = {split: len(set(group_of[getattr(made, split)])) for split in ("train", "test")}
+    assert made.groups == counts
     assert sum(made.groups.values()) == 40
     part = np.full((2, 600), -1)
     part[:, made.train] = made.folds
     for repeat in part:
         for one in range(40):
-            assert len(set(repeat[of == one].tolist())) == 1
-        assert repeat[of == 3][0] == repeat[of == 9][0]
+            assert len(set(repeat[group_of == one].tolist())) == 1
+        assert repeat[group_of == 3][0] == repeat[group_of == 9][0]
         assert np.bincount(repeat[made.train]) == pytest.approx(len(made.train) / 4, rel=0.1)
 
 
 def test_a_limit_takes_the_groups_of_what_it_takes():
-    of = np.arange(600) // 6
-    given = parse(data={"limit": 90}, folds={"count": 3, "group": group(of)})
+    group_of = np.arange(600) // 6
+    given = parse(data={"limit": 90}, folds={"count": 3, "group": group(group_of)})
     made = make_splits(source(np.arange(600)), given)
     assert (len(made.train), len(made.test)) == (90, 90)
-    assert made.groups["train"] == len(set(of[made.train]))
+    assert made.groups["train"] == len(set(group_of[made.train]))

@@ -1,5 +1,6 @@
 """Data that DVC does not watch are refused, and those that change while they are read."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -121,7 +122,8 @@ def test_a_path_that_dvc_can_watch_is_left_alone(data, expected):
 def test_what_the_pipeline_writes_is_known():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     kinds = (stage.get(kind, []) for stage in stages for kind in ("outs", "metrics", "plots"))
-    paths = [entry if isinstance(entry, str) else next(iter(entry)) for of in kinds for entry in of]
+    entries = itertools.chain.from_iterable(kinds)
+    paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     assert all(any(Path(path).is_relative_to(top) for top in WRITTEN) for path in paths)
 
 

@@ -1,4 +1,4 @@
-"""A process of its own whose main module runs some lines of code."""
+"""A separate process whose main module runs some lines of code."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from stages.engine import workers
 
 
 def start(folder, code, command=(sys.executable,), **kwargs):
-    """Start a driver, as its main module, which runs the lines of `code`."""
+    """Start a process whose main module runs the lines of `code`."""
     lines = "".join(f"    {line}\n" for line in code.strip().splitlines())
     (folder / "driver.py").write_text(f'{HEADER}if __name__ == "__main__":\n{lines}')
     paths = f"{folder}:{Path(__file__).parents[2]}"

@@ -69,7 +69,7 @@ def test_weights_are_converted_once_and_again_when_the_copy_is_damaged():
         assert stored["0000"].shape == (3, 3, 3, 32)
 
 
-def test_downloads_that_keras_cannot_check_are_said_once_with_their_digest(monkeypatch, capsys):
+def test_downloads_that_keras_cannot_check_are_reported_once_with_their_digest(monkeypatch, capsys):
     array = np.arange(6, dtype="f4").reshape(2, 3)
     monkeypatch.setattr(backbones.workers, "run", lambda *_: [(0, [array, array[0]])])
     made = row(name="mobilenet_v2")

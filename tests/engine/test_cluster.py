@@ -19,6 +19,7 @@ import pytest
 
 from benchmarks import cluster as cluster_benchmark
 from benchmarks import nodes
+from benchmarks.inputs import ROOT
 from benchmarks.nodes import on
 from stages.commands.sweep import sweep
 from stages.engine import cluster
@@ -32,7 +33,6 @@ from tests.refusals import command_refusal
 
 ray = pytest.importorskip("ray", reason="requirements-cluster.txt is not installed")
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parents[2]
 DIVERGING = {"learning_rate": 100.0, "l2": 1.0, "optimizer": {"sgd": {"momentum": 0.0}}}
 
 
@@ -50,7 +50,7 @@ def where(seconds):
 
 
 def die(marker):
-    """Kill this process, each time without a marker, else only until there is one."""
+    """Kill this process: always without a marker, else only until the marker exists."""
     if not marker or not Path(marker).exists():
         Path(marker or os.devnull).touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -106,7 +106,7 @@ def test_a_recipe_and_the_parts_of_a_tuple_are_stored_once(two_nodes, monkeypatc
     assert found == {number: (2.0, "small", number) for number in range(3)}
 
 
-def test_at_most_the_jobs_asked_for_run_at_once(two_nodes):
+def test_no_more_jobs_than_the_setting_run_at_once(two_nodes):
     began = time.monotonic()
     assert len(list(cluster.run(where, [(0.4,)] * 4, on(two_nodes, jobs=1)))) == 4
     assert time.monotonic() - began >= 4 * 0.4
@@ -187,7 +187,7 @@ def driver(folder, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "stages", *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(HERE), "DVC_ROOT": str(folder)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -196,7 +196,7 @@ def driver(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def one_machine(tmp_path_factory):
-    """The result files of two variants trained in this process."""
+    """Return the result files of two variants trained in this process."""
     folder = tmp_path_factory.mktemp("one")
     with chdir(folder):
         prepared.write(folder)
@@ -233,7 +233,7 @@ def test_after_a_sweep_on_the_cluster_the_stages_need_no_cluster(
 
 
 def test_the_benchmark_measures_a_queue_and_two_engines(two_nodes, tmp_path, monkeypatch, capsys):
-    """Its `--quick` form, on the nodes that are there."""
+    """Its `--quick` form, on the running nodes."""
     monkeypatch.setattr(nodes, "two", lambda: nullcontext(two_nodes))
     monkeypatch.setattr(sys, "argv", ["cluster", "--quick", "--folder", str(tmp_path)])
     cluster_benchmark.main()
@@ -246,11 +246,10 @@ def test_the_benchmark_measures_a_queue_and_two_engines(two_nodes, tmp_path, mon
 
 def test_divergence_is_one_sentence(two_nodes, folder):
     repository(folder, two_nodes.address, epochs=20, **DIVERGING)
-    said = command_refusal("train", "plain")
-    assert re.match(r"plain fold \d .*train\.learning_rate", said)
+    assert re.match(r"plain fold \d .*train\.learning_rate", command_refusal("train", "plain"))
 
 
-def test_a_lack_of_ray_is_one_sentence(folder, monkeypatch):
+def test_without_ray_the_error_is_one_sentence(folder, monkeypatch):
     repository(folder, "127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "ray", None)
     assert re.search("pip install .*cluster", command_refusal("train", "plain"))

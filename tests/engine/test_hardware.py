@@ -79,7 +79,7 @@ def test_mixed_precision_needs_native_kernels_on_a_processor(machine):
     assert hardware.resolve("mixed_bfloat16", "portable") == "mixed_bfloat16"
 
 
-def test_only_emulation_is_warned_of(machine, capsys):
+def test_only_emulation_gives_a_warning(machine, capsys):
     machine(WITH)
     hardware.warn_if_emulated({"mixed_bfloat16"})
     machine(WITHOUT)
@@ -122,7 +122,7 @@ def test_the_command_for_gpus_is_started_once(machine, tmp_path):
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="NumPy has other kernels there")
-def test_numpy_uses_no_code_that_older_processors_lack():
+def test_numpy_uses_no_code_that_needs_newer_processors():
     used = np.lib.introspect.opt_func_info(func_name="^(log|exp)$", signature="float64")
     assert {kernel["current"] for by_type in used.values() for kernel in by_type.values()} <= {
         "X86_V3",

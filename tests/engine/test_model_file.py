@@ -1,4 +1,4 @@
-"""What a `.keras` file may hold; refusals come before Keras is imported."""
+"""What a `.keras` file may contain; refusals come before Keras is imported."""
 
 import json
 
@@ -121,14 +121,14 @@ def test_weights_that_are_no_plain_arrays_are_refused(change):
 
 
 def damaged():
-    """Return an archive whose compressed configuration ends in other bytes."""
+    """Return an archive whose compressed configuration is partly overwritten."""
     content = bytearray(archive())
     content[70:90] = b"\xff" * 20
     return bytes(content)
 
 
 def encrypted():
-    """Return an archive that says that its first file is encrypted."""
+    """Return an archive whose first file is marked as encrypted."""
     content = bytearray(archive())
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(signature) + flags] |= 1

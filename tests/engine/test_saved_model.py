@@ -64,7 +64,7 @@ def refusal(**arguments):
 def test_a_fitting_model_is_valid_and_is_sent_with_the_recipe(folder, monkeypatch):
     arguments = save()
     (folder / "temporary").mkdir()
-    for here in (folder, folder / "temporary"):  # a temporary experiment's folder lacks the file
+    for here in (folder, folder / "temporary"):  # an experiment's folder does not have the file
         monkeypatch.chdir(here)
         monkeypatch.setenv("DVC_ROOT", str(folder))
         check(**arguments)

@@ -7,9 +7,7 @@ from tests.prepared import recipe
 
 
 @pytest.fixture
-def images(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
+def images(folder):
     return np.random.default_rng(0).integers(0, 256, (10, 8, 12, 3), np.uint8)
 
 
@@ -35,7 +33,7 @@ def test_other_images_are_not_confused(images):
     np.testing.assert_array_equal(first[::-1], second)
 
 
-def test_other_code_computes_them_anew(images, monkeypatch):
+def test_other_code_computes_them_again(images, monkeypatch):
     first = shrunk_images.inputs({"a": shrinking(2)}, images)["a"]
     monkeypatch.setattr(shrunk_images.identity, "code", lambda: [("shrink.py", "other")])
     second = shrunk_images.inputs({"a": shrinking(2)}, images)["a"]

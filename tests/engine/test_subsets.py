@@ -40,9 +40,8 @@ def test_subsets_are_nested_shares_of_each_folds_training_images_and_classes(
     assert len(found) == folds * repeats
     for number, chosen in enumerate(found):
         training = np.flatnonzero(data.folds[number // folds] != number % folds)
-        parts = [*chosen.values(), training]
         assert [*chosen] == [1 / 2, 1 / 4, 1 / 8]
-        for smaller, larger in pairwise([*reversed(parts[:-1]), training]):
+        for smaller, larger in pairwise([*reversed(chosen.values()), training]):
             assert set(smaller) < set(larger)
         for share, rows in chosen.items():
             assert abs(len(rows) - share * len(training)) < 1
@@ -68,7 +67,7 @@ def test_groups_stay_whole():
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_class_that_a_subset_would_lack_is_named(grouped):
+def test_a_class_missing_from_a_subset_is_named(grouped):
     labels = np.repeat([0, 1, 2], [40, 6, 40])
     groups = np.arange(len(labels)) if grouped else None
     folds = Folds(count=3)
@@ -110,7 +109,7 @@ def test_all_that_is_counted_in_epochs_is_stretched():
     assert subsets.longer(recipe(epochs=6), 1 / 4).train.schedule == Named(name="constant")
 
 
-def test_each_size_and_choice_of_images_has_a_fingerprint_of_its_own(folder):
+def test_each_size_and_choice_of_images_has_its_own_fingerprint(folder):
     labels, folds = np.tile([0, 1, 2], 20), Folds(count=2)
     data = arrays(labels, folds)
 
@@ -169,7 +168,7 @@ def test_a_subset_is_trained_as_if_there_were_no_other_images(folder, own):
 
 
 def test_a_network_that_diverges_in_its_last_step_is_named(monkeypatch):
-    """Nothing but the scores after it shows that."""
+    """Only the scores after it show that."""
     scored = prepared.record([], 0)._replace(probability=np.full((4, 3), np.nan))
     monkeypatch.setattr(fold_tasks, "train_fold", lambda *task, initial: scored)
     with pytest.raises(UntrainableError, match="small"):

@@ -1,4 +1,4 @@
-"""Its trainings, whose scores are those of the pipeline, are in tests/commands/test_suite.py."""
+"""Plans and stored scores of a suite; tests/commands/test_suite.py trains one."""
 
 import numpy as np
 import pytest

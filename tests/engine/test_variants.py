@@ -22,7 +22,7 @@ RESULTS = Path("results")
 
 
 def write(folder, **given):
-    """Write a sliver of data, and settings with an ensemble of two variants."""
+    """Write small data, and settings with an ensemble of two variants."""
     prepared.write(folder, **given)
     both = {"ensemble": ["plain", "normed"], "description": "Both."}
     rows = {"both": both, "plain": {"train": {"final": "best_fold"}}}

@@ -137,13 +137,13 @@ def test_workers_and_the_process_that_forks_them_end_with_a_killed_driver(tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.1, 2])
 def test_ctrl_c_while_workers_start_prints_one_sentence(tmp_path, seconds):
-    """The terminal sends it to every process, also to those that import TensorFlow."""
+    """The terminal sends it to every process, including those that import TensorFlow."""
     driver = start(
         tmp_path,
         'print("begins", flush=True)\n'
         "__main__.handle(lambda: list(workers.run(time.sleep, [(60,)] * 4, 2)))",
         start_new_session=True,
-        # a job in the background of a script inherits that it ignores Ctrl-C
+        # background jobs of a script ignore Ctrl-C, and so would this process
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     driver.stdout.readline()

@@ -15,7 +15,7 @@ def texts():
 
 
 @pytest.fixture
-def apart():
+def no_overlap():
     """Return a function that checks that no two of these artists overlap."""
 
     def check(artists) -> None:

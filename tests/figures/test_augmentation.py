@@ -26,9 +26,9 @@ def test_each_image_is_shown_as_it_is_then_each_draw_of_each_op(texts):
 @pytest.mark.parametrize(
     ("shape", "rows", "n"), [((8, 8, 1), 11, 8), ((40, 20, 3), 3, 2), ((7, 30, 1), 1, 8)]
 )
-def test_nothing_overlaps(shape, rows, n, apart):
+def test_nothing_overlaps(shape, rows, n, no_overlap):
     names = ["an op with very many arguments " * 5, *map(str, range(1, rows))]
     axes = augmentation(*drawn(rows, 2, n, shape), names, variant="basic").axes[0]
-    apart([*axes.images, *axes.texts])
+    no_overlap([*axes.images, *axes.texts])
     first = axes.images[0].get_window_extent()
     assert first.height / first.width == pytest.approx(shape[0] / shape[1], rel=0.02)

@@ -3,10 +3,7 @@ import pytest
 
 from stages.figures.comparison import comparison as draw
 from stages.statistics.baseline import against_baseline
-
-TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
-GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # corrected t = 3.33, p = .029
-BETTER, WORSE = TIED + GAIN, TIED - GAIN
+from tests.compared import BETTER, TIED, WORSE
 
 
 def figure(accuracy, names=None, hidden=0):
@@ -19,7 +16,7 @@ def figure(accuracy, names=None, hidden=0):
     return draw(rows, accuracy, rope=0.0005, hidden=hidden)
 
 
-def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
+def test_figure_has_a_row_per_variant_and_every_fold_as_a_dot():
     left, right = figure([TIED, BETTER, WORSE]).axes
     dots = [line for line in left.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(
@@ -32,7 +29,7 @@ def test_figure_has_a_row_a_variant_and_every_fold_as_a_dot():
     assert "+7.80 (1.61 to 13.99)" in written
 
 
-def test_variants_that_are_not_drawn_are_said(texts):
+def test_variants_that_are_not_drawn_are_counted(texts):
     drawn = figure([TIED, BETTER], hidden=198)
     assert "200 variants on the same folds, the best 1 and v0" in texts(drawn)
     assert len(figure([TIED]).axes) == 1  # of one variant there are no differences

@@ -7,7 +7,7 @@ from stages.figures.curves import curves
 
 
 def history_of(*epochs: int, selected=()) -> dict[str, np.ndarray]:
-    """Return a history of one fold per argument, which ran so many epochs."""
+    """Return a history with one fold per argument, its number of epochs."""
     fold = np.repeat(np.arange(len(epochs)), epochs)
     epoch = np.concatenate([np.arange(1, count + 1) for count in epochs])
     best = np.array([*selected, *[1] * len(epochs)])
@@ -45,12 +45,12 @@ def test_each_fold_is_a_line_and_the_mean_is_over_the_folds_still_running():
 
 
 def test_the_picture_says_when_epochs_are_scored_on_a_part_of_the_images(texts):
-    said = {}
+    noted = {}
     for scored in (None, 2000):
         figure = curves(history_of(2, 2), variant="basic", scored=scored)
-        said[scored] = any("2,000 images" in text for text in texts(figure))
+        noted[scored] = any("2,000 images" in text for text in texts(figure))
         assert style.png(figure)
-    assert said == {None: False, 2000: True}
+    assert noted == {None: False, 2000: True}
 
 
 def test_rings_mark_the_kept_epochs_on_the_validation_lines():

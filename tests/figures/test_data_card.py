@@ -22,10 +22,10 @@ def made(count, shape=(8, 8, 1), name="class {}", facts=FACTS):
 @pytest.mark.parametrize(
     ("count", "shape"), [(2, (40, 20, 3)), (MAX_ROWS, (8, 8, 1)), (1000, (7, 30, 1))]
 )
-def test_nothing_overlaps(count, shape, apart):
+def test_nothing_overlaps(count, shape, no_overlap):
     figure = made(count, shape, LONG)
     (axes,) = (axes for axes in figure.axes if axes.images)
-    apart([*axes.images, *(text for text in axes.texts if len(text.get_text()) > 3)])
+    no_overlap([*axes.images, *(text for text in axes.texts if len(text.get_text()) > 3)])
 
 
 def test_every_class_has_its_first_image_its_name_and_its_numbers(texts):
@@ -53,7 +53,7 @@ def test_of_many_classes_the_ends_are_shown_and_all_sizes_drawn(texts):
     np.testing.assert_array_equal(curve.get_data().values, np.arange(301, 1, -1))
 
 
-def test_without_facts_and_with_signs_that_mean_something_elsewhere(texts):
+def test_without_facts_and_with_special_characters(texts):
     figure = made(2, name="$x^{}$ <b>\n", facts=[])
     assert style.png(figure)
     assert "$x^0$ <b>" in texts(figure)

@@ -98,12 +98,12 @@ def test_samples_are_green_when_right_and_red_when_wrong_and_marked(texts):
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (40, 20, 3), (7, 30, 1)])
 @pytest.mark.parametrize("classes", [DIGITS, LONG])
-def test_captions_and_images_are_apart(shape, classes, apart):
+def test_captions_and_images_do_not_overlap(shape, classes, no_overlap):
     labels = np.arange(7)
     figure = samples(images_of(7, shape), labels, labels[::-1], classes, variant="basic")
     also = mistakes(images_of(7, shape), [(i, 1, 2, 1.0) for i in range(7)], classes, variant="v")
     for axes in (figure.axes[0], also.axes[0]):
-        apart([*axes.texts, *axes.images])
+        no_overlap([*axes.texts, *axes.images])
         place = axes.images[0].get_window_extent()
         assert place.height / place.width == pytest.approx(shape[0] / shape[1], rel=0.02)
 
@@ -148,5 +148,5 @@ def test_colours_and_grey_values_are_not_stretched():
         (0.9989, "99.8 %"), (0.99999, "> 99.9 %"), (1.0, "100 %"),
     ],
 )  # fmt: skip
-def test_percent_never_claims_a_certainty_that_is_none(fraction, expected):
+def test_percent_never_claims_false_certainty(fraction, expected):
     assert as_percent(fraction) == expected

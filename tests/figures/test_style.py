@@ -67,14 +67,14 @@ def test_shorten_fits_and_keeps_the_beginning(text):
 
 def test_one_sentence_tells_which_characters_no_font_has(capfd):
     drawable = style._drawable()
-    lacking = next(chr(code) for code in range(0x1E900, 0x1E95F) if chr(code) not in drawable)
+    missing = next(chr(code) for code in range(0x1E900, 0x1E95F) if chr(code) not in drawable)
     for _ in range(2):
         figure = style.page(1, 1)
-        style.write(figure, 0, 0, f"Gr\u00fcn {lacking}")
+        style.write(figure, 0, 0, f"Gr\u00fcn {missing}")
         style.png(figure)
     err = capfd.readouterr().err
     assert err.count("\n") == 1
-    assert lacking in err
+    assert missing in err
 
 
 def test_fonts_for_other_scripts_are_used_where_they_are_installed():

@@ -20,7 +20,7 @@ def test_both_curves_are_drawn_and_the_positive_class_is_named(texts):
     assert any("0.750" in text and "0.833" in text for text in written)
 
 
-def test_a_test_set_that_lacks_a_class_is_left_out(texts):
+def test_a_test_set_without_one_class_is_left_out(texts):
     figure = two_classes({}, TEST, 0.0, positive="dog", variant="basic")
     assert [len(axes.lines) for axes in figure.axes] == [2, 2]
     assert "test images" not in texts(figure)

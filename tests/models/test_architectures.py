@@ -31,7 +31,7 @@ def kinds(name, **arguments):
 
 
 @each
-def test_raw_pixels_become_one_score_a_class_with_the_documented_parameters(name):
+def test_raw_pixels_become_one_score_per_class_with_the_documented_parameters(name):
     assert f"{model(name).count_params():,} parameters" in inspect.getdoc(ARCHITECTURES[name])
     for shape, classes in (((28, 28, 1), 10), ((32, 28, 3), 2)):
         pixels = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype("float32")

@@ -83,7 +83,7 @@ def test_the_body_gets_the_pixels_that_it_expects(content, pixels, factor, offse
 
 
 @pytest.mark.parametrize(("freeze", "frozen"), [("all", 3), ("none", 0), (0, 0), (1, 1), (3, 3)])
-def test_what_is_asked_is_frozen_whatever_was_frozen_where_it_was_saved(freeze, frozen, tmp_path):
+def test_the_setting_decides_what_is_frozen_and_not_the_saved_model(freeze, frozen, tmp_path):
     model = classifier()
     model.trainable = False
     made = started(file_of(model, tmp_path), freeze=freeze)

@@ -1,4 +1,4 @@
-"""One run of the whole pipeline on a small data set, made once, and copies of it for each test."""
+"""One run of the whole pipeline on a small data set, shared by all tests, and copies of it."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ SMALL = checkout.SMALL | {"parallel": {"jobs": 2}}
 
 
 class Made(NamedTuple):
-    """The repository in which the pipeline has run; nobody changes it."""
+    """The repository in which the pipeline has run; tests must not change it."""
 
     folder: Path
     left: list[str]  # temporary files
@@ -24,7 +24,7 @@ class Made(NamedTuple):
     empty_store: Path
 
     def copy(self, folder, *without):
-        """Copy it but for some folders, with an empty store: MLflow's is bound to its place.
+        """Copy it without some folders, with an empty store, because MLflow's is tied to its path.
 
         The copy trains in the stage's own process.
         """
@@ -42,7 +42,7 @@ class Made(NamedTuple):
 
 @pytest.fixture(scope="session")
 def made(shared, empty_store):
-    """Run the whole pipeline, without a network where that can be, once for all workers."""
+    """Run the whole pipeline once for all workers, without a network if possible."""
     base = shared / "pipeline"
     with FileLock(f"{base}.lock"):
         if not (base / "made.json").exists():
@@ -65,5 +65,5 @@ def copy(made, tmp_path):
 
 @pytest.fixture
 def untrained(made, tmp_path):
-    """Return a copy that has prepared data, but neither results nor anything kept of them."""
+    """Return a copy that has prepared data, but no results, stored folds or cache."""
     return made.copy(tmp_path / "untrained", "results", ".foldlab", ".dvc/cache")

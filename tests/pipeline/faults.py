@@ -1,4 +1,4 @@
-"""What a test needs of the machine to bring about a fault: disks, a network's absence, a clock."""
+"""Ways to bring about faults: a full or read-only disk, no network, a clock that runs backwards."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-# as sitecustomize.py: the clock of Python's processes, back by five hours a second
+# as sitecustomize.py: Python's clock runs backwards by five hours per second
 BACKWARDS = """
 import time
 true = time.time
@@ -17,7 +17,7 @@ time.time = lambda: true() - 18000 * time.monotonic()
 
 
 def offline():
-    """Say whether a process may be started without any network, not even loopback."""
+    """Return whether a process may be started without any network, not even loopback."""
     unshare = shutil.which("unshare")
     return (
         unshare and not subprocess.run([unshare, "--net", "true"], capture_output=True).returncode
@@ -26,7 +26,7 @@ def offline():
 
 @contextmanager
 def disk(folder, options):
-    """Mount an empty file system of its own at `folder`, or skip the test."""
+    """Mount an empty file system at `folder`, or skip the test."""
     folder.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
     refused = subprocess.run(command, capture_output=True, text=True)
@@ -43,7 +43,7 @@ def remount(folder, options):
 
 
 def fill(disk, room):
-    """Fill a file system but for `room` bytes, and return the file that takes the rest."""
+    """Fill a file system except for `room` bytes, and return the file that fills it."""
     path = disk / "full"
     path.write_bytes(bytes(shutil.disk_usage(disk).free - room))
     return path

@@ -1,4 +1,4 @@
-"""`make clean` in a folder with the Makefile and what a checkout may hold besides."""
+"""`make clean` in a folder with the Makefile and other files that a checkout may contain."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ REMOVED = [
 
 @pytest.mark.parametrize("noted", [NOTED, []])
 @pytest.mark.parametrize(("target", "costly"), [("clean", COSTLY), ("clean-all", [])])
-def test_results_and_the_notes_of_what_mlflow_lacks_stay(tmp_path, noted, target, costly):
+def test_results_and_notes_of_what_is_missing_from_mlflow_stay(tmp_path, noted, target, costly):
     for name in (*noted, *KEPT, *COSTLY, *REMOVED):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

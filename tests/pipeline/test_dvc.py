@@ -1,4 +1,4 @@
-"""DVC and Git as a user meets them after a run: the documents' commands in a real repository."""
+"""DVC and Git after a run: documented commands in a real repository."""
 
 import re
 import shutil
@@ -39,7 +39,7 @@ def test_the_team_s_remote_breaks_no_older_commit(committed):
 
 
 def test_documented_commands_leave_nothing_for_git(committed):
-    """Those of all documents that write a file, on a picture in a folder that Git ignores."""
+    """All documented commands that write a file, on a picture in a folder that Git ignores."""
     digit = np.load(committed / "data/prepared/test_images.npy")[0, ..., 0]
     Image.fromarray(digit).save(committed / "data/photo.jpg")
     text = "\n".join(PAGES.values())
@@ -58,7 +58,7 @@ def test_documented_commands_leave_nothing_for_git(committed):
     assert not re.findall(r"^[^#\n]* > (?!\.env$|backup/)\S+$", text, re.M)
 
 
-def test_a_setting_that_a_row_lacks_is_set_for_an_experiment(committed):
+def test_a_setting_missing_from_a_row_is_set_for_an_experiment(committed):
     assert "++variants.stacked.train.learning_rate=" in command("running", "dvc repro  ")
     edit(committed, {"compare": {"variants": ["basic", "stacked"]}})
     option = "-S '++variants.stacked.train.learning_rate=0.002'"
@@ -110,8 +110,8 @@ def test_results_may_be_links_into_the_cache(made, committed):
 def test_what_a_removed_row_leaves_is_listed_then_removed(made, committed):
     before = results(committed)
     edit(committed, {"compare": {"variants": ["basic"]}, "variants": {"vote": {"ensemble": LEFT}}})
-    said = "Nothing is left of variants without a row in params.yaml.\n"
-    assert run("python -m stages prune --yes", committed) == said  # the row is there
+    nothing = "Nothing is left of variants without a row in params.yaml.\n"
+    assert run("python -m stages prune --yes", committed) == nothing  # the row is there
     text = (committed / "params.yaml").read_text()
     (committed / "params.yaml").write_text(text.replace("\n  batchnorm:", "\n  renamed:"))
     left = run("python -m stages prune", committed)
@@ -122,7 +122,7 @@ def test_what_a_removed_row_leaves_is_listed_then_removed(made, committed):
     kept = {name: data for name, data in before.items() if "batchnorm" not in name}
     assert results(committed) == kept
     assert "@batchnorm" not in (committed / "dvc.lock").read_text()
-    assert run("python -m stages prune", committed) == said
+    assert run("python -m stages prune", committed) == nothing
     assert ran(run("dvc repro", committed)) == ["members", "compare"]
     run(command("after_a_run", "git checkout params.yaml"), committed)
     assert results(committed) == made.results

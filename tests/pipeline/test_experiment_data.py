@@ -1,4 +1,4 @@
-"""A queued experiment is of the data that it was queued with, whatever lies there when it runs."""
+"""A queued experiment uses the data that it was queued with, whatever is there when it runs."""
 
 import shutil
 
@@ -20,7 +20,7 @@ SETTINGS = {
 
 
 def put(folder, count):
-    """Draw photos in place of those that are there, and have DVC and Git track them."""
+    """Replace all photos, and track them with DVC and Git."""
     shutil.rmtree(folder / "photos", ignore_errors=True)
     drawn.tree(folder / "photos", drawn.classes("circle", "square", each=count // 2))
     run(f"dvc add photos && git add -A && git commit -qm '{count} photos'", folder)
@@ -32,7 +32,7 @@ def prepared(folder):
 
 @pytest.fixture
 def repository(tmp_path):
-    """Return a checkout with the stage `prepare` alone: `dvc exp apply` wants all that ran."""
+    """Return a checkout with only the stage `prepare`: `dvc exp apply` needs all stages to run."""
     folder = make(tmp_path / "repository", merged(defaults(), SETTINGS))
     stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"prepare": stages["prepare"]}}))
@@ -54,7 +54,7 @@ def test_an_experiment_runs_on_the_photos_that_it_was_queued_with(repository):
 
 
 def test_photos_that_dvc_does_not_hash_for_an_experiment_are_refused(repository):
-    """Of the folder own/ the experiment has what Git tracks; the photos in it are not."""
+    """Of the folder own/, the experiment has only what Git tracks, and so not the photos."""
     drawn.tree(repository / "own", {".gitignore": b"photos", "about.txt": b"mine"})
     run("git add -A && git commit -qm own", repository)
     drawn.tree(repository / "own/photos", drawn.classes("circle", "square", each=9))

@@ -1,6 +1,6 @@
 """Faults of disks, clocks, networks, memory and people, on the real commands and a small data set.
 
-What each leaves, once it is mended, is compared with what an undisturbed pipeline has made.
+After each fault is mended, the results are compared with those of an undisturbed pipeline.
 """
 
 import os
@@ -26,7 +26,7 @@ AGAIN = "run the same command again: finished work is saved."
 
 
 def start(command, folder):
-    """Start a command whose words to the user are read later."""
+    """Start a command whose stderr is read later."""
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -38,16 +38,16 @@ def start(command, folder):
 
 
 def refused(folder, command, place, why):
-    """Run a command that must end with one sentence on a place that cannot be written."""
+    """Run a command that must end with one sentence about a path that cannot be written."""
     done = call(command, folder)
     assert done.returncode == 1
-    said = rf"foldlab: {place} cannot be written \({why}\); .*{AGAIN}\n"
-    assert re.fullmatch(said, done.stderr), done.stderr
+    message = rf"foldlab: {place} cannot be written \({why}\); .*{AGAIN}\n"
+    assert re.fullmatch(message, done.stderr), done.stderr
     assert not list(folder.rglob(".partial-*"))
 
 
 def same(folder, made):
-    """Return whether all results of the one variant are files of the undisturbed run."""
+    """Return whether all results of `basic` are those of the undisturbed run."""
     found = {name: data for name, data in results(folder).items() if "basic" in name}
     return found.items() <= made.results.items()
 
@@ -74,7 +74,7 @@ def test_a_full_disk_stops_each_stage_with_one_sentence(made, tmp_path):
 
 
 @pytest.mark.warm
-def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
+def test_data_without_room_on_the_disk_are_prepared_once_there_is_some(made, copy):
     shutil.rmtree(copy / "data/prepared")
     with disk(copy / "data/prepared", "size=50k") as prepared:
         place = "data/prepared/train_images.npy"
@@ -87,14 +87,14 @@ def test_data_that_find_no_room_are_prepared_once_they_do(made, copy):
 
 
 @pytest.mark.warm
-def test_a_fold_that_finds_no_room_costs_only_itself_and_is_trained_once(made, tmp_path):
-    """Of two trainings at once the second says that it waits, and for what."""
+def test_only_a_fold_without_room_on_the_disk_is_trained_again_and_only_once(made, tmp_path):
+    """Of two simultaneous trainings, the second reports what it waits for."""
     folder = made.copy(tmp_path / "copy", "results", ".foldlab")
     with disk(folder / ".foldlab", "size=1200k") as cramped:
         done = call("python -m stages train basic", folder)
         assert done.returncode == 1
-        said = r"foldlab: \S+/fold-\d.npz cannot be written \(No space left on device\); "
-        assert re.fullmatch(rf"{said}.*{AGAIN}\n", done.stderr), done.stderr
+        message = r"foldlab: \S+/fold-\d.npz cannot be written \(No space left on device\); "
+        assert re.fullmatch(rf"{message}.*{AGAIN}\n", done.stderr), done.stderr
         (kept,) = cramped.glob("folds/*/*.npz")
         assert not list(folder.rglob(".partial-*"))
         assert not (folder / "results").exists()
@@ -102,23 +102,23 @@ def test_a_fold_that_finds_no_room_costs_only_itself_and_is_trained_once(made, t
         remount(cramped, "size=20m")
         written = kept.stat().st_mtime_ns
         both = [start(TRAIN, folder) for _ in range(2)]
-        said = sorted(process.communicate()[1] for process in both)
-        assert [process.returncode for process in both] == [0, 0], said
-        assert said[0] == ""
-        assert re.fullmatch(r"foldlab: another process runs train-basic here, .*\n", said[1])
+        printed = sorted(process.communicate()[1] for process in both)
+        assert [process.returncode for process in both] == [0, 0], printed
+        assert printed[0] == ""
+        assert re.fullmatch(r"foldlab: another process runs train-basic here, .*\n", printed[1])
         assert kept.stat().st_mtime_ns == written
         assert same(folder, made)
         assert "results/basic/model.keras" in results(folder)
 
 
 @pytest.mark.warm
-def test_two_repros_at_once_end_well_or_say_who_is_at_it(made, tmp_path):
+def test_of_two_repros_at_once_one_succeeds_and_the_other_may_report_a_lock(made, tmp_path):
     copy = made.copy(tmp_path / "copy", "results", ".dvc/cache")
     both = [start(["dvc", "repro", "evaluate@basic"], copy) for _ in range(2)]
     ended = [(process.communicate()[1], process.returncode) for process in both]
     assert any(status == 0 for _, status in ended), ended
-    for said, status in ended:
-        assert status == 0 or "is busy" in said or "Unable to acquire lock" in said
+    for stderr, status in ended:
+        assert status == 0 or "is busy" in stderr or "Unable to acquire lock" in stderr
     assert same(copy, made)
     assert "results/basic/metrics.json" in results(copy)
     assert not list(copy.rglob(".partial-*"))
@@ -154,7 +154,7 @@ def test_a_checkout_that_cannot_be_written_is_one_sentence(copy):
 
 
 def test_a_clock_that_runs_backwards_gives_no_negative_times(made, tmp_path):
-    """In five hours a second; MLflow begins the run, as a long training's, before it ends."""
+    """MLflow shows the run while it trains, as for a long training."""
     folder = made.copy(tmp_path / "copy", ".foldlab")
     edit(folder, {"tracking": {"live_after": 0}})
     (tmp_path / "clock").mkdir()
@@ -197,7 +197,7 @@ def test_inputs_from_the_future_are_no_news(copy):
     assert run("dvc status", copy).strip().endswith("up to date.")
 
 
-def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(made, tmp_path):
+def test_a_worker_that_never_has_enough_memory_costs_only_its_own_fold(made, tmp_path):
     """A stopped worker is killed when the other has finished, and again when it is tried alone."""
     if not Path("/proc").is_dir():
         pytest.skip("there is no /proc, which tells what a worker has loaded")
@@ -215,12 +215,12 @@ def test_a_worker_that_memory_never_suffices_for_costs_its_own_fold_only(made, t
             for worker in trainers(process):
                 os.kill(worker, signal.SIGKILL)
             time.sleep(0.05)
-        said = process.stderr.read()
+        stderr = process.stderr.read()
     assert process.returncode == 1
     assert re.fullmatch(
         r"foldlab: a worker process died, [^\n]*\n"
         r"foldlab: the worker processes of 1 of 2 tasks died, [^\n]*\n",
-        said,
-    ), said
+        stderr,
+    ), stderr
     assert len(list(folder.glob(".foldlab/folds/*/*.npz"))) == 1
     assert not (folder / "results").exists()

@@ -1,4 +1,4 @@
-"""What `dvc plots` draws of the pipeline's tables."""
+"""What `dvc plots` draws from the pipeline's tables."""
 
 import json
 
@@ -38,6 +38,6 @@ def test_a_plot_shows_all_rows_of_its_table_under_a_title(made, drawn, table):
 
 
 def test_curves_put_epochs_in_order_of_number(drawn):
-    """DVC hands cells over as text, in whose order 10 comes before 2."""
+    """DVC passes cells as text, which would sort 10 before 2."""
     plot = drawn["results/basic/history.csv"]
     assert plot["transform"] == [{"calculate": "toNumber(datum.epoch)", "as": "epoch"}]

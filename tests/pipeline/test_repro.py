@@ -1,6 +1,6 @@
 """The real pipeline in copies of the repository, on a small data set.
 
-The first run is that of `make repro`, without a network where that can be; the others are copies.
+The first run is that of `make repro`, without a network if possible; the others start from copies.
 """
 
 import shutil
@@ -28,14 +28,14 @@ CHAIN = ("train", "evaluate", "plot", "publish")
 def refusal(done):
     """Return the one sentence with which a command was refused."""
     assert done.returncode != 0
-    (said,) = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
-    return said
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("foldlab: ")]
+    return sentence
 
 
-def but_uses(made):
+def without_uses(made):
     """Return results without the ledger of the test set's uses and the reports that count them.
 
-    These grow by every training there ever was, also by one whose settings were taken back.
+    These include every training, even if its settings were reverted.
     """
     follow = {f"results/{name}" for name in ("comparison.md", "report.html", "test_set_uses.csv")}
     return {name: content for name, content in made.items() if name not in follow}
@@ -56,7 +56,7 @@ def test_a_fresh_checkout_runs_every_stage_through_to_the_comparison(made):
     assert "results/comparison.md" in made.results
 
 
-def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(made):
+def test_mlflow_has_a_parent_per_variant_and_a_child_per_fold(made):
     kinds = ("", " fold 0", " fold 1")
     names = [f"{name}{kind}" for name in ("basic", "batchnorm") for kind in kinds]
     runs = query(made.folder, "select name, status from runs order by name")
@@ -70,13 +70,13 @@ def test_mlflow_has_a_parent_a_variant_and_a_child_a_fold(made):
 
 
 def test_after_a_misspelt_setting_a_second_repro_runs_nothing_and_leaves_all_as_it_was(made, copy):
-    """Also while an editor has unsaved changes of code: its lock is a link to nowhere."""
+    """Also while an editor has unsaved changes of code: its lock is a dangling link."""
     path = copy / "params.yaml"
     text = path.read_text()
     path.write_text(text.replace("architecture: batchnorm", "architecture: batchnrom"))
-    said = refusal(call("dvc repro", copy))
-    assert said.startswith("foldlab: variants.batchnorm.architecture is 'batchnrom'")
-    assert "'batchnorm'?" in said
+    message = refusal(call("dvc repro", copy))
+    assert message.startswith("foldlab: variants.batchnorm.architecture is 'batchnrom'")
+    assert "'batchnorm'?" in message
     path.write_text(text)
     lock = copy / "stages/training/.#fold.py"
     lock.symlink_to("me@host.1234:1")
@@ -86,7 +86,7 @@ def test_after_a_misspelt_setting_a_second_repro_runs_nothing_and_leaves_all_as_
     assert run("dvc status", copy).strip().endswith("up to date.")
 
 
-def test_stages_in_processes_of_their_own_with_one_worker_give_the_same_bytes(made, untrained):
+def test_stages_in_separate_processes_with_one_worker_give_the_same_bytes(made, untrained):
     chain = [f"{stage}@basic" for stage in CHAIN]
     assert [one for one in ran(run("dvc repro publish@basic", untrained)) if "@" in one] == chain
     again = {name: data for name, data in results(untrained).items() if "/basic/" in name}
@@ -109,7 +109,7 @@ def test_an_edit_runs_its_variant_only_and_taking_it_back_trains_nothing(made, c
     (copy / "params.yaml").write_text(text)
     shutil.rmtree(copy / ".foldlab")  # so that only DVC's run-cache can know
     assert ran(run("dvc repro", copy)) in (["compare"], [])
-    assert but_uses(results(copy)) == but_uses(made.results)
+    assert without_uses(results(copy)) == without_uses(made.results)
     scored = read_table(copy / "results/test_set_uses.csv")
     assert [row["variant"] for row in scored] == ["basic", "batchnorm", "batchnorm"]
     assert "3 trained models have been scored" in (copy / "results/comparison.md").read_text()
@@ -128,7 +128,7 @@ def test_a_temporary_experiment_publishes_into_the_repository_s_store(copy):
 
 @pytest.fixture(scope="module")
 def published(made, tmp_path_factory):
-    """Return a copy with a store of its own."""
+    """Return a copy with its own store."""
     copy = made.copy(tmp_path_factory.mktemp("published") / "copy")
     run("python -m stages publish --all", copy)
     return copy
@@ -146,19 +146,19 @@ def test_a_missing_store_is_rebuilt_from_the_files(made, copy):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "said"),
+    ("name", "given", "printed"),
     [
         ("main", "", "up to date"),
         ("variant", "-P name=batchnorm", "'publish@batchnorm' didn't change"),
         ("predict", "-P images=digit.jpg -P model=batchnorm -P output=o.png", "picture: o.png"),
     ],
 )
-def test_each_entry_point_of_mlflow_run_works(published, name, given, said):
+def test_each_entry_point_of_mlflow_run_works(published, name, given, printed):
     digit = np.load(published / "data/prepared/test_images.npy")[0, ..., 0]
     Image.fromarray(255 - digit).resize((90, 90)).save(published / "digit.jpg")
     output = run(f"mlflow run . -e {name} {given} --env-manager local", published)
     assert "succeeded" in output
-    assert said in output
+    assert printed in output
 
 
 def test_promote_by_mlflow_run_fails_for_a_model_that_is_not_registered(published):
@@ -219,8 +219,8 @@ def test_an_ensemble_is_a_row_like_any_other_and_follows_its_members(made, copy)
 
 
 @pytest.mark.warm
-def test_another_environment_trains_all_variants_anew_or_none(copy):
-    """Native kernels of another level are another environment, as another version of Keras is."""
+def test_another_environment_trains_all_variants_again_or_none(copy):
+    """Native kernels of another level are another environment, like another version of Keras."""
     other = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 
     def trained_with():
@@ -236,8 +236,8 @@ def test_another_environment_trains_all_variants_anew_or_none(copy):
 
     text = (copy / "params.yaml").read_text()
     edit(copy, {"variants": {"basic": {"architecture": "majority"}}})
-    said = refusal(call("dvc repro train", copy, **other))
-    assert all(word in said for word in ("kernels", before[0], "make repro"))
+    message = refusal(call("dvc repro train", copy, **other))
+    assert all(word in message for word in ("kernels", before[0], "make repro"))
     (copy / "params.yaml").write_text(text)
 
     edit(copy, {"variants": {"vote": {"ensemble": ["basic", "batchnorm"]}}})

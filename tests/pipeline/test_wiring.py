@@ -1,4 +1,4 @@
-"""What dvc.yaml, MLproject and the lists of requirements say of the code is true."""
+"""dvc.yaml, MLproject and the lists of requirements agree with the code."""
 
 import ast
 import re
@@ -24,14 +24,14 @@ each_stage = pytest.mark.parametrize("stage", sorted(STAGES))
 
 @cache
 def module_file(name):
-    """Return the file of a module of the package, or None when it is none."""
+    """Return the file of a module of the package, or None for any other name."""
     path = ROOT / Path(*name.split("."))
     return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.exists()), None)
 
 
 @cache
 def imported(file):
-    """Return the modules that a file imports, wherever in it."""
+    """Return the modules that a file imports anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -81,7 +81,7 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
     if stage == "prepare":  # it checks the variants' names
         used -= reached([module_file("stages.engine.resolve")]) - shared
         used -= {module_file("stages.training")}
-    if stage in ("train", "evaluate"):  # what these say stands in data/environment.json
+    if stage in ("train", "evaluate"):  # the environment is in data/environment.json
         used -= reached([module_file("stages.engine.environment")]) - shared
     covered = {file for file in used if any(dep in (file, *file.parents) for dep in declared)}
     assert used - covered == set()
@@ -90,9 +90,9 @@ def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
 
 
 # A stage may read these without declaring them: only to refuse what does not exist, for `--all`,
-# which no stage calls, or to show. `parallel` changes nothing.
+# which no stage calls, or to show them. `parallel` changes nothing.
 CHECKED = {
-    "evaluate": {"train"},  # the kernels, which stand in data/environment.json
+    "evaluate": {"train"},  # the kernels, which are in data/environment.json
     "train": {"compare", "tracking"},
     "prepare": {"train", "variants"},
     "publish": {"compare", "variants", "data"},  # data.limit, which data/prepared shows
@@ -177,7 +177,7 @@ def test_no_package_imports_a_stage():
 
 @pytest.mark.slow
 def test_figures_stages_and_checks_import_nothing_heavy():
-    """All in one process, which says after which of them there is something."""
+    """All in one process, which prints after each of them what heavy modules are imported."""
     code = (
         "import importlib, pkgutil, sys\n"
         "def say(step, *heavy):\n"
@@ -210,7 +210,7 @@ def test_every_imported_package_is_required_and_pinned_and_every_requirement_use
     roots -= {"ruamel"}  # comes with dvc, as whose reader it is used
     needed = {
         next((name for name in names if name in required), names[0]).lower()
-        for names in (of_module.get(root, [root]) for root in roots)  # an optional one may lack
+        for names in (of_module.get(root, [root]) for root in roots)  # optional ones may be missing
     }
     needed = {name.replace("_", "-") for name in needed}
     implied = {"keras", "numpy"}  # come with tensorflow, in the version that it needs
@@ -239,7 +239,7 @@ def test_make_and_mlflow_publish_alike():
 
 
 def test_every_module_has_its_test():
-    """tests/ mirrors stages/; what a module without one does is tested with its user."""
+    """tests/ mirrors stages/; modules without a test are tested through those that use them."""
     with_user = {
         "source.py",
         "cli.py",  # test___main__.py

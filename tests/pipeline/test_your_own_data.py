@@ -1,4 +1,4 @@
-"""docs/your_own_data.md, followed as it is written, on pieces of two real photographs."""
+"""docs/your_own_data.md, followed to the letter, on pieces of two real photographs."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ from tests.prepared import edit
 
 pytestmark = [pytest.mark.slow, pytest.mark.warm]
 PAGE = (inputs.ROOT / "docs/your_own_data.md").read_text()
-EACH = 24  # pictures a class
+EACH = 24  # pictures per class
 
 
 def blocks(kind):

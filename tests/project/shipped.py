@@ -15,7 +15,7 @@ PROJECT = bool(os.environ.get("FOLDLAB_PROJECT"))
 
 
 def own():
-    """Return what in this repository is not as Foldlab is shipped, or ""."""
+    """Return how this repository differs from what Foldlab is shipped with, or ""."""
     if (ROOT / "params.yaml").read_bytes() != SHIPPED.read_bytes():
         return f"params.yaml is not {SHIPPED.relative_to(ROOT)}"
     command = ["git", "show", "HEAD:results/comparison.md"]
@@ -28,7 +28,7 @@ def own():
 
 
 def skip_unless_shipped():
-    """Skip the module that calls this where it does not apply."""
+    """Skip the calling module if this is another project's repository."""
     if not PROJECT and (reason := own()):
         text = f"tests/project checks what Foldlab is shipped with: {reason}"
         pytest.skip(text, allow_module_level=True)

@@ -1,4 +1,4 @@
-"""compose.yaml, docs/cluster.md and the workflows cannot be run where tests run: they are read."""
+"""compose.yaml, docs/cluster.md and the workflows, which tests can only read and not run."""
 
 import os
 import re
@@ -77,7 +77,7 @@ def test_a_lock_has_the_digest_of_each_package_of_its_list_in_the_pinned_version
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_a_workflow_starts_where_no_fork_gets_a_token_and_may_little(name):
+def test_a_workflow_gives_forks_no_token_and_has_few_permissions(name):
     flow = FLOWS[name]
     starts = {"push", "pull_request", "schedule", "workflow_dispatch"}
     assert set(flow[True]) <= starts  # YAML reads the key `on` as true

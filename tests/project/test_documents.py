@@ -28,8 +28,7 @@ SETTINGS = defaults()
 PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
-# What is tried with the snippets that docs/variants.md shows for the end of a file: they are a new
-# architecture and a new op of a variant.
+# Code that uses the snippets of docs/variants.md, which add a new architecture and a new op.
 NEW = f"""
 from stages.engine.resolve import recipe
 from stages.settings import params

@@ -1,4 +1,4 @@
-"""Results of any number of variants, as the stages write them: probable ones, not real ones."""
+"""Plausible results of any number of variants, as the stages write them, without training."""
 
 import hashlib
 
@@ -141,7 +141,7 @@ def predicted(random, label, classes):
 
 
 def result(**fields):
-    """Return the results of a variant that have only some fields."""
+    """Return the results of a variant with only these fields."""
     return Result(**dict.fromkeys(Result._fields) | fields)
 
 

@@ -1,4 +1,4 @@
-"""Each check on results for which it must speak, and on similar ones for which it must not."""
+"""Each check on results that it must report, and on similar ones that it must not."""
 
 from pathlib import Path
 from typing import get_args
@@ -113,7 +113,7 @@ def test_a_rise_in_one_fold_alone_is_not_overfitting():
     assert codes(found(basic=one)) == {}
 
 
-def test_a_loss_that_still_falls_asks_for_epochs_where_the_schedule_lets_it_tell():
+def test_a_loss_that_still_falls_asks_for_epochs_if_the_schedule_allows_the_conclusion():
     constant = {"schedule": {"name": "constant"}}
     assert codes(found(basic=result(**constant))) == {"too-few-epochs": ["basic"]}
     assert codes(found(basic=result())) == {}  # cosine
@@ -130,7 +130,7 @@ def test_a_network_that_cannot_fit_its_training_images_underfits():
     assert codes(found(good=good, poor=result(**poor))) == {"underfits": ["poor"]}
     assert codes(found(good=good, poor=result(augmentation=["flip"], **poor))) == {}
     assert codes(found(poor=result(**poor))) == {}  # nothing is better
-    early = result([0.98] * FOLDS, training_accuracy=0.9)  # of an only epoch, with dropout
+    early = result([0.98] * FOLDS, training_accuracy=0.9)  # as after a single epoch, with dropout
     assert codes(found(good=good, early=early)) == {}
 
 

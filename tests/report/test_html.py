@@ -54,7 +54,7 @@ def source(shared):
 
 
 def text(source):
-    """Return what a person reads."""
+    """Return the visible text."""
     body = re.sub(r"(?s)<(style|script)\b.*?</\1>", "", source)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
@@ -105,7 +105,7 @@ def test_text_of_users_stays_text(source):
 
 
 class Checked(HTMLParser):
-    """Collects addresses, and what is opened and never closed."""
+    """Collects addresses and unclosed tags."""
 
     def __init__(self):
         super().__init__()

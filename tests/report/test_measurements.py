@@ -33,7 +33,7 @@ def test_each_command_has_its_section_and_the_last_values():
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[1", "[1]", "null"])
-def test_a_damaged_store_is_made_anew(damaged):
+def test_a_damaged_store_is_replaced(damaged):
     Path("results").mkdir()
     measurements.STORED.write_text(damaged)
     measurements.add("suite", ["variant"], [["basic"]], [])

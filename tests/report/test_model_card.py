@@ -80,9 +80,9 @@ def test_says_what_is_shipped_and_how_it_was_trained(training, part):
 
 
 def test_groups_stay_in_one_fold():
-    told = "images of one group stay in one fold."
-    assert told in card(dataset=DATASET | {"groups": {"train": 9, "test": 4}})
-    assert told not in card()
+    sentence = "images of one group stay in one fold."
+    assert sentence in card(dataset=DATASET | {"groups": {"train": 9, "test": 4}})
+    assert sentence not in card()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_groups_stay_in_one_fold():
         ("reduce_on_plateau", "- Reduction on plateau chose the learning rates of each fold"),
     ],
 )
-def test_what_validation_images_chose_is_a_limit_also_in_a_member_of_an_ensemble(key, limit):
+def test_what_validation_images_chose_is_a_limit_even_in_a_member_of_an_ensemble(key, limit):
     chosen = {key: {"monitor": "val_loss", "patience": 2}}
     assert limit in card(train=chosen)
     assert f"| {key} | monitor=val\\_loss, patience=2 |" in card(train=chosen)

@@ -1,4 +1,4 @@
-"""What is read of a variant; the refusals are tested with the stage, in tests/test_compare.py."""
+"""What is read about a variant; refusals are tested in tests/test_compare_refusals.py."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.report import made
 @pytest.mark.parametrize(
     ("scored", "shown"), [(None, None), (11, 11), (12, None)], ids=["ensemble", "some", "all"]
 )
-def test_how_many_images_curves_are_of_is_shown_unless_it_is_all(tmp_path, scored, shown):
+def test_the_number_of_images_behind_curves_is_shown_unless_it_is_all(tmp_path, scored, shown):
     made.make(tmp_path, ["basic"], classes=3, train=60, tests=30)
     found = read("basic", tmp_path / "results")
     training = found.training | {"curve_images": scored}

@@ -25,7 +25,7 @@ def test_formatted(value, expected):
     assert formatted(value) == expected
 
 
-def test_flat_has_no_level_below_train_and_of_an_ensemble_only_the_members():
+def test_texts_are_flat_and_those_of_an_ensemble_are_only_its_members():
     row = {"augmentation": [], "train": {"epochs": 5}}
     assert texts(row) == {"augmentation": "none", "epochs": "5"}
     assert texts({"ensemble": {"a": row, "b": row}}) == {"ensemble": "a, b"}

@@ -52,8 +52,8 @@ HALF = {"low": 0.1, "high": 0.5}
     ],
 )
 def test_an_invalid_value_is_rejected_with_its_path(dimensions, tried, reason):
-    said = refusal(space.check, settings(dimensions), DATASET, PREPARED)
-    assert said.startswith(f"search.space cannot have {tried}: {reason}")
+    message = refusal(space.check, settings(dimensions), DATASET, PREPARED)
+    assert message.startswith(f"search.space cannot have {tried}: {reason}")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.inputs import ROOT
 from stages.engine import fold_store, fold_tasks, identity
 from stages.errors import UserError
 from stages.files import read_json
@@ -18,7 +19,6 @@ from tests import prepared
 from tests.search.studies import SPACE, TRIALS, accuracy, made_fold, searched, settings
 
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parents[2]
 MIXED = 10  # this many trials include every state
 
 
@@ -121,7 +121,7 @@ def test_a_killed_search_loses_no_finished_fold(undisturbed, folder, monkeypatch
         "from tests.search import studies as made; from stages.engine import fold_tasks;"
         "fold_tasks.train_fold = made.made_fold; made.searched(made.settings(), made.TRIALS)"
     )
-    environment = os.environ | {"PYTHONPATH": str(HERE), "SECONDS_A_FOLD": "0.05"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SECONDS_A_FOLD": "0.05"}
     with subprocess.Popen([sys.executable, "-c", program], env=environment) as process:
         while len(kept := set(folder.glob(".foldlab/folds/*/*.npz"))) < 8:
             assert process.poll() is None

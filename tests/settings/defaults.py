@@ -8,7 +8,7 @@ CONTENT = inputs.defaults()
 
 
 def changed(path, value):
-    """Return the shipped settings with one value put in; dots separate the path."""
+    """Return the shipped settings with the value at a path, separated by dots, replaced."""
     content = copy.deepcopy(CONTENT)
     *parents, last = path.split(".")
     section = content

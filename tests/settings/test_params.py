@@ -13,8 +13,7 @@ from tests.refusals import refusal
 from tests.settings.defaults import CONTENT, changed
 
 
-def test_a_setting_that_is_left_out_is_missed_or_has_the_value_in_params_yaml():
-    """No default in the code says otherwise than params.yaml."""
+def test_an_omitted_setting_is_required_or_has_the_value_of_params_yaml():
     whole, refused = params.load(inputs.SHIPPED), set()
     for section in CONTENT.keys() - {"variants"}:
         for key in CONTENT[section].keys() - {"space"}:
@@ -147,7 +146,7 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path):
     ),
     st.sampled_from(sorted(params.Params.model_fields)),
 )
-def test_nothing_at_all_in_a_section_gives_anything_but_one_sentence(value, section):
+def test_any_value_of_a_section_is_valid_or_refused_in_one_sentence(value, section):
     refused = None
     try:
         params.parse({**CONTENT, section: value})

@@ -37,7 +37,7 @@ def test_other_image_sizes_are_refused(given):
         Data(image_size=given)
 
 
-def test_jobs_are_of_this_machine_only_where_folds_are():
+def test_jobs_limit_this_machine_only_if_it_trains_the_folds():
     assert Parallel(jobs=3).local_jobs == 3
     assert Parallel(jobs=300, backend="ray").local_jobs is None
 

@@ -1,4 +1,4 @@
-"""All tests against one baseline; what they do to files is in tests/test_compare.py."""
+"""All tests against one baseline; tests/test_compare.py tests the files."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ from scipy.stats import t as student
 
 from stages.statistics.baseline import COLUMNS, against_baseline, outcome, verdict
 from stages.statistics.pooled import pooled
-
-TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
-GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])
+from tests.compared import GAIN, TIED
 
 
 def test_p_is_adjusted_for_the_number_of_variants_and_the_baseline_has_none():

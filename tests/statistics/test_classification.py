@@ -125,10 +125,10 @@ def test_every_image_is_in_the_bin_of_its_confidence(sharp):
     label = random.integers(0, 4, 200)
     found = classification.reliability_bins(probability, label)
     assert found["count"].sum() == 200
-    there = np.flatnonzero(found["count"])
-    middle = (there + 0.5) / classification.BINS
-    assert np.abs(found["confidence"][there] - middle).max() <= 0.5 / classification.BINS + 1e-5
+    filled = np.flatnonzero(found["count"])
+    middle = (filled + 0.5) / classification.BINS
+    assert np.abs(found["confidence"][filled] - middle).max() <= 0.5 / classification.BINS + 1e-5
     right = probability.argmax(axis=1) == label
     gap = abs(probability.max(axis=1).mean(dtype=np.float64) - right.mean())
-    # bins can only keep apart what would cancel out
+    # bins can only separate what would cancel out
     assert gap - 1e-6 <= classification.expected_calibration_error(probability, label) <= 1

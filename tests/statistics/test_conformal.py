@@ -7,7 +7,7 @@ from stages.statistics import conformal
 
 
 def drawn(seed, count, classes=4):
-    """Return probabilities that are true: the label is drawn by them."""
+    """Return probabilities, and labels drawn from them."""
     random = np.random.default_rng(seed)
     probability = random.dirichlet(np.full(classes, 0.5), count)
     label = (probability.cumsum(axis=1) < random.random((count, 1))).sum(axis=1)
@@ -15,7 +15,7 @@ def drawn(seed, count, classes=4):
 
 
 @given(st.integers(0, 10**6), st.sampled_from([0.8, 0.9, 0.95]))
-def test_sets_hold_the_class_as_often_as_asked_on_other_images_of_the_kind(seed, wanted):
+def test_sets_contain_the_class_as_often_as_required_on_new_images(seed, wanted):
     one, other = drawn(seed, 4000), drawn(seed + 1, 4000)
     found = conformal.coverage(*one, *other, wanted)
     assert found.covered / found.images == pytest.approx(wanted, abs=0.035)

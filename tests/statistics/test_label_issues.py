@@ -74,7 +74,7 @@ def test_mistakes_of_a_class_weighted_model_do_not_come_before_wrong_labels():
 
 
 def test_a_kind_of_mistake_that_is_frequent_counts_more():
-    """Of two images with equal probabilities, that whose mistake is frequent comes first."""
+    """Of two images with equal probabilities, the one with a frequent mistake comes first."""
     true = np.arange(300) % 3
     label, frequent, rare = true.copy(), 0, 1
     label[true == 0] = np.where(np.arange(100) < 8, 2, 0)  # class 0 is labelled 2

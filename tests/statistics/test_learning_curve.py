@@ -16,8 +16,8 @@ def errors(floor=0.0, drop=0.03, exponent=0.5, noise=1e-4, folds=5, seed=0):
 
 
 @pytest.mark.parametrize("curve", CURVES)
-def test_the_interval_holds_the_true_gain_of_known_laws(curve):
-    """Within the chance of 200 draws, it does so in at least 88 % of them."""
+def test_the_interval_contains_the_true_gain_of_known_laws(curve):
+    """In 95 % of all draws, so in at least 88 % of 200, allowing for chance."""
     found = simulated(CURVES[curve], 200)
     assert found["covered"] >= 0.88
     assert found["no_power_law"] <= 0.1

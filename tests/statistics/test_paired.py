@@ -8,8 +8,8 @@ from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
 from stages.statistics import paired
+from tests.compared import GAIN
 
-CHECK = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # mean .078, sample variance .00122
 SCALE = np.sqrt((1 / 5 + 1 / 4) * 0.00122)
 
 
@@ -26,14 +26,14 @@ def test_mean_std(values, expected, recwarn):
 
 
 def test_corrected_t_and_its_bayesian_form_by_hand():
-    found = paired.corrected_resampled_t(CHECK, 5)
+    found = paired.corrected_resampled_t(GAIN, 5)
     assert found["difference"] == pytest.approx(0.078)
     assert found["p"] == pytest.approx(2 * student.sf(0.078 / SCALE, 4))
     assert found["p"] == pytest.approx(0.029134, abs=1e-6)
     assert found["ci_low"] == pytest.approx(0.078 - 2.776445 * SCALE)
     assert found["ci_high"] == pytest.approx(0.078 + 2.776445 * SCALE)
     posterior = student(4, loc=0.078, scale=SCALE)
-    found = paired.bayesian_correlated_t(CHECK, 5, rope=0.05)
+    found = paired.bayesian_correlated_t(GAIN, 5, rope=0.05)
     assert found["p_worse"] == pytest.approx(posterior.cdf(-0.05))
     assert found["p_equal"] == pytest.approx(posterior.cdf(0.05) - posterior.cdf(-0.05))
     assert found["p_better"] == pytest.approx(posterior.sf(0.05))
@@ -74,7 +74,7 @@ def test_a_constant_difference_has_the_least_variance_of_so_many_images():
     assert paired.bayesian_correlated_t(tenth, 5, 0, least)["p_worse"] < 1
 
 
-@pytest.mark.parametrize(("folds", "images"), [(2, 4), (2, 10), (3, 6), (5, 10)])
+@pytest.mark.parametrize(("folds", "images"), [(2, 4), (3, 6), (5, 10)])
 def test_equal_variants_on_few_images_are_rarely_told_apart(folds, images):
     random = np.random.default_rng(folds)
     correct = random.random((4000, 2, folds, images)) < 0.75
@@ -110,9 +110,9 @@ def test_swapping_variant_and_baseline_mirrors_everything(difference, folds, rop
 def fold_differences(experiments, images, count, repeats, signal):
     """Return accuracy differences of two equally good recipes: (experiments, count * repeats).
 
-    Both put a nearest-centroid classifier on one feature each, and the two features have the same
+    Each applies a nearest-centroid classifier to one feature, and the two features have the same
     distribution, so neither recipe is better. The folds and training sets are real ones. The
-    weaker the signal, the more does a model depend on which images it was trained on.
+    weaker the signal, the more a model depends on which images it was trained on.
     """
     generator = np.random.default_rng(0)
     label = np.arange(images) % 2

@@ -10,9 +10,8 @@ from scipy.stats import f_oneway
 from scipy.stats import t as student
 
 from stages.statistics import baseline, paired, suite
+from tests.compared import GAIN, TIED
 
-TIED = np.array([0.8, 0.7, 0.8, 0.9, 0.8])
-GAIN = np.array([0.08, 0.12, 0.03, 0.10, 0.06])  # mean .078, sample variance .00122
 RANDOM = np.random.default_rng(0)
 IMAGES = defaultdict(lambda: 100)  # of any source
 

@@ -4,14 +4,14 @@ import pytest
 from stages.statistics.two_classes import FIXED, curves, thresholds
 
 
-def of(score):
+def probabilities(score):
     """Return probabilities, (n, 2), from those of the positive class."""
     score = np.array(score, np.float32)
     return np.stack([1 - score, score], axis=1)
 
 
-OOF = of([0.1, 0.2, 0.6, 0.7, 0.8]), np.array([0, 0, 1, 0, 1])
-TEST = of([0.05, 0.3, 0.45, 0.95]), np.array([0, 1, 0, 1])
+OOF = probabilities([0.1, 0.2, 0.6, 0.7, 0.8]), np.array([0, 0, 1, 0, 1])
+TEST = probabilities([0.05, 0.3, 0.45, 0.95]), np.array([0, 1, 0, 1])
 
 
 def test_thresholds_are_chosen_out_of_fold_and_scored_on_the_test_set():
@@ -28,13 +28,13 @@ def test_thresholds_are_chosen_out_of_fold_and_scored_on_the_test_set():
 
 
 def test_the_test_set_chooses_nothing():
-    other = of([0.9, 0.6, 0.3, 0.2]), TEST[1]
+    other = probabilities([0.9, 0.6, 0.3, 0.2]), TEST[1]
     one, two = ([row[:2] for row in thresholds(*OOF, *test)] for test in (TEST, other))
     assert one == two
 
 
-def test_a_threshold_of_its_own_lies_midway_between_separable_classes():
-    separable = of([0.1, 0.2, 0.9, 0.8]), np.array([0, 0, 1, 1])
+def test_a_chosen_threshold_lies_midway_between_separable_classes():
+    separable = probabilities([0.1, 0.2, 0.9, 0.8]), np.array([0, 0, 1, 1])
     values = [row[0] for row in thresholds(*separable, *TEST) if row[1]]
     assert values == pytest.approx([0.5, 0.5])
 
@@ -59,6 +59,6 @@ def test_areas_are_those_of_the_curves():
 def test_more_classes_and_a_single_one_have_no_curves():
     three = np.full((3, 3), 1 / 3), np.arange(3)
     assert (curves(*three), thresholds(*three, *three)) == ({}, [])
-    lacking = of([0.2, 0.7]), np.array([0, 0])
-    assert curves(*lacking) == {}
-    assert all(row[2:4] == (0, 0) for row in thresholds(*OOF, *lacking))
+    one_class = probabilities([0.2, 0.7]), np.array([0, 0])
+    assert curves(*one_class) == {}
+    assert all(row[2:4] == (0, 0) for row in thresholds(*OOF, *one_class))

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.inputs import ROOT
 from stages.errors import UserError
 from stages.statistics.uses import LEDGER, Use, digest, note
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("folder")
 TEST, MODELS = "ab" * 32, [f"{number:064x}" for number in range(6)]
 
@@ -24,7 +24,7 @@ def test_the_digest_is_that_of_images_and_labels():
     assert known not in {digest(*other) for other in others}
 
 
-def test_lines_are_sorted_and_stand_once():
+def test_lines_are_sorted_and_unique():
     first, second = Use(TEST, "b", MODELS[0]), Use(TEST, "a", MODELS[1])
     assert note([first]) == {first}
     assert note([second, first]) == {first, second}

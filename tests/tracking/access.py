@@ -13,7 +13,7 @@ native = [route for route in create_app().routes if hasattr(route, "methods")]
 found = [(rule.rule, sorted(rule.methods)) for rule in flask.url_map.iter_rules()]
 print(json.dumps(found + [(route.path, sorted(route.methods)) for route in native]))
 """
-# What needs no password: whether the server is up, the scripts of its pages, what it is able to do.
+# Paths without a password: health, the scripts of the pages, the features of the server.
 OPEN = r"/health|/static-files/x|/(ajax-)?api/3\.0/mlflow/server-info"
 ARTIFACT = "EXPERIMENT/RUN/artifacts/x"
 PART = {"path": "x", "num_parts": 1}
@@ -98,7 +98,7 @@ def routes(team):
             (method, "/" + re.sub(r"<[^>]*>|\{[^}]*\}", "x", path).lstrip("/"))
             for path, methods in json.loads(done.stdout.splitlines()[-1])
             for method in methods
-            if method != "OPTIONS"  # says which methods there are
+            if method != "OPTIONS"  # lists the allowed methods
         }
     )
 
@@ -119,5 +119,5 @@ def made(team, user):
 
 
 def statuses(team, user, wanted):
-    """Return the HTTP status of each request as somebody; without a name and password for None."""
+    """Return the HTTP status of each request of a user; None sends no name and password."""
     return [team.request(user, *request).status_code for request in wanted]

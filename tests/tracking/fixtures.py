@@ -11,7 +11,7 @@ from tests.tracking.made_results import make_repository
 
 @pytest.fixture(scope="session")
 def empty_store(shared):
-    """Return a sqlite file with MLflow's tables: making them takes seconds, copying none."""
+    """Return an SQLite file with MLflow's tables, which take seconds to create."""
     path, made = shared / "empty.db", shared / "empty.db.made"
     with FileLock(f"{path}.lock"):
         if not made.exists():

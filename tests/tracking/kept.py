@@ -1,6 +1,6 @@
-"""A repository that is published to once, and that each test of a module gets as it was then.
+"""A repository that is published once, and restored for each test of a module.
 
-It is put back at its place: a sqlite store holds the absolute paths of its artifacts.
+It is restored at the same path, because an SQLite store has the absolute paths of its artifacts.
 """
 
 import shutil
@@ -11,9 +11,9 @@ import pytest
 
 @contextmanager
 def made(root, empty_store):
-    """Work in a repository with an empty store, and keep what is there in the end.
+    """Work in a repository with an empty store, and keep a copy of its final state.
 
-    MLflow keeps no connection to its database, whose file is replaced later.
+    MLflow must not keep a connection to its database, because the file is replaced later.
     """
     shutil.copyfile(empty_store, root / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
@@ -24,6 +24,6 @@ def made(root, empty_store):
 
 
 def put_back(root):
-    """Return a repository with all its files as they were kept."""
+    """Restore a repository with all its files, and return it."""
     shutil.rmtree(root)
     return shutil.copytree(f"{root}-kept", root)

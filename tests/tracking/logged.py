@@ -1,4 +1,4 @@
-"""What tests log to MLflow as the stages do, with every error let through, and find there."""
+"""Log to MLflow as the stages do, but without catching errors, and read what is there."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def publish(variant="basic"):
 
 
 def begun(count):
-    """Return the record of a training of which so many folds have ended."""
+    """Return the record of a training in which `count` folds have ended."""
     results = Path("results/basic")
     tables = [
         [row for row in read_table(results / f"{name}.csv") if row["fold"] < count]
@@ -36,7 +36,7 @@ def begun(count):
 
 
 def show(count, status="RUNNING"):
-    """Log a training of which so many folds have ended."""
+    """Log a training in which `count` folds have ended."""
     from stages.tracking import runs
 
     with store.opened(Tracking()) as client:
@@ -108,9 +108,9 @@ class CutClient(store.Client):
 
 
 def cut_off(monkeypatch, publish, repeated):
-    """Publish with ever more writes until nothing is left to do; return the last write of each.
+    """Publish again and again, cut off after one write each time; return these last writes.
 
-    An upload or batch (`repeated`) that is not confirmed is made again, so it is confirmed too.
+    An upload or batch (`repeated`) that is not confirmed is made again, so two writes follow it.
     """
     cuts = []
     with monkeypatch.context() as patch:

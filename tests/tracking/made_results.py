@@ -1,4 +1,4 @@
-"""Result folders as the pipeline would write them, and everything that a sqlite store holds."""
+"""Result folders as the pipeline would write them, and the whole content of an SQLite store."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def fingerprint(variant: str) -> str:
 
 
 def identity(variant: str) -> Identity:
-    """Return what the results in the working folder are found by."""
+    """Return the identity by which results in the working folder are found in MLflow."""
     return record.read(variant, params.load()).identity
 
 
@@ -124,7 +124,7 @@ def score(folder: Path) -> None:
     np.savez(folder / "predictions.npz", test_label=np.arange(3), model_sha256=model)
 
 
-def nobody() -> str:
+def dead_address() -> str:
     """Return an address on loopback where no server listens."""
     return f"127.0.0.1:{free_port()}"
 
@@ -147,7 +147,7 @@ VOLATILE = re.compile(r"creation_time|last_updated?_time|input_uuid")
 
 
 def without_ids(root: Path) -> dict:
-    """Return `everything` in order, with names in the place of random ids and writing times."""
+    """Return `everything` in order, with names instead of random ids, and without write times."""
     store = everything(root)
     names = {run["run_uuid"]: f"<{run['name']}>" for run in store["runs"]}
     for model in store["logged_models"]:

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, on loopback."""
+"""Servers as separate processes, on loopback."""
 
 import os
 import signal

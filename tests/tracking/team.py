@@ -21,8 +21,8 @@ ADMIN, PUBLISHERS, READER = "admin", ("anna", "ben"), "rita"
 
 def programs():
     """Return the folder of PostgreSQL's programs, None where it is not installed."""
-    there = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=str)
-    found = str(there[-1]) if there else shutil.which("initdb")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=str)
+    found = str(installed[-1]) if installed else shutil.which("initdb")
     return Path(found).parent if found else None
 
 
@@ -30,7 +30,7 @@ class Team:
     """Addresses and passwords of a running server."""
 
     def __init__(self, folder, artifacts):
-        """Make up passwords; `folder` is for the logs."""
+        """Generate passwords; `folder` is for the logs."""
         self.folder, self.artifacts = folder, artifacts
         self.database_port, self.s3_port, self.port = (free_port() for _ in range(3))
         names = ("database", "s3", "admin", "session", "secrets", *PUBLISHERS, READER)
@@ -40,7 +40,7 @@ class Team:
         self.server = _server(self)
 
     def database(self, name):
-        """Return a connection as the server has it: the password is not in its address."""
+        """Return a connection like the server's, without a password in the address."""
         import psycopg
 
         return psycopg.connect(
@@ -58,7 +58,7 @@ class Team:
         }
 
     def client(self, user, **more):
-        """Return the environment of a person: a name, a password, and no key of the store."""
+        """Return the environment of a user: a name and a password, but no keys of the store."""
         return inherited(
             MLFLOW_TRACKING_URI=self.uri,
             MLFLOW_TRACKING_USERNAME=user,
@@ -67,14 +67,14 @@ class Team:
         )
 
     def request(self, user, method, path, body=None):
-        """Send a request as somebody, or as nobody for None, and return the answer."""
+        """Send a request as a user, or without a password for None; return the response."""
         name_and_password = user and (user, self.password.get(user, "wrong"))
         return requests.request(
             method, f"{self.uri}/{path}", auth=name_and_password, json=body, timeout=20
         )
 
     def ask(self, user, path, body=None, version="2.0"):
-        """Return the answer to a request as somebody; requests.HTTPError if it is refused."""
+        """Send a request as a user, and return its JSON; requests.HTTPError if it is refused."""
         method = "POST" if body else "GET"
         answer = self.request(user, method, f"api/{version}/mlflow/{path}", body)
         answer.raise_for_status()
@@ -85,7 +85,7 @@ class Team:
 def started(folder, restore=None, artifacts="s3://mlflow", workers=1):
     """Start all parts, make the buckets and the accounts, and yield the `Team`.
 
-    `restore` is called with the team once its databases and buckets are there; it brings accounts.
+    `restore` is called with the team once its databases and buckets exist; it restores accounts.
     With artifacts in a folder there is no S3 store.
     """
     team = Team(folder, str(artifacts))

@@ -1,19 +1,18 @@
-"""The server of docs/team_server.md for the tests, what was published to it, and what it holds.
+"""The server of docs/team_server.md for the tests, results published to it, and its content.
 
-One server is started for all tests: tests/conftest.py gives them to one worker.
+One server is started for all tests, which tests/conftest.py gives to one worker.
 """
 
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import ROOT
 from tests.tracking import team as parts
 from tests.tracking.made_results import make_comparison, make_repository
 from tests.tracking.served import inherited
 
-ROOT = Path(__file__).parents[2]
 PUBLISH = "python -m stages publish --all"
 
 
@@ -42,8 +41,8 @@ def annas(tmp_path_factory):
     root = make_repository(tmp_path_factory.mktemp("anna") / "repository", "basic", "other")
     make_comparison(root, basic=0.9005, other=0.9105)  # the means of the made folds
     identity = "git config user.name a && git config user.email a@b.c"
-    well(f"git init -q -b main && {identity}", root, inherited())
-    well("git add params.yaml && git commit -qm settings", root, inherited())
+    succeed(f"git init -q -b main && {identity}", root, inherited())
+    succeed("git add params.yaml && git commit -qm settings", root, inherited())
     return root
 
 
@@ -58,7 +57,7 @@ def published(team, proxy, annas, tmp_path_factory):
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate),
     }
-    return well(PUBLISH, annas, environment)
+    return succeed(PUBLISH, annas, environment)
 
 
 def call(command, folder, environment):
@@ -67,7 +66,7 @@ def call(command, folder, environment):
     )
 
 
-def well(command, folder, environment):
+def succeed(command, folder, environment):
     done = call(command, folder, environment)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr

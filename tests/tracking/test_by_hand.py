@@ -1,4 +1,4 @@
-"""What people do in MLflow's pages: `make publish` puts all back, and then changes nothing."""
+"""Edits in MLflow's pages: `make publish` reverts them, and a second one changes nothing."""
 
 import json
 from pathlib import Path
@@ -123,7 +123,7 @@ def test_publishing_restores_everything(published, edit):
 
 
 def check():
-    """Check that runs, verdicts, folds, models, versions and the champion are all there."""
+    """Check that all runs, verdicts, folds, models, versions and the champion exist."""
     from stages.tracking import children, runs
 
     with store.opened(params.load().tracking) as client:

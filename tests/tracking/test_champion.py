@@ -23,7 +23,7 @@ def publish(client, *variants):
 
 @pytest.fixture
 def client(two_published):
-    """Return the client of the store; there are results of a third variant too."""
+    """Return the client of the store; a third variant also has results."""
     make_results(Path("results/third"), "third", 5, 2, better=0.02)
     with store.opened(Tracking()) as client:
         yield client
@@ -36,7 +36,7 @@ def version(client, name):
 
 
 def choose_champion(client, *ranking, p=None):
-    """Apply the rule with this p; without one, no test may be needed."""
+    """Apply the rule with this p; without one, it must not need a test."""
     versions = [version(client, name) for name in ranking]
     test = p and (lambda differences: {"difference": differences.mean(), "p": p})
     return champion.choose(client, versions, test)
@@ -112,7 +112,7 @@ def test_a_champion_of_other_data_stays(client):
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_an_alias_that_was_set_on_mlflow_s_pages_gets_such_a_reason(client, refused):
+def test_the_reason_tells_that_an_alias_was_set_on_mlflow_s_pages(client, refused):
     choose_champion(client, "basic", "other")
     if refused:
         choose_champion(client, "other", "basic", p=0.5)
@@ -126,7 +126,7 @@ def test_an_alias_that_was_set_on_mlflow_s_pages_gets_such_a_reason(client, refu
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-def test_a_replaced_champion_whose_alias_is_set_back_gets_such_a_reason(client, by_hand):
+def test_the_reason_tells_that_the_alias_of_a_replaced_champion_was_set_again(client, by_hand):
     choose_champion(client, "basic", "other")
     if by_hand:
         promote(client, "other")

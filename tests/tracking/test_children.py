@@ -7,7 +7,7 @@ from tests.tracking.made_results import everything
 
 
 def test_all_child_runs_are_found_however_many(repository):
-    """MLflow gives 1,000 runs in one answer unless more are asked for."""
+    """By default, MLflow returns at most 1,000 runs at once."""
     from stages.tracking.children import child_runs
 
     with store.opened(Tracking()) as client:

@@ -114,7 +114,7 @@ def test_a_new_verdict_replaces_the_old_one_but_no_comparison_and_no_words(repos
 
 
 def test_runs_of_results_that_are_no_longer_compared_are_stale(repository):
-    """Only if this checkout has compared them: those of another are current there."""
+    """Only if this checkout has compared them: those of another checkout stay current."""
     make_repository(repository, "basic", "other")
     compare("better")
     made = {run.info.run_id: run.data.tags for run in parents()}

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from stages import publish as stage
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.command import status
+from tests.pipeline.faults import disk
 from tests.tracking import training
 from tests.tracking.made_results import (
     PLOTS,
@@ -46,7 +46,7 @@ def experiment(request):
 
 @pytest.fixture
 def team(server, repository, monkeypatch, experiment):
-    """Return the server, which is the store now; its address holds a password."""
+    """Return the server, which is the store now; its address contains a password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//me:hunter2@"))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     make_repository(repository, "basic", "other")
@@ -80,7 +80,7 @@ def test_the_server_has_everything_once_and_no_password(team, experiment, monkey
         assert not stage.publish("other")
         assert "not done after 0 s" in capfd.readouterr().err
         make_comparison(Path(), basic=0.9005, other=0.9105)  # the means of the made folds
-        assert status("publish", "--all") == 0  # it takes its time
+        assert status("publish", "--all") == 0  # without a time limit
     assert runs(experiment)[0].items() >= {"other": "FINISHED", "comparison": "FINISHED"}.items()
     for path in (path for path in team.folder.rglob("*") if path.is_file()):
         assert b"hunter2" not in path.read_bytes(), path
@@ -108,7 +108,7 @@ def test_a_server_that_dies_or_hangs_in_mid_training(team, fault, experiment):
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_server_that_dies_or_hangs_in_mid_publish(team, experiment, monkeypatch, capfd, fault):
-    """What a hanging server was given last it still does later, when nobody waits for it."""
+    """A hanging server still completes the last request later, when no client waits for it."""
 
     class FaultyClient(store.Client):
         created = 0
@@ -128,7 +128,7 @@ def test_a_server_that_dies_or_hangs_in_mid_publish(team, experiment, monkeypatc
     assert Path("results/published/basic.json").is_file()
     assert stage.unpublished() == ["basic"]
     recover(team, fault)
-    assert stage.publish("other")  # the next one that succeeds takes it along
+    assert stage.publish("other")  # the next one that succeeds publishes it too
     assert stage.unpublished() == []
     assert runs(experiment)[0].items() >= FINISHED.items()
 
@@ -171,16 +171,11 @@ def test_an_artifact_store_that_refuses(repository, capfd):
 
 @pytest.fixture
 def small_disk(tmp_path, empty_store, monkeypatch):
-    """Return a folder on a disk of 2 MB with an empty store, which is the store now."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2500k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    shutil.copyfile(empty_store, folder / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    """Return a folder on a small disk with an empty store, which is the store now."""
+    with disk(tmp_path / "disk", "size=2500k") as folder:
+        shutil.copyfile(empty_store, folder / "mlflow.db")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        yield folder
 
 
 def test_a_disk_that_is_full(repository, small_disk, capfd):

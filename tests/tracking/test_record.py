@@ -69,7 +69,7 @@ def test_a_record_has_settings_data_and_folds_with_epochs_times_and_scores():
         (None, None, None),
     ],
 )
-def test_the_limit_is_that_which_the_data_were_prepared_with(locked, now, found):
+def test_the_limit_is_that_of_the_prepared_data(locked, now, found):
     params_of = {"params.yaml": {"data": {"limit": locked}}}
     lock = {"schema": "2.0", "stages": {"prepare": {"params": params_of}}}
     Path("dvc.lock").write_text(yaml.safe_dump(lock))

@@ -109,7 +109,7 @@ def test_publishing_cut_off_after_each_write(repository, monkeypatch, empty_stor
 
 
 @pytest.mark.parametrize("kept", [1, 13])
-def test_a_half_logged_fold_is_completed_without_doubles(repository, kept):
+def test_a_half_logged_fold_is_completed_without_duplicates(repository, kept):
     """A batch may be stored in part, and timing.csv, which gave its times, may be gone."""
     from mlflow.entities import Metric
 

@@ -29,9 +29,9 @@ def make_key(folder):
 
 
 def fetch_refusal(folder):
-    said = refusal(fetch, MODEL, folder)
-    assert MODEL in said
-    return said
+    message = refusal(fetch, MODEL, folder)
+    assert MODEL in message
+    return message
 
 
 def test_only_what_the_key_s_holder_published_is_fetched(repository, monkeypatch, tmp_path):

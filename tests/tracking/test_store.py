@@ -23,7 +23,7 @@ CODE = Path(store.__file__).parents[2]
 
 @pytest.mark.slow
 def test_pickle_is_off_before_mlflow_is_imported():
-    """`dvc repro` and `mlflow run` start the commands with whatever environment there is."""
+    """`dvc repro` and `mlflow run` start the commands with the user's environment."""
     name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
     modules = "stages.publish, stages.commands.champion, stages.commands.promote"
     code = (
@@ -119,7 +119,7 @@ def test_a_moved_or_copied_database_is_refused_until_it_is_rebuilt(
     assert not original_stays or everything(repository) == before
     Path("mlflow.db").rename("old.db")
     Path("mlartifacts").rename("old")
-    # in a process of its own, because MLflow's client keeps a database open
+    # in a separate process, because MLflow's client keeps a database open
     command = [sys.executable, "-m", "stages", "publish", "--all"]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": str(CODE)}, check=True)
     assert all(row["artifact_uri"].startswith(here.as_uri()) for row in everything(here)["runs"])

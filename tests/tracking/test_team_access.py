@@ -26,7 +26,7 @@ def test_without_the_right_password_nothing_is_read_or_written(team, annas, publ
 
 
 def test_every_route_but_the_open_ones_asks_for_a_password(team):
-    """Those that a later MLflow adds too."""
+    """Including those that a later MLflow adds."""
     found = access.routes(team)
     assert len(found) > 300
     with requests.Session() as session:

@@ -9,7 +9,7 @@ from benchmarks import load_publish
 from tests.tracking import team as parts
 from tests.tracking.made_results import make_comparison, make_repository, make_results
 from tests.tracking.served import inherited
-from tests.tracking.team_fixtures import PUBLISH, call, everything, objects, well
+from tests.tracking.team_fixtures import PUBLISH, call, everything, objects, succeed
 
 pytestmark = pytest.mark.slow
 DOCS = parts.DOCS.read_text()
@@ -37,12 +37,12 @@ def test_the_champion_is_named_and_fetched_through_the_server(team, published, t
 
 
 def test_a_second_person_may_promote_by_hand(team, annas, published):
-    promoted = well("python -m stages promote basic", annas, team.client("ben"))
+    promoted = succeed("python -m stages promote basic", annas, team.client("ben"))
     assert "was made champion by hand by ben." in promoted
     rule = "python -m stages champion"
-    assert "was made champion by hand" in well(rule, annas, team.client("anna"))
-    well("python -m stages promote --release", annas, team.client("ben"))
-    assert "replaces basic (version 1): +0.01" in well(rule, annas, team.client("anna"))
+    assert "was made champion by hand" in succeed(rule, annas, team.client("anna"))
+    succeed("python -m stages promote --release", annas, team.client("ben"))
+    assert "replaces basic (version 1): +0.01" in succeed(rule, annas, team.client("anna"))
 
 
 def test_two_people_with_other_results_keep_their_verdicts(team, annas, published, tmp_path):
@@ -55,11 +55,11 @@ def test_two_people_with_other_results_keep_their_verdicts(team, annas, publishe
     own = make_repository(tmp_path / "ben", "basic", "other")
     make_results(own / "results/other", "other", 2, 2, 0.02)
     make_comparison(own, "undecided: +2.00 points", basic=0.9005, other=0.9205)
-    well(PUBLISH, own, team.client("ben"))
+    succeed(PUBLISH, own, team.client("ben"))
     both = verdicts()
     assert both.items() > of_anna.items()
     assert {verdict.split()[1] for verdict in both.values() if "+" in verdict} == {"+1.00", "+2.00"}
-    well(PUBLISH, annas, team.client("anna"))
+    succeed(PUBLISH, annas, team.client("anna"))
     assert verdicts() == both
 
 
@@ -68,9 +68,9 @@ def test_what_only_the_owner_may_delete_stays(team, annas, published, tmp_path):
     own = make_repository(tmp_path / "ben", "basic")
     make_results(own / "results/basic", "basic", 2, 2, 0.04)
     make_comparison(own, basic=0.9405)
-    assert "replaces other" in well(PUBLISH, own, team.client("ben"))
+    assert "replaces other" in succeed(PUBLISH, own, team.client("ben"))
     assert len(everything(team)[0]["registered_model_aliases"]) == 2
-    well(PUBLISH, annas, team.client("anna"))
+    succeed(PUBLISH, annas, team.client("anna"))
 
 
 def test_what_one_person_deletes_another_may_publish_again(team, annas, published):
@@ -80,7 +80,7 @@ def test_what_one_person_deletes_another_may_publish_again(team, annas, publishe
     with team.database("mlflow") as connection:
         ((deleted,),) = connection.execute(query).fetchall()
         team.ask("anna", "runs/delete", {"run_id": deleted})
-        well(PUBLISH, annas, team.client("ben"))
+        succeed(PUBLISH, annas, team.client("ben"))
         (run_id,) = {row[0] for row in connection.execute(query).fetchall()} - {deleted}
         version = f"select version from model_versions where run_id = '{run_id}'"
         assert len(connection.execute(version).fetchall()) == 1
@@ -110,22 +110,22 @@ def test_dvc_pushes_to_the_store_and_pulls_over_tls(team, proxy, annas, publishe
         "dvc add -q results/basic results/other data/prepared && git add -A",
         "git commit -qm results",
     ]
-    well(" && ".join(results), annas, keys)
-    well(setup, annas, keys)
-    well("dvc push", annas, keys)
+    succeed(" && ".join(results), annas, keys)
+    succeed(setup, annas, keys)
+    succeed("dvc push", annas, keys)
     clone = tmp_path / "clone"
-    well(f"git clone -q {annas} {clone}", tmp_path, keys)
+    succeed(f"git clone -q {annas} {clone}", tmp_path, keys)
     assert not (clone / "results/basic").exists()
     _, store, certificate = proxy
-    well(f"{setup.replace(team.s3, store)}\n{trust} {certificate}", clone, keys)
-    well("dvc pull", clone, keys)
+    succeed(f"{setup.replace(team.s3, store)}\n{trust} {certificate}", clone, keys)
+    succeed("dvc pull", clone, keys)
     names = [path.relative_to(annas) for path in annas.glob("results/*/**/*")]
     files = [name for name in names if (annas / name).is_file()]
     assert len(files) > 20
     assert all((clone / name).read_bytes() == (annas / name).read_bytes() for name in files)
 
     before = everything(team)  # what was pulled is what anna has published
-    well(PUBLISH, clone, team.client("ben"))
+    succeed(PUBLISH, clone, team.client("ben"))
     assert everything(team) == before
 
 
@@ -155,7 +155,7 @@ def test_a_backup_is_restored_into_a_new_server(team, annas, published, tmp_path
             "PGPORT": str(on.database_port),
             "AWS_ENDPOINT_URL": on.s3,
         }
-        well(COMPOSE + commands.replace('"/backup/', f'"{tmp_path}/backup/'), tmp_path, there)
+        succeed(COMPOSE + commands.replace('"/backup/', f'"{tmp_path}/backup/'), tmp_path, there)
 
     run(save, team)
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o700
@@ -165,5 +165,5 @@ def test_a_backup_is_restored_into_a_new_server(team, annas, published, tmp_path
         assert objects(new, "dvc") == objects(team, "dvc")
         new.password |= {"anna": team.password["anna"]}
         before = everything(new)
-        well(PUBLISH, annas, new.client("anna"))
+        succeed(PUBLISH, annas, new.client("anna"))
         assert everything(new) == before

@@ -1,4 +1,4 @@
-"""Two checkouts with one store, whose trainings of one fingerprint came to other bits."""
+"""Two checkouts with one store, whose trainings of the same fingerprint gave different bits."""
 
 import shutil
 from pathlib import Path
@@ -43,7 +43,7 @@ def enter(tmp_path, monkeypatch, empty_store):
 
 
 def touching(run_id):
-    """Return all rows about a run, the runs below it, and the model versions of it."""
+    """Return all rows about a run, its child runs and its model versions."""
     rows = everything(TEAM)
     own = {run_id} | {
         row["run_uuid"]
@@ -71,7 +71,7 @@ def published(enter, *names):
         assert publish.publish("other")
 
 
-def test_champion_judges_only_the_own_results(enter):
+def test_champion_judges_only_results_of_its_own_checkout(enter):
     published(enter, "ours", "theirs")
     theirs = [trained(name) for name in ("basic", "other")]
     before = [touching(each) for each in theirs]

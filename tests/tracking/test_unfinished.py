@@ -60,7 +60,7 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
 def test_a_note_that_came_with_a_copied_folder_is_ignored(
     unfinished, repository, empty_store, monkeypatch, tmp_path
 ):
-    """The original trains on, and holds a lock that the copy does not have."""
+    """The original keeps training, and holds a lock that the copy does not have."""
     shutil.copyfile(empty_store, tmp_path / "team.db")  # the store of both
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/team.db")
     with store.opened(Tracking()) as client:
@@ -113,8 +113,8 @@ def test_a_run_that_nobody_publishes_for_a_week_is_given_up(unfinished, begun):
     assert not unfinished.is_noted(run_id)
 
 
-def test_only_what_is_overtaken_ends(unfinished, begun):
-    """Not the newer, another variant's, another experiment's, one being trained, another's."""
+def test_only_older_runs_of_the_same_variant_and_experiment_end(unfinished, begun):
+    """Not one that is being trained, or that is not noted and so of another checkout."""
     client, _ = begun
     elsewhere = client.create_experiment("elsewhere")
     scheduled(client, unfinished, "basic", 1)

@@ -1,6 +1,6 @@
-"""A training of two folds as `train` does it, but for the learning: `python training.py SECONDS`.
+"""`python training.py SECONDS`: a training of two folds like that of `train`, without learning.
 
-It keeps fold N when the working folder has the file `go-N`, and ends well after the last.
+It stores fold N once the working folder has the file `go-N`, and ends after the last.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Short trainings with our layers and optimizers and with those of Keras, compared."""
+"""Compare short trainings with Foldlab's layers and optimizers and with those of Keras."""
 
 import keras
 import numpy as np

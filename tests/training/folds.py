@@ -1,4 +1,4 @@
-"""Small folds that are trained, and what is left of them in the process."""
+"""Small trained folds, and the objects that they leave in the process."""
 
 import gc
 from collections import Counter

@@ -42,7 +42,7 @@ def test_loss_and_accuracy_of_an_epoch_count_every_image_once():
 
 @pytest.mark.parametrize("ops", [[], [Named(name="mixup", arguments={"alpha": 1.0})]])
 def test_smoothing_penalties_and_class_weights_enter_the_loss(ops):
-    """A mixed image is weighted in the shares of its classes."""
+    """A mixed image is weighted by the shares of its classes."""
     model, weights = linear(), np.array([[0.5], [1.0], [3.0]], "f4")
     settings = {"label_smoothing": 0.3, "l2": 0.1}
     pixels, labels = tf.cast(IMAGES, tf.float32), tf.one_hot(LABELS, 3)

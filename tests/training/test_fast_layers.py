@@ -84,7 +84,7 @@ def test_dropout_drops_as_many_as_its_rate_says(rate):
         assert abs(both - rate**2) < 4 * np.sqrt(rate**2 / count) + 1e-4
 
 
-def test_dropout_in_bfloat16_and_with_a_shape_of_its_own_or_all_dropped():
+def test_dropout_in_bfloat16_with_a_noise_shape_and_of_everything():
     ones = np.ones((64, 3), "f4")
     half = FAST.Dropout(0.5, dtype="mixed_bfloat16")(ones, training=True)
     assert half.dtype == tf.bfloat16

@@ -122,7 +122,7 @@ def test_validation_images_are_never_trained_on():
     assert_same_weights(fold(images=altered, epochs=1), shared(epochs=1))
 
 
-def test_every_training_image_counts_also_in_a_part_batch():
+def test_every_training_image_counts_even_in_a_partial_batch():
     """60 images in batches of 16 leave 12; if those were skipped, their pixels would not matter."""
     order = np.random.default_rng([derive_seed(1, "small", 0), 1]).permutation(
         np.flatnonzero(FOLDS != 0)
@@ -232,7 +232,7 @@ def test_class_weights_are_balanced_and_used():
 
 
 def test_a_head_trains_on_augmented_views_and_is_validated_on_the_images_themselves():
-    """Features of the images themselves say another class than those of their views."""
+    """Features of the images themselves indicate another class than those of their views."""
     labels = np.arange(60) % 2
     features = np.zeros((60, 4, 2), "f4")
     features[:, 1:] = np.eye(2)[labels][:, None]
@@ -245,8 +245,8 @@ def test_a_head_trains_on_augmented_views_and_is_validated_on_the_images_themsel
     assert record.validation.tolist() == [row for row in range(60) if row // 2 % 2 == 0]
 
 
-def test_a_head_is_validated_on_the_mean_of_the_views_that_are_kept_for_that():
-    """The second of two views for predictions is very sure of the class, the training views not."""
+def test_a_head_is_validated_on_the_mean_of_the_views_for_predictions():
+    """The second of two views for predictions is very sure of the class, unlike training views."""
     labels = np.arange(60) % 2
     features = np.zeros((60, 4, 2), "f4")
     features[:, 2:] = np.eye(2)[labels][:, None]

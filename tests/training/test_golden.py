@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from benchmarks.inputs import ROOT
+
 pytestmark = pytest.mark.slow
-HERE = Path(__file__).parents[2]
-GOLDEN = json.loads((HERE / "tests/training/golden.json").read_text())
+GOLDEN = json.loads((ROOT / "tests/training/golden.json").read_text())
 # All rows gave equal bits on AMD's Zen 4 and Zen 5, rows like these on Intel processors too. On a
 # kind other than that of golden.json, a difference in another row is an expected failure.
 SEEN_ELSEWHERE = {"basic"}
@@ -20,7 +20,7 @@ SEEN_ELSEWHERE = {"basic"}
 def made():
     ran = subprocess.run(
         [sys.executable, "-m", "tests.training.golden"],
-        cwd=HERE,
+        cwd=ROOT,
         env=os.environ | {"ONEDNN_MAX_CPU_ISA": "SSE41"},  # portable kernels ignore it
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Folds in mixed precision, which needs native kernels, so in a process of their own."""
+"""Folds in mixed precision, which needs native kernels, so in a separate process."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -46,7 +46,7 @@ def left_by_a_fold():
     return before, alive()
 
 
-def test_it_computes_otherwise_and_keeps_float32(native):
+def test_it_computes_differently_and_keeps_float32(native):
     assert native(type_of_the_mixed_output) == "bfloat16"
     mixed, full = native(fold, **MIXED), native(fold, **MIXED | {"precision": "float32"})
     assert {weights.dtype for weights in mixed.weights} == {np.dtype("f4")}

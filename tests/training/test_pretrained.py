@@ -70,7 +70,7 @@ def server(saved, tmp_path, monkeypatch):
         started.shutdown()
 
 
-def test_a_bug_while_keras_loads_is_not_told_as_a_failed_download(saved, monkeypatch):
+def test_a_bug_while_keras_loads_is_not_reported_as_a_failed_download(saved, monkeypatch):
     def buggy(name, shape, **weights):
         return body(name, shape) if not weights else weights["weigths"]
 
@@ -81,7 +81,7 @@ def test_a_bug_while_keras_loads_is_not_told_as_a_failed_download(saved, monkeyp
 
 
 def test_weights_of_imagenet_are_downloaded_once_and_checked(saved, server, tmp_path, monkeypatch):
-    refused = refusal(load, SMALL, weights="imagenet")  # these are others than Keras' own
+    refused = refusal(load, SMALL, weights="imagenet")  # these are not Keras' own
     assert "hash" in refused
     digest = hashlib.sha256(server.read_bytes()).hexdigest()
     hashes = {"small_224_1.0_float": ("", digest)}

@@ -22,7 +22,7 @@ def rates(name, steps=10, epochs=4, top=0.1, **arguments):
         ("exponential", {"rate": 0.5}, [0.1 * 0.5 ** (step // 10) for step in range(40)]),
     ],
 )
-def test_a_warmup_rises_in_a_line_and_leaves_the_rest(name, arguments, expected):
+def test_a_warmup_rises_linearly_and_leaves_the_rest(name, arguments, expected):
     assert rates(name, **arguments) == pytest.approx(expected)
     values = rates(name, warmup=0.3, **arguments)  # 12 of 4 x 10 steps
     assert values[:12] == pytest.approx([step / 12 * expected[step] for step in range(12)])
@@ -40,7 +40,7 @@ def test_a_warmup_leaves_cosine_a_step_to_fall():
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.25])
-def test_cosine_rises_in_a_line_and_falls_to_almost_nothing(warmup):
+def test_cosine_rises_linearly_and_falls_to_almost_nothing(warmup):
     rise = int(40 * warmup)
     expected = [0.1 * step / rise for step in range(rise)]
     expected += [0.05 * (1 + math.cos(math.pi * s / (40 - rise))) for s in range(40 - rise)]
