@@ -12,6 +12,7 @@ SUITE = {  # the columns of the table of suites
     "equal_weights_normal": "equal weights, normal",
     "fixed_effect_meta_analysis": "weights 1 / c^2, normal",
 }
+KINDS = ("pair", "family")
 Record = Mapping[str, Any]
 
 
@@ -55,6 +56,22 @@ def _rule(name: str, rule: Record) -> list[str]:
         "no" if rule["above"] else "yes",
         *("" if share is None else f"{100 * share:.0f}" for share in power),
     ]
+
+
+def few_folds(record: Record) -> str:
+    """Return false positives with few folds in Markdown: of a pair, and of a family after Holm."""
+    members = list(record["members"].values())
+    designs = list(members[0]["designs"])
+    rows = []
+    for member in members:
+        found = [member["designs"][design] for design in designs]
+        count = f"{found[0]['pair']['replicates']:,}"
+        cells = [" / ".join(f"{100 * one[key]['rate']:.1f}" for key in KINDS) for one in found]
+        rows.append([member["text"], count, *cells])
+    columns = f"member | replicates | {' | '.join(designs)}"
+    lines = table(columns, f"---|---:{'|---:' * len(designs)}", rows)
+    about = f"Of a pair / of {record['variants']} variants, in percent; folds x repeats."
+    return "\n".join([*lines, "", f"{about} {machine(record)}."])
 
 
 def suites(record: Record) -> str:

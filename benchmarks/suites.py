@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import norm
 
 from benchmarks import inputs, measured
-from benchmarks.verdict_battery import SIMULATED, cross_validated, simulated
+from benchmarks.verdict_battery import DESIGNS, SIMULATED, cross_validated, simulated
 from benchmarks.verdict_rules import rates
 from stages.statistics import paired, suite
 
@@ -31,7 +31,7 @@ def estimates(member: str, number: int) -> list[suite.Estimate]:
     few = dataclasses.replace(SIMULATED[member], learners=SIMULATED[member].learners[:VARIANTS])
     seed = (MEMBERS.index(member), number)
     fit, labels = simulated(few, seed)
-    scores, _ = cross_validated(fit, VARIANTS, labels, "k5", seed)
+    scores, _ = cross_validated(fit, VARIANTS, labels, DESIGNS["k5"], seed)
     differences = scores[1:] - scores[0]
     variances = paired.variances(differences)
     return [

@@ -95,6 +95,7 @@ TABLES: dict[Path, list[Callable[[Records], str]]] = {
     ],
     inputs.ROOT / "docs" / "statistics.md": [
         _of("verdict_rules", statistics.verdicts),
+        _of("few_folds", statistics.few_folds),
         _of("suites", statistics.suites),
         _of("learning_curve", statistics.learning_curves),
     ],

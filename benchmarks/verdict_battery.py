@@ -19,7 +19,8 @@ import numpy as np
 from benchmarks.learners import LEARNERS
 from stages import files
 
-# design -> folds, first repeat, repeats; k5 is for all variants, the others for the first two
+Design = tuple[int, int, int]  # folds, number of the first repeat, repeats
+# k5 is for all variants, the others for the first two
 DESIGNS = {"k5": (5, 0, 1), "k5_more": (5, 1, 3), "k10": (10, 0, 1), "5x2": (2, 0, 5)}
 CHUNK = 25  # simulated replicates in a file
 Fit = Callable[[int, np.ndarray, np.ndarray, int], np.ndarray]
@@ -99,20 +100,20 @@ def assigned(labels: np.ndarray, folds: int, random: np.random.Generator) -> np.
 
 
 def cross_validated(
-    fit: Fit, variants: int, labels: np.ndarray, design: str, seed: tuple[int, ...]
+    fit: Fit, variants: int, labels: np.ndarray, design: Design, seed: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cross-validate the variants on the same folds.
 
     Args:
         fit: takes variant, folds (n,), fold, and the number of that fold over all repeats; returns
             whether the validation images are predicted correctly, bool (m,).
-        design: of DESIGNS.
+        design: folds, number of the first repeat, repeats.
         seed: of the folds.
 
     Returns:
         accuracies, float (variants, repeats * folds); correct, bool (variants, repeats, n).
     """
-    folds, first, repeats = DESIGNS[design]
+    folds, first, repeats = design
     scores = np.empty((variants, repeats * folds))
     correct = np.empty((variants, repeats, len(labels)), bool)
     for repeat in range(repeats):
@@ -197,7 +198,7 @@ def add(name: str, replicates: int, designs: list[str], kept: Path, data: Any = 
                     if member.recipes
                     else simulated(member, seed)
                 )
-                made.append(cross_validated(fit, variants, labels, design, seed))
+                made.append(cross_validated(fit, variants, labels, DESIGNS[design], seed))
             scores, correct = (np.stack(part) for part in zip(*made, strict=True))
             path.parent.mkdir(parents=True, exist_ok=True)
             with files.replacing(path) as temporary, temporary.open("wb") as file:

@@ -117,7 +117,9 @@ def test_every_variant_is_scored_once_on_every_image_of_a_repeat(design):
         assert np.bincount(labels[fold_of == fold]).tolist() == [20 // folds] * 2
         return np.flatnonzero(fold_of == fold) < 20 * variant
 
-    scores, correct = verdict_battery.cross_validated(fit, 2, labels, design, (1,))
+    scores, correct = verdict_battery.cross_validated(
+        fit, 2, labels, verdict_battery.DESIGNS[design], (1,)
+    )
     assert (scores.shape, correct.shape) == ((2, folds * repeats), (2, repeats, 40))
     assert (correct == (np.arange(40) < [[[0]], [[20]]])).all()
     assert scores.mean(axis=1) == pytest.approx([0, 0.5])
