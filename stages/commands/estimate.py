@@ -12,6 +12,7 @@ from stages.settings import params
 from stages.training.features import features
 from stages.training.fold import train_fold
 
+SCORING = 0.1  # of an epoch's time: docs/experiments.md, 2026-11-29
 PROBED, NETWORKS = "cnn_augmented", 2  # the row that is timed; how many rows take about as long
 
 
@@ -37,7 +38,8 @@ def network_minutes(images: int, shape: tuple[int, int, int]) -> float:
     labels = np.arange(len(few)) % 2
     seconds = float(train_fold(few, labels, None, 2, recipe, "probe").times[-1, 1])
     folds = settings.folds.count * settings.folds.repeats
-    epochs = settings.train.epochs * folds * NETWORKS
+    share = 1 - 1 / settings.folds.count + SCORING
+    epochs = settings.train.epochs * folds * share * NETWORKS
     return seconds / len(few) * images * epochs / 60
 
 

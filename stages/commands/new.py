@@ -1,6 +1,7 @@
 """`python -m stages new DATA`, which `make new` runs: set up params.yaml for your own images."""
 
 import contextlib
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ def new(data: str, data_format: str | None = None) -> None:
     Raises:
         UserError: if the images cannot be used as they are.
     """
-    params.load()  # refuses invalid settings before anything is read
+    settings = params.load().data
     path = Path(data).expanduser().absolute()
     if not data:
         raise UserError("DATA is missing; give a folder or a file: make new DATA=data/photos.")
@@ -42,8 +43,13 @@ def new(data: str, data_format: str | None = None) -> None:
     top = root().absolute()
     given = str(path.relative_to(top)) if path.is_relative_to(top) else str(path)
     chosen: dict[str, Any] = {"source": given, "format": data_format}
-    chosen["watch"] = watch.best(validate(Data, chosen, "data"))
-    found = look.look(validate(Data, chosen, "data"))
+
+    def current() -> Data:
+        reset = dict.fromkeys(new_settings.RESET)
+        return validate(Data, settings.model_dump() | reset | chosen, "data")
+
+    chosen["watch"] = watch.best(current())
+    found = look.look(current())
     print("\n".join(_lines(data, found)), flush=True)
     side = new_settings.side(found.sizes, sum(found.train) + sum(found.test))
     if side and found.resizable:
@@ -51,8 +57,11 @@ def new(data: str, data_format: str | None = None) -> None:
     height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
     shrink = new_settings.shrink(side, height, width)
     compared = new_settings.rows(height, width, shrink)
-    sections = new_settings.sections(found, chosen, [*compared])
-    for line in (*_near(found, validate(Data, chosen, "data")), *_folds(found, sections["folds"])):
+    kept = 1.0 if any(found.test) else 1 - settings.test_fraction
+    sections = new_settings.sections(found, chosen, [*compared], kept)
+    large = min(height, width) >= near_duplicates.LEAST
+    near = _near(found, current()) if large else []
+    for line in (*near, *_folds(found, sections["folds"], kept)):
         print(line)
     before, after = PARAMS.read_bytes(), _changed(compared, sections)
     if after != before:  # repeating the command keeps the copy of the first file
@@ -103,16 +112,15 @@ def _groups(found: Sequence) -> str:
     return f"{len(found):,} group{'s' * (len(found) != 1)}"
 
 
-def _folds(found: Look, folds: Mapping[str, Any]) -> list[str]:
+def _folds(found: Look, folds: Mapping[str, Any], kept: float) -> list[str]:
     """Return a line that says why there are fewer folds than usual, if there are."""
     if folds["count"] == new_settings.FOLDS:
         return []
-    smallest = min(found.train)
-    name = found.classes[found.train.index(smallest)]
+    (name, size), most = new_settings.smallest(found), new_settings.FOLDS
+    times = f", repeated {folds['repeats']} times" * (folds["repeats"] > 1)
     return [
-        f"folds: {folds['count']}, repeated {folds['repeats']} times, because class {name} has "
-        f"only {smallest:,} images; {new_settings.FOLDS} folds need "
-        f"{new_settings.needed(found)} of each class"
+        f"folds: {folds['count']}{times}, because class {name} has only {size:,} different "
+        f"images; {most} folds need {math.ceil(most / kept)} of each class"
     ]
 
 
@@ -136,12 +144,22 @@ def _changed(
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_bytes(PARAMS, before)
         for name, row in variants.items():
-            if name not in params.load().variants:
-                rows.add(name, validate(Variant, row, f"variants.{name}"))
+            wanted, rows_now = validate(Variant, row, f"variants.{name}"), params.load().variants
+            if name not in rows_now:
+                rows.add(name, wanted)
+            elif _architecture(rows_now[name]) != _architecture(wanted):
+                raise UserError(
+                    f"variants.{name} is a row of your own, but this command writes one with that "
+                    "name; rename yours in params.yaml and run the command again."
+                )
         _write(sections, {name: row.get("shrink", 1) for name, row in variants.items()})
         after, settings = PARAMS.read_bytes(), params.load()
     resolve.check(settings)
     return after
+
+
+def _architecture(row: Variant) -> str | None:
+    return row.architecture.name if row.architecture else None  # none for an ensemble
 
 
 def _write(sections: Mapping[str, Mapping[str, Any]], shrink: Mapping[str, int]) -> None:

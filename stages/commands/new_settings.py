@@ -10,6 +10,7 @@ from stages.errors import UserError
 from stages.models.backbone import MINIMUM
 
 FOLDS = 5
+REPEATS = {2: 3, 3: 2}  # more would raise false positives: docs/statistics.md
 STEPS = 1000  # of the optimizer, at least, for a small network
 BATCH = 32
 # Sides in pixels to which images are resized, and the factor by which small networks, for which
@@ -17,7 +18,7 @@ BATCH = 32
 SHRINK: dict[int, Literal[1, 2, 4]] = {224: 4, 128: 2, 64: 1}
 MANY = 10_000  # images; more do not get the largest side, at which each takes 150 kB and 10 ms
 RESET: tuple[str, ...] = ("format", "folder", "image_size", "channels", "bits", "limit")
-RESET += ("label_pattern", "file_column", "label_column")  # of the section data
+RESET += ("label_pattern", "file_column", "label_column", "corrections")  # of the section data
 UNEVEN = 1.5  # ratio of the largest to the smallest class above which classes are weighted
 ROPE = 0.01  # as in Benavoli et al. 2017; few photos cannot show smaller differences
 AUGMENTATION = [{"flip": {}}, {"rotate": {"degrees": 10}}, {"zoom": {"factor": 0.15}}]
@@ -74,26 +75,28 @@ def rows(height: int, width: int, shrink: int) -> dict[str, dict[str, Any]]:
     return chosen | (PRETRAINED if min(height, width) >= MINIMUM else {})
 
 
-def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
+def sections(
+    found: Look, data: dict[str, Any], names: list[str], kept: float
+) -> dict[str, dict[str, Any]]:
     """Return the settings to write: section -> setting -> value.
+
+    `kept` is the share of the images that is left to train with.
 
     Raises:
         UserError: if a class has too few images.
     """
-    smallest = min(found.train)
-    to_train = int(smallest * _kept(found))
+    name, size = smallest(found)
+    to_train = int(size * kept)
     if to_train < 2:
-        name = found.classes[found.train.index(smallest)]
         raise UserError(
-            f"class {name!r} has only {smallest} images to train with; give it at least "
-            "3, or 2 if there is a test set."
+            f"class {name!r} has only {size} different image{'s' * (size != 1)} to train with; "
+            f"give it at least {math.ceil(2 / kept)}."
         )
     images = sum(found.train)
     count = min(FOLDS, to_train)
     return {
         "data": dict.fromkeys(RESET) | data,
-        # Repeats make up for missing folds: the verdict of two folds would need a huge difference.
-        "folds": {"count": count, "repeats": -(-FOLDS // count), "group": None},
+        "folds": {"count": count, "repeats": REPEATS.get(count, 1), "group": None},
         "train": {
             "epochs": int(np.clip(np.ceil(STEPS * BATCH / images), 10, 30)),
             "batch_size": BATCH,
@@ -109,14 +112,10 @@ def sections(found: Look, data: dict[str, Any], names: list[str]) -> dict[str, d
     }
 
 
-def needed(found: Look) -> int:
-    """Return how many images of each class FOLDS folds need, including those held out."""
-    return math.ceil(FOLDS / _kept(found))
-
-
-def _kept(found: Look) -> float:
-    """Return the share of the images that is left to train with."""
-    return 1.0 if any(found.test) else 0.8
+def smallest(found: Look) -> tuple[str, int]:
+    """Return the class with the fewest different training images, and their number."""
+    different = [count - copies for count, copies in zip(found.train, found.copies, strict=True)]
+    return found.classes[different.index(min(different))], min(different)
 
 
 def imbalance(found: Look) -> float:

@@ -202,5 +202,6 @@ def _check_class_folders(folder: Path, found: listing.Listing, rows: Sequence[li
 
 def _shown(names: Sequence[str], fault: str) -> str:
     """Return a file name, its fault and how many more have it, escaping unprintable names."""
-    first, more = names[0], f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{first if first.isprintable() else ascii(first)} {fault}{more}"
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    first, why = (text if text.isprintable() else ascii(text) for text in (names[0], fault))
+    return f"{first} {why}{more}"

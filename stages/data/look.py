@@ -4,7 +4,7 @@ Images are decoded only to look for near duplicates, and only if that takes a fe
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class Look(NamedTuple):
     left_out: dict[str, str]  # file -> why it cannot be used
     equal: list[list[str]]  # files with the same content, in groups
     in_two_classes: list[list[str]]  # those of the groups that are in more than one class
+    copies: list[int]  # images of each class that have the same content as another of that class
     notes: tuple[str, ...]
     resizable: bool = True  # whether `data.image_size` can change the sizes
 
@@ -70,8 +71,12 @@ def look(settings: Data) -> Look:
     equal = [] if opened else _equal([top / name for name in names], names)
     label_of = {file: label for _, label, file in found.rows}
     in_two = [group for group in equal if len({label_of[name] for name in group}) > 1]
-    shapes = np.array(sizes)
-    return Look(found.classes, train, test, shapes, colour, left_out, equal, in_two, found.notes)
+    copies = [0] * len(found.classes)
+    for group in equal:
+        for label, count in Counter(label_of[name] for name in group).items():
+            copies[label] += count - 1
+    facts = (np.array(sizes), colour, left_out, equal, in_two, copies, found.notes)
+    return Look(found.classes, train, test, *facts)
 
 
 def is_quick(found: Look) -> bool:
@@ -121,7 +126,8 @@ def _of_arrays(settings: Data) -> Look:
     )
     sizes = np.array([source.train.images.shape[1:3]])
     colour = source.train.images.shape[3] == 3
-    return Look(source.classes, train, test, sizes, colour, {}, [], [], source.notes, False)
+    none = [0] * len(source.classes)
+    return Look(source.classes, train, test, sizes, colour, {}, [], [], none, source.notes, False)
 
 
 def _counts(found: Listing, split: str) -> list[int]:

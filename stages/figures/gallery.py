@@ -59,9 +59,16 @@ def label_issues(images: np.ndarray, found: Sequence[tuple[str, str, str]], tota
     captions: list[Caption] = [
         ((f"{suggested},", f"not {given}"), INK, (name,)) for suggested, given, name in found
     ]
-    which = f"the first {len(found)} of {total:,}" if total > len(found) else f"all {total:,}"
-    note = f"{which} training images to check\nsuggested, not given, with the file or row"
+    note = f"{_shown(len(found), total, 'training image')} to check"
+    note += "\nsuggested, not given, with the file or row"
     return grid(images, captions, title, note)
+
+
+def _shown(count: int, total: int, what: str) -> str:
+    """Return how many are shown: `1 group`, `all 3 groups`, `the first 20 of 41 groups`."""
+    if total == 1:
+        return f"1 {what}"
+    return f"the first {count} of {total:,} {what}s" if total > count else f"all {total:,} {what}s"
 
 
 @styled
@@ -85,10 +92,8 @@ def near_duplicates(images: np.ndarray, found: Sequence[Mapping[str, Any]], grou
         )
         for one in found
     ]
-    which = f"the first {len(facts)} of {groups:,}" if groups > len(facts) else f"all {groups:,}"
-    note = (
-        f"{which} groups\nclass; group and split; file or row\nred: in both splits or two classes"
-    )
+    note = _shown(len(facts), groups, "group")
+    note += "\nclass; group and split; file or row\nred: in both splits or two classes"
     return grid(images, captions, title, note)
 
 

@@ -70,6 +70,7 @@ def _confusion_note(result: Result, classes: Sequence[str]) -> str:
         return f"no mistake on {total:,} test images"
     pairs, worst = result.confused(classes, PAIRS), classification.hardest_class(counts)
     return (
-        f"{wrong:,} of {total:,} test images are wrong, most often {pairs}; hardest class: "
+        f"{wrong:,} of {total:,} test images {'is' if wrong == 1 else 'are'} wrong, most often "
+        f"{pairs}; hardest class: "
         f"{classes[worst]}, {counts[worst, worst]:,} of {images[worst]:,} correct"
     )

@@ -67,8 +67,9 @@ def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = Fa
     """
     steps = [("make ui", "look at the runs in MLflow")]
     if any(row["outcome"] == "undecided" for row in rows):
-        again = f"dvc exp run -S folds.repeats={2 * repeats}"
-        steps += [(again, "settle more verdicts, in twice the time")]
+        again = ("dvc exp run -S folds.repeats=2", "settle more verdicts, in twice the time")
+        more = ("make learning-curve", "estimate what more images would gain")
+        steps += [again if repeats == 1 else more]
     elif len(rows) > 1:
         steps += [("python -m stages pairs", "test all pairs of variants")]
     if not own_data:

@@ -21,6 +21,7 @@ Check = Literal[  # docs/reading_results.md
     "too-few-epochs",
     "underfits",
     "folds-disagree",
+    "two-folds",
     "near-duplicates",
     "rope-too-narrow",
     "few-test-images",

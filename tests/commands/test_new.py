@@ -54,7 +54,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert "44 images in 3 classes" in printed
-    assert "class owl has only 4 images" in printed
+    assert "class owl has only 4 different images" in printed
     assert "about 9 min" in printed  # two of them for features of the 44 images
 
 
@@ -81,6 +81,39 @@ def test_rows_of_an_earlier_call_fit_images_of_another_size(folder):
     new.new("large")
     new.new("small")
     assert {params.load().variants[name].shrink for name in new_settings.ROWS} == {1}
+
+
+def changed(**sections):
+    content = inputs.merged(yaml.safe_load(Path("params.yaml").read_text()), sections)
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_settings_that_stay_apply_to_the_new_images(folder, capsys):
+    """Those of the previous images, such as their corrections, do not stay."""
+    drawn.tree(folder / "other", drawn.classes("cat", "dog", each=12))
+    drawn.tree(folder / "photos", {"cat/0.png": b"no image"} | drawn.classes("dog", each=12))
+    Path("photos/cat").rename("cats")
+    drawn.tree(folder / "cats", drawn.classes("a", each=12))
+    Path("photos/cat").symlink_to(folder / "cats/a")
+    kept = {"test_fraction": 0.5, "follow_links": True, "corrections": "other/wrong.csv"}
+    changed(data=kept)
+    new.new("photos")
+    settings = params.load()
+    assert (settings.data.test_fraction, settings.data.corrections) == (0.5, None)
+    assert settings.folds.count == 5
+    changed(data={"test_fraction": 0.75})
+    new.new("photos")
+    assert params.load().folds.count == 3
+
+
+def test_a_row_of_ones_own_is_not_replaced(folder):
+    drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
+    changed(variants={"cnn": {"architecture": "basic"}})
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"variants\.cnn "):
+        new.new("photos")
+    assert Path("params.yaml").read_bytes() == before
+    assert not Path("params.yaml.old").exists()
 
 
 def test_missing_sections_are_added(folder):

@@ -8,9 +8,14 @@ from stages.data.look import Look
 from stages.errors import UserError
 
 
-def found(train, test=(0, 0)):
+def found(train, test=(0, 0), copies=(0, 0)):
     sizes = np.full((sum(train), 2), 64)
-    return Look(("cat", "dog"), list(train), list(test), sizes, True, {}, [], [], ())
+    return Look(("cat", "dog"), list(train), list(test), sizes, True, {}, [], [], [*copies], ())
+
+
+def sections(*given, **named):
+    looked = found(*given, **named)
+    return new_settings.sections(looked, {}, [], 1.0 if any(looked.test) else 0.8)
 
 
 @pytest.mark.parametrize(
@@ -65,31 +70,28 @@ def test_a_pretrained_network_needs_images_that_are_large_enough():
     ("train", "test", "count", "repeats"),
     [
         ((200, 200), (0, 0), 5, 1),
-        ((5, 9), (0, 0), 4, 2),
+        ((5, 9), (0, 0), 4, 1),
         ((3, 9), (1, 1), 3, 2),
         ((3, 9), (0, 0), 2, 3),
         ((2, 9), (1, 1), 2, 3),
     ],
 )
-def test_each_fold_has_an_image_of_each_class_and_five_folds_are_trained(
+def test_each_fold_has_an_image_of_each_class_and_few_folds_are_repeated(
     train, test, count, repeats
 ):
-    folds = new_settings.sections(found(train, test), {}, [])["folds"]
+    folds = sections(train, test)["folds"]
     assert folds == {"count": count, "repeats": repeats, "group": None}
 
 
-@pytest.mark.parametrize("test", [(0, 0), (1, 1)])
-def test_the_images_that_five_folds_need_are_just_enough(test):
-    enough = new_settings.needed(found((9, 9), test))
-    for smallest, repeats in ((enough, 1), (enough - 1, 2)):
-        folds = new_settings.sections(found((smallest, 90), test), {}, [])["folds"]
-        assert folds["repeats"] == repeats
+def test_copies_do_not_count():
+    assert sections((6, 9), copies=(3, 0))["folds"]["count"] == 2
+    assert new_settings.smallest(found((6, 9), copies=(2, 6))) == ("dog", 3)
 
 
 @pytest.mark.parametrize(("train", "test"), [((2, 9), (0, 0)), ((1, 9), (1, 1))])
 def test_a_class_with_too_few_images_is_named(train, test):
     with pytest.raises(UserError, match="'cat'"):
-        new_settings.sections(found(train, test), {}, [])
+        sections(train, test)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +99,11 @@ def test_a_class_with_too_few_images_is_named(train, test):
     [((30, 20), "accuracy", None), ((31, 20), "balanced_accuracy", "balanced")],
 )
 def test_uneven_classes_count_alike(train, metric, weight):
-    sections = new_settings.sections(found(train), {}, [])
-    assert sections["compare"]["metric"] == metric
-    assert sections["train"]["class_weight"] == weight
+    chosen = sections(train)
+    assert chosen["compare"]["metric"] == metric
+    assert chosen["train"]["class_weight"] == weight
 
 
 def test_few_images_are_trained_for_more_epochs():
-    epochs = [
-        new_settings.sections(found((count, count)), {}, [])["train"]["epochs"]
-        for count in (100, 1_000, 100_000)
-    ]
+    epochs = [sections((count, count))["train"]["epochs"] for count in (100, 1_000, 100_000)]
     assert epochs == [30, 16, 10]

@@ -16,7 +16,8 @@ def test_the_next_step_depends_on_whether_something_is_undecided():
     decided = [row("basic", "baseline"), row("other", "worse")]
     assert "python -m stages pairs" in terminal.next_steps(decided, 1)
     undecided = [*decided, row("third", "undecided")]
-    assert "folds.repeats=4" in terminal.next_steps(undecided, 2)
+    assert "folds.repeats=2" in terminal.next_steps(undecided, 1)
+    assert "make learning-curve" in terminal.next_steps(undecided, 2)
     assert "stages pairs" not in terminal.next_steps(decided[:1], 1)
 
 
