@@ -48,8 +48,6 @@ def is_image(path: Path) -> bool:
 
 def parsed(content: bytes) -> Image.Image:
     """Return an image from the bytes of its file, as `opened` does."""
-    if not content:
-        raise UnreadableError("is empty")
     return header(io.BytesIO(content))
 
 
@@ -59,6 +57,10 @@ def header(file: Path | io.BytesIO) -> Image.Image:
     Raises:
         UnreadableError: if there is no image, or it is empty or too large.
     """
+    with _pillow_errors():
+        length = file.stat().st_size if isinstance(file, Path) else len(file.getbuffer())
+    if not length:
+        raise UnreadableError("is empty")
     with _pillow_errors(), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below
         image = Image.open(file, formats=FORMATS)
@@ -73,7 +75,7 @@ def header(file: Path | io.BytesIO) -> Image.Image:
 def _pillow_errors() -> Iterator[None]:
     """Convert any exception from Pillow into an UnreadableError.
 
-    Wrap only calls of Pillow, so that a bug of ours is not reported as a damaged image.
+    Wrap only calls of Pillow, so that a bug in Foldlab is not reported as a damaged image.
     """
     try:
         yield
