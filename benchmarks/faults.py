@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from benchmarks import inputs, measured, preloaded
 from benchmarks.contents import Files, content, store
 from benchmarks.fault_cases import QUICK, Case, cases, prepared, restore
 from benchmarks.preloaded import Ended, Watched
+from stages.files import read_json
 
 ERRORS = {  # how each call may fail
     "open": ("ENOSPC", "EIO"),
@@ -31,8 +32,10 @@ ERRORS = {  # how each call may fail
 NOTES = ".foldlab/unpublished/*"  # exist only while something is not in MLflow yet
 
 
-def measure(watched: Watched, names: Collection[str], most: int | None, quick: bool) -> dict:
-    """Disturb commands, and return for each the calls, the failures injected and the faults found.
+def measure(
+    watched: Watched, names: Collection[str], most: int | None, quick: bool
+) -> Iterator[tuple[str, dict]]:
+    """Disturb commands; yield the name of each, and its calls, injected failures and faults.
 
     Args:
         watched: where.
@@ -40,21 +43,23 @@ def measure(watched: Watched, names: Collection[str], most: int | None, quick: b
         most: calls to disturb per kind and error; None for the value of each case.
         quick: without evaluation, MLflow and a second variant.
     """
-    folder = watched.folder
     chosen = [case for case in cases() if case.name in names or not names]
     states = prepared(watched, {case.state for case in chosen}, quick)
-    found: dict = {"commands": {}, "faults": []}
     for case in chosen:
-        rows, faults = disturbed(watched, case, states[case.state], most or case.most)
-        found["commands"][case.name] = rows
-        found["faults"] += [f"{case.name}: {fault}" for fault in faults]
-        print(case.name, json.dumps(rows), *faults, sep="\n", flush=True)
-    rows = found["commands"].values()
-    shutil.rmtree(folder)
+        row, faults = disturbed(watched, case, states[case.state], most or case.most)
+        print(case.name, json.dumps(row), *faults, sep="\n", flush=True)
+        yield case.name, row | {"faults": faults, "commit": measured.BEGAN}
+    shutil.rmtree(watched.folder)
+
+
+def summary(rows: Mapping[str, dict]) -> dict:
+    """Return the record of some commands, in the order of a pipeline."""
     return {
-        "calls": sum(sum(row["calls"].values()) for row in rows),
-        "injected": sum(row["injected"] for row in rows),
-    } | found
+        "calls": sum(sum(row["calls"].values()) for row in rows.values()),
+        "injected": sum(row["injected"] for row in rows.values()),
+        "commands": {case.name: rows[case.name] for case in cases() if case.name in rows},
+        "faults": [f"{name}: {fault}" for name, row in rows.items() for fault in row["faults"]],
+    }
 
 
 def disturbed(watched: Watched, case: Case, state: Path, most: int) -> tuple[dict, list[str]]:
@@ -132,7 +137,8 @@ def inspect(ended: Ended, error: str, before: Files, after: Files, now: Files) -
 def main() -> None:
     """Disturb, compare, and write a record; status 1 on any fault.
 
-    It is benchmarks/records/faults.json, or faults-complete.json with --complete.
+    It is benchmarks/records/faults.json. With --complete, which takes hours, each command is added
+    to benchmarks/records/faults-complete.json when it is done.
     """
     parser = inputs.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="COMMAND", help="such as 'plot'; default: all")
@@ -142,8 +148,15 @@ def main() -> None:
     preloaded.restart("benchmarks.faults")
     most = sys.maxsize if chosen.complete else chosen.most
     names, most = (QUICK, 2) if chosen.quick else (chosen.names, most)
-    found = measure(Watched(), names, most, chosen.quick)
-    measured.end("faults-complete" if chosen.complete else "faults", found, chosen.folder)
+    name = "faults-complete" if chosen.complete else "faults"
+    path, rows = chosen.folder / f"{name}.json", {}
+    if chosen.complete and path.exists():
+        rows = read_json(path)["commands"]
+    for command, row in measure(Watched(), names, most, chosen.quick):
+        rows[command] = row
+        if chosen.complete:
+            measured.write(name, summary(rows), chosen.folder)
+    measured.end(name, summary(rows), chosen.folder)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,14 @@ def failures(record: Mapping[str, Any]) -> str:
     )
     rows = []
     for name, row in record["commands"].items():
-        faults = sum(fault.startswith(f"{name}: ") for fault in record["faults"])
         calls = sum(row["calls"].values())
         endings = [row["endings"].get(ending, 0) for ending in ("refused", "went on", "killed")]
-        rows.append([name, *(f"{count:,}" for count in (calls, row["injected"], *endings, faults))])
-    columns = "command | system calls | failures | one sentence | no error | killed | faults"
-    return "\n".join([about, "", *markdown.table(columns, "---" + "|---:" * 6, rows)])
+        counts = (calls, row["injected"], *endings, len(row["faults"]))
+        rows.append([name, *(f"{count:,}" for count in counts), row["commit"]])
+    columns = (
+        "command | system calls | failures | one sentence | no error | killed | faults | commit"
+    )
+    return "\n".join([about, "", *markdown.table(columns, "---" + "|---:" * 6 + "|---", rows)])
 
 
 def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Records], str]:

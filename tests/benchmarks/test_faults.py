@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import faults, preloaded
 from benchmarks.preloaded import Ended
+from stages.files import read_json
 
 SENTENCE = "foldlab: a cannot be written (No space left on device); free disk space.\n"
 TRACEBACK = "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
@@ -83,3 +84,27 @@ def test_the_first_call_of_each_kind_in_the_folder_fails(tmp_path, kind, error, 
         assert (raised or "") in done.stderr
         assert not (folders[0] / "c").exists() or kind == "fsync"
     assert ctypes.sizeof(preloaded.Shared) == (tmp_path / "shared").stat().st_size
+
+
+def row(injected, *faults):
+    return {"calls": {"open": 3}, "injected": injected, "faults": [*faults], "commit": "a"}
+
+
+def test_a_complete_series_is_added_to_the_record_command_by_command(tmp_path, monkeypatch):
+    def measure(watched, names, most, quick):
+        assert most >= 10**6
+        yield "plot", row(2)
+        assert [*read_json(tmp_path / "faults-complete.json")["commands"]] == ["plot"]
+        yield "prepare", row(5)
+
+    monkeypatch.setattr(sys, "argv", ["faults", "--complete", "--folder", str(tmp_path)])
+    monkeypatch.setattr(faults.preloaded, "restart", lambda name: None)
+    monkeypatch.setattr(faults, "Watched", lambda: None)
+    monkeypatch.setattr(faults, "measure", measure)
+    faults.main()
+    monkeypatch.setattr(faults, "measure", lambda *given: iter([("prepare", row(1, "lost"))]))
+    with pytest.raises(SystemExit, match="prepare: lost"):
+        faults.main()
+    found = read_json(tmp_path / "faults-complete.json")
+    assert [*found["commands"].items()] == [("prepare", row(1, "lost")), ("plot", row(2))]
+    assert (found["calls"], found["injected"], found["faults"]) == (6, 3, ["prepare: lost"])
