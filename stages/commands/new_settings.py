@@ -10,7 +10,7 @@ from stages.errors import UserError
 from stages.models.backbone import MINIMUM
 
 FOLDS = 5
-REPEATS = {2: 3, 3: 2}  # more would raise false positives: docs/statistics.md
+REPEATS = {2: 3}  # two folds alone decide little: docs/statistics.md
 STEPS = 1000  # of the optimizer, at least, for a small network
 BATCH = 32
 # Sides in pixels to which images are resized, and the factor by which small networks, for which

@@ -189,16 +189,6 @@ def _rope(comparison: Comparison) -> Problems:
         )
 
 
-def _two_folds(comparison: Comparison) -> Problems:
-    """Yield two folds that are not repeated; docs/statistics.md has their false positives."""
-    if comparison.tested and (comparison.folds, comparison.repeats) == (2, 1):
-        yield (
-            [],
-            "With two folds and no repeats, equal variants are called better or worse more often "
-            "than the verdict says: use at least three `folds.count`, or `folds.repeats: 3`.",
-        )
-
-
 def _few(comparison: Comparison) -> Problems:
     """Yield classes whose recall rests on few test images."""
     counts = comparison.dataset["test"]["per_class"]
@@ -219,7 +209,6 @@ CHECKS: dict[str, tuple[str, Callable[[Comparison], Problems]]] = {
     "too-few-epochs": ("warning", _short),
     "underfits": ("warning", _underfits),
     "folds-disagree": ("warning", _unstable),
-    "two-folds": ("warning", _two_folds),
     "near-duplicates": ("warning", _near),
     "rope-too-narrow": ("note", _rope),
     "few-test-images": ("note", _few),

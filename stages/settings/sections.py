@@ -21,7 +21,6 @@ Check = Literal[  # docs/reading_results.md
     "too-few-epochs",
     "underfits",
     "folds-disagree",
-    "two-folds",
     "near-duplicates",
     "rope-too-narrow",
     "few-test-images",

@@ -35,7 +35,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     settings = params.load()
     assert (settings.data.source, settings.data.watch) == ("data/pets", "data/pets")
     assert settings.data.image_size == (64, 64)
-    assert (settings.folds.count, settings.folds.repeats) == (3, 2)
+    assert (settings.folds.count, settings.folds.repeats) == (3, 1)
     assert settings.train.class_weight == "balanced"
     assert settings.compare.metric == "balanced_accuracy"
     assert settings.compare.variants == [
@@ -49,7 +49,7 @@ def test_settings_are_chosen_and_comments_kept(folder, capsys):
     ]
     gone = {*before.splitlines()} - {*after.splitlines()}
     assert {line.split(":")[0].strip() for line in gone} == {
-        "source", "image_size", "watch", "count", "repeats", "epochs", "batch_size",
+        "source", "image_size", "watch", "count", "epochs", "batch_size",
         "learning_rate", "class_weight", "variants", "baseline", "metric", "rope",
     }  # fmt: skip
     printed = capsys.readouterr().out

@@ -148,16 +148,6 @@ def test_a_rope_that_no_interval_fits_into_is_named():
     assert codes(found(rope=0.0, basic=result(), other=result())) == {}
 
 
-@pytest.mark.parametrize(
-    ("folds", "repeats", "rows", "expected"),
-    [(2, 1, 2, ["two-folds"]), (2, 3, 2, []), (3, 1, 2, []), (2, 1, 1, [])],
-)
-def test_verdicts_from_two_folds_are_warned_of(folds, repeats, rows, expected):
-    one = found(**{name: result() for name in ("basic", "other")[:rows]})
-    scheme = {"folds": {"count": folds, "repeats": repeats}}
-    assert [*codes(one._replace(dataset=one.dataset | scheme))] == expected
-
-
 def test_classes_with_few_test_images_are_named():
     (finding,) = checks.findings(found(few=(29, 30), basic=result()))
     assert finding.code == "few-test-images"
