@@ -84,7 +84,7 @@ def prepared(watched: Watched, wanted: set[str], quick: bool) -> dict[str, Path]
     _digits(digits)
     data = {"source": str(digits), "watch": str(digits), "limit": None}
     sources = [str(digits), "mnist-5k"]
-    settings = inputs.merged(settings, {"data": data, "parallel": {"jobs": 2}})
+    settings = inputs.merged(settings, {"data": data, "parallel": {"jobs": watched.workers}})
     folder.mkdir()
     inputs.write_settings(folder, settings)
     rows = ["basic"] if quick else ["basic", "batchnorm"]

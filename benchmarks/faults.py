@@ -137,8 +137,9 @@ def inspect(ended: Ended, error: str, before: Files, after: Files, now: Files) -
 def main() -> None:
     """Disturb, compare, and write a record; status 1 on any fault.
 
-    It is benchmarks/records/faults.json. With --complete, which takes hours, each command is added
-    to benchmarks/records/faults-complete.json when it is done.
+    It is benchmarks/records/faults.json. With --complete, which takes hours, folds are trained in
+    the command's own process, and each command is added to benchmarks/records/faults-complete.json
+    when it is done.
     """
     parser = inputs.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="COMMAND", help="such as 'plot'; default: all")
@@ -152,7 +153,8 @@ def main() -> None:
     path, rows = chosen.folder / f"{name}.json", {}
     if chosen.complete and path.exists():
         rows = read_json(path)["commands"]
-    for command, row in measure(Watched(), names, most, chosen.quick):
+    watched = Watched(1 if chosen.quick or chosen.complete else 2)
+    for command, row in measure(watched, names, most, chosen.quick):
         rows[command] = row
         if chosen.complete:
             measured.write(name, summary(rows), chosen.folder)

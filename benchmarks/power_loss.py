@@ -162,7 +162,7 @@ def main() -> None:
     """Replay, compare, and write benchmarks/records/power_loss.json; status 1 on any fault."""
     chosen = inputs.parser(__doc__).parse_args()
     preloaded.restart("benchmarks.power_loss")
-    found = measure(Watched(), chosen.quick)
+    found = measure(Watched(1 if chosen.quick else 2), chosen.quick)
     measured.end("power_loss", found, chosen.folder)
 
 

@@ -79,16 +79,24 @@ def library(folder: Path) -> dict[str, str]:
 class Watched:
     """The folder in which system calls count, and what the library shares with this process."""
 
-    def __init__(self) -> None:
-        """Map the shared memory, and import what most commands need."""
-        from stages.commands import warm
+    def __init__(self, workers: int) -> None:
+        """Map the shared memory, and import what most commands need.
 
+        `workers` is `parallel.jobs` of the commands. With one, they train in their own process, and
+        TensorFlow is imported here too.
+        """
+        from stages.commands import warm
+        from stages.training.tf_runtime import load_tensorflow
+
+        self.workers = workers
         self.folder = Path(os.environ["FAULTS_FOLDER"])
         self.log = Path(os.environ["FAULTS_LOG"])
         with open(os.environ["FAULTS_SHARED"], "r+b") as file:
             self._shared = Shared.from_buffer(mmap.mmap(file.fileno(), 0))
         for name in (*warm.MODULES, "stages.commands.cli"):
             importlib.import_module(name)
+        if workers == 1:
+            load_tensorflow()
 
     def run(
         self, command: Sequence[str], fault: tuple[str, int, str] | None = None, log: bool = False
