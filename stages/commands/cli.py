@@ -171,12 +171,13 @@ _add(
     "commands.export",
     "Convert a model to ONNX or TFLite and check that it predicts the same.\n\n"
     "MODEL is a variant, a .keras file or a models:/ address; by default the best variant. Writes "
-    "the file, and beside it the comparison of both on the test set as JSON.",
+    "the file, and beside it the comparison of both on the test set as JSON. Without --format, "
+    "writes what `export` in the variant's row names, or in all compared rows, as `make repro` "
+    "does.",
     click.Argument(["model"], default=""),
     click.Option(
         ["--format", "file_format"],
         type=click.Choice(["onnx", "tflite"]),
-        required=True,
         help="The format of the file.",
     ),
     click.Option(

@@ -12,12 +12,14 @@ from stages.errors import UserError
 def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     """Prepare the data, train all variants together, run all other stages, print the table.
 
+    Then export the models of rows that ask for it.
+
     With `stages`, as DVC names them, it runs only these and what they depend on. Without `hints` it
     does not say what to do next.
 
     Raises:
         UserError: if DVC cannot work here, because the folder is not a Git checkout, or cannot
-            watch the data.
+            watch the data, or if a row's `export` needs a package that is not installed.
     """
     _check_git()
     if not stages and (summary := stamp.summary_if_unchanged()):
@@ -28,10 +30,12 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     watched()
     if stages:
         return _dvc(*stages)
-    from stages.commands import champion, warm  # these import MLflow and scikit-learn
+    from stages.commands import champion, export, warm  # these import MLflow and scikit-learn
     from stages.commands.sweep import sweep
     from stages.report import terminal
+    from stages.settings import params
 
+    export.check_rows(params.load())
     before, shown = stamp.inputs(), champion.last_shown()
     with warm.started():
         _dvc("prepare")
@@ -40,8 +44,9 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     if shown == champion.last_shown() != champion.identity():  # DVC only restored the comparison
         champion.champion()
     summary = terminal.of_comparison(hints)
-    stamp.write(before, summary)
     print(summary)
+    export.update_rows(params.load())
+    stamp.write(before, summary)
     if _differs_from_git():
         print(
             "\nFiles in results/ or dvc.lock differ from the last commit: commit them, or drop "

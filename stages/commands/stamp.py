@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from stages.engine import environment
-from stages.files import read_json, write_json
+from stages.files import RESULTS, read_json, write_json
 from stages.settings import params
 from stages.tracking import address
 from stages.tracking.store_errors import StoreError
@@ -69,7 +69,7 @@ def _now() -> dict[str, Any]:
     database = address.database(address.uri())
     return {
         "inputs": inputs(),
-        "outputs": _state([LOCK, *_paths("outs")]),
+        "outputs": _state([LOCK, *_paths("outs"), *sorted(RESULTS.glob("*/export"))]),
         "environment": environment.current(params.load().train.kernels),
         "store": _state([database]) if database else address.shown(),
     }

@@ -14,6 +14,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Monitor = Literal["val_accuracy", "val_loss"]
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 Kernels = Literal["portable", "native"]
+Export = Literal["onnx", "tflite", "tflite_int8"]
 Check = Literal[  # docs/reading_results.md
     "beaten-by-simple",
     "unchecked-model",
@@ -34,6 +35,11 @@ def _height_and_width(value: Any) -> Any:
     if len(pair) == 2 and all(type(side) is int and side in SIDES for side in pair):
         return tuple(pair)
     raise ValueError("must be a whole number of pixels from 8 to 1024, or such a [height, width]")
+
+
+def _listed(value: Any) -> Any:
+    """Return a list for a single name."""
+    return [value] if isinstance(value, str) else value
 
 
 def _pattern(value: str) -> str:
@@ -161,6 +167,7 @@ class Variant(Settings):
     ensemble: list[str] | None = None
     augmentation: list[Named] = Field(default_factory=list)
     shrink: Literal[1, 2, 4, 8, 16] = 1  # side of the blocks of pixels that are averaged to one
+    export: Annotated[list[Export], BeforeValidator(_listed)] = Field(default_factory=list)
     train: dict[str, Any] = Field(default_factory=dict)
     description: str = ""
 

@@ -13,9 +13,11 @@ from stages.commands import export
 from stages.engine import onnx_file, tflite_file
 from stages.errors import UserError
 from stages.files import read_json, sha256
+from stages.settings import params
 from stages.training.export import scorer
 from tests.command import status
 from tests.engine import exported
+from tests.prepared import edit
 from tests.refusals import command_refusal
 from tests.tracking.made_results import dead_address, everything, score
 
@@ -56,7 +58,47 @@ def run(code):
 def test_a_model_of_mlflow_needs_a_folder_before_it_is_downloaded(monkeypatch):
     monkeypatch.setattr(export.models, "find", None)  # calling it would fail
     with pytest.raises(UserError, match="--output"):
-        export.export("models:/foldlab@champion")
+        export.export("models:/foldlab@champion", "onnx")
+
+
+def name_formats(names):
+    edit(Path(), {"variants": {"basic": {"export": names}}})
+
+
+def test_formats_in_a_row_are_written_again_only_when_something_changed(trained, monkeypatch):
+    exported.importable(onnx_file)
+    name_formats("onnx")
+    written = []
+    write = export._write
+    monkeypatch.setattr(export, "_write", lambda *args: written.append(args[0]) or write(*args))
+    file = FOLDER / "model.onnx"
+
+    def update():
+        export.check_rows(params.load())
+        export.update_rows(params.load())
+        assert read_json(FOLDER / "model.onnx.json")["sha256"]["exported"] == sha256(file)
+        return len(written)
+
+    assert update() == 1
+    assert update() == 1
+    file.unlink()
+    assert update() == 2
+    file.write_bytes(b"edited")
+    assert update() == 3
+    exported.write(MODEL, members=1, shape=SHAPE, classes=CLASSES)
+    assert update() == 4
+    assert status("export") == status("export", "basic") == 0
+    assert written == [file] * 6
+
+
+def test_without_a_format_in_a_row_one_must_be_given(trained):
+    for arguments in ([], ["basic"]):
+        assert "--format" in command_refusal("export", *arguments)
+    name_formats(["onnx"])
+    for option in (["--int8"], ["--output", "elsewhere"]):
+        assert "--format" in command_refusal("export", "basic", *option)
+    name_formats(["onyx"])
+    assert "variants.basic.export" in command_refusal("export")
 
 
 def test_an_onnx_file_has_a_proof_also_in_mlflow_and_the_documented_code_reads_it(trained, capsys):
@@ -152,3 +194,6 @@ def test_missing_packages_are_named_with_the_command(name, trained, monkeypatch)
     monkeypatch.setattr(export, "score", None)
     with pytest.raises(UserError, match=r"pip install -r requirements-export\.txt -c constr"):
         export.export("basic", name)
+    name_formats(name)
+    with pytest.raises(UserError, match=rf"variants\.basic\.export: {name} needs"):
+        export.check_rows(params.load())

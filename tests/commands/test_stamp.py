@@ -9,12 +9,14 @@ from stages.commands import champion, stamp
 from stages.files import write_json, write_text
 from tests.prepared import write
 
+EXPORTED = "results/b/export/model.onnx"
+
 
 @pytest.fixture
 def repository(folder):
     """Work in a repository where a stage has made an output from an image and a folder of code."""
     write(folder)
-    for name in ("photos/a.png", "code/one.py", "results/b/metrics.json", "mlflow.db"):
+    for name in ("photos/a.png", "code/one.py", "results/b/metrics.json", EXPORTED, "mlflow.db"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     deps = [{"path": "photos"}, {"path": "code"}, {"path": "results"}]
@@ -36,6 +38,8 @@ CHANGES = {
     "a setting": lambda: touch("params.yaml"),
     "a result": lambda: touch("results/b/metrics.json"),
     "a lost result": lambda: os.remove("results/b/metrics.json"),
+    "a lost export": lambda: os.remove(EXPORTED),
+    "a lost folder of exports": lambda: shutil.rmtree(Path(EXPORTED).parent),
     "the lock file": lambda: touch("dvc.lock"),
     "MLflow's store": lambda: touch("mlflow.db"),
     "a lost store": lambda: os.remove("mlflow.db"),
