@@ -1,7 +1,8 @@
 """`python -m stages cost`: what each compared variant's model costs, beside its score.
 
 Times depend on the machine, so no file that DVC tracks contains them: this command writes
-results/cost.csv and results/plots/cost.png, and tags the runs in MLflow with the latency.
+results/cost.csv and results/plots/cost.png, attaches both to the variants' runs in MLflow, and tags
+the runs with the latency.
 """
 
 import sys
@@ -17,13 +18,14 @@ from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics.metrics import metric_of
+from stages.tracking.record import fit_seconds
 
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # over all models
 NOISE = 0.1  # times closer than this share count as equal
 MEASURED = ("images_per_second", "parameters", "multiply_adds")  # as `latency.measure` names them
 COLUMNS: tuple[str, ...] = ("variant", "cv_mean", "cv_std", "n", "metric", "outcome")
-COLUMNS += ("one_image_ms", "megabytes", *MEASURED, "front")
+COLUMNS += ("one_image_ms", "megabytes", *MEASURED, "fit_seconds", "front")
 
 
 def cost() -> None:
@@ -49,6 +51,7 @@ def cost() -> None:
         row |= {key: found[key] for key in MEASURED}
         row["one_image_ms"] = found["one_image_ms"]["median"]
         row["megabytes"] = round(found["file_bytes"] / 1e6, 2)
+        row["fit_seconds"] = fit_seconds(row["variant"])
     rows = sorted(compared, key=lambda row: -row["cv_mean"])
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
@@ -82,6 +85,7 @@ def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
             "MB": f"{row['megabytes']:.1f}",
             "all parameters": f"{row['parameters']:,}",
             "M multiply-adds": f"{row['multiply_adds'] / 1e6:,.1f}" if row["multiply_adds"] else "",
+            "training, s": f"{row['fit_seconds']:,.0f}" if row["fit_seconds"] else "",
             "verdict": row["outcome"],
         }
         for row in rows
@@ -93,7 +97,7 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     baseline = _baseline(rows)
     sentences = [
         "* Pareto front: no other is better in score and time; times within 10 % count as equal.",
-        "One thread, one model at a time.",
+        "Predictions: one thread, one model at a time. Training: the epochs of all folds together.",
     ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]
@@ -106,10 +110,12 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
-    """Tag each variant's run with its latency, which the saved view shows."""
+    """Attach the table and the picture to each variant's run, and tag it with its latency."""
     time = {row["variant"]: f"{row['one_image_ms']:.2f} ms" for row in rows}
 
-    def tag(client: Any, run_id: str, name: str) -> None:
+    def attach(client: Any, run_id: str, name: str) -> None:
+        client.log_artifact(run_id, str(RESULTS / "cost.csv"))
+        client.log_artifact(run_id, str(RESULTS / "plots" / "cost.png"), "plots")
         client.set_tag(run_id, "latency", time[name])
 
-    publish.annotate(settings, "latencies", time, tag)
+    publish.annotate(settings, "costs", time, attach)

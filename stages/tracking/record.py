@@ -88,14 +88,14 @@ def read(variant: str, settings: Params) -> Record:
                 f"{remedy('publish', variant, settings)}."
             )
     history = read_table(folder / "history.csv")
-    timing = _timing(folder / "timing.csv", training["fingerprint"])
+    timing = _timing(folder, training["fingerprint"])
     rows = read_table(folder / "folds.csv")
     folds = [_fold(variant, row, history, timing, dataset) for row in rows]
     scores = leaves(read_json(folder / "metrics.json"), "_")
     numbers = (pair for pair in scores if type(pair[1]) in (int, float))
     metrics = {name: round(float(value), DECIMALS) for name, value in numbers}
-    if timing and len(timing) == len(history):
-        metrics["fit_seconds"] = round(sum(row["seconds"] for row in timing), 1)
+    if seconds := _fit_seconds(timing, history):
+        metrics["fit_seconds"] = seconds
     began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
@@ -184,10 +184,24 @@ def _fold(
     )
 
 
-def _timing(path: Path, fingerprint: str) -> list[dict]:
+def fit_seconds(variant: str) -> float | None:
+    """Return the seconds of all epochs of all folds; None if timing.csv is not of this training."""
+    folder = RESULTS / variant
+    training = read_json(folder / "training.json", ("fingerprint",))
+    timing = _timing(folder, training["fingerprint"])
+    return _fit_seconds(timing, read_table(folder / "history.csv"))
+
+
+def _fit_seconds(timing: list[dict], history: list[dict]) -> float | None:
+    is_complete = timing and len(timing) == len(history)
+    return round(sum(row["seconds"] for row in timing), 1) if is_complete else None
+
+
+def _timing(folder: Path, fingerprint: str) -> list[dict]:
     """Return the rows of timing.csv of this training; none if the file is missing or damaged."""
     with suppress(FileNotFoundError, UserError):
-        rows = read_table(path, ("fold", "epoch", "time", "seconds", "fingerprint"))
+        columns = ("fold", "epoch", "time", "seconds", "fingerprint")
+        rows = read_table(folder / "timing.csv", columns)
         return [row for row in rows if row["fingerprint"] == fingerprint]
     return []
 

@@ -9,7 +9,7 @@ from stages.engine import latency
 from stages.errors import UserError
 from stages.files import read_table, write_table
 from tests.tracking.logged import runs_of
-from tests.tracking.made_results import make_repository
+from tests.tracking.made_results import everything, make_repository
 
 TIMES = {"basic": 4.0, "other": 1.0, "third": 5.0}  # milliseconds
 
@@ -41,6 +41,7 @@ def compared(repository, monkeypatch):
 @pytest.mark.slow
 def test_the_front_has_what_nothing_beats_in_both_and_runs_get_their_latency(compared, capsys):
     publish.publish("other")
+    Path("results/other/timing.csv").unlink()  # it was trained elsewhere
     cost()
     rows = read_table(compared / "results/cost.csv")
     assert [(row["variant"], row["front"]) for row in rows] == [
@@ -54,7 +55,10 @@ def test_the_front_has_what_nothing_beats_in_both_and_runs_get_their_latency(com
     assert " 0.25 " in other  # of the baseline's time
     assert printed[-1].startswith("other: no difference from basic")
     assert (compared / "results/plots/cost.png").stat().st_size > 10_000
+    assert [row["fit_seconds"] for row in rows] == ["10.0", "", "10.0"]
     assert runs_of(compared, "parent")["other"]["tags"]["latency"] == "1.00 ms"
+    attached = {path.rpartition("artifacts/")[2] for path in everything(compared)["artifacts"]}
+    assert {"cost.csv", "plots/cost.png"} <= attached
 
 
 def test_without_a_comparison_or_a_model_nothing_is_measured(compared):
