@@ -1,15 +1,14 @@
 """What a command leaves: the bytes of its files, and the rows of MLflow's store."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks import checkout
 from stages.errors import UserError
 from stages.files import read_arrays, read_table
 
@@ -63,5 +62,4 @@ def store(folder: Path) -> list:
     """Return the content of MLflow's store, without times and random ids."""
     if not (folder / "mlflow.db").exists():
         return []
-    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
-        return [database.execute(query).fetchall() for query in STORE]
+    return [checkout.query(folder, query) for query in STORE]

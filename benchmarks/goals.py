@@ -3,12 +3,40 @@
 The goals of accuracy are in accuracy.yaml.
 """
 
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import getitem
 from statistics import mean
+from typing import Any, NamedTuple
 
-from benchmarks.goal import Goal, Record
 from benchmarks.heads import BACKBONES
 
 WORSE = 0.05  # points of mean accuracy that a faster training may lose
+Record = Mapping[str, Any]
+
+
+class Goal(NamedTuple):
+    """One row of the table: a figure of a record, and what it should be."""
+
+    what: str
+    command: str  # of `python -m benchmarks.`, with options
+    figure: str | Callable[[Record], float]  # keys joined by dots, or a function
+    limit: str = ""  # such as "<= 240", or "" without a goal
+    unit: str = ""  # with " %", the figure is a fraction
+    record: str = ""  # by default the command's name
+    holds: Callable[[Record], bool] = lambda record: True  # another condition of the goal
+
+    def measured(self, record: Record) -> float:
+        """Return the figure in its unit."""
+        by_path = isinstance(self.figure, str)
+        figure = reduce(getitem, self.figure.split("."), record) if by_path else self.figure(record)
+        return 100 * figure if self.unit == " %" else figure
+
+    def met(self, record: Record) -> bool:
+        """Return whether a record reaches the goal, which has a limit."""
+        sign, number = self.limit.split()
+        figure, limit = self.measured(record), float(number)
+        return (figure <= limit if sign == "<=" else figure >= limit) and self.holds(record)
 
 
 def _kfold(variant: str, precision: str, limit: str) -> Goal:

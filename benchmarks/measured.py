@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from stages.engine.hardware import processor
 from stages.files import write_json
 
 HERE = Path(__file__).parent
@@ -49,12 +50,9 @@ def end(name: str, found: dict[str, Any], folder: Path) -> None:
 
 def _processor() -> str:
     """Return the processor's name and its vector units."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
+    facts = processor()
+    if not facts:
         return platform.processor() or platform.machine()
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
     units = [unit for unit in wanted if unit in facts.get("flags", "").split()]
     return f"{facts.get('model name', platform.machine())} ({', '.join(units) or 'no AVX2'})"

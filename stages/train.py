@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stages import files
-from stages.engine import backbones, environment, fold_store, saved_model, tracker, variants
+from stages.engine import (
+    backbones,
+    environment,
+    fold_store,
+    identity,
+    saved_model,
+    tracker,
+    variants,
+)
 from stages.engine.fold_tasks import read_training_data
 from stages.engine.resolve import check
 from stages.settings import params
@@ -37,7 +45,7 @@ def train(variant: str) -> None:
         trained = variants.train(plan, arrays, settings.parallel)
 
     weights = {
-        recipe.variant: backbones.digest(backbones.arrays(recipe))
+        recipe.variant: identity.of_arrays(backbones.arrays(recipe))
         for recipe in plan.recipes.values()
         if backbones.has_backbone(recipe)
     }

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from stages.errors import UserError, system_refusal
+from stages.errors import system_refusal
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
@@ -18,7 +18,3 @@ def test_what_the_system_refuses_is_a_sentence_with_the_file(number):
 )
 def test_any_other_error_of_the_system_may_be_a_bug(error):
     assert system_refusal(error) is None
-
-
-def test_validators_may_raise_it():
-    assert issubclass(UserError, ValueError)

@@ -1,6 +1,5 @@
 """The stage `evaluate`, on one trained variant."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from stages.errors import UserError
 from stages.evaluate import evaluate
-from stages.files import read_json, read_table
+from stages.files import read_json, read_table, sha256
 from stages.statistics import two_classes
 from tests import prepared
 
@@ -88,7 +87,7 @@ def test_a_scoring_is_noted_once_per_model_and_test_set(copy, predictions):
         ledger = read_table(Path("results/test_set_uses.csv"))
         return [row for row in ledger if row["variant"] == "plain"]
 
-    model = hashlib.sha256((RESULTS / "model.keras").read_bytes()).hexdigest()
+    model = sha256(RESULTS / "model.keras")
     use = {"variant": "plain", "model_sha256": model, "test_sha256": predictions["test_sha256"]}
     assert predictions["model_sha256"] == model
     assert uses() == [use]

@@ -1,7 +1,6 @@
 """The stage `prepare`."""
 
 import errno
-import hashlib
 import json
 import os
 import subprocess
@@ -21,7 +20,7 @@ from stages.data import watch
 from stages.data.source import Source, Split
 from stages.data.splits import make_splits
 from stages.errors import UserError
-from stages.files import PREPARED, read_table
+from stages.files import PREPARED, read_table, sha256
 from stages.prepare import prepare
 from stages.settings import params
 from tests import drawn
@@ -59,7 +58,7 @@ def dataset() -> dict:
 
 
 def digests() -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in PREPARED.iterdir()}
+    return {path.name: sha256(path) for path in PREPARED.iterdir()}
 
 
 def test_corrected_labels_and_rows_are_those_of_the_source():

@@ -1,5 +1,4 @@
 import errno
-import hashlib
 import os
 import shutil
 from contextlib import chdir
@@ -12,7 +11,7 @@ from stages.commands.sweep import sweep
 from stages.engine import fold_store, fold_tasks
 from stages.engine.resolve import recipe
 from stages.errors import UserError
-from stages.files import read_json, read_table, write_json
+from stages.files import read_json, read_table, sha256, write_json
 from stages.settings import params
 from stages.train import train
 from stages.training.export import assemble
@@ -121,7 +120,7 @@ def test_no_variant_starts_from_a_model_of_its_own_images(folder):
     saved = shutil.copy(folder / "results/plain/model.keras", folder)
     shutil.rmtree(folder / "data")
     prepared.write(folder, epochs=1, count=30, folds=3)
-    digest = hashlib.sha256(Path(saved).read_bytes()).hexdigest()
+    digest = sha256(Path(saved))
     start = {"from_model": {"path": "model.keras", "sha256": digest}}
     vote = {"ensemble": ["plain", "normed"]}
     edit(folder, {"variants": {"normed": {"architecture": start}, "vote": vote}})
@@ -140,7 +139,7 @@ def test_a_variant_starts_from_another_s_saved_model(folder):
     weights = [network(plain, (12, 12, 1), 3).get_weights() for _ in range(2)]
     saved = folder / "saved.keras"
     saved.write_bytes(assemble(plain, (12, 12, 1), 3, weights, Listed(np.empty(0, "<u8"), True)))
-    digest = hashlib.sha256(saved.read_bytes()).hexdigest()
+    digest = sha256(saved)
     start = {"path": "saved.keras", "sha256": digest, "member": 1, "dense": 4}
     edit(folder, {"variants": {"normed": {"architecture": {"from_model": start}}}})
     train("normed")

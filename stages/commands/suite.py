@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import data, files, publish
+from stages.commands import edits
 from stages.commands.process import exclusive
 from stages.data import watch
 from stages.engine import fold_store, resolve
@@ -132,23 +133,17 @@ def _inside(name: str, source: Data) -> Iterator[None]:
 
 def _prepared(settings: Params) -> dict[str, Any]:
     """Prepare the data if settings, files or code have changed; return dataset.json's content."""
+    package = Path(data.__file__).parent
     made_from = {
         "settings": settings.model_dump(mode="json", include={"data", "folds"}),
         "files": watch.digests(settings),
-        "code": _code(),
+        "code": edits.digests([package, package.parent / "prepare.py"]),
     }
     if not (STAMP.exists() and files.read_json(STAMP) == made_from):
         STAMP.unlink(missing_ok=True)
         prepare(settings)
         files.write_json(STAMP, made_from)
     return files.read_dataset(PREPARED)
-
-
-def _code() -> str:
-    """Return the SHA-256, in hexadecimal, of the code that prepares data."""
-    package = Path(data.__file__).parent
-    paths = [package.parent / "prepare.py", *sorted(package.glob("*.py"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def _table(rows: list[dict[str, Any]]) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ They are stored as arrays in Keras' order in `.foldlab/backbones/`, whatever the
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,14 +41,6 @@ def arrays(recipe: Recipe) -> list[np.ndarray]:
     """Return the weights of a variant's backbone in Keras' order; raises as `weights` does."""
     with np.load(weights(recipe), allow_pickle=False) as stored:
         return [stored[name] for name in sorted(stored.files)]
-
-
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    """Return the SHA-256 of the bytes of a backbone's weights, in Keras' order."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
 
 
 def completed(architecture: Named, where: str) -> Named:
@@ -139,10 +131,11 @@ def weights(recipe: Recipe) -> Path:
             task = (architecture, file, where, recipe.train.kernels)
             ((_, arrays),) = workers.run(initial_weights, [task], None)
             if arguments["weights"] == "imagenet" and arguments["name"] in UNCHECKED:
+                found = identity.of_arrays(arrays)
                 print(
                     f"foldlab: Keras publishes no digest of {arguments['name']}'s file, so it was "
-                    f"not checked; its weights have the SHA-256 {digest(arrays)}, which "
-                    "training.json records.",
+                    f"not checked; its weights have the SHA-256 {found}, which training.json "
+                    "records.",
                     file=sys.stderr,
                 )
         return {f"{number:04d}": array for number, array in enumerate(arrays)}

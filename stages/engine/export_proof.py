@@ -1,6 +1,5 @@
 """The proof of an exported model: how it compares with its Keras model on the test set."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -9,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages import files
-from stages.engine import latency
-from stages.engine.hardware import PROCESSOR
+from stages.engine import hardware, latency
 from stages.settings.sections import Kernels
 from stages.statistics.interval import discordant
 from stages.statistics.metrics import METRICS
@@ -61,7 +59,7 @@ def comparison(
         "accuracy": _accuracy(expected.argmax(1) == label, found.argmax(1) == label),
         "megabytes": _both(*(round(one.stat().st_size / 1e6, 3) for one in files_of_both)),
         "one_image_ms": _both(*_times(model, exported.score, images, kernels)),
-        "processor": _processor(),
+        "processor": hardware.processor().get("model name", "unknown"),
         "versions": {one.replace("_", "-"): version(one) for one in versions},
         "sha256": _both(*map(files.sha256, files_of_both)),
     }
@@ -100,12 +98,6 @@ def _times(
         keras.append(measured["one_image_ms"]["median"])
         exported.append(float(np.median(latency.single_images(score, some, CALLS)[1:])))
     return min(keras), round(min(exported), 3)
-
-
-def _processor() -> str:
-    text = PROCESSOR.read_text() if PROCESSOR.exists() else ""
-    found = re.search(r"^model name\s*: (.*)$", text, re.M)
-    return found[1] if found else "unknown"
 
 
 def cells(proof: Mapping[str, Any]) -> dict[str, str]:

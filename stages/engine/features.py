@@ -40,7 +40,7 @@ def inputs(
         if backbones.has_backbone(recipe):
             own = images[fingerprint]
             if id(own) not in digest_of:
-                digest_of[id(own)] = identity.of_array(own)
+                digest_of[id(own)] = identity.of_arrays([own])
             weights = backbones.weights(recipe)
             path = _path(digest_of[id(own)], own.shape, recipe, weights)
             if path not in found:

@@ -74,9 +74,15 @@ def _bfloat16(setting: Kernels) -> bool:
 
 
 @cache
-def _flags() -> frozenset[str]:
-    lines = PROCESSOR.read_text().splitlines() if PROCESSOR.is_file() else []  # only on Linux
-    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+def processor() -> dict[str, str]:
+    """Return what Linux says of the first core, by name; {} on other systems."""
+    text = PROCESSOR.read_text().partition("\n\n")[0] if PROCESSOR.is_file() else ""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _flags() -> set[str]:
+    return {*processor().get("flags", "").split()}
 
 
 @cache

@@ -44,9 +44,12 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def of_array(array: np.ndarray) -> str:
-    """Return the SHA-256, in hexadecimal, of an array's values in memory."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+def of_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Return the SHA-256, in hexadecimal, of the values of arrays in memory, one after another."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def code() -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def inputs(recipes: Mapping[str, Recipe], images: np.ndarray) -> dict[str, np.nd
     They are `images`, uint8 (n, height, width, channels), or memory-mapped averages of its blocks,
     float32 (n, height / shrink, width / shrink, channels).
     """
-    digest = identity.of_array(images) if any(one.shrink > 1 for one in recipes.values()) else ""
+    digest = identity.of_arrays([images]) if any(one.shrink > 1 for one in recipes.values()) else ""
     of_factor = {
         factor: _shrunk(images, digest, factor)
         for factor in {recipe.shrink for recipe in recipes.values()} - {1}

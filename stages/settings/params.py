@@ -11,7 +11,6 @@ from ruamel.yaml import YAML
 from stages.errors import UserError
 from stages.settings.base import Settings, validate
 from stages.settings.registry import lookup
-from stages.settings.renamed import with_new_names
 from stages.settings.sections import (
     Compare,
     Data,
@@ -79,7 +78,7 @@ def parse(content: Any) -> Params:
     """Validate the content of params.yaml; see `load`."""
     if not isinstance(content, Mapping):
         raise UserError("params.yaml contains no settings; it must be a mapping of sections.")
-    params = validate(Params, with_new_names(content))
+    params = validate(Params, content)
     for name in params.variants:
         check_name(name)
         _check_ensemble(params, name)

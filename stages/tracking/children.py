@@ -31,22 +31,24 @@ T = TypeVar("T")
 
 def get_or_none(get: Callable[..., T], *arguments: str) -> T | None:
     """Return the result of a method of the client, or None if the store has no such entity."""
-    try:
+    with ignoring("RESOURCE_DOES_NOT_EXIST"):
         return get(*arguments)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
+    return None
 
 
 @contextlib.contextmanager
-def if_permitted() -> Iterator[None]:
-    """Skip the block's deletion if the server refuses it: only an owner may delete."""
+def ignoring(code: str) -> Iterator[None]:
+    """End the block without an error if the store answers with this error code."""
     try:
         yield
     except MlflowException as error:
-        if error.error_code != "PERMISSION_DENIED":
+        if error.error_code != code:
             raise
+
+
+def if_permitted() -> contextlib.AbstractContextManager[None]:
+    """Skip the block's deletion if the server refuses it: only an owner may delete."""
+    return ignoring("PERMISSION_DENIED")
 
 
 def search(client: Client, query: str, experiment_id: str = "") -> list[Run]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from stages.tracking import note, summary
+from stages.tracking.children import ignoring
 from stages.tracking.record import Record
 from stages.tracking.store import Client
 
@@ -47,11 +47,8 @@ def register(client: Client, logged: LoggedModel, record: Record) -> None:
         "images_sha256": record.dataset["images_sha256"],
     }
     if version is None or version.source != logged.artifact_location:
-        try:
+        with ignoring("RESOURCE_ALREADY_EXISTS"):
             client.create_registered_model(client.model_name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
         version = client.create_model_version(
             client.model_name,
             source=logged.artifact_location,

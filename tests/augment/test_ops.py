@@ -75,9 +75,8 @@ def test_each_batch_of_each_seed_is_changed(name, channels):
 
 
 @every_op
-@pytest.mark.parametrize("count", [1, 36])  # elastic crashed TensorFlow for one image
-def test_the_greatest_strength_stays_in_range(name, count):
-    apply([(name, GREATEST[name])], batch(count))
+def test_one_image_may_be_changed_by_the_greatest_strength(name):
+    apply([(name, GREATEST[name])], batch(1))  # elastic crashed TensorFlow
 
 
 @every_op

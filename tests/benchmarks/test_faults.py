@@ -99,7 +99,7 @@ def test_a_complete_series_is_added_to_the_record_command_by_command(tmp_path, m
 
     monkeypatch.setattr(sys, "argv", ["faults", "--complete", "--folder", str(tmp_path)])
     monkeypatch.setattr(faults.preloaded, "restart", lambda name: None)
-    monkeypatch.setattr(faults, "Watched", lambda: None)
+    monkeypatch.setattr(faults, "Watched", lambda workers: None)
     monkeypatch.setattr(faults, "measure", measure)
     faults.main()
     monkeypatch.setattr(faults, "measure", lambda *given: iter([("prepare", row(1, "lost"))]))

@@ -31,12 +31,18 @@ def test_small_networks_shrink_the_images_that_pretrained_ones_see(
     assert estimate.minutes(found, ["cnn"], (64, 64, 3), 1) == 2.0
 
 
-def test_the_time_counts_all_folds_and_the_images_of_each(tmp_path, monkeypatch):
+@pytest.fixture
+def content(folder):
+    """Return the default settings with the rows of `make new`, which are in params.yaml too."""
+    made = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
+    made["variants"] |= new_settings.rows(224, 224, 1)
+    Path("params.yaml").write_text(yaml.safe_dump(made))
+    return made
+
+
+def test_the_time_counts_all_folds_and_the_images_of_each(content, monkeypatch):
     times = SimpleNamespace(times=np.array([[1.0, 2.0]]))
     monkeypatch.setattr(estimate, "train_fold", lambda *arguments: times)
-    monkeypatch.chdir(tmp_path)
-    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
-    content["variants"] = {**content["variants"], **new_settings.rows(224, 224, 1)}
     minutes = []
     for count, repeats in ((6, 1), (2, 3)):
         content["folds"] |= {"count": count, "repeats": repeats}
@@ -47,11 +53,8 @@ def test_the_time_counts_all_folds_and_the_images_of_each(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_the_time_of_a_network_is_measured(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    content = yaml.safe_load((inputs.ROOT / "params.yaml").read_text())
-    content["variants"] = {**content["variants"], **new_settings.rows(224, 224, 1)}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+@pytest.mark.usefixtures("content")
+def test_the_time_of_a_network_is_measured():
     for minutes in (estimate.network_minutes, partial(estimate.features_minutes, "pretrained")):
         few, many = (minutes(images, (32, 32, 3)) for images in (1_000, 1_000_000))
         assert 0 < few < many

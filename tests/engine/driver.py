@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+from benchmarks import inputs
 
 HEADER = """
 import multiprocessing, os, time
@@ -20,7 +21,7 @@ def start(folder, code, command=(sys.executable,), **kwargs):
     """Start a process whose main module runs the lines of `code`."""
     lines = "".join(f"    {line}\n" for line in code.strip().splitlines())
     (folder / "driver.py").write_text(f'{HEADER}if __name__ == "__main__":\n{lines}')
-    paths = f"{folder}:{Path(__file__).parents[2]}"
+    paths = f"{folder}:{inputs.ROOT}"
     environment = os.environ | {"PYTHONPATH": paths} | kwargs.pop("env", {})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([*command, folder / "driver.py"], env=environment, **pipes, **kwargs)

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from stages.engine import backbones, saved_model
+from stages.engine import backbones, identity, saved_model
 from stages.engine.resolve import recipe
 from stages.errors import UserError
+from stages.files import sha256
 from stages.models import efficientnet_lite
 from tests.prepared import parse
 from tests.refusals import refusal
@@ -73,7 +74,7 @@ def test_downloads_that_keras_cannot_check_are_reported_once_with_their_digest(m
     array = np.arange(6, dtype="f4").reshape(2, 3)
     monkeypatch.setattr(backbones.workers, "run", lambda *_: [(0, [array, array[0]])])
     made = row(name="mobilenet_v2")
-    found = backbones.digest(backbones.arrays(made))
+    found = identity.of_arrays(backbones.arrays(made))
     assert found == hashlib.sha256(array.tobytes() + array[0].tobytes()).hexdigest()
     assert found in capsys.readouterr().err
     backbones.weights(made)
@@ -119,7 +120,7 @@ def test_weights_of_a_user_s_file_need_its_digest(folder):
     model = keras.applications.MobileNetV3Small(weights=None, include_top=False)
     model.save_weights("own.weights.h5")
     own = {"name": "mobilenet_v3_small", "weights": "own.weights.h5"}
-    found = hashlib.sha256(Path("own.weights.h5").read_bytes()).hexdigest()
+    found = sha256(Path("own.weights.h5"))
     assert found in refusal(check, **own)
     assert "absent.h5" in refusal(check, **own | {"weights": "absent.h5"})
     made = row(**own, sha256=found)

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -55,7 +53,3 @@ def test_cells_show_both_models():
     assert cells["changed predictions"] == "2 of 1,000"
     assert cells["test accuracy, %"] == "97.50"
     assert cells["MB"] == "0.50 (Keras: 2.00)"
-
-
-def test_a_proof_stands_beside_its_file():
-    assert export_proof.proof_path(Path("a/model.onnx")) == Path("a/model.onnx.json")

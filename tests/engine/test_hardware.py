@@ -18,7 +18,7 @@ def machine(tmp_path, monkeypatch):
     """Simulate a machine with the given processor and, optionally, a GPU's command."""
 
     def forget():
-        hardware._flags.cache_clear()
+        hardware.processor.cache_clear()
         hardware._gpu.cache_clear()
 
     def make(processor, gpu=None, cudnn=True):

@@ -1,4 +1,3 @@
-import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from stages.engine import saved_model
 from stages.errors import UserError
+from stages.files import sha256
 from stages.models import ARCHITECTURES
 from stages.settings.registry import check_arguments
 from stages.settings.sections import Named
@@ -43,7 +43,7 @@ def save(*layers, shape=(8, 8, 1), members=0):
 
 
 def digest(name):
-    return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    return sha256(Path(name))
 
 
 def recipe(name="from_model", /, **arguments):

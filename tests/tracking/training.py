@@ -18,22 +18,15 @@ from stages.commands import process
 from stages.engine import fold_store, tracker
 from stages.files import read_json, write_json, write_table
 from stages.settings import params
-from stages.settings.sections import Named, Train
 from stages.train import tables
 from stages.training.fold import FoldResult
-from stages.training.recipe import Recipe
-from tests.prepared import TRAIN
+from tests.prepared import recipe
 from tests.tracking.made_results import fingerprint
 
 CODE = Path(__file__).parents[2]
 FINGERPRINT = fingerprint("basic")
 FOLDS = 2
-RECIPE = Recipe(
-    variant="basic",
-    architecture=Named(name="basic"),
-    augmentation=[],
-    train=Train(**TRAIN | {"epochs": 3}),
-)
+RECIPE = recipe(variant="basic", epochs=3)
 
 
 def fold(number: int, began: int) -> FoldResult:

@@ -5,7 +5,6 @@ Regenerate it after a change that is meant to change bits:
 TensorFlow selects kernels when it first computes, so this must run in a separate process.
 """
 
-import hashlib
 import json
 import tempfile
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.engine import hardware
+from stages.engine.identity import of_arrays
 from stages.engine.resolve import recipe
 from stages.models import efficientnet_lite
 from stages.settings.sections import Named
@@ -95,23 +95,12 @@ def backbones():
     few = of_parts(tuned, epochs=1, batch_size=6)
     record = fine_tune(found[:, :1], arrays, pixels, labels[:24], folds[:24], 3, few, 0)
     digests = {"features": [found], "fine_tuning": [record.probability, *record.weights]}
-    return {name: hashed(parts) for name, parts in digests.items()}
-
-
-def hashed(arrays):
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    return {name: of_arrays(parts) for name, parts in digests.items()}
 
 
 def processor():
     """Return vendor, family and model of the processor, or "" if unknown."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    fields = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
+    fields = hardware.processor()
     return " ".join(fields.get(key, "") for key in ("vendor_id", "cpu family", "model")).strip()
 
 
@@ -119,7 +108,7 @@ def fold(variant):
     """Return a fold's validation losses and SHA-256 of its probabilities and weights."""
     record = train_fold(*images(), 3, recipe(SETTINGS, variant), 0)
     losses = record.history[:, HISTORY.index("val_loss")].tolist()
-    return {"val_loss": losses, "sha256": hashed([record.probability, *record.weights])}
+    return {"val_loss": losses, "sha256": of_arrays([record.probability, *record.weights])}
 
 
 if __name__ == "__main__":

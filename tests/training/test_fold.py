@@ -231,15 +231,20 @@ def test_class_weights_are_balanced_and_used():
     assert plain != balanced
 
 
+def train_head(features, labels, flip, **train):
+    """Train a head on 60 images' features, alternate pairs of which are the first fold."""
+    architecture = Named(name="backbone", arguments={"name": "any", "dropout": 0.0})
+    made = recipe(architecture, [flip], epochs=20, learning_rate=0.1, **train)
+    return train_fold(features, labels, np.arange(60, dtype="int16") // 2 % 2, 2, made, 0)
+
+
 def test_a_head_trains_on_augmented_views_and_is_validated_on_the_images_themselves():
     """Features of the images themselves indicate another class than those of their views."""
     labels = np.arange(60) % 2
     features = np.zeros((60, 4, 2), "f4")
     features[:, 1:] = np.eye(2)[labels][:, None]
     features[:, 0] = np.eye(2)[1 - labels]
-    architecture = Named(name="backbone", arguments={"name": "any", "dropout": 0.0})
-    made = recipe(architecture, [Named(name="flip")], epochs=20, learning_rate=0.1)
-    record = train_fold(features, labels, np.arange(60, dtype="int16") // 2 % 2, 2, made, 0)
+    record = train_head(features, labels, Named(name="flip"))
     assert record.at_best_epoch("accuracy") == 1
     assert record.at_best_epoch("val_accuracy") == 0
     assert record.validation.tolist() == [row for row in range(60) if row // 2 % 2 == 0]
@@ -252,10 +257,8 @@ def test_a_head_is_validated_on_the_mean_of_the_views_for_predictions():
     features[:, 2:] = np.eye(2)[labels][:, None]
     features[:, 0] = np.eye(2)[1 - labels]
     features[:, 1] = 9 * np.eye(2)[labels]
-    architecture = Named(name="backbone", arguments={"name": "any", "dropout": 0.0})
     flip = Named(name="flip", arguments={"horizontal": True, "vertical": False})
-    made = recipe(architecture, [flip], epochs=20, learning_rate=0.1, predict_views=2)
-    record = train_fold(features, labels, np.arange(60, dtype="int16") // 2 % 2, 2, made, 0)
+    record = train_head(features, labels, flip, predict_views=2)
     assert record.at_best_epoch("accuracy") == 1
     assert record.at_best_epoch("val_accuracy") == 1
     assert 0.5 < record.probability.max() < 0.7  # one view is sure of either class

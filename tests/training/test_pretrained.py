@@ -1,5 +1,4 @@
 import functools
-import hashlib
 import http.server
 import threading
 
@@ -9,6 +8,7 @@ import pytest
 from keras.src.applications import mobilenet_v3
 from keras.src.utils import file_utils
 
+from stages.files import sha256
 from stages.settings.sections import Named
 from stages.training import pretrained
 from stages.training.pretrained import initial_weights
@@ -83,7 +83,7 @@ def test_a_bug_while_keras_loads_is_not_reported_as_a_failed_download(saved, mon
 def test_weights_of_imagenet_are_downloaded_once_and_checked(saved, server, tmp_path, monkeypatch):
     refused = refusal(load, SMALL, weights="imagenet")  # these are not Keras' own
     assert "hash" in refused
-    digest = hashlib.sha256(server.read_bytes()).hexdigest()
+    digest = sha256(server)
     hashes = {"small_224_1.0_float": ("", digest)}
     monkeypatch.setattr(mobilenet_v3, "WEIGHTS_HASHES", hashes)
     for base in (mobilenet_v3.BASE_WEIGHT_PATH, "http://127.0.0.1:9/"):  # then from the cache
