@@ -18,11 +18,11 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-try: $(READY) ## run the whole pipeline on 1,000 digits, in a minute, in a separate folder
+try: $(READY) ## run the whole pipeline, trained on 1,000 digits, in a minute, in a separate folder
 	@python -m stages try
 
 new: $(READY) ## set up params.yaml for your own images: make new DATA=~/photos
-	@python -m stages new "$(DATA)"
+	@python -m stages new "$(DATA)" $(if $(FORMAT),--format "$(FORMAT)")
 
 repro: $(READY) ## run what is not up to date: data, training, evaluation, pictures, MLflow, comparison
 	@python -m stages repro

@@ -1,4 +1,4 @@
-"""The stage `environment`: record library versions and processor features for DVC to track."""
+"""The stage `environment`: record library versions and kernels for DVC to track."""
 
 from stages.engine.environment import RECORDED, current
 from stages.files import write_json

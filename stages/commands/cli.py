@@ -56,7 +56,7 @@ def _stage(name: str, *item: str) -> Iterator[None]:
 
 VARIANT = click.Argument(["variant"], callback=_check_name)
 _add("prepare", "Check the images, split off a test set and assign folds.")
-_add("environment", "Record library versions, kernels and processor features.")
+_add("environment", "Record library versions, kernels and what precision `auto` means.")
 _add("members", "List the settings of the members of each compared ensemble.")
 _add("train", "Train all folds of VARIANT and build its final model.", VARIANT)
 _add("evaluate", "Score the final model of VARIANT on the test set.", VARIANT)
@@ -79,7 +79,7 @@ _add(
 _add(
     "commands.pairs",
     "Test all pairs of compared variants.\n\n"
-    "`compare` tests each variant against the baseline only.",
+    "`compare` writes the same tests to results/pairs.csv, for at most 20 variants.",
 )
 _add(
     "commands.cost",
@@ -193,7 +193,7 @@ _add(
 )
 _add(
     "commands.try_out",
-    "Run the whole pipeline on 1,000 digits, in a minute.\n\n"
+    "Run the whole pipeline on 1,000 training digits, in a minute.\n\n"
     "It uses its own folder and its own MLflow store, and changes nothing else.",
     name="try",
 )

@@ -5,6 +5,7 @@ that differs by more than TOLERANCE is not kept, and for an int8 file the proof 
 `make repro` writes the files that `export` in a row of params.yaml names.
 """
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -83,17 +84,37 @@ def check_rows(settings: Params) -> None:
 
 
 def update_rows(settings: Params) -> None:
-    """Write the exports of compared rows that are missing, or are of an earlier model."""
+    """Write the exports of compared rows that are missing, or are of an earlier model.
+
+    Other exports of earlier models are named on stderr.
+    """
     for name, file_format, int8 in _wanted(settings, settings.compare.variants):
-        folder = RESULTS / name
-        proof = proof_path(folder / "export" / _file_name(file_format, int8))
-        exported = proof.with_suffix("")
-        is_current = exported.is_file() and proof.is_file()
-        if not is_current or read_json(proof, ("sha256",))["sha256"] != {
-            "keras": files.sha256(folder / "model.keras"),
-            "exported": files.sha256(exported),
-        }:
+        if not _is_current(proof_path(RESULTS / name / "export" / _file_name(file_format, int8))):
             export(name, file_format, int8)
+    _warn_of_stale()
+
+
+def _is_current(proof: Path) -> bool:
+    """Return whether a proof and its exported file are of the model.keras beside their folder."""
+    exported, model = proof.with_suffix(""), proof.parents[1] / "model.keras"
+    if not (proof.is_file() and exported.is_file() and model.is_file()):
+        return False
+    both = {"keras": files.sha256(model), "exported": files.sha256(exported)}
+    return read_json(proof, ("sha256",))["sha256"] == both
+
+
+def _proofs() -> list[Path]:
+    return sorted(RESULTS.glob("*/export/*.json"))
+
+
+def _warn_of_stale() -> None:
+    stale = [str(proof.with_suffix("")) for proof in _proofs() if not _is_current(proof)]
+    if stale:
+        print(
+            f"foldlab: exported from an earlier model: {', '.join(stale)}; export again, or delete "
+            "them.",
+            file=sys.stderr,
+        )
 
 
 def _export_rows(model: str, has_options: bool) -> None:
@@ -110,6 +131,7 @@ def _export_rows(model: str, has_options: bool) -> None:
         )
     for one in wanted:
         export(*one)
+    _warn_of_stale()
 
 
 def _wanted(settings: Params, names: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
@@ -167,10 +189,11 @@ def _write(
 
 
 def _show() -> None:
-    """Put the proofs of all variants' exports on the page of measurements."""
+    """Put the proofs of all exports of current models on the page of measurements."""
     rows = [
         {"variant": path.parts[-3], "file": path.stem} | export_proof.cells(read_json(path))
-        for path in sorted(RESULTS.glob("*/export/*.json"))
+        for path in _proofs()
+        if _is_current(path)
     ]
     note = "Each file scored the whole test set. Proofs are in results/<variant>/export."
     if rows:

@@ -13,12 +13,14 @@ from ruamel.yaml import YAML
 from stages.commands import estimate, new_settings
 from stages.data import SOURCES, image_folder, look, near_duplicates, watch
 from stages.data.look import Look
+from stages.data.source import Source
 from stages.engine import resolve
 from stages.errors import UserError
 from stages.files import replacing, root, write_bytes
 from stages.search import rows
 from stages.settings import params
 from stages.settings.base import validate
+from stages.settings.params import Params
 from stages.settings.sections import Data, Variant
 
 PARAMS, OLD = Path("params.yaml"), Path("params.yaml.old")
@@ -33,7 +35,8 @@ def new(data: str, data_format: str | None = None) -> None:
     Raises:
         UserError: if the images cannot be used as they are.
     """
-    settings = params.load().data
+    earlier = params.load()
+    settings = earlier.data
     path = Path(data).expanduser().absolute()
     if not data:
         raise UserError("DATA is missing; give a folder or a file: make new DATA=data/photos.")
@@ -50,18 +53,19 @@ def new(data: str, data_format: str | None = None) -> None:
 
     chosen["watch"] = watch.best(current())
     found = look.look(current())
-    print("\n".join(_lines(data, found)), flush=True)
     side = new_settings.side(found.sizes, sum(found.train) + sum(found.test))
     if side and found.resizable:
         chosen["image_size"] = side
+    found, source = look.decoded(current(), found) if look.is_quick(found) else (found, None)
+    print("\n".join(_lines(data, found)), flush=True)
     height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
     shrink = new_settings.shrink(side, height, width)
     compared = new_settings.rows(height, width, shrink)
     kept = 1.0 if any(found.test) else 1 - settings.test_fraction
     sections = new_settings.sections(found, chosen, [*compared], kept)
     large = min(height, width) >= near_duplicates.LEAST
-    near = _near(found, current()) if large else []
-    for line in (*near, *_folds(found, sections["folds"], kept)):
+    near = _near(found, source, settings.resize) if large else []
+    for line in (*near, *_folds(found, sections["folds"], kept), *_reset(earlier)):
         print(line)
     before, after = PARAMS.read_bytes(), _changed(compared, sections)
     if after != before:  # repeating the command keeps the copy of the first file
@@ -124,14 +128,24 @@ def _folds(found: Look, folds: Mapping[str, Any], kept: float) -> list[str]:
     ]
 
 
-def _near(found: Look, settings: Data) -> list[str]:
+def _reset(earlier: Params) -> list[str]:
+    """Return a line for each file that the earlier settings named, since it may not fit here."""
+    named = {"folds.group": earlier.folds.group, "data.corrections": earlier.data.corrections}
+    return [
+        f"{setting} was {file!r} and is now null: set it again if it is about these images"
+        for setting, file in named.items()
+        if file
+    ]
+
+
+def _near(found: Look, source: Source | None, resize: str) -> list[str]:
     """Return one line per fact about near duplicates, or that `make repro` looks for them."""
-    if not look.is_quick(found):
+    if source is None:
         searched = sum(found.train) + sum(found.test) <= near_duplicates.MOST
         return ["near duplicates: `make repro` looks for them"] * searched
     return [
         f"{kind}: {len(groups):,}, such as {groups[0][0]} and {groups[0][-1]}"
-        for kind, groups in look.near(settings, found).items()
+        for kind, groups in look.near(source, resize).items()
         if groups
     ]
 

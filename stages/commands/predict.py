@@ -84,7 +84,12 @@ def predict(
             drops = occlusion.explain(shown, certain, probabilities)
             shown = np.stack([beside(*one) for one in zip(shown, drops, strict=True)])
     names, title = [Path(file).name for file in first], label.split(" ")[0]
-    drawn = gallery.predictions(shown, names, probability, classes, model=title, explained=explain)
+    unsure: set[int] = set()
+    if lowest is not None:
+        unsure = {*np.flatnonzero(conformal.sets(probability, lowest).sum(axis=1) != 1).tolist()}
+    drawn = gallery.predictions(
+        shown, names, probability, classes, model=title, explained=explain, unsure=unsure
+    )
     style.save(drawn, output)
     print(f"model: {label}")
     if csv:

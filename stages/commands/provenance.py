@@ -32,7 +32,10 @@ def committed(names: Sequence[str]) -> str:
     status = run("git", "status", "--porcelain", "--untracked-files=all", LOCK, "results").stdout
     files = [f"`{line[3:]}`" for line in status.splitlines()]
     if not here and not files:
-        return "**Nothing was trained here:** these are the committed results, as Git holds them."
+        return (
+            "**These are the committed results, as Git holds them;** "
+            "no file shows that they were trained here."
+        )
     trained = f"{here} of {len(names)} variants were trained here"
     trained += "; the others come from DVC's cache" if here < len(names) else ""
     if not files:

@@ -23,7 +23,7 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
     """Print what belongs to no row of params.yaml; remove it if `yes`.
 
     With `mlflow`, also runs, which MLflow only marks as deleted, and their model versions, except
-    the champion and others that have an alias.
+    the champion and others with an alias of their own.
 
     Raises:
         UserError: if `mlflow` and the store is a server, where other checkouts have other rows.

@@ -217,7 +217,8 @@ def _changes(old: Mapping[str, tuple], new: Mapping[str, tuple]) -> dict[str, st
 def _check_fresh() -> None:
     """Refuse results that are outdated by changes of settings, data or code.
 
-    Missing files do not count: Git holds what is read here, and a clone may have no DVC cache.
+    Missing files do not count: Git holds what is read here, and a clone may have no DVC cache. Nor
+    do empty folders, which `dvc checkout` leaves there.
     """
     found = json.loads(dvc("status", "--json") or "{}")
     stale = sorted(stage for stage, reasons in found.items() if _changed(reasons))
@@ -226,8 +227,11 @@ def _check_fresh() -> None:
         raise UserError(f"results are not up to date ({named}); run `make repro` first.")
 
 
-def _changed(reasons: Any) -> bool:
-    """Return whether `dvc status` reports anything but missing files for a stage."""
+def _changed(reasons: Any, path: str = "") -> bool:
+    """Return whether `dvc status` reports anything but missing files for a stage or a path."""
     if isinstance(reasons, str):
-        return reasons not in ("deleted", "not in cache")
-    return any(map(_changed, reasons.values() if isinstance(reasons, Mapping) else reasons))
+        is_empty = bool(path) and Path(path).is_dir() and not any(Path(path).iterdir())
+        return reasons not in ("deleted", "not in cache") and not is_empty
+    if isinstance(reasons, Mapping):
+        return any(_changed(reason, key) for key, reason in reasons.items())
+    return any(map(_changed, reasons))

@@ -94,18 +94,25 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
     row = row.model_copy(update={"description": about, "train": row.overrides})
     label = METRICS[found.metric].label
     print(
-        f"\nBest of {count} trials: trial {found.number} with a cross-validated {label} of "
-        f"{found.outcome()}.\n"
-        f"As the best of {count} on the same folds, this score is biased upward: expect less "
-        "on other images.\n"
+        f"\nBest of {count} trial{'s' * (count != 1)}: trial {found.number} with a cross-validated "
+        f"{label} of {found.outcome()}."
     )
+    if count > 1:
+        print(
+            f"As the best of {count} on the same folds, this score is biased upward: expect less "
+            "on other images."
+        )
+    print()
     if edges := space.at_edge(settings.search.space, found.values):
         print(
             f"{', '.join(edges)}: the best value is at the edge of its range; better ones may lie "
             "beyond it, so widen the range in search.space and search again.\n"
         )
     if known := rows.same(settings, row):
-        print(f"It is already in params.yaml, as `{known}`.")
+        print(
+            f"It is already in params.yaml, as `{known}`, whose score differs because a search "
+            "trains with other seeds."
+        )
         return
     name = rows.free_name(settings, tuned)
     print(rows.text(name, row))

@@ -58,7 +58,7 @@ def try_out() -> None:
     if done.returncode:
         sys.exit(done.returncode)
     print(
-        f"\nThis run used only 1,000 digits, in {FOLDER}, so its numbers mean little.\n"
+        f"\nThis run trained on only 1,000 digits, in {FOLDER}, so its numbers mean little.\n"
         f"  its report      {FOLDER}/results/report.html\n"
         "  the real thing  make repro"
     )

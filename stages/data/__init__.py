@@ -113,7 +113,10 @@ def format_of(path: Path, data: Data) -> ModuleType:
         return image_folder
     matches = [name for name, module in FORMATS.items() if module.recognises(path, data)]
     if len(matches) > 1:
-        raise UserError(f"{path} may be {' or '.join(matches)}; set data.format to one of them.")
+        raise UserError(
+            f"{path} may be {' or '.join(matches)}; set data.format to one of them, or give "
+            f"`make new` a FORMAT, such as FORMAT={matches[-1]}."
+        )
     if matches:
         return FORMATS[matches[0]]
     names = sorted(os.listdir(path)) if path.is_dir() else []
@@ -127,7 +130,8 @@ def format_of(path: Path, data: Data) -> ModuleType:
             is_zip = found[0].lower() == ".zip"
             unpack = f"unzip {old} -d {new}" if is_zip else f"mkdir {new} && tar -xf {old} -C {new}"
             raise UserError(
-                f"{archive} is an archive; run `{unpack}` and set data.source to {new}."
+                f"{archive} is an archive; run `{unpack}` and give {new}, as data.source or to "
+                "`make new`."
             )
     if path.suffix.lower() == ".npy":
         raise UserError(f"{path} has no labels; save it with them: {npz.DESCRIPTION}.")

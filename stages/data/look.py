@@ -14,6 +14,7 @@ import numpy as np
 from stages import data
 from stages.data import decode, duplicates, near_duplicates, parquet
 from stages.data.listing import Listing
+from stages.data.source import Source
 from stages.errors import UserError
 from stages.settings.sections import Data
 
@@ -80,24 +81,35 @@ def look(settings: Data) -> Look:
 
 
 def is_quick(found: Look) -> bool:
-    """Return whether `near` takes only a few seconds."""
+    """Return whether `decoded` and `near` take only a few seconds."""
     images = sum(found.train) + sum(found.test)
     pixels = found.sizes.prod(axis=1).mean() * images
     return images <= NEAR_IMAGES and pixels <= NEAR_PIXELS
 
 
-def near(settings: Data, looked: Look) -> dict[str, list[list[str]]]:
-    """Return names of images in groups of near duplicates: all, in two classes, in both splits.
+def decoded(settings: Data, looked: Look) -> tuple[Look, Source]:
+    """Read all images as `prepare` does; return the facts without unreadable ones, and the images.
 
-    It reads all images as `prepare` does. Images are named by their files or rows; test images come
-    last in a group.
+    Raises:
+        UserError: as `stages.data.load`.
     """
     if not settings.image_size:  # a file that was not in the sample may have another
         size = tuple(looked.sizes[0].tolist())
         settings = settings.model_copy(update={"image_size": size})
     source = data.load(settings)
+    train, test = _by_class(source)
+    unreadable = looked.left_out | dict(source.unreadable)
+    return looked._replace(train=train, test=test, left_out=unreadable), source
+
+
+def near(source: Source, resize: str) -> dict[str, list[list[str]]]:
+    """Return names of images in groups of near duplicates: all, in two classes, in both splits.
+
+    Images are named by their files or rows; test images come last in a group. `resize` is the
+    setting by which they were read.
+    """
     digests = np.concatenate([duplicates.digests(split.images) for split in source.splits])
-    found = near_duplicates.find(source.splits, digests, settings.resize == "pad")
+    found = near_duplicates.find(source.splits, digests, resize == "pad")
     number = np.full(0, -1) if found is None else found.number
     every = [np.flatnonzero(number == group) for group in range(number.max(initial=-1) + 1)]
     labels = np.concatenate([split.labels for split in source.splits])
@@ -118,16 +130,21 @@ def near(settings: Data, looked: Look) -> dict[str, list[list[str]]]:
 
 def _of_arrays(settings: Data) -> Look:
     source = data.load(settings)
-    train, test = (
-        np.bincount(split.labels, minlength=len(source.classes)).tolist()
-        if split
-        else [0] * len(source.classes)
-        for split in (source.train, source.test)
-    )
+    train, test = _by_class(source)
     sizes = np.array([source.train.images.shape[1:3]])
     colour = source.train.images.shape[3] == 3
     none = [0] * len(source.classes)
     return Look(source.classes, train, test, sizes, colour, {}, [], [], none, source.notes, False)
+
+
+def _by_class(source: Source) -> list[list[int]]:
+    """Return the number of images of each class, to train and to test."""
+    return [
+        np.bincount(split.labels, minlength=len(source.classes)).tolist()
+        if split
+        else [0] * len(source.classes)
+        for split in (source.train, source.test)
+    ]
 
 
 def _counts(found: Listing, split: str) -> list[int]:

@@ -1,1 +1,4 @@
-"""Run training: the fold store, workers, clusters, ensembles. No code here may affect results."""
+"""Run training: the fold store, workers, clusters, ensembles.
+
+Few files here may affect results, and dvc.yaml names those.
+"""

@@ -16,17 +16,9 @@ from stages.training.recipe import Recipe
 def calibration(
     folds: Sequence[FoldResult], recipe: Recipe, arrays: Arrays
 ) -> tuple[float, np.ndarray]:
-    """Return the temperature of a variant's model, and the scaled out-of-fold probabilities.
-
-    Only single networks are scaled. A mean over several networks, or over views, is less confident,
-    and calibrated well enough without scaling (docs/experiments.md, 2026-11-28).
-    """
+    """Return the temperature of a variant's model, and the scaled out-of-fold probabilities."""
     raw = combine.out_of_fold(folds, arrays.folds, arrays.classes)
-    if recipe.train.final == "soft_vote" or recipe.train.predict_views > 1:
-        return 1.0, raw
-    labels = np.tile(arrays.labels, len(raw))
-    value = temperature.fit(raw.reshape(-1, arrays.classes), labels)
-    return value, temperature.cross_fitted(raw, arrays.folds, arrays.labels)
+    return temperature.calibration(raw, arrays.folds, arrays.labels, recipe.train)
 
 
 def model(tasks: Sequence[FoldTask], arrays: Arrays, parallel: Parallel) -> bytes:

@@ -22,7 +22,7 @@ from stages.training import combine
 from stages.training.recipe import Recipe
 
 FOLDER = Path("scores")
-SCORING = ("statistics/scores.py", "engine/final_model.py")  # not covered by fingerprints
+SCORING = "statistics/scores.py"  # not covered by fingerprints
 
 
 def plans(settings: Params, dataset: dict[str, Any]) -> list[Plan]:
@@ -89,7 +89,7 @@ def _unscored(planned: Sequence[Plan]) -> dict[str, Recipe]:
 
 
 def _path(planned: Plan) -> Path:
-    code = [files.sha256(Path(__file__).parents[1] / file) for file in SCORING]
+    code = files.sha256(Path(__file__).parents[1] / SCORING)
     key = identity.digest([planned.fingerprint, code, versions(["scikit-learn"])])
     return FOLDER / f"{key}.csv"
 

@@ -1,6 +1,6 @@
 """Images with their predictions: the worst mistakes, a random sample, a user's own images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil, floor
 from typing import Any
 
@@ -136,16 +136,22 @@ def predictions(
     *,
     model: str,
     explained: bool = False,
+    unsure: Collection[int] = (),
 ) -> Figure:
     """Show a user's images as the model saw them, with its predictions and their names.
 
     `probability` is float (n, classes), n at least 1. `images` are the first ones, uint8
-    (at most n, height, width, channels), from `occlusion.beside` if `explained`.
+    (at most n, height, width, channels), from `occlusion.beside` if `explained`. `unsure` are the
+    numbers of the images whose prediction sets do not have exactly one class.
     """
     n, images = len(probability), images[:OWN]
     captions = [
-        ((classes[row.argmax()],), INK, (as_percent(row.max()), name))
-        for row, name, _ in zip(probability, names, images, strict=False)
+        (
+            (classes[row.argmax()],),
+            INK,
+            (as_percent(row.max()) + ", unsure" * (number in unsure), name),
+        )
+        for number, (row, name, _) in enumerate(zip(probability, names, images, strict=False))
     ]
     which = f"the first {len(images)} of {n:,} images" if n > len(images) else f"{n:,} images"
     saw = "1 image, as the model saw it" if n == 1 else f"{which}, as the model saw them"
@@ -155,9 +161,11 @@ def predictions(
 
 
 def as_percent(fraction: float) -> str:
-    """Format a probability in percent; only 1 itself is 100 %."""
+    """Format a probability in percent; only 1 itself is 100 %, and only 0 itself 0 %."""
     if 0.995 <= fraction < 1:  # rounding to whole percents would claim certainty
         return "> 99.9 %" if fraction > 0.999 else f"{floor(1000 * fraction) / 10:.1f} %"
+    if 0 < fraction < 0.005:
+        return "< 0.1 %" if fraction < 0.001 else f"{100 * fraction:.1f} %"
     return f"{100 * fraction:.0f} %"
 
 

@@ -48,7 +48,8 @@ def build(named: Named, image_shape: tuple[int, ...], classes: int, layers: Any 
 
     With a frozen backbone it is the head, from features, float32 (n, *image_shape), to logits.
     `named` has all arguments; `layers` replaces the namespace `keras.layers`. Initial weights
-    depend on Keras' global seed. Raises UserError when the images are too small.
+    depend on Keras' global seed. Raises UserError when the images are too small, or when the
+    architecture does not return logits.
     """
     import keras
 
@@ -66,4 +67,9 @@ def build(named: Named, image_shape: tuple[int, ...], classes: int, layers: Any 
             f"architecture {named.name!r} is too deep for images of {height}x{width} pixels; "
             "use larger images or a shallower architecture."
         ) from None
+    if tuple(logits.shape) != (None, classes):
+        raise UserError(
+            f"architecture {named.name!r} returns an array of shape {tuple(logits.shape)}, not the "
+            f"logits of {classes} classes, {(None, classes)}; end it with layers.Dense(classes)."
+        )
     return keras.Model(pixels, logits, name=named.name)

@@ -14,6 +14,7 @@ from stages.report.comparison import Comparison
 from stages.report.results import Result
 from stages.report.settings import rows
 from stages.settings.sections import Check
+from stages.statistics.metrics import METRICS
 
 TRIVIAL = {"majority": "always answers the most frequent class", "logistic": "has no hidden layer"}
 RISE, STANDARD_ERRORS = 0.1, 3.0  # of the validation loss above its minimum
@@ -21,6 +22,8 @@ FALL = 0.05  # of the validation loss in the last quarter of the epochs
 TIMES = 3.0  # the error on training images, over the cross-validated error of the best variant
 CHANCE = 0.001  # p below which folds differ by more than chance
 FEW = 30  # test images of a class: a recall of 90 % is then known to within 11 points
+FEW_VALIDATED = 5  # validation images of a class in a fold
+BY_CLASS = (METRICS["balanced_accuracy"], METRICS["macro_f1"])  # means over classes
 NAMED = 4  # most variants or classes that a sentence names
 
 
@@ -57,6 +60,22 @@ def _beaten(comparison: Comparison) -> Problems:
                 f"{_code(names)} did not score above `{simple}`, which {TRIVIAL[kind]}: look at "
                 "the images, the labels and the learning rate.",
             )
+
+
+def _guesses(comparison: Comparison) -> Problems:
+    """Yield variants that may be no better than guessing, by 2 standard errors over the folds."""
+    level, texts = 1 / len(comparison.dataset["classes"]), {}
+    for name, result in comparison.results.items():
+        scores = result.scores["balanced_accuracy"]
+        error = scores.std(ddof=1) / np.sqrt(len(scores))
+        if architecture(result) != "majority" and scores.mean() - 2 * error <= level:
+            texts[name] = f"{100 * scores.mean():.1f} %"
+    if texts:
+        yield (
+            [*texts],
+            f"The balanced accuracy of {_listed(texts)} is not shown to exceed that of guessing, "
+            f"{100 * level:.1f} %: look at the images, the labels and the learning rate.",
+        )
 
 
 def _forced(comparison: Comparison) -> Problems:
@@ -202,8 +221,25 @@ def _few(comparison: Comparison) -> Problems:
         )
 
 
+def _few_validated(comparison: Comparison) -> Problems:
+    """Yield classes with few validation images in a fold, if a mean over classes decides."""
+    if comparison.metric not in BY_CLASS:
+        return
+    names, counts = comparison.dataset["classes"], comparison.dataset["train"]["per_class"]
+    each = {name: count / comparison.folds for name, count in zip(names, counts, strict=True)}
+    few = {name: f"{count:.0f}" for name, count in each.items() if count < FEW_VALIDATED}
+    if few:
+        yield (
+            [],
+            f"Each fold validates few images of {_listed(few)}, so a single image can move the "
+            f"{comparison.metric.label} of a fold by {100 / len(each) / min(each.values()):.1f} "
+            "points.",
+        )
+
+
 CHECKS: dict[str, tuple[str, Callable[[Comparison], Problems]]] = {
     "beaten-by-simple": ("warning", _beaten),
+    "no-better-than-guessing": ("warning", _guesses),
     "unchecked-model": ("warning", _forced),
     "overfits": ("warning", _overfits),
     "too-few-epochs": ("warning", _short),
@@ -211,6 +247,7 @@ CHECKS: dict[str, tuple[str, Callable[[Comparison], Problems]]] = {
     "folds-disagree": ("warning", _unstable),
     "near-duplicates": ("warning", _near),
     "rope-too-narrow": ("note", _rope),
+    "few-validation-images": ("note", _few_validated),
     "few-test-images": ("note", _few),
 }
 assert set(CHECKS) == set(get_args(Check))

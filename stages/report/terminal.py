@@ -1,6 +1,7 @@
 """The comparison for a terminal: a table, the verdict, and what to do next."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,29 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     return f"\n{tabulate(table, 'keys', disable_numparse=True)}\n\n{verdict}"
 
 
+def _may_be_settled(row: Mapping[str, Any]) -> bool:
+    """Return whether the same difference could be significant with two repeats.
+
+    The variance of the corrected resampled t test is proportional to 1 / n + 1 / (folds - 1).
+    """
+    folds = row["n"]
+    ratio = (1 / (2 * folds) + 1 / (folds - 1)) / (1 / folds + 1 / (folds - 1))
+    half = (row["ci_high"] - row["ci_low"]) / 2
+    return bool(abs(row["difference"]) > math.sqrt(ratio) * half)
+
+
 def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False) -> str:
     """Return where the report is, and what to do next.
 
     `repeats` are those of the cross-validation; `own_data` means that the images are the user's.
     """
     steps = [("make ui", "look at the runs in MLflow")]
-    if any(row["outcome"] == "undecided" for row in rows):
-        again = ("dvc exp run -S folds.repeats=2", "settle more verdicts, in twice the time")
+    undecided = [row for row in rows if row["outcome"] == "undecided"]
+    if undecided:
+        again = ("dvc exp run -S folds.repeats=2", "may settle more verdicts, in twice the time")
         more = ("make learning-curve", "estimate what more images would gain")
-        steps += [again if repeats == 1 else more]
+        may_settle = repeats == 1 and any(map(_may_be_settled, undecided))
+        steps += [again if may_settle else more]
     elif len(rows) > 1:
         steps += [("python -m stages pairs", "test all pairs of variants")]
     if not own_data:

@@ -26,6 +26,14 @@ class Settings(BaseModel):
         return content
 
 
+PLAIN = {  # pydantic's type of an error -> what is required, in the words of a YAML file
+    "list_type": "must be a list, as in [a, b]",
+    "model_type": "must be a mapping of settings",
+    "dict_type": "must be a mapping",
+    "string_type": "must be text",
+    "finite_number": "must be a finite number",
+    "too_short": "must have {min_length} or more values",
+}
 Model = TypeVar("Model", bound=Settings)
 
 
@@ -46,8 +54,17 @@ def validate(model: type[Model], content: Any, where: str = "") -> Model:
     setting = ".".join(path)
     if first["type"] == "missing":
         raise UserError(f"{setting} is missing; add it.")
-    requirement = re.sub(r"^(Value error, |\w+ (?=should))", "", first["msg"]).rstrip(".")
-    raise UserError(f"{setting} is {first['input']!r}: it {requirement}.")
+    if path[-1] == "[key]":
+        where = ".".join(path[:-2])
+        raise UserError(f"{where} has the key {first['input']!r}, which is not text; rename it.")
+    context = first.get("ctx", {})
+    requirement = PLAIN.get(first["type"], "").format(**context) or re.sub(
+        r"^(Value error, |\w+ (?=should))", "", first["msg"]
+    ).rstrip(".")
+    allowed = re.findall(r"'([^']+)'", str(context.get("expected", "")))
+    raise UserError(
+        f"{setting} is {first['input']!r}: it {requirement}.{nearest(first['input'], allowed)}"
+    )
 
 
 def _part(part: object) -> str:

@@ -51,15 +51,19 @@ def check_arguments(function: Callable, arguments: Mapping[str, Any], where: str
         where: the path of the arguments, for the message.
 
     Raises:
-        UserError: for an unknown, missing, wrongly typed or out-of-range argument.
+        UserError: for an unknown, missing, wrongly typed or out-of-range argument, or one without
+            annotation.
     """
-    fields: dict[str, Any] = {
-        parameter.name: (
-            parameter.annotation,
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter in inspect.signature(function, eval_str=True).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        if parameter.annotation is parameter.empty:
+            raise UserError(
+                f"{where}: the argument {parameter.name} of the function {function.__name__} has "
+                f"no annotation to check it by; add one, such as {parameter.name}: int."
+            )
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (parameter.annotation, default)
     model = create_model(function.__name__, __base__=Settings, **fields)
     return validate(model, arguments, where).model_dump()

@@ -17,6 +17,7 @@ Kernels = Literal["portable", "native"]
 Export = Literal["onnx", "tflite", "tflite_int8"]
 Check = Literal[  # docs/reading_results.md
     "beaten-by-simple",
+    "no-better-than-guessing",
     "unchecked-model",
     "overfits",
     "too-few-epochs",
@@ -24,6 +25,7 @@ Check = Literal[  # docs/reading_results.md
     "folds-disagree",
     "near-duplicates",
     "rope-too-narrow",
+    "few-validation-images",
     "few-test-images",
 ]
 SIDES = range(8, 1025)  # pixels

@@ -21,9 +21,9 @@ from scipy.special import expit, logsumexp
 SHARE = 0.05  # of the training images: at most so many are listed
 MOST = 200  # listed images
 LEAST = 1e-7  # probability; float32 cannot tell 1 minus a smaller one from 1
-# The confident joint also counts the models' own mistakes, and a label with few images has few
-# counts, so it gets at most this weight, and half of that for a label with so many images. The
-# values were chosen on other data than those of the benchmark: docs/experiments.md, 2026-11-29.
+# The confident joint also counts the models' own mistakes, and has few counts for a label with few
+# images. So its weight is at most JOINT, and half of that for a label with IMAGES images. Both were
+# chosen on other data than those of the benchmark: docs/experiments.md, 2026-11-29.
 JOINT, IMAGES = 1 / 3, 400
 COLUMNS = ("row", "file", "given", "suggested", "score", "variants")
 

@@ -122,7 +122,7 @@ def decide(
     if not same_data or set(before) != set(after) or len(after) < 2:
         return False, (
             f"{stays}: they have different data or folds, so no test is possible; "
-            "`make promote` sets the champion by hand."
+            f"`make promote NAME={candidate.tags.get('variant')} REASON=...` makes it the champion."
         )
     tested = test(np.array([after[fold] - before[fold] for fold in sorted(after)]))
     difference, p = tested["difference"], min(1.0, tested["p"] * rivals)

@@ -8,9 +8,27 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from stages.settings.sections import Train
+
 LOWEST, HIGHEST = 0.5, 10.0  # where all predictions are correct, the lowest would be 0
 DECIMALS = 3  # of a temperature, so that the last bits of a processor's logarithm do not matter
 TINY = 1e-12
+
+
+def calibration(
+    probability: np.ndarray, folds: np.ndarray, label: np.ndarray, train: Train
+) -> tuple[float, np.ndarray]:
+    """Return the temperature of a variant's model, and its scaled out-of-fold probabilities.
+
+    Only single networks are scaled. A mean over several networks, or over views, is less confident,
+    and calibrated well enough without scaling (docs/experiments.md, 2026-11-28). Arguments are as
+    for `cross_fitted`.
+    """
+    if train.final == "soft_vote" or train.predict_views > 1:
+        return 1.0, probability
+    every = probability.reshape(-1, probability.shape[-1])
+    value = fit(every, np.tile(label, len(probability)))
+    return value, cross_fitted(probability, folds, label)
 
 
 def fit(probability: np.ndarray, label: np.ndarray) -> float:

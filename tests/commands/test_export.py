@@ -65,7 +65,9 @@ def name_formats(names):
     edit(Path(), {"variants": {"basic": {"export": names}}})
 
 
-def test_formats_in_a_row_are_written_again_only_when_something_changed(trained, monkeypatch):
+def test_formats_in_a_row_are_written_again_only_when_something_changed(
+    trained, monkeypatch, capsys
+):
     exported.importable(onnx_file)
     name_formats("onnx")
     written = []
@@ -89,6 +91,12 @@ def test_formats_in_a_row_are_written_again_only_when_something_changed(trained,
     assert update() == 4
     assert status("export") == status("export", "basic") == 0
     assert written == [file] * 6
+    name_formats([])
+    update()
+    assert capsys.readouterr().err == ""
+    exported.write(MODEL, members=2, shape=SHAPE, classes=CLASSES)
+    export.update_rows(params.load())
+    assert f"from an earlier model: {file};" in capsys.readouterr().err
 
 
 def test_without_a_format_in_a_row_one_must_be_given(trained):

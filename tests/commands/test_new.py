@@ -100,6 +100,7 @@ def test_settings_that_stay_apply_to_the_new_images(folder, capsys):
     new.new("photos")
     settings = params.load()
     assert (settings.data.test_fraction, settings.data.corrections) == (0.5, None)
+    assert "data.corrections was 'other/wrong.csv'" in capsys.readouterr().out
     assert settings.folds.count == 5
     changed(data={"test_fraction": 0.75})
     new.new("photos")
@@ -135,6 +136,17 @@ def test_the_same_call_again_keeps_the_copy_of_the_first_file(folder):
     new.new("photos")
     assert Path("params.yaml").read_text() == once
     assert Path("params.yaml.old").read_text() == before
+
+
+def test_damaged_images_are_left_out_and_do_not_count(folder, capsys):
+    files = drawn.classes("cat", "dog", each=6, height=48, width=48)
+    files["cat/5.png"] = drawn.encoded(files["cat/5.png"])[:-60]
+    drawn.tree(folder / "pets", files)
+    new.new("pets")
+    printed = capsys.readouterr().out
+    assert "11 images in 2 classes" in printed
+    assert "files left out: 1: " in printed
+    assert "cat/5.png" in printed
 
 
 def test_near_duplicates_are_named_or_left_to_the_pipeline(folder, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stages.data import look as module
-from stages.data.look import is_quick, look, near
+from stages.data.look import decoded, is_quick, look, near
 from stages.errors import UserError
 from stages.settings.sections import Data
 from tests import drawn
@@ -73,7 +73,7 @@ def test_near_duplicates_are_named_within_and_between_classes_and_splits(tmp_pat
     files = copies(copied | {"train/dog/0.png": "test/dog/a.jpg"})
     files |= {"test/cat/0.png": drawn.pixels(99, 50, 48)}  # of another size
     settings = Data(source=str(drawn.tree(tmp_path, files)))
-    found = [*near(settings, look(settings)).values()]
+    found = [*near(decoded(settings, look(settings))[1], settings.resize).values()]
     pairs = [[original, copy] for original, copy in copied.items()]
     across = ["train/dog/0.png", "test/dog/a.jpg"]
     assert found == [[*pairs, across], [pairs[1]], [across]]
@@ -81,7 +81,7 @@ def test_near_duplicates_are_named_within_and_between_classes_and_splits(tmp_pat
 
 def test_small_images_have_no_near_duplicates(tmp_path):
     settings = Data(source=str(drawn.tree(tmp_path, drawn.classes("cat", "dog"))))
-    assert not any(near(settings, look(settings)).values())
+    assert not any(near(decoded(settings, look(settings))[1], settings.resize).values())
 
 
 def test_many_or_large_images_are_left_to_prepare(tmp_path, monkeypatch):

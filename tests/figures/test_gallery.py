@@ -132,6 +132,14 @@ def test_fewer_images_than_predictions_are_the_first(texts):
     assert any(text.startswith("the first 20 of 30 images,") for text in texts(figure))
 
 
+def test_unsure_predictions_are_marked():
+    probability = np.array([[0.4, 0.6], [0.2, 0.8]])
+    figure = predictions(
+        images_of(2), ["a", "b"], probability, ["cat", "dog"], model="basic", unsure={0}
+    )
+    assert captions(figure)[1::3] == ["60 %, unsure", "80 %"]
+
+
 def test_colours_and_grey_values_are_not_stretched():
     images = images_of(3, (4, 4, 3))
     figure = mistakes(images, [(2, 0, 1, 0.9)], DIGITS, variant="basic")
@@ -144,7 +152,8 @@ def test_colours_and_grey_values_are_not_stretched():
 @pytest.mark.parametrize(
     ("fraction", "expected"),
     [
-        (0.0, "0 %"), (0.124, "12 %"), (0.97, "97 %"), (0.9949, "99 %"), (0.996, "99.6 %"),
+        (0.0, "0 %"), (0.0002, "< 0.1 %"), (0.0031, "0.3 %"),
+        (0.124, "12 %"), (0.97, "97 %"), (0.9949, "99 %"), (0.996, "99.6 %"),
         (0.9989, "99.8 %"), (0.99999, "> 99.9 %"), (1.0, "100 %"),
     ],
 )  # fmt: skip

@@ -26,6 +26,15 @@ def model(name, shape=(28, 28, 1), classes=10, **arguments):
     return build(Named(name=name, arguments=full), shape, classes)
 
 
+def test_an_architecture_that_returns_no_logits_is_refused(monkeypatch):
+    def three(layers, images, classes):
+        return layers.Dense(3)(layers.Flatten()(images))
+
+    monkeypatch.setitem(ARCHITECTURES, "three", three)
+    with pytest.raises(UserError, match=r"'three' returns .*\(None, 3\).*\(None, 10\)"):
+        build(Named(name="three"), (28, 28, 1), 10)
+
+
 def kinds(name, **arguments):
     return [type(layer).__name__ for layer in model(name, **arguments).layers]
 

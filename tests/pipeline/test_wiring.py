@@ -61,15 +61,13 @@ def run_by(stage):
     )
 
 
+NUMERICAL = ("environment.py", "hardware.py", "resolve.py")  # of stages/engine
+NUMERICAL += ("final_model.py", "predict.py", "preview.py")
 # Code that can refuse, run or show, but cannot change what a stage makes. stages/__init__.py only
 # keeps processors from changing it.
 CHANGES_NOTHING = {
     ROOT / "stages" / name for name in ("__init__.py", "commands/__init__.py", "errors.py")
-} | {
-    file
-    for file in (ROOT / "stages/engine").glob("*.py")
-    if file.name not in ("environment.py", "hardware.py", "resolve.py")
-}
+} | {file for file in (ROOT / "stages/engine").glob("*.py") if file.name not in NUMERICAL}
 
 
 @each_stage

@@ -10,6 +10,7 @@ import yaml
 from benchmarks.inputs import ROOT
 from stages.report import checks
 from stages.settings.sections import Check
+from stages.statistics.metrics import METRICS
 from tests.report import made
 
 FOLDS, EPOCHS, IMAGES = 5, 8, 1000
@@ -43,13 +44,14 @@ def result(
     }
     return made.result(
         accuracy=np.array(accuracy),
+        scores={"balanced_accuracy": np.array(accuracy)},
         images=np.broadcast_to(images, FOLDS),
         history=history,
         training={"settings": settings},
     )
 
 
-def found(few=(100, 100), ignore=(), rope=0.5, **results):
+def found(few=(100, 100), validated=(500, 500), ignore=(), rope=0.5, **results):
     """Return a comparison of these results; the first is the baseline."""
     rows = [
         made.row(name, "undecided", cv_mean=one.accuracy.mean(), p=0.5)
@@ -57,7 +59,8 @@ def found(few=(100, 100), ignore=(), rope=0.5, **results):
     ]
     rows[0] |= {"p": None, "ci_low": None, "ci_high": None}
     comparison = made.comparison(*rows, results=results, rope=rope, ignore=ignore)
-    dataset = comparison.dataset | {"classes": ["cat", "dog"], "test": {"per_class": few}}
+    counts = {"train": {"per_class": validated}, "test": {"per_class": few}}
+    dataset = comparison.dataset | {"classes": ["cat", "dog"]} | counts
     return comparison._replace(baseline=next(iter(results)), dataset=dataset)
 
 
@@ -82,6 +85,28 @@ def test_a_network_that_a_simple_row_beats_is_named(architecture, accuracy):
     good = result([0.96] * FOLDS)
     assert codes(found(basic=result(), good=good, simple=simple)) == {"beaten-by-simple": ["basic"]}
     assert codes(found(good=good, simple=simple)) == {}
+
+
+@pytest.mark.parametrize("accuracy", [[0.5] * FOLDS, [0.4, 0.6, 0.5, 0.7, 0.6]])
+def test_a_network_that_may_only_guess_is_named(accuracy):
+    guessing = result(accuracy, training_accuracy=0.5, images=10)
+    expected = {"no-better-than-guessing": ["basic"]}
+    assert codes(found(basic=guessing)) == expected
+    frequent = result(accuracy, training_accuracy=0.5, images=10, architecture="majority")
+    assert codes(found(majority=frequent)) == {}
+    learned = result([0.7, 0.75, 0.8, 0.7, 0.75], training_accuracy=0.7, images=10)
+    assert codes(found(basic=learned)) == {}
+
+
+def test_few_validation_images_matter_to_a_mean_over_classes():
+    few = found(validated=(1000, 20), basic=result())
+    assert codes(few) == {}
+    (finding,) = checks.findings(few._replace(metric=METRICS["balanced_accuracy"]))
+    assert finding.code == "few-validation-images"
+    assert "`dog` (4)" in finding.text
+    assert "12.5 points" in finding.text
+    enough = found(validated=(1000, 25), basic=result())
+    assert codes(enough._replace(metric=METRICS["macro_f1"])) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ def test_the_next_step_depends_on_whether_something_is_undecided():
     undecided = [*decided, row("third", "undecided")]
     assert "folds.repeats=2" in terminal.next_steps(undecided, 1)
     assert "make learning-curve" in terminal.next_steps(undecided, 2)
+    hopeless = [*decided, row("third", "undecided", difference=0.001, ci_low=-0.1, ci_high=0.102)]
+    assert "make learning-curve" in terminal.next_steps(hopeless, 1)
     assert "stages pairs" not in terminal.next_steps(decided[:1], 1)
 
 

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError
@@ -15,13 +15,15 @@ class Outer(Settings):
     inner: Inner
     rows: dict[str, Inner] = Field(default_factory=dict)
     model: str = ""
+    kind: Literal["small", "large"] = "small"
+    names: Annotated[list[str], Field(min_length=1)] = ["a"]  # noqa: RUF012 - pydantic copies it
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"inner": {"depht": 2}}, r"here\.inner\.depht .*'depth'"),
-        ({"inner": {}, "modle": ""}, r"here\.modle .*inner, rows, model\..*'model'"),
+        ({"inner": {}, "modle": ""}, r"here\.modle .*inner, rows, model, kind, names\..*'model'"),
         ({"inner": {}, 3: ""}, r"here\.3 "),
         ({"inner": {"a\nb": 2}}, r"here\.inner\.'a\\nb' "),
         ({"inner": {"depth": 0}}, r"here\.inner\.depth is 0: "),
@@ -30,6 +32,10 @@ class Outer(Settings):
         ({"inner": None}, r"here\.inner is None: "),
         ({}, r"here\.inner is missing"),
         (3, "here is 3: "),
+        ({"inner": {}, "rows": {3: {}}}, r"here\.rows has the key 3, which is not text"),
+        ({"inner": {}, "rows": []}, r"here\.rows is \[\]: it must be a mapping"),
+        ({"inner": {}, "kind": "smal"}, r"here\.kind is 'smal': .* Did you mean 'small'"),
+        ({"inner": {}, "names": []}, r"here\.names is \[\]: it must have 1 or more values"),
     ],
 )
 def test_the_first_invalid_setting_is_named_in_one_sentence(content, message):

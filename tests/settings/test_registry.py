@@ -12,6 +12,14 @@ def rotate(images, *, degrees: Annotated[float, Field(ge=0, le=180)] = 10.0, ste
     return images
 
 
+def unannotated(images, *, filters=64):
+    return images
+
+
+def test_an_argument_without_annotation_is_refused_by_name():
+    assert "filters of the function unannotated" in refusal(check_arguments, unannotated, {}, "x")
+
+
 def test_a_function_is_registered_once_under_its_name():
     table = {}
     assert register(table)(rotate) is rotate
