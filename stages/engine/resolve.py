@@ -36,8 +36,10 @@ def recipe(params: Params, variant: str) -> Recipe:
     _check_plateau(train, where)
 
     def resolve(kind: str, table: Mapping[str, Callable], named: Named, path: str) -> Named:
-        function = lookup(kind, table, named.name, f"{where}.{path}")
-        checked = check_arguments(function, named.arguments, f"{where}.{path}.{named.name}")
+        is_base = path.startswith("train.") and path.removeprefix("train.") not in row.overrides
+        place = path if is_base else f"{where}.{path}"
+        function = lookup(kind, table, named.name, place)
+        checked = check_arguments(function, named.arguments, f"{place}.{named.name}")
         return Named(name=named.name, arguments=checked)
 
     optimizer = resolve("optimizer", OPTIMIZERS, train.optimizer, "train.optimizer")

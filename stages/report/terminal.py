@@ -58,7 +58,19 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     ]
     (baseline,) = (row["variant"] for row in rows if row["outcome"] == "baseline")
     verdict = headline(best_first, baseline).replace("`", "")
-    return f"\n{tabulate(table, 'keys', disable_numparse=True)}\n\n{verdict}"
+    return f"\n{tabulate(table, 'keys', disable_numparse=True)}\n\n{verdict}{_warnings(best_first)}"
+
+
+def _warnings(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a line with the codes of warnings and the variants concerned; "" without any."""
+    named: dict[str, list[str]] = {}
+    for row in rows:
+        for code in (row.get("checks") or "").split():
+            named.setdefault(code, []).append(row["variant"])
+    if not named:
+        return ""
+    listed = "; ".join(f"{code}: {', '.join(names)}" for code, names in named.items())
+    return f"\nWarnings, explained in {RESULTS / 'comparison.md'}: {listed}."
 
 
 def _may_be_settled(row: Mapping[str, Any]) -> bool:

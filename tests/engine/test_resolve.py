@@ -27,6 +27,11 @@ def test_an_invalid_name_or_argument_is_rejected_by_its_path(key, value, message
         check(params.parse(changed(f"variants.basic.{key}", value)))
 
 
+def test_an_invalid_name_in_the_base_is_rejected_by_the_path_of_the_base():
+    with pytest.raises(UserError, match=r"^train\.schedule is 'cosin'"):
+        check(params.parse(changed("train.schedule", "cosin")))
+
+
 @pytest.mark.parametrize(
     ("train", "named"),
     [

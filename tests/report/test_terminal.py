@@ -12,6 +12,14 @@ def test_columns_are_aligned_with_the_best_variant_first():
     assert max(map(len, lines[1:5])) < 100
 
 
+def test_warnings_are_named_with_their_variants():
+    first = row("basic", "baseline", checks="overfits")
+    second = row("other", "better", checks="overfits too-few-epochs", cv_mean=0.98)
+    line = terminal.summary([first, second]).splitlines()[-1]
+    assert line.endswith(": overfits: basic, other; too-few-epochs: other.")
+    assert "Warnings" not in terminal.summary([row("basic", "baseline", checks="")])
+
+
 def test_the_next_step_depends_on_whether_something_is_undecided():
     decided = [row("basic", "baseline"), row("other", "worse")]
     assert "python -m stages pairs" in terminal.next_steps(decided, 1)
