@@ -13,6 +13,7 @@ from stages.settings import params
 from stages.statistics.baseline import COLUMNS
 from stages.statistics.metrics import metric_of
 
+ENOUGH = 8  # images of a class in a fold, for the learning curve's first point
 TEXT = ("variant", "baseline", "verdict", "outcome", "metric", "checks")
 
 
@@ -21,9 +22,11 @@ def of_comparison(hints: bool) -> str:
     rows = read_rows(RESULTS / "comparison.csv")
     if not hints:
         return summary(rows)
-    repeats = read_dataset(PREPARED)["folds"]["repeats"]
+    dataset = read_dataset(PREPARED)
+    folds, counts = dataset["folds"], dataset["train"]["per_class"]
+    trained = int(min(counts) * (1 - 1 / folds["count"]))
     own_data = Path(params.load().data.source).expanduser().exists()
-    return f"{summary(rows)}\n{next_steps(rows, repeats, own_data)}"
+    return f"{summary(rows)}\n{next_steps(rows, folds['repeats'], own_data, trained)}"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -84,18 +87,22 @@ def _may_be_settled(row: Mapping[str, Any]) -> bool:
     return bool(abs(row["difference"]) > math.sqrt(ratio) * half)
 
 
-def next_steps(rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False) -> str:
+def next_steps(
+    rows: Sequence[dict[str, Any]], repeats: int, own_data: bool = False, smallest: int = 1000
+) -> str:
     """Return where the report is, and what to do next.
 
-    `repeats` are those of the cross-validation; `own_data` means that the images are the user's.
+    `repeats` are those of the cross-validation; `own_data` means that the images are the user's;
+    `smallest` is the number of images of the smallest class that each fold trains on.
     """
     steps = [("make ui", "look at the runs in MLflow")]
     undecided = [row for row in rows if row["outcome"] == "undecided"]
     if undecided:
         again = ("dvc exp run -S folds.repeats=2", "may settle more verdicts, in twice the time")
         more = ("make learning-curve", "estimate what more images would gain")
+        too_few = ("docs/your_own_data.md", "see how many photos a verdict needs")
         may_settle = repeats == 1 and any(map(_may_be_settled, undecided))
-        steps += [again if may_settle else more]
+        steps += [again if may_settle else more if smallest >= ENOUGH else too_few]
     elif len(rows) > 1:
         steps += [("python -m stages pairs", "test all pairs of variants")]
     if not own_data:

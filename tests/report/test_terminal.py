@@ -28,6 +28,7 @@ def test_the_next_step_depends_on_whether_something_is_undecided():
     assert "make learning-curve" in terminal.next_steps(undecided, 2)
     hopeless = [*decided, row("third", "undecided", difference=0.001, ci_low=-0.1, ci_high=0.102)]
     assert "make learning-curve" in terminal.next_steps(hopeless, 1)
+    assert "how many photos" in terminal.next_steps(hopeless, 1, smallest=7)
     assert "stages pairs" not in terminal.next_steps(decided[:1], 1)
 
 
