@@ -107,6 +107,7 @@ def test_kernels_are_those_of_the_gpu_or_the_processor(
     machine, monkeypatch, processor, gpu, limit, native, portable
 ):
     """Portable ones need AVX2, and a limit does not change them."""
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
     if limit:
         monkeypatch.setenv(limit, "AVX2")
     machine(processor, gpu)
