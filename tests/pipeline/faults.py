@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-# as sitecustomize.py: Python's clock runs backwards by five hours per second
+# as sitecustomize.py: Python's clock runs backwards by five hours per second of the process
 BACKWARDS = """
 import time
-true = time.time
-time.time = lambda: true() - 18000 * time.monotonic()
+true, began = time.time, time.monotonic()
+time.time = lambda: true() - 18000 * (time.monotonic() - began)
 """
 
 
