@@ -108,8 +108,8 @@ def _proofs() -> list[Path]:
 
 
 def _warn_of_stale() -> None:
-    stale = [str(proof.with_suffix("")) for proof in _proofs() if not _is_current(proof)]
-    if stale:
+    old = [proof.with_suffix("") for proof in _proofs() if not _is_current(proof)]
+    if stale := [str(file) for file in old if file.is_file()]:
         print(
             f"foldlab: exported from an earlier model: {', '.join(stale)}; export again, or delete "
             "them.",

@@ -109,10 +109,8 @@ def _conclude(settings: Params, trials: list[Trial], write: bool) -> None:
             "beyond it, so widen the range in search.space and search again.\n"
         )
     if known := rows.same(settings, row):
-        print(
-            f"It is already in params.yaml, as `{known}`, whose score differs because a search "
-            "trains with other seeds."
-        )
+        seeds = ", whose score differs because a search trains with other seeds" * (known != tuned)
+        print(f"It is already in params.yaml, as `{known}`{seeds}.")
         return
     name = rows.free_name(settings, tuned)
     print(rows.text(name, row))

@@ -97,6 +97,9 @@ def test_formats_in_a_row_are_written_again_only_when_something_changed(
     exported.write(MODEL, members=2, shape=SHAPE, classes=CLASSES)
     export.update_rows(params.load())
     assert f"from an earlier model: {file};" in capsys.readouterr().err
+    file.unlink()  # its proof stays
+    export.update_rows(params.load())
+    assert capsys.readouterr().err == ""
 
 
 def test_without_a_format_in_a_row_one_must_be_given(trained):
