@@ -32,6 +32,7 @@ Sources:
     S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Stat. 6, 1979.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,18 +62,22 @@ class Variance(NamedTuple):
     freedom: float  # degrees of freedom
 
 
-def variances(differences: np.ndarray, images: float | None = None) -> list[Variance | None]:
-    """Return the variance of each comparison with one baseline, pooled with those of the others.
+def variances(
+    differences: np.ndarray, images: float | None = None, most: float = math.inf
+) -> list[Variance | None]:
+    """Return the variance of each comparison, pooled with those of the others.
 
     `differences` is float (m, n). A constant difference takes no part in the pooling: it has the
     least variance that is possible with this number of validation `images` in a fold. A tie has
-    none, nor does any constant difference without `images`.
+    none, nor does any constant difference without `images`. Each has at most `most` degrees of
+    freedom.
     """
     varied = np.ptp(differences, axis=1) >= ROUNDING
     own, freedom = differences.var(axis=1, ddof=1), differences.shape[1] - 1
     freedoms = np.full(len(differences), float(freedom))
     if varied.sum() > 1:
         own[varied], freedoms[varied] = pooled(own[varied], freedom)
+        freedoms = np.minimum(freedoms, most)
     size = np.abs(differences.mean(axis=1))
     if images:
         own[~varied] = ((size - size**2).clip(0) / images)[~varied]

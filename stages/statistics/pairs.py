@@ -20,6 +20,9 @@ def pairs(
     The variant with the higher mean comes first in its pair, and in the order of pairs. Holm's
     correction is for all pairs. `images` is the number of validation images of a fold; the other
     arguments are as for `stages.statistics.baseline.against_baseline`.
+
+    The differences of all pairs follow from those with one variant, so all together they have no
+    more degrees of freedom.
     """
     best_first = sorted(score, key=lambda name: -score[name].mean())
     couples = list(combinations(best_first, 2))
@@ -27,7 +30,7 @@ def pairs(
     rows: list[dict[str, Any]] = []
     if not couples:
         return rows
-    variances = paired.variances(gains, images)
+    variances = paired.variances(gains, images, most=(len(score) - 1) * (gains.shape[1] - 1))
     for (one, other), gained, variance in zip(couples, gains, variances, strict=True):
         row: dict[str, Any] = {"variant": one, "other": other, "metric": metric, "n": len(gained)}
         row |= paired.corrected_resampled_t(gained, folds, variance)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from stages.statistics import paired
 from stages.statistics.baseline import against_baseline
@@ -26,6 +27,18 @@ def test_each_pair_is_tested_once_with_the_better_variant_first(count):
         assert row["difference"] == pytest.approx(gain)
         assert gain >= 0
     assert [row["p_holm"] for row in rows] == paired.holm([row["p"] for row in rows])
+
+
+def test_all_pairs_have_no_more_degrees_of_freedom_than_the_scores():
+    """Alike variances are pooled to that of the analysis of variance, with its freedom."""
+    score = scores(6)
+    rows = pairs(score, 5, 0.001, "accuracy", 20)
+    assert np.ptp([row["ci_high"] - row["ci_low"] for row in rows]) < 1e-5  # all pooled
+    residual = np.array([*score.values()])
+    residual -= residual.mean(axis=0) + residual.mean(axis=1, keepdims=True) - residual.mean()
+    error = np.sqrt((1 / 5 + 1 / 4) * 2 * (residual**2).sum() / 20)
+    half = (rows[0]["ci_high"] - rows[0]["ci_low"]) / 2
+    assert half == pytest.approx(stats.t.ppf(0.975, 20) * error, rel=0.05)
 
 
 def test_of_two_variants_it_is_the_test_against_the_baseline():
