@@ -254,12 +254,18 @@ assert set(CHECKS) == set(get_args(Check))
 
 
 def _losses(comparison: Comparison) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each trained variant with its losses, float (folds, epochs of the shortest)."""
+    """Yield each trained variant with its losses, float (folds, epochs of the shortest).
+
+    If only the last epoch was scored on all validation images, it is left out: its loss differs
+    from that of a sample by chance.
+    """
     for name, result in comparison.results.items():
         history = result.history
         if len(history["epoch"]):
             folds = [history["val_loss"][history["fold"] == one] for one in set(history["fold"])]
             epochs = min(map(len, folds))
+            if result.curve_images is not None and epochs > 1:
+                epochs -= 1
             yield name, np.array([losses[:epochs] for losses in folds])
 
 

@@ -97,7 +97,7 @@ def _against(comparison: Comparison, name: str) -> dict[Column, Cell]:
         size = metric.scale * detectable.effect
         effect = f"{size:.{metric.digits}f}", detectable.effect
         repeats = detectable.repeats
-        needed = (f"{repeats:,}", repeats) if repeats else ("no number", float("inf"))
+        needed = (f"{repeats:,}", repeats) if repeats else ("no number", None)
     text = difference({"difference": centre, "ci_low": low, "ci_high": high})
     return {
         ("difference on test, points", "95 % (Bonett and Price)"): (text, centre),

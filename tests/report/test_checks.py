@@ -149,6 +149,17 @@ def test_a_loss_that_still_falls_asks_for_epochs_if_the_schedule_allows_the_conc
     assert codes(found(basic=result(selected=EPOCHS - 2, **stopping))) == {}
 
 
+def test_a_last_epoch_that_was_scored_on_other_images_does_not_count():
+    better = [*FALLING[:4], *[FALLING[4]] * 3, 0.8 * FALLING[4]]
+    one = result(val_loss=better, schedule={"name": "constant"})
+    assert codes(found(basic=one)) == {"too-few-epochs": ["basic"]}
+    one.training["curve_images"] = 100  # of the earlier epochs
+    assert codes(found(basic=one)) == {}
+    rising = result(val_loss=[1, 0.5, 0.2, 0.15, 0.2, 0.25, 0.3, 0.1])
+    rising.training["curve_images"] = 100
+    assert codes(found(basic=rising)) == {"overfits": ["basic"]}
+
+
 def test_a_network_that_cannot_fit_its_training_images_underfits():
     good = result([0.98] * FOLDS)
     poor = {"training_accuracy": 0.9}
