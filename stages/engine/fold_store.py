@@ -18,10 +18,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import files
-from stages.files import listed, write_arrays
+from stages.errors import UserError
+from stages.files import listed, read_json, write_arrays
 from stages.training.fold import FoldResult
 
-COMPLETE_DAYS = 7  # before a complete training run is deleted; DVC has its results
+COMPLETE_DAYS = 7  # before a complete training run is deleted whose results are not in results/
 UNFINISHED_DAYS = 90  # before an unfinished training run is deleted
 REUSED = ("scores", "features", "backbones")  # deleted when unused for COMPLETE_DAYS
 
@@ -85,14 +86,17 @@ def prune() -> None:
     """Delete old training runs, and computed values that have not been used for long.
 
     Unfinished runs are kept much longer, and a message names those deleted. A run that is still
-    training is never deleted.
+    training is never deleted, nor one whose results are in use: DVC repeats a stage for edits that
+    change no result, such as that of a description.
     """
-    store = files.root() / ".foldlab"
+    store, used = files.root() / ".foldlab", _in_results()
     for path in (path for kind in REUSED for path in listed(store / kind)):
         with suppress(OSError):  # another process may delete it at the same time
             if _days(*(listed(path) or [path])) > COMPLETE_DAYS:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in listed(store / "folds"):
+        if path.name in used:
+            continue
         with suppress(OSError, Timeout):  # Timeout: this training is running
             complete = (path / "model.keras").exists()
             days = _days(*(listed(path) or [path]))
@@ -106,6 +110,16 @@ def prune() -> None:
                         file=sys.stderr,
                     )
                 shutil.rmtree(path)
+
+
+def _in_results() -> set[str]:
+    """Return the fingerprints of the variants in results/, and of the members of ensembles."""
+    found = set()
+    for path in (files.root() / files.RESULTS).glob("*/training.json"):
+        with suppress(UserError, OSError):  # damaged, or removed at the same time
+            training = read_json(path, ("fingerprint",))
+            found |= {training["fingerprint"], *training.get("members", {}).values()}
+    return found
 
 
 def _days(*paths: Path) -> float:

@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from stages.engine import fold_store
+from stages.files import write_json
 from stages.training.fold import FoldResult
 from tests.prepared import record
 
@@ -102,6 +103,20 @@ def test_old_trainings_are_deleted_unfinished_ones_much_later_and_with_a_message
     assert left == {"new", "week", "running", "begun"}
     (line,) = capsys.readouterr().err.splitlines()
     assert "1 folds" in line
+
+
+def test_trainings_whose_results_are_in_use_are_not_deleted(tmp_path):
+    results = tmp_path / "results"
+    write_json(results / "basic/training.json", {"fingerprint": "own"})
+    vote = {"fingerprint": "vote", "members": {"a": "member"}}
+    write_json(results / "vote/training.json", vote)
+    (results / "broken").mkdir()
+    (results / "broken/training.json").write_text("{")
+    for name in ("own", "vote", "member", "gone"):
+        fold_store.model(name, lambda: b"any")
+        age(fold_store.folder(name), 8)
+    fold_store.prune()
+    assert {path.name for path in fold_store.folder("").iterdir()} == {"own", "vote", "member"}
 
 
 def test_files_that_disappear_meanwhile_are_no_error(monkeypatch):
