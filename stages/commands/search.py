@@ -6,10 +6,11 @@ in `.foldlab/search/`, so the same command resumes it.
 """
 
 from stages import publish
+from stages.data import dataset as prepared
 from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
 from stages.errors import UserError
-from stages.files import PREPARED, read_dataset
+from stages.files import PREPARED
 from stages.search import rows, space, study
 from stages.search.trial import Trial, best
 from stages.settings import params
@@ -34,7 +35,7 @@ def search(trials: int = 0, write: bool = False) -> None:
     settings = params.load()
     check(settings)
     environment.check(settings.train.kernels)
-    dataset = read_dataset(PREPARED)
+    dataset = prepared.read(settings)
     space.check(settings, dataset, PREPARED)
     arrays = fold_tasks.read_training_data(dataset)
 

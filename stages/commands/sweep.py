@@ -16,10 +16,11 @@ import joblib
 from tqdm import tqdm
 
 from stages import publish
+from stages.data import dataset as prepared
 from stages.engine import environment, fold_store, fold_tasks, hardware, tracker, variants, workers
 from stages.engine.predict import score
 from stages.engine.resolve import check
-from stages.files import PREPARED, RESULTS, read_dataset, read_json, read_prepared
+from stages.files import RESULTS, read_json, read_prepared
 from stages.settings import params
 from stages.settings.sections import Kernels
 from stages.tracking.store_errors import StoreError
@@ -53,7 +54,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     check(settings)
     kernels = settings.train.kernels
     _adopt_environment(kernels)
-    dataset = read_dataset(PREPARED)
+    dataset = prepared.read(settings)
     planned = [variants.plan(settings, name, dataset) for name in settings.compare.variants]
     planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:

@@ -13,12 +13,13 @@ from stages import files
 from stages.data import near_duplicates, odd_images
 from stages.data.source import Source, Split
 from stages.data.splits import Splits
-from stages.settings.sections import Data
+from stages.errors import UserError
+from stages.settings.params import Params
 
 BLOCK = 64  # images copied at once
 
 
-def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
+def write(source: Source, splits: Splits, settings: Params) -> dict[str, Any]:
     """Write the arrays, each as <name>.npy, then dataset.json; return the content of the latter.
 
     `train_names.csv` has the row in the source and the file, if any, of each training image.
@@ -46,6 +47,7 @@ def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
         for name in ("train_labels", "test_labels")
     )
     largest, smallest = max(per_class), min(per_class)
+    data, images = settings.data, sum(len(split.labels) for split in source.splits)
     content = {
         "source": source.name,
         "licence": source.licence,
@@ -57,8 +59,9 @@ def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
         "sha256": content_hash(arrays, classes),
         "source_sha256": source.sha256,
         "bits": source.bits,
-        "resize": settings.resize,
-        "background": settings.background,
+        "resize": data.resize,
+        "background": data.background,
+        "limit": data.limit if len(splits.train) + len(splits.test) < images else None,
         "pixel_range": list(source.pixel_range),
         "pixels": pixels(arrays["train_images"]),
         "imbalance": {
@@ -70,12 +73,34 @@ def write(source: Source, splits: Splits, settings: Data) -> dict[str, Any]:
         "groups": splits.groups,
         "duplicates": splits.duplicates,
         "near_duplicates": near_duplicates.summary(splits.near),
-        "odd_images": _write_lists(source, splits, arrays, names, settings.resize == "pad"),
+        "odd_images": _write_lists(source, splits, arrays, names, data.resize == "pad"),
         "unreadable": dict(sorted(source.unreadable.items())),
         "notes": list(source.notes),
+        "settings_sha256": _digest(settings),
     }
     files.write_json(files.PREPARED / "dataset.json", content)
     return content
+
+
+def read(settings: Params) -> dict[str, Any]:
+    """Return the content of dataset.json.
+
+    Raises:
+        UserError: when it is missing, or `data` or `folds` had other settings when it was written.
+    """
+    content = files.read_dataset(files.PREPARED)
+    if content.get("settings_sha256") not in (None, _digest(settings)):
+        raise UserError(
+            f"{files.PREPARED} was made with other settings of data or folds than params.yaml has; "
+            "run `dvc repro prepare`."
+        )
+    return content
+
+
+def _digest(settings: Params) -> str:
+    """Return the SHA-256 of the sections that data/prepared depends on, in hexadecimal."""
+    sections = [settings.data.model_dump(), settings.folds.model_dump()]
+    return hashlib.sha256(json.dumps(sections).encode()).hexdigest()
 
 
 def _names(source: Source, splits: Splits) -> dict[str, list[tuple[int, str]]]:

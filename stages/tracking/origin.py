@@ -1,17 +1,10 @@
-"""Where a run comes from: the user, the stage, the state of Git, and which part of the data."""
+"""Where a run comes from: the user, the stage and the state of Git."""
 
 import getpass
 import os
 import subprocess
-from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
-import yaml
-
-from stages.settings.params import Params
 from stages.tracking.address import redacted
 
 SOURCES = ("stages", "params.yaml", "dvc.yaml", "constraints.txt")  # what results depend on
@@ -41,27 +34,6 @@ def of_code() -> dict[str, str]:
             found["mlflow.source.git.repoURL"] = redacted(url).partition("?")[0]
         return {name: value for name, value in found.items() if value}  # HEAD may be detached
     return {}
-
-
-def limit(settings: Params, dataset: Mapping[str, Any]) -> int | None:
-    """Return the `data.limit` that the data were prepared with, if it left images out.
-
-    params.yaml may have been edited since, so that of dvc.lock counts too. `dataset` is the content
-    of dataset.json.
-    """
-    lock = Path("dvc.lock")
-    limits = (lock.exists() and _locked_limit(lock.read_bytes()), settings.data.limit)
-    sizes = [dataset[split]["images"] for split in ("train", "test")]
-    return next((limit for limit in limits if limit and limit in sizes), None)
-
-
-@lru_cache(maxsize=1)  # parsing takes longer than everything else in reading a variant
-def _locked_limit(lock: bytes) -> int | None:
-    """Return the limit with which DVC last ran `prepare`; None also if dvc.lock is unreadable."""
-    with suppress(KeyError, TypeError, yaml.YAMLError):
-        prepare = yaml.load(lock, yaml.CSafeLoader)["stages"]["prepare"]
-        return prepare["params"]["params.yaml"]["data"]["limit"]
-    return None
 
 
 def user() -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, listed, read_arrays, read_dataset, read_json, read_table
 from stages.settings.params import Params
-from stages.tracking import marker, origin
+from stages.tracking import marker
 from stages.tracking.marker import Identity
 
 DECIMALS = 6  # of scores: one image in a million
@@ -107,7 +107,7 @@ def read(variant: str, settings: Params) -> Record:
         dataset=dataset,
         folds=folds,
         start=min([*began, *(fold.start for fold in folds if fold.start)], default=None),
-        limit=origin.limit(settings, dataset),
+        limit=dataset.get("limit"),
         metrics=metrics,
         files=files,
     )

@@ -6,7 +6,7 @@ import pytest
 from stages import publish
 from stages.commands.champion import champion
 from stages.errors import UserError
-from stages.files import read_table, write_table
+from stages.files import read_json, read_table, write_json, write_table
 from stages.settings import params
 from stages.settings.sections import Tracking
 from stages.tracking import store
@@ -105,20 +105,21 @@ def test_publish_all_fails_with_the_comparison(two_published):
 def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     make_repository(repository, "basic", "other", folds=5)
     make_comparison(repository, basic=0.902, other=0.912)
-    for images in (800_000, None):  # the results stay limited when the limit is gone
-        edit(repository, {"data": {"limit": images}})
-        assert status("publish", "--all") == 0
-        assert "data.limit = 800000" in capsys.readouterr().out
-        assert publish.missing(params.load()) == []
-        assert "data.limit = 800000" in command_refusal("promote", "other")
+    prepared = repository / "data/prepared/dataset.json"
+    write_json(prepared, read_json(prepared) | {"limit": 800_000})
+    assert status("publish", "--all") == 0
+    assert "data.limit = 800000" in capsys.readouterr().out
+    assert publish.missing(params.load()) == []
+    assert "data.limit = 800000" in command_refusal("promote", "other")
     rows = everything(repository)
     assert not rows["model_versions"] + rows["registered_models"]
     verdicts = [row["value"] for row in rows["tags"] if row["key"] == "foldlab.verdict"]
     assert len(verdicts) == 2
 
 
-def test_a_limit_that_leaves_no_image_out_does_not_count(two_published):
-    edit(two_published, {"data": {"limit": 1000}})
+@pytest.mark.parametrize("limit", [1000, 400_000, 800_000])
+def test_a_limit_that_was_edited_after_the_training_does_not_count(two_published, limit):
+    edit(two_published, {"data": {"limit": limit}})
     make_comparison(two_published, basic=0.902, other=0.912)
     assert status("publish", "--all") == 0
     assert aliases()["champion"] == "other"

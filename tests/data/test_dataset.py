@@ -13,8 +13,9 @@ from hypothesis.extra.numpy import arrays
 from stages.data import dataset
 from stages.data.source import Source, Split
 from stages.data.splits import Splits
+from stages.errors import UserError
 from stages.files import PREPARED
-from stages.settings.sections import Data
+from tests.prepared import TRAIN, parse
 
 SHAPES = st.tuples(st.integers(1, 40), *[st.integers(1, 4)] * 2, st.sampled_from([1, 3]))
 
@@ -36,7 +37,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
                     sha256="cd", pixel_range=(0, 1))  # fmt: skip
     folds = np.array([[0, 0, 1, 1], [1, 0, 0, 1]], np.int16)
     splits = Splits(np.arange(4), np.array([4, 5]), folds, {"train": 2}, {"a": 1}, "ab")
-    written = dataset.write(source, splits, Data(resize="crop"))
+    written = dataset.write(source, splits, parse(data={"resize": "crop", "limit": 4}))
     expected = {
         "train_images": images[:4],
         "train_labels": labels[:4],
@@ -63,6 +64,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "bits": 16,
         "resize": "crop",
         "background": None,
+        "limit": None if held_out else 4,
         "pixel_range": [0, 1],
         "groups": {"train": 2},
         "duplicates": {"a": 1},
@@ -70,6 +72,7 @@ def test_the_files_hold_what_the_contract_says(held_out):
         "odd_images": {"black": 6},
         "unreadable": unreadable,
         "notes": ["Scaled."],
+        "settings_sha256": written["settings_sha256"],
     }  # fmt: skip
     assert list(written["unreadable"]) == sorted(unreadable)
 
@@ -89,7 +92,18 @@ def test_no_second_copy_of_the_images_is_made(count):
     source = Source("drawings", "none", ("cat", "dog"), Split(images, np.arange(1000) % 2))
     splits = Splits(rows, rows[:10], np.zeros((1, count), np.int16), {}, {}, "")
     tracemalloc.start()
-    dataset.write(source, splits, Data(resize="crop"))
+    dataset.write(source, splits, parse(data={"resize": "crop", "limit": 4}))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images.nbytes / 3
+
+
+def test_data_prepared_with_other_settings_are_refused():
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    source = Source("drawings", "none", ("cat", "dog"), Split(images, np.arange(4) % 2))
+    splits = Splits(np.arange(2), np.arange(2, 4), np.zeros((1, 2), np.int16), {}, {}, "")
+    written = dataset.write(source, splits, parse())
+    assert dataset.read(parse(train=TRAIN | {"epochs": 9})) == written
+    for other in ({"data": {"seed": 2}}, {"folds": {"count": 3}}):
+        with pytest.raises(UserError, match="dvc repro prepare"):
+            dataset.read(parse(**other))

@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stages.errors import UserError
+from stages.files import read_json, write_json
 from stages.settings import params
 from stages.tracking import record
 from tests.prepared import edit
@@ -60,23 +60,13 @@ def test_a_record_has_settings_data_and_folds_with_epochs_times_and_scores():
     assert (found.start, second.end) == (BEGAN, BEGAN + 12_000)
 
 
-@pytest.mark.parametrize(
-    ("locked", "now", "found"),
-    [
-        (800_000, None, 800_000),  # edited since
-        (None, 800_000, 800_000),  # prepared without DVC
-        (1000, None, None),  # left nothing out
-        (None, None, None),
-    ],
-)
-def test_the_limit_is_that_of_the_prepared_data(locked, now, found):
-    params_of = {"params.yaml": {"data": {"limit": locked}}}
-    lock = {"schema": "2.0", "stages": {"prepare": {"params": params_of}}}
-    Path("dvc.lock").write_text(yaml.safe_dump(lock))
-    edit(Path(), {"data": {"limit": now}})
-    assert read().limit == found
-    Path("dvc.lock").write_text("<<<<<<< HEAD\n")  # DVC refuses it
-    assert read().limit == now
+def test_the_limit_is_that_of_the_prepared_data():
+    edit(Path(), {"data": {"limit": 10}})
+    assert read().limit is None
+    path = Path("data/prepared/dataset.json")
+    write_json(path, read_json(path) | {"limit": 800_000})
+    edit(Path(), {"data": {"limit": None}})
+    assert read().limit == 800_000
 
 
 HEADER = "fold,epoch,time,seconds,fingerprint\n"
