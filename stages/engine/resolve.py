@@ -3,7 +3,7 @@
 It imports neither Keras nor TensorFlow, so that a misspelled name is reported immediately.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -103,9 +103,15 @@ def recipes(params: Params, variant: str) -> list[Recipe]:
 
 
 def check(params: Params) -> None:
-    """Raise UserError for the first variant of params.yaml that cannot be resolved."""
-    for variant in params.variants:
-        recipes(params, variant)
+    """Raise UserError for a variant that cannot be resolved, or for two that cannot be compared."""
+    resolved = {variant: recipes(params, variant) for variant in params.variants}
+    compared = [recipe for name in params.compare.variants for recipe in resolved[name]]
+    precisions = sorted({recipe.train.precision for recipe in compared})
+    if len(precisions) > 1:
+        raise UserError(
+            f"the compared variants have train.precision {' and '.join(precisions)}, so "
+            "differences could come from rounding; give all the same precision."
+        )
 
 
 def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
@@ -121,10 +127,19 @@ def check_data(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
     size = recipe.image_shape(dataset["image_shape"])[:2]
     where = f"variants.{recipe.variant}"
     _check_predict_views(recipe.train, recipe.augmentation, where, size)
-    digits = list(dataset["classes"]) == [str(digit) for digit in range(10)]
+    check_flips(recipe, dataset["classes"])
+
+
+def are_digits(classes: Sequence[str]) -> bool:
+    """Return whether the classes are the digits 0 to 9."""
+    return list(classes) == [str(digit) for digit in range(10)]
+
+
+def check_flips(recipe: Recipe, classes: Sequence[str]) -> None:
+    """Raise UserError if the recipe would mirror digits."""
     for position, op in enumerate(recipe.augmentation):
-        if digits and op.name == "flip" and not op.arguments["force"]:
+        if are_digits(classes) and op.name == "flip" and not op.arguments["force"]:
             raise UserError(
-                f"variants.{recipe.variant}.augmentation[{position}] is flip, but mirrored digits "
-                "are not digits; remove it, or set force: true."
+                f"variants.{recipe.variant}.augmentation[{position}] is flip, but classes 0 to 9 "
+                "are taken for digits, which must not be mirrored; remove it, or set force: true."
             )

@@ -14,9 +14,11 @@ from stages.settings.registry import lookup
 from stages.settings.sections import (
     Compare,
     Data,
+    EarlyStopping,
     Folds,
     Parallel,
     Predict,
+    ReduceOnPlateau,
     Search,
     Suite,
     Tracking,
@@ -47,8 +49,16 @@ class Params(Settings):
         return lookup("row of variants in params.yaml", self.variants, name, "variant")
 
     def train_settings(self, name: str) -> Train:
-        """Return the base `train` with a variant's overrides; raises UserError like `load`."""
-        merged = dict(self.train) | self.variant(name).overrides
+        """Return the base `train` with a variant's overrides; raises UserError like `load`.
+
+        A mapping, such as `early_stopping`, overrides only the keys that it has.
+        """
+        merged = dict(self.train)
+        for key, value in self.variant(name).overrides.items():
+            base = merged.get(key)
+            if isinstance(base, EarlyStopping | ReduceOnPlateau) and isinstance(value, Mapping):
+                value = {**dict(base), **value}
+            merged[key] = value
         return validate(Train, merged, f"variants.{name}.train")
 
 

@@ -67,6 +67,15 @@ def test_no_more_views_are_averaged_than_the_augmentation_gives(ops, views, diff
         check(params.parse(changed("variants.basic", row)))
 
 
+def test_rows_of_other_precision_are_not_compared():
+    content = changed("train.kernels", "native")
+    content["variants"]["basic"]["train"] = {"precision": "mixed_bfloat16"}
+    with pytest.raises(UserError, match="float32 and mixed_bfloat16"):
+        check(params.parse(content))
+    content["compare"] |= {"variants": ["basic"], "baseline": "basic"}
+    check(params.parse(content))
+
+
 def test_a_recipe_is_complete():
     """It includes default arguments, so changing a default changes the fingerprint."""
     resolved = recipe(params.parse(changed("variants.basic.architecture", "basic")), "basic")

@@ -23,15 +23,6 @@ def settings(**sections):
     return prepared.parse(**{"variants": VARIANTS, "compare": compare} | sections)
 
 
-def test_variants_of_other_precision_are_not_compared(dataset):
-    coarse = VARIANTS["other"] | {"train": {"precision": "mixed_bfloat16"}}
-    native = prepared.TRAIN | {"kernels": "native"}
-    mixed = settings(variants=VARIANTS | {"other": coarse}, train=native)
-    with pytest.raises(UserError, match="float32 and mixed_bfloat16"):
-        suite.plans(mixed, dataset)
-    assert [one.variant for one in suite.plans(settings(), dataset)] == ["plain", "other"]
-
-
 def test_stored_scores_are_read_by_metric_without_training(dataset, monkeypatch):
     monkeypatch.setattr(fold_tasks, "run_folds", None)  # calling it would fail
     planned = suite.plans(settings(), dataset)

@@ -172,3 +172,16 @@ def test_any_bytes_as_the_file_are_one_sentence(tmp_path_factory, content):
         params.load(path)
     assert type(refused.value) is UserError  # not a library's own class
     assert "\n" not in str(refused.value)
+
+
+def test_a_row_overrides_single_keys_of_early_stopping():
+    base = {"monitor": "val_loss", "patience": 3, "min_delta": 0.01}
+    content = changed("train.early_stopping", base)
+    for row, expected in (
+        ({}, base),
+        ({"early_stopping": {"patience": 6}}, base | {"patience": 6}),
+        ({"early_stopping": None}, None),
+    ):
+        content["variants"]["basic"]["train"] = row
+        found = params.parse(content).train_settings("basic").early_stopping
+        assert (found and found.model_dump()) == expected
