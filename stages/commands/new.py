@@ -60,14 +60,14 @@ def new(data: str, data_format: str | None = None) -> None:
     print("\n".join(_lines(data, found)), flush=True)
     height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
     shrink = new_settings.shrink(side, height, width)
-    compared = new_settings.rows(height, width, shrink)
+    compared = new_settings.rows(height, width, shrink, found.classes)
     kept = 1.0 if any(found.test) else 1 - settings.test_fraction
     sections = new_settings.sections(found, chosen, [*compared], kept)
     large = min(height, width) >= near_duplicates.LEAST
     near = _near(found, source, settings.resize) if large else []
     for line in (*near, *_folds(found, sections["folds"], kept), *_reset(earlier)):
         print(line)
-    before, after = PARAMS.read_bytes(), _changed(compared, sections)
+    before, after = PARAMS.read_bytes(), _changed(compared, sections, found.classes)
     if after != before:  # repeating the command keeps the copy of the first file
         write_bytes(OLD, before)
         write_bytes(PARAMS, after)
@@ -151,7 +151,9 @@ def _near(found: Look, source: Source | None, resize: str) -> list[str]:
 
 
 def _changed(
-    variants: Mapping[str, Mapping[str, Any]], sections: Mapping[str, Mapping[str, Any]]
+    variants: Mapping[str, Mapping[str, Any]],
+    sections: Mapping[str, Mapping[str, Any]],
+    classes: Sequence[str],
 ) -> bytes:
     """Return params.yaml with new variants and settings, once they are checked."""
     before = PARAMS.read_bytes()
@@ -169,6 +171,8 @@ def _changed(
         _write(sections, {name: row.get("shrink", 1) for name, row in variants.items()})
         after, settings = PARAMS.read_bytes(), params.load()
     resolve.check(settings)
+    for name in variants:  # a row of an earlier call may mirror images
+        resolve.check_flips(resolve.recipe(settings, name), classes)
     return after
 
 

@@ -1,11 +1,13 @@
 """The settings and rows of params.yaml that suit the images of `python -m stages new`."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from stages.data.look import Look
+from stages.engine import resolve
 from stages.errors import UserError
 from stages.models.backbone import MINIMUM
 
@@ -69,9 +71,17 @@ def shrink(side: int | None, height: int, width: int) -> Literal[1, 2, 4]:
     return max(fits)
 
 
-def rows(height: int, width: int, shrink: int) -> dict[str, dict[str, Any]]:
-    """Return the rows to compare on images of that size: name -> row of `variants`."""
+def rows(height: int, width: int, shrink: int, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the rows to compare on images of that size: name -> row of `variants`.
+
+    Digits are not mirrored: see `stages.engine.resolve.check_data`.
+    """
     chosen = {name: row | {"shrink": shrink} for name, row in ROWS.items()}
+    if resolve.are_digits(classes):
+        chosen["cnn_augmented"] |= {
+            "description": "The same with rotated, zoomed, shifted and lighter images.",
+            "augmentation": AUGMENTATION[1:],
+        }
     return chosen | (PRETRAINED if min(height, width) >= MINIMUM else {})
 
 

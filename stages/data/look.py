@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from stages import data
 from stages.data import decode, duplicates, near_duplicates, parquet
 from stages.data.listing import Listing
-from stages.data.source import Source
+from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
-SAMPLE = 500  # files whose headers are read
+SAMPLE = 2_000  # files whose headers are read; all, if not twice as many
 NEAR_IMAGES, NEAR_PIXELS = 2_000, 4e8  # totals up to which near duplicates are looked for
 
 
@@ -33,7 +34,7 @@ class Look(NamedTuple):
     left_out: dict[str, str]  # file -> why it cannot be used
     equal: list[list[str]]  # files with the same content, in groups
     in_two_classes: list[list[str]]  # those of the groups that are in more than one class
-    copies: list[int]  # images of each class that have the same content as another of that class
+    copies: list[int]  # training images of each class that repeat another of that class
     notes: tuple[str, ...]
     resizable: bool = True  # whether `data.image_size` can change the sizes
 
@@ -73,8 +74,9 @@ def look(settings: Data) -> Look:
     label_of = {file: label for _, label, file in found.rows}
     in_two = [group for group in equal if len({label_of[name] for name in group}) > 1]
     copies = [0] * len(found.classes)
+    to_train = {file for split, _, file in found.rows if split == "train"}
     for group in equal:
-        for label, count in Counter(label_of[name] for name in group).items():
+        for label, count in Counter(label_of[name] for name in group if name in to_train).items():
             copies[label] += count - 1
     facts = (np.array(sizes), colour, left_out, equal, in_two, copies, found.notes)
     return Look(found.classes, train, test, *facts)
@@ -88,7 +90,7 @@ def is_quick(found: Look) -> bool:
 
 
 def decoded(settings: Data, looked: Look) -> tuple[Look, Source]:
-    """Read all images as `prepare` does; return the facts without unreadable ones, and the images.
+    """Read all images as `prepare` does; return the facts corrected by them, and the images.
 
     Raises:
         UserError: as `stages.data.load`.
@@ -98,8 +100,13 @@ def decoded(settings: Data, looked: Look) -> tuple[Look, Source]:
         settings = settings.model_copy(update={"image_size": size})
     source = data.load(settings)
     train, test = _by_class(source)
-    unreadable = looked.left_out | dict(source.unreadable)
-    return looked._replace(train=train, test=test, left_out=unreadable), source
+    return looked._replace(
+        train=train,
+        test=test,
+        colour=source.train.images.shape[3] == 3,
+        left_out=looked.left_out | dict(source.unreadable),
+        copies=_copies(source.train, len(source.classes)),
+    ), source
 
 
 def near(source: Source, resize: str) -> dict[str, list[list[str]]]:
@@ -145,6 +152,12 @@ def _by_class(source: Source) -> list[list[int]]:
         else [0] * len(source.classes)
         for split in (source.train, source.test)
     ]
+
+
+def _copies(split: Split, classes: int) -> list[int]:
+    """Return how many images of each class repeat the pixels of another of that class."""
+    images = pd.DataFrame({"label": split.labels, "digest": duplicates.digests(split.images)})
+    return np.bincount(images["label"][images.duplicated()], minlength=classes).tolist()
 
 
 def _counts(found: Listing, split: str) -> list[int]:

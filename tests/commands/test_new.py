@@ -107,6 +107,19 @@ def test_settings_that_stay_apply_to_the_new_images(folder, capsys):
     assert params.load().folds.count == 3
 
 
+def test_digits_are_not_mirrored_by_a_row_of_an_earlier_call(folder):
+    drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
+    drawn.tree(folder / "digits", drawn.classes(*map(str, range(10)), each=6))
+    new.new("digits")
+    ops = [op.name for op in params.load().variants["cnn_augmented"].augmentation]
+    assert ops == ["rotate", "zoom", "shift", "brightness"]
+    shutil.copy("params.yaml.old", "params.yaml")
+    new.new("photos")
+    with pytest.raises(UserError, match=r"variants\.cnn_augmented\.augmentation\[0\] is flip"):
+        new.new("digits")
+    assert params.load().data.source == "photos"
+
+
 def test_a_row_of_ones_own_is_not_replaced(folder):
     drawn.tree(folder / "photos", drawn.classes("cat", "dog", each=9))
     changed(variants={"cnn": {"architecture": "basic"}})

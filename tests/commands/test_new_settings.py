@@ -58,12 +58,20 @@ def test_small_networks_shrink_images_by_a_factor_that_divides_their_sides(
 
 
 def test_a_pretrained_network_needs_images_that_are_large_enough():
-    assert "pretrained" in new_settings.rows(64, 80, 1)
-    assert "pretrained" not in new_settings.rows(28, 80, 1)
-    rows = new_settings.rows(224, 224, 4)
+    classes = ("cat", "dog")
+    assert "pretrained" in new_settings.rows(64, 80, 1, classes)
+    assert "pretrained" not in new_settings.rows(28, 80, 1, classes)
+    rows = new_settings.rows(224, 224, 4, classes)
     assert {name: row.get("shrink") for name, row in rows.items()} == {
         "majority": 4, "logistic": 4, "cnn": 4, "cnn_augmented": 4, "pretrained": None
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("classes", "flips"), [("0123456789", False), ("012345678", True)])
+def test_digits_are_not_mirrored(classes, flips):
+    ops = new_settings.rows(28, 28, 1, [*classes])["cnn_augmented"]["augmentation"]
+    assert ({"flip": {}} in ops) == flips
+    assert {"rotate": {"degrees": 10}} in ops
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,20 @@ def test_an_image_of_too_many_pixels_is_not_counted(tmp_path, monkeypatch):
     assert found.sizes.max(axis=0).tolist() == [8, 9]
 
 
+def test_decoded_images_tell_their_colour_and_their_copies(tmp_path):
+    grey = drawn.pixels(7, 16, 16).repeat(3, axis=2)
+    files = drawn.classes("train/cat", "train/dog", each=3, height=16, width=16)
+    files |= {"train/cat/0.png": grey, "train/dog/0.png": drawn.encoded(grey, "BMP")}
+    files |= {"train/dog/1.png": drawn.encoded(drawn.pixels(8, 16, 16), "PNG", compress_level=0)}
+    files |= {"train/dog/2.png": drawn.encoded(drawn.pixels(8, 16, 16), "PNG", compress_level=9)}
+    files |= {f"test/cat/{number}.png": drawn.pixels(9, 16, 16) for number in range(4)}
+    settings = Data(source=str(drawn.tree(tmp_path, files)))
+    before = look(settings)
+    assert (before.colour, before.copies) == (True, [0, 0])  # those of the test set do not count
+    after, _ = decoded(settings, before)
+    assert (after.colour, after.copies) == (False, [0, 1])
+
+
 def copies(copied):
     """Return images of noise, and for each `original: copy` a JPEG copy."""
     files = drawn.classes("train/cat", "train/dog", each=6, height=48, width=48)
