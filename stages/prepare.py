@@ -21,12 +21,7 @@ def prepare(settings: params.Params | None = None) -> None:
     resolve.check(settings)
     watch.check(settings)
     before = watch.digests(settings)
-    if settings.folds.group:
-        path = data.find(settings.data.source)
-        top = path if path is None or path.is_dir() else path.parent
-        module = path and data.format_of(path, settings.data)
-        column = "file" if getattr(module, "NAMED", False) else "row"
-        groups.check(settings.folds.group, data.listed(settings.data), top, column)
+    _check_tables(settings)
     source = data.load(settings.data)
     if count := len(source.unreadable):
         are = "file is" if count == 1 else "files are"
@@ -37,7 +32,7 @@ def prepare(settings: params.Params | None = None) -> None:
         source = corrections.apply(settings.data.corrections, source)
     splits = make_splits(source, settings)
     source = replace(source, notes=(*source.notes, *splits.notes))
-    written = dataset.write(source, splits, settings.data)
+    written = dataset.write(source, splits, settings)
     try:
         watch.check_unchanged(settings, before)
     except (UserError, OSError):
@@ -51,3 +46,18 @@ def prepare(settings: params.Params | None = None) -> None:
         f"{shape} in {len(source.classes)} classes, {settings.folds.count} folds, "
         f"{repeats} {'repeat' if repeats == 1 else 'repeats'}"
     )
+
+
+def _check_tables(settings: params.Params) -> None:
+    """Check the user's CSV files before any image is decoded, as far as that is possible."""
+    group, corrected = settings.folds.group, settings.data.corrections
+    if not (group or corrected):
+        return
+    path, listed = data.find(settings.data.source), data.listed(settings.data)
+    top = path if path is None or path.is_dir() else path.parent
+    module = path and data.format_of(path, settings.data)
+    column = "file" if listed or getattr(module, "NAMED", False) else "row"
+    if corrected:
+        corrections.table(corrected, column)
+    if group:
+        groups.check(group, listed, top, column)

@@ -76,6 +76,16 @@ def test_corrected_labels_and_rows_are_those_of_the_source():
     assert (arrays["train_images"] == source.images[rows]).all()
 
 
+@pytest.mark.parametrize(("section", "setting"), [("data", "corrections"), ("folds", "group")])
+def test_a_misspelt_table_is_refused_before_images_are_read(monkeypatch, section, setting):
+    monkeypatch.setitem(data.SOURCES, "drawings", None)  # reading would fail
+    sections = {"data": {"source": "drawings"}}
+    sections.setdefault(section, {})[setting] = "fixs.csv"
+    write_params(**sections)
+    with pytest.raises(UserError, match=rf"{section}\.{setting}: fixs\.csv is not a file"):
+        prepare()
+
+
 def test_images_of_parquet_files_have_groups_by_name():
     images = [drawn.encoded(drawn.pixels(number)) for number in range(40)]
     pq.write_table(pa.table({"image": images, "label": [0, 1] * 20}), "mine.parquet")

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.data import image_table
 from stages.data.listing import nfc
-from stages.data.source import Source, Split, check
+from stages.data.source import Source, Split, check, compacted
 from stages.errors import UserError
 
 SETTING = "data.corrections"
@@ -31,8 +31,7 @@ def apply(given: str, source: Source) -> Source:
     number_of = {name: number for number, name in enumerate(source.classes)}
     kept = np.ones(len(labels), bool)
     changed = in_test = 0
-    corrections = image_table.read(SETTING, given, column, "label", may_be_empty=True)
-    for name, label in corrections.items():
+    for name, label in table(given, column).items():
         if name not in row_of:
             raise UserError(
                 f"{SETTING}: {given} names the {column} {name!r}, which {source.name} does not "
@@ -73,10 +72,15 @@ def apply(given: str, source: Source) -> Source:
     return replace(result, notes=tuple(dict.fromkeys(result.notes)))  # some were there before
 
 
+def table(given: str, column: str) -> dict[str, str]:
+    """Return image -> label from the file; `column` names the images, see `image_table.read`."""
+    return image_table.read(SETTING, given, column, "label", may_be_empty=True)
+
+
 def _corrected(split: Split, labels: np.ndarray, kept: np.ndarray, start: int) -> Split:
     """Return the kept images, which remember their rows in the source."""
     rows = np.flatnonzero(kept)
     names = split.files and tuple(split.files[row] for row in rows.tolist())
-    images = split.images if kept.all() else split.images[rows]
+    images = split.images if kept.all() else compacted(split.images, rows.tolist())
     sizes = None if split.sizes is None else split.sizes[rows]
     return Split(images, labels[rows], names, start + rows, sizes)

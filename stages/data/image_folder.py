@@ -14,7 +14,7 @@ from PIL.Image import Image
 from tqdm import tqdm
 
 from stages.data import decode, listing
-from stages.data.source import Source, Split
+from stages.data.source import Source, Split, compacted
 from stages.errors import UserError
 from stages.files import scratch
 from stages.settings.sections import SIDES, Data
@@ -84,11 +84,10 @@ def read(
         for done in threads.map(decode_block, range(0, total, BLOCK)):
             bar.update(done)
     kept = sorted(sizes)
-    for to, row in enumerate(kept):  # close gaps in place, to avoid a second copy
-        images[to] = images[row]
-    images = images[: len(kept)]
+    images = compacted(images, kept)
     rows = [found.rows[row] for row in kept]
     _check_class_folders(path, found, rows)
+    _check_splits(path, found, rows)
     if data.channels is None and all((image[..., :1] == image).all() for image in images):
         images = images[..., :1]
     own_sizes = np.array([sizes[row] for row in kept], np.int64)
@@ -174,7 +173,7 @@ def _first_size(
             if not all(side in SIDES for side in size):
                 raise _size_error(folder, file, size)
             return size
-    return SIDES[0], SIDES[0]  # nothing can be read; `_check_class_folders` reports why
+    return SIDES[0], SIDES[0]  # nothing can be read; `_check_splits` reports why
 
 
 def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:
@@ -183,6 +182,18 @@ def _size_error(folder: Path, file: str, *sizes: tuple[int, int]) -> UserError:
         f"{folder} has images of {shown} pixels, see {file!r}; set data.image_size to resize them "
         f"all, from {SIDES[0]} to {SIDES[-1]} pixels per side."
     )
+
+
+def _check_splits(path: Path, found: listing.Listing, rows: Sequence[listing.Row]) -> None:
+    """Refuse a split without any readable image; `rows` are the readable ones."""
+    lost = {split for split, *_ in found.rows} - {split for split, *_ in rows}
+    for split, _, file in found.rows:
+        if split in lost:
+            what = {"train": "training", "test": "test"}[split]
+            reason = _shown([file], found.left_out[file])
+            raise UserError(
+                f"{path} has no readable {what} image ({reason}); correct or remove these files."
+            )
 
 
 def _check_class_folders(folder: Path, found: listing.Listing, rows: Sequence[listing.Row]) -> None:

@@ -3,6 +3,7 @@
 import csv
 
 from stages import files
+from stages.data import label_file
 from stages.data.listing import nfc
 from stages.data.source import Source
 from stages.errors import UserError
@@ -33,7 +34,7 @@ def read(
     cells: dict[str, str] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, delimiter=label_file.delimiter(path))
             header = reader.fieldnames or ()
             if not {key, value} <= {*header}:
                 raise UserError(

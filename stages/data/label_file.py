@@ -19,8 +19,8 @@ DESCRIPTION = (
     "a CSV file with the columns file,label beside the images, or the folder that holds both"
 )
 FILE = (
-    "file", "filename", "file_name", "path", "filepath", "image", "image_path", "image_name",
-    "image_id", "img", "id", "name",
+    "file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path",
+    "image_name", "image_file", "img_path", "image_id", "img", "id", "name",
 )  # fmt: skip
 DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
@@ -62,8 +62,8 @@ def listed(path: Path, data: Data) -> listing.Listing:
     """
     path, top = _table_and_top(path, data)
     table = _read(path)
-    file_column = column(path, [*table], "file_column", data.file_column)
     label_column = column(path, [*table], "label_column", data.label_column)
+    file_column = _file_column(path, table, label_column, data)
     candidates = _by_name(top, data)
     label_of: dict[str, str] = {}
     cells = zip(table[file_column].str.strip(), table[label_column].str.strip(), strict=True)
@@ -72,8 +72,11 @@ def listed(path: Path, data: Data) -> listing.Listing:
         if not cell or not label:
             problem = f"has no {file_column if not cell else label_column}"
         elif not found:
-            outside = os.path.isabs(cell) or os.path.normpath(cell).startswith("../")
-            fault = "which is not a path below" if outside else "but there is no such image in"
+            fault = "but there is no such image in"
+            if os.path.isabs(cell):
+                fault = "an absolute path, which must be relative to"
+            elif os.path.normpath(cell).startswith("../"):
+                fault = "which is not a path below"
             problem = f"names {cell!r}, {fault} {top}"
         elif len(found) > 1:
             problem = f"names {cell!r}, which may be {found[0]} or {found[1]}"
@@ -93,6 +96,21 @@ def listed(path: Path, data: Data) -> listing.Listing:
     if unlabelled:
         notes.append(f"Images without a line in {path.name} are not used: {len(unlabelled):,}.")
     return listing.Listing(classes, (), rows, {}, tuple(notes))
+
+
+def _file_column(path: Path, table: pd.DataFrame, label_column: str, data: Data) -> str:
+    """Return the column of files: that of the settings, or one whose cells have image suffixes.
+
+    Without such a cell it is one with a known name. A column `id` may hold numbers that happen to
+    be names of other files.
+    """
+    names = [*table]
+    if not data.file_column:
+        suffixes = table.map(lambda cell: listing.suffix(cell.strip())).isin(listing.SUFFIXES).any()
+        names = [name for name in names if suffixes[name]] or names
+        if len(names) == 1 and suffixes[names[0]]:
+            return names[0]
+    return column(path, names, "file_column", data.file_column)
 
 
 def columns(path: Path) -> list[str]:

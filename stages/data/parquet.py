@@ -17,6 +17,7 @@ from stages.errors import UserError
 from stages.settings.sections import Data
 
 DESCRIPTION = "a .parquet file with encoded images and a column label, or a folder of such files"
+IMAGE = ("image", "img")  # the column of images, if several could be
 NAMED = True  # its images have names, though they are not separate files
 
 
@@ -75,25 +76,24 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
     """Return the encoded images of a file and their labels, see `stages.data.arrays.names`."""
     try:
         table = pq.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if getattr(error, "errno", None):  # of the system, not of pyarrow
+            raise
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is not a parquet file ({reason}); correct or remove it.") from None
     label = label_file.column(path, table.column_names, "label_column", data.label_column)
-    for name in table.column_names:
-        images = table[name]  # in chunks, because one array holds at most 2 GiB
-        if pa.types.is_struct(images.type) and "bytes" in {field.name for field in images.type}:
-            images = pc.struct_field(images, ["bytes"])
-        if pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type):
-            break
-    else:
-        shown = ", ".join(map(repr, table.column_names[:8]))
-        raise UserError(f"{path} has no column of encoded images, only {shown}; add one.")
+    if pa.types.is_nested(table[label].type):
+        raise UserError(
+            f"{path} has labels of type {table[label].type} in {label!r}; give one label per row, "
+            "or set data.label_column to another column."
+        )
+    images = _images(path, table.drop_columns(label))
     labels = table[label].to_pylist()
     if None in labels or images.null_count:
         raise UserError(f"{path} has a row without an image or a label; remove it.")
     metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
-    if names:
+    feature = metadata.get("info", {}).get("features", {}).get(label)
+    if names := feature.get("names") if isinstance(feature, dict) else None:
         if unknown := [value for value in labels if value not in range(len(names))]:
             raise UserError(
                 f"{path} has the label {unknown[0]!r}, and its metadata names {len(names)} "
@@ -101,3 +101,25 @@ def _columns(path: Path, data: Data) -> tuple[pa.ChunkedArray, list[Any]]:
             )
         labels = [names[int(value)] for value in labels]
     return images, arrays.names(np.array(labels), f"{path}'s").tolist()
+
+
+def _images(path: Path, table: pa.Table) -> pa.ChunkedArray:
+    """Return the column of encoded images; if there are several, the one named image or img."""
+    found = {}
+    for name in table.column_names:
+        images = table[name]  # in chunks, because one array holds at most 2 GiB
+        if pa.types.is_struct(images.type) and "bytes" in {field.name for field in images.type}:
+            images = pc.struct_field(images, ["bytes"])
+        if pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type):
+            found[name] = images
+    if not found:
+        shown = ", ".join(map(repr, table.column_names[:8]))
+        raise UserError(f"{path} has no column of encoded images, only {shown}; add one.")
+    named = [name for name in found if name.casefold() in IMAGE]
+    if len(found) > 1 and len(named) != 1:
+        shown = ", ".join(map(repr, found))
+        raise UserError(
+            f"{path} has {len(found)} columns of encoded images, {shown}; name the right one "
+            "'image', or remove the others."
+        )
+    return found[named[0]] if named else next(iter(found.values()))

@@ -135,10 +135,21 @@ def _columns(path: Path) -> tuple[str, list[str]]:
 def _label(path: Path, data: Data) -> str:
     """Return the name of the column of labels."""
     columns = _columns(path)[1]
+    if columns and not data.label_column and all(map(_is_number, columns)):
+        raise UserError(
+            f"{path} has numbers in its first line, which must name the columns, such as label, "
+            "pixel0, pixel1; add that line."
+        )
     label = label_file.column(path, columns, "label_column", data.label_column)
     if columns.count(label) > 1:
         raise UserError(f"{path} has {columns.count(label)} columns {label!r}; rename one of them.")
     return label
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        return math.isfinite(float(text))
+    return False
 
 
 def _header(path: Path, label: str | None) -> Header:

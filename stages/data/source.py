@@ -1,5 +1,6 @@
 """The data structure that every source returns, and the checks that each must pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -40,6 +41,19 @@ class Source:
     def splits(self) -> list[Split]:
         """Return the training split, and the test split if there is one."""
         return [split for split in (self.train, self.test) if split]
+
+
+def compacted(images: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+    """Return some rows of an array, given in ascending order, and overwrite it if it is writable.
+
+    Images may be in a file that exceeds memory, so there is no second copy.
+    """
+    if not images.flags.writeable:
+        return images[rows]
+    for to, row in enumerate(rows):
+        if to != row:
+            images[to] = images[row]
+    return images[: len(rows)]
 
 
 def check(source: Source) -> Source:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stages.data import duplicates, folds, groups, near_duplicates
 from stages.data.source import Source
+from stages.errors import UserError
 from stages.settings.params import Params
 from stages.settings.sections import Data
 
@@ -112,6 +113,12 @@ def _read(
     listed = data.near_duplicates == "list" and total <= near_duplicates.MOST
     if listed or data.near_duplicates in ("group", "refuse"):
         found = near_duplicates.find(splits, np.concatenate(digests), data.resize == "pad")
+        if found is None and not listed:
+            raise UserError(
+                f"data.near_duplicates is {data.near_duplicates!r}, but images of less than "
+                f"{near_duplicates.LEAST} pixels per side are too small to tell; set it to list or "
+                "ignore."
+            )
     searched, ends = found is not None, np.cumsum([len(split.labels) for split in splits])
     if found is None:
         found = near_duplicates.Found(np.full(ends[-1], -1), np.full(ends[-1], np.inf))

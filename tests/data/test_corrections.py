@@ -35,6 +35,7 @@ def test_labels_change_and_images_go(named):
     column = "file" if named else "row"
     lines = [f"{names[0]},dog", f"{names[2]},", f"{names[4]},dog"]
     given = source(named)
+    given.train.images.flags.writeable = False
     found = corrections.apply(write(f"{column},label", *lines), given)
     assert found.train.labels.tolist() == [1, 0, 1]
     assert found.train.rows.tolist() == [0, 1, 3]
@@ -44,6 +45,13 @@ def test_labels_change_and_images_go(named):
     assert [*found.unreadable] == [str(names[2])]
     assert "changed: 2, images dropped: 1, test images among them: 1" in found.notes[0]
     assert given.train.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_no_second_copy_of_images_in_a_file_is_made():
+    given = source()
+    found = corrections.apply(write("file,label", "a.png,remove"), given)
+    assert np.shares_memory(found.train.images, given.train.images)
+    assert found.train.images[:, 0, 0, 0].tolist() == [101, 102, 103]
 
 
 def test_the_word_remove_drops_an_image():

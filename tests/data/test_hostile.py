@@ -9,6 +9,8 @@ import time
 import warnings
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -30,6 +32,12 @@ def npz(save):
     return file.getvalue()
 
 
+def parquet():
+    images, file = [drawn.encoded(image) for image in IMAGES], io.BytesIO()
+    pq.write_table(pa.table({"image": images, "label": LABELS}), file)
+    return file.getvalue()
+
+
 def photo(kind, mode="RGB", **options):
     image = Image.fromarray(drawn.pixels(1, 8, 8, 3)).convert(mode)
     exif = Image.Exif()
@@ -45,6 +53,7 @@ CASES = {
     "idx labels": (".", IDX, idx.TRAIN_LABELS),
     "npz": ("a.npz", {"a.npz": npz(np.savez)}, "a.npz"),
     "compressed npz": ("a.npz", {"a.npz": npz(np.savez_compressed)}, "a.npz"),
+    "parquet": ("a.parquet", {"a.parquet": parquet()}, "a.parquet"),
     "csv": ("a.csv", {"a.csv": drawn.table(IMAGES, LABELS).encode()}, "a.csv"),
 } | {
     name: (".", {**FOLDER, "a/x.png": content}, "a/x.png")

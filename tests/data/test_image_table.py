@@ -33,3 +33,9 @@ def test_a_missing_cell_is_refused_and_an_empty_one_where_it_means_nothing(line,
         image_table.read("setting", "table.csv", "file", "group")
     Path("table.csv").write_text("label,file\n,a.png\n")
     assert image_table.read("setting", "table.csv", "file", "label", True) == {"a.png": ""}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_cells_may_be_separated_as_in_tables_of_labels(delimiter):
+    Path("table.csv").write_text("file,group\na.png,b\n".replace(",", delimiter))
+    assert image_table.read("setting", "table.csv", "file", "group") == {"a.png": "b"}

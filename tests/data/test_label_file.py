@@ -34,6 +34,7 @@ def load(top, table, name="labels.csv", source=None, **settings):
         (lines("\ufefffilename\tcategory", "./img/{}", "\t"), {}),
         (lines("id,breed"), {"label_column": "breed"}),
         (lines("picture,label"), {"file_column": "picture"}),
+        (lines("picture,label"), {}),
         (lines() + b"\n\n", {}),
     ],
 )
@@ -63,12 +64,48 @@ def test_the_folder_may_be_named_if_one_table_is_there(tmp_path):
 def test_an_unknown_column_of_files_must_be_set(tmp_path, source):
     """The table is not mistaken for one of pixels, because its cells are not numbers."""
     drawn.tree(tmp_path, {f"{name}.png": drawn.pixels(seed) for seed, name in enumerate("abcdef")})
-    (tmp_path / "labels.csv").write_bytes(lines("picture,label", "{}.png"))
+    (tmp_path / "labels.csv").write_bytes(lines("picture,label", "{}"))
     where = str(tmp_path / source)
     for given in ({}, {"file_column": "photo"}):
         with pytest.raises(UserError, match=r"'picture', 'label'.*data\.file_column"):
             data.load(Data(source=where, **given))
     assert len(data.load(Data(source=where, file_column="picture")).train.files) == 6
+
+
+def test_numbers_are_not_taken_for_files_if_another_column_names_these(tmp_path):
+    drawn.tree(tmp_path, {f"img/{number}.png": drawn.pixels(number) for number in range(12)})
+    order = sorted(range(12), key=str)  # as a table of sorted names
+    rows = [f"{row},img/{number}.png,{'cat' if number < 6 else 'dog'}" for row, number in
+            enumerate(order)]  # fmt: skip
+    (tmp_path / "labels.csv").write_text("\n".join(["id,scan,label", *rows]))
+    train = data.load(Data(source=str(tmp_path / "labels.csv"))).train
+    assert {*train.files[:6]} == {f"img/{number}.png" for number in range(6)}
+    rows = [row.replace(",img", ",m.png,img", 1) for row in rows]
+    (tmp_path / "labels.csv").write_text("\n".join(["id,mask,scan,label", *rows]))
+    with refused(r"data\.file_column"):
+        data.load(Data(source=str(tmp_path / "labels.csv")))
+
+
+def test_an_absolute_path_is_called_one(tmp_path):
+    with refused("absolute path"):
+        load(tmp_path, lines() + f"\n{tmp_path}/img/a.png,dog".encode())
+
+
+@pytest.mark.parametrize("table", [lines(), None])
+def test_a_split_that_cannot_be_read_is_refused(tmp_path, table):
+    """Otherwise a test set would be held out instead."""
+    pictures = dict.fromkeys(PICTURES, b"version https://git-lfs") if table else PICTURES
+    drawn.tree(tmp_path, {"train/labels.csv": table or b""})
+    settings = {}
+    if table is None:
+        pictures = {f"train/{'cat' if 'a' in name else 'dog'}-{name[-5:]}": picture
+                    for name, picture in PICTURES.items()}  # fmt: skip
+        pictures |= {"test/cat-1.png": b"no image", "test/dog-2.png": b"no image"}
+        settings = {"label_pattern": "(cat|dog)", "format": "folder"}
+    drawn.tree(tmp_path / ("train" if table else ""), pictures)
+    source = tmp_path / ("train/labels.csv" if table else "")
+    with refused(f"no readable {'training' if table else 'test'} image"):
+        data.load(Data(source=str(source), **settings))
 
 
 def test_images_without_a_line_are_counted(tmp_path):

@@ -40,6 +40,28 @@ def test_a_file_holds_images_and_labels(tmp_path, struct):
     assert source.train.files[0] == "mine.parquet/000001"
 
 
+def test_of_several_columns_the_one_called_image_is_read(tmp_path):
+    mask, codes = [drawn.encoded(drawn.pixels(9))] * 6, [b"cat", b"dog"] * 3
+    images = [drawn.encoded(picture) for picture in PICTURES]
+    table = pa.table({"label": codes, "mask": mask, "Image": images})
+    pq.write_table(table, tmp_path / "mine.parquet")
+    source = data.load(Data(source=str(tmp_path / "mine.parquet")))
+    assert source.classes == ("cat", "dog")
+    assert (source.train.images[0] == PICTURES[0]).all()
+    pq.write_table(table.rename_columns(["label", "mask", "scan"]), tmp_path / "mine.parquet")
+    with refused("'mask', 'scan'"):
+        data.load(Data(source=str(tmp_path / "mine.parquet")))
+
+
+def test_several_labels_per_image_are_refused(tmp_path):
+    path = tmp_path / "mine.parquet"
+    images = [drawn.encoded(picture) for picture in PICTURES[:2]]
+    for labels in ([[0], [0, 1]], [{"a": 1}, {"a": 2}]):
+        pq.write_table(pa.table({"label": labels, "image": images}), path)
+        with refused(r"'label'.*data\.label_column"):
+            data.load(Data(source=str(path)))
+
+
 def test_names_of_files_are_splits_and_metadata_names_classes(tmp_path):
     names = [f"class {number}" for number in range(10)] + ["ten"]
     train = write(tmp_path / "all/train-00000-of-00001.parquet", [0, 1, 4], names)

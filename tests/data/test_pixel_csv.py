@@ -98,6 +98,7 @@ def replaced(row, column, cell):
         ("", "CSV"),
         ("label\n1\n", r"only 'label'; set data\.file_column"),
         (TABLE.splitlines()[0], "no row"),
+        (TABLE.split("\n", 1)[1], "numbers in its first line"),
         (table(IMAGES[:, :, [*range(8), 0]], LABELS), r"72 columns .*data\.image_size"),
         (TABLE + "1,2\n", "2 cells in row 6, .*65"),
         (replaced(2, 5, "1,2"), "66 cells in row 2, .*65"),

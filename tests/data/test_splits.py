@@ -124,6 +124,15 @@ def test_near_duplicates_are_listed_or_refused_or_stay_together():
     assert made.groups == {}
 
 
+@pytest.mark.parametrize("setting", ["group", "refuse"])
+def test_images_too_small_to_search_are_refused_if_a_search_was_asked_for(setting):
+    images = np.arange(12, dtype=np.uint8)[:, None, None, None].repeat(31, 1).repeat(31, 2)
+    small = Source("photos", "none", ("cat", "dog"), Split(images, np.arange(12) % 2))
+    make_splits(small, parse(folds={"count": 2}))
+    with pytest.raises(UserError, match=rf"'{setting}'.*less than 32 pixels"):
+        make_splits(small, parse(data={"near_duplicates": setting}, folds={"count": 2}))
+
+
 def test_many_images_are_searched_for_near_duplicates_only_if_asked(monkeypatch):
     raw, _ = photographed()
     monkeypatch.setattr("stages.data.near_duplicates.MOST", 3)
