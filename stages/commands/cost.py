@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from stages import publish
+from stages.commands import models
 from stages.engine import latency
 from stages.figures.cost import cost as draw
-from stages.files import RESULTS, existing, read_prepared, read_table
+from stages.files import RESULTS, existing, read_prepared
 from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
@@ -35,10 +36,12 @@ def cost() -> None:
         UserError: if the variants are not compared yet, or a model is missing.
     """
     settings = params.load()
-    compared = read_table(existing(RESULTS / "comparison.csv", "compare"))
+    compared = models.compared(settings)
     images = np.array(read_prepared("test_images")[0][:IMAGES])
     names = [row["variant"] for row in compared]
     paths = {name: existing(RESULTS / name / "model.keras", f"train@{name}") for name in names}
+    for path in paths.values():
+        models.check_scores(path)  # else old scores would stand beside the times of another model
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
     for number in range(ROUNDS):
         for name, path in paths.items():

@@ -5,6 +5,7 @@ that differs by more than TOLERANCE is not kept, and for an int8 file the proof 
 `make repro` writes the files that `export` in a row of params.yaml names.
 """
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from stages.files import PREPARED, RESULTS, read_dataset, read_json, read_prepar
 from stages.report import measurements
 from stages.settings import params
 from stages.settings.params import Params
+from stages.statistics import uses
 
 FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
 IN_ROWS = {"onnx": ("onnx", False), "tflite": ("tflite", False), "tflite_int8": ("tflite", True)}
@@ -62,12 +64,12 @@ def export(
     _check_packages(f"--format {file_format}", module)
     dataset = read_dataset(PREPARED)
     with tempfile.TemporaryDirectory() as temporary:
-        path, name = models.find(model, dataset, Path(temporary))
+        path, name, label = models.find(model, dataset, Path(temporary))
         models.check(path, dataset)
         file = (output or path.parent / "export") / _file_name(file_format, int8)
         files.check_writable(file.parent)
         proof = _write(file, path, name, module, dataset["classes"], int8)
-    print(f"{file}: from {name}")
+    print(f"{file}: from {label}")
     for title, text in export_proof.cells(proof).items():
         print(f"{title}: {text}")
     print(f"proof: {proof_path(file)}")
@@ -121,6 +123,8 @@ def _export_rows(model: str, has_options: bool) -> None:
     if has_options:
         raise UserError("--int8 and --output need --format, onnx or tflite; add it.")
     settings = params.load()
+    if models.in_mlflow(model) or models.is_file(model):
+        raise UserError(f"{model} is not a row, so no format is given; give --format.")
     if model:
         settings.variant(model)  # rejects whatever is not a row
     wanted = [*_wanted(settings, [model] if model else settings.compare.variants)]
@@ -163,6 +167,8 @@ def _write(
     kernels = settings.train.kernels
     images, label, training = read_prepared("test_images", "test_labels", "train_images")
     expected = score(path, images, label, settings.parallel, kernels).probability
+    scored = re.sub(r"[^\w.:/@-]", "_", name)
+    uses.note([uses.Use(uses.digest(images, label), scored, files.sha256(path))])
     models.check_classes(str(path), expected.shape[1], len(classes))
     chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]
     calibration = [training[np.sort(chosen)]] if int8 else []
@@ -179,7 +185,7 @@ def _write(
                 f"{allowed:g} is allowed; use the .keras file."
             )
         proof = {
-            "model": name.split(" ")[0],
+            "model": name,
             "tolerance": None if int8 else TOLERANCE,
             "calibration_images": len(calibration[0]) if int8 else 0,
             **compared,

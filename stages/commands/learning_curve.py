@@ -14,17 +14,20 @@ from typing import Any
 import numpy as np
 
 from stages import publish
+from stages.commands import models
+from stages.data import dataset as prepared
 from stages.engine import environment, final_model, fold_store, fold_tasks, subsets, variants
 from stages.engine.fold_tasks import Arrays
 from stages.errors import UserError
 from stages.figures.learning_curve import learning_curve as draw
-from stages.files import PREPARED, RESULTS, existing, read_dataset, read_json, read_table
+from stages.files import RESULTS, read_json, read_table
 from stages.report import measurements
 from stages.settings import params
 from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, verdict
 from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.scores import of_folds
+from stages.tracking.record import remedy
 from stages.training.recipe import Recipe
 
 COLUMNS: tuple[str, ...] = ("variant", "share", "images", "n", "mean", "std", "metric")
@@ -42,7 +45,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     """
     settings = params.load()
     environment.check(settings.train.kernels)
-    dataset = read_dataset(PREPARED)
+    dataset = prepared.read(settings)
     plans = [_plan(settings, name, dataset) for name in dict.fromkeys(names or _default(settings))]
     arrays = fold_tasks.read_training_data(dataset)
     metric = settings.compare.metric
@@ -72,7 +75,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
 
 def _default(settings: params.Params) -> list[str]:
     """Return the baseline and the best compared variant, without ensembles."""
-    compared = read_table(existing(RESULTS / "comparison.csv", "compare"), ("variant", "cv_mean"))
+    compared = models.compared(settings)
     trained = [row for row in compared if not settings.variant(row["variant"]).ensemble]
     if not trained:
         raise UserError(
@@ -92,12 +95,13 @@ def _plan(settings: params.Params, name: str, dataset: dict[str, Any]) -> varian
             f"{' '.join(members)}."
         )
     plan = variants.plan(settings, name, dataset)
-    scores = existing(RESULTS / name / "fold_scores.csv", f"publish@{name}")
-    trained = read_json(existing(scores.with_name("training.json"), f"publish@{name}"))
-    if trained.get("fingerprint") != plan.fingerprint:
+    again = remedy("publish", name, settings)
+    for file in (RESULTS / name / "fold_scores.csv", RESULTS / name / "training.json"):
+        if not file.is_file():
+            raise UserError(f"{file} is missing; {again}.")
+    if read_json(file, ("fingerprint",))["fingerprint"] != plan.fingerprint:
         raise UserError(
-            f"the results of variant {name!r} were made with other settings, data or code; run "
-            f"`dvc repro publish@{name}` first."
+            f"the results of variant {name!r} were made with other settings, data or code; {again}."
         )
     return plan
 

@@ -1,13 +1,23 @@
 """The models that commands take: a variant, a file, or one from MLflow."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
 from stages.engine import model_file
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, existing, read_json, read_table
+from stages.files import (
+    PREPARED,
+    RESULTS,
+    existing,
+    read_arrays,
+    read_json,
+    read_table,
+    sha256,
+)
 from stages.settings import params
+from stages.settings.params import Params
 from stages.tracking.record import remedy
 
 
@@ -16,8 +26,32 @@ def in_mlflow(model: str) -> bool:
     return "://" in model or model.startswith(("models:/", "runs:/"))
 
 
-def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
-    """Return the file of a model, and its label for the output.
+class Model(NamedTuple):
+    """A model that a command was given."""
+
+    path: Path  # of its .keras file
+    name: str  # a variant, or what the user gave
+    label: str  # for the output: the name and, for a variant, the path
+
+
+def compared(settings: Params) -> list[dict[str, Any]]:
+    """Return the rows of results/comparison.csv; UserError if params.yaml does not have them."""
+    path = existing(RESULTS / "comparison.csv", "compare")
+    rows = read_table(path)
+    if gone := [row["variant"] for row in rows if row["variant"] not in settings.variants]:
+        raise UserError(
+            f"{path} compares {gone[0]!r}, which params.yaml does not have; run `dvc repro`."
+        )
+    return rows
+
+
+def is_file(model: str) -> bool:
+    """Return whether a `model` (as for `find`) names a .keras file."""
+    return model.endswith(".keras")
+
+
+def find(model: str, dataset: dict, folder: Path) -> Model:
+    """Find the file of a model.
 
     `model` is a variant, a .keras file, or an address such as "models:/foldlab@champion", from
     which the model is downloaded to `folder`; "": the variant with the best cross-validated score
@@ -29,15 +63,13 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
     if in_mlflow(model):
         from stages.tracking.model import fetch  # MLflow's import takes seconds
 
-        return fetch(model, folder)[0], model
-    if model.endswith(".keras"):
-        return Path(model), model
-    variant, note = model, ""
+        return Model(fetch(model, folder)[0], model, model)
+    if is_file(model):
+        return Model(Path(model), model, model)
+    variant, note, settings = model, "", params.load()
     if not model:
-        rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
-        variant = max(rows, key=lambda row: row["cv_mean"])["variant"]
+        variant = max(compared(settings), key=lambda row: row["cv_mean"])["variant"]
         note = ", the best of comparison.csv"
-    settings = params.load()
     settings.variant(variant)  # rejects unknown names, and so any path
     again = remedy("train", variant, settings)
     path, record = (RESULTS / variant / name for name in ("model.keras", "training.json"))
@@ -47,7 +79,21 @@ def find(model: str, dataset: dict, folder: Path) -> tuple[Path, str]:
             raise UserError(f"{file} is missing; {pull}{again}.")
     if read_json(record, ("data_sha256",))["data_sha256"] != dataset["sha256"]:
         raise UserError(f"{path} was trained on other data than {PREPARED} holds now; {again}.")
-    return path, f"{variant} ({path}){note}"
+    return Model(path, variant, f"{variant} ({path}){note}")
+
+
+def check_scores(model: Path) -> Path:
+    """Return predictions.npz beside a variant's model.
+
+    Raises:
+        UserError: if it is missing, or has the predictions of another model.
+    """
+    file = model.with_name("predictions.npz")
+    if not file.is_file():
+        raise UserError(f"{file}, which evaluate writes, is missing; run `dvc repro` first.")
+    if str(read_arrays(file, ("model_sha256",))["model_sha256"]) != sha256(model):
+        raise UserError(f"{file} has the predictions of another model; run `dvc repro` first.")
+    return file
 
 
 def check(path: Path, dataset: dict) -> None:

@@ -23,8 +23,6 @@ from stages.files import PREPARED, check_writable, read_arrays, read_dataset, wr
 from stages.settings import params
 from stages.statistics import conformal, occlusion
 
-PREDICTIONS = "predictions.npz"  # beside a variant's model
-
 
 def predict(
     images: Sequence[str],
@@ -57,18 +55,18 @@ def predict(
         OSError: if the model's file cannot be read or the figure cannot be written.
     """
     dataset = read_dataset(PREPARED)
-    classes = dataset["classes"]
-    _check_target("--output", output, ".png")
+    settings, classes = params.load(), dataset["classes"]
+    _check_target("--output", output, ".png", images)
     if csv:
-        _check_target("--csv", csv, ".csv")
+        _check_target("--csv", csv, ".csv", images)
     found: list[tuple[str, np.ndarray]] = []  # name, probabilities
     first: dict[str, np.ndarray] = {}  # pixels of the images in the figure
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        path, label = models.find(model, dataset, Path(folder))
+        path, title, label = models.find(model, dataset, Path(folder))
         models.check(path, dataset)
-        if coverage is None and path.with_name(PREDICTIONS).is_file():
-            coverage = params.load().predict.coverage
+        if coverage is None and title in settings.variants:
+            coverage = settings.predict.coverage
         lowest = _threshold(path, coverage) if coverage else None
         probabilities = _scorer(path, label, len(classes))
         for pixels in tqdm(blocks(images, dataset, failed), unit="block", disable=None):
@@ -83,7 +81,7 @@ def predict(
             shown, certain = shown[: gallery.COUNT], probability[: gallery.COUNT]
             drops = occlusion.explain(shown, certain, probabilities)
             shown = np.stack([beside(*one) for one in zip(shown, drops, strict=True)])
-    names, title = [Path(file).name for file in first], label.split(" ")[0]
+    names = [Path(file).name for file in first]
     unsure: set[int] = set()
     if lowest is not None:
         unsure = {*np.flatnonzero(conformal.sets(probability, lowest).sum(axis=1) != 1).tolist()}
@@ -103,12 +101,14 @@ def predict(
     return not failed
 
 
-def _check_target(option: str, target: Path, suffix: str) -> None:
+def _check_target(option: str, target: Path, suffix: str, images: Sequence[str]) -> None:
     if target.suffix.lower() != suffix:
         raise UserError(
             f"{option} is {str(target)!r}, but this file is written as {suffix[1:].upper()}; "
             f"give it a name that ends in {suffix}."
         )
+    if target.resolve() in [Path(image).resolve() for image in images]:
+        raise UserError(f"{option} is {str(target)!r}, a file to classify; give another name.")
     check_writable(target.absolute().parent)
 
 
@@ -148,15 +148,9 @@ def _threshold(model: Path, coverage: float) -> float:
     """Return the threshold of prediction sets, from a variant's out-of-fold predictions.
 
     Raises:
-        UserError: for a model file without predictions beside it.
+        UserError: for a model file without its predictions beside it.
     """
-    file = model.with_name(PREDICTIONS)
-    if not file.is_file():
-        raise UserError(
-            f"--coverage needs {file}, the predictions that evaluate writes; give a variant as "
-            "--model, and run `dvc repro` first."
-        )
-    stored = read_arrays(file, ("oof_probability", "oof_label"))
+    stored = read_arrays(models.check_scores(model), ("oof_probability", "oof_label"))
     return conformal.threshold(stored["oof_probability"], stored["oof_label"], coverage)
 
 

@@ -12,7 +12,7 @@ from stages import publish
 from stages.commands import export
 from stages.engine import onnx_file, tflite_file
 from stages.errors import UserError
-from stages.files import read_json, sha256
+from stages.files import read_json, read_table, sha256
 from stages.settings import params
 from stages.training.export import scorer
 from tests.command import status
@@ -59,6 +59,12 @@ def test_a_model_of_mlflow_needs_a_folder_before_it_is_downloaded(monkeypatch):
     monkeypatch.setattr(export.models, "find", None)  # calling it would fail
     with pytest.raises(UserError, match="--output"):
         export.export("models:/foldlab@champion", "onnx")
+
+
+def test_a_model_that_is_no_row_needs_a_format():
+    for model in ("models:/foldlab@champion", "my models/new.keras"):
+        with pytest.raises(UserError, match="give --format"):
+            export.export(model)
 
 
 def name_formats(names):
@@ -141,6 +147,17 @@ def test_an_onnx_file_has_a_proof_also_in_mlflow_and_the_documented_code_reads_i
     name, probability = run(snippet("onnxruntime"))
     assert name == CLASSES[expected[0].argmax()]
     assert float(probability) == pytest.approx(expected[0].max(), abs=1e-5)
+
+
+def test_a_scored_model_is_counted_and_named_whatever_its_path(trained):
+    exported.importable(onnx_file)
+    copied = Path("my models/new,one.keras")
+    copied.parent.mkdir()
+    copied.write_bytes(MODEL.read_bytes())
+    export.export(str(copied), "onnx")
+    assert read_json(copied.parent / "export/model.onnx.json")["model"] == str(copied)
+    (row,) = read_table(Path("results/test_set_uses.csv"), text=("variant", "model_sha256"))
+    assert (row["variant"], row["model_sha256"]) == ("my_models/new_one.keras", sha256(MODEL))
 
 
 def test_int8_has_a_proof_of_its_cost_without_mlflow_and_the_documented_code_reads_it(

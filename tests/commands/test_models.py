@@ -1,6 +1,10 @@
 """How models are found; their use is tested in test_predict.py."""
 
+import numpy as np
+
 from stages.commands import models
+from stages.files import sha256, write_table
+from stages.settings import params
 from tests.prepared import edit
 from tests.refusals import refused
 
@@ -17,3 +21,25 @@ def test_what_is_missing_or_of_other_data_is_made_by_a_stage_only_if_it_is_compa
     record.unlink()
     with refused("training.json is missing; add basic to compare.variants and run `dvc repro`"):
         models.find("basic", dataset, repository)
+
+
+def test_a_comparison_of_rows_that_are_gone_is_refused(repository):
+    write_table(repository / "results/comparison.csv", ("variant", "cv_mean"), [("gone", 0.9)])
+    with refused("'gone', which params.yaml does not have; run `dvc repro`"):
+        models.find("", {}, repository)
+    with refused("'gone'"):
+        models.compared(params.load())
+
+
+def test_predictions_of_another_model_are_refused(repository):
+    model = repository / "results/basic/model.keras"
+    for digest, outcome in ((sha256(model), None), ("0" * 64, "another model")):
+        np.savez(model.with_name("predictions.npz"), model_sha256=np.array(digest))
+        if outcome is None:
+            assert models.check_scores(model).name == "predictions.npz"
+        else:
+            with refused(outcome):
+                models.check_scores(model)
+    model.with_name("predictions.npz").unlink()
+    with refused("is missing"):
+        models.check_scores(model)

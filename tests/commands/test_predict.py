@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from stages.commands import models, predict, predict_inputs
 from stages.errors import UserError
 from stages.figures import gallery
-from stages.files import read_json, read_table, write_table
+from stages.files import read_json, read_table, sha256, write_table
 from stages.prepare import prepare
 from stages.settings.params import load
 from stages.tracking import model
@@ -77,7 +77,8 @@ def evaluated(trained):
     probability = np.zeros((99, 10))
     probability[:, 0] = np.r_[np.full(19, 0.1), np.full(80, 0.6)]
     file = trained / "results/basic/predictions.npz"
-    np.savez(file, oof_probability=probability, oof_label=label)
+    digest = np.array(sha256(file.with_name("model.keras")))
+    np.savez(file, oof_probability=probability, oof_label=label, model_sha256=digest)
     yield
     file.unlink()
 
@@ -116,6 +117,16 @@ def test_the_coverage_of_the_settings_applies_if_the_command_has_none(
         monkeypatch.setattr("stages.settings.params.load", lambda loaded=loaded: loaded)
         predict.predict([str(folder / "0.png")], "basic", folder / "out.png", folder / "out.csv")
         assert len(read_table(folder / "out.csv")[0]) == parts
+
+
+def test_a_file_to_classify_is_not_overwritten(folder, digits):
+    plain(digits[0][0]).save(folder / "0.png")
+    before = (folder / "0.png").read_bytes()
+    with pytest.raises(UserError, match="--output"):
+        predict.predict([str(folder / "0.png")], "basic", folder / "0.png")
+    with pytest.raises(UserError, match="--csv"):
+        predict.predict([str(folder / "a.csv")], "basic", folder / "o.png", folder / "a.csv")
+    assert (folder / "0.png").read_bytes() == before
 
 
 def test_a_coverage_without_predictions_is_refused(folder, digits):
@@ -351,5 +362,6 @@ def test_nothing_to_classify_or_to_classify_with_is_refused(folder, monkeypatch)
     monkeypatch.chdir(folder)
     with pytest.raises(UserError, match=r"dataset\.json .*`dvc repro prepare`"):
         predict.predict(["any.png"])
+    (folder / "params.yaml").write_text(yaml.safe_dump(SETTINGS))
     with pytest.raises(UserError, match=r"comparison\.csv .*`dvc repro compare`"):
         models.find("", {}, folder)
