@@ -118,6 +118,7 @@ def test_markers_of_variants_no_longer_chosen_go(four, drawn):
     assert [path.name for path in Path("results/published").iterdir()] == ["basic.json"]
 
 
+@pytest.mark.slow
 def test_counts_every_training_that_the_test_set_scored(four, drawn):
     def counted():
         compare()

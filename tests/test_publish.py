@@ -28,6 +28,7 @@ def dead(repository, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@{made_results.dead_address()}")
 
 
+@pytest.mark.slow
 def test_a_dead_server_costs_a_warning_and_nothing_else(dead, monkeypatch, capfd):
     assert status("publish", "basic") == 0
     stderr = capfd.readouterr().err
@@ -68,6 +69,7 @@ def test_a_store_of_an_older_mlflow_names_the_upgrade(repository, capfd):
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_could_not_be_published_is_published_later(dead, repository, monkeypatch):
     assert not stage.publish("basic")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

@@ -113,6 +113,7 @@ def ops_of_any_strength(name):
 ANY = st.sampled_from(sorted(OPS)).flatmap(ops_of_any_strength)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ANY, min_size=1, max_size=3), batches(), SEEDS)
 def test_images_stay_images_for_any_shape_and_strength(ops, batch, seed):

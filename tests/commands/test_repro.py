@@ -11,6 +11,7 @@ from tests import prepared
 from tests.tracking.made_results import make_comparison
 
 
+@pytest.mark.slow
 def test_a_folder_without_git_is_refused_unless_dvc_needs_none(folder):
     for stages in ((), ("prepare",)):
         with pytest.raises(UserError, match="git init"):
@@ -21,6 +22,7 @@ def test_a_folder_without_git_is_refused_unless_dvc_needs_none(folder):
         repro.repro(("prepare",))
 
 
+@pytest.mark.slow
 def test_a_failed_stage_ends_the_command_with_dvc_s_status(folder):
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["dvc", "init", "-q"], check=True)

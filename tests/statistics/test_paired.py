@@ -74,6 +74,7 @@ def test_a_constant_difference_has_the_least_variance_of_so_many_images():
     assert paired.bayesian_correlated_t(tenth, 5, 0, least)["p_worse"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folds", "images"), [(2, 4), (3, 6), (5, 10)])
 def test_equal_variants_on_few_images_are_rarely_told_apart(folds, images):
     random = np.random.default_rng(folds)

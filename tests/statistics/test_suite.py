@@ -119,6 +119,7 @@ def test_what_no_source_decides_alone_several_do_together():
     )
 
 
+@pytest.mark.slow
 def test_false_positives_are_five_percent_for_normal_estimates_of_unequal_scales():
     """Where the model of paired.py holds exactly; simulated learners are in docs/statistics.md."""
     random = np.random.default_rng(1)

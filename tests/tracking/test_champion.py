@@ -78,6 +78,7 @@ def test_the_champion_rule(monkeypatch, tested, rivals, moves, shown):
     assert shown in reason
 
 
+@pytest.mark.slow
 def test_a_better_candidate_needs_the_test(client):
     publish(client, "third")
     ranking = ["third", "other", "basic"]
@@ -142,6 +143,7 @@ def test_the_reason_tells_that_the_alias_of_a_replaced_champion_was_set_again(cl
     assert reason == tag(client, "basic")
 
 
+@pytest.mark.slow
 def test_a_version_promoted_by_hand_stays_until_released_or_another_is(client):
     by_hand = promote(client, "basic", "it is smaller")
     assert by_hand == "basic (version 1) was made champion by hand by anna: it is smaller."
@@ -174,6 +176,7 @@ def write(method, failing, calls, *given):
     method(*given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["promote", "choose_champion"])
 def test_repeating_what_failed_at_any_write_gives_the_same(client, monkeypatch, action):
     def change(name, other):

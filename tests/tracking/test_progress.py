@@ -44,6 +44,7 @@ def test_publishing_ends_as_if_nothing_had_been_shown(repository, course, tmp_pa
     assert not list(Path(".foldlab/runs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_published_training_is_left_alone(repository):
     publish()
     before = everything(repository)

@@ -21,6 +21,7 @@ from tests.tracking.made_results import (
 )
 
 
+@pytest.mark.slow
 def test_a_variant_is_logged_once_and_in_full(repository, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "brave-otter")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@x"]

@@ -18,6 +18,7 @@ def test_the_curves_are_means_of_the_folds_that_reached_an_epoch(repository):
     assert {name for name, _ in points} == {f"mean_of_folds/{name}" for name in summary.CURVES}
 
 
+@pytest.mark.slow
 def test_cpu_and_memory_are_system_metrics_once_and_a_torn_file_is_none(repository):
     path = usage.path(fingerprint("basic"))
     path.parent.mkdir(parents=True)

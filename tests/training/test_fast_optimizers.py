@@ -35,6 +35,7 @@ def test_a_step_is_one_kernel(name, kernel):
     assert f"ResourceApply{kernel}" in kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freed", [True, False])
 def test_keras_keeps_the_graph_unless_reduction_is_skipped(freed):
     """Uses `_all_reduce_sum_gradients`; if False fails, `keep_no_graph` can go."""
