@@ -39,6 +39,12 @@ FORMATS: dict[str, ModuleType] = {
     "labels": label_file,
     "folder": image_folder,
 }
+ONLY_FOR = {  # setting of `data` -> the formats that use it
+    "label_pattern": ("folder",),
+    "file_column": ("labels",),
+    "label_column": ("labels", "csv", "parquet"),
+    "bits": ("folder", "labels", "parquet"),
+}
 ARCHIVE = re.compile(r"(\.zip|\.tgz|\.tar(\.(gz|bz2|xz))?)$", re.IGNORECASE)
 SHOWN = 5  # names in a folder that a message lists
 
@@ -46,15 +52,17 @@ SHOWN = 5  # names in a folder that a message lists
 def load(data: Data) -> Source:
     """Read and check the images selected by the settings."""
     path = located("data.source", data.source)
-    used = {"format": path, "folder": not path and data.source != "mnist-5k"}
+    module = format_of(path, data) if path else None
+    used = {"format": bool(path), "folder": not path and data.source != "mnist-5k"}
+    used |= {key: module in [FORMATS[one] for one in formats] for key, formats in ONLY_FOR.items()}
     for setting, is_used in used.items():
         if not is_used and (given := getattr(data, setting)):
             raise UserError(
                 f"data.{setting} is {given!r}, but data.source {data.source!r} does not use it; "
                 "set it to null."
             )
-    if path:
-        source = check(format_of(path, data).load(path, data))
+    if path and module:
+        source = check(module.load(path, data))
         # Files that DVC tracks must not contain local paths, or call the user's own data MNIST.
         last = Path(data.source).name
         source = replace(source, name="images" if last in ("", "..", *SOURCES) else last)
