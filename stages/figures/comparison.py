@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stages.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, heading, page, styled
-from stages.statistics.metrics import metric_of
+from stages.statistics.metrics import Metric, metric_of
 
 PANEL = 2.1  # inches
 MEAN, GAP = 1.2, 0.15  # inches: of the column of means, and before a text beside a panel
-OUTCOME = 145  # points from the interval's text to the outcome's
+OUTCOME, DIGIT = 145, 18  # points from an interval of two decimals to its outcome; for one more
 WIDE = 10.4  # inches of both panels and the text beside them
 BREAK = ".{1,24}$|.{1,23}_|.{24}"  # lines of a name, if possible broken after underscores
 INTERVAL = ("difference", "ci_low", "ci_high")
@@ -54,12 +54,12 @@ def comparison(
     )
     shown = np.column_stack([scores, mean - std, mean + std])[near]
     title = f"{metric.title}{',' if metric.sign else ''}{metric.sign}"
-    panel(left, shown, count, title, "mean ± sd")
+    panel(left, shown, count, title, "mean ± sd", ticks(metric))
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"
         beside(left, place, label, side=0, weight=weight, linespacing=1)
         text = metric.mean_std(rows[place]["cv_mean"], rows[place]["cv_std"])
-        beside(left, place, text, size=10)
+        beside(left, place, minus(text), size=10)
         _folds(left, place, scores[place], mean[place], std[place])
 
     for axes in right:
@@ -92,17 +92,32 @@ def inliers(accuracy: np.ndarray) -> np.ndarray:
     return away <= 10 * max(np.median(away), np.median(np.ptp(accuracy, axis=1)), 1e-9)
 
 
-def panel(axes: Axes, shown: np.ndarray, count: int, title: str, column: str) -> None:
-    """Set up one row per variant, the first on top, limits from `shown`, and titles."""
+def panel(
+    axes: Axes, shown: np.ndarray, count: int, title: str, column: str, ticks: int = 5
+) -> None:
+    """Set up one row per variant, the first on top, limits from `shown`, and titles.
+
+    There are at most `ticks` intervals between tick labels.
+    """
     low, high = shown.min(), shown.max()
     margin = 0.06 * (high - low) or 0.05
     axes.set(xlim=(low - margin, high + margin), ylim=(count - 0.5, -0.5), yticks=[])
     axes.grid(True, axis="x")
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks))
     axes.hlines(np.arange(count) - 0.5, *axes.get_xlim(), color=FAINT, linewidth=0.5, zorder=0)
     axes.set_title(title, loc="left", size=11, weight="bold")
     beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
+
+
+def ticks(metric: Metric) -> int:
+    """Return how many intervals between tick labels of that length fit on a panel."""
+    return 5 if metric.digits <= 2 else 3
+
+
+def minus(text: str) -> str:
+    """Return numbers with minus signs instead of hyphens, as Matplotlib writes them on axes."""
+    return text.replace("-", "−")  # noqa: RUF001
 
 
 def panel_of_differences(
@@ -112,7 +127,8 @@ def panel_of_differences(
     metric = metric_of(shown[0])
     band = metric.scale * rope * np.array([-1, 1])
     ends = metric.scale * np.array([[row[key] for key in INTERVAL] for row in shown])
-    panel(axes, np.append(ends, band), count, f"Difference, {metric.unit}", "and 95 % interval")
+    title = f"Difference, {metric.unit}"
+    panel(axes, np.append(ends, band), count, title, "and 95 % interval", ticks(metric))
     axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
     axes.axvline(0, color=MUTED, linewidth=1)
 
@@ -120,9 +136,10 @@ def panel_of_differences(
 def draw_difference(axes: Axes, place: int, row: Mapping[str, Any], bold: bool = False) -> None:
     """Draw a difference with its interval; write its numbers and the outcome beside the panel."""
     metric, colour = metric_of(row), COLOURS[row["outcome"]]
-    text = metric.difference(*(row[key] for key in INTERVAL)).replace("-", "−")  # noqa: RUF001
+    text = minus(metric.difference(*(row[key] for key in INTERVAL)))
     beside(axes, place, text, size=10, weight="bold" if bold else "normal")
-    beside(axes, place, row["outcome"], right=OUTCOME, size=10, color=colour, weight="bold")
+    right = OUTCOME + DIGIT * (metric.digits - 2)
+    beside(axes, place, row["outcome"], right=right, size=10, color=colour, weight="bold")
     centre, low, high = (metric.scale * row[key] for key in INTERVAL)
     if inside(axes, place, centre, colour):
         axes.plot([low, high], [place, place], color=colour, linewidth=3 if bold else 2)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stages.statistics import classification, two_classes
+from stages.statistics.metrics import METRICS
 from stages.statistics.paired import mean_std
 
 Table = tuple[Sequence[str], list[tuple]]  # columns and rows
@@ -66,15 +67,18 @@ def metrics(
     loss = (
         [-row["log_loss"] for row in fold_scores] if is_scaled else [row["loss"] for row in folds]
     )
+    others = {
+        key: [row[key] for row in fold_scores]
+        for key in METRICS
+        if key not in ("accuracy", "log_loss")
+    }
     return {
         "cv": {
             "accuracy": mean_std([row["accuracy"] for row in folds]),
             "loss": mean_std(loss),
         }
-        | {
-            key: mean_std([row[key] for row in fold_scores])
-            for key in ("balanced_accuracy", "macro_f1")
-        },
+        # JSON has no NaN, which the area of a fold with one class is.
+        | {key: mean_std(values) for key, values in others.items() if np.isfinite(values).all()},
         "out_of_fold": classification.summary(predictions.oof_probability, predictions.oof_label),
         "test": classification.summary(probability, label)
         | {

@@ -1,8 +1,11 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from stages.figures.comparison import comparison as draw
 from stages.statistics.baseline import against_baseline
+from stages.statistics.metrics import METRICS
 from tests.compared import BETTER, TIED, WORSE
 
 
@@ -27,6 +30,21 @@ def test_figure_has_a_row_per_variant_and_every_fold_as_a_dot():
     written = [text.get_text() for text in (*left.texts, *right.texts)]
     assert [text for text in written if text in ("v0", "v1", "v2")] == ["v0", "v1", "v2"]
     assert "+7.80 (1.61 to 13.99)" in written
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_numbers_do_not_overlap_whatever_their_length(metric):
+    least = METRICS[metric].best - 1  # of the log loss it is negative
+    scores = {"v0": TIED + least, "v1": BETTER + least, "v2": WORSE + least}
+    correct = dict.fromkeys(scores, np.ones(9, bool))
+    rows = against_baseline(scores, correct, "v0", folds=5, rope=0.0005, metric=metric)
+    drawn = draw(rows, np.array([*scores.values()]), rope=0.0005)
+    drawn.canvas.draw()
+    for axes in drawn.axes:
+        labels = [label for label in axes.get_xticklabels() if label.get_text()]
+        for texts in (axes.texts, labels):
+            boxes = [text.get_window_extent() for text in texts]
+            assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_variants_that_are_not_drawn_are_counted(texts):

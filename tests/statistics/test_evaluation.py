@@ -22,7 +22,7 @@ def test_tables_name_the_classes():
 
 def test_scores_are_of_folds_members_and_the_final_model():
     folds = [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 1.0, "loss": 3.0}]
-    scores = [{"balanced_accuracy": 0.4, "macro_f1": 0.2}] * 2
+    scores = [{"balanced_accuracy": 0.4, "macro_f1": 0.2, "roc_auc": area} for area in (0.7, 0.9)]
     members = np.stack([PROBABILITY, PROBABILITY[:, ::-1]])
     found = evaluation.metrics(PREDICTIONS, members, folds, scores)
     assert {name: score["mean"] for name, score in found["cv"].items()} == {
@@ -30,7 +30,10 @@ def test_scores_are_of_folds_members_and_the_final_model():
         "loss": 2.0,
         "balanced_accuracy": 0.4,
         "macro_f1": 0.2,
+        "roc_auc": 0.8,
     }
+    undefined = [row | {"roc_auc": np.nan} for row in scores]
+    assert "roc_auc" not in evaluation.metrics(PREDICTIONS, members, folds, undefined)["cv"]
     logs = [row | {"log_loss": -1.5} for row in scores]
     scaled = evaluation.metrics(PREDICTIONS, members, folds, logs, is_scaled=True)
     assert scaled["cv"]["loss"]["mean"] == 1.5  # that of the scaled probabilities
