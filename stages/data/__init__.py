@@ -1,12 +1,12 @@
 """Sources of images: known data sets by name, and the user's own images by path.
 
 To add a data set, write a function that takes the `data` settings and returns a `Source`, in its
-own file, and register it in SOURCES. To add a file format, write a module with
-`DESCRIPTION`, `recognises(path, data)`, `load(path, data)` and, unless `load` reads just `path`,
-`files(path, data)` (what it reads, in an order that depends on names only), and register it in
-FORMATS. A format of separate image files also has `listed(path, data)`, which returns a `Listing`
-for `image_folder.read`. All these functions raise a UserError for files that do not fit, and
-OSError for those that cannot be read.
+own file, and register it in SOURCES. To add a file format, write a module with `DESCRIPTION`,
+`recognises(path, data)`, `load(path, data)` and, unless `load` reads just `path`, `files(path,
+data)` (what it reads, in an order that depends on names only), and register it in FORMATS. A format
+of separate image files also has `listed(path, data)`, which returns a `Listing` for
+`image_folder.read`. One whose images have names but are no files has `NAMED = True`. All these
+functions raise a UserError for files that do not fit, and OSError for those that cannot be read.
 """
 
 import os

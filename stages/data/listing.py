@@ -18,8 +18,8 @@ SUFFIXES = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif",
     ".tiff", ".webp",
 )  # fmt: skip
-# Not images: ignored silently, like hidden files.
-OTHER = frozenset(
+# Ignored silently, like hidden files.
+NOT_IMAGES = frozenset(
     ".cfg .csv .db .doc .docx .dvc .h5 .html .ini .ipynb .json .jsonl .log .mat .md .npy .npz "  # noqa: SIM905
     ".parquet .pdf .pickle .pkl .py .rst .sh .toml .tsv .txt .xls .xlsx .xml .yaml .yml".split()
 )
@@ -51,11 +51,11 @@ def files(top: Path, data: Data) -> Listing:
     """
     if not top.is_dir():
         raise UserError(f"{top} is not a folder; give {DESCRIPTION}.")
-    below, paths = walk(top, data)
+    subfolders, paths = walk(top, data)
     with_images = {parts[:-1] for parts in paths if suffix(parts[-1]) in SUFFIXES}
-    roots, notes = split_folders.find(top, below, with_images, data)
+    roots, notes = split_folders.find(top, subfolders, with_images, data)
     class_folders = [
-        (*root, name) for root in roots for name in below[root] if not data.label_pattern
+        (*root, name) for root in roots for name in subfolders[root] if not data.label_pattern
     ]
     if unclear := [folder for folder in class_folders if not is_utf8(folder[-1])]:
         raise UserError(
@@ -146,7 +146,7 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
     def fail(error: OSError) -> None:
         raise error
 
-    below: dict[Folder, set[str]] = {}
+    subfolders: dict[Folder, set[str]] = {}
     paths: list[Folder] = []
     for here, folders, names in os.walk(top, onerror=fail, followlinks=data.follow_links):
         folders[:] = filter(_is_visible, folders)
@@ -167,9 +167,11 @@ def walk(top: Path, data: Data) -> tuple[dict[Folder, set[str]], list[Folder]]:
                     f"{top} has {shown}, a link to a folder that contains it; remove it."
                 )
         parts = Path(here).relative_to(top).parts
-        below[parts] = {*folders}
-        paths += [(*parts, name) for name in names if name[0] != "." and suffix(name) not in OTHER]
-    return below, paths
+        subfolders[parts] = {*folders}
+        paths += [
+            (*parts, name) for name in names if name[0] != "." and suffix(name) not in NOT_IMAGES
+        ]
+    return subfolders, paths
 
 
 def reason(path: Path, top: Path, data: Data) -> str:

@@ -1,6 +1,6 @@
 """Look at a source of images: what `python -m stages new` prints.
 
-Images are decoded only to look for near duplicates, and only if that takes a few seconds.
+Images are decoded only if that takes no more than a few seconds.
 """
 
 import hashlib

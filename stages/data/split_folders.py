@@ -38,13 +38,13 @@ def split_in(stem: str) -> str | None:
 
 
 def find(
-    top: Path, below: Mapping[Folder, Set[str]], with_images: Set[Folder], data: Data
+    top: Path, subfolders: Mapping[Folder, Set[str]], with_images: Set[Folder], data: Data
 ) -> tuple[dict[Folder, str], list[str]]:
     """Find the folders whose subfolders are the classes.
 
     Args:
         top: for messages.
-        below: each folder's subfolders, at all levels.
+        subfolders: each folder's subfolders, at all levels.
         with_images: the folders that contain images themselves.
         data: its `validation` and `label_pattern` are used.
 
@@ -52,9 +52,9 @@ def find(
         folder -> "train" or "test", without a folder of validation images that is ignored; and
         sentences about what a user might not expect.
     """
-    start = _descend((), below, with_images)
+    start = _descend((), subfolders, with_images)
     notes = [f"The class folders were found in {'/'.join(start)}."] if start else []
-    splits = {name: split_of(name) for name in sorted(below[start])}
+    splits = {name: split_of(name) for name in sorted(subfolders[start])}
     named = [name for name, split in splits.items() if split]
     if not named:
         return {start: "train"}, notes
@@ -73,8 +73,8 @@ def find(
     target = {"train": "train", "test": "test", "validation": data.validation}
     roots = {}
     for split, name in of_split.items():
-        root = _descend((*start, name), below, with_images, split)
-        if not (below[root] or data.label_pattern):
+        root = _descend((*start, name), subfolders, with_images, split)
+        if not (subfolders[root] or data.label_pattern):
             raise UserError(
                 f"{top / name} has no class folders; make one per class, set data.label_pattern if "
                 f"file names contain the class, or move {name!r} out."
@@ -95,7 +95,7 @@ VALIDATION = {
 
 def _descend(
     folder: Folder,
-    below: Mapping[Folder, Set[str]],
+    subfolders: Mapping[Folder, Set[str]],
     with_images: Set[Folder],
     split: str | None = None,
 ) -> Folder:
@@ -103,10 +103,10 @@ def _descend(
 
     Below the folder of a `split`, a folder of the same name is passed too: seg_train/seg_train.
     """
-    while len(below[folder]) == 1 and folder not in with_images:
-        (name,) = below[folder]
+    while len(subfolders[folder]) == 1 and folder not in with_images:
+        (name,) = subfolders[folder]
         inner = (*folder, name)
-        if split_of(name) not in (None, split) or not below[inner] or inner in with_images:
+        if split_of(name) not in (None, split) or not subfolders[inner] or inner in with_images:
             break
         folder = inner
     return folder

@@ -19,7 +19,7 @@ Table = list[dict[Column, Cell]]  # one row per variant, the best first
 Square = list[list[tuple[str, int, str]]]  # text, shade (0: none, as on the diagonal), tooltip
 PROBABILITIES = {"P(better)": "p_better", "P(best)": "p_best", "Holm p": "p_holm"}
 SHADES = 5  # in the table of agreement
-SCORES = (  # key in metrics.json, title, note, format
+SCORE_COLUMNS = (  # key in metrics.json, title, note, format
     ("loss", "loss", "nats", "{:.4f}"),
     ("top_2_accuracy", "top-2 accuracy, %", "", "{:.2%}"),
     ("macro_precision", "precision, %", "mean over classes", "{:.2%}"),
@@ -133,7 +133,7 @@ def scores(comparison: Comparison) -> Table:
         metrics = comparison.results[name].metrics
         cells = _named(name) | {
             (title, note): (form.format(metrics["test"][key]).rstrip("%"), metrics["test"][key])
-            for key, title, note, form in SCORES
+            for key, title, note, form in SCORE_COLUMNS
             if not (two_classes and key == "top_2_accuracy")
         }
         cells["model file, MB", ""] = f"{metrics['model_bytes'] / 1e6:.1f}", metrics["model_bytes"]

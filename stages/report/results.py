@@ -19,11 +19,11 @@ FILES = {  # stage -> files that it writes and that are read here
 }
 COVERAGES = (0.95, 0.99)  # of prediction sets
 HISTORY = ("fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-TRAINED = ("fingerprint", "data_sha256", "settings", "final", "description", "environment")
+TRAINING_KEYS = ("fingerprint", "data_sha256", "settings", "final", "description", "environment")
 PREDICTIONS: tuple[str, ...] = ("oof_probability", "oof_label", "test_probability", "test_label")
 PREDICTIONS += ("test_sha256", "model_sha256")
-SCORES: tuple[str, ...] = ("accuracy", "loss", "top_2_accuracy", "cohen_kappa", "brier")
-SCORES += ("macro_precision", "macro_recall", "macro_f1", "expected_calibration_error")
+TEST_SCORES: tuple[str, ...] = ("accuracy", "loss", "top_2_accuracy", "cohen_kappa", "brier")
+TEST_SCORES += ("macro_precision", "macro_recall", "macro_f1", "expected_calibration_error")
 
 
 class Result(NamedTuple):
@@ -34,15 +34,17 @@ class Result(NamedTuple):
     scores: dict[str, np.ndarray]  # metric -> float (n,), of each fold; see statistics.metrics
     label: np.ndarray  # int32 (images,), of the training images
     predicted: np.ndarray  # int32 (images,), their out-of-fold predictions
-    test_label: np.ndarray  # int32 (tests,), of the test images
-    test_predicted: np.ndarray  # int32 (tests,), their predictions
-    confidence: np.ndarray  # float (tests,), the probability of that prediction
-    p_true: np.ndarray  # float (tests,), the probability of the true class
+    test_label: np.ndarray  # int32 (test images,), of the test images
+    test_predicted: np.ndarray  # int32 (test images,), their predictions
+    confidence: np.ndarray  # float (test images,), the probability of that prediction
+    p_true: np.ndarray  # float (test images,), the probability of the true class
     counts: np.ndarray  # int (classes, classes), test images by actual and predicted class
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
     curves: dict[str, dict[str, Any]]  # "oof" and "test", as from `two_classes.curves`
-    thresholds: list[two_classes.Row]  # as from `two_classes.thresholds`; none for more classes
+    thresholds: list[
+        two_classes.Row
+    ]  # as from `two_classes.thresholds`; empty for more than two classes
     coverage: list[conformal.Coverage]  # of prediction sets of the test images
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json
@@ -56,7 +58,7 @@ class Result(NamedTuple):
 
     @property
     def test_correct(self) -> np.ndarray:
-        """Return which predictions of test images are correct: bool (tests,)."""
+        """Return which predictions of test images are correct: bool (test images,)."""
         return self.test_predicted == self.test_label
 
     @property
@@ -71,7 +73,7 @@ class Result(NamedTuple):
         return classification.mistakes(self.test_label, self.test_predicted, self.confidence)
 
     def confused(self, classes: Sequence[str], most: int) -> str:
-        """Return the `most` confused pairs of classes: `cat taken for dog (3), ...`."""
+        """Return at most `most` pairs of classes, the most confused first: `a taken for b (3)`."""
         return ", ".join(
             f"{classes[actual]} taken for {classes[predicted]} ({images:,})"
             for actual, predicted, images in classification.most_confused_pairs(self.counts, most)
@@ -79,7 +81,7 @@ class Result(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what must not differ between variants: versions, and the numeric precision."""
+        """Return what must be equal in all variants: versions, and the numeric precision."""
         trained = [row.get("train", {}) for row in rows(self.training["settings"])]
         precisions = sorted({train.get("precision", "float32") for train in trained})
         return {"precision": " and ".join(precisions)} | self.training["environment"]
@@ -96,13 +98,15 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         for file in names:
             files.existing(folder / file, f"{stage}@{name}")
     columns = ("fold", "accuracy", "best_epoch", "val_images")
-    rows = files.read_table(folder / "folds.csv", columns)
-    accuracy, images = (_numbers(folder / "folds.csv", rows, key) for key in columns[1::2])
+    folds = files.read_table(folder / "folds.csv", columns)
+    accuracy, images = (
+        _numbers(folder / "folds.csv", folds, key) for key in ("accuracy", "val_images")
+    )
     scored = folder / "fold_scores.csv"
     table = files.read_table(scored, ("fold", *METRICS))
-    if len(table) != len(rows):
-        raise files.damaged(scored, f"of {len(table)} folds where folds.csv has {len(rows)}")
-    best = {(row["fold"], row["best_epoch"]) for row in rows}
+    if len(table) != len(folds):
+        raise files.damaged(scored, f"of {len(table)} folds where folds.csv has {len(folds)}")
+    best = {(row["fold"], row["best_epoch"]) for row in folds}
     history = files.read_table(folder / "history.csv", HISTORY)
     if not history:
         raise files.damaged(folder / "history.csv", "without rows")
@@ -115,7 +119,9 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         accuracy=accuracy,
         images=images,
         scores={key: _numbers(scored, table, key) for key in METRICS} | {"accuracy": accuracy},
-        label=arrays["oof_label"].astype(np.int32),  # 200 variants of 60,000 images fit into memory
+        label=arrays["oof_label"].astype(
+            np.int32
+        ),  # so that 200 variants of 60,000 images fit in memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
         test_predicted=probability.argmax(axis=1).astype(np.int32),
@@ -128,7 +134,9 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
             kind: two_classes.curves(arrays[f"{kind}_probability"], arrays[f"{kind}_label"])
             for kind in ("oof", "test")
         },
-        thresholds=two_classes.thresholds(*(arrays[name] for name in PREDICTIONS[:4])),
+        thresholds=two_classes.thresholds(
+            arrays["oof_probability"], arrays["oof_label"], probability, test_label
+        ),
         coverage=[
             conformal.coverage(
                 arrays["oof_probability"], arrays["oof_label"], probability, test_label, wanted
@@ -138,7 +146,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         history={
             key: _numbers(folder / "history.csv", epochs, key) for key in (*HISTORY, "selected")
         },
-        training=files.read_json(folder / "training.json", TRAINED),
+        training=files.read_json(folder / "training.json", TRAINING_KEYS),
         metrics=_metrics(folder / "metrics.json"),
         use=Use(str(arrays["test_sha256"]), name, str(arrays["model_sha256"])),
     )
@@ -146,7 +154,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
 
 def _metrics(path: Path) -> dict[str, Any]:
     metrics = files.read_json(path, ("cv", "test", "parameters", "temperature", "model_bytes"))
-    files.require(path, metrics["test"], SCORES)
+    files.require(path, metrics["test"], TEST_SCORES)
     for key, value in [("parameters", metrics["parameters"]), *metrics["test"].items()]:
         if isinstance(value, str):
             raise files.damaged(path, f"{key} is {value!r}")
@@ -164,7 +172,7 @@ def _predictions(path: Path) -> dict[str, np.ndarray]:
 
 
 def _numbers(path: Path, rows: Sequence[Mapping[str, Any]], column: str) -> np.ndarray:
-    """Return a column of a table; its empty cells, which make the whole column text, are NaN."""
+    """Return a column of a table; empty cells become NaN."""
     cells = [row[column] for row in rows]
     try:
         return np.array([float(one or "nan") if isinstance(one, str) else one for one in cells])

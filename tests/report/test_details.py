@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.report import details
-from stages.report.results import SCORES
+from stages.report.results import TEST_SCORES
 from tests.report import made
 from tests.report.made import IMPOSSIBLE, POSSIBLE, comparison, row
 
@@ -17,7 +17,7 @@ def result(wrong, test_wrong):
         test_label=label,
         predicted=np.isin(number, wrong) * 1,
         test_predicted=np.isin(number, test_wrong),
-        metrics={"test": dict.fromkeys(SCORES, 0.1234), "model_bytes": 1_000_000},
+        metrics={"test": dict.fromkeys(TEST_SCORES, 0.1234), "model_bytes": 1_000_000},
     )
 
 

@@ -1,5 +1,6 @@
 """Scores by which variants are compared, against scikit-learn's."""
 
+import warnings
 from typing import get_args
 
 import numpy as np
@@ -36,6 +37,9 @@ def test_classes_may_be_missing_in_a_fold():
     for score in SCORES.values():
         assert np.isfinite(score(PROBABILITY[rows], LABEL[rows]))
     one = LABEL == 0
+    with warnings.catch_warnings(action="error"):
+        for score in SCORES.values():
+            score(PROBABILITY[one], LABEL[one])
     assert np.isnan(SCORES["roc_auc"](PROBABILITY[one], LABEL[one]))
     assert SCORES["balanced_accuracy"](PROBABILITY[one], LABEL[one]) == pytest.approx(
         (PREDICTED[one] == 0).mean()
