@@ -106,7 +106,8 @@ def _log(seconds: float | None) -> bool:
             if limits:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
             elif versions[0]:  # otherwise the best variant has no version that could be champion
-                print(rule.choose(client, [v for v in versions if v], test, metric))
+                known = [version for version in versions if version]
+                print(rule.choose(client, known, identities, test, metric))
     except StoreError as error:
         _note().unlink(missing_ok=True)
         publish.warn("the comparison", error)

@@ -30,12 +30,17 @@ Test = Callable[[np.ndarray], Mapping[str, float]]
 
 
 def choose(
-    client: Client, versions: Sequence[ModelVersion], test: Test, metric: str = "accuracy"
+    client: Client,
+    versions: Sequence[ModelVersion],
+    compared: Sequence[Identity],
+    test: Test,
+    metric: str = "accuracy",
 ) -> str:
     """Apply the champion rule to a comparison and set the aliases; doing it twice changes nothing.
 
-    The versions are those of the compared variants, the best by the metric first. Returns the
-    reason in one sentence, with which the candidate's version is tagged.
+    The versions are those of the compared variants, the best by the metric first. `compared` are
+    the results of all compared variants, also of those that the store has no version of. Returns
+    the reason in one sentence, with which the candidate's version is tagged.
     """
     candidate, champion = versions[0], _aliased(client, CHAMPION)
     if champion:
@@ -50,7 +55,7 @@ def choose(
         reason = f"{_name(candidate)} has the results of {_name(champion)}, which stays champion."
         _explain(client, candidate, reason)
     else:
-        rivals = sum(champion is None or not _same_results(v, champion) for v in versions)
+        rivals = sum(champion is None or not _has_results(champion, one) for one in compared)
         moves, reason = decide(client, candidate, champion, test, rivals, metric)
         _explain(client, candidate, reason, refused=not moves)
         if moves:
@@ -174,6 +179,10 @@ def _aliased(client: Client, alias: str) -> ModelVersion | None:
 def _same_results(a: ModelVersion, b: ModelVersion) -> bool:
     same = (a.tags.get(key) == b.tags.get(key) is not None for key in Identity._fields)
     return a.version == b.version or all(same)
+
+
+def _has_results(version: ModelVersion, results: Identity) -> bool:
+    return results._asdict().items() <= version.tags.items()
 
 
 def _run(client: Client, version: ModelVersion) -> Run | None:

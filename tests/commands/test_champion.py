@@ -9,12 +9,19 @@ from stages.errors import UserError
 from stages.files import read_json, read_table, write_json, write_table
 from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import store
+from stages.tracking import marker, store
 from tests.command import status
 from tests.prepared import edit
 from tests.refusals import command_refusal
 from tests.tracking import logged
-from tests.tracking.made_results import dead_address, everything, make_comparison, make_repository
+from tests.tracking.made_results import (
+    dead_address,
+    everything,
+    identity,
+    make_comparison,
+    make_repository,
+    make_results,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +39,15 @@ def test_a_better_mean_alone_does_not_move_the_champion_but_the_test_does(two_pu
     make_comparison(two_published, basic=0.91, other=0.92)
     champion()
     assert aliases() == {"champion": "other", "challenger": "basic"}
-    make_comparison(two_published, basic=0.93, other=0.92)  # its folds are still the worse ones
+    make_results(Path("results/third"), "third", 5, 2, better=0.0)
+    marker.write("third", identity("third"))  # as if the store had failed
+    # the folds of `basic` are still the worse ones
+    make_comparison(two_published, basic=0.93, other=0.92, third=0.91)
     champion()
     assert aliases()["champion"] == "other"
-    assert "does not replace" in capsys.readouterr().out
+    reason = capsys.readouterr().out
+    assert "does not replace" in reason
+    assert "best of 2" in reason
 
 
 def test_the_compared_metric_decides(repository):

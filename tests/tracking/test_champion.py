@@ -37,9 +37,11 @@ def version(client, name):
 
 def choose_champion(client, *ranking, p=None):
     """Apply the rule with this p; without one, it must not need a test."""
-    versions = [version(client, name) for name in ranking]
+    found = [version(client, name) for name in ranking]
+    versions = [one for one in found if one]  # the others are not published
+    compared = [identity(name) for name in ranking]
     test = p and (lambda differences: {"difference": differences.mean(), "p": p})
-    return champion.choose(client, versions, test)
+    return champion.choose(client, versions, compared, test)
 
 
 def promote(client, name, why=""):
@@ -99,6 +101,12 @@ def test_a_better_candidate_needs_the_test(client):
 
     choose_champion(client, "third")
     assert aliases(client) == {"champion": "third"}
+
+
+def test_a_rival_that_is_not_published_counts(client):
+    choose_champion(client, "basic")
+    assert "does not replace" in choose_champion(client, "other", "third", "basic", p=0.026)
+    assert "replaces" in choose_champion(client, "other", "third", "basic", p=0.024)
 
 
 def test_a_champion_of_other_data_stays(client):
@@ -182,8 +190,10 @@ def test_repeating_what_failed_at_any_write_gives_the_same(client, monkeypatch, 
     def change(name, other):
         if action == "promote":
             return promote(client, name)
-        versions = [version(client, name), version(client, other)]
-        return champion.choose(client, versions, lambda _: {"difference": 0.1, "p": 0.01})
+        versions = [version(client, each) for each in (name, other)]
+        compared = [identity(each) for each in (name, other)]
+        better = {"difference": 0.1, "p": 0.01}
+        return champion.choose(client, versions, compared, lambda _: better)
 
     choose_champion(client, "basic", "other")
     old, new = "basic", "other"
