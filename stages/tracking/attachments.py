@@ -17,6 +17,7 @@ from stages.tracking.marker import combined_sha256
 from stages.tracking.store import Client
 
 FILES_SHA256 = "files_sha256"  # tag of a run: combined digest of its files
+NAME = 500  # most characters of a data set's name in MLflow
 
 
 def log_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
@@ -29,7 +30,7 @@ def log_dataset(client: Client, run: Run, content: Mapping[str, Any]) -> None:
     labels = TensorSpec(np.dtype("int64"), (-1,))
     schema = TensorDatasetSchema(features=Schema([pixels]), targets=Schema([labels]))
     dataset = Dataset(
-        name=str(content["source"]),
+        name=str(content["source"])[:NAME],
         digest=digest,
         source_type="local",
         source=json.dumps({"uri": "data/prepared"}),

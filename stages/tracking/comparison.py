@@ -17,7 +17,6 @@ FILES: tuple[str, ...] = ("comparison.csv", "comparison.md", "plots/comparison.p
 FILES += ("pairs.csv", "plots/ranks.png", "label_issues.csv", "plots/label_issues.png")
 FILES += ("plots/near_duplicates.png",)
 LISTS = ("near_duplicates.csv", "odd_images.csv")  # of the data
-NOTE_LENGTH = 5000  # MLflow's web pages show this much of a description
 
 
 def show(
@@ -75,5 +74,5 @@ def _set_verdict(client: Client, parent: Run, row: Mapping[str, Any], comparison
 def _note() -> str:
     """Return comparison.md without its title and figures, cut to the length of a description."""
     text = (RESULTS / "comparison.md").read_text(encoding="utf-8")
-    lines = text[: text.rfind("\n", 0, NOTE_LENGTH) + 1].splitlines()
+    lines = text[: text.rfind("\n", 0, note.LENGTH) + 1].splitlines()
     return "\n".join(line for line in lines if not line.startswith(("# ", "!["))).strip()

@@ -10,6 +10,7 @@ NOTE = "mlflow.note.content"  # MLflow's tag for the description of a run
 VERDICT = "foldlab.verdict"  # a tag, so that the run table can show it as a column
 WRITTEN = "foldlab.description_sha256"  # tag: hash of the description that we wrote last
 LINK = " ([comparison]("  # after a verdict
+LENGTH = 5000  # most characters of a description: MLflow's registry and pages take no more
 
 
 def first(text: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from stages.errors import UserError
 from stages.files import PREPARED, RESULTS, listed, read_arrays, read_dataset, read_json, read_table
 from stages.settings.params import Params
-from stages.tracking import marker
+from stages.tracking import marker, note
 from stages.tracking.marker import Identity
 
 DECIMALS = 6  # of scores: one image in a million
@@ -101,7 +101,7 @@ def read(variant: str, settings: Params) -> Record:
     files |= {f"plots/{path.name}": path for path in listed(folder / "plots", "*.png")}
     return Record(
         variant=variant,
-        description=training.get("description") or description,
+        description=(training.get("description") or description)[: note.LENGTH],
         identity=Identity(training["fingerprint"], marker.combined(trained.items())),
         params=_params(training["settings"], dataset),
         dataset=dataset,
@@ -124,7 +124,7 @@ def unfinished(
     variant, dataset = start["variant"], start["dataset"]
     return Record(
         variant=variant,
-        description=start["description"],
+        description=start["description"][: note.LENGTH],
         identity=Identity(start["fingerprint"], None),
         params=_params(start["settings"], dataset),
         dataset=dataset,

@@ -101,10 +101,13 @@ def _describe(client: Client, dataset: Mapping[str, Any]) -> None:
     `dataset` is the content of dataset.json.
     """
     names = dataset["classes"]
-    classes = ", ".join(names[:CLASSES]) + (", ..." if len(names) > CLASSES else "")
     shape = ", ".join(map(str, dataset["image_shape"]))
     name = client.model_name
-    text = TEXT.format(opening=OPENING, shape=shape, classes=classes, name=name)
+    for count in range(min(len(names), CLASSES), -1, -1):
+        classes = ", ".join([*names[:count], *["..."] * (count < len(names))])
+        text = TEXT.format(opening=OPENING, shape=shape, classes=classes, name=name)
+        if len(text) <= note.LENGTH:
+            break
     before = client.get_registered_model(name).description or OPENING
     if before.startswith(OPENING) and before.strip() != text.strip():
         client.update_registered_model(name, text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from mlflow.entities import Metric, Run
 
 from stages.search.trial import Trial, best
+from stages.tracking import note
 from stages.tracking.children import add, agree, complete
 from stages.tracking.children import search as search_runs
 from stages.tracking.record import Child, flat
@@ -49,7 +50,7 @@ def _parent(client: Client, study: Mapping[str, str], children: Sequence[Child])
         "foldlab.kind": "search",
         **study,
         "mlflow.source.name": "stages.commands.search",
-        "mlflow.note.content": f"Search over the settings of {study['variant']}. The best trial's "
+        note.NOTE: f"Search over the settings of {study['variant']}. The best trial's "
         "score is the highest of many on the same folds, so it is biased upward.",
     }
     start = min((child.start for child in children if child.start), default=None)
@@ -64,7 +65,7 @@ def _child(trial: Trial) -> Child:
             (f"cv_{trial.metric}_{key}", x, 0) for key, x in summary.items() if not math.isnan(x)
         ]
     folds = [(f"cv_{trial.metric}", score, fold) for fold, score in enumerate(trial.scores)]
-    note = {"mlflow.note.content": trial.reason} if trial.reason else {}
+    text = {note.NOTE: trial.reason[: note.LENGTH]} if trial.reason else {}
     return Child(
         number=trial.number,
         name=f"trial {trial.number}",
@@ -73,6 +74,6 @@ def _child(trial: Trial) -> Child:
         points=[(*point, trial.end) for point in folds + scores],
         start=trial.start,
         end=trial.end,
-        tags={"foldlab.state": trial.state, **note},
+        tags={"foldlab.state": trial.state, **text},
         status=STATUS[trial.state],
     )

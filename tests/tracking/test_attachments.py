@@ -5,11 +5,19 @@ import pytest
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from stages.tracking.attachments import log_suite
-from tests.tracking.logged import runs_of
+from tests.tracking.logged import publish, runs_of
 from tests.tracking.made_results import everything
 
 pytestmark = pytest.mark.slow
 SHOWN = {"baseline": "basic", "sources": "mnist-5k, photos"}
+
+
+def test_a_data_set_s_name_is_cut_to_what_mlflow_takes(repository):
+    source = "folder/" * 100
+    path = Path("data/prepared/dataset.json")
+    path.write_text(path.read_text().replace('"mnist-5k"', f'"{source}"'))
+    publish()
+    assert [row["name"] for row in everything(repository)["datasets"]] == [source[:500]]
 
 
 def show():

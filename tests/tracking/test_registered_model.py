@@ -1,8 +1,11 @@
+import json
 from pathlib import Path
 
 from stages.settings.sections import Tracking
 from stages.tracking import store
 from tests.tracking.logged import publish
+
+LONG = [f"{number:05d}_Plantae_Tracheophyta_Magnoliopsida" + "_" * 30 for number in range(200)]
 
 
 def described(new=None):
@@ -21,6 +24,11 @@ def test_the_model_says_what_goes_in_and_out_unless_somebody_describes_it(reposi
     dataset.write_text(dataset.read_text().replace('"zero"', '"none"'))
     publish()
     assert "none, one." in described()
+    dataset.write_text(dataset.read_text().replace('["none", "one"]', json.dumps(LONG)))
+    publish()
+    assert f"{LONG[0]}, {LONG[1]}, " in described()
+    assert ", ...." in described()
+    assert 4900 < len(described()) <= 5000  # characters, the limit of MLflow's registry
     described("Ours, for the phone.")
     publish()
     assert described() == "Ours, for the phone."

@@ -184,6 +184,8 @@ def test_a_new_description_of_the_row_is_followed_unless_somebody_wrote_another(
             (version,) = client.search_model_versions(f"run_id = '{run_id}'")
             return client.get_run(run_id).data.tags[note.NOTE], version.description
 
+    longest = "x" * note.LENGTH  # a registry in PostgreSQL refuses a longer one
+    assert published(longest + "y") == (longest, longest)
     assert published("First.") == ("First.", "First.")
     verdict = "baseline ([comparison](#/experiments/1/runs/2))"
     run_id = publish()
