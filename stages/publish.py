@@ -1,5 +1,6 @@
 """The stage `publish@<variant>`: log a variant's results to MLflow and write a marker for DVC."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,14 +13,14 @@ from stages.tracking.record import Record, read
 from stages.tracking.store_errors import StoreError
 
 SECONDS = 20.0  # time limit for a server while a pipeline runs
-SAVED = "results/ is complete, run `make publish` when the store is back"
 
 
 def publish(variant: str) -> bool:
     """Publish one variant to MLflow, and return whether the store has it in full.
 
     If the store fails, or needs too long over a network, only warn. A variant that could not be
-    published is noted, and each later call retries the noted ones.
+    published is noted, and each later call retries the noted ones. A temporary or queued experiment
+    of DVC neither reads nor writes notes, because its results are not in the repository.
 
     Raises:
         UserError: if the variant is unknown, or its files are missing or belong to other data.
@@ -39,7 +40,15 @@ def publish_all() -> bool:
         UserError: if there are no results.
     """
     settings = params.load()
-    found, errors = _read([*settings.compare.variants, *unpublished()], settings)
+    names = [*settings.compare.variants, *unpublished()]
+    for name in names:
+        if name not in settings.variants:
+            print(
+                f"foldlab: {name} was never published and has no row in params.yaml any more; "
+                "restore the row, or run `make prune`.",
+                file=sys.stderr,
+            )
+    found, errors = _read(names, settings)
     for error in errors:
         print(f"foldlab: {error}", file=sys.stderr)
     if not found and not errors:
@@ -52,8 +61,13 @@ def publish_all() -> bool:
 
 
 def unpublished() -> list[str]:
-    """Return the variants noted because publishing them failed."""
-    return [note.name for note in listed(_note())]
+    """Return the variants noted because publishing them failed; none in DVC's own folder."""
+    return [] if _is_temporary() else [note.name for note in listed(_note())]
+
+
+def _is_temporary() -> bool:
+    """Return whether DVC runs a temporary or queued experiment, in a folder that it deletes."""
+    return root().resolve() != Path.cwd()
 
 
 def _note(variant: str = "") -> Path:
@@ -64,7 +78,7 @@ def _read(names: Iterable[str], settings: params.Params) -> tuple[list[Record], 
     """Return the records of the variants that have results, and errors for unreadable ones."""
     found, errors = [], []
     for name in dict.fromkeys(names):
-        if name in settings.variants and not marker.missing(name):
+        if name in settings.variants and marker.has_results(name):
             try:
                 found.append(read(name, settings))
             except UserError as error:
@@ -83,10 +97,12 @@ def _send(pending: list[Record], settings: params.Params, seconds: float | None)
 
             while pending:
                 runs.publish(client, pending[0])
-                _note(pending.pop(0).variant).unlink(missing_ok=True)
+                done = pending.pop(0)
+                if not _is_temporary():
+                    _note(done.variant).unlink(missing_ok=True)
             unfinished.end_stale(client)
     except StoreError as error:
-        for record in pending:
+        for record in () if _is_temporary() else pending:
             with replacing(_note(record.variant)):  # an empty file, flushed to disk
                 pass
         warn(", ".join(record.variant for record in pending), error)
@@ -110,7 +126,14 @@ def warn_missing(names: Sequence[str]) -> None:
     """Print on stderr which variants are missing from the store, if any, and what to do."""
     if names:
         missing = f"{', '.join(names)} missing from MLflow at {address.shown()}"
-        print(f"foldlab: {missing}; run `make publish`.", file=sys.stderr)
+        print(f"foldlab: {missing}; {_later()}.", file=sys.stderr)
+
+
+def _later() -> str:
+    """Return how to publish the results in this folder later."""
+    name = os.environ.get("DVC_EXP_NAME", "NAME")
+    apply = f"`dvc exp apply {name}`, then " if _is_temporary() else ""
+    return f"run {apply}`make publish`"
 
 
 def annotate(
@@ -149,8 +172,10 @@ def annotate(
         warn(what, error)
 
 
-def warn(what: str, error: StoreError, saved: str = SAVED) -> None:
+def warn(what: str, error: StoreError, saved: str = "") -> None:
     """Print on stderr that publishing failed, why, and what to do."""
-    remedy = error.remedy or saved
+    remedy = error.remedy or saved or f"results/ is complete, {_later()} when the store is back"
+    if error.remedy and _is_temporary():
+        remedy += f", then {_later()}"
     message = f"publishing {what} to MLflow at {address.shown()} failed: {error.reason}; {remedy}."
     print(f"foldlab: {message}", file=sys.stderr)

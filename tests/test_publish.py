@@ -110,6 +110,10 @@ def test_all_publishes_what_it_can(repository, capfd):
     assert "results/basic was trained on other data" in capfd.readouterr().err
     assert "other" in {row["name"] for row in everything(repository)["runs"]}
     assert not MARKER.exists()
+    made_results.make_results(Path("results/basic"), "basic", 2, 2, better=0)
+    Path("results/basic/plots/curves.png").unlink()
+    assert status("publish", "--all") == 1
+    assert "curves.png is missing; run `dvc repro plot@basic`." in capfd.readouterr().err
 
 
 @pytest.mark.slow
@@ -174,6 +178,26 @@ def test_an_experiment_in_a_temporary_folder_reaches_the_repositorys_store(
     monkeypatch.chdir(repository)
 
 
+def test_an_experiment_leaves_notes_and_published_runs_alone(
+    repository, tmp_path, monkeypatch, capfd
+):
+    """The results of a temporary experiment are not those that the notes are about."""
+    assert stage.publish("basic")
+    note = repository / ".foldlab/unpublished/other"
+    note.parent.mkdir()
+    note.touch()
+    monkeypatch.chdir(make_repository(tmp_path / "experiment", "basic", "other"))
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-otter")
+    before = everything(repository)
+    assert stage.publish("basic")
+    assert everything(repository) == before
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{made_results.dead_address()}")
+    assert not stage.publish("basic")
+    assert "`dvc exp apply brave-otter`, then `make publish`" in capfd.readouterr().err
+    assert [*note.parent.iterdir()] == [note]
+
+
 def test_a_run_of_earlier_results_is_not_annotated(repository, capfd):
     def annotated():
         found = []
@@ -208,8 +232,7 @@ def test_an_invalid_address_costs_a_warning(repository, monkeypatch, capfd):
         assert capfd.readouterr().err.count("\n") == 1
 
 
-def test_the_note_of_a_variant_without_a_row_is_kept_and_ignored(dead, repository, monkeypatch):
-    """The row may be removed, or the folder be that of a temporary experiment."""
+def test_the_note_of_a_variant_without_a_row_is_kept(dead, repository, monkeypatch, capfd):
     make_repository(repository, "basic", "other")
     assert not stage.publish("other")
     path = Path("params.yaml")
@@ -218,6 +241,8 @@ def test_the_note_of_a_variant_without_a_row_is_kept_and_ignored(dead, repositor
     path.write_text(removed)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert stage.publish("basic")
+    assert stage.publish_all()
+    assert "foldlab: other was never published" in capfd.readouterr().err
     assert stage.unpublished() == ["other"]
     path.write_text(text)
     assert stage.publish("basic")

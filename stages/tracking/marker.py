@@ -55,8 +55,16 @@ class Identity(NamedTuple):
 
 def missing(variant: str) -> list[tuple[str, Path]]:
     """Return (stage, path) of each needed file that does not exist."""
-    needed = ((stage, RESULTS / variant / name) for stage in NEEDED for name in NEEDED[stage])
-    return [(stage, path) for stage, path in needed if not path.is_file()]
+    return [(stage, path) for stage, path in _needed(variant) if not path.is_file()]
+
+
+def has_results(variant: str) -> bool:
+    """Return whether any of the needed files exists."""
+    return any(path.is_file() for _, path in _needed(variant))
+
+
+def _needed(variant: str) -> list[tuple[str, Path]]:
+    return [(stage, RESULTS / variant / name) for stage in NEEDED for name in NEEDED[stage]]
 
 
 def write(variant: str, identity: Identity) -> None:

@@ -156,6 +156,8 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 def _complete_folds(client: Client, run: Run, record: Record) -> None:
     tags = _tags(record)
     tags.pop(note.WRITTEN, None)  # the description of an older run may be somebody's
+    if _is_published(run):
+        tags.pop("DVC_EXP_NAME", None)  # an experiment may have found these results in DVC's cache
     if "git_commit" in run.data.tags:  # the other Git tags are about that commit
         tags = {key: value for key, value in tags.items() if "git" not in key}
     children.add(client, run, record.params, tags=tags)
