@@ -4,6 +4,7 @@ Git holds some of the results, and dvc.lock with the digest of everything that a
 wrote.
 """
 
+import csv
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from stages.engine.environment import LIBRARIES
 from stages.errors import UserError
 from stages.files import read_json, read_table
 
-LOCK, PINS = "dvc.lock", "constraints.txt"
+LOCK, PINS, TABLE = "dvc.lock", "constraints.txt", "results/comparison.csv"
 ENVIRONMENT, PREPARED = "data/environment.json", "data/prepared"
 TRAINING = "results/{}/training.json"
 MAX_FILES = 12  # files that a sentence names
@@ -26,9 +27,11 @@ MAX_FILES = 12  # files that a sentence names
 def committed(names: Sequence[str]) -> str:
     """Return whether the committed results are what this machine made, and which files differ.
 
-    `names` are the chosen variants. timing.csv, which no cache holds, shows where one was trained.
+    `names` are the chosen variants. timing.csv, which no cache holds, shows where one was trained;
+    an ensemble is not trained itself.
     """
-    here = sum(map(_trained_here, names))
+    alone = [name for name in names if not _is_ensemble(name)]
+    here = sum(map(_trained_here, alone))
     status = run("git", "status", "--porcelain", "--untracked-files=all", LOCK, "results").stdout
     files = [f"`{line[3:]}`" for line in status.splitlines()]
     if not here and not files:
@@ -36,8 +39,9 @@ def committed(names: Sequence[str]) -> str:
             "**These are the committed results, as Git holds them;** "
             "no file shows that they were trained here."
         )
-    trained = f"{here} of {len(names)} variants were trained here"
-    trained += "; the others come from DVC's cache" if here < len(names) else ""
+    trained = f"{here} of {len(alone)} variants were trained here"
+    trained += ", not counting ensembles" if len(alone) < len(names) else ""
+    trained += "; the others come from DVC's cache" if here < len(alone) else ""
     if not files:
         return f"**The committed results are, byte for byte, what this run made** ({trained})."
     differ = "1 file differs" if len(files) == 1 else f"{len(files)} files differ"
@@ -49,6 +53,11 @@ def committed(names: Sequence[str]) -> str:
         + (f"The committed results come from {environment}. " if environment else "")
         + "The rest of this report is about what this run made."
     )
+
+
+def _is_ensemble(name: str) -> bool:
+    training = Path(TRAINING.format(name))
+    return training.exists() and read_json(training).get("final") == "ensemble"
 
 
 def _trained_here(name: str) -> bool:
@@ -72,13 +81,17 @@ def causes(commit: str, names: Sequence[str]) -> str:
 
 
 def _locked(commit: str = "") -> dict[str, str]:
-    """Return path -> digest of what `train` and `evaluate` read and wrote, as in dvc.lock."""
-    text = content_at(commit, LOCK) if commit else _text(LOCK)
+    """Return path -> digest of what `train` and `evaluate` read and wrote, as in dvc.lock.
+
+    The entries of variants that are no longer compared are left out: DVC does not update them.
+    """
+    text, table = (content_at(commit, path) if commit else _text(path) for path in (LOCK, TABLE))
     stages = yaml.safe_load(text).get("stages", {}) if text else {}
+    compared = {row["variant"] for row in csv.DictReader(table.splitlines())}
     return {
         file["path"]: file.get("md5", "")
         for name, stage in stages.items()
-        if name.partition("@")[0] in ("train", "evaluate")
+        if name.partition("@")[0] in ("train", "evaluate") and name.partition("@")[2] in compared
         for file in stage.get("deps", []) + stage.get("outs", [])
     }
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from stages.commands.provenance import causes, committed, content_at, dvc, run
+from stages.commands.provenance import TABLE, causes, committed, content_at, dvc, run
 from stages.errors import UserError
 from stages.files import existing
 from stages.report.markdown import mean_std, table
 from stages.statistics.interval import wilson
 from stages.statistics.metrics import Metric, metric_of
 
-TABLE, TEXT = "results/comparison.csv", "results/comparison.md"
+TEXT = "results/comparison.md"
 FIGURE = "results/plots/comparison.png"
 MARK = "<!-- foldlab: pull request -->"  # the job finds its own comment by this line
 
