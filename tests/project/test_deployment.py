@@ -143,3 +143,32 @@ def test_the_comment_is_made_once_then_edited_and_never_too_long(tmp_path, ids, 
     assert sent.rstrip().endswith("(https://run)")
     assert len(sent) < 65_536
     assert ("goes on in the run" in sent) == (lines > 1000)
+
+
+def test_the_comment_shows_the_branch_s_figure_only_if_the_run_made_the_same(tmp_path):
+    """What is checked out is the branch's merge with its base, which may have another figure."""
+    (script,) = [step["run"] for step in STEPS if step.get("name") == "Write the report"]
+    make = tmp_path / "make"
+    make.write_text('#!/bin/sh\necho "$@"\n')
+    make.chmod(0o755)
+    figure = tmp_path / "results/plots/comparison.png"
+    figure.parent.mkdir(parents=True)
+    prepare = """
+    git init -q . && git config user.name a && git config user.email a@b.c
+    for name in branch merge; do echo $name > $FIGURE; git add $FIGURE; git commit -qm $name; done
+    export HEAD=$(git rev-parse HEAD~1)
+    """
+    given = {"FIGURE": str(figure), "COMMITTED": "https://figures", "BASE": "main"}
+    given |= {
+        "GITHUB_STEP_SUMMARY": "summary",
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+    }
+    for made, shown in (("merge", ""), ("branch", "https://figures")):
+        command = f"{prepare}\necho {made} > $FIGURE\n{script}"
+        subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", command],
+            cwd=tmp_path,
+            env={**os.environ, **given},
+            check=True,
+        )
+        assert (tmp_path / "report.md").read_text().endswith(f"FIGURES={shown}\n")
