@@ -8,7 +8,7 @@ from pathlib import Path
 from stages.errors import UserError
 from stages.files import listed, replacing, root
 from stages.settings import params
-from stages.tracking import address, marker, store
+from stages.tracking import address, marker, signature, store
 from stages.tracking.record import Record, read
 from stages.tracking.store_errors import StoreError
 
@@ -23,8 +23,10 @@ def publish(variant: str) -> bool:
     of DVC neither reads nor writes notes, because its results are not in the repository.
 
     Raises:
-        UserError: if the variant is unknown, or its files are missing or belong to other data.
+        UserError: if the variant is unknown, its files are missing or belong to other data, or
+            FOLDLAB_PRIVATE_KEY names no key.
     """
+    signature.check_key()
     settings = params.load()
     record = read(variant, settings)
     others, _ = _read([name for name in unpublished() if name != variant], settings)
@@ -37,8 +39,9 @@ def publish_all() -> bool:
     """Publish the compared variants that have results and the noted ones; return whether all were.
 
     Raises:
-        UserError: if there are no results.
+        UserError: if there are no results, or FOLDLAB_PRIVATE_KEY names no key.
     """
+    signature.check_key()
     settings = params.load()
     names = [*settings.compare.variants, *unpublished()]
     for name in names:

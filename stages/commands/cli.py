@@ -49,7 +49,10 @@ def _add(module: str, text: str, *parameters: click.Parameter, name: str = "", *
 def _stage(name: str, *item: str) -> Iterator[None]:
     """Run a block as a stage: one at a time in this folder, and without edits meanwhile."""
     from stages.commands.edits import unedited
+    from stages.tracking import signature
 
+    if name == "train":  # not in its module, because DVC would train again after an edit of it
+        signature.check_key()
     with exclusive("-".join([name, *item])), unedited(name, *item):
         yield
 

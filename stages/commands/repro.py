@@ -19,7 +19,8 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
 
     Raises:
         UserError: if DVC cannot work here, because the folder is not a Git checkout, or cannot
-            watch the data, or if a row's `export` needs a package that is not installed.
+            watch the data, or if a row's `export` needs a package that is not installed, or
+            FOLDLAB_PRIVATE_KEY names no key.
     """
     _check_git()
     if not stages and (summary := stamp.summary_if_unchanged()):
@@ -34,7 +35,9 @@ def repro(stages: Sequence[str] = (), hints: bool = True) -> None:
     from stages.commands.sweep import sweep
     from stages.report import terminal
     from stages.settings import params
+    from stages.tracking import signature
 
+    signature.check_key()
     export.check_rows(params.load())
     before, shown = stamp.inputs(), champion.last_shown()
     with warm.started():

@@ -23,6 +23,7 @@ from stages.engine.resolve import check
 from stages.files import RESULTS, read_json, read_prepared
 from stages.settings import params
 from stages.settings.sections import Kernels
+from stages.tracking import signature
 from stages.tracking.store_errors import StoreError
 
 
@@ -50,6 +51,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     model, and another then calls `follow` with its name, while the workers go on. Models that are
     not yet built when the very last fold ends are built in parallel, without `follow`.
     """
+    signature.check_key()
     settings = params.load()
     check(settings)
     kernels = settings.train.kernels

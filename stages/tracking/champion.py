@@ -88,7 +88,7 @@ def _replacement(
         return None  # otherwise two experiments would take the alias from each other
     reason = (
         f"{_name(replacement)} is champion in place of version {champion.version} with the same "
-        "results, whose run or model is gone."
+        "results, whose run or model is gone or was replaced."
     )
     _explain(client, replacement, reason)
     if BY_HAND in champion.tags:

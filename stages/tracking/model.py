@@ -34,23 +34,18 @@ REQUIREMENTS = ("mlflow", "keras", "tensorflow", "numpy")
 
 
 def complete(client: Client, run: Run, record: Record) -> LoggedModel:
-    """Log the record's model as an output of the run unless that is done; return it."""
-    run_id, experiment_id = run.info.run_id, run.info.experiment_id
-    found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
-    logged = (
-        found[0]
-        if found
-        else client.create_logged_model(
-            experiment_id,
-            name=record.variant,
-            source_run_id=run_id,
-            tags={"variant": record.variant, "fingerprint": record.identity.fingerprint},
-            params=record.params,
-            model_type="classifier",
-        )
-    )
-    uploaded = {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
+    """Log the record's model as an output of the run unless that is done; return it.
+
+    With a private key, a model with another signature is left as it is, and logged once more.
+    """
+    run_id = run.info.run_id
+    query = f"source_run_id = '{run_id}'"
+    found = client.search_logged_models([run.info.experiment_id], query)  # the newest first
+    logged = found[0] if found else _create(client, run, record)
+    uploaded = _uploaded(client, logged)
     signed = bool(os.environ.get(signature.PRIVATE))
+    if signed and signature.NAME in uploaded and not _is_own(logged):
+        logged, uploaded = _create(client, run, record), set()
     wanted = {"MLmodel", signature.NAME} if signed else {"MLmodel"}
     if logged.status != LoggedModelStatus.READY or not wanted <= uploaded:
         description = Model(logged.artifact_location, run_id, model_id=logged.model_id)
@@ -65,6 +60,29 @@ def complete(client: Client, run: Run, record: Record) -> LoggedModel:
     if logged.model_id not in {output.model_id for output in outputs}:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return logged
+
+
+def _create(client: Client, run: Run, record: Record) -> LoggedModel:
+    return client.create_logged_model(
+        run.info.experiment_id,
+        name=record.variant,
+        source_run_id=run.info.run_id,
+        tags={"variant": record.variant, "fingerprint": record.identity.fingerprint},
+        params=record.params,
+        model_type="classifier",
+    )
+
+
+def _uploaded(client: Client, logged: LoggedModel) -> set[str]:
+    return {entry.path for entry in client.list_logged_model_artifacts(logged.model_id)}
+
+
+def _is_own(logged: LoggedModel) -> bool:
+    """Download a model, and return whether our private key has signed it as it is."""
+    model, uri = f"models:/{logged.model_id}", address.uri()
+    with tempfile.TemporaryDirectory() as folder, _default(uri):
+        found = mlflow.artifacts.download_artifacts(model, dst_path=folder, tracking_uri=uri)
+        return signature.is_own(Path(found))
 
 
 def save(folder: Path, keras_file: Path, dataset: Mapping[str, Any], description: Model) -> None:

@@ -2,16 +2,20 @@
 
 Two environment variables name PEM files of an elliptic curve key: with FOLDLAB_PRIVATE_KEY, models
 are signed when they are published; with FOLDLAB_PUBLIC_KEY, no model is taken from MLflow without a
-signature of that key. The whole folder of a model is signed, because it also holds the code that
-serves it, and Python would import a file that is added there.
+signature of that key. A model in MLflow that the private key has not signed as it is there, because
+the key was replaced or somebody changed the model, is published again. The whole folder of a model
+is signed, because it also holds the code that serves it, and Python would import a file that is
+added there.
 
 The package comes with requirements-team.txt, so it is imported where it is used.
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stages.errors import UserError
 
@@ -20,22 +24,49 @@ PRIVATE, PUBLIC = "FOLDLAB_PRIVATE_KEY", "FOLDLAB_PUBLIC_KEY"
 ADDED = "registered_model_meta"  # MLflow adds this file, with the version, when it downloads
 
 
+def check_key() -> None:
+    """Check that models can be signed, if FOLDLAB_PRIVATE_KEY is set; see `sign`."""
+    if os.environ.get(PRIVATE):
+        _signing()
+
+
 def sign(folder: Path) -> None:
     """Write the signature of a model's folder into it.
 
     Raises:
         UserError: if FOLDLAB_PRIVATE_KEY names no such key, or model-signing is not installed.
     """
+    config = _signing()
+    from model_signing import hashing
+
+    everything = hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
+    config.set_hashing_config(everything).sign(folder, folder / NAME)
+
+
+def _signing() -> Any:
+    """Return the configuration that signs with the key in FOLDLAB_PRIVATE_KEY."""
     with _package(PRIVATE):
-        from model_signing import hashing, signing
+        from model_signing import signing
 
     key = _file(PRIVATE)
     try:
-        config = signing.Config().use_elliptic_key_signer(private_key=key)
+        return signing.Config().use_elliptic_key_signer(private_key=key)
     except (ValueError, TypeError) as error:  # TypeError: it is encrypted
         raise _no_key(PRIVATE, error) from None
-    everything = hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
-    config.set_hashing_config(everything).sign(folder, folder / NAME)
+
+
+def is_own(folder: Path) -> bool:
+    """Return whether the key in FOLDLAB_PRIVATE_KEY has signed the folder as it is; see `sign`."""
+    _signing()  # refuses what is no such key
+    from cryptography.hazmat.primitives import serialization
+
+    pem = _file(PRIVATE).read_bytes()
+    public = serialization.load_pem_private_key(pem, password=None).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(public.public_bytes(serialization.Encoding.PEM, form))
+        file.flush()
+        return not _problem(folder, Path(file.name))
 
 
 def check(folder: Path, model: str) -> None:
@@ -47,30 +78,36 @@ def check(folder: Path, model: str) -> None:
     """
     if not os.environ.get(PUBLIC):
         return
+    if reason := _problem(folder, key := _file(PUBLIC)):
+        raise UserError(
+            f"{model} fails the signature check with the key {key}: {reason}; run `make publish` "
+            f"with {PRIVATE} set, which signs it or registers a signed version, or unset {PUBLIC} "
+            "to use it unchecked."
+        )
+
+
+def _problem(folder: Path, key: Path) -> str:
+    """Return why the signature of a folder is not by this public key, or "" if it is."""
     with _package(PUBLIC):
         from cryptography.exceptions import InvalidSignature
         from model_signing import hashing, verifying
 
-    key = _file(PUBLIC)
     try:
         config = verifying.Config().use_elliptic_key_verifier(public_key=key)
     except ValueError as error:
         raise _no_key(PUBLIC, error) from None
     signature = folder / NAME
+    if not signature.is_file():
+        return "it has no signature"
     ignored = [signature, folder / ADDED]
     everything = hashing.Config().set_ignored_paths(paths=ignored, ignore_git_paths=False)
-    if not signature.is_file():
-        reason = "it has no signature"
-    else:
-        try:
-            config.set_hashing_config(everything).verify(folder, signature)
-            return
-        except (ValueError, InvalidSignature) as error:
-            reason = str(error).strip().split("\n")[0] or "another key signed it"
-    raise UserError(
-        f"{model} fails the signature check with the key {key}: {reason}; publish it with "
-        f"{PRIVATE} set, or unset {PUBLIC} to use it unchecked."
-    )
+    try:
+        config.set_hashing_config(everything).verify(folder, signature)
+    except (LookupError, TypeError):
+        return f"its {NAME} is damaged"
+    except (ValueError, InvalidSignature) as error:
+        return str(error).strip().split("\n")[0] or "another key signed it"
+    return ""
 
 
 @contextmanager

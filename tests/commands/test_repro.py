@@ -23,7 +23,7 @@ def test_a_folder_without_git_is_refused_unless_dvc_needs_none(folder):
 
 
 @pytest.mark.slow
-def test_a_failed_stage_ends_the_command_with_dvc_s_status(folder):
+def test_a_failed_stage_ends_the_command_with_dvc_s_status(folder, monkeypatch):
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["dvc", "init", "-q"], check=True)
     prepared.write(folder)
@@ -31,6 +31,9 @@ def test_a_failed_stage_ends_the_command_with_dvc_s_status(folder):
     with pytest.raises(SystemExit) as ended:
         repro.repro()
     assert ended.value.code == subprocess.run(["dvc", "repro"], check=False).returncode
+    monkeypatch.setenv("FOLDLAB_PRIVATE_KEY", "/nowhere/private.pem")
+    with pytest.raises(UserError, match="FOLDLAB_PRIVATE_KEY"):  # before any stage
+        repro.repro()
 
 
 def test_changes_of_tracked_results_are_noticed(folder):

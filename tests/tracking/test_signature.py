@@ -7,7 +7,9 @@ from stages import publish
 from stages.errors import UserError
 from stages.tracking import signature
 from stages.tracking.model import fetch
-from tests.refusals import refusal
+from tests.command import status
+from tests.refusals import command_refusal, refusal
+from tests.tracking.made_results import everything, make_comparison
 from tests.tracking.team import DOCS
 
 pytestmark = pytest.mark.slow
@@ -62,8 +64,41 @@ def test_only_what_the_key_s_holder_published_is_fetched(repository, monkeypatch
         added.unlink()
     (signed.parent / "data/model.keras").write_bytes(b"another")
     assert "data/model.keras" in fetch_refusal(tmp_path / "changed")
+    signed.write_text("{}")
+    assert "damaged" in fetch_refusal(tmp_path / "damaged")
     monkeypatch.delenv(signature.PUBLIC)
     fetch(MODEL, tmp_path / "unchecked")
+
+
+@pytest.mark.parametrize("change", ["key", "file"])
+def test_a_model_that_is_not_as_our_key_signed_it_is_published_again(
+    repository, monkeypatch, tmp_path, change
+):
+    keys = make_key(tmp_path / "old")
+    for variable, key in zip((signature.PRIVATE, signature.PUBLIC), keys, strict=True):
+        monkeypatch.setenv(variable, str(key))
+    make_comparison(repository, basic=0.9005)
+    assert status("publish", "--all") == 0
+    if change == "key":
+        keys = make_key(tmp_path / "new")
+        for variable, key in zip((signature.PRIVATE, signature.PUBLIC), keys, strict=True):
+            monkeypatch.setenv(variable, str(key))
+    else:
+        (signed,) = repository.glob("mlartifacts/**/model.sig")
+        (signed.parent / "code/numpy.py").touch()
+    fetch_refusal(tmp_path / "first")
+    assert status("publish", "--all") == 0
+    _, pinned = fetch("models:/foldlab@champion", tmp_path / "champion")
+    assert pinned == "models:/foldlab/2"
+    before = everything(repository)
+    assert status("publish", "--all") == 0
+    assert everything(repository) == before
+
+
+@pytest.mark.parametrize("command", ["train basic", "sweep", "publish basic", "publish --all"])
+def test_a_wrong_key_is_refused_before_anything_is_read(folder, monkeypatch, command):
+    monkeypatch.setenv(signature.PRIVATE, "/nowhere/private.pem")
+    assert signature.PRIVATE in command_refusal(*command.split())
 
 
 @pytest.mark.parametrize("variable", [signature.PRIVATE, signature.PUBLIC])
