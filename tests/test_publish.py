@@ -14,7 +14,7 @@ import pytest
 from stages import publish as stage
 from stages.settings import params
 from tests.command import status
-from tests.refusals import command_refusal
+from tests.refusals import command_refusal, refusal
 from tests.tracking import made_results
 from tests.tracking.made_results import everything, fingerprint, make_repository, without_ids
 
@@ -225,11 +225,18 @@ def test_a_bug_of_ours_is_raised(repository):
     assert stage.unpublished() == []
 
 
-def test_an_invalid_address_costs_a_warning(repository, monkeypatch, capfd):
-    for uri in ("http://[", "http://host:port", "htp://host", "nosuchdb://host/runs"):
+def test_an_invalid_address_costs_a_warning(repository, monkeypatch, capfd, tmp_path):
+    from stages.tracking.model import fetch
+
+    wrong = ("http://[", "htp://host", "nosuchdb://host/runs", "host:5000", "10.0.0.1:5000", "runs")
+    for uri in (*wrong, "http://host:port"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         assert not stage.publish("basic"), uri
-        assert capfd.readouterr().err.count("\n") == 1
+        stderr = capfd.readouterr().err
+        assert stderr.count("\n") == 1
+        assert ("correct MLFLOW_TRACKING_URI" in stderr) == (uri in wrong)
+        if uri in wrong:
+            assert "MLFLOW_TRACKING_URI" in refusal(fetch, "models:/foldlab/1", tmp_path)
 
 
 def test_the_note_of_a_variant_without_a_row_is_kept(dead, repository, monkeypatch, capfd):

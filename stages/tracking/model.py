@@ -26,7 +26,7 @@ from stages.errors import UserError
 from stages.files import RESULTS
 from stages.tracking import address, signature
 from stages.tracking.record import Record
-from stages.tracking.store import Client
+from stages.tracking.store import Client, connect
 from stages.tracking.store_errors import StoreError, failures
 
 SERVING = Path(__file__).with_name("foldlab_serving.py")  # not imported here: it imports Keras
@@ -151,16 +151,18 @@ def fetch(uri: str, folder: Path) -> tuple[Path, str]:
     stores = {"tracking_uri": address.uri(), "registry_uri": address.uri()}
     pinned = uri
     try:
+        with failures(given=True):
+            client = connect(address.uri())
         with failures(given=True), _default(address.uri()):
             name, _, alias = uri.removeprefix("models:/").partition("@")
             if alias and uri.startswith("models:/"):
-                version = mlflow.MlflowClient(**stores).get_model_version_by_alias(name, alias)
+                version = client.get_model_version_by_alias(name, alias)
                 pinned = f"models:/{name}/{version.version}"
             found = mlflow.artifacts.download_artifacts(pinned, dst_path=str(folder), **stores)
     except StoreError as error:
         raise UserError(
             f"could not fetch {uri} from {address.shown()}: {error.reason}; "
-            "`make ui` shows the registered models."
+            f"{error.remedy or '`make ui` shows the registered models'}."
         ) from None
     signature.check(Path(found), uri)
     path = Path(found) / "data" / "model.keras"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
@@ -19,6 +20,9 @@ from stages.files import root
 from stages.settings.sections import Tracking
 from stages.tracking import address, view
 from stages.tracking.store_errors import StoreError, failures
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 LOCK_SECONDS = 120  # how long to wait for other processes that publish
 BUSY_SECONDS = 25  # how long to wait for a locked database
@@ -46,15 +50,12 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
     os.environ.pop("MLFLOW_RUN_ID", None)  # set by `mlflow run`; MLflow would reuse that run
     uri = address.uri()
     path = address.database(uri)
-    try:
-        network = urlsplit(uri).scheme in ("http", "https", "databricks")
-    except ValueError as error:
-        raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
+    network = _scheme(uri) in ("http", "https", "databricks")
     with ExitStack() as held:
         with failures(given=True):
             gc.disable()  # saves a sixth of the time of MLflow's import
             try:
-                from mlflow import MlflowClient
+                import mlflow.tracking
 
                 if path:
                     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - or imported later
@@ -68,11 +69,41 @@ def opened(tracking: Tracking, seconds: float | None = None) -> Iterator["Client
             if path:  # MLflow itself would try for minutes to use a locked database
                 with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)) as busy:
                     busy.execute("BEGIN IMMEDIATE")
-            client = Client(MlflowClient(uri, registry_uri=uri), seconds if network else None)
+            client = Client(connect(uri), seconds if network else None)
             client.experiment_id = _experiment(client, tracking.experiment, network, path)
             client.model_name = tracking.model_name
         with failures():
             yield client
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Return MLflow's client of a store.
+
+    Raises:
+        StoreError: if the address is invalid, or MLflow knows no such kind.
+    """
+    is_folder = _scheme(uri) in ("", "file")  # of which MLflow makes no store any more
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
+
+    try:
+        return MlflowClient(uri, registry_uri=uri)
+    except MlflowException as error:
+        if is_folder or isinstance(error, UnsupportedModelRegistryStoreURIException):
+            raise StoreError(
+                "not an address of a store: a server's starts with http:// or https://, "
+                "a database's with its kind, such as sqlite:///",
+                "correct MLFLOW_TRACKING_URI",
+            ) from None
+        raise
+
+
+def _scheme(uri: str) -> str:
+    try:
+        return urlsplit(uri).scheme
+    except ValueError as error:
+        raise StoreError(f"not a valid address ({error})", "correct MLFLOW_TRACKING_URI") from None
 
 
 def _create(path: Path) -> None:
