@@ -17,7 +17,16 @@ import numpy as np
 
 from stages import publish
 from stages.errors import UserError
-from stages.files import PREPARED, RESULTS, listed, read_dataset, read_table, root, write_text
+from stages.files import (
+    PREPARED,
+    RESULTS,
+    existing,
+    listed,
+    read_dataset,
+    read_table,
+    root,
+    write_text,
+)
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t, variances
 from stages.tracking import address, marker, store
@@ -28,7 +37,7 @@ def champion() -> None:
     """Log the verdicts and set the aliases; if the store fails, only warn.
 
     Raises:
-        UserError: if a compared variant has no marker of `publish`.
+        UserError: if there is no comparison, or a compared variant has no marker of `publish`.
     """
     _log(publish.SECONDS)
 
@@ -73,7 +82,7 @@ def _note() -> Path:
 
 def _log(seconds: float | None) -> bool:
     tracking = params.load().tracking
-    rows = read_table(RESULTS / "comparison.csv")
+    rows = read_table(existing(RESULTS / "comparison.csv", "compare"))
     rows.sort(key=lambda row: row["cv_mean"], reverse=True)
     metric = rows[0].get("metric", "accuracy")
     identities = []

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from dvc.utils.serialize import load_yaml, modify_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml, modify_yaml
 
 from stages.errors import UserError
 from stages.files import RESULTS, listed, replacing
@@ -26,7 +26,8 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
     the champion and others with an alias of their own.
 
     Raises:
-        UserError: if `mlflow` and the store is a server, where other checkouts have other rows.
+        UserError: if `mlflow` and the store is a server, where other checkouts have other rows; or
+            if dvc.lock cannot be read.
     """
     settings = params.load()
     if mlflow and not address.database(address.uri()):
@@ -51,7 +52,13 @@ def prune(yes: bool = False, mlflow: bool = False) -> None:
 
 def _files(rows: Collection[str], yes: bool) -> Iterator[str]:
     """Yield a line for each path and for the entries of dvc.lock; remove them if `yes`."""
-    locked = load_yaml(LOCK).get("stages", {}) if LOCK.exists() else {}
+    try:
+        locked = load_yaml(LOCK).get("stages", {}) if LOCK.exists() else {}
+    except YAMLFileCorruptedError:
+        raise UserError(
+            f"{LOCK} is not valid YAML, as after a merge with a conflict; run "
+            f"`git checkout HEAD -- {LOCK}`, then the command again."
+        ) from None
     stages = {stage: stage.partition("@")[2] for stage in locked}
     notes = Path(".foldlab/unpublished")
     written = marker.NEEDED["train"]  # in a variant's folder, and in no other

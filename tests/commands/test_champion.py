@@ -91,7 +91,7 @@ def test_variants_missing_from_another_store_are_named(
 
 
 def test_a_variant_without_a_marker_or_a_comparison_is_refused(two_published):
-    with pytest.raises(OSError, match=r"comparison\.csv"):
+    with pytest.raises(UserError, match=r"comparison\.csv is missing"):
         champion()
     make_comparison(two_published, basic=0.91, other=0.92)
     (two_published / "results/published/other.json").unlink()

@@ -1,5 +1,7 @@
 """Runs and models of removed variants in MLflow; files are in tests/pipeline/test_dvc.py."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -9,6 +11,7 @@ from stages.commands.prune import prune
 from stages.errors import UserError
 from stages.settings.sections import Tracking
 from stages.tracking import store
+from tests.refusals import command_refusal
 from tests.tracking.made_results import dead_address, make_repository
 
 pytestmark = pytest.mark.slow
@@ -70,6 +73,11 @@ def test_a_run_whose_variant_was_deleted_on_mlflow_s_pages_stays(removed):
         client.delete_tag(run.info.run_id, "variant")
     prune(yes=True, mlflow=True)
     assert "other" in held()[0]
+
+
+def test_a_merge_conflict_in_dvc_lock_is_named(repository):
+    Path("dvc.lock").write_text("<<<<<<< HEAD\nstages: {}\n=======\n")
+    assert "conflict" in command_refusal("prune")
 
 
 def test_runs_on_a_server_are_not_removed(removed, monkeypatch):

@@ -143,12 +143,16 @@ docker() {
 
 
 def test_a_backup_is_restored_into_a_new_server(team, annas, published, tmp_path):
-    """By the commands of docs/team_server.md."""
+    """By the commands of docs/team_server.md; one more bucket is empty."""
     blocks = re.findall(r"```bash\n(.*?)```", DOCS, re.S)
     (save,) = [block for block in blocks if "pg_dump" in block]
     (load,) = [block for block in blocks if "pg_restore" in block]
 
+    team.store.create_bucket(Bucket="empty")
+    save = save.replace("/mlflow backup", "/empty backup/mlflow backup")
+
     def run(commands, on):
+        commands = commands.replace("mlflow dvc;", "mlflow dvc empty;")
         there = on.server | {
             "PATH": f"{parts.programs()}:{on.server['PATH']}",
             "PGHOST": "127.0.0.1",
@@ -158,6 +162,7 @@ def test_a_backup_is_restored_into_a_new_server(team, annas, published, tmp_path
         succeed(COMPOSE + commands.replace('"/backup/', f'"{tmp_path}/backup/'), tmp_path, there)
 
     run(save, team)
+    team.store.delete_bucket(Bucket="empty")
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o700
     with parts.started(tmp_path, lambda new: run(load, new)) as new:
         assert everything(new) == everything(team)
