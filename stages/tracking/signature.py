@@ -106,7 +106,7 @@ def _problem(folder: Path, key: Path) -> str:
     except (LookupError, TypeError):
         return f"its {NAME} is damaged"
     except (ValueError, InvalidSignature) as error:
-        return str(error).strip().split("\n")[0] or "another key signed it"
+        return str(error).strip().split("\n")[0].rstrip(".") or "another key signed it"
     return ""
 
 
