@@ -79,9 +79,10 @@ def _uploaded(client: Client, logged: LoggedModel) -> set[str]:
 
 def _is_own(logged: LoggedModel) -> bool:
     """Download a model, and return whether our private key has signed it as it is."""
-    model, uri = f"models:/{logged.model_id}", address.uri()
-    with tempfile.TemporaryDirectory() as folder, _default(uri):
-        found = mlflow.artifacts.download_artifacts(model, dst_path=folder, tracking_uri=uri)
+    with tempfile.TemporaryDirectory() as folder:
+        found = mlflow.artifacts.download_artifacts(
+            logged.artifact_location, dst_path=folder, tracking_uri=address.uri()
+        )
         return signature.is_own(Path(found))
 
 
