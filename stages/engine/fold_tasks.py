@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.engine import (
+    allowed_layers,
     backbones,
     cluster,
     features,
@@ -81,8 +82,8 @@ def run_folds(
             fingerprints that were already complete.
 
     Raises:
-        UntrainableError: when a model cannot be built: with several variants before any training,
-            with one variant when its first fold starts.
+        UntrainableError: when a model cannot be built or saved: with several variants before any
+            training, with one variant when its first fold starts.
     """
     pending = [task for task in tasks if fold_store.load(task.fingerprint, task.fold) is None]
     if not pending:
@@ -135,15 +136,24 @@ def run_folds(
 
 
 def try_networks(recipes: Iterable[Recipe], arrays: Arrays, parallel: Parallel) -> None:
-    """Build each recipe's model and discard it; raises UntrainableError if one cannot be built."""
+    """Build each recipe's model and discard it.
+
+    Raises:
+        UntrainableError: when one cannot be built, or has a layer that is not allowed.
+    """
     shape, classes = arrays.images.shape[1:], arrays.classes
     tasks = [
         (saved_model.attached(recipe), recipe.image_shape(shape), classes)
         for recipe in recipes
         if not backbones.is_frozen(recipe)  # heads can always be built
     ]
-    for _ in workers.run(try_network, tasks, parallel.local_jobs):
+    for _ in workers.run(_try, tasks, parallel.local_jobs):
         pass
+
+
+def _try(recipe: Recipe, image_shape: tuple[int, ...], classes: int) -> None:
+    config = try_network(recipe, image_shape, classes)
+    allowed_layers.check_network(config, f"variants.{recipe.variant}.architecture")
 
 
 def _training_inputs(
@@ -163,13 +173,18 @@ def _training_inputs(
 def _train(
     report: Callable | None, head: tuple | None, rows: np.ndarray | None, *task: Any
 ) -> FoldResult:
-    """Train a fold; progress reports and exceptions name it, since a traceback would not."""
-    *_, recipe, fold = task
+    """Train a fold; progress reports and exceptions name it, since a traceback would not.
+
+    The network is tried before fold 0, unless its layers are all Foldlab's.
+    """
+    images, *_, classes, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
     if rows is not None:
         return _train_subset(report, head, rows, *task)
     arguments = (*task, partial(report, name) if report else None)
     try:
+        if fold == 0 and not backbones.has_backbone(recipe):
+            _try(recipe, images.shape[1:], classes)
         return fine_tune(*head, *arguments) if head else train_fold(*arguments)
     except UserError:  # already names the variant
         raise

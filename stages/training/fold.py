@@ -73,13 +73,23 @@ def network(
         keras.config.set_dtype_policy("float32")  # the process may train other folds
 
 
-def try_network(recipe: Recipe, image_shape: Shape, classes: int) -> None:
-    """Build a variant's model and discard it, to fail early if it cannot be built."""
+def try_network(recipe: Recipe, image_shape: Shape, classes: int) -> str:
+    """Build a variant's model and discard it, to fail early if it cannot be built or saved.
+
+    Returns its configuration, as Keras writes it into a model file: JSON.
+    """
     import_tensorflow(recipe.train.kernels)
     import keras
 
-    network(recipe, image_shape, classes)
+    model = network(recipe, image_shape, classes)
     keras.utils.clear_session()
+    try:
+        return model.to_json()
+    except NotImplementedError:  # for a class without get_config
+        raise UntrainableError(
+            f"variants.{recipe.variant}: the network has a layer that Keras cannot save; use only "
+            "what docs/variants.md lists under 'Write an architecture'."
+        ) from None
 
 
 def train_fold(
