@@ -45,6 +45,8 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
             loss = tf.reduce_mean(losses)
             for kernel in kernels:
                 loss += settings.l2 * tf.reduce_sum(tf.square(kernel))
+            if settings.ema:
+                optimizer.ema_momentum = ema_momentum(tf, settings.ema, optimizer)
             optimizer.apply(tf.gradients(loss, trained))  # not a tape: see fast_layers.Conv2D
             size = tf.cast(tf.shape(rows)[0], tf.float32)
             correct = tf.equal(tf.argmax(logits, 1), tf.argmax(target, 1))
@@ -59,6 +61,16 @@ def compiled_epoch(tf, model, optimizer, images, labels, classes, recipe, weight
         return loss_sum / total, correct_sum / total
 
     return train_epoch
+
+
+def ema_momentum(tf, largest: float, optimizer):
+    """Return the momentum of the average of the weights in step t: at most (1 + t) / (10 + t).
+
+    So the average forgets the first weights even in a short training: TensorFlow's
+    `tf.train.ExponentialMovingAverage` does the same if it is given `num_updates`.
+    """
+    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    return tf.minimum(largest, (1 + step) / (10 + step))
 
 
 def resident(tf, images: np.ndarray):

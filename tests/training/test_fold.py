@@ -175,10 +175,12 @@ def test_gradients_are_clipped_by_their_common_norm():
     np.testing.assert_allclose(free, all_weights(epochs=1), atol=1e-7)
 
 
-def test_the_average_of_the_weights_is_kept():
-    first, second, third = (all_weights(epochs=epochs) for epochs in (1, 2, 3))
-    average = 0.25 * (0.25 * first + 0.75 * second) + 0.75 * third
-    kept = all_weights(epochs=3, ema=0.25)
+@pytest.mark.parametrize(("ema", "momenta"), [(0.2, (0.2, 0.2)), (0.999, (3 / 12, 4 / 13))])
+def test_the_average_of_the_weights_is_kept_and_forgets_the_first_ones(ema, momenta):
+    average, second, third = (all_weights(epochs=epochs) for epochs in (1, 2, 3))
+    for momentum, weights in zip(momenta, (second, third), strict=True):
+        average = momentum * average + (1 - momentum) * weights
+    kept = all_weights(epochs=3, ema=ema)
     np.testing.assert_allclose(kept, average, atol=1e-6)
     assert np.abs(kept - third).max() > 1e-4
 
