@@ -33,9 +33,8 @@ def publish(client: Client, record: Record) -> str:
     logged = model.complete(client, run, record)
     moment = max([run.info.start_time, *(fold.end or 0 for fold in record.folds)])
     outdated = _outdated(client, record, run, logged, moment)
-    shown = summary.score_tags(record)
-    shown |= note.updated(run.data.tags, record.description)
-    changed = [RunTag(key, text) for key, text in shown.items() if run.data.tags.get(key) != text]
+    tags = summary.score_tags(record) | note.updated(run.data.tags, record.description)
+    changed = [RunTag(key, text) for key, text in tags.items() if run.data.tags.get(key) != text]
     if outdated or changed:
         client.log_batch(run.info.run_id, outdated, tags=changed)
     points = [*summary.curves(record, run.info.start_time), *summary.usage_of(record)]
@@ -86,11 +85,11 @@ def _parent(client: Client, record: Record) -> Run:
     A run with the same fingerprint but other results, or one that another machine may be writing,
     is left alone. A duplicate with the same results is deleted (MLflow only marks it as deleted).
     """
-    same = [run for run in parents(client, record) if _is_of(client, run, record)]
+    same = [run for run in parents(client, record) if _is_same_training(client, run, record)]
     # published runs first, then those of this checkout
-    same.sort(key=lambda run: (not _is_published(run), not unfinished.is_noted(run.info.run_id)))
+    same.sort(key=lambda run: (not _is_published(run), not unfinished.is_ours(run.info.run_id)))
     for run in same[1:]:
-        if run.info.status == "RUNNING" and not unfinished.is_noted(run.info.run_id):
+        if run.info.status == "RUNNING" and not unfinished.is_ours(run.info.run_id):
             continue  # another machine may be writing it
         for each in (*children.child_runs(client, run, "fold"), run):
             with children.if_permitted():
@@ -99,13 +98,13 @@ def _parent(client: Client, record: Record) -> Run:
     return same[0] if same else create_parent(client, record)
 
 
-def _is_of(client: Client, run: Run, record: Record) -> bool:
+def _is_same_training(client: Client, run: Run, record: Record) -> bool:
     """Return whether a run is of this training; an unpublished run is compared by its folds."""
     if _is_published(run):
         return run.data.tags["results_sha256"] == record.identity.results_sha256
-    own = unfinished.is_noted(run.info.run_id)
-    if not own and (run.info.status == "RUNNING" or not children.child_runs(client, run, "fold")):
-        return False  # another machine may be writing it or may resume it
+    ours = unfinished.is_ours(run.info.run_id)
+    if not ours and (run.info.status == "RUNNING" or not children.child_runs(client, run, "fold")):
+        return False  # another machine may be writing or resume it
     return children.agree(client, run, "fold", record.folds)
 
 
@@ -134,20 +133,20 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 
     A training that is already published with the same results is skipped. Only a run that this
     checkout started is resumed, because another machine may run the same training. The status is
-    RUNNING, FAILED, or SCHEDULED for a training that ended; `publish` sets FINISHED. `lock` is the
-    file that is locked while the training runs.
+    RUNNING, FAILED, or SCHEDULED for a training that ended and is yet to be published; `publish`
+    sets FINISHED. `lock` is the file that is locked while the training runs.
     """
     found = parents(client, record)
     published = [run for run in found if _is_published(run)]
     if any(children.agree(client, run, "fold", record.folds) for run in published):
         return
-    own = [run for run in found if unfinished.is_noted(run.info.run_id) and run not in published]
-    run = own[0] if own else create_parent(client, record, lock)
-    if status == "RUNNING" != run.info.status:
+    ours = [run for run in found if unfinished.is_ours(run.info.run_id) and run not in published]
+    run = ours[0] if ours else create_parent(client, record, lock)
+    if status == "RUNNING" and run.info.status != status:
         unfinished.note(run.info.run_id, record.variant, lock)
         client.update_run(run.info.run_id, status)
     _complete_folds(client, run, record)
-    if status == "SCHEDULED" != run.info.status:
+    if status == "SCHEDULED" and run.info.status != status:
         client.update_run(run.info.run_id, status)
     elif status == "FAILED":
         unfinished.end(client, client.get_run(run.info.run_id), status)
@@ -155,7 +154,7 @@ def show(client: Client, record: Record, status: str, lock: Path) -> None:
 
 def _complete_folds(client: Client, run: Run, record: Record) -> None:
     tags = _tags(record)
-    tags.pop(note.WRITTEN, None)  # the description of an older run may be somebody's
+    tags.pop(note.WRITTEN, None)  # a person may have edited the description of an older run
     if _is_published(run):
         tags.pop("DVC_EXP_NAME", None)  # an experiment may have found these results in DVC's cache
     if "git_commit" in run.data.tags:  # the other Git tags are about that commit

@@ -29,7 +29,7 @@ def note(run_id: str, variant: str, lock: Path | None = None) -> None:
     write_json(_notes() / run_id, {**content, "folder": str(root().resolve())})
 
 
-def is_noted(run_id: str) -> bool:
+def is_ours(run_id: str) -> bool:
     """Return whether the run is an unfinished one of this checkout."""
     return _read(_notes() / run_id) is not None
 

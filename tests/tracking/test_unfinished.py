@@ -50,7 +50,7 @@ def test_a_run_is_stale_when_no_process_holds_its_lock(unfinished, begun):
         assert statuses() == ALIVE
     unfinished.end_stale(client)
     assert statuses() == DEAD
-    assert unfinished.is_noted(parent)  # a resumed training goes on with it
+    assert unfinished.is_ours(parent)  # a resumed training goes on with it
     unfinished.note("0" * 32, "basic")  # a run that the store does not have
     age(parent)
     unfinished.end_stale(client)
@@ -68,7 +68,7 @@ def test_a_note_that_came_with_a_copied_folder_is_ignored(
         unfinished.note(run_id, "basic", Path("training.lock"))
         monkeypatch.chdir(shutil.copytree(repository, tmp_path / "copy"))
         unfinished.end_stale(client)
-        assert not unfinished.is_noted(run_id)
+        assert not unfinished.is_ours(run_id)
         assert client.get_run(run_id).info.status == "RUNNING"
         monkeypatch.chdir(repository.rename(tmp_path / "moved"))
         unfinished.end_stale(client)
@@ -110,7 +110,7 @@ def test_a_run_that_nobody_publishes_for_a_week_is_given_up(unfinished, begun):
     age(run_id)
     unfinished.end_stale(client)
     assert statuses()["1"] == "KILLED"
-    assert not unfinished.is_noted(run_id)
+    assert not unfinished.is_ours(run_id)
 
 
 def test_only_older_runs_of_the_same_variant_and_experiment_end(unfinished, begun):
