@@ -61,13 +61,13 @@ def new(data: str, data_format: str | None = None) -> None:
     height, width = (side, side) if side and found.resizable else found.sizes[0].tolist()
     shrink = new_settings.shrink(side, height, width)
     compared = new_settings.rows(height, width, shrink, found.classes)
-    kept = 1.0 if any(found.test) else 1 - settings.test_fraction
-    sections = new_settings.sections(found, chosen, [*compared], kept)
+    train_share = 1.0 if any(found.test) else 1 - settings.test_fraction
+    sections = new_settings.sections(found, chosen, [*compared], train_share)
     large = min(height, width) >= near_duplicates.LEAST
     near = _near(found, source, settings.resize) if large else []
-    for line in (*near, *_folds(found, sections["folds"], kept), *_reset(earlier)):
+    for line in (*near, *_folds(found, sections["folds"], train_share), *_reset(earlier)):
         print(line)
-    before, after = PARAMS.read_bytes(), _changed(compared, sections, found.classes)
+    before, after = PARAMS.read_bytes(), _new_content(compared, sections, found.classes)
     if after != before:  # repeating the command keeps the copy of the first file
         write_bytes(OLD, before)
         write_bytes(PARAMS, after)
@@ -116,20 +116,20 @@ def _groups(found: Sequence) -> str:
     return f"{len(found):,} group{'s' * (len(found) != 1)}"
 
 
-def _folds(found: Look, folds: Mapping[str, Any], kept: float) -> list[str]:
+def _folds(found: Look, folds: Mapping[str, Any], train_share: float) -> list[str]:
     """Return a line that says why there are fewer folds than usual, if there are."""
     if folds["count"] == new_settings.FOLDS:
         return []
-    (name, size), most = new_settings.smallest(found), new_settings.FOLDS
+    (name, size), usual = new_settings.smallest(found), new_settings.FOLDS
     times = f", repeated {folds['repeats']} times" * (folds["repeats"] > 1)
     return [
         f"folds: {folds['count']}{times}, because class {name} has only {size:,} different "
-        f"images; {most} folds need {math.ceil(most / kept)} of each class"
+        f"images; {usual} folds need {math.ceil(usual / train_share)} of each class"
     ]
 
 
 def _reset(earlier: Params) -> list[str]:
-    """Return a line for each file that the earlier settings named, since it may not fit here."""
+    """Return a line for each file of earlier settings, since it may not fit these images."""
     named = {"folds.group": earlier.folds.group, "data.corrections": earlier.data.corrections}
     return [
         f"{setting} was {file!r} and is now null: set it again if it is about these images"
@@ -150,7 +150,7 @@ def _near(found: Look, source: Source | None, resize: str) -> list[str]:
     ]
 
 
-def _changed(
+def _new_content(
     variants: Mapping[str, Mapping[str, Any]],
     sections: Mapping[str, Mapping[str, Any]],
     classes: Sequence[str],

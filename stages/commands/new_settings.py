@@ -86,21 +86,21 @@ def rows(height: int, width: int, shrink: int, classes: Sequence[str]) -> dict[s
 
 
 def sections(
-    found: Look, data: dict[str, Any], names: list[str], kept: float
+    found: Look, data: dict[str, Any], names: list[str], train_share: float
 ) -> dict[str, dict[str, Any]]:
     """Return the settings to write: section -> setting -> value.
 
-    `kept` is the share of the images that is left to train with.
+    `train_share` is the share of the images that is left to train with.
 
     Raises:
         UserError: if a class has too few images.
     """
     name, size = smallest(found)
-    to_train = int(size * kept)
+    to_train = int(size * train_share)
     if to_train < 2:
         raise UserError(
             f"class {name!r} has only {size} different image{'s' * (size != 1)} to train with; "
-            f"give it at least {math.ceil(2 / kept)}."
+            f"give it at least {math.ceil(2 / train_share)}."
         )
     images = sum(found.train)
     count = min(FOLDS, to_train)
