@@ -13,6 +13,7 @@ import pytest
 
 from stages import publish as stage
 from stages.settings import params
+from stages.tracking import marker
 from tests.command import status
 from tests.refusals import command_refusal, refusal
 from tests.tracking import made_results
@@ -97,6 +98,10 @@ def test_mistakes_are_refused_before_the_store_is_opened(repository):
     assert "Did you mean 'basic'" in command_refusal("publish", "basik")
     assert "other/folds.csv is missing" in command_refusal("publish", "other")
     shutil.rmtree("results")
+    assert "no variant has results" in command_refusal("publish", "--all")
+    for name in marker.IN_GIT:  # as in a fresh clone
+        Path("results/basic", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("results/basic", name).touch()
     assert "no variant has results" in command_refusal("publish", "--all")
     assert status("publish") == 2
     assert not Path("mlflow.db.lock").exists()

@@ -31,6 +31,8 @@ NEEDED = {  # stage -> its files without which nothing is published
     ),
 }
 
+IN_GIT = ("folds.csv", "history.csv", "metrics.json")
+
 ATTACHED = (  # uploaded, with all figures
     "fold_scores.csv",
     "folds.csv",
@@ -59,8 +61,8 @@ def missing(variant: str) -> list[tuple[str, Path]]:
 
 
 def has_results(variant: str) -> bool:
-    """Return whether any of the needed files exists."""
-    return any(path.is_file() for _, path in _needed(variant))
+    """Return whether any of the needed files exists that a fresh clone does not have."""
+    return any(path.is_file() and path.name not in IN_GIT for _, path in _needed(variant))
 
 
 def _needed(variant: str) -> list[tuple[str, Path]]:
