@@ -48,7 +48,7 @@ def search(trials: int = 0, write: bool = False) -> None:
         if finished:
             print(f"Finished trials: {len(finished)} of {wanted}.")
             tracked = _track(settings, opened.study_name, dataset["sha256"], finished)
-        for trial in study.run(opened, settings, wanted, dataset["sha256"], arrays):
+        for trial in study.run(opened, settings, wanted, dataset, arrays):
             finished.append(trial)
             leader = best(finished)
             first = f"; best {leader.outcome()} (trial {leader.number})" if leader else ""
@@ -56,6 +56,8 @@ def search(trials: int = 0, write: bool = False) -> None:
             print(f"trial {trial.number}: {values}: {trial.outcome()}{first}", flush=True)
             if tracked:  # do not wait for a store that failed
                 tracked = _track(settings, opened.study_name, dataset["sha256"], finished)
+    if len(finished) < wanted:
+        print("The search ends here: all settings of search.space have been tried.")
     fold_store.prune()
     _conclude(settings, finished, write)
 

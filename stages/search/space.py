@@ -22,6 +22,7 @@ from stages.settings.sections import Named, Range, Settings, Variant
 from stages.training.recipe import Recipe
 
 EDGE = 0.05  # share of a range at each end, where better values may lie beyond it
+EACH = 100  # values of whole numbers at most that are all tried
 DIGITS = 4  # significant digits of real numbers, to keep rows readable
 
 
@@ -93,8 +94,9 @@ def _with_argument(old: Any, argument: str, value: Any) -> dict[str, Any]:
 def check(settings: Params, dataset: Mapping[str, Any], prepared: Path) -> None:
     """Check that every value of the search space can be trained, as far as settings tell.
 
-    The limits of each dimension are tried separately, then in pairs with those of every other
-    dimension, since an argument of one architecture may be unknown to another.
+    The values of each dimension are tried separately, all of them if they are few. Then the limits
+    of each are tried in pairs with those of every other dimension, since an argument of one
+    architecture may be unknown to another.
 
     Raises:
         UserError: for an empty space, or the first value or pair of values that is not valid; see
@@ -112,9 +114,9 @@ def check(settings: Params, dataset: Mapping[str, Any], prepared: Path) -> None:
             "name a row with an architecture."
         )
     check_data(tuned_recipe(settings, {}), dataset, prepared)
-    limits = {path: _limits(allowed) for path, allowed in space.items()}
     for paths in [(path,) for path in space] + list(itertools.combinations(space, 2)):
-        for values in itertools.product(*(limits[path] for path in paths)):
+        tries = _limits if len(paths) == 2 else _each
+        for values in itertools.product(*(tries(space[path]) for path in paths)):
             tried = dict(zip(paths, values, strict=True))
             try:
                 check_data(tuned_recipe(settings, tried), dataset, prepared)
@@ -137,6 +139,15 @@ def _limits(allowed: Range) -> list[Any]:
         return allowed.choices
     limits: list[Any] = [allowed.low, allowed.high]
     return [int(limit) for limit in limits] if allowed.step else limits
+
+
+def _each(allowed: Range) -> list[Any]:
+    """Return all values of whole numbers if they are at most EACH, otherwise the limits."""
+    limits = _limits(allowed)
+    if not allowed.step:
+        return limits
+    every = range(limits[0], limits[1] + 1, allowed.step)
+    return [*every] if len(every) <= EACH else limits
 
 
 def at_edge(space: Mapping[str, Range], values: Mapping[str, Any]) -> list[str]:

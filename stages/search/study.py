@@ -7,9 +7,10 @@ trial's number, and pruning is decided fold by fold, in order.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 import joblib
 import numpy as np
@@ -19,14 +20,16 @@ from optuna.trial import TrialState
 
 from stages import files
 from stages.engine import final_model, fold_tasks, identity
+from stages.engine.resolve import check_data
 from stages.errors import UserError
 from stages.search import space
+from stages.search.draw import STARTUP, draw, key, size
 from stages.search.trial import Trial
 from stages.settings.params import Params
 from stages.statistics.scores import SCORES, of_folds
-from stages.training.fold import FoldResult, UntrainableError, derive_seed
+from stages.training.fold import FoldResult, UntrainableError
+from stages.training.recipe import Recipe
 
-STARTUP = 5  # complete trials before any pruning, and random trials before the sampler learns
 MIN_FOLDS = 2  # folds before a trial may be pruned
 
 STATES = {
@@ -99,29 +102,32 @@ def finished(study: optuna.Study, settings: Params) -> list[Trial]:
 
 
 def run(
-    study: optuna.Study, settings: Params, trials: int, data_sha256: str, arrays: fold_tasks.Arrays
+    study: optuna.Study,
+    settings: Params,
+    trials: int,
+    dataset: Mapping[str, Any],
+    arrays: fold_tasks.Arrays,
 ) -> Iterator[Trial]:
     """Run the remaining trials of a study; `trials` counts those of earlier runs too.
 
-    The space in `settings` must have passed `space.check`.
+    The space in `settings` must have passed `space.check`; `dataset` is the content of
+    dataset.json. The search ends early when all settings of the space have been tried.
 
     Yields:
-        Each trial when it ends. A trial that raises UntrainableError fails; any other error ends
-        the search, and its trial does not count.
+        Each trial when it ends. A trial fails if its settings are not valid together or it raises
+        UntrainableError; any other error ends the search, and its trial does not count.
     """
     for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(stale.number, state=TrialState.FAIL)  # of a killed search; its folds are stored
-    while (number := len(finished(study, settings))) < trials:
-        study.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP, seed=derive_seed(settings.search.seed, number)
-        )
-        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if number == 0 and not waiting and (own := space.own_values(settings)):
-            study.enqueue_trial(own)  # the unchanged row, for comparison
-        trial = study.ask(space.distributions(settings.search.space))
-        recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
-        tasks = fold_tasks.variant_tasks(identity.fingerprint(recipe, data_sha256), recipe, arrays)
+    while len(done := finished(study, settings)) < trials:
+        tried = {key(trial.values) for trial in done}
+        if len(tried) >= size(settings.search.space):
+            return
+        trial = draw(study, settings, len(done), tried)
         try:
+            recipe = _recipe(settings, trial, dataset)
+            fingerprint = identity.fingerprint(recipe, dataset["sha256"])
+            tasks = fold_tasks.variant_tasks(fingerprint, recipe, arrays)
             study.tell(trial, _cross_validate(study, trial, tasks, arrays, settings))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
@@ -129,6 +135,19 @@ def run(
             trial.set_user_attr("reason", str(error))
             study.tell(trial, state=TrialState.FAIL)
         yield finished(study, settings)[-1]
+
+
+def _recipe(settings: Params, trial: optuna.Trial, dataset: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a trial; raises UntrainableError if its values are not valid together.
+
+    `space.check` has tried all values of a dimension only if they are few, and only pairs of them.
+    """
+    try:
+        recipe = space.tuned_recipe(settings, space.values(settings.search.space, trial.params))
+        check_data(recipe, dataset, files.PREPARED)
+    except UserError as error:
+        raise UntrainableError(str(error)) from None
+    return recipe
 
 
 def _cross_validate(

@@ -41,5 +41,5 @@ def searched(chosen, trials):
     dataset = read_json(Path("data/prepared/dataset.json"))
     arrays = fold_tasks.read_training_data(dataset)
     with study.opened(chosen, dataset["sha256"]) as opened:
-        list(study.run(opened, chosen, trials, dataset["sha256"], arrays))
+        list(study.run(opened, chosen, trials, dataset, arrays))
         return [trial._replace(start=0, end=0) for trial in study.finished(opened, chosen)]

@@ -36,6 +36,7 @@ HALF = {"low": 0.1, "high": 0.5}
         ({"train.learning_rat": LOG}, "train.learning_rat = 0.001", ""),
         ({"train.learning_rat.low": LOG}, "train.learning_rat.low = 0.001", "low cannot be set"),
         ({"train.epochs": BAD_STEP}, "train.epochs = 0", "train.epochs is 0"),
+        ({"shrink": {"low": 2, "high": 8, "step": 2}}, "shrink = 6", "shrink is 6"),
         ({"train.early_stopping.patience": BAD_STEP}, "train.early_stopping.patience = 0", ""),
         ({"architecture.dropuot": HALF}, "architecture.dropuot = 0.1", "architecture.basic.dr"),
         (

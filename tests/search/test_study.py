@@ -89,6 +89,20 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(undi
     assert undisturbed[-1].number > failed.number
 
 
+def test_a_trial_of_invalid_settings_fails_with_its_reason_and_the_search_goes_on(folder):
+    """A range of many whole numbers is checked at its limits only, so a trial may be invalid."""
+    space = {"shrink": {"low": 1, "high": 200, "step": 1}}
+    found = searched(settings(space=space), 4)
+    assert [trial.state for trial in found] == ["complete", "failed", "failed", "failed"]
+    assert all("shrink" in trial.reason for trial in found[1:])
+    assert searched(settings(space=space), 5)[:4] == found
+
+
+def test_a_search_ends_when_all_settings_have_been_tried(folder):
+    found = searched(settings(space={"train.batch_size": {"choices": [8, 16, 32]}}), 9)
+    assert sorted(trial.values["train.batch_size"] for trial in found) == [8, 16, 32]
+
+
 def test_results_do_not_depend_on_the_number_of_workers(undisturbed, folder, monkeypatch):
     """Folds after the one that prunes or fails a trial may be trained, but do not count."""
     monkeypatch.setattr(fold_tasks, "_train", lambda report, head, rows, *task: made_fold(*task))
