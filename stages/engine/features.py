@@ -6,10 +6,13 @@ environment. Blocks are stored first, so that an interrupted computation continu
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from stages import files
@@ -44,7 +47,10 @@ def inputs(
             weights = backbones.weights(recipe)
             path = _path(digest_of[id(own)], own.shape, recipe, weights)
             if path not in found:
-                _compute(path, own, recipe, weights, parallel.local_jobs)
+                if not path.exists():
+                    with _turn():
+                        _compute(path, own, recipe, weights, parallel.local_jobs)
+                os.utime(path)  # marks it as used: `fold_store.prune` deletes old files
                 found[path] = np.load(path, mmap_mode="r")
             input_of[fingerprint] = found[path]
     return input_of
@@ -61,12 +67,26 @@ def _path(digest: str, shape: tuple, recipe: Recipe, weights: Path) -> Path:
     return files.root() / ".foldlab" / "features" / f"{key}.npy"
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until no other process computes features: blocks have the same names in all of them."""
+    lock = FileLock(files.root() / ".foldlab" / "features.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("foldlab: waiting for another process that computes features.", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _compute(
     path: Path, images: np.ndarray, recipe: Recipe, weights: Path, jobs: int | None
 ) -> None:
     """Write the file of features unless it exists; blocks of an earlier attempt are reused."""
-    if path.exists():
-        os.utime(path)  # marks it as used: `fold_store.prune` deletes old files
+    if path.exists():  # another process has computed them meanwhile
         return
     folder = path.with_suffix("")
     blocks = {start: folder / f"{start:08d}.npy" for start in range(0, len(images), BLOCK)}

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, suppress
 from pathlib import Path
 
@@ -122,6 +124,25 @@ def test_an_interrupted_computation_continues_and_workers_change_nothing(once, f
     features.inputs(chosen, {"a": images}, Parallel(jobs=1))
     assert computed == [16, 16, 16, 16, 12]
     assert path.read_bytes() == content
+
+
+def test_two_processes_that_need_the_same_features_compute_them_once(once, folder, monkeypatch):
+    write(folder)
+    images = np.load("data/prepared/train_images.npy")
+    computed = []
+
+    def compute(block, *task):
+        computed.append(len(block))
+        time.sleep(0.1)
+        return np.zeros((len(block), 1, 4), "f4")
+
+    monkeypatch.setattr(features, "BLOCK", 16)
+    monkeypatch.setattr(features, "features", compute)
+    task = {"a": recipe(params.load(), "linear")}, {"a": images}, Parallel(jobs=1)
+    with ThreadPoolExecutor() as pool:  # a lock excludes threads as it does processes
+        for found in [pool.submit(features.inputs, *task) for _ in range(2)]:
+            assert found.result()["a"].shape == (60, 1, 4)
+    assert computed == [16, 16, 16, 12]
 
 
 def test_old_features_are_deleted_and_those_in_use_are_not(once, folder):
