@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from stages import files
-from stages.engine.saved_model import model_path
+from stages.engine.saved_model import model_path, startable
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
 
@@ -21,7 +21,8 @@ def fetch(model: str) -> None:
     The setting names the version even if `model` is an alias, `models:/name@alias`.
 
     Raises:
-        UserError: if `model` is not a registered model, or the store cannot be used.
+        UserError: if `model` is not a registered model, no variant can start from it, or the store
+            cannot be used.
     """
     if not re.fullmatch(REGISTERED, model):
         raise UserError(
@@ -32,6 +33,7 @@ def fetch(model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, pinned = download(model, Path(folder))
         content = path.read_bytes()
+    startable(content, pinned)
     sha256 = hashlib.sha256(content).hexdigest()
     files.write_bytes(model_path(sha256), content)
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

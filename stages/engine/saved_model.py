@@ -89,23 +89,56 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
         return
     arguments, where = recipe.architecture.arguments, _where(recipe)
     content = _content(recipe)
+    layers = startable(content, where, arguments["member"])
+    expected, own = _input_shape(layers), [*recipe.image_shape(dataset["image_shape"])]
+    if expected != own:
+        theirs, ours = ("x".join(map(str, shape)) for shape in (expected, own))
+        found = f"takes images of {theirs}, but those of this variant are {ours}"
+        raise unfit(where, found, "a model for that shape")
+    if not arguments["force"]:
+        allowed = "a model of other images, or set force: true"
+        _check_images(trained_images.read(content), recipe, dataset, prepared, allowed)
+
+
+def startable(content: bytes, where: str, member: int = 0) -> list[dict]:
+    """Return the configuration of the layers that a variant starts from, without loading a file.
+
+    They are those of a member, if the model has members.
+
+    Raises:
+        UserError: when the content is refused by `model_file.layers`, has no such member, not one
+            input, or no layers from pixels to one that can take a head. It starts with `where`.
+    """
     layers = model_file.layers(content, where)
     members = [
         layer
         for layer in layers
         if re.fullmatch(r"member_\d+", layer["config"]["name"]) and "layers" in layer["config"]
     ]
-    if arguments["member"] >= max(len(members), 1):
+    if member >= max(len(members), 1):
         raise UserError(
-            f"{where}.member is {arguments['member']}, but members are counted from 0, and the "
+            f"{where}.member is {member}, but members are counted from 0, and the "
             f"saved model has {len(members) or 1}; use a smaller number."
         )
     if members:
-        layers = members[arguments["member"]]["config"]["layers"]
-    _check_ends(layers, [*recipe.image_shape(dataset["image_shape"])], where)
-    if not arguments["force"]:
-        allowed = "a model of other images, or set force: true"
-        _check_images(trained_images.read(content), recipe, dataset, prepared, allowed)
+        layers = members[member]["config"]["layers"]
+    kinds = [layer["class_name"] for layer in layers]
+    if (inputs := kinds.count("InputLayer")) != 1:
+        raise unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
+    if members and len(_input_shape(layers)) != 3:
+        found = "consists of heads on a frozen backbone, from which no variant can start"
+        raise unfit(where, found, "architecture.backbone instead of from_model")
+    last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
+    if last not in ("Dense", *FEATURES):
+        found = f"ends with {last}, on which no new head can be put"
+        raise unfit(where, found, "a classifier, or a network that ends with feature maps")
+    return layers
+
+
+def _input_shape(layers: list[dict]) -> list[int]:
+    """Return the shape of a model's input, without the batch."""
+    (layer,) = (layer for layer in layers if layer["class_name"] == "InputLayer")
+    return layer["config"]["batch_shape"][1:]
 
 
 def _check_images(
@@ -172,22 +205,6 @@ def check_digest(content: bytes, sha256: str, where: str) -> None:
             f"{where}.sha256 {found}, but the file's digest is {digest}; "
             "copy it to the row if this is the right model."
         )
-
-
-def _check_ends(layers: list[dict], image_shape: list[int], where: str) -> None:
-    """Check that a model takes images of the prepared shape and can get a new head."""
-    kinds = [layer["class_name"] for layer in layers]
-    if (inputs := kinds.count("InputLayer")) != 1:
-        raise unfit(where, f"has {inputs} inputs of known shape", "a model with one input")
-    expected = layers[kinds.index("InputLayer")]["config"]["batch_shape"][1:]
-    if expected != image_shape:
-        theirs, ours = ("x".join(map(str, shape)) for shape in (expected, image_shape))
-        found = f"takes images of {theirs}, but those of this variant are {ours}"
-        raise unfit(where, found, "a model for that shape")
-    last = next(kind for kind in reversed(kinds) if kind not in AFTER_DENSE)
-    if last not in ("Dense", *FEATURES):
-        found = f"ends with {last}, on which no new head can be put"
-        raise unfit(where, found, "a classifier, or a network that ends with feature maps")
 
 
 @cache

@@ -8,13 +8,23 @@ from stages.commands.fetch import fetch
 from stages.errors import UserError
 from stages.settings.sections import Tracking
 from stages.tracking import store
-from tests.tracking.made_results import make_repository
+from tests.engine.keras_files import archive, layer, part
+from tests.tracking.made_results import make_repository, score
 
 pytestmark = pytest.mark.slow
 
 
+def made(repository, **contents):
+    """Write results of variants with these model files."""
+    make_repository(repository, *contents)
+    for variant, content in contents.items():
+        (repository / "results" / variant / "model.keras").write_bytes(content)
+        score(repository / "results" / variant)
+
+
 def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
-    make_repository(repository, "basic", "other")
+    basic, other = (archive(layer("Dense", units=units)) for units in (2, 3))
+    made(repository, basic=basic, other=other)
     for model in ("models:/foldlab/1", "models:/foldlab@champion"):
         with pytest.raises(UserError, match=f"{model}.*`make ui`"):
             fetch(model)
@@ -38,6 +48,17 @@ def test_a_registered_model_s_file_is_kept_under_its_digest(repository, capsys):
         path.unlink()
     with pytest.raises(UserError, match="not a Keras model"):
         fetch("models:/foldlab/1")
+
+
+def test_a_model_that_no_variant_can_start_from_is_refused(repository, capsys):
+    parts = [layer("InputLayer", batch_shape=[None, 1280]), layer("Dense", units=2)]
+    head = part("keras", "Functional", {"name": "member_0", "layers": parts})
+    made(repository, basic=archive(head))
+    publish.publish("basic")
+    capsys.readouterr()
+    with pytest.raises(UserError, match=r"^models:/foldlab/1: .*architecture\.backbone"):
+        fetch("models:/foldlab/1")
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("model", ["foldlab", "runs:/1/model", "models:/foldlab", "models:/a/b"])

@@ -140,6 +140,16 @@ def test_a_model_for_other_images_is_rejected(shape, members):
     assert "8x8x1" in message
 
 
+def test_heads_on_a_frozen_backbone_are_rejected_as_such():
+    pixels = keras.Input((8, 8, 1))
+    features = keras.layers.Flatten()(pixels)
+    head = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2)], name="member_0")
+    keras.Model(pixels, keras.layers.Softmax()(head(features))).save("saved.keras")
+    message = refusal(path="saved.keras", sha256=digest("saved.keras"))
+    assert "backbone" in message
+    assert "images of" not in message
+
+
 def test_members_are_counted_from_zero():
     arguments = save(members=2)
     check(**arguments, member=1)
