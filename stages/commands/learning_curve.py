@@ -2,7 +2,7 @@
 
 The folds are trained again on 1/8, 1/4 and 1/2 of their training images; on all images they are
 already trained. A power law fitted to the four scores predicts what twice the images would gain.
-Folds are stored, so that an interrupted run resumes, and a second one trains nothing.
+Folds are stored, so that an interrupted run resumes, and a second one within a week trains nothing.
 
 Like those of `cost`, its files are not tracked by DVC: results/learning_curve.csv and
 results/plots/learning_curve.png. They are attached to the variants' runs in MLflow.
@@ -57,6 +57,7 @@ def learning_curve(names: Sequence[str] = ()) -> None:
     ]
     smaller = [task for tasks in of_plan for own in tasks.values() for task in own]
     fold_tasks.run_folds(smaller, arrays, settings.parallel)
+    fold_store.mark_complete({task.fingerprint for task in smaller})
     rows, laws = [], {}
     for plan, tasks in zip(plans, of_plan, strict=True):
         recipe = plan.recipes[plan.fingerprint]

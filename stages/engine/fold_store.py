@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from stages.training.fold import FoldResult
 
 COMPLETE_DAYS = 7  # before a complete training run is deleted whose results are not in results/
 UNFINISHED_DAYS = 90  # before an unfinished training run is deleted
+COMPLETE = "complete"  # an empty file beside the folds of a complete run without a model
 REUSED = ("scores", "features", "backbones")  # deleted when unused for COMPLETE_DAYS
 
 
@@ -42,6 +43,14 @@ def save(fingerprint: str, fold: int | str, record: FoldResult) -> None:
     arrays = record._asdict()
     weights = {f"weights_{n:04d}": array for n, array in enumerate(arrays.pop("weights"))}
     write_arrays(folder(fingerprint) / f"fold-{fold}.npz", arrays | weights)
+    (folder(fingerprint) / COMPLETE).unlink(missing_ok=True)  # others may follow
+
+
+def mark_complete(fingerprints: Iterable[str]) -> None:
+    """Note that no more folds of training runs without a model follow, for `prune`."""
+    for fingerprint in fingerprints:
+        with suppress(FileNotFoundError):  # a run that failed has no folder
+            (folder(fingerprint) / COMPLETE).touch()
 
 
 def load(fingerprint: str, fold: int | str) -> FoldResult | None:
@@ -98,7 +107,7 @@ def prune() -> None:
         if path.name in used:
             continue
         with suppress(OSError, Timeout):  # Timeout: this training is running
-            complete = (path / "model.keras").exists()
+            complete = any((path / name).exists() for name in ("model.keras", COMPLETE))
             days = _days(*(listed(path) or [path]))
             if days <= (COMPLETE_DAYS if complete else UNFINISHED_DAYS):
                 continue

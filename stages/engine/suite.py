@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages import files
-from stages.engine import final_model, fold_tasks, identity
+from stages.engine import final_model, fold_store, fold_tasks, identity
 from stages.engine.environment import versions
 from stages.engine.variants import Plan, plan
 from stages.errors import UserError
@@ -59,6 +59,7 @@ def scores(
             if not _path(one).exists():
                 own = {key: tasks[key] for key in one.recipes}
                 files.write_table(_path(one), ("fold", *SCORES), _rows(one, own, arrays))
+        fold_store.mark_complete(tasks)
     metric, found = settings.compare.metric, {}
     for one in planned:
         rows = files.read_table(_path(one), ("fold", *METRICS))

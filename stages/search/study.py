@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
 from stages import files
-from stages.engine import final_model, fold_tasks, identity
+from stages.engine import final_model, fold_store, fold_tasks, identity
 from stages.engine.resolve import check_data
 from stages.errors import UserError
 from stages.search import space
@@ -124,6 +124,7 @@ def run(
         if len(tried) >= size(settings.search.space):
             return
         trial = draw(study, settings, len(done), tried)
+        tasks: list[fold_tasks.FoldTask] = []
         try:
             recipe = _recipe(settings, trial, dataset)
             fingerprint = identity.fingerprint(recipe, dataset["sha256"])
@@ -134,6 +135,7 @@ def run(
         except UntrainableError as error:
             trial.set_user_attr("reason", str(error))
             study.tell(trial, state=TrialState.FAIL)
+        fold_store.mark_complete({task.fingerprint for task in tasks})
         yield finished(study, settings)[-1]
 
 

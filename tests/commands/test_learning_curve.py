@@ -61,6 +61,7 @@ def test_a_curve_is_trained_once_written_and_attached_to_the_run(staged, monkeyp
     assert tags["learning curve"] == rows[-1]["verdict"]
     attached = {path.name for path in (staged / "mlartifacts").rglob("learning_curve.*")}
     assert attached == {"learning_curve.csv", "learning_curve.png"}
+    assert len(list(Path(".foldlab/folds").glob("*/complete"))) == 3  # one of each share
 
     written = Path("results/learning_curve.csv").read_bytes()
     monkeypatch.setattr(fold_tasks, "train_fold", None)  # calling it would fail

@@ -91,6 +91,7 @@ def test_a_suite_trains_each_source_once_and_again_only_what_changed(
     monkeypatch.setattr(prepare.data, "load", loaded)
     suite()
     assert sorted(trained) == ["fast"] * 4 + ["plain"] * 4
+    assert len(list(Path(".foldlab/folds").glob("*/complete"))) == 4
     assert read == [*NAMES]
     rows = read_table(Path("results/suite.csv"))
     each = [f"{name}.npz" for name in NAMES]

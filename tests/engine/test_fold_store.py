@@ -90,17 +90,23 @@ def test_old_trainings_are_deleted_unfinished_ones_much_later_and_with_a_message
         ("week", False, 8),
         ("season", False, 91),
         ("running", True, 1000),
+        ("marked", "marked", 8),
+        ("marked, then continued", "continued", 8),
     ):
         fold_store.save(name, 0, RECORD)
-        if complete:
+        if complete is True:
             fold_store.model(name, lambda: b"any")
+        elif complete:
+            fold_store.mark_complete([name, "never begun"])
+        if complete == "continued":
+            fold_store.save(name, 1, RECORD)
         age(fold_store.folder(name), days)
     fold_store.folder("begun").mkdir()  # by another process, which has not written a file yet
     with FileLock(fold_store.lock_path("running")):
         age(fold_store.folder("running"), 1000)
         fold_store.prune()
     left = {path.name for path in fold_store.folder("").iterdir()}
-    assert left == {"new", "week", "running", "begun"}
+    assert left == {"new", "week", "running", "begun", "marked, then continued"}
     (line,) = capsys.readouterr().err.splitlines()
     assert "1 folds" in line
 

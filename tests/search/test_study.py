@@ -101,6 +101,7 @@ def test_a_trial_of_invalid_settings_fails_with_its_reason_and_the_search_goes_o
 def test_a_search_ends_when_all_settings_have_been_tried(folder):
     found = searched(settings(space={"train.batch_size": {"choices": [8, 16, 32]}}), 9)
     assert sorted(trial.values["train.batch_size"] for trial in found) == [8, 16, 32]
+    assert len(list(folder.glob(".foldlab/folds/*/complete"))) == 3
 
 
 def test_results_do_not_depend_on_the_number_of_workers(undisturbed, folder, monkeypatch):
