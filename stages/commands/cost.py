@@ -100,7 +100,8 @@ def _sentences(rows: list[dict[str, Any]]) -> list[str]:
     baseline = _baseline(rows)
     sentences = [
         "* Pareto front: no other is better in score and time; times within 10 % count as equal.",
-        "Predictions: one thread, one model at a time. Training: the epochs of all folds together.",
+        "Predictions: one thread, one model at a time. Training: the epochs of all folds together; "
+        "left out for a backbone or final: refit, whose other steps are not timed.",
     ]
     for row in rows:
         share = row["one_image_ms"] / baseline["one_image_ms"]

@@ -94,7 +94,7 @@ def read(variant: str, settings: Params) -> Record:
     scores = leaves(read_json(folder / "metrics.json"), "_")
     numbers = (pair for pair in scores if type(pair[1]) in (int, float))
     metrics = {name: round(float(value), DECIMALS) for name, value in numbers}
-    if seconds := _fit_seconds(timing, history):
+    if seconds := _fit_seconds(training, timing, history):
         metrics["fit_seconds"] = seconds
     began = [row.get("began") or row["time"] for row in timing]
     files = {name: folder / name for name in marker.ATTACHED if (folder / name).is_file()}
@@ -185,16 +185,24 @@ def _fold(
 
 
 def fit_seconds(variant: str) -> float | None:
-    """Return the seconds of all epochs of all folds; None if timing.csv is not of this training."""
+    """Return the seconds of all epochs of all folds; None if they are not the whole training.
+
+    A backbone also computes features and may train a head first, and a refit has no fold; nobody
+    measures these. None as well if timing.csv is not of this training.
+    """
     folder = RESULTS / variant
-    training = read_json(folder / "training.json", ("fingerprint",))
+    training = read_json(folder / "training.json", ("fingerprint", "settings"))
     timing = _timing(folder, training["fingerprint"])
-    return _fit_seconds(timing, read_table(folder / "history.csv"))
+    return _fit_seconds(training, timing, read_table(folder / "history.csv"))
 
 
-def _fit_seconds(timing: list[dict], history: list[dict]) -> float | None:
+def _fit_seconds(
+    training: Mapping[str, Any], timing: list[dict], history: list[dict]
+) -> float | None:
+    architecture = training["settings"].get("architecture", {}).get("name")
+    is_whole = architecture != "backbone" and training.get("final") != "refit"
     is_complete = timing and len(timing) == len(history)
-    return round(sum(row["seconds"] for row in timing), 1) if is_complete else None
+    return round(sum(row["seconds"] for row in timing), 1) if is_whole and is_complete else None
 
 
 def _timing(folder: Path, fingerprint: str) -> list[dict]:

@@ -92,6 +92,16 @@ def test_useless_timing_is_ignored(timing):
     assert {time for fold in found.folds for *_, time in fold.points} == {None}
 
 
+@pytest.mark.parametrize(("final", "name"), [("refit", "basic"), ("soft_vote", "backbone")])
+def test_trainings_that_are_more_than_their_epochs_have_no_seconds(final, name):
+    path = Path("results/basic/training.json")
+    training = json.loads(path.read_text()) | {"final": final}
+    training["settings"]["architecture"]["name"] = name
+    path.write_text(json.dumps(training))
+    assert "fit_seconds" not in read().metrics
+    assert record.fit_seconds("basic") is None
+
+
 def test_the_seconds_are_those_of_all_epochs_or_none():
     path = Path("results/basic/timing.csv")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
