@@ -100,7 +100,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
 
         try:
             with tracker.tracked(list(rows), settings.tracking):
-                fold_tasks.run_folds(tasks, arrays, parallel, trained=trained)
+                fold_tasks.run_folds(tasks, arrays, parallel, on_complete=trained)
         finally:
             for pool in (completing, following):
                 pool.shutdown(wait=False, cancel_futures=True)

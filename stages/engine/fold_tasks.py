@@ -48,10 +48,10 @@ class FoldTask(NamedTuple):
     fingerprint: str  # its key in the fold store
     recipe: Recipe
     fold: int | str  # number over all repeats, or "refit"
-    rows: np.ndarray | None = None  # ascending, to train a fold on; None: all it does not validate
+    rows: np.ndarray | None = None  # to train on, ascending; None: all but the validation images
 
     def arguments(self, arrays: Arrays) -> tuple:
-        """Return the arguments of `train_fold`, except `on_epoch`; no saved model is attached."""
+        """Return the arguments of `train_fold`, except `on_epoch`, with the recipe as it is."""
         images, labels, folds, classes = arrays
         per_repeat = int(folds.max()) + 1
         assigned = folds[self.fold // per_repeat] if isinstance(self.fold, int) else None
@@ -68,8 +68,8 @@ def run_folds(
     tasks: Sequence[FoldTask],
     arrays: Arrays,
     parallel: Parallel,
-    leave: bool = True,
-    trained: Callable[[str], None] = lambda fingerprint: None,
+    keep_bar: bool = True,
+    on_complete: Callable[[str], None] = lambda fingerprint: None,
 ) -> None:
     """Train the missing folds in parallel, and store each one when it finishes.
 
@@ -77,8 +77,8 @@ def run_folds(
         tasks: folds of one or several variants.
         arrays: the training data.
         parallel: where to train, and how many folds at a time.
-        leave: whether the progress bar remains visible at the end.
-        trained: callback, run with a fingerprint when its last fold finishes; not for
+        keep_bar: whether the progress bar remains visible at the end.
+        on_complete: run with a fingerprint when its last fold finishes; not for
             fingerprints that were already complete.
 
     Raises:
@@ -89,12 +89,12 @@ def run_folds(
     if not pending:
         return
     hardware.warn_if_emulated({task.recipe.train.precision for task in pending})
-    recipes = {task.recipe.variant: task.recipe for task in pending}
-    if len(recipes) > 1:
-        try_networks(recipes.values(), arrays, parallel)
-    recipe_of = {task.fingerprint: task.recipe for task in pending}
-    starts = _training_inputs(recipe_of, arrays, parallel)
-    complete = {key: saved_model.attached(recipe) for key, recipe in recipe_of.items()}
+    by_variant = {task.recipe.variant: task.recipe for task in pending}
+    if len(by_variant) > 1:
+        try_networks(by_variant.values(), arrays, parallel)
+    by_fingerprint = {task.fingerprint: task.recipe for task in pending}
+    inputs = _training_inputs(by_fingerprint, arrays, parallel)
+    with_models = {key: saved_model.attached(recipe) for key, recipe in by_fingerprint.items()}
     finished = len(tasks) - len(pending)
     remaining = Counter(task.fingerprint for task in pending)
     names = ", ".join(dict.fromkeys(task.recipe.variant for task in tasks))
@@ -102,7 +102,7 @@ def run_folds(
         total=sum(task.recipe.train.epochs for task in pending),
         desc=names if len(names) <= 30 else f"{len(tasks)} folds",
         unit="epoch",
-        leave=leave,
+        leave=keep_bar,
         disable=None,  # no bar unless stderr is a terminal
     ) as bar:
 
@@ -116,10 +116,10 @@ def run_folds(
         with workers.listening(show) as report:
             calls = []
             for task in pending:
-                images, head = starts[task.fingerprint]
-                own = task._replace(recipe=complete[task.fingerprint])
-                arguments = own.arguments(arrays._replace(images=images))
-                calls.append((report if is_local else None, head, task.rows, *arguments))
+                images, tuning = inputs[task.fingerprint]
+                with_model = task._replace(recipe=with_models[task.fingerprint])
+                arguments = with_model.arguments(arrays._replace(images=images))
+                calls.append((report if is_local else None, tuning, task.rows, *arguments))
             if is_local:
                 results = workers.run(_train, calls, parallel.jobs)
             else:
@@ -131,7 +131,7 @@ def run_folds(
                 finished += 1
                 remaining[task.fingerprint] -= 1
                 if not remaining[task.fingerprint]:
-                    trained(task.fingerprint)
+                    on_complete(task.fingerprint)
                 bar.update(task.recipe.train.epochs - (len(record.history) if is_local else 0))
 
 
@@ -159,7 +159,10 @@ def _try(recipe: Recipe, image_shape: tuple[int, ...], classes: int) -> None:
 def _training_inputs(
     recipes: Mapping[str, Recipe], arrays: Arrays, parallel: Parallel
 ) -> dict[str, tuple[np.ndarray, tuple | None]]:
-    """Return fingerprint -> the array to train on, and for fine-tuning features and weights."""
+    """Return fingerprint -> the array to train on, and what `fine_tune` also takes, if it is used.
+
+    That is the backbone's features of all images, and its weights.
+    """
     images = shrunk_images.inputs(recipes, arrays.images)
     inputs = features.inputs(recipes, images, parallel)
     return {
@@ -171,7 +174,7 @@ def _training_inputs(
 
 
 def _train(
-    report: Callable | None, head: tuple | None, rows: np.ndarray | None, *task: Any
+    report: Callable | None, tuning: tuple | None, rows: np.ndarray | None, *task: Any
 ) -> FoldResult:
     """Train a fold; progress reports and exceptions name it, since a traceback would not.
 
@@ -180,12 +183,12 @@ def _train(
     images, *_, classes, recipe, fold = task
     name = f"{recipe.variant} fold {fold}"
     if rows is not None:
-        return _train_subset(report, head, rows, *task)
+        return _train_subset(report, tuning, rows, *task)
     arguments = (*task, partial(report, name) if report else None)
     try:
         if fold == 0 and not backbones.has_backbone(recipe):
             _try(recipe, images.shape[1:], classes)
-        return fine_tune(*head, *arguments) if head else train_fold(*arguments)
+        return fine_tune(*tuning, *arguments) if tuning else train_fold(*arguments)
     except UserError:  # already names the variant
         raise
     except Exception as error:
@@ -193,13 +196,14 @@ def _train(
 
 
 def _train_subset(
-    report: Callable | None, head: tuple | None, rows: np.ndarray, *task: Any
+    report: Callable | None, tuning: tuple | None, rows: np.ndarray, *task: Any
 ) -> FoldResult:
     """Train a fold on some rows only; without weights, since no model is built from it.
 
     The result equals that of `train_fold`, but validation images are scored once at the end unless
-    early stopping or plateaus need every epoch's score: for 1/8 of the images, scoring would take
-    nearly as long as training. The worker holds a copy of the rows and of the validation images.
+    early stopping or reduction on plateau needs every epoch's score: for 1/8 of the images, scoring
+    would take nearly as long as training. The worker holds a copy of the rows and of the validation
+    images.
     """
     images, labels, folds, classes, recipe, fold = task
     count, train = int(folds.max()) + 1, recipe.train
@@ -208,12 +212,14 @@ def _train_subset(
         kept, assigned = rows, None
     else:
         kept = np.union1d(rows, validation)
-        other = 0 if fold % count == count - 1 else count - 1  # keeps the number of folds
+        # any other fold; the last one stays, since its number tells how many there are
+        other = 0 if fold % count == count - 1 else count - 1
         assigned = np.where(np.isin(kept, validation), fold % count, other)
-    if head:
-        features, backbone = head
-        head = features[kept], backbone
-    result = _train(report, head, None, images[kept], labels[kept], assigned, classes, recipe, fold)
+    if tuning:
+        features, backbone = tuning
+        tuning = features[kept], backbone
+    own = images[kept], labels[kept], assigned
+    result = _train(report, tuning, None, *own, classes, recipe, fold)
     if at_end:
         result = result._replace(
             validation=np.arange(len(validation)),
@@ -229,8 +235,8 @@ def _scored(
     """Return the probabilities of images, (m, classes), by training for zero epochs."""
     update = {"epochs": 0, "schedule": Named(name="constant")}
     scoring = recipe.model_copy(update={"train": recipe.train.model_copy(update=update)})
-    validates = np.zeros(len(images), np.int64)  # all, in fold 0
-    arguments = images, validates, validates, classes, scoring, 0
+    labels = all_in_fold_0 = np.zeros(len(images), np.int64)  # the labels do not matter
+    arguments = images, labels, all_in_fold_0, classes, scoring, 0
     probability = train_fold(*arguments, initial=weights).probability
     if not np.isfinite(probability).all():  # weights can become infinite in the last step only
         raise UntrainableError(

@@ -176,8 +176,8 @@ def _cross_validate(
             # need them all. Errors are raised below, in order of folds, so that the result does
             # not depend on which fold fails first.
             with suppress(UntrainableError):
-                fold_tasks.run_folds(tasks[fold : fold + batch], arrays, parallel, leave=False)
-        fold_tasks.run_folds([task], arrays, parallel, leave=False)
+                fold_tasks.run_folds(tasks[fold : fold + batch], arrays, parallel, keep_bar=False)
+        fold_tasks.run_folds([task], arrays, parallel, keep_bar=False)
         (record,) = fold_tasks.records([task])
         scores.append(_score(record, arrays.labels, metric))
         if not np.isfinite(scores[-1]):

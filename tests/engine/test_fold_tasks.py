@@ -62,11 +62,11 @@ def test_only_folds_that_are_not_stored_are_trained(trained):
     fold_store.save("fingerprint", 1, record([0.5], 1))
     tasks = fold_tasks.variant_tasks("fingerprint", recipe(), ARRAYS)[:3]
     finished = []
-    fold_tasks.run_folds(tasks, ARRAYS, ONE, trained=finished.append)
+    fold_tasks.run_folds(tasks, ARRAYS, ONE, on_complete=finished.append)
     assert trained["folds"] == [0, 2]
     assert [len(stored.history) for stored in fold_tasks.records(tasks)] == [2, 1, 2]
     assert finished == ["fingerprint"]
-    fold_tasks.run_folds(tasks, ARRAYS, ONE, trained=finished.append)
+    fold_tasks.run_folds(tasks, ARRAYS, ONE, on_complete=finished.append)
     assert finished == ["fingerprint"]  # not for what was complete before
 
 

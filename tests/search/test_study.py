@@ -121,7 +121,7 @@ def test_as_many_folds_are_trained_at_once_as_there_are_workers(
     """A cluster gets all folds of a trial at once, whatever the number of local cores."""
     asked = []
 
-    def run_folds(tasks, arrays, parallel, leave):
+    def run_folds(tasks, arrays, parallel, keep_bar):
         asked.append(len(tasks))
         for task in tasks:
             fold_store.save(task.fingerprint, task.fold, made_fold(*task.arguments(arrays)))
