@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from stages import publish as stage
-from stages.settings import params
 from stages.tracking import marker
 from tests.command import status
 from tests.refusals import command_refusal, refusal
@@ -201,24 +200,6 @@ def test_an_experiment_leaves_notes_and_published_runs_alone(
     assert not stage.publish("basic")
     assert "`dvc exp apply brave-otter`, then `make publish`" in capfd.readouterr().err
     assert [*note.parent.iterdir()] == [note]
-
-
-def test_a_run_of_earlier_results_is_not_annotated(repository, capfd):
-    def annotated():
-        found = []
-        add = lambda client, run_id, name: found.append(name)  # noqa: E731
-        stage.annotate(params.load(), "latencies", ["basic", "other"], add)
-        return found
-
-    assert stage.publish("basic")
-    assert annotated() == ["basic"]
-    results = repository / "results/basic"
-    made_results.make_results(results, "basic", 2, 2, better=0.05)  # as by `evaluate`
-    assert annotated() == []
-    (sentence,) = capfd.readouterr().err.splitlines()
-    assert "does not get latencies; run `dvc repro publish@basic`" in sentence
-    (results / "model.keras").unlink()
-    assert annotated() == []
 
 
 def test_a_bug_of_ours_is_raised(repository):

@@ -15,7 +15,6 @@ from statistics import fmean
 
 import numpy as np
 
-from stages import publish
 from stages.errors import UserError
 from stages.files import (
     PREPARED,
@@ -29,7 +28,7 @@ from stages.files import (
 )
 from stages.settings import params
 from stages.statistics.paired import corrected_resampled_t, variances
-from stages.tracking import address, marker, store
+from stages.tracking import address, marker, published, store
 from stages.tracking.store_errors import StoreError
 
 
@@ -39,7 +38,7 @@ def champion() -> None:
     Raises:
         UserError: if there is no comparison, or a compared variant has no marker of `publish`.
     """
-    _log(publish.SECONDS)
+    _log(published.SECONDS)
 
 
 def complete() -> bool:
@@ -87,10 +86,10 @@ def _log(seconds: float | None) -> bool:
     metric = rows[0].get("metric", "accuracy")
     identities = []
     for row in rows:
-        if (published := marker.published(row["variant"])) is None:
+        if (results := marker.published(row["variant"])) is None:
             file = f"results/published/{row['variant']}.json"
             raise UserError(f"{file} is missing or of an older version; run `dvc repro`.")
-        identities.append(published)
+        identities.append(results)
     dataset = read_dataset(PREPARED)
     folds = dataset["folds"]["count"]
     images = dataset["train"]["images"] / folds
@@ -104,13 +103,13 @@ def _log(seconds: float | None) -> bool:
             from stages.tracking import champion as rule
             from stages.tracking import comparison, runs  # this imports MLflow
 
-            found = [runs.look_up(client, published) for published in identities]
+            found = [runs.look_up(client, one) for one in identities]
             parents, versions, are_complete = zip(*found, strict=True)
             comparison.show(client, rows, identities, parents)
             missing = [
                 row["variant"] for row, is_all in zip(rows, are_complete, strict=True) if not is_all
             ]
-            publish.warn_missing(missing)
+            published.warn_missing(missing)
             limits = [run.data.tags[runs.LIMIT] for run in parents if run and runs.is_limited(run)]
             if limits:
                 print(f"A run with data.limit = {limits[0]}: its models are not registered.")
@@ -119,7 +118,7 @@ def _log(seconds: float | None) -> bool:
                 print(rule.choose(client, known, identities, test, metric))
     except StoreError as error:
         _note().unlink(missing_ok=True)
-        publish.warn("the comparison", error)
+        published.warn("the comparison", error)
         return False
     write_text(_note(), identity())
     return not missing

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from stages import publish
 from stages.commands import models
 from stages.engine import latency
 from stages.figures.cost import cost as draw
@@ -19,6 +18,7 @@ from stages.report import measurements
 from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics.metrics import metric_of
+from stages.tracking import published
 from stages.tracking.record import fit_seconds
 
 CALLS, IMAGES = 200, 1000
@@ -122,4 +122,4 @@ def _log(settings: params.Params, rows: list[dict[str, Any]]) -> None:
         client.log_artifact(run_id, str(RESULTS / "plots" / "cost.png"), "plots")
         client.set_tag(run_id, "latency", time[name])
 
-    publish.annotate(settings, "costs", time, attach)
+    published.annotate(settings, "costs", time, attach)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from stages import files, publish
+from stages import files
 from stages.commands import models
 from stages.engine import export_proof, onnx_file, tflite_file
 from stages.engine.export_proof import Exported, proof_path
@@ -28,6 +28,7 @@ from stages.report import measurements
 from stages.settings import params
 from stages.settings.params import Params
 from stages.statistics import uses
+from stages.tracking import published
 
 FORMATS: dict[str, ModuleType] = {"onnx": onnx_file, "tflite": tflite_file}
 IN_ROWS = {"onnx": ("onnx", False), "tflite": ("tflite", False), "tflite_int8": ("tflite", True)}
@@ -212,4 +213,4 @@ def _log(variant: str, proof_file: Path) -> None:
     def attach(client: Any, run_id: str, name: str) -> None:
         client.log_artifact(run_id, str(proof_file), "export")
 
-    publish.annotate(params.load(), f"the proof of {variant}'s export", [variant], attach)
+    published.annotate(params.load(), f"the proof of {variant}'s export", [variant], attach)

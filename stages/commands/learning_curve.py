@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from stages import publish
 from stages.commands import models
 from stages.data import dataset as prepared
 from stages.engine import environment, final_model, fold_store, fold_tasks, subsets, variants
@@ -27,6 +26,7 @@ from stages.statistics import paired
 from stages.statistics.learning_curve import Law, fit, verdict
 from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.scores import of_folds
+from stages.tracking import published
 from stages.tracking.record import remedy
 from stages.training.recipe import Recipe
 
@@ -169,4 +169,4 @@ def _log(settings: params.Params, verdicts: dict[str, str]) -> None:
         client.log_artifact(run_id, str(RESULTS / "plots" / "learning_curve.png"), "plots")
         client.set_tag(run_id, "learning curve", verdicts[name])
 
-    publish.annotate(settings, "learning curves", verdicts, attach)
+    published.annotate(settings, "learning curves", verdicts, attach)

@@ -5,7 +5,6 @@ Each trial is cross-validated on the prepared folds; the test set is not read. T
 in `.foldlab/search/`, so the same command resumes it.
 """
 
-from stages import publish
 from stages.data import dataset as prepared
 from stages.engine import environment, fold_store, fold_tasks
 from stages.engine.resolve import check
@@ -16,7 +15,7 @@ from stages.search.trial import Trial, best
 from stages.settings import params
 from stages.settings.params import Params
 from stages.statistics.metrics import METRICS
-from stages.tracking import store
+from stages.tracking import published, store
 from stages.tracking.record import flat
 from stages.tracking.store_errors import StoreError
 
@@ -69,14 +68,14 @@ def _track(settings: Params, fingerprint: str, data_sha256: str, trials: list[Tr
     for path, allowed in section.space.items():
         shown |= flat({path: allowed.model_dump(exclude_defaults=True)}, "search.space.")
     try:
-        with store.opened(settings.tracking, publish.SECONDS) as client:
+        with store.opened(settings.tracking, published.SECONDS) as client:
             from stages.tracking import search as trial_runs  # MLflow's import takes seconds
 
             tags = {"variant": section.variant, "fingerprint": fingerprint}
             trial_runs.publish(client, {**tags, "data_sha256": data_sha256}, shown, trials)
     except StoreError as error:
         saved = "its trials are saved, run `make search` again when the store is back"
-        publish.warn("the search", error, saved)
+        published.warn("the search", error, saved)
         return False
     return True
 

@@ -55,13 +55,14 @@ def _is_published() -> bool:
     """Return whether MLflow has the results of all variants and shows their comparison."""
     from stages import publish  # only after a run, because their imports take time
     from stages.commands import champion
+    from stages.tracking import published
 
     settings = params.load()
     unpublished = {*publish.unpublished()} & {*settings.variants}
     if unpublished or champion.last_shown() != champion.identity():
         return False
     with suppress(StoreError):
-        return not publish.missing(settings)
+        return not published.missing(settings)
     return False
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages import data, files, publish
+from stages import data, files
 from stages.commands import edits
 from stages.commands.process import exclusive
 from stages.data import watch
@@ -31,7 +31,7 @@ from stages.settings.params import Params
 from stages.settings.sections import Data
 from stages.statistics.metrics import METRICS, metric_of
 from stages.statistics.suite import ALL, COLUMNS, ENOUGH, against_baseline
-from stages.tracking import store
+from stages.tracking import published, store
 from stages.tracking.store_errors import StoreError
 
 FOLDER = Path(".foldlab/suite")
@@ -194,10 +194,10 @@ def _log(settings: Params, rows: list[dict[str, Any]]) -> None:
         "variants": ", ".join(sorted(settings.compare.variants)),
     }
     try:
-        with store.opened(settings.tracking, publish.SECONDS) as client:
+        with store.opened(settings.tracking, published.SECONDS) as client:
             from stages.tracking.attachments import log_suite  # MLflow's import takes seconds
 
             log_suite(client, shown)
     except StoreError as error:
         saved = "results/suite.csv is complete, run `make suite` again when the store is back"
-        publish.warn("the suite", error, saved)
+        published.warn("the suite", error, saved)

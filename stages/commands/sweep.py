@@ -15,7 +15,6 @@ from pathlib import Path
 import joblib
 from tqdm import tqdm
 
-from stages import publish
 from stages.data import dataset as prepared
 from stages.engine import environment, fold_store, fold_tasks, hardware, tracker, variants, workers
 from stages.engine.predict import score
@@ -23,7 +22,7 @@ from stages.engine.resolve import check
 from stages.files import RESULTS, read_json, read_prepared
 from stages.settings import params
 from stages.settings.sections import Kernels
-from stages.tracking import signature
+from stages.tracking import published, signature
 from stages.tracking.store_errors import StoreError
 
 
@@ -61,7 +60,7 @@ def sweep(follow: Callable[[str], None] = reproduce) -> None:
     planned = [plan for plan in planned if not _is_finished(plan)]
     if not planned:
         with suppress(StoreError):  # nothing needs to be published
-            publish.warn_missing(publish.missing(settings))  # no stage will run to do so
+            published.warn_missing(published.missing(settings))  # no stage will run to do so
         return
     arrays = fold_tasks.read_training_data(dataset)
     test_images, test_labels = read_prepared("test_images", "test_labels")

@@ -9,7 +9,7 @@ from stages.errors import UserError
 from stages.files import read_json, read_table, write_json, write_table
 from stages.settings import params
 from stages.settings.sections import Tracking
-from stages.tracking import marker, store
+from stages.tracking import marker, published, store
 from tests.command import status
 from tests.prepared import edit
 from tests.refusals import command_refusal
@@ -121,7 +121,7 @@ def test_a_run_with_data_limit_has_verdicts_but_no_version(repository, capsys):
     write_json(prepared, read_json(prepared) | {"limit": 800_000})
     assert status("publish", "--all") == 0
     assert "data.limit = 800000" in capsys.readouterr().out
-    assert publish.missing(params.load()) == []
+    assert published.missing(params.load()) == []
     assert "data.limit = 800000" in command_refusal("promote", "other")
     rows = everything(repository)
     assert not rows["model_versions"] + rows["registered_models"]
