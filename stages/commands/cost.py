@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.commands import models
 from stages.engine import latency
+from stages.errors import UserError
 from stages.figures.cost import cost as draw
 from stages.files import RESULTS, existing, read_prepared
 from stages.report import measurements
@@ -19,7 +20,7 @@ from stages.report.markdown import mean_std
 from stages.settings import params
 from stages.statistics.metrics import metric_of
 from stages.tracking import published
-from stages.tracking.record import fit_seconds
+from stages.tracking.record import fit_seconds, remedy
 
 CALLS, IMAGES = 200, 1000
 ROUNDS = 3  # over all models
@@ -40,8 +41,12 @@ def cost() -> None:
     images = np.array(read_prepared("test_images")[0][:IMAGES])
     names = [row["variant"] for row in compared]
     paths = {name: existing(RESULTS / name / "model.keras", f"train@{name}") for name in names}
-    for path in paths.values():
-        models.check_scores(path)  # else old scores would stand beside the times of another model
+    for name, path in paths.items():
+        if not models.is_scored(path):
+            raise UserError(
+                f"the scores of {name} are of another model than {path}; "
+                f"{remedy('evaluate', name, settings)}."
+            )
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in paths}
     for number in range(ROUNDS):
         for name, path in paths.items():

@@ -168,8 +168,10 @@ def _write(
     kernels = settings.train.kernels
     images, label, training = read_prepared("test_images", "test_labels", "train_images")
     expected = score(path, images, label, settings.parallel, kernels).probability
-    scored = re.sub(r"[^\w.:/@-]", "_", name)
-    uses.note([uses.Use(uses.digest(images, label), scored, files.sha256(path))])
+    scored = re.sub(r"[^\w.:@-]", "_", Path(name).name)  # Git tracks the ledger: no path
+    use = uses.Use(uses.digest(images, label), scored, files.sha256(path))
+    if not any(known._replace(variant=scored) == use for known in uses.note([])):
+        uses.note([use])
     models.check_classes(str(path), expected.shape[1], len(classes))
     chosen = np.random.default_rng(SEED).permutation(len(training))[:CALIBRATION]
     calibration = [training[np.sort(chosen)]] if int8 else []

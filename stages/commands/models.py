@@ -82,18 +82,11 @@ def find(model: str, dataset: dict, folder: Path) -> Model:
     return Model(path, variant, f"{variant} ({path}){note}")
 
 
-def check_scores(model: Path) -> Path:
-    """Return predictions.npz beside a variant's model.
-
-    Raises:
-        UserError: if it is missing, or has the predictions of another model.
-    """
+def is_scored(model: Path) -> bool:
+    """Return whether predictions.npz beside a variant's model has the predictions of this model."""
     file = model.with_name("predictions.npz")
-    if not file.is_file():
-        raise UserError(f"{file}, which evaluate writes, is missing; run `dvc repro` first.")
-    if str(read_arrays(file, ("model_sha256",))["model_sha256"]) != sha256(model):
-        raise UserError(f"{file} has the predictions of another model; run `dvc repro` first.")
-    return file
+    stored = read_arrays(file, ("model_sha256",)) if file.is_file() else {}
+    return bool(stored) and str(stored["model_sha256"]) == sha256(model)
 
 
 def check(path: Path, dataset: dict) -> None:

@@ -23,6 +23,8 @@ from stages.files import PREPARED, check_writable, read_arrays, read_dataset, wr
 from stages.settings import params
 from stages.statistics import conformal, occlusion
 
+PREDICTIONS = "predictions.npz"  # beside a variant's model
+
 
 def predict(
     images: Sequence[str],
@@ -65,7 +67,7 @@ def predict(
     with tempfile.TemporaryDirectory() as folder:
         path, title, label = models.find(model, dataset, Path(folder))
         models.check(path, dataset)
-        if coverage is None and title in settings.variants:
+        if coverage is None and path.with_name(PREDICTIONS).is_file():
             coverage = settings.predict.coverage
         lowest = _threshold(path, coverage) if coverage else None
         probabilities = _scorer(path, label, len(classes))
@@ -148,9 +150,16 @@ def _threshold(model: Path, coverage: float) -> float:
     """Return the threshold of prediction sets, from a variant's out-of-fold predictions.
 
     Raises:
-        UserError: for a model file without its predictions beside it.
+        UserError: for a model file without its own predictions beside it.
     """
-    stored = read_arrays(models.check_scores(model), ("oof_probability", "oof_label"))
+    file = model.with_name(PREDICTIONS)
+    if not models.is_scored(model):
+        problem = "are of another model" if file.is_file() else "are missing"
+        raise UserError(
+            f"a coverage needs the predictions of {model} that evaluate writes, but those in "
+            f"{file.name} beside it {problem}; give a variant as --model, and run `dvc repro`."
+        )
+    stored = read_arrays(file, ("oof_probability", "oof_label"))
     return conformal.threshold(stored["oof_probability"], stored["oof_label"], coverage)
 
 

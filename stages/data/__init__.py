@@ -5,8 +5,9 @@ own file, and register it in SOURCES. To add a file format, write a module with 
 `recognises(path, data)`, `load(path, data)` and, unless `load` reads just `path`, `files(path,
 data)` (what it reads, in an order that depends on names only), and register it in FORMATS. A format
 of separate image files also has `listed(path, data)`, which returns a `Listing` for
-`image_folder.read`. One whose images have names but are no files has `NAMED = True`. All these
-functions raise a UserError for files that do not fit, and OSError for those that cannot be read.
+`image_folder.read`. A format whose images have names without being files sets `NAMED = True`. All
+these functions raise a UserError for files that do not fit, and OSError for those that cannot be
+read.
 """
 
 import os

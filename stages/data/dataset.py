@@ -76,9 +76,9 @@ def write(source: Source, splits: Splits, settings: Params) -> dict[str, Any]:
         "odd_images": _write_lists(source, splits, arrays, names, data.resize == "pad"),
         "unreadable": dict(sorted(source.unreadable.items())),
         "notes": list(source.notes),
-        "settings_sha256": _digest(settings),
     }
     files.write_json(files.PREPARED / "dataset.json", content)
+    files.write_json(_made_with(), _identity(settings))
     return content
 
 
@@ -86,10 +86,11 @@ def read(settings: Params) -> dict[str, Any]:
     """Return the content of dataset.json.
 
     Raises:
-        UserError: when it is missing, or `data` or `folds` had other settings when it was written.
+        UserError: when it is missing, or was written here with other settings of `data` or `folds`.
     """
-    content = files.read_dataset(files.PREPARED)
-    if content.get("settings_sha256") not in (None, _digest(settings)):
+    content, now = files.read_dataset(files.PREPARED), _identity(settings)
+    made = files.read_json(_made_with()) if _made_with().is_file() else now
+    if made["dataset"] == now["dataset"] and made["settings"] != now["settings"]:
         raise UserError(
             f"{files.PREPARED} was made with other settings of data or folds than params.yaml has; "
             "run `dvc repro prepare`."
@@ -97,10 +98,18 @@ def read(settings: Params) -> dict[str, Any]:
     return content
 
 
-def _digest(settings: Params) -> str:
-    """Return the SHA-256 of the sections that data/prepared depends on, in hexadecimal."""
-    sections = [settings.data.model_dump(), settings.folds.model_dump()]
-    return hashlib.sha256(json.dumps(sections).encode()).hexdigest()
+def _made_with() -> Path:
+    """Return a file that DVC does not track, because other settings may give the same images."""
+    return files.root() / ".foldlab" / "prepared.json"
+
+
+def _identity(settings: Params) -> dict[str, str]:
+    """Return the SHA-256 of dataset.json, and of the settings that data/prepared depends on."""
+    sections = json.dumps([settings.data.model_dump(), settings.folds.model_dump()])
+    return {
+        "dataset": files.sha256(files.PREPARED / "dataset.json"),
+        "settings": hashlib.sha256(sections.encode()).hexdigest(),
+    }
 
 
 def _names(source: Source, splits: Splits) -> dict[str, list[tuple[int, str]]]:

@@ -22,6 +22,7 @@ FILE = (
     "file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path",
     "image_name", "image_file", "img_path", "image_id", "img", "id", "name",
 )  # fmt: skip
+NUMBERS = {"id", "name"}
 DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
 PIXELS = SIDES[0] ** 2  # a table with this many columns holds pixels, not names of files
@@ -99,17 +100,18 @@ def listed(path: Path, data: Data) -> listing.Listing:
 
 
 def _file_column(path: Path, table: pd.DataFrame, label_column: str, data: Data) -> str:
-    """Return the column of files: that of the settings, or one whose cells have image suffixes.
+    """Return the column of files: that of the settings, or one with a known name.
 
-    Without such a cell it is one with a known name. A column `id` may hold numbers that happen to
-    be names of other files.
+    If there is none, or only one in NUMBERS, which may hold row numbers that happen to be names of
+    other files, it is the one whose cells are all names of image files, if there is one.
     """
-    names = [*table]
-    if not data.file_column:
-        suffixes = table.map(lambda cell: listing.suffix(cell.strip())).isin(listing.SUFFIXES).any()
-        names = [name for name in names if suffixes[name]] or names
-        if len(names) == 1 and suffixes[names[0]]:
-            return names[0]
+    names, others = [*table], table.drop(columns=label_column)
+    known = {name.casefold() for name in names} & {*FILE}
+    if not data.file_column and known <= NUMBERS:
+        suffixes = others.map(lambda cell: listing.suffix(cell.strip()))
+        are_files = suffixes.isin(listing.SUFFIXES).all() & (len(table) > 0)
+        if named := [name for name in others if are_files[name]]:
+            return column(path, named, "file_column", named[0] if len(named) == 1 else None)
     return column(path, names, "file_column", data.file_column)
 
 

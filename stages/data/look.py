@@ -19,7 +19,7 @@ from stages.data.source import Source, Split
 from stages.errors import UserError
 from stages.settings.sections import Data
 
-SAMPLE = 2_000  # files whose headers are read; all, if not twice as many
+SAMPLE = 2_000  # files at least whose headers are read; all of up to twice as many
 NEAR_IMAGES, NEAR_PIXELS = 2_000, 4e8  # totals up to which near duplicates are looked for
 
 

@@ -115,8 +115,8 @@ def _images(path: Path, table: pa.Table) -> pa.ChunkedArray:
     if not found:
         shown = ", ".join(map(repr, table.column_names[:8]))
         raise UserError(f"{path} has no column of encoded images, only {shown}; add one.")
-    named = [name for name in found if name.casefold() in IMAGE]
-    if len(found) > 1 and len(named) != 1:
+    named = [name for wanted in IMAGE for name in found if name.casefold() == wanted]
+    if len(found) > 1 and not named:
         shown = ", ".join(map(repr, found))
         raise UserError(
             f"{path} has {len(found)} columns of encoded images, {shown}; name the right one "

@@ -42,9 +42,7 @@ class Result(NamedTuple):
     per_class: list[tuple]  # of test images, as from `classification.per_class`
     bins: dict[str, np.ndarray]  # of test images, as from `classification.reliability_bins`
     curves: dict[str, dict[str, Any]]  # "oof" and "test", as from `two_classes.curves`
-    thresholds: list[
-        two_classes.Row
-    ]  # as from `two_classes.thresholds`; empty for more than two classes
+    thresholds: list[two_classes.Row]  # as from `two_classes.thresholds`, for two classes
     coverage: list[conformal.Coverage]  # of prediction sets of the test images
     history: dict[str, np.ndarray]  # as `figures.curves` takes it; empty for an ensemble
     training: dict[str, Any]  # training.json
@@ -119,9 +117,7 @@ def read(name: str, results: Path = files.RESULTS) -> Result:
         accuracy=accuracy,
         images=images,
         scores={key: _numbers(scored, table, key) for key in METRICS} | {"accuracy": accuracy},
-        label=arrays["oof_label"].astype(
-            np.int32
-        ),  # so that 200 variants of 60,000 images fit in memory
+        label=arrays["oof_label"].astype(np.int32),  # 200 variants must fit in memory
         predicted=arrays["oof_probability"].argmax(axis=1).astype(np.int32),
         test_label=test_label.astype(np.int32),
         test_predicted=probability.argmax(axis=1).astype(np.int32),

@@ -77,7 +77,7 @@ def variances(
     freedoms = np.full(len(differences), float(freedom))
     if varied.sum() > 1:
         own[varied], freedoms[varied] = pooled(own[varied], freedom)
-        freedoms = np.minimum(freedoms, most)
+        freedoms[varied] = np.minimum(freedoms[varied], most)
     size = np.abs(differences.mean(axis=1))
     if images:
         own[~varied] = ((size - size**2).clip(0) / images)[~varied]

@@ -22,7 +22,7 @@ def pairs(
     arguments are as for `stages.statistics.baseline.against_baseline`.
 
     The differences of all pairs follow from those with one variant, so all together they have no
-    more degrees of freedom.
+    more degrees of freedom. Variants whose folds differ by a constant add none.
     """
     best_first = sorted(score, key=lambda name: -score[name].mean())
     couples = list(combinations(best_first, 2))
@@ -30,7 +30,9 @@ def pairs(
     rows: list[dict[str, Any]] = []
     if not couples:
         return rows
-    variances = paired.variances(gains, images, most=(len(score) - 1) * (gains.shape[1] - 1))
+    centred = np.array([one - one.mean() for one in score.values()]).round(12)
+    independent = len(np.unique(centred, axis=0)) - 1
+    variances = paired.variances(gains, images, most=independent * (gains.shape[1] - 1))
     for (one, other), gained, variance in zip(couples, gains, variances, strict=True):
         row: dict[str, Any] = {"variant": one, "other": other, "metric": metric, "n": len(gained)}
         row |= paired.corrected_resampled_t(gained, folds, variance)

@@ -104,7 +104,7 @@ def _is_same_training(client: Client, run: Run, record: Record) -> bool:
         return run.data.tags["results_sha256"] == record.identity.results_sha256
     ours = unfinished.is_ours(run.info.run_id)
     if not ours and (run.info.status == "RUNNING" or not children.child_runs(client, run, "fold")):
-        return False  # another machine may be writing or resume it
+        return False  # another machine may be writing it or may resume it
     return children.agree(client, run, "fold", record.folds)
 
 

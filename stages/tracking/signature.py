@@ -2,8 +2,8 @@
 
 Two environment variables name PEM files of an elliptic curve key: with FOLDLAB_PRIVATE_KEY, models
 are signed when they are published; with FOLDLAB_PUBLIC_KEY, no model is taken from MLflow without a
-signature of that key. A model in MLflow that the private key has not signed as it is there, because
-the key was replaced or somebody changed the model, is published again. The whole folder of a model
+signature of that key. A model in MLflow is published again if its signature is not by this key, or
+the model was changed since. The whole folder of a model
 is signed, because it also holds the code that serves it, and Python would import a file that is
 added there.
 

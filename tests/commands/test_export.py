@@ -157,7 +157,9 @@ def test_a_scored_model_is_counted_and_named_whatever_its_path(trained):
     export.export(str(copied), "onnx")
     assert read_json(copied.parent / "export/model.onnx.json")["model"] == str(copied)
     (row,) = read_table(Path("results/test_set_uses.csv"), text=("variant", "model_sha256"))
-    assert (row["variant"], row["model_sha256"]) == ("my_models/new_one.keras", sha256(MODEL))
+    assert (row["variant"], row["model_sha256"]) == ("new_one.keras", sha256(MODEL))
+    export.export("basic", "onnx")
+    assert len(read_table(Path("results/test_set_uses.csv"))) == 1  # the same model
 
 
 def test_int8_has_a_proof_of_its_cost_without_mlflow_and_the_documented_code_reads_it(

@@ -31,15 +31,10 @@ def test_a_comparison_of_rows_that_are_gone_is_refused(repository):
         models.compared(params.load())
 
 
-def test_predictions_of_another_model_are_refused(repository):
+def test_predictions_are_of_a_model_if_they_name_its_digest(repository):
     model = repository / "results/basic/model.keras"
-    for digest, outcome in ((sha256(model), None), ("0" * 64, "another model")):
+    for digest in (sha256(model), "0" * 64):
         np.savez(model.with_name("predictions.npz"), model_sha256=np.array(digest))
-        if outcome is None:
-            assert models.check_scores(model).name == "predictions.npz"
-        else:
-            with refused(outcome):
-                models.check_scores(model)
+        assert models.is_scored(model) == (digest != "0" * 64)
     model.with_name("predictions.npz").unlink()
-    with refused("is missing"):
-        models.check_scores(model)
+    assert not models.is_scored(model)

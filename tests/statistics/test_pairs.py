@@ -41,6 +41,16 @@ def test_all_pairs_have_no_more_degrees_of_freedom_than_the_scores():
     assert half == pytest.approx(stats.t.ppf(0.975, 20) * error, rel=0.05)
 
 
+def test_equal_variants_add_no_degrees_of_freedom():
+    score = scores(2)
+    alone = pairs(score, 5, 0.001, "accuracy", 20)[0]
+    first = next(iter(score))
+    for copy in (score[first], score[first] - 0.01):
+        rows = pairs(score | {"copy": copy}, 5, 0.001, "accuracy", 20)
+        (row,) = (one for one in rows if {one["variant"], one["other"]} == {*score})
+        assert row["ci_high"] - row["ci_low"] == pytest.approx(alone["ci_high"] - alone["ci_low"])
+
+
 def test_of_two_variants_it_is_the_test_against_the_baseline():
     score = scores(2)
     (row,) = pairs(score, 5, 0.001, "accuracy", 20)
