@@ -16,6 +16,7 @@ from stages.train import train
 from tests import prepared
 from tests.refusals import command_refusal
 from tests.tracking.logged import runs_of
+from tests.tracking.made_results import dead_address
 
 NAMES = ("first", "second")
 
@@ -115,7 +116,7 @@ def test_a_suite_trains_each_source_once_and_again_only_what_changed(
     assert not Path("data/prepared").exists()  # that of the pipeline
 
     write_source(sources[1], 7)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://there")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{dead_address()}")
     suite()
     assert sorted(trained[8:]) == ["fast"] * 2 + ["plain"] * 2
     assert read[2:] == ["second"]
