@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from stages import files
-from stages.engine.saved_model import model_path, startable
+from stages.engine.saved_model import model_path, starting_layers
 from stages.errors import UserError
 from stages.models.transfer import REGISTERED
 
@@ -33,7 +33,7 @@ def fetch(model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, pinned = download(model, Path(folder))
         content = path.read_bytes()
-    startable(content, pinned)
+    starting_layers(content, pinned)
     sha256 = hashlib.sha256(content).hexdigest()
     files.write_bytes(model_path(sha256), content)
     print(f"architecture: {{from_model: {{model: '{pinned}', sha256: {sha256}}}}}")

@@ -22,7 +22,7 @@ FILE = (
     "file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path",
     "image_name", "image_file", "img_path", "image_id", "img", "id", "name",
 )  # fmt: skip
-NUMBERS = {"id", "name"}
+AMBIGUOUS = {"id", "name"}  # they may hold numbers of rows, or something else
 DELIMITERS = ",;\t"
 LABEL = ("label", "class", "target", "category", "class_name", "label_name", "y")
 PIXELS = SIDES[0] ** 2  # a table with this many columns holds pixels, not names of files
@@ -100,14 +100,14 @@ def listed(path: Path, data: Data) -> listing.Listing:
 
 
 def _file_column(path: Path, table: pd.DataFrame, label_column: str, data: Data) -> str:
-    """Return the column of files: that of the settings, or one with a known name.
+    """Return the column of files: that of the settings, or the first with a known name.
 
-    If there is none, or only one in NUMBERS, which may hold row numbers that happen to be names of
-    other files, it is the one whose cells are all names of image files, if there is one.
+    If there is none, or only an AMBIGUOUS one, whose row numbers could be taken for files of other
+    rows, it is the column in which every cell is the name of an image file, if there is one.
     """
     names, others = [*table], table.drop(columns=label_column)
     known = {name.casefold() for name in names} & {*FILE}
-    if not data.file_column and known <= NUMBERS:
+    if not data.file_column and known <= AMBIGUOUS:
         suffixes = others.map(lambda cell: listing.suffix(cell.strip()))
         are_files = suffixes.isin(listing.SUFFIXES).all() & (len(table) > 0)
         if named := [name for name in others if are_files[name]]:

@@ -89,7 +89,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
         return
     arguments, where = recipe.architecture.arguments, _where(recipe)
     content = _content(recipe)
-    layers = startable(content, where, arguments["member"])
+    layers = starting_layers(content, where, arguments["member"])
     expected, own = _input_shape(layers), [*recipe.image_shape(dataset["image_shape"])]
     if expected != own:
         theirs, ours = ("x".join(map(str, shape)) for shape in (expected, own))
@@ -100,7 +100,7 @@ def check(recipe: Recipe, dataset: Mapping, prepared: Path) -> None:
         _check_images(trained_images.read(content), recipe, dataset, prepared, allowed)
 
 
-def startable(content: bytes, where: str, member: int = 0) -> list[dict]:
+def starting_layers(content: bytes, where: str, member: int = 0) -> list[dict]:
     """Return the configuration of the layers that a variant starts from, without loading a file.
 
     They are those of a member, if the model has members.

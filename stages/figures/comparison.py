@@ -54,7 +54,7 @@ def comparison(
     )
     shown = np.column_stack([scores, mean - std, mean + std])[near]
     title = f"{metric.title}{',' if metric.sign else ''}{metric.sign}"
-    panel(left, shown, count, title, "mean ± sd", ticks(metric))
+    panel(left, shown, count, title, "mean ± sd", tick_intervals(metric))
     for place, label in enumerate(labels):
         weight = "normal" if place in others else "bold"
         beside(left, place, label, side=0, weight=weight, linespacing=1)
@@ -110,7 +110,7 @@ def panel(
     beside(axes, -0.5, column, up=6, size=10, color=MUTED, va="baseline")
 
 
-def ticks(metric: Metric) -> int:
+def tick_intervals(metric: Metric) -> int:
     """Return how many intervals between tick labels of that length fit on a panel."""
     return 5 if metric.digits <= 2 else 3
 
@@ -128,7 +128,7 @@ def panel_of_differences(
     band = metric.scale * rope * np.array([-1, 1])
     ends = metric.scale * np.array([[row[key] for key in INTERVAL] for row in shown])
     title = f"Difference, {metric.unit}"
-    panel(axes, np.append(ends, band), count, title, "and 95 % interval", ticks(metric))
+    panel(axes, np.append(ends, band), count, title, "and 95 % interval", tick_intervals(metric))
     axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
     axes.axvline(0, color=MUTED, linewidth=1)
 
